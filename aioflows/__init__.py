@@ -1,3 +1,61 @@
-"""Every EnOS flow instance, exactly once, in order."""
+"""Every EnOS flow instance, exactly once, in order.
+
+An asyncio library that reads *all* of what the EnOS operation "List Flow Instances" holds for a question: fast, in
+order, and provably without a gap. Start with `FlowSession` and `FlowQuery`; the errors are drawn in `aioflows.errors`.
+"""
+
+from aioflows.checkpoint import Checkpoint
+from aioflows.errors import (
+    AioflowsError,
+    AnswerError,
+    BadCredentials,
+    BrokenBody,
+    CompletenessError,
+    ConnectFailed,
+    Denied,
+    QueryError,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TimedOut,
+    TokenExpired,
+    TransportError,
+)
+from aioflows.models import FlowInstance, FlowPage, FlowStatus, ScheduleType
+from aioflows.query import FlowQuery
+from aioflows.scan import FlowScan
+from aioflows.session import FlowSession
+from aioflows.settings import AppKey, Limits, RetryPolicy
+from aioflows.stats import ScanStats
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AioflowsError",
+    "AnswerError",
+    "AppKey",
+    "BadCredentials",
+    "BrokenBody",
+    "Checkpoint",
+    "CompletenessError",
+    "ConnectFailed",
+    "Denied",
+    "FlowInstance",
+    "FlowPage",
+    "FlowQuery",
+    "FlowScan",
+    "FlowSession",
+    "FlowStatus",
+    "Limits",
+    "QueryError",
+    "RetryPolicy",
+    "ScanStats",
+    "ScheduleType",
+    "ServerFault",
+    "ServiceError",
+    "Throttled",
+    "TimedOut",
+    "TokenExpired",
+    "TransportError",
+    "__version__",
+]

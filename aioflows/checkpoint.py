@@ -1,12 +1,97 @@
-"""Where a scan stands."""
+"""Where a scan stands, as a value that survives the process."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 import attrs
 
-__all__ = ["Checkpoint"]
+from aioflows.errors import QueryError
+from aioflows.query import FlowQuery
+
+__all__ = ["Checkpoint", "Remainder", "fingerprint"]
+
+_VERSION = 1
+
+
+@attrs.frozen
+class Remainder:
+    """A window of which not everything was handed out.
+
+    Args:
+        type: the *schedule type* it belongs to.
+        from_ms: its first *millisecond* since 1970-01-01 UTC.
+        to_ms: the first millisecond behind it.
+        after: the last row handed out in it, as its trigger time in whole *seconds* since 1970-01-01 UTC and its id:
+            that second is read again, and what does not come after this row is dropped. None: nothing of it was.
+    """
+
+    type: int
+    from_ms: int
+    to_ms: int
+    after: tuple[int, str] | None = None
 
 
 @attrs.frozen
 class Checkpoint:
-    """What had not been handed out."""
+    """What a scan had not handed out yet; `FlowSession.scan` takes it as ``resume=`` and goes on there.
+
+    It holds no secret, and no word of the query but a fingerprint.
+
+    Args:
+        fingerprint: tells the *query* it belongs to.
+        remaining: the *windows* that are left; none: the scan was over.
+    """
+
+    fingerprint: str
+    remaining: tuple[Remainder, ...]
+
+    def to_json(self) -> str:
+        """Give it as a JSON text."""
+        content = {"version": _VERSION, **attrs.asdict(self)}
+        return json.dumps({**content, "checksum": _checksum(content)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Checkpoint:
+        """Read what `to_json` gave.
+
+        Raises:
+            QueryError: it is damaged, no checkpoint at all, or of a newer version.
+        """
+        try:
+            content = json.loads(text)
+            version, checksum = content["version"], content.pop("checksum")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise QueryError("this is no checkpoint of aioflows, or it was cut off") from error
+        if version != _VERSION:
+            raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
+        if checksum != _checksum(content):
+            raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
+        try:
+            return cls(content["fingerprint"], tuple(_remainder(**one) for one in content["remaining"]))
+        except (TypeError, KeyError, ValueError) as error:
+            raise QueryError("this checkpoint is damaged: it lacks a part") from error
+
+
+def fingerprint(query: FlowQuery) -> str:
+    """Give a text that is the same for two queries if, and only if, they ask the same."""
+    asked: dict[str, Any] = {
+        "from": query.from_ms,
+        "to": query.to_ms,
+        "type": query.type,
+        "status": sorted(query.status),
+        "owner": query.owner,
+        "expression": query.expression,
+        "order": query.sorters,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> Remainder:
+    return Remainder(int(type), int(from_ms), int(to_ms), None if after is None else (int(after[0]), str(after[1])))
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

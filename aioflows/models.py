@@ -1,10 +1,33 @@
-"""What the service answers with, as values: plain attrs classes that know nothing of JSON."""
+"""What the service answers with, as values: plain attrs classes that know nothing of an answer's shape.
+
+A `FlowInstance` is two classes, for speed. `StoredInstance` is what decoding fills, a page at a time and with no
+Python code per field: its slots hold each value as it came (a time without zone, a status as a number, the graph as a
+text). `FlowInstance` adds no slot; it is the same object after its ``__class__`` was switched, frozen, and its
+properties give the value that is meant (a time with zone, a `FlowStatus`, the graph decoded) when it is asked for.
+Converting on reading rather than on decoding is what keeps a page within 1.2 times the cost of bare dictionaries.
+"""
+
+# ruff: noqa: SLF001  (the two classes are one object)
 
 from __future__ import annotations
 
 import enum
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, TypeAlias, cast
 
-__all__ = ["FlowStatus", "ScheduleType"]
+import attrs
+
+from aioflows.errors import QueryError
+
+__all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+"""Any decoded JSON value. It may be shared: read it, do not change it."""
+
+_NOTHING: Any = None  # read as an empty mapping; an own one for each row would cost 64 bytes
+NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the point is to have no zone)
 
 
 class ScheduleType(enum.IntEnum):
@@ -30,3 +53,255 @@ class FlowStatus(enum.IntEnum):
     CANCEL = 8
     RERUN = 9
     SKIP = 10
+
+
+_STATUS: dict[int | None, FlowStatus] = {one.value: one for one in FlowStatus}
+
+
+class _Readings:
+    """What a row knows beside its fields: how to read them."""
+
+    __slots__ = ("_epoch",)
+
+    _epoch: datetime  # 1970-01-01 00:00:00 in the service's zone, one object for all rows of a page
+
+
+@attrs.define(repr=False, eq=False)
+class StoredInstance(_Readings):
+    """A flow instance as its slots hold it; `handed_over` makes it a `FlowInstance`."""
+
+    instance_id: str
+    flow_id: int | None = None
+    flow_name: str | None = None
+    freq: str | None = None
+    cycle: str | None = None
+    parameters: Json = None
+    do_as: str | None = None
+    graph: Json = None
+    status: FlowStatus | int | None = None
+    status_desc: str | None = None
+    trigger_time: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    timestamp: datetime | None = None
+    virtual: bool | None = None
+    owner: str | None = None
+    has_edit_pri: bool | None = None
+    has_read_pri: bool | None = None
+    is_cancelled: bool | None = None
+    alert_mode: int | None = None
+    cal_dt: str | None = None
+    extra: Mapping[str, Json] = _NOTHING
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+@attrs.frozen
+class _Decoded:
+    """Takes the place of a JSON text in its slot once the text was decoded."""
+
+    text: str
+    value: Json
+
+
+def _decode(text: str) -> Json:
+    if not text:
+        return None
+    try:
+        value: Json = _decoder.decode(text)
+        # A service that encodes the text once more than it should gives a text that holds JSON.
+        return _decoder.decode(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+    except (ValueError, RecursionError):
+        return text
+
+
+def _aware(time: datetime | None, row: StoredInstance) -> datetime | None:
+    if time is None or time.tzinfo is not None:
+        return time
+    # The same as time.replace(tzinfo=...) at a tenth of its cost on Python 3.11 and 3.12.
+    return row._epoch + (time - NAIVE_EPOCH)
+
+
+def handed_over(
+    rows: Sequence[StoredInstance], trigger_times: Iterable[datetime], epoch: datetime
+) -> list[FlowInstance]:
+    """Turn stored rows into flow instances, in place.
+
+    Args:
+        rows: the *rows*; afterwards they are what is returned.
+        trigger_times: their trigger *times*, without zone.
+        epoch: 1970-01-01 00:00:00 in the service's *zone*.
+    """
+    row: Any
+    for row, time in zip(rows, trigger_times, strict=True):
+        row._epoch = epoch
+        row.trigger_time = time
+        row.__class__ = FlowInstance
+    return cast("list[FlowInstance]", rows)
+
+
+def _slot(name: str) -> Any:
+    return vars(StoredInstance)[name]
+
+
+def _time(name: str, read: Callable[[Any], datetime | None]) -> property:
+    slot = _slot(name)
+
+    def store(row: StoredInstance, value: object) -> None:
+        if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
+            raise QueryError(f"{name} of FlowInstance must be an aware datetime or None, not {value!r}")
+        slot.__set__(row, value)
+
+    return property(read, store)
+
+
+def _json(name: str) -> property:
+    slot = _slot(name)
+
+    def read(row: StoredInstance) -> Json:
+        value = slot.__get__(row)
+        if isinstance(value, str):
+            value = _Decoded(value, _decode(value))
+            slot.__set__(row, value)
+        return value.value if isinstance(value, _Decoded) else value
+
+    return property(read, slot.__set__)
+
+
+def _text(value: Json | _Decoded) -> str | None:
+    if isinstance(value, _Decoded):
+        return value.text
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_SLOTS = [_slot(field.name) for field in attrs.fields(StoredInstance)]
+
+
+def _keywords(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    return [field.evolve(kw_only=field.name != "instance_id") for field in fields]
+
+
+@attrs.frozen(repr=False, field_transformer=_keywords)
+class FlowInstance(StoredInstance):
+    """One flow instance: a run of a flow, scheduled for one moment.
+
+    Only ``instance_id`` is required. What the service left out, or sent as null, is None. Equal if all fields are.
+
+    Args:
+        instance_id: the unique *id*, as in ``2809-20190812080700``.
+        flow_id: *id* of the flow.
+        flow_name: its *name*.
+        freq: Quartz *cron expression* of seven fields.
+        cycle: ``M`` month, ``W`` week, ``D`` day, ``H`` hour, ``mi`` minute.
+        parameters: *JSON*, decoded when first read; may be given as a text.
+        do_as: big-data *account*.
+        graph: the task graph, *JSON*, decoded when first read; may be given as a text. A text that cannot be decoded
+            is given as it is.
+        status: a `FlowStatus`, or a plain *int* where the service uses one that is not in its table.
+        status_desc: the service's *name* of the status.
+        trigger_time: the moment it was scheduled for, an *aware datetime*, as are the three that follow.
+        start_time: when it began.
+        end_time: when it ended.
+        timestamp: when it was created.
+        virtual: whether it is a virtual node.
+        owner: *user name*.
+        has_edit_pri: whether the asking user may edit it.
+        has_read_pri: whether the asking user may read it.
+        is_cancelled: whether it was cancelled.
+        alert_mode: *code* of the alert mode.
+        cal_dt: business *date*, ``YYYY-MM-DD``.
+        extra: *mapping* of the members that this library does not know, and of values that it could not read, by the
+            names that the answer gives them.
+
+    Raises:
+        QueryError: a time has no zone.
+    """
+
+    # The slots by second names, since the properties below hide them.
+    _parameters = _slot("parameters")
+    _graph = _slot("graph")
+    _status = _slot("status")
+    _trigger_time = _slot("trigger_time")
+    _start_time = _slot("start_time")
+    _end_time = _slot("end_time")
+    _timestamp = _slot("timestamp")
+    _extra = _slot("extra")
+
+    def __attrs_post_init__(self) -> None:
+        name: object = self.instance_id
+        if not isinstance(name, str) or not name:
+            raise QueryError(f"instance_id must be a text that is not empty, not {name!r}")
+
+    @property
+    def graph_text(self) -> str | None:
+        """The task graph as the service sent it."""
+        return _text(self._graph)
+
+    @property
+    def parameters_text(self) -> str | None:
+        """The parameters as the service sent them."""
+        return _text(self._parameters)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it ran: from its start to its end, or None while one of them is missing."""
+        start, end = self.start_time, self.end_time
+        # Through UTC: within one zone, Python would subtract wall clocks, wrong by an hour across a change of offset.
+        return None if start is None or end is None else end.astimezone(UTC) - start.astimezone(UTC)
+
+    def __getstate__(self) -> tuple[object, ...]:
+        # The slots as they are: a graph travels as its text, a time as it was answered.
+        values = (slot.__get__(self) for slot in _SLOTS)
+        return getattr(self, "_epoch", None), *(v.text if isinstance(v, _Decoded) else v for v in values)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for slot, value in zip((vars(_Readings)["_epoch"], *_SLOTS), state, strict=True):
+            slot.__set__(self, value)
+
+    def __hash__(self) -> int:
+        return hash(self.instance_id)
+
+    def __repr__(self) -> str:
+        status = self.status.name if isinstance(self.status, FlowStatus) else self.status
+        return (
+            f"FlowInstance({self.instance_id!r}, flow_name={self.flow_name!r}, status={status}, "
+            f"trigger_time={self.trigger_time and self.trigger_time.isoformat()})"
+        )
+
+
+# attrs drops a property that has a field's name from the class body, so they are set on the finished class.
+for _name, _property in {
+    "parameters": _json("parameters"),
+    "graph": _json("graph"),
+    "status": property(lambda row: _STATUS.get(row._status, row._status), _slot("status").__set__),
+    "trigger_time": _time("trigger_time", lambda row: _aware(row._trigger_time, row)),
+    "start_time": _time("start_time", lambda row: _aware(row._start_time, row)),
+    "end_time": _time("end_time", lambda row: _aware(row._end_time, row)),
+    "timestamp": _time("timestamp", lambda row: _aware(row._timestamp, row)),
+    "extra": property(lambda row: row._extra or {}, _slot("extra").__set__),
+}.items():
+    setattr(FlowInstance, _name, _property)
+
+
+def _tuple(instances: Iterable[FlowInstance]) -> tuple[FlowInstance, ...]:
+    return tuple(instances)
+
+
+@attrs.frozen
+class FlowPage:
+    """The answer to one request.
+
+    Args:
+        instances: the *flow instances*, in the service's order.
+        count: the *number* that the service says; documented as that of the instances on this page, not of all.
+    """
+
+    instances: tuple[FlowInstance, ...] = attrs.field(converter=_tuple)
+    count: int | None = None

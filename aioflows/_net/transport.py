@@ -7,7 +7,12 @@ from typing import Protocol
 
 import attrs
 
-__all__ = ["Answer", "Request", "Transport"]
+__all__ = ["Answer", "Request", "SecretHeaders", "Transport"]
+
+
+def _size(body: bytes | None) -> str:
+    # A token request proves in its body that the secret is known, so no body is shown.
+    return "None" if body is None else f"<{len(body)} bytes>"
 
 
 @attrs.frozen
@@ -24,7 +29,7 @@ class Request:
     method: str
     url: str
     query: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = None
+    body: bytes | None = attrs.field(default=None, repr=_size)
 
 
 @attrs.frozen
@@ -32,14 +37,30 @@ class Answer:
     """One HTTP answer, its body read whole and decompressed."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     """Case-insensitive."""
-    body: bytes = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=_size)
+
+
+class SecretHeaders(dict[str, str]):
+    """Headers that show their names only, so that a traceback with local variables holds no token."""
+
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self) or 'none'}>"
+
+    __str__ = __repr__
 
 
 class Transport(Protocol):
     """Carries one request; raises `TransportError` where nothing usable comes back."""
 
-    async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer: ...
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
+        """Sends *request* with *headers* besides its own, and reads the answer within *timeout* seconds.
 
-    async def close(self) -> None: ...
+        Whatever the status is, an answer is an answer. Redirects are not followed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes what this transport opened; twice is fine."""
+        ...

@@ -1,0 +1,27 @@
+"""The console script ``aioflows``, which is ``python -m aioflows`` as well."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_EXTRA = ("typer", "rich", "click")
+
+
+def main() -> int:
+    """Run the command line; give its exit code."""
+    try:
+        from aioflows.cli.app import run  # noqa: PLC0415  (what it needs is an extra)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        print("the command line needs typer and rich: install aioflows[cli]", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:  # while the imports ran
+        return 130
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

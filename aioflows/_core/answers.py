@@ -1,0 +1,248 @@
+"""Answers, understood: first how HTTP puts it, then the envelope, then the payload.
+
+`decipher` is for all of them, and gives the body of an answer that may be read; the ``read_*`` functions, and
+`aioflows._core.search.read_search`, read one payload each. Whether to ask again is decided elsewhere, by the error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from aioflows._core.codec import Rows, flow_instances
+from aioflows._core.envelope import (
+    BOM,
+    Envelope,
+    check,
+    code_of,
+    excerpt,
+    opened,
+    refusal,
+    understood,
+    words,
+)
+from aioflows._core.times import Zone
+from aioflows._core.wire import naive_times
+from aioflows.errors import (
+    AioflowsError,
+    AnswerError,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TokenExpired,
+)
+from aioflows.models import FlowInstance
+
+__all__ = ["Token", "decipher", "read_instance", "read_time", "read_timezone", "read_token", "retry_after"]
+
+_START = 4096  # bytes; an answer that is a refusal is no longer than that
+_ROWS = b'"flowInsts"'
+_LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
+_LONGEST_LIFE = 30 * 86_400.0  # seconds
+_FINAL = {501, 505, 511}  # the server says that it never will
+
+
+# HTTP
+
+
+def decipher(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    throttle_codes: Collection[int] = (),
+    now: float | None = None,
+) -> bytes:
+    """Give the body of an answer that may be read, or raise what the answer means.
+
+    Args:
+        status: the HTTP *status*.
+        headers: the *headers*, by case-insensitive name.
+        body: the *bytes*, decompressed.
+        throttle_codes: envelope *codes* that mean "too many requests".
+        now: the time, in *seconds* since the epoch, for an answer that does not say when it was sent.
+
+    Raises:
+        ServiceError: the gateway or the service said no; its class says how.
+        AnswerError: this is no answer of theirs.
+        BrokenBody: the answer ends too early.
+    """
+    if status == 200:
+        # An answer with rows is read once, by `read_search`, which checks the envelope as it passes.
+        if _ROWS not in body[:_START]:
+            check(opened(body), throttle_codes)
+        return body
+    if 300 <= status < 400:
+        raise AnswerError(f"HTTP {status}: a redirect{_target(headers)} is refused")
+    if not 400 <= status < 600:
+        raise AnswerError(f"HTTP {status} where 200 is due")
+    raise _refused(status, body, throttle_codes, retry_after(headers, now))
+
+
+def _target(headers: Mapping[str, str]) -> str:
+    # Nothing but the origin: a query may hold a secret, and so may a user name.
+    try:
+        parts = urlsplit(headers.get("Location", ""))
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    return (
+        f" to {excerpt(f'{parts.scheme}://{parts.hostname}{port}')}"
+        if parts.hostname and parts.scheme
+        else ""
+    )
+
+
+def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: float | None) -> ServiceError:
+    code, message = _said(body, status)
+    error = refusal(code, message, throttle_codes, wait)
+    throttled = status == 429 or (status == 503 and wait is not None)
+    if type(error) is not ServiceError and not (throttled and isinstance(error, ServerFault)):
+        return error  # the envelope says more than the status does
+    if throttled:
+        return Throttled(code, message, wait)
+    if status in (401, 403):
+        return TokenExpired(code, message)
+    if status == 408 or (status >= 500 and status not in _FINAL):
+        return ServerFault(code, message)
+    return ServiceError(code, message)
+
+
+def _said(body: bytes, status: int) -> tuple[int, str]:
+    """Give the code and words of an answer that is a refusal, its HTTP status being one."""
+    try:
+        envelope = opened(body)
+        code = code_of(envelope)
+    except AioflowsError:
+        code = None
+    # Spring and most gateways repeat the HTTP status in a member called "status" or "code"; that is no envelope.
+    if not code or 100 <= code < 600:
+        return status, excerpt(body[:_START].decode(errors="replace"))
+    return code, words(envelope)
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Give the seconds that an answer asks to wait, or None if it names none that can be read.
+
+    A date is measured against the answer's own ``Date``, so that a local clock which is off does not matter.
+    Source: RFC 9110, sections 10.2.3 and 5.6.7.
+
+    Args:
+        headers: the *headers*, by case-insensitive name.
+        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"-?[0-9]+", text):
+        return 0.0 if text[0] == "-" else min(float(text), _LONGEST_WAIT)
+    until, sent = _date(text), _date(headers.get("Date", ""))
+    sent = now if sent is None else sent
+    return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
+
+
+def _date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        # The asctime form names no zone, and "-0000" means that none is known: HTTP means UTC by both.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+# Payloads
+
+
+class _Answer(Envelope):
+    data: Any = None
+
+
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def _payload(body: bytes) -> Any:
+    answer = understood(_answer, body.removeprefix(BOM))
+    check(answer)
+    data = answer.data
+    if data is None:
+        raise AnswerError("there is no data", "$.data")
+    return data
+
+
+def read_instance(body: bytes, zone: Zone) -> FlowInstance:
+    """Read the answer to "Get Flow Instance".
+
+    Args:
+        body: the *bytes* of the answer.
+        zone: the *zone* that its times are in.
+    """
+    row = _payload(body)
+    if not isinstance(row, dict):
+        raise AnswerError(f"expected a flow instance, got {type(row).__name__}", "$.data")
+    if row.get("instanceId") in (None, ""):
+        raise AnswerError("there is no id", "$.data.instanceId")
+    try:
+        times = naive_times([row.get("triggerTime")])
+    except msgspec.ValidationError:
+        raise AnswerError(f"{row.get('triggerTime')!r:.60} is no time", "$.data.triggerTime") from None
+    (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
+    return instance
+
+
+def read_timezone(body: bytes) -> str:
+    """Read the answer to "Get Timezone": a text such as ``GMT+8``."""
+    data = _payload(body)
+    name = data.get("timezone") if isinstance(data, dict) else data
+    if not isinstance(name, str) or not name.strip():
+        raise AnswerError(f"{name!r:.60} is no time zone", "$.data.timezone")
+    return name.strip()
+
+
+def read_time(body: bytes) -> int:
+    """Read the answer to "Get Current Time": milliseconds since the epoch."""
+    data = _payload(body)
+    if isinstance(data, str) and re.fullmatch(r"[0-9]{1,18}", data):
+        data = int(data)
+    # Until 2286, as for the times that can be asked for.
+    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < 10**13:
+        raise AnswerError(f"{data!r:.60} is no time in milliseconds", "$.data")
+    return data
+
+
+@attrs.frozen
+class Token:
+    """An access token.
+
+    Args:
+        access_token: the *text* to send.
+        expire_seconds: how long it lives, in *seconds* from when it was answered, 0 to 30 days; 0: nobody knows.
+    """
+
+    access_token: str = attrs.field(repr=False)
+    expire_seconds: float
+
+
+def read_token(body: bytes) -> Token:
+    """Read the answer to a token request, by its data: the vendor's example misspells the envelope around it."""
+    data = _payload(body)
+    text = data.get("accessToken") if isinstance(data, dict) else None
+    if not isinstance(text, str) or not text.isprintable() or not text.strip():
+        raise AnswerError(
+            "there is no access token", "$.data.accessToken"
+        )  # without what stands there instead
+    return Token(text.strip(), _life(data.get("expire")))
+
+
+def _life(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return 0.0
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), _LONGEST_LIFE) if math.isfinite(seconds) else 0.0

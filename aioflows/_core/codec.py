@@ -1,0 +1,187 @@
+"""Rows of an answer become flow instances.
+
+attrs is the class, cattrs decides who builds it, msgspec reads the bytes. One hook is registered for a list of flow
+instances, so that cattrs is asked once a page and not once a field. It has two ways:
+
+1. Rows that msgspec has decoded and checked become instances without any Python code per field.
+2. Rows in which something has a type that is not documented stay dictionaries and go one by one: a scalar of another
+   type is read if it can be (``"1"`` for 1), and set aside in `FlowInstance.extra` if it cannot; an object or a list
+   where a scalar belongs is an `AnswerError` that names its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import starmap
+from typing import Any
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.gen import make_dict_structure_fn, override
+
+from aioflows._core.wire import NAMES, Row
+from aioflows.errors import AnswerError
+from aioflows.models import FlowInstance, StoredInstance, handed_over
+
+__all__ = ["Rows", "flow_instances"]
+
+_FIELDS = tuple(field.name for field in attrs.fields(StoredInstance) if field.name != "extra")
+_WIRE_NAME = dict(zip(_FIELDS, NAMES, strict=True))
+
+
+@attrs.frozen
+class Rows:
+    """Rows of one page, as they are handed to cattrs: decoded, or loose.
+
+    Args:
+        times: their trigger *times*, without zone.
+        epoch: 1970-01-01 00:00:00 in the service's *zone*.
+        decoded: what msgspec made of them.
+        loose: what stands in the answer, where msgspec found something that is not documented.
+        paths: where each loose row stands in the answer.
+    """
+
+    times: Sequence[datetime]
+    epoch: datetime
+    decoded: Sequence[Row] = ()
+    loose: Sequence[Mapping[str, Any]] = ()
+    paths: Sequence[str] = ()
+
+
+def _refused(value: object, expected: str) -> TypeError:
+    return TypeError(f"expected {expected}, not {type(value).__name__}")
+
+
+def _text(value: object, _: object = None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    raise _refused(value, "a text")
+
+
+def _whole(value: object, _: object = None) -> int | None:
+    if value is None or isinstance(value, int):
+        return None if value is None else int(value)
+    if isinstance(value, (str, float)):
+        return _int(value)
+    raise _refused(value, "a whole number")
+
+
+def _int(value: str | float) -> int | None:
+    try:
+        number = float(value)
+        return int(value) if number.is_integer() else None
+    except (ValueError, OverflowError):
+        return None
+
+
+_FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+
+
+def _flag(value: object, _: object = None) -> bool | None:
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip().lower())
+    if value is None or isinstance(value, (bool, int, float)):
+        return None if value is None else _FLAGS.get(value)
+    raise _refused(value, "true or false")
+
+
+def _moment(value: object, _: object = None) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            return msgspec.convert(value, datetime)  # with a zone, if it says one
+        except msgspec.ValidationError:
+            return None
+    if isinstance(value, int) and 10**11 <= value < 10**14:
+        return datetime.fromtimestamp(
+            value / 1000, UTC
+        )  # requests say milliseconds, so an answer might as well
+    if value is None or isinstance(value, (int, float)):
+        return None
+    raise _refused(value, "a time")
+
+
+def _any(value: object, _: object = None) -> object:
+    return value
+
+
+_HOOKS = {"str": _text, "int": _whole, "bool": _flag, "datetime": _moment, "FlowStatus": _whole, "Json": _any}
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(StoredInstance)
+    overrides: dict[str, Any] = {
+        field.name: override(rename=name, struct_hook=_HOOKS[str(field.type).partition(" ")[0]])
+        for field, name in zip(fields, NAMES, strict=False)
+    }
+    overrides["trigger_time"] = overrides["extra"] = override(omit=True)  # both are set afterwards
+    by_hand = make_dict_structure_fn(StoredInstance, converter, **overrides)
+    converter.register_structure_hook(StoredInstance, by_hand)
+    converter.register_structure_hook_func(lambda kind: kind == list[FlowInstance], _structure)
+    return converter
+
+
+def _structure(rows: Rows, _: object) -> list[FlowInstance]:
+    stored = list(map(_one, rows.loose, rows.paths)) if rows.loose else _all(rows.decoded)
+    return handed_over(stored, rows.times, rows.epoch)
+
+
+def _all(rows: Sequence[Row]) -> list[StoredInstance]:
+    tuples = map(msgspec.structs.astuple, rows)
+    unknown = type(rows[0]).__struct_encode_fields__[len(NAMES) :] if rows else ()
+    if not unknown:
+        return list(starmap(StoredInstance, tuples))
+    many = len(NAMES)
+    stored = []
+    for values in tuples:
+        row = StoredInstance(*values[:many])
+        extra = dict(zip(unknown, values[many:], strict=True))
+        if msgspec.UNSET in extra.values():
+            extra = {name: value for name, value in extra.items() if value is not msgspec.UNSET}
+        row.extra = extra
+        stored.append(row)
+    return stored
+
+
+def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
+    known = {name: value for name, value in row.items() if name in _KNOWN}
+    aside: dict[str, Any] = {name: value for name, value in row.items() if name not in _KNOWN}
+    try:
+        stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(known, Row, strict=False)))
+    except msgspec.ValidationError:
+        stored = _by_hand(known, path)
+        for field, name in _WIRE_NAME.items():
+            if getattr(stored, field) is None and known.get(name) is not None and field != "trigger_time":
+                aside[name] = known[name]
+    if aside:
+        stored.extra = aside
+    return stored
+
+
+def _by_hand(row: dict[str, Any], path: str) -> StoredInstance:
+    try:
+        return _CONVERTER.structure(row, StoredInstance)
+    except cattrs.BaseValidationError as error:
+        problem, _, field = cattrs.transform_error(error, "", _said)[0].rpartition(" @ .")
+        raise AnswerError(problem, f"{path}.{_WIRE_NAME.get(field, field)}") from None
+
+
+def _said(error: BaseException, _: object) -> str:
+    return str(error)
+
+
+_KNOWN = frozenset(NAMES)
+_CONVERTER = _converter()
+
+
+def flow_instances(rows: Rows) -> list[FlowInstance]:
+    """Turn rows into flow instances.
+
+    Raises:
+        AnswerError: something in them cannot be read; the error says where it stands.
+    """
+    return _CONVERTER.structure(rows, list[FlowInstance])

@@ -1,0 +1,251 @@
+"""The envelope around every answer: whether the service said yes, and what it said instead.
+
+Two dialects: v2.1 of the service says ``code`` where v2.0 and the gateway say ``status``; the vendor's example of a
+token answer misspells that as ``stauts``, and its SDK looks for ``apim_status`` as well. All are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Collection
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from aioflows.errors import (
+    AnswerError,
+    BadCredentials,
+    BrokenBody,
+    Denied,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TokenExpired,
+)
+
+__all__ = [
+    "Envelope",
+    "check",
+    "excerpt",
+    "opened",
+    "parse",
+    "refusal",
+    "refuse_twins",
+    "understood",
+    "with_graphs_escaped",
+    "words",
+]
+
+T = TypeVar("T")
+
+_KINDS: dict[int, type[ServiceError]] = {
+    62101: Denied,  # the user does not exist, or does not belong to the organization
+    62103: Denied,  # the user has no privilege
+    62109: ServerFault,  # internal exception
+    1005: ServerFault,  # the gateway's internal error
+    1002: BadCredentials,  # the appKey does not exist
+    1003: BadCredentials,  # the encryption is not legal
+    1203: TokenExpired,
+    4011: TokenExpired,  # these two only as apim_status, which the vendor's SDK looks for
+    4012: TokenExpired,
+}
+_ONCE = {"code", "status", "data", "flowInsts"}
+BOM = b"\xef\xbb\xbf"
+_BARE_GRAPH = re.compile(r'"graph"\s*:\s*"(?=\{)')
+_GRAPH_ENDS = re.compile(r'"\s*[,}]')
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SECRET = re.compile(
+    r"(?i)((?:token|sign(?:ature)?|secret|encryption|app_?key)\W{0,5})[\w.+/=-]{6,}|\b[0-9a-f]{32,}\b"
+)
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
+
+
+class Envelope(msgspec.Struct):
+    """The members that say how it went; anything may stand in them."""
+
+    code: Any = None
+    status: Any = None
+    stauts: Any = None
+    apim_status: Any = None
+    msg: Any = None
+    message: Any = None
+
+
+_scanner = json.JSONDecoder()
+_envelope = msgspec.json.Decoder(Envelope)
+
+
+def excerpt(text: str) -> str:
+    """Give the first 200 characters of a foreign text, made printable, with everything cut out that may be secret."""
+    printable = "".join(char if char.isprintable() else " " for char in text[:2000])
+    return " ".join(_SECRET.sub(lambda found: f"{found[1] or ''}***", printable).split())[:200]
+
+
+def refusal(
+    code: int, message: str, throttle_codes: Collection[int], retry_after: float | None = None
+) -> ServiceError:
+    """Give the error that a code stands for."""
+    if code in throttle_codes:
+        return Throttled(code, message, retry_after)
+    return _KINDS.get(code, ServiceError)(code, message)
+
+
+def _number(value: object, path: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return int(value)
+    raise AnswerError(f"{value!r:.60} is no code", path)
+
+
+def code_of(envelope: Envelope) -> int | None:
+    """Give the code of an envelope, in whichever dialect, or None if it has none.
+
+    Raises:
+        AnswerError: it is no number, or two dialects contradict each other.
+    """
+    expired = _number(envelope.apim_status, "$.apim_status")
+    if expired:
+        return expired
+    code = _number(envelope.code, "$.code")
+    if code is None:
+        status = _number(envelope.status, "$.status")
+        return _number(envelope.stauts, "$.stauts") if status is None else status
+    if isinstance(envelope.status, int) or (
+        isinstance(envelope.status, str) and _DIGITS.fullmatch(envelope.status)
+    ):
+        status = _number(envelope.status, "$.status")
+        if status != code:
+            raise AnswerError(f"code {code} and status {status} contradict each other", "$.status")
+    return code
+
+
+def check(envelope: Envelope, throttle_codes: Collection[int] = ()) -> None:
+    """Raise the error that an envelope stands for, if it is one.
+
+    Raises:
+        ServiceError: the code is not 0.
+    """
+    code = code_of(envelope)
+    if code:
+        raise refusal(code, words(envelope), throttle_codes)
+
+
+def words(envelope: Envelope) -> str:
+    """Give what an envelope says in words."""
+    said = envelope.msg if envelope.msg is not None else envelope.message
+    return excerpt(said if isinstance(said, str) else "" if said is None else str(said))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _one_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted(name for name in _ONCE & members.keys() if names.count(name) > 1)
+        if twice:
+            raise AnswerError(f"the answer says {', '.join(twice)} twice")
+    return members
+
+
+def refuse_twins(body: bytes) -> bool:
+    """Raise an `AnswerError` if a member of the envelope comes twice, so that it is unclear which one is meant.
+
+    Returns:
+        whether this is JSON at all.
+    """
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(body, object_pairs_hook=_one_of_each)
+        return True
+    return False
+
+
+def with_graphs_escaped(body: bytes) -> bytes | None:
+    """Mend an answer in which graphs stand between quotes as they are, as one edition of the documentation prints it.
+
+    A graph is mended where it is whole JSON by itself and is followed by its closing quote and a comma or a brace, so
+    that there is one way to read it. None: nothing of that kind is there.
+    """
+    with contextlib.suppress(UnicodeDecodeError, RecursionError):
+        text = body.decode()
+        parts, done = [], 0
+        for found in _BARE_GRAPH.finditer(text):
+            try:
+                _, end = _scanner.raw_decode(text, found.end())
+            except ValueError:
+                continue
+            if found.start() >= done and _GRAPH_ENDS.match(text, end):
+                parts += [
+                    text[done : found.end() - 1],
+                    json.dumps(text[found.end() : end], ensure_ascii=False),
+                ]
+                done = end + 1
+        return "".join([*parts, text[done:]]).encode() if parts else None
+    return None
+
+
+def loads(body: bytes) -> object:
+    """Read JSON with the standard library, which keeps a lone surrogate where msgspec refuses it."""
+    value: object = json.loads(body, parse_constant=_refuse_constant)
+    return value
+
+
+def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode a body.
+
+    Raises:
+        msgspec.ValidationError: it is not of the decoder's shape.
+        AnswerError: it is no JSON.
+        BrokenBody: it ends too early.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        if _SURROGATE.search(body):
+            with contextlib.suppress(ValueError, RecursionError):
+                return msgspec.convert(loads(body), decoder.type, strict=decoder.strict)
+        if "truncated" in str(error):
+            raise BrokenBody(f"the answer ends too early, after {len(body):,} bytes") from None
+        if body.lstrip()[:1] == b"<":
+            page = excerpt(body[:2000].decode(errors="replace"))
+            raise AnswerError(f"a web page came where JSON is due: {page}") from None
+        raise AnswerError(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise AnswerError(f"the answer is not UTF-8: {error.reason}") from None
+    except RecursionError:
+        raise AnswerError("the answer is nested too deeply") from None
+
+
+def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode a body, and say at which path it is not of the shape that was expected.
+
+    Raises:
+        AnswerError: it is no JSON, or not of the decoder's shape.
+        BrokenBody: it ends too early.
+    """
+    try:
+        return parse(decoder, body)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `")
+        raise AnswerError(problem, path.rstrip("`") or "$") from None
+
+
+def opened(body: bytes) -> Envelope:
+    """Read the envelope of a body, whatever its payload is.
+
+    Raises:
+        AnswerError: this is no envelope.
+        BrokenBody: the body ends too early.
+    """
+    body = body.removeprefix(BOM)
+    refuse_twins(body)
+    return understood(_envelope, body)

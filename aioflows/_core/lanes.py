@@ -1,0 +1,192 @@
+"""Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
+
+A lane is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
+bytes it came as. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
+where a lane stands says all about what it may still bring.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import attrs
+
+from aioflows._core.pages import Ask
+from aioflows._core.release import Run
+from aioflows._core.scan import DONE, NEED_PAGES, Scan, Signal
+from aioflows._core.times import Zone
+from aioflows.checkpoint import Remainder
+from aioflows.models import FlowInstance, ScheduleType
+
+__all__ = ["Lane", "Lanes"]
+
+
+@attrs.define(eq=False)
+class Lane:
+    """One scan among several.
+
+    Args:
+        type: the *schedule type* it reads.
+        scan: the machine.
+        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
+        rows: decoded *rows* that another lane may still precede.
+    """
+
+    type: ScheduleType
+    scan: Scan
+    handed: dict[int, str] = attrs.field(factory=dict)
+    rows: list[FlowInstance] = attrs.field(init=False, factory=list)
+    ended: bool = attrs.field(init=False, default=False)
+
+    @property
+    def second(self) -> float:
+        """The second of scan time that all its further rows lie in or after."""
+        return math.inf if self.ended else self.scan.position // 1000
+
+
+class Lanes:
+    """The lanes of one scan.
+
+    Args:
+        lanes: at least one.
+        ordered: whether rows go out in the order (trigger time, id).
+        descending: whether in the reverse of it.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], *, ordered: bool, descending: bool) -> None:
+        self.lanes = lanes
+        self._ordered = ordered
+        self._descending = descending
+        self._merged = ordered and len(lanes) > 1
+        self._zone: Zone | None = None
+        self._open: tuple[Lane, Run] | None = None
+
+    @property
+    def progress(self) -> float:
+        """The share of the time range that was handed out, from 0 to 1."""
+        shares = [lane.scan.progress for lane in self.lanes]
+        return min(shares) if self._merged else sum(shares) / len(shares)
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._zone = zone
+        for lane in self.lanes:
+            lane.scan.read_in(zone)
+
+    def wanted(self, slots: int) -> list[tuple[Lane, Ask]]:
+        """Name requests to start, those of the lane that is farthest behind first."""
+        asks: list[tuple[Lane, Ask]] = []
+        for lane in sorted(self.lanes, key=lambda lane: lane.second) if self._merged else self.lanes:
+            asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks))]
+        return asks
+
+    def next_rows(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        return self._next_merged() if self._merged else self._next_of_any()
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Give the windows that are left.
+
+        Args:
+            last: the last *row* that was handed out; None: none was.
+            begun: whether it is one of those that `next_rows` gave last.
+            all_handed: whether all of those were handed out.
+        """
+        mark = None if last is None or last.trigger_time is None else (int(last.trigger_time.timestamp()), last.instance_id)
+        return [
+            Remainder(lane.type, *lane.scan.axis.window(first, until), after)
+            for lane in self.lanes
+            for first, until, after in self._left(lane, mark, begun, all_handed)
+        ]
+
+    def _left(
+        self, lane: Lane, mark: tuple[int, str] | None, begun: bool, all_handed: bool
+    ) -> Iterator[tuple[int, int, tuple[int, str] | None]]:
+        axis = lane.scan.axis
+        if self._ordered:
+            spans = lane.scan.spans
+            if lane.ended and all_handed and not lane.rows:
+                return
+            start = axis.second(mark[0]) * 1000 if mark else -math.inf
+        else:
+            spans = lane.scan.remaining()
+            if self._open is not None and self._open[0] is lane and not all_handed:
+                run = self._open[1]
+                first = max(run.first, axis.second(mark[0]) * 1000) if mark and begun else run.first
+                spans = sorted([*spans, (first, run.until)])
+            start = -math.inf
+        for first, until in spans:
+            low = int(max(first, start))
+            if low < until:
+                second = low // 1000
+                name = lane.handed.get(second)
+                if mark is not None and axis.second(mark[0]) == second and (self._ordered or begun):
+                    name = mark[1]
+                yield low, until, None if name is None else (axis.second(second), name)
+
+    def _next_of_any(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+        for lane in self.lanes:
+            got = DONE if lane.ended else self._next_of(lane)
+            if isinstance(got, list):
+                return got
+        return DONE if all(lane.ended for lane in self.lanes) else NEED_PAGES
+
+    def _next_merged(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+        while True:
+            behind = min(self.lanes, key=lambda lane: lane.second)
+            if rows := self._passed(behind.second):
+                return rows
+            if behind.ended:
+                return DONE
+            got = self._next_of(behind)
+            if isinstance(got, list):
+                behind.rows += got
+            elif got is NEED_PAGES:
+                return NEED_PAGES
+
+    def _passed(self, second: float) -> list[FlowInstance]:
+        """Take the rows that lie before a second of scan time, from all lanes, in order."""
+        passed: list[FlowInstance] = []
+        for lane in self.lanes:
+            ready = bisect_left(lane.rows, second, key=lambda row: self._second(lane, row))
+            passed += lane.rows[:ready]
+            del lane.rows[:ready]
+        passed.sort(key=_rank, reverse=self._descending)
+        return passed
+
+    def _second(self, lane: Lane, row: FlowInstance) -> int:
+        return lane.scan.axis.second(_rank(row)[0])
+
+    def _next_of(self, lane: Lane) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+        run = lane.scan.next_item()
+        if run is DONE:
+            lane.ended = True
+        if not isinstance(run, Run):
+            return run
+        self._open = (lane, run)
+        rows = self._decode(run)
+        name = lane.handed.get(run.first // 1000)
+        if name is None:
+            return rows
+        second = run.first // 1000
+        return [
+            row
+            for row in rows
+            if self._second(lane, row) != second
+            or (row.instance_id < name if self._descending else row.instance_id > name)
+        ]
+
+    def _decode(self, run: Run) -> list[FlowInstance]:
+        assert self._zone is not None, "read_in() comes before the first answer"
+        rows: list[FlowInstance] = []
+        for page, numbers in run.batch.parts:
+            rows += page.instances(self._zone, numbers)
+        return rows if run.batch.order is None else [rows[number] for number in run.batch.order]
+
+
+def _rank(row: FlowInstance) -> tuple[int, str]:
+    assert row.trigger_time is not None, "a row without a trigger time is refused where it is read"
+    return int(row.trigger_time.timestamp()), row.instance_id

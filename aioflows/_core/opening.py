@@ -1,0 +1,82 @@
+"""Which number the first page has.
+
+The Pagination structure is documented as counting from 0 and its sample shows 0, the request example beside it sends 1,
+and a service that counts from 1 may answer page 0 with its first page, with nothing, or with an error. So page 0 is
+asked first, and page 1 where 0 brought nothing; and since one empty or failed answer may be an accident, page 0 once
+more before page 1 is taken for the first page.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from aioflows.errors import (
+    AioflowsError,
+    BadCredentials,
+    Denied,
+    ServiceError,
+    Throttled,
+    TokenExpired,
+)
+
+__all__ = ["Outcome", "Step", "next_step", "refusal"]
+
+
+class Outcome(enum.Enum):
+    """What came of asking for a page by its number."""
+
+    ROWS = "rows"
+    EMPTY = "empty"
+    REFUSED = "refused"
+
+
+class Step(enum.Enum):
+    """What to do next."""
+
+    ASK_0 = "ask page 0"
+    ASK_1 = "ask page 1"
+    TAKE_0 = "page 0 is the first: take its rows"
+    TAKE_1 = "page 1 is the first: take its rows"
+    EMPTY = "nothing there, and nothing learnt"
+    FAIL = "report the error"
+
+
+_ROWS, _EMPTY, _REFUSED = Outcome
+
+_STEPS: dict[tuple[Outcome, ...], Step] = {
+    # page 0
+    (_ROWS,): Step.TAKE_0,
+    (_EMPTY,): Step.ASK_1,
+    (_REFUSED,): Step.ASK_1,
+    # page 0, page 1
+    (_EMPTY, _ROWS): Step.ASK_0,
+    (_EMPTY, _EMPTY): Step.EMPTY,
+    (_EMPTY, _REFUSED): Step.EMPTY,
+    (_REFUSED, _ROWS): Step.ASK_0,
+    (_REFUSED, _EMPTY): Step.ASK_0,
+    (_REFUSED, _REFUSED): Step.FAIL,
+    # page 0, page 1, page 0
+    (_EMPTY, _ROWS, _ROWS): Step.TAKE_0,
+    (_EMPTY, _ROWS, _EMPTY): Step.TAKE_1,
+    (_EMPTY, _ROWS, _REFUSED): Step.TAKE_1,
+    (_REFUSED, _ROWS, _ROWS): Step.TAKE_0,
+    (_REFUSED, _ROWS, _EMPTY): Step.TAKE_1,
+    (_REFUSED, _ROWS, _REFUSED): Step.TAKE_1,
+    (_REFUSED, _EMPTY, _ROWS): Step.TAKE_0,
+    (_REFUSED, _EMPTY, _EMPTY): Step.EMPTY,
+    (_REFUSED, _EMPTY, _REFUSED): Step.EMPTY,
+}
+
+
+def next_step(outcomes: tuple[Outcome, ...]) -> Step:
+    """Tell what follows from the outcomes so far, which belong to pages 0, 1 and 0 in this order."""
+    return _STEPS[outcomes]
+
+
+def refusal(error: AioflowsError) -> bool:
+    """Tell whether an error may mean "there is no page of this number" rather than anything else."""
+    return isinstance(error, ServiceError) and not isinstance(
+        error, (BadCredentials, Denied, Throttled, TokenExpired)
+    )
+
+

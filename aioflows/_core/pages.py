@@ -1,0 +1,208 @@
+"""One page: what was asked, what came, and what that proves.
+
+Invariants:
+
+1. *Scan time* runs the way the scan runs. A scan in descending order mirrors time (``u = ~t``, so the window
+   ``[a, b)`` becomes ``[-b, -a)``), and everything above this file knows ascending scans only.
+2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
+   ``[1000 s, 1000 s + 1000)``, mirrored or not.
+3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
+   the second of its last row. What it proves is never more than that, unless the answer was short
+   (`Service.ends_short`): then it proves the whole window.
+
+A page that is out of order or reaches outside its window proves nothing and ends the scan.
+"""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import compress, islice
+from typing import Protocol
+
+import attrs
+
+from aioflows._core.times import Zone
+from aioflows.errors import CompletenessError
+from aioflows.models import FlowInstance
+
+__all__ = ["Ask", "Axis", "Page", "Reading"]
+
+
+class Page(Protocol):
+    """The columns of an answer that decisions are made on."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+    @property
+    def times(self) -> Sequence[str]:
+        """Trigger times as answered: texts of one format, so that they compare as the times do."""
+        ...
+
+    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
+        """Decode some rows, in the order of these numbers."""
+        ...
+
+
+@attrs.frozen
+class Axis:
+    """The direction of a scan: real time, or its mirror image."""
+
+    descending: bool
+
+    def window(self, first: int, until: int) -> tuple[int, int]:
+        """Turn a window of scan time into real time, and back."""
+        return (-until, -first) if self.descending else (first, until)
+
+    def second(self, value: int) -> int:
+        """Turn a second of real time into scan time, and back."""
+        return ~value if self.descending else value
+
+
+@attrs.frozen(eq=False)
+class Ask:
+    """One page to be requested.
+
+    Args:
+        first: *milliseconds* of scan time, where the window starts.
+        until: *milliseconds* of scan time, where it ends.
+        axis: the direction of the scan.
+        page_size: *rows*.
+        backward: whether it is to be sorted against scan time, so that it proves the end of its window.
+        page_no: the page's *number* as it is sent.
+        tries: *attempts* before an error is reported; None: as many as the policy allows.
+    """
+
+    first: int
+    until: int
+    axis: Axis
+    page_size: int
+    backward: bool = False
+    page_no: int = 0
+    tries: int | None = None
+
+    @property
+    def from_ms(self) -> int:
+        """The first *millisecond* asked for, in real time."""
+        return self.axis.window(self.first, self.until)[0]
+
+    @property
+    def to_ms(self) -> int:
+        """The first *millisecond* no longer asked for, in real time."""
+        return self.axis.window(self.first, self.until)[1]
+
+    @property
+    def descending(self) -> bool:
+        """Whether the service is to sort by descending trigger time."""
+        return self.axis.descending != self.backward
+
+
+class Reading:
+    """A page laid out in scan order.
+
+    Args:
+        ask: what was asked.
+        page: what came, not empty.
+        second_of: gives the *second* of real time that a trigger time's text means.
+
+    Raises:
+        CompletenessError: the page is out of order, or a row lies outside the window.
+    """
+
+    def __init__(self, ask: Ask, page: Page, second_of: Callable[[str], int]) -> None:
+        self.page = page
+        self._axis = ask.axis
+        self._second_of = second_of
+        self._flipped = ask.backward
+        times, ids = page.times, page.ids
+        in_order = operator.ge if ask.descending else operator.le
+        if not all(map(in_order, times, islice(times, 1, None))):
+            at = next(i for i in range(1, len(times)) if not in_order(times[i - 1], times[i]))
+            raise CompletenessError(
+                f"the service broke the order it was asked for: in the window {ask.from_ms}–{ask.to_ms} ms, sorted by "
+                f"trigger_time {'DESC' if ask.descending else 'ASC'}, {times[at - 1]} comes before {times[at]} "
+                f"(instance {ids[at]!r}). A service that ignores the sorter cannot be read completely"
+            )
+        if len(set(ids)) < len(ids):
+            self._check_twins(ids, times)
+        self.times: Sequence[str] = times[::-1] if ask.backward else times
+        self.ids: Sequence[str] = ids[::-1] if ask.backward else ids
+        self.first = self.second(0)
+        self.last = self.second(len(times) - 1)
+        low, high = ask.first // 1000, -(-ask.until // 1000)
+        if self.first < low or self.last >= high:
+            raise self._outside(ask, low, high)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def second(self, index: int) -> int:
+        """Give the second of scan time that a row lies in."""
+        return self._axis.second(self._second_of(self.times[index]))
+
+    def index(self, second: int) -> int:
+        """Give the index of the first row at or after a second of scan time."""
+        # Nearly always it is the page's start or end, or the start of its last second: no time need be read for these.
+        if second <= self.first:
+            return 0
+        if second >= self.last:
+            return len(self.times) if second > self.last else self.times.index(self.times[-1])
+        return bisect_left(range(len(self.times)), second, key=self.second)
+
+    def at(self, second: int) -> Sequence[str]:
+        """Give the ids of the rows in a second of scan time."""
+        return self.ids[self.index(second) : self.index(second + 1)]
+
+    def before(self, second: int) -> int | None:
+        """Give the second of the last row before a second of scan time."""
+        index = self.index(second)
+        return self.second(index - 1) if index else None
+
+    def rows(self, start: int, stop: int) -> Sequence[int]:
+        """Give the page's row numbers for rows *start* to *stop*, in the order (trigger time, id), each id once."""
+        count = len(self.times)
+        plain = range(count - 1 - start, count - 1 - stop, -1) if self._flipped else range(start, stop)
+        times = self.times[start:stop]
+        ties = list(compress(range(1, len(times)), map(operator.eq, islice(times, 1, None), times)))
+        if not ties:
+            return plain
+        ids = self.ids[start:stop]
+        keys = list(zip(times, ids, plain, strict=True))
+        keys.sort(key=operator.itemgetter(0, 1), reverse=self._axis.descending)
+        ids = [key[1] for key in keys]
+        repeated = set(compress(range(1, len(ids)), map(operator.eq, islice(ids, 1, None), ids)))
+        return [key[2] for number, key in enumerate(keys) if number not in repeated]
+
+    @staticmethod
+    def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:
+        seen: dict[str, str] = {}
+        for name, time in zip(ids, times, strict=True):
+            if seen.setdefault(name, time) != time:
+                raise CompletenessError(
+                    f"instance {name!r} was answered with two trigger times, {seen[name]} and {time}: ids are not "
+                    "unique, or trigger times change, and then nothing can be proven"
+                )
+
+    def _outside(self, ask: Ask, low: int, high: int) -> CompletenessError:
+        wrong = 0 if self.first < low else len(self.times) - 1
+        error = CompletenessError(
+            f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
+            f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
+        )
+        error.add_note("Either the service ignores the time filter, or its times are in another zone than it says.")
+        return error
+
+    def _fitting(self, low: int, high: int) -> str:
+        """Say which correction, on the grid of the world's zones, would put every row into the window."""
+        quarter = 900
+        shifts = [hop * quarter for hop in range(-104, 105) if hop]
+        fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
+        if not fits:
+            return ""
+        shift = self._axis.descending and -min(fits, key=abs) or min(fits, key=abs)
+        return (
+            f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
+            "give the zone the service really uses as FlowSession(server_timezone=...)"
+        )

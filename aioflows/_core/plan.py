@@ -1,0 +1,210 @@
+"""What is still unproven, and which piece of it to ask for next.
+
+Invariants:
+
+1. The gaps and the runs tile the range: a gap is a window of which nothing is known yet, a run is proven. Every page
+   proves a window, which is taken out of the gaps; nothing else ever closes a gap.
+2. A gap is read from both ends at once: a forward page takes away its start, a backward page its end. So two requests
+   share one partly filled page where they meet, and windows can be twice as long for the same number of workers.
+3. Windows follow the density of what was read, not the calendar: the first full page tells it, and each later one
+   corrects it where it lies.
+
+The order of the scan wants the earliest gap first; the buffer bounds how far beyond the consumer the rest may go.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import attrs
+
+from aioflows._core.dense import Dense
+from aioflows._core.pages import Ask
+from aioflows.errors import AioflowsError
+
+__all__ = ["Anchor", "Gap", "Gaps"]
+
+
+@attrs.frozen(eq=False)
+class Anchor:
+    """A row at the edge of a gap, which must come again when the gap is read, or be gone.
+
+    Args:
+        second: the *second* of scan time that it lies in.
+        ids: the rows that were seen there.
+        ask: the request that brought them.
+    """
+
+    second: int
+    ids: frozenset[str]
+    ask: Ask
+
+
+@attrs.define(eq=False)
+class Gap:
+    """A window of which nothing is known yet.
+
+    Args:
+        first: *milliseconds* of scan time, where it starts.
+        until: *milliseconds* of scan time, where it ends.
+        density: *rows per millisecond* to be expected.
+        after: proven *rows* between its end and the next gap.
+        forward: the request under way from its start.
+        backward: the request under way from its end.
+        left: the row at its start.
+        right: the row at its end.
+        witness: a *second* before its start in which a row is known.
+        short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
+        looks: how often it was answered with nothing.
+        forward_size: *rows* to ask for at its start, if more than usual.
+        backward_size: *rows* to ask for at its end, if more than usual.
+        halvings: how often its window was halved because the service failed on it.
+        held: whether something else is being found out before it may be asked for again.
+        dense: how it is read, if it is a second that no page holds.
+        broken: why it cannot be read.
+    """
+
+    first: int
+    until: int
+    density: float
+    after: int = 0
+    forward: Ask | None = None
+    backward: Ask | None = None
+    left: Anchor | None = None
+    right: Anchor | None = None
+    witness: int | None = None
+    short: bool = False
+    looks: int = 0
+    forward_size: int = 0
+    backward_size: int = 0
+    halvings: int = 0
+    held: bool = False
+    dense: Dense | None = None
+    broken: AioflowsError | None = None
+
+    @property
+    def expected(self) -> float:
+        """The rows to be expected in it."""
+        return self.density * (self.until - self.first)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way in it."""
+        return self.forward is None and self.backward is None and not self.held and self.dense is None
+
+
+class Gaps:
+    """All gaps in order."""
+
+    def __init__(self, windows: list[tuple[int, int]]) -> None:
+        self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
+        self.fences: set[int] = set()
+        """Where two gaps must stay two, since the service's zone changes its offset between them."""
+        self.surprise = 0.0
+        """How often, of late, a window held far less than a page, from 0 to 1."""
+        self.ready = 0
+        """Proven *rows* before the first gap that were not handed out yet."""
+
+    def __iter__(self) -> Iterator[Gap]:
+        return iter(self._gaps)
+
+    def __len__(self) -> int:
+        return len(self._gaps)
+
+    def __getitem__(self, index: int) -> Gap:
+        return self._gaps[index]
+
+    def within(self, first: int, until: int) -> list[Gap]:
+        """Give the gaps that a window touches."""
+        start = max(0, bisect_right(self._gaps, first, key=lambda gap: gap.first) - 1)
+        found = []
+        for gap in self._gaps[start:]:
+            if gap.first >= until:
+                break
+            if gap.until > first:
+                found.append(gap)
+        return found
+
+    def starting(self, first: int) -> Gap | None:
+        """Give the gap that starts there."""
+        return next((gap for gap in self.within(first, first + 1) if gap.first == first), None)
+
+    def ending(self, until: int) -> Gap | None:
+        """Give the gap that ends there."""
+        return next((gap for gap in self.within(until - 1, until) if gap.until == until), None)
+
+    def split(self, gap: Gap, cut: int) -> Gap:
+        """Cut a gap in two and give the later one."""
+        later = attrs.evolve(gap, first=cut, left=None, forward=None, witness=None, short=False, forward_size=0)
+        gap.until, gap.after, gap.right, gap.backward = cut, 0, None, None
+        gap.backward_size = 0
+        self._gaps.insert(self._gaps.index(gap) + 1, later)
+        return later
+
+    def join(self, gap: Gap, later: Gap) -> None:
+        """Make two neighbours one gap, which is to be looked at as if for the first time."""
+        rows = gap.expected + later.expected
+        gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
+        gap.density = rows / (gap.until - gap.first)
+        gap.looks = 0
+        self._gaps.remove(later)
+
+    def after(self, gap: Gap) -> Gap | None:
+        """Give the gap that begins where this one ends."""
+        at = self._gaps.index(gap) + 1
+        touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
+        return self._gaps[at] if touching else None
+
+    def take(self, gap: Gap, first: int, until: int, rows: int) -> None:
+        """Take a proven window with so many rows out of a gap; it must lie inside."""
+        at = self._gaps.index(gap)
+        if until < gap.until:
+            if gap.first < first:
+                self.split(gap, until)
+                self.take(gap, first, until, rows)
+                return
+            gap.first = until
+            gap.left, gap.witness, gap.short, gap.forward_size, gap.looks = None, None, False, 0, 0
+            self._credit(at, rows)
+        elif gap.first < first:
+            gap.until, gap.right, gap.backward_size, gap.looks = first, None, 0, 0
+            gap.after += rows
+        else:
+            del self._gaps[at]
+            self._credit(at, rows + gap.after)
+
+    def _credit(self, at: int, rows: int) -> None:
+        if at:
+            self._gaps[at - 1].after += rows
+        else:
+            self.ready += rows
+
+
+@attrs.frozen
+class Sizes:
+    """How large windows are made.
+
+    Args:
+        page: *rows* of a full page.
+        window: *pages* of a window that two requests share.
+    """
+
+    page: int
+    window: float
+
+    @classmethod
+    def of(cls, page: int, concurrency: int, budget: float, pending: float) -> Sizes:
+        """Choose them from the rows that may be held and the rows that are still to come.
+
+        A window of many pages wastes less, since only one of its pages is partly filled, as long as every worker has
+        one to share and all of them fit into the buffer.
+        """
+        share = min(budget, pending) / page / max(1.0, concurrency / 2)
+        return cls(page, max(1.0, min(share, 24.0)))
+
+    @property
+    def rows(self) -> float:
+        """The rows of a window, a little less than its pages hold so that it seldom needs one more."""
+        return self.page * (self.window - min(0.35, 2 * math.sqrt(self.window / self.page)))

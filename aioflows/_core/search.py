@@ -1,0 +1,256 @@
+"""The operation "List Flow Instances": what is sent, and the page that comes back.
+
+A page is decoded twice. When it comes, only what it is planned by: the rows' ids and trigger times, while the rest is
+skipped in C. What waits to be handed out then waits as the bytes that came, which weigh half of what is made of them
+and are nothing to the garbage collector. When rows are handed out, the bytes are decoded in full. The skipping costs a
+third of a full decoding; where a page is going to be handed out at once, ``whole=True`` saves it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from aioflows._core.codec import Rows, flow_instances
+from aioflows._core.envelope import (
+    BOM,
+    check,
+    opened,
+    parse,
+    refuse_twins,
+    understood,
+    with_graphs_escaped,
+)
+from aioflows._core.times import Zone, wall_seconds
+from aioflows._core.wire import Head, Reader, Row, loose_rows, naive_times
+from aioflows.errors import AnswerError
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.query import FlowQuery
+
+__all__ = ["Page", "read_search", "search_body"]
+
+_LIST = b'"flowInsts"'
+_LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
+_FIRST_ID = re.compile(rb'"instanceId"\s*:\s*"?')
+
+_head = msgspec.json.Decoder(Head, strict=False)
+_reader = Reader()
+
+
+def search_body(
+    query: FlowQuery,
+    *,
+    type: ScheduleType,
+    from_ms: int,
+    to_ms: int,
+    page_no: int,
+    page_size: int,
+    sorters: Sequence[tuple[str, bool]] = (("trigger_time", False),),
+) -> bytes:
+    """Write the body of a search.
+
+    Args:
+        query: which *owner*, *expression* and *status* are meant.
+        type: the one *schedule type* that a request takes.
+        from_ms: the first trigger time, in *milliseconds* since the epoch.
+        to_ms: the first trigger time no longer meant, likewise.
+        page_no: number of the *page*.
+        page_size: *rows* on it.
+        sorters: *fields*, each with whether it is descending.
+    """
+    return msgspec.json.encode(
+        {
+            "type": int(type),
+            "fromTriggerTime": from_ms,
+            "toTriggerTime": to_ms,
+            "status": ",".join(str(int(code)) for code in sorted(query.status)),
+            "owner": query.owner,
+            "expression": query.expression,
+            "pagination": {
+                "pageNo": page_no,
+                "pageSize": page_size,
+                "sorters": [
+                    {"field": field, "order": "DESC" if descending else "ASC"}
+                    for field, descending in sorters
+                ],
+            },
+        }
+    )
+
+
+class Page:
+    """One answer to a search; made by `read_search`.
+
+    Args:
+        body: the *bytes* that came.
+        ids: the rows' *ids*, in the service's order.
+        times: their trigger *times*, as texts.
+        count: the *number* that the service says.
+        decoded: the rows, if they are *decoded* already; the bytes are not kept then.
+
+    Raises:
+        AnswerError: an id is empty, or a trigger time is none.
+    """
+
+    __slots__ = ("_body", "_decoded", "_loose", "_walls", "count", "ids", "times")
+
+    def __init__(
+        self,
+        body: bytes,
+        ids: Sequence[str | int | None],
+        times: Sequence[str | None],
+        count: int | None = None,
+        decoded: Sequence[Row] | None = None,
+    ) -> None:
+        if not all(ids):
+            raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
+        self.ids: list[str] = list(map(str, ids))
+        self._walls = _walls(times, self.ids)
+        self.times = _plain(times)
+        self.count = count
+        self._body = b"" if decoded is not None else body
+        self._decoded = decoded
+        self._loose: Sequence[dict[str, Any]] = ()
+
+    def __len__(self) -> int:
+        return len(self._walls)
+
+    def __repr__(self) -> str:
+        return f"Page({len(self)} rows, {len(self._body):,} bytes)"
+
+    def drop_columns(self) -> None:
+        """Forget ids and times; the rows can still be handed out."""
+        self.ids, self.times = [], []
+
+    def instances(
+        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
+    ) -> list[FlowInstance]:
+        """Decode rows in full.
+
+        Args:
+            zone: the *zone* that their times are in.
+            rows: *numbers* of the rows, in the order that is wanted; None: all, in the service's order.
+            offset: the *seconds* east of Greenwich that were in force when they were triggered, where that is known.
+                It tells the first from the second of two hours that wall clocks show alike.
+
+        Raises:
+            AnswerError: something in a row cannot be read; the error says where it stands.
+        """
+        if self._decoded is None and not self._loose:
+            self._read()
+        decoded, loose, walls = self._decoded or (), self._loose, self._walls
+        if rows is None:
+            rows = range(len(self))
+        else:
+            walls = [walls[row] for row in rows]
+            decoded = decoded and [decoded[row] for row in rows]
+            loose = loose and [loose[row] for row in rows]
+        paths = [_path(row) for row in rows] if loose else ()
+        if self._body and len(rows) == len(self):
+            self._decoded, self._loose = None, ()  # kept only for who takes a page in parts
+        return flow_instances(Rows(zone.told_apart(walls, offset), zone.epoch, decoded, loose, paths))
+
+    def _read(self) -> None:
+        try:
+            self._decoded = _reader.answer(self._body).data.flow_insts or ()
+        except msgspec.ValidationError:
+            self._decoded, self._loose = (), loose_rows(self._body)
+        if len(self._decoded or self._loose) != len(self):
+            raise AnswerError("the answer reads differently each time")
+
+
+def _path(number: int) -> str:
+    return f"$.data.flowInsts[{number}]"
+
+
+def _walls(times: Sequence[str | None], ids: Sequence[str]) -> list[datetime]:
+    try:
+        return naive_times(times)
+    except msgspec.ValidationError:
+        for number, (time, name) in enumerate(zip(times, ids, strict=True)):
+            try:
+                wall_seconds(time or "")
+            except AnswerError as error:
+                problem = f"instance {name!r:.80} has no trigger time that can be read: {error.problem}"
+                raise AnswerError(problem, f"{_path(number)}.triggerTime") from None
+        raise
+
+
+def _plain(times: Sequence[Any]) -> list[str]:
+    """Give texts of one form, which compare as the times do; as a rule they are of that form already."""
+    if set(map(len, times)) == {19} and not "".join(times)[10::19].strip(" "):
+        return list(times)
+    return [f"{time[:10]} {time[11:19]}" for time in times]
+
+
+def _count(value: object) -> int | None:
+    # A hint, documented as the number of rows on the page; if it is no number, that is no reason to stop.
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def read_search(body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False) -> Page:
+    """Read what a page is planned by, and keep the rest.
+
+    Args:
+        body: the *bytes* of the answer.
+        throttle_codes: *codes* that mean "too many requests".
+        whole: whether to decode all of it now, since it will be handed out at once.
+
+    Raises:
+        ServiceError: the service said no.
+        AnswerError: this is no page; the error says what is wrong, and where.
+        BrokenBody: the answer ends too early.
+    """
+    body = body.removeprefix(BOM)
+    try:
+        answer = _answer(body, throttle_codes, whole=whole)
+    except AnswerError:
+        mended = with_graphs_escaped(body)
+        if mended is None:
+            raise
+        body = mended
+        answer = _answer(body, throttle_codes, whole=whole)
+    check(answer, throttle_codes)
+    if answer.data is None:
+        raise AnswerError("there is no data", "$.data")
+    rows = answer.data.flow_insts or ()
+    page = Page(
+        body,
+        [row.instance_id for row in rows],
+        [row.trigger_time for row in rows],
+        _count(answer.data.count),
+        rows if rows and isinstance(rows[0], Row) else None,
+    )
+    if _may_hold_twins(body, page.ids):
+        refuse_twins(body)
+    return page
+
+
+def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any:
+    if whole:
+        with contextlib.suppress(msgspec.ValidationError):
+            return _reader.answer(body)
+    try:
+        return parse(_head, body)
+    except msgspec.ValidationError:
+        check(opened(body), throttle_codes)  # where the service says no, its data may be anything
+        return understood(_head, body)
+
+
+def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
+    """Tell whether a member of the envelope may have come twice, without reading the rows again.
+
+    A decoder keeps the last of two lists; the first row of the first list is then not the first row that it found.
+    """
+    start, end = body.find(_LIST, 0, _LONGEST_START), body.rfind(b"]") + 1
+    if start < 0 or not refuse_twins(body[:start] + b'"flowInsts":0' + body[end:]):
+        return True
+    first = _FIRST_ID.search(body, start)
+    if not ids or first is None:
+        return bool(ids) or first is not None
+    return not body.startswith(ids[0].encode(errors="replace"), first.end())

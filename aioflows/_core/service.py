@@ -1,0 +1,71 @@
+"""What a session has learnt about the service it talks to, shared by all of its scans.
+
+Every fact here was seen in an answer. Nothing is taken from the documentation, which names no largest page, leaves
+open whether pages count from 0 or from 1, and knows of no cap.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LARGEST_PAGE", "Service"]
+
+LARGEST_PAGE = 4_000
+"""Rows; no page larger than this is asked for, however dense a second is."""
+
+
+class Service:
+    """The facts about one service, as far as they are known.
+
+    Args:
+        first_page: the *number* of the first page, 0 or 1; None: to be found out.
+    """
+
+    def __init__(self, first_page: int | None = None) -> None:
+        self.first_page = first_page
+        self.base = first_page
+        """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's
+        rows: then 0 serves as the first page, but the second is number 2."""
+        self.zone_pinned = False
+        """Whether a window too narrow for a wrong offset has shown that times are read in the right zone."""
+        self.larger_pages = True
+        """Whether asking for more rows than usual has brought more, or was not tried yet."""
+        self.milliseconds_help = True
+        """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
+        self.instant = 0
+        """The rows of the last instant that had to be counted."""
+        self.widest = 0
+        """The widest window, in milliseconds, that was answered."""
+        self._most: dict[int, int] = {}
+        self._capped: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Service first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
+
+    def saw(self, size: int, rows: int, width: int) -> None:
+        """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
+        self.widest = max(self.widest, width)
+        if rows > self._most.get(size, 0):
+            self._most[size] = rows
+
+    def capped(self, size: int, rows: int) -> None:
+        """Note that a page of *size* ended after so many rows although there were more."""
+        self._capped[size] = max(rows, self._capped.get(size, 0))
+
+    def may_be_last(self, size: int, rows: int) -> bool:
+        """Tell whether an answer may well be all there is, though nothing proves it yet."""
+        return rows < size and rows > self._capped.get(size, 0)
+
+    def most(self, size: int) -> int:
+        """Give the most rows that a page of *size* is known to bring (a smaller one that brought them counts)."""
+        return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
+
+    def ends_short(self, size: int, rows: int) -> bool:
+        """Tell whether an answer of so many rows is all there is.
+
+        Fewer than asked for proves nothing, since a service may cap its pages without a word. Fewer than the same
+        service has been seen to return does, as long as its cap is steady.
+        """
+        return rows < min(size, self.most(size))
+
+    def full(self, size: int) -> int:
+        """Give the rows to expect of a full page."""
+        return self.most(size) or size

@@ -1,0 +1,157 @@
+"""The service's clock: the zone that its texts are in, and what its texts mean.
+
+Requests carry milliseconds since the epoch, answers carry wall-clock texts without a zone (the vendor's "List Flow
+Instances"). An instant is the wall clock read as if it were UTC, minus the offset in force.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from aioflows.errors import AnswerError, QueryError
+
+__all__ = ["Zone", "wall_seconds"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_DAY = 86_400
+# A day inside what datetime can hold, so that no offset leads out of it.
+_EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
+_OFFSET = re.compile(
+    r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
+)
+_WIDEST = 18  # hours; Java's ZoneOffset, which is what the service runs on, knows no more
+_WALL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
+_ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
+
+
+def _fixed(text: str) -> timezone | None:
+    match = _OFFSET.fullmatch(text)
+    if match is None or not text:
+        return None
+    # "GMT+8" is east of Greenwich, as in Java's TimeZone, where it comes from; POSIX would mean the west by it.
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    offset = timedelta(hours=hours, minutes=minutes)
+    if offset > timedelta(hours=_WIDEST):
+        return None
+    return timezone(-offset if match["sign"] == "-" else offset)
+
+
+@attrs.frozen
+class Zone:
+    """A time zone: one offset for all times, or one that changes.
+
+    Args:
+        tzinfo: what datetimes of this zone carry.
+    """
+
+    tzinfo: _TzInfo
+    epoch: datetime = attrs.field(init=False, eq=False, repr=False)
+    """1970-01-01 00:00:00 by the wall clocks of this zone."""
+
+    @epoch.default
+    def _wall_epoch(self) -> datetime:
+        return _NAIVE_EPOCH.replace(tzinfo=self.tzinfo)
+
+    @classmethod
+    def parse(cls, value: str | _TzInfo | Zone) -> Zone:
+        """Read a zone as the service or a user writes it.
+
+        Raises:
+            QueryError: it names no zone; the message shows what does.
+        """
+        if isinstance(value, Zone):
+            return value
+        if isinstance(value, _TzInfo):
+            if hasattr(value, "localize"):  # pytz: its zones are wrong unless every time goes through it
+                raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
+            return cls(value)
+        if not isinstance(value, str):
+            raise QueryError(f"{value!r} is no time zone; {_ACCEPTED}")
+        text = value.strip()
+        fixed = _fixed(text)
+        if fixed is not None:
+            return cls(fixed)
+        try:
+            return cls(ZoneInfo(text))
+        except (ValueError, LookupError, OSError):
+            raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the offset never changes."""
+        return isinstance(self.tzinfo, timezone)
+
+    def offset_at(self, epoch_seconds: int) -> int:
+        """Give the offset in force at an instant, in seconds east of Greenwich."""
+        instant = _EPOCH + timedelta(seconds=min(max(epoch_seconds, _EARLIEST), _LATEST))
+        offset = instant.astimezone(self.tzinfo).utcoffset() or timedelta()
+        return offset.days * _DAY + offset.seconds
+
+    def transitions(self, from_ms: int, to_ms: int) -> list[int]:
+        """Give the instants strictly inside a range at which the offset changes, in epoch milliseconds, ascending."""
+        if self.fixed:
+            return []
+        found = []
+        for day in range(from_ms // 1000 // _DAY, to_ms // 1000 // _DAY + 1):
+            low, high = day * _DAY, (day + 1) * _DAY
+            before = self._offset_on(day)
+            if before == self._offset_on(day + 1):
+                continue  # no zone changes its offset there and back within a day
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self.offset_at(middle) == before else (low, middle)
+            found.append(high * 1000)
+        return [instant for instant in found if from_ms < instant < to_ms]
+
+    def told_apart(self, walls: Sequence[datetime], offset: int | None) -> Sequence[datetime]:
+        """Give wall-clock times a zone where only the offset in force tells which of two instants they mean.
+
+        Where clocks are put back, an hour comes twice; a time in it is the first of the two by convention (``fold``).
+        """
+        if offset is None or self.fixed or not walls or not self._comes_again(min(walls), offset):
+            return walls
+        return [
+            wall.replace(tzinfo=self.tzinfo, fold=1) if self._comes_again(wall, offset) else wall
+            for wall in walls
+        ]
+
+    def _comes_again(self, wall: datetime, offset: int) -> bool:
+        first = wall.replace(tzinfo=self.tzinfo)
+        again = first.replace(fold=1).utcoffset()
+        return again != first.utcoffset() and again == timedelta(seconds=offset)
+
+    def _offset_on(self, day: int) -> int:
+        return _offset_on(self, day)
+
+
+@lru_cache(maxsize=8192)
+def _offset_on(zone: Zone, day: int) -> int:
+    return zone.offset_at(day * _DAY)
+
+
+@lru_cache(maxsize=4096)
+def wall_seconds(text: str) -> int:
+    """Read a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, as seconds since 1970-01-01 as if it were UTC.
+
+    A ``T`` may stand between date and time, and a fraction, which is dropped, after the seconds.
+
+    Raises:
+        AnswerError: there is no such time.
+    """
+    # The shape is looked at first: fromisoformat alone takes week dates, and 24:00 on later Pythons.
+    if _WALL.fullmatch(text):
+        try:
+            since = datetime.fromisoformat(text[:19]) - _NAIVE_EPOCH
+        except ValueError:
+            pass  # February 30
+        else:
+            return since.days * _DAY + since.seconds
+    raise AnswerError(f"{text!r:.60} is no time; expected YYYY-MM-DD HH:MM:SS")

@@ -1,0 +1,155 @@
+"""A row as it stands in an answer: the wire's names and types, for msgspec to decode and to check in C.
+
+Types are lenient where that is free (``strict=False``: a number may be a text, a bool 0 or 1), everything but the id
+is optional, and an unknown member is refused: a refusal is how its name is learnt, once, so that the members that a
+service has beside the documented ones cost almost nothing from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from types import GenericAlias
+from typing import Annotated, Any
+
+import msgspec
+
+from aioflows._core.envelope import Envelope, parse, understood
+
+__all__ = ["NAMES", "Head", "Reader", "Row", "loose_rows", "naive_times"]
+
+Naive = Annotated[datetime, msgspec.Meta(tz=False)]
+
+MOST_NAMES = 64  # unknown members learnt; an answer with more than that is read the slow way
+
+
+class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
+    """All of a row, in the order of the slots of `aioflows.models.StoredInstance`."""
+
+    instance_id: str
+    flow_id: int | None = None
+    flow_name: str | None = None
+    freq: str | None = None
+    cycle: str | None = None
+    parameters: str | dict[str, Any] | list[Any] | None = None
+    do_as: str | None = None
+    graph: str | dict[str, Any] | list[Any] | None = None
+    status: int | None = None
+    status_desc: str | None = None
+    # A text, because pages are planned by it; it is made a time for all rows at once.
+    trigger_time: str | None = None
+    start_time: Naive | None = None
+    end_time: Naive | None = None
+    timestamp: Naive | None = None
+    virtual: bool | None = None
+    owner: str | None = None
+    has_edit_pri: bool | None = None
+    has_read_pri: bool | None = None
+    is_cancelled: bool | None = None
+    alert_mode: int | None = None
+    cal_dt: str | None = None
+
+
+NAMES: tuple[str, ...] = Row.__struct_encode_fields__
+"""The documented members, by the names that they have on the wire."""
+
+
+class HeadRow(msgspec.Struct, rename="camel", gc=False):
+    """What a page is planned by, of one row."""
+
+    instance_id: str | int | None = None
+    trigger_time: str | None = None
+
+
+class HeadData(msgspec.Struct, rename="camel", gc=False):
+    """What a page is planned by."""
+
+    flow_insts: list[HeadRow] | None
+    count: Any = None
+
+
+class Head(Envelope):
+    """An answer of which only the columns are decoded that a page is planned by."""
+
+    data: HeadData | None = None
+
+
+class Shape:
+    """Rows with certain members beside the documented ones, and the decoder for an answer of them.
+
+    Args:
+        names: the *names* of those members.
+    """
+
+    def __init__(self, names: tuple[str, ...] = ()) -> None:
+        self.names = names
+        fields = [
+            (f"unknown_{number}", Any, msgspec.field(default=msgspec.UNSET, name=name))
+            for number, name in enumerate(names)
+        ]
+        self.row = msgspec.defstruct("Row", fields, bases=(Row,), gc=False, forbid_unknown_fields=True)
+        rows: Any = GenericAlias(list, (self.row,)) | None
+        data = msgspec.defstruct(
+            "Data", [("flow_insts", rows), ("count", Any, None)], rename="camel", gc=False
+        )
+        answer = msgspec.defstruct("Answer", [("data", data | None, None)], bases=(Envelope,))
+        self.decoder = msgspec.json.Decoder(answer, strict=False)
+
+    def widened(self, rows: Iterable[object]) -> Shape:
+        """Give a shape that knows the members of these rows too; the same one if there is nothing to learn."""
+        seen = {name for row in rows if isinstance(row, dict) for name in row}
+        names = (*self.names, *sorted(seen.difference(NAMES, self.names)))
+        return Shape(names) if len(self.names) < len(names) <= MOST_NAMES else self
+
+
+class Reader:
+    """Decodes answers in full, and learns the members that their rows have beside the documented ones."""
+
+    def __init__(self) -> None:
+        self._shape = Shape()
+
+    def answer(self, body: bytes) -> Any:
+        """Decode envelope and rows.
+
+        Raises:
+            msgspec.ValidationError: something in it has a type that is not documented.
+            AnswerError: it is no JSON.
+        """
+        shape = self._shape
+        try:
+            return parse(shape.decoder, body)
+        except msgspec.ValidationError as error:
+            wider = shape.widened(loose_rows(body)) if "unknown field" in str(error) else shape
+            if wider is shape:
+                raise
+        self._shape = wider
+        return parse(wider.decoder, body)
+
+
+class _LooseData(msgspec.Struct, rename="camel"):
+    flow_insts: list[dict[str, Any]] | None = None
+
+
+class _LooseAnswer(msgspec.Struct):
+    data: _LooseData
+
+
+_loose = msgspec.json.Decoder(_LooseAnswer)
+
+
+def loose_rows(body: bytes) -> list[dict[str, Any]]:
+    """Decode rows to dictionaries, whatever is in them.
+
+    Raises:
+        AnswerError: it is no JSON, or there are no rows in it.
+    """
+    return understood(_loose, body).data.flow_insts or []
+
+
+def naive_times(texts: Sequence[str | None]) -> list[datetime]:
+    """Read wall-clock texts, all in one go.
+
+    Raises:
+        msgspec.ValidationError: one of them is no time.
+    """
+    return msgspec.convert(texts, list[Naive])

@@ -1,0 +1,113 @@
+"""Many requests: starts what the machine wants, feeds it the answers, and reaps what is left.
+
+It decides nothing, and it lives inside `next_rows`: there is no task that pumps and no queue, so a consumer that stops
+pulling stops the requests. A cancelled call loses nothing, since rows are taken from the machine with no ``await``
+between that and returning them; the requests go on, and the next call finds their answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.pages import Ask, Page
+from aioflows._core.scan import DONE, NEED_PAGES
+from aioflows._core.times import Zone
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Runs the lanes of one scan.
+
+    Args:
+        lanes: the machine.
+        fetch: gets one page.
+        zone: tells the zone that the service's times are in.
+        slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
+            place at the gate empty.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        fetch: Callable[[Lane, Ask], Coroutine[Any, Any, Page]],
+        zone: Callable[[], Coroutine[Any, Any, Zone]],
+        slots: int,
+    ) -> None:
+        self._lanes = lanes
+        self._fetch = fetch
+        self._ask_zone = zone
+        self._slots = slots
+        self._zone: asyncio.Task[Zone] | None = None
+        self._under_way: dict[asyncio.Task[Page], tuple[Lane, Ask]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """Requests that were started and not yet fed to the machine."""
+        return len(self._under_way)
+
+    async def next_rows(self) -> list[FlowInstance] | None:
+        """Give the next rows in order, or None at the end; raise the scan's error after all before it was given."""
+        await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
+        while True:
+            self._feed()
+            rows = self._lanes.next_rows()
+            self._start()
+            if rows is DONE:
+                return None
+            if rows is NEED_PAGES:
+                await self._wait()
+            elif rows:
+                return rows
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and wait until it is over."""
+        tasks: list[asyncio.Task[Any]] = [*self._under_way]
+        if self._zone is not None:
+            tasks.append(self._zone)
+        self._under_way.clear()
+        self._zone = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """Cancel what is under way, where nobody can wait for it."""
+        for task in self._under_way:
+            task.cancel()
+
+    def _start(self) -> None:
+        for lane, ask in self._lanes.wanted(self._slots - len(self._under_way)):
+            task = asyncio.create_task(self._fetch(lane, ask))
+            self._under_way[task] = (lane, ask)
+            if self._zone is None:
+                # Beside the first search, not before it: it costs no time.
+                self._zone = asyncio.create_task(self._ask_zone())
+
+    def _feed(self) -> None:
+        if self._zone is None or not self._zone.done():
+            return
+        self._lanes.read_in(self._zone.result())
+        for task in [task for task in self._under_way if task.done()]:
+            lane, ask = self._under_way.pop(task)
+            error = task.exception()
+            if error is None:
+                lane.scan.received(ask, task.result())
+            elif isinstance(error, AioflowsError):
+                lane.scan.failed(ask, error)
+            else:
+                raise error
+
+    async def _wait(self) -> None:
+        if self._zone is not None and not self._zone.done():
+            await asyncio.wait([self._zone])
+        elif self._under_way:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            raise RuntimeError(f"the scan needs pages but asks for none: {self._lanes.lanes}")

@@ -1,0 +1,193 @@
+"""Where every attempt of a session passes, one gate for all of its scans.
+
+Three things hold at every moment:
+
+1. At most ``limit`` attempts are inside, and a slot belongs to exactly one attempt or to nobody. It is handed over the
+   moment it is free, so no newcomer overtakes who waits, and it comes back whatever becomes of its owner: done, failed,
+   or cancelled at any point, even between being let in and noticing.
+2. Nobody enters while the gate is paused, not even who was let in but had not run yet. A pause is never shortened.
+3. Nobody enters earlier than the gap after the one before. With a rate the gap is ``1 / rate``, from the first
+   entry on, so there is no opening burst; after a pause it is a small share of the pause, so there is no stampede.
+
+Who waits stands in one heap, ordered by a ticket drawn on arrival: first come, first served, and who is sent back by a
+pause keeps the place. One timer, never more, stands at the moment when the gate next opens. The decision who enters
+is made in one place, `_admit`, synchronously; everything else only records what happened and calls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from types import TracebackType
+
+__all__ = ["Gate"]
+
+_SPREAD = 0.1
+_LONGEST_SPREAD = 1.0
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Gate:
+    """Bounds how many attempts are in flight and how fast they start, and stops them all for a while.
+
+    ``async with gate:`` holds a slot for one attempt. Nothing may sleep in there.
+
+    Args:
+        concurrency: *attempts* inside at once.
+        rate: *attempts per second* that enter at most; None: no bound.
+        clock: gives the *time* in seconds, on the scale of the running loop's timers, which is its default.
+    """
+
+    def __init__(
+        self, concurrency: int, rate: float | None = None, *, clock: Callable[[], float] = _loop_time
+    ) -> None:
+        self.limit = concurrency
+        self._gap = 1 / rate if rate else 0.0
+        self._clock = clock
+        self._inside = 0
+        self._queue: list[tuple[int, asyncio.Future[None]]] = []
+        self._tickets = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_entry = 0.0  # the gap after the last entry ends here
+        self._paused_until = 0.0
+        self._spread_gap = 0.0
+        self._spread_left = 0  # entries that are still kept apart after a pause
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts inside."""
+        return self._inside
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that want to enter."""
+        return len(self._queue)
+
+    @property
+    def paused_for(self) -> float:
+        """Seconds until a pause ends; 0 if there is none."""
+        return max(0.0, self._paused_until - self._clock()) if self._paused_until else 0.0
+
+    def pause(self, seconds: float) -> bool:
+        """Lets nobody enter for some seconds from now; tells whether that is news, or the gate was paused already."""
+        return self.pause_until(self._clock() + seconds)
+
+    def pause_until(self, moment: float) -> bool:
+        """Lets nobody enter before a moment of the clock; tells whether the gate was open until now."""
+        now = self._clock()
+        news = self._paused_until <= now < moment
+        if moment > max(now, self._paused_until):
+            self._paused_until = moment
+            self._spread_gap = min(_LONGEST_SPREAD, _SPREAD * (moment - now)) / self.limit
+            self._spread_left = self.limit
+            self._set_timer()
+        return news
+
+    async def __aenter__(self) -> None:
+        if self._inside < self.limit and not self._queue and self._is_open():
+            self._inside += 1
+            return
+        await self._wait()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def _is_open(self) -> bool:
+        """Whether one may enter now, who then counts as entered."""
+        if not self._next_entry and not self._paused_until and not self._gap:
+            return True  # neither a rate nor, so far, a pause: no need to look at the clock
+        now = self._clock()
+        if now < self._opens():
+            return False
+        self._entered(now)
+        return True
+
+    def _opens(self) -> float:
+        return max(self._next_entry, self._paused_until)
+
+    def _entered(self, now: float) -> None:
+        gap = self._gap
+        if self._spread_left:
+            self._spread_left -= 1
+            gap = max(gap, self._spread_gap)
+        self._next_entry = now + gap
+
+    async def _wait(self) -> None:
+        ticket = self._tickets = self._tickets + 1
+        while True:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            place = (ticket, turn)
+            heapq.heappush(self._queue, place)
+            self._admit()
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._give_up(place)
+                raise
+            if not self._paused_until or self._clock() >= self._paused_until:
+                return
+            self._inside -= 1  # a pause began after this one was let in: back to the same place
+
+    def _give_up(self, place: tuple[int, asyncio.Future[None]]) -> None:
+        if not place[1].cancelled():
+            self._leave()  # let in, and cancelled before it could notice
+        elif place in self._queue:
+            self._queue.remove(place)
+            heapq.heapify(self._queue)
+            self._set_timer()
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        if self._queue:
+            self._admit()
+
+    def _admit(self) -> None:
+        """Lets in whoever may enter now, and sets the timer for the next."""
+        while self._somebody_may_enter() and self._is_open():
+            self._hand_over()
+        self._set_timer()
+
+    def _somebody_may_enter(self) -> bool:
+        """Whether a slot is free and somebody waits for it who has not been cancelled meanwhile."""
+        while self._queue and self._queue[0][1].cancelled():
+            heapq.heappop(self._queue)
+        return bool(self._queue) and self._inside < self.limit
+
+    def _hand_over(self) -> None:
+        _, turn = heapq.heappop(self._queue)
+        turn.set_result(None)
+        self._inside += 1
+
+    def _set_timer(self) -> None:
+        """Sees to it that the timer stands where the gate next opens, if anybody waits for that alone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._queue and self._inside < self.limit:
+            opens = self._opens()
+            delay = max(0.0, opens - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_time, opens)
+
+    def _on_time(self, moment: float) -> None:
+        self._timer = None
+        if moment >= self._paused_until:
+            self._paused_until = 0.0  # over, even if rounding brought the timer a hair early
+        # The entry counts from the moment it was due: a loop that is late must not slow the rate down.
+        if self._somebody_may_enter() and moment >= self._opens():
+            self._entered(moment)
+            self._hand_over()
+        self._admit()
+
+    def __repr__(self) -> str:
+        state = f"{self._inside}/{self.limit} in flight, {len(self._queue)} waiting"
+        try:
+            paused = self.paused_for
+        except RuntimeError:  # shown where no loop runs
+            paused = 0.0
+        return f"<Gate {state}{f', paused for {paused:.1f} s' if paused else ''}>"

@@ -1,0 +1,193 @@
+"""Sends requests through aiohttp, and lets nothing of aiohttp out.
+
+Its errors are translated here by a table and dropped: ``repr(ClientResponseError)`` prints the request's headers, and
+a traceback into aiohttp holds them in its frames. So what is raised is raised outside the ``except`` block, and has
+neither a cause nor a context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from aioflows._core.retry import Disconnected, Garbled, TooLarge
+from aioflows._net.transport import Answer, Request, SecretHeaders
+from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
+
+__all__ = ["LARGEST_BODY", "AiohttpTransport"]
+
+LARGEST_BODY: Final = 32 * 2**20
+"""Bytes of a body, decompressed: a compressed one of 200 kB can hold 200 MB."""
+
+_CONNECT_TIMEOUT: Final = 10.0
+
+_CERTIFICATE = (
+    "{host} shows a certificate that cannot be verified: {reason}. If an authority of your own signed it, name that "
+    "authority's certificate in SSL_CERT_FILE, or pass an aiohttp.ClientSession whose connector trusts it"
+)
+
+# Read from the top: the first line that fits an error is its translation.
+_TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, TransportError, _CERTIFICATE),
+    (
+        aiohttp.ServerFingerprintMismatch,
+        TransportError,
+        "{host} shows another certificate than the pinned one",
+    ),
+    (
+        aiohttp.ClientConnectorSSLError,
+        TransportError,
+        "no TLS with {host}: {reason}; does that port speak https?",
+    ),
+    (aiohttp.ClientConnectorDNSError, ConnectFailed, "no address is known for {host}: {reason}"),
+    (aiohttp.ClientConnectorError, ConnectFailed, "no connection to {host}: {reason}"),
+    (aiohttp.ConnectionTimeoutError, TimedOut, "no connection to {host} in time"),
+    (TimeoutError, TimedOut, "no whole answer from {host} within {timeout:g} s"),
+    (aiohttp.ClientConnectionError, Disconnected, "{host} closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, BrokenBody, "the answer of {host} is cut off or damaged: {reason}"),
+    (aiohttp.InvalidURL, TransportError, "{host} makes no URL that can be asked"),
+    (aiohttp.NonHttpUrlClientError, TransportError, "{host} can only be asked with http or https"),
+    (aiohttp.ClientResponseError, Garbled, "the answer of {host} is not HTTP: {reason}"),
+    (aiohttp.ClientError, TransportError, "the request to {host} failed: {reason}"),
+    (OSError, ConnectFailed, "no connection to {host}: {reason}"),
+    (ValueError, TransportError, "the request to {host} cannot be sent: {reason}"),
+)
+_FOREIGN: Final = (aiohttp.ClientError, OSError, ValueError)
+
+
+class AiohttpTransport:
+    """Carries requests over HTTP: no redirect followed, certificates verified, no cookie kept, no body without bound.
+
+    Args:
+        session: an aiohttp *session* of the caller's, neither changed nor closed; None: one is made at the first
+            request, in the loop that runs then.
+        connections: *connections* that the own session opens at once.
+        largest_body: *bytes* of a body, decompressed, that are read at most.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession | None = None,
+        *,
+        connections: int = 16,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
+        self._session = session
+        self._given = session is not None
+        self._connections = connections
+        self._largest_body = largest_body
+        self._closed = False
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
+        """Sends *request* with *headers* besides its own, and reads the answer within *timeout* seconds."""
+        session = self._opened()
+        answered = False
+        try:
+            async with (
+                session.request(
+                    request.method,
+                    request.url,
+                    params=request.query or None,
+                    data=request.body,
+                    headers=_complete(headers, session),
+                    allow_redirects=False,  # the headers prove who we are, and aiohttp would carry them to another host
+                    raise_for_status=False,
+                    timeout=self._timeout(timeout),
+                ) as response
+            ):
+                answered = True
+                return Answer(response.status, response.headers, await self._body(response))
+        except _FOREIGN as error:
+            failure = _translated(error, request.url, timeout, answered=answered)
+        raise failure
+
+    async def close(self) -> None:
+        """Closes the own session with its connections; a given one is left alone."""
+        self._closed = True
+        if not self._given and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the session is closed")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "aioflows"},
+                trust_env=False,  # it would also send what stands in ~/.netrc
+            )
+        return self._session
+
+    def _timeout(self, total: float) -> aiohttp.ClientTimeout:
+        connect = min(total, _CONNECT_TIMEOUT)
+        return aiohttp.ClientTimeout(
+            total=total,
+            # Looking the name up included; a given session may also let us wait for one of its connections.
+            connect=None if self._given else connect,
+            sock_connect=connect,
+            sock_read=total,
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        if response.content_length is not None and "Content-Encoding" not in response.headers:
+            if response.content_length > self._largest_body:
+                raise self._too_large(response)
+            return await response.read()
+        pieces, size = [], 0
+        async for piece in response.content.iter_any():
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._largest_body:
+                raise self._too_large(response)
+        return b"".join(pieces)
+
+    def _too_large(self, response: aiohttp.ClientResponse) -> TooLarge:
+        response.close()  # what has not been read shall not be read
+        return TooLarge(f"answer larger than {self._largest_body:,} bytes; ask for smaller pages")
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "not opened yet" if self._session is None else "open"
+        return f"<AiohttpTransport {state}{', session given' if self._given else ''}>"
+
+
+def _complete(headers: Mapping[str, str], session: aiohttp.ClientSession) -> SecretHeaders:
+    # A given session may leave bodies compressed, and then none may come.
+    encodings = "gzip, deflate" if session.auto_decompress else "identity"
+    return SecretHeaders({"Content-Type": "application/json", "Accept-Encoding": encodings, **headers})
+
+
+def _translated(error: Exception, url: str, timeout: float, *, answered: bool) -> AioflowsError:
+    facts = {"host": _host(url), "reason": _reason(error), "timeout": timeout}
+    if answered and not isinstance(error, TimeoutError):
+        return BrokenBody("the answer of {host} is cut off or damaged: {reason}".format(**facts))
+    ours, words = next((ours, words) for theirs, ours, words in _TRANSLATIONS if isinstance(error, theirs))
+    return ours(words.format(**facts))
+
+
+def _host(url: str) -> str:
+    try:
+        return URL(url).host_port_subcomponent or repr(url)  # without a user and password
+    except ValueError:
+        return repr(url)
+
+
+def _reason(error: Exception) -> str:
+    """Says why in words that come from the system or from aiohttp, never from the other side."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return (
+            getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if isinstance(error, OSError):
+        return error.strerror or (
+            str(error) if isinstance(error, aiohttp.ClientError) else type(error).__name__
+        )
+    # What follows the colon quotes the answer, which may in turn quote the request.
+    message = getattr(error.__cause__ or error, "message", "")
+    return message.partition(":")[0] if isinstance(message, str) and message else type(error).__name__

@@ -1,0 +1,1 @@
+"""The command line: ``aioflows demo``, ``aioflows scan`` and ``aioflows emulate``."""

@@ -1,0 +1,111 @@
+"""``aioflows demo``: a deployment of a hundred thousand instances, read to its end before your eyes, and checked."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.text import Text
+
+from aioflows.cli.exits import Exit
+from aioflows.cli.report import Outcome, print_report
+from aioflows.cli.screen import Meter, live_meter, plain_meter
+from aioflows.cli.summary import OrderCheck, Summary
+from aioflows.emulator import Emulator, EmulatorProcess
+from aioflows.errors import QueryError
+from aioflows.query import FlowQuery
+from aioflows.session import FlowSession
+from aioflows.settings import Limits
+
+__all__ = ["Demo", "demo"]
+
+_ORDERS = ("trigger_time", "-trigger_time", None)
+
+
+@attrs.frozen
+class Demo:
+    """What to show.
+
+    Args:
+        instances: *rows* of the emulated deployment.
+        seed: another *number* gives other rows.
+        profile: how they lie in time.
+        latency: *seconds* that the deployment takes for an answer.
+        faults: the *share* of requests that fail.
+        limits: how much at a time.
+        order_by: "trigger_time", "-trigger_time" or None.
+    """
+
+    instances: int
+    seed: int
+    profile: str
+    latency: float
+    faults: float
+    limits: Limits
+    order_by: str | tuple[str, ...] | None
+
+    def __attrs_post_init__(self) -> None:
+        if self.order_by not in _ORDERS:
+            raise QueryError(
+                "--order must be trigger_time, -trigger_time or none, which are what the demo can check"
+            )
+        Emulator(**self.switches)  # which refuses what makes no sense; it is not opened
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """What the emulator is told."""
+        return {
+            "instances": self.instances,
+            "seed": self.seed,
+            "profile": self.profile,
+            "latency": self.latency,
+            "fault_share": self.faults,
+        }
+
+
+async def demo(show: Demo, console: Console) -> Exit:
+    """Serve a deployment, read all of it, and say what came of it; exit code 0 only if it is exact and in order."""
+    console.print(_title(show))
+    async with AsyncExitStack() as stack:
+        with _waiting(console, "making the instances"):
+            # In a process of its own, so that the deployment does not take the time of the client.
+            emulator = await stack.enter_async_context(EmulatorProcess(**show.switches))
+        with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
+            outcome = await _read(show, emulator, meter)
+    print_report(outcome, console)
+    return Exit.COMPLETE if outcome.exact else Exit.INCONSISTENT
+
+
+async def _read(show: Demo, emulator: EmulatorProcess, meter: Meter) -> Outcome:
+    order_by = show.order_by if isinstance(show.order_by, str) else None
+    query = FlowQuery(emulator.start_ms, emulator.end_ms, order_by=order_by)
+    summary, order = Summary(), OrderCheck(order_by)
+    async with (
+        FlowSession(
+            emulator.url, user_id="u", org_id="o", limits=show.limits, observer=meter.heard
+        ) as session,
+        session.scan(query) as scan,
+    ):
+        async for rows in scan.pages():
+            summary.add(rows)
+            order.add(rows)
+            meter.show(scan, scan.progress)
+    return Outcome(emulator.instances, summary, order, order_by, scan.stats, show.limits.page_size)
+
+
+def _title(show: Demo) -> Text:
+    facts = [
+        f"{show.instances:,} emulated flow instances of 2024",
+        f"profile {show.profile}",
+        f"{show.latency * 1000:g} ms an answer",
+        f"{show.limits.concurrency} requests at once",
+    ]
+    if show.faults:
+        facts.append(f"{show.faults:.0%} of the requests fail")
+    return Text.assemble(("aioflows demo", "bold"), " · ", " · ".join(facts))
+
+
+def _waiting(console: Console, what: str) -> AbstractContextManager[object]:
+    return console.status(what) if console.is_terminal else nullcontext()

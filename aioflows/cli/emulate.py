@@ -1,0 +1,58 @@
+"""``aioflows emulate``: a deployment of your own, served until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from aioflows.emulator import Emulator
+from aioflows.emulator.command import switches
+from aioflows.errors import QueryError
+
+__all__ = ["emulate", "settings"]
+
+
+def settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Read further switches of the emulator, each as ``name=value``."""
+    given: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise QueryError(f"--set {text!r} is not of the form name=value, as in --set ties=unstable")
+        name = name.strip().replace("-", "_")
+        given[name] = value
+    known = switches(given)
+    return {name: known.get(name, value) for name, value in given.items()}
+
+
+async def emulate(emulator: Emulator, console: Console) -> None:
+    """Serve a deployment until this is cancelled."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(emulator)
+        except OSError as error:
+            raise QueryError(f"the emulator cannot be served: {error.strerror or error}") from error
+        address = (emulator.url, "bold cyan")
+        console.print(Text.assemble(("serving ", "bold"), f"{emulator.instances:,} instances at ", address))
+        console.print("read them with")
+        console.print(Text(f"  {example(emulator)}"), soft_wrap=True)
+        console.print("until Ctrl-C")
+        console.file.flush()  # whoever started this may wait for the address
+        await asyncio.Event().wait()
+
+
+def example(emulator: Emulator) -> str:
+    """Give a command line that reads this deployment."""
+    words = ["aioflows", "scan", "--url", emulator.url]
+    words += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
+    words += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
+    if emulator.quirks.claimed_zone is not None:
+        words += ["--server-timezone", emulator.world.zone]
+    keys = "AIOFLOWS_ACCESS_KEY=… AIOFLOWS_SECRET_KEY=… " if emulator.access.app_key is not None else ""
+    return keys + shlex.join(words)

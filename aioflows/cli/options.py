@@ -1,0 +1,118 @@
+"""The texts of options as values: times, zones, statuses, orders."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+from aioflows.errors import QueryError
+from aioflows.models import FlowStatus, ScheduleType
+
+__all__ = ["order", "schedule_type", "statuses", "time", "zone"]
+
+_TIME = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?P<clock>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?)?(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
+)
+_OFFSET = re.compile(r"(?:GMT|UTC)?(?P<sign>[+-])(?P<hours>0?[0-9]|1[0-8])(?::?(?P<minutes>[0-5][0-9]))?")
+_AS_IN = "as in 2024-01-01T00:00+08:00"
+
+
+def zone(text: str | None) -> tzinfo | None:
+    """Read a zone: "+08:00", "GMT+8", "UTC" or "Asia/Shanghai"."""
+    if text is None:
+        return None
+    match = _OFFSET.fullmatch(text.strip())
+    if match is not None:
+        # "GMT+8" is east of Greenwich, as the service means it; POSIX would mean the west by it.
+        offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+        return timezone(-offset if match["sign"] == "-" else offset)
+    try:
+        return ZoneInfo(text.strip())
+    except (ValueError, LookupError, OSError):
+        raise QueryError(
+            f'--zone {text!r} is no time zone that is known here; give it as "+08:00", "GMT+8" or "Asia/Shanghai"'
+        ) from None
+
+
+def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
+    """Read a moment.
+
+    Args:
+        text: an ISO *time with its zone*, or, where a zone was given, one without, or a date, which means its midnight.
+        option: the *name* of the option, for messages.
+        zone: what a text without a zone is read in.
+
+    Raises:
+        QueryError: it is no time, it has no zone, or in that zone it does not exist, or exists twice.
+    """
+    match, given = _TIME.fullmatch(text.strip()), None
+    if match is not None:
+        with suppress(ValueError):  # February 30
+            given = datetime.fromisoformat(text.strip())
+    if match is None or given is None:
+        raise QueryError(f"{option} {text!r} is no time; give it {_AS_IN}")
+    if match["zone"] is not None:
+        if match["clock"] is None:
+            raise QueryError(f"{option} {text!r} is a date with a zone; give the time of day too, {_AS_IN}")
+        return given
+    if zone is None:
+        missing = "a time of day and a zone" if match["clock"] is None else "a zone"
+        raise QueryError(f"{option} {text!r} has no zone; add {missing}, {_AS_IN}, or give --zone")
+    return _local(given, zone, option)
+
+
+def _local(naive: datetime, zone: tzinfo, option: str) -> datetime:
+    """Put a wall clock's time into a zone, unless the clock skips it or shows it twice."""
+    first, second = naive.replace(tzinfo=zone), naive.replace(tzinfo=zone, fold=1)
+    if first.utcoffset() == second.utcoffset():
+        return first
+    # Through UTC and back a time that the clock skips comes out as the one before, or the one after, the gap.
+    back = [one.astimezone(UTC).astimezone(zone) for one in (first, second)]
+    reason = "exists twice" if back[0].replace(tzinfo=None) == naive else "does not exist: the clock skips it"
+    either = " or ".join(sorted(one.isoformat(timespec="minutes") for one in back))
+    raise QueryError(f"{option} {naive.isoformat(sep=' ')} {reason} in {zone}; say {either}")
+
+
+def statuses(texts: Iterable[str]) -> tuple[FlowStatus, ...]:
+    """Read statuses by name or code, each text holding one or several with commas between."""
+    names = [part.strip() for text in texts for part in text.split(",")]
+    return tuple(dict.fromkeys(_status(name) for name in names))
+
+
+def _status(text: str) -> FlowStatus:
+    known = {one.name: one for one in FlowStatus} | {str(one.value): one for one in FlowStatus}
+    name = text.upper()
+    if name not in known:
+        name = name.replace("-", "_").replace(" ", "_")
+    if name not in known:
+        raise _unknown("--status", text, [one.name for one in FlowStatus])
+    return known[name]
+
+
+def schedule_type(text: str) -> ScheduleType | None:
+    """Read a schedule type by its name; "all" is None."""
+    known: dict[str, ScheduleType | None] = {one.name.lower(): one for one in ScheduleType}
+    known["all"] = None
+    if text.lower() not in known:
+        raise _unknown("--type", text, list(known))
+    return known[text.lower()]
+
+
+def order(text: str) -> str | tuple[str, ...] | None:
+    """Read an order: "none", a sort field, or several with commas between, each with "-" for descending."""
+    if text.lower() == "none":
+        return None
+    fields = tuple(part.strip() for part in text.split(","))
+    return fields[0] if len(fields) == 1 else fields
+
+
+def _unknown(option: str, text: str, names: list[str]) -> QueryError:
+    fold = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(text.lower(), fold, n=1)
+    hint = f"; did you mean {fold[near[0]]}?" if near else ""
+    return QueryError(f"{option} {text!r} is not one of {', '.join(names)}{hint}")

@@ -1,0 +1,120 @@
+"""What a heap of flow instances comes to: how many, in which state, and which flows stand out. Nothing but counting."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+import attrs
+
+from aioflows.models import FlowInstance, FlowStatus
+
+__all__ = ["FAILURES", "FlowTotal", "OrderCheck", "Summary"]
+
+FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
+
+
+@attrs.define
+class FlowTotal:
+    """One flow's instances, added up.
+
+    Args:
+        name: the *name* of the flow when it was first seen.
+        instances: how many there were.
+        failed: how many of them ended in one of `FAILURES`.
+        ran: how many have a start and an end.
+        time: how long these ran, in *all*.
+        longest: how long the longest of them ran.
+    """
+
+    name: str
+    instances: int = 0
+    failed: int = 0
+    ran: int = 0
+    time: timedelta = timedelta()
+    longest: timedelta = timedelta()
+
+    @property
+    def mean(self) -> timedelta:
+        """How long an instance runs, on average."""
+        return self.time / self.ran if self.ran else timedelta()
+
+
+class Summary:
+    """Adds up flow instances as they come; its size grows with the number of flows, not of instances."""
+
+    def __init__(self) -> None:
+        self.instances = 0
+        self.statuses: Counter[FlowStatus | int | None] = Counter()
+        self._flows: dict[tuple[int | None, str | None], FlowTotal] = {}
+
+    def add(self, instances: Iterable[FlowInstance]) -> None:
+        """Take more instances into account."""
+        for instance in instances:
+            status, duration = instance.status, instance.duration
+            self.instances += 1
+            self.statuses[status] += 1
+            # Flows share names, and a flow may be renamed: the id tells, and the name only where there is none.
+            key = (instance.flow_id, instance.flow_name if instance.flow_id is None else None)
+            flow = self._flows.get(key)
+            if flow is None:
+                flow = self._flows[key] = FlowTotal(instance.flow_name or "")
+            flow.instances += 1
+            flow.failed += status in FAILURES
+            if duration is not None:
+                flow.ran += 1
+                flow.time += duration
+                flow.longest = max(flow.longest, duration)
+
+    @property
+    def flows(self) -> int:
+        """How many flows there were."""
+        return len(self._flows)
+
+    def slowest(self, most: int = 5) -> list[FlowTotal]:
+        """Give the flows whose instances run longest on average, the slowest first."""
+        ran = (flow for flow in self._flows.values() if flow.ran)
+        return heapq.nlargest(most, ran, key=lambda flow: (flow.mean, flow.ran))
+
+    def most_failing(self, most: int = 5) -> list[FlowTotal]:
+        """Give the flows with the most failures, the worst first; flows without any are left out."""
+        failing = (flow for flow in self._flows.values() if flow.failed)
+        return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.instances))
+
+
+class OrderCheck:
+    """Looks whether instances come in strict order of (trigger second, id), as an outsider would: by comparing each with
+    the one before. Strict order holds no instance twice; where no order was asked for, the ids are kept and compared.
+
+    Args:
+        order: "trigger_time", "-trigger_time", or None for no order.
+    """
+
+    def __init__(self, order: str | None) -> None:
+        self._order = order
+        self._last: tuple[int, str] | None = None
+        self._seen: set[str] = set()
+        self.fault = ""
+
+    def add(self, instances: Iterable[FlowInstance]) -> None:
+        """Look at more instances; the first fault is kept in ``fault``."""
+        for instance in instances:
+            if instance.trigger_time is None:
+                self._note(f"{instance.instance_id} has no trigger time")
+            elif self._order is None:
+                if instance.instance_id in self._seen:
+                    self._note(f"{instance.instance_id} came twice")
+                self._seen.add(instance.instance_id)
+            else:
+                place = (int(instance.trigger_time.timestamp()), instance.instance_id)
+                if self._last is not None and not self._follows(self._last, place):
+                    self._note(f"{place[1]} came after {self._last[1]}")
+                self._last = place
+
+    def _follows(self, last: tuple[int, str], place: tuple[int, str]) -> bool:
+        return place < last if self._order == "-trigger_time" else place > last
+
+    def _note(self, fault: str) -> None:
+        self.fault = self.fault or fault

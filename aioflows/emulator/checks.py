@@ -1,0 +1,72 @@
+"""What a setting of the emulator may be; anything else is a `QueryError` that names the setting and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from aioflows.errors import QueryError
+
+Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def whole(low: int, high: int) -> Check:
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise QueryError(f"{field.name} must be a whole number from {low:,} to {high:,}, not {value!r}")
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        real = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not real or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]
+            raise QueryError(f"{field.name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value not in choices:
+            raise QueryError(f"{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+    check.__dict__["choices"] = choices  # the command line lists them
+    return check
+
+
+def some_of(*choices: object) -> Check:
+    def check(_: object, field: attrs.Attribute[Any], value: Iterable[object]) -> None:
+        for one in value:
+            if isinstance(one, bool) or one not in choices:
+                known = ", ".join(map(repr, choices))
+                raise QueryError(f"{field.name} may hold {known}, not {one!r}")
+
+    return check
+
+
+def flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise QueryError(f"{field.name} must be True or False, not {value!r}")
+
+
+def text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise QueryError(f"{field.name} must be a text that is not empty, not {value!r}")
+
+
+def secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    # The value is never shown, not even where it is wrong.
+    if not isinstance(value, str) or not value:
+        raise QueryError(f"{field.name} must be a text that is not empty")
+
+
+def several(value: object) -> list[object]:
+    """Members of a collection; a text is not taken for a collection of letters."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise QueryError(f"a collection is needed, such as a list, not {value!r}")
+    return list(value)

@@ -1,0 +1,198 @@
+"""One deployment from the outside: gateway, service and everything odd about them, as a function of request and time.
+
+The way of a request: too early? befallen by a fault? signed? and only then answered. The order is that of a real
+gateway, which throttles before it looks at a token.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterable, Mapping
+
+import attrs
+
+from aioflows.emulator.changes import Changes
+from aioflows.emulator.gateway import TOKEN_PATHS, Gateway
+from aioflows.emulator.limiter import Limiter, http_date
+from aioflows.emulator.options import Access, Quirks, Trouble
+from aioflows.emulator.record import Record
+from aioflows.emulator.reply import Reply, json_reply, plain
+from aioflows.emulator.script import Script, instead, spoil
+from aioflows.emulator.search import Refusal, Search
+from aioflows.emulator.service import Route, Service, envelope, route
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request, its headers' names in lower case."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@attrs.define
+class _Visit:
+    """What is found out about a request on its way."""
+
+    request: Request
+    arguments: dict[str, str]
+    route: Route
+    number: int
+    now_ms: float
+    search: Search | None = None
+    rows: int = 0
+    outcome: str = "ok"
+
+
+class Deployment:
+    """Answers requests.
+
+    Args:
+        service: what *answers* in the end.
+        quirks: *how*.
+        access: what the gateway *asks*.
+        trouble: what goes *wrong*.
+        changes: what *changes* between answers.
+        record: what is *noted*.
+        seed: what all chance is drawn from.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        quirks: Quirks,
+        access: Access,
+        trouble: Trouble,
+        changes: Changes,
+        record: Record,
+        seed: int,
+    ) -> None:
+        self._service = service
+        self._quirks = quirks
+        self._changes = changes
+        self._record = record
+        self._rng = random.Random(f"{seed} latency")
+        self._script = Script(trouble, seed)
+        self._all = 0
+        self._date = (0, "")
+        self.gateway = Gateway(access, seed)
+        self.limiter = Limiter(access)
+        self.hooks: list[Callable[[int], object]] = []
+
+    def respond(self, request: Request, now_ms: float) -> Reply:
+        """Answer a request that comes at this moment."""
+        arguments = dict(request.query)
+        visit = _Visit(request, arguments, _route(request, arguments), 0, now_ms)
+        operation = visit.route.operation
+        self._all += 1
+        self._record.requests[operation] += 1
+        visit.number = self._record.requests[operation]
+        reply = self._answer(visit)
+        if operation == "search":
+            self._record.note(visit.number, now_ms, visit.search, visit.rows, visit.outcome)
+        return self._finished(reply, visit)
+
+    def _answer(self, visit: _Visit) -> Reply:
+        counts, key, now_ms = self._record.requests, visit.route.key, self._server_ms(visit)
+        if self.limiter.early(now_ms):
+            counts["early"] += 1
+        wait = self.limiter.wait(now_ms)
+        if wait:
+            counts["throttled"] += 1
+            visit.outcome = "throttled"
+            return self.limiter.refusal(wait, key, now_ms)
+        fault = self._script.fault(visit.route.operation, visit.number, self._all)
+        if fault is None:
+            return self._honest(visit)
+        counts["faults"] += 1
+        reply = instead(fault, key, self.limiter, now_ms) or spoil(self._honest(visit), fault)
+        visit.outcome = fault.kind
+        return reply
+
+    def _honest(self, visit: _Visit) -> Reply:
+        found, request, now_ms = visit.route, visit.request, int(self._server_ms(visit))
+        if found.problem is not None:
+            return found.problem
+        if found.operation in ("token", "refresh"):
+            return self.gateway.token(found.operation, request.body, now_ms)
+        problem = self.gateway.problem(found.key, request.query, request.headers, request.body, now_ms)
+        if problem is not None:
+            visit.outcome = "unauthorized"
+            return problem
+        try:
+            return self._served(visit, now_ms)
+        except Refusal as refusal:
+            visit.outcome = str(refusal.code)
+            return json_reply(envelope(found.key, refusal.code, refusal.message))
+
+    def _served(self, visit: _Visit, now_ms: int) -> Reply:
+        service, found = self._service, visit.route
+        if found.operation == "search":
+            return self._searched(visit)
+        if found.operation == "get":
+            return json_reply(service.get(found.key, visit.arguments))
+        if found.operation == "timezone":
+            return json_reply(service.timezone(found.key, now_ms))
+        return json_reply(service.time(found.key, now_ms))
+
+    def _searched(self, visit: _Visit) -> Reply:
+        content_type = visit.request.headers.get("content-type", "")
+        search = self._service.read(visit.arguments, content_type, visit.request.body)
+        if isinstance(search, Reply):
+            visit.outcome = f"http-{search.status}"
+            return search
+        visit.search = search
+        self._changes.some(self._quirks.changes_per_search, visit.now_ms)
+        for hook in self.hooks:
+            hook(visit.number)
+        page = self._service.find(search, visit.number)
+        visit.rows = len(page.rows)
+        every = self._quirks.empty_answers
+        visit.outcome = "empty" if every and visit.number % every == 0 else "ok"
+        return json_reply(self._service.print(visit.route.key, page))
+
+    def _server_ms(self, visit: _Visit) -> float:
+        return visit.now_ms + self._quirks.clock_skew * 1000
+
+    def _finished(self, reply: Reply, visit: _Visit) -> Reply:
+        """The reply with the server's date, compressed if so agreed, and late."""
+        quirks, headers = self._quirks, dict(reply.headers)
+        second = int(self._server_ms(visit)) // 1000
+        if self._date[0] != second:
+            self._date = (second, http_date(second * 1000))
+        headers["Date"] = self._date[1]
+        body = reply.body
+        accepted = visit.request.headers.get("accept-encoding", "")
+        if quirks.compress and "gzip" in accepted and body and "Content-Encoding" not in headers:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, 1, mtime=0)
+        delay = quirks.latency + quirks.latency_per_row * visit.rows
+        if quirks.latency_spread:
+            delay += self._rng.random() * quirks.latency_spread
+        return attrs.evolve(reply, headers=headers, body=body, delay=delay)
+
+
+def _route(request: Request, arguments: dict[str, str]) -> Route:
+    operation = TOKEN_PATHS.get(request.path)
+    if operation is None:
+        return route(request.method, request.path, arguments)
+    wrong = None if request.method == "POST" else plain(405, "405 Method Not Allowed", Allow="POST")
+    return Route(operation, "status", wrong)
+
+
+def as_request(
+    method: str, path: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str], body: bytes
+) -> Request:
+    """Put a request in order."""
+    return Request(
+        method=method.upper(),
+        path=path,
+        query=tuple((str(name), str(value)) for name, value in query),
+        headers={name.lower(): value for name, value in headers.items()},
+        body=body,
+    )

@@ -1,0 +1,123 @@
+"""Faults as a readable list: which request, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+import attrs
+
+from aioflows.emulator import checks
+from aioflows.errors import QueryError
+
+WIRE = {
+    "reset": "the connection is reset before any answer",
+    "reset-in-body": "the connection is reset in the middle of the body",
+    "close": "the connection is closed without an answer, as a server does with an idle one that is just being reused",
+    "black-hole": "the request is taken and never answered",
+    "drip": "the answer comes one byte at a time, with `seconds` (or one) between them",
+    "cut": "the body ends early, and the connection with it",
+    "cut-gzip": "the body is gzip that ends early, though its Content-Length is right",
+    "garbage": "the answer is not HTTP",
+}
+"""What happens at the socket."""
+
+BODY = {
+    "html": "a log-in page, with status 200",
+    "empty": "no body",
+    "null": "the body is null",
+    "list": "the body is a list",
+    "cut-json": "the JSON text ends early",
+    "wrong-types": "flowInsts is an object",
+    "no-data": "no data in the envelope",
+    "null-data": "data is null",
+    "no-list": "no flowInsts in data",
+    "null-list": "flowInsts is null",
+    "false-empty": "no rows, though there are some",
+    "string-code": "the envelope's code is text",
+    "invalid-utf8": "a byte that is not UTF-8",
+    "bom": "a byte order mark before the JSON",
+    "huge": "`size` bytes (or 64 MB) in one member",
+    "gzip-bomb": "the same, as a few kB of gzip",
+    "deep": "100,000 nested lists",
+    "long-int": "a whole number of 5,000 digits",
+    "nan": "NaN where a number should be",
+    "duplicate-keys": "flowInsts stands in data twice, the second time empty",
+    "surrogate": "a flow name with half a surrogate pair",
+    "disordered": "the rows in reverse",
+    "repeated-row": "the first row stands there twice",
+    "moved-row": "the last row has another trigger time: a year earlier",
+    "foreign-row": "one more row, that lies a year before the window",
+    "bad-time": "a trigger time that does not exist, 24:61:00",
+    "null-trigger": "a row without trigger time",
+    "no-id": "a row with an empty id",
+    "number-id": "a row whose id is a number",
+    "unknown-status": "a row with status 77",
+    "extra-field": "rows with a member nobody knows",
+    "numbers-for-flags": "true and false are 1 and 0",
+}
+"""What happens to the body of an honest answer."""
+
+KINDS = ("throttle", "storm", "http-<status>", "code-<code>", *WIRE, *BODY)
+
+_NUMBERED = re.compile(r"(http)-([1-5]\d\d)|(code)-(-?\d{1,9})")
+_OPERATIONS = ("search", "get", "time", "timezone", "token", "refresh", "any")
+
+
+@attrs.frozen
+class Fault:
+    """One entry of the script: ``Fault(at=3, kind="throttle", seconds=2)``.
+
+    Args:
+        at: the *number* of the request that it befalls, from 1, counted by operation.
+        kind: *what* happens: "throttle" (in the gateway's guise; `seconds` is the wait that it names), "storm" (every
+            request is throttled for `seconds`), "http-502" (any status), "code-62109" (any code of the envelope), or one
+            of `WIRE` and `BODY`.
+        times: how *many requests* running.
+        seconds: as the kind says.
+        location: *where* a 3xx points to.
+        size: *bytes*, for "huge" and "gzip-bomb".
+        on: the *operation*: "search", "get", "time", "timezone", "token", "refresh", or "any" (then `at` counts all).
+    """
+
+    at: int = attrs.field(validator=checks.whole(1, 2**40))
+    kind: str = attrs.field()
+    times: int = attrs.field(default=1, validator=checks.whole(1, 2**40), kw_only=True)
+    seconds: float = attrs.field(default=0.0, validator=checks.number(0, 1e9), kw_only=True)
+    location: str = attrs.field(default="", kw_only=True)
+    size: int = attrs.field(default=64_000_000, validator=checks.whole(1, 2**34), kw_only=True)
+    on: str = attrs.field(default="search", validator=checks.one_of(*_OPERATIONS), kw_only=True)
+
+    @kind.validator
+    def _known(self, _: object, value: object) -> None:
+        known = value in ("throttle", "storm") or value in WIRE or value in BODY
+        if not known and not (isinstance(value, str) and _NUMBERED.fullmatch(value)):
+            raise QueryError(f"a fault's kind must be one of {', '.join(KINDS)}, not {value!r}")
+
+    @property
+    def number(self) -> tuple[str, int] | None:
+        """``("http", 502)`` or ``("code", 62109)`` of such a kind, else None."""
+        found = _NUMBERED.fullmatch(self.kind)
+        return (found[1] or found[3], int(found[2] or found[4])) if found else None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``at=3,kind=throttle,seconds=2``, as the command line has it."""
+        given = dict(part.partition("=")[::2] for part in text.split(","))
+        kinds = {
+            "at": int,
+            "kind": str,
+            "times": int,
+            "seconds": float,
+            "location": str,
+            "size": int,
+            "on": str,
+        }
+        if not {"at", "kind"} <= given.keys() <= kinds.keys():
+            raise QueryError(
+                f"a fault reads like at=3,kind=throttle,seconds=2 (also {', '.join(kinds)}), not {text!r}"
+            )
+        try:
+            return cls(**{name: kinds[name](value) for name, value in given.items()})
+        except ValueError as error:
+            raise QueryError(f"fault {text!r}: {error}") from None

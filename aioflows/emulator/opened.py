@@ -1,0 +1,92 @@
+"""An emulator's parts, put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from aioflows.emulator.changes import Changes
+from aioflows.emulator.clock import DAY_MS, Clock, local_day, zone_named
+from aioflows.emulator.deployment import Deployment
+from aioflows.emulator.flows import Flow
+from aioflows.emulator.options import Access, Quirks, Trouble, World
+from aioflows.emulator.record import Record
+from aioflows.emulator.render import Renderer
+from aioflows.emulator.rows import Row, rows
+from aioflows.emulator.service import Service
+from aioflows.emulator.store import Store, open_store
+from aioflows.emulator.timeline import Span, timeline
+
+
+def wall_ms() -> float:
+    """The moment, in ms since the epoch."""
+    return time.time() * 1000
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All that an emulator was told."""
+
+    world: World
+    quirks: Quirks
+    access: Access
+    trouble: Trouble
+    path: str | os.PathLike[str] | None = None
+    now: Callable[[], float]
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the server's zone."""
+        return Clock(zone_named(self.world.zone))
+
+    @property
+    def span(self) -> Span:
+        """Where the rows lie: whole days of the server's zone."""
+        first = local_day(self.world.first_day)
+        clock = self.clock
+        return Span(clock.to_utc(first), clock.to_utc(first + self.world.days * DAY_MS))
+
+
+@attrs.frozen
+class Opened:
+    """What there is between opening and closing."""
+
+    store: Store
+    changes: Changes
+    deployment: Deployment
+
+
+def opened(settings: Settings, record: Record) -> Opened:
+    """Make the rows, or open the file that holds them, and put a deployment in front of them."""
+    world, quirks, clock = settings.world, settings.quirks, settings.clock
+
+    def make() -> tuple[list[Flow], Iterable[Row]]:
+        made = timeline(world, settings.span, clock)
+        return made.flows, rows(made, clock, world.seed)
+
+    store = open_store(settings.path, attrs.asdict(world), make)
+    flows = store.flows()
+    if quirks.sort_by == "second":
+        store.index_seconds()
+    renderer = Renderer(
+        flows,
+        clock,
+        Clock(clock.zone, round(quirks.start_zone_shift * 3_600_000)),
+        absent=quirks.null_times == "absent",
+        siblings=quirks.sibling_fields,
+        unescaped=quirks.unescaped_graph,
+    )
+    changes = Changes(store, flows, settings.span, clock, world.seed)
+    deployment = Deployment(
+        Service(store, renderer, world, quirks, clock),
+        quirks=quirks,
+        access=settings.access,
+        trouble=settings.trouble,
+        changes=changes,
+        record=record,
+        seed=world.seed,
+    )
+    return Opened(store, changes, deployment)

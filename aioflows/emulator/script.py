@@ -1,0 +1,64 @@
+"""Which fault befalls which request: the script's, then the seed's."""
+
+from __future__ import annotations
+
+import random
+
+import attrs
+
+from aioflows.emulator.faults import BODY, Fault
+from aioflows.emulator.limiter import Limiter
+from aioflows.emulator.options import Trouble
+from aioflows.emulator.reply import Reply, json_reply, plain
+from aioflows.emulator.spoil import cut_gzip, spoilt
+
+
+class Script:
+    """The faults of an emulator.
+
+    Args:
+        trouble: what goes *wrong*.
+        seed: what the faults of `Trouble.fault_share` are drawn from, by search number.
+    """
+
+    def __init__(self, trouble: Trouble, seed: int) -> None:
+        self._trouble = trouble
+        self._seed = seed
+
+    def fault(self, operation: str, number: int, number_of_all: int) -> Fault | None:
+        """The fault of a request: of the n-th of its operation, and the n-th of all."""
+        for fault in self._trouble.faults:
+            count = number_of_all if fault.on == "any" else number if fault.on == operation else 0
+            if fault.at <= count < fault.at + fault.times:
+                return fault
+        share = self._trouble.fault_share
+        if not share or operation != "search":
+            return None
+        rng = random.Random(f"{self._seed} fault {number}")
+        return Fault(number, rng.choice(self._trouble.fault_kinds)) if rng.random() < share else None
+
+
+def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | None:
+    """The answer that a fault gives instead of an honest one; None: the honest one is only spoilt."""
+    if fault.kind in ("throttle", "storm"):
+        if fault.kind == "storm":
+            limiter.storm(fault.seconds, now_ms)
+        return limiter.refusal(fault.seconds, key, now_ms)
+    if fault.number is None:
+        return None
+    kind, number = fault.number
+    if kind == "code":
+        return json_reply(f'{{"{key}":{number},"msg":"scripted fault {number}","data":null}}')
+    headers = {"Location": fault.location} if fault.location else {}
+    if fault.seconds:
+        headers["Retry-After"] = f"{fault.seconds:g}"
+    return plain(number, "" if number in (204, 304) else f"{number} scripted fault", **headers)
+
+
+def spoil(reply: Reply, fault: Fault) -> Reply:
+    """An honest answer with a fault of the wire or of the body in it."""
+    if fault.kind in BODY:
+        return spoilt(reply, fault)
+    if fault.kind == "cut-gzip":
+        reply = cut_gzip(reply)
+    return attrs.evolve(reply, wire=fault.kind, pace=fault.seconds or 1.0)

@@ -1,0 +1,202 @@
+"""The scan as its users hold it: an async iterator that can be stopped, timed out, and gone on with at any point."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Self
+
+from aioflows._core.lanes import Lanes
+from aioflows._net.caller import Tally
+from aioflows._net.engine import Engine
+from aioflows.checkpoint import Checkpoint
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance
+from aioflows.stats import ScanStats
+
+__all__ = ["FlowScan"]
+
+
+class FlowScan(AsyncIterator[FlowInstance]):
+    """Every flow instance that a query asks for; made by `FlowSession.scan`, and nothing is sent before iteration.
+
+    Iterate it (``async for instance in scan``), or its `pages`, once and from one task. Used as an async context
+    manager it leaves no request under way; otherwise call `aclose`. A ``__anext__`` that is cancelled, for instance by
+    ``asyncio.timeout``, loses nothing: the next call goes on at the same row.
+
+    Raises:
+        AioflowsError: while iterating, the specific error, after everything before it in the order was handed out; its
+            ``checkpoint`` tells what is left.
+        RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
+    """
+
+    def __init__(
+        self, engine: Engine, lanes: Lanes, tally: Tally, fingerprint: str, limit: int | None
+    ) -> None:
+        self._engine = engine
+        self._lanes = lanes
+        self._tally = tally
+        self._fingerprint = fingerprint
+        self._left = limit
+        self._rows: list[FlowInstance] = []
+        self._at = 0
+        self._handed = 0
+        self._last: FlowInstance | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._began = self._ended = 0.0
+        self._busy = self._cut = self._over = self._closed = False
+        self._error: AioflowsError | None = None
+        self._on_close: Callable[[FlowScan], None] = lambda _: None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
+        return f"<FlowScan {state}, {self._handed} instances handed out, {self._engine.under_way} requests under way>"
+
+    # Iterating
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> None:
+        raise TypeError("a FlowScan is asynchronous: use 'async for instance in scan'")
+
+    def __await__(self) -> None:
+        raise TypeError("a FlowScan is not awaited: use 'async for instance in scan', or 'async with ... as scan'")
+
+    async def __anext__(self) -> FlowInstance:
+        """Give the next instance."""
+        at = self._at
+        if at >= len(self._rows) or self._closed or self._busy:
+            await self._refill()
+            at = 0
+        row = self._rows[at]
+        self._at = at + 1
+        self._last = row
+        self._handed += 1
+        return row
+
+    def pages(self) -> AsyncIterator[list[FlowInstance]]:
+        """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
+        return _Pages(self)
+
+    async def _next_page(self) -> list[FlowInstance]:
+        if self._at >= len(self._rows) or self._closed or self._busy:
+            await self._refill()
+        rows = self._rows[self._at :] if self._at else self._rows
+        self._at = len(self._rows)
+        self._last = rows[-1]
+        self._handed += len(rows)
+        return rows
+
+    async def _refill(self) -> None:
+        """Get more rows; raise StopAsyncIteration if there are none."""
+        self._check()
+        if self._error is not None:
+            raise self._error
+        if self._over or self._left == 0:
+            raise StopAsyncIteration
+        self._rows, self._at = [], 0  # not kept while waiting: rows that die young cost less
+        self._busy = True
+        try:
+            rows = await self._engine.next_rows()
+        except AioflowsError as error:
+            error.checkpoint = self.checkpoint()
+            self._error = error
+        finally:
+            self._busy = False
+        if self._error is not None:
+            await self._finish()
+            raise self._error
+        if rows is None:
+            self._over = True
+            await self._finish()
+            raise StopAsyncIteration
+        self._rows = rows
+        if self._left is not None:
+            self._rows = rows[: self._left]
+            self._left -= len(self._rows)
+            self._cut = len(self._rows) < len(rows)
+            if not self._left:
+                await self._finish()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise RuntimeError("this scan was closed; make a new one with session.scan(query)")
+        if self._busy:
+            raise RuntimeError("this scan is being iterated by another task; make a scan for each consumer")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop, self._began = loop, loop.time()
+        elif self._loop is not loop:
+            raise RuntimeError("this scan belongs to another event loop; make a new one on this loop")
+
+    # Ending
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop: cancel what is under way, and wait until it is over. Twice is fine."""
+        self._closed = True
+        await self._finish()
+
+    async def _finish(self) -> None:
+        if self._loop is not None and not self._ended:
+            self._ended = self._loop.time()
+        self._on_close(self)
+        await self._engine.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_engine", None) is not None and self._engine.under_way:
+            warnings.warn(f"{self!r} was never closed; use 'async with session.scan(...)'", ResourceWarning, source=self)
+            self._engine.cancel()
+
+    # What it tells
+
+    @property
+    def progress(self) -> float:
+        """The share of the time range that was read and handed out, from 0 to 1; there is no total, but time is known."""
+        return 1.0 if self._over else self._lanes.progress
+
+    @property
+    def stats(self) -> ScanStats:
+        """The account so far."""
+        scans = [lane.scan for lane in self._lanes.lanes]
+        now = self._ended or (self._loop.time() if self._loop is not None else 0.0)
+        return ScanStats(
+            requests=self._tally.requests,
+            retries=self._tally.retries,
+            throttled=self._tally.throttled,
+            rows_received=sum(scan.rows_received for scan in scans),
+            rows_yielded=self._handed,
+            duplicates=sum(scan.duplicates for scan in scans),
+            windows=sum(scan.windows for scan in scans),
+            elapsed=now - self._began if self._loop is not None else 0.0,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
+        if self._over:
+            return Checkpoint(self._fingerprint, ())
+        begun, all_handed = self._at > 0, self._at >= len(self._rows) and not self._cut
+        return Checkpoint(self._fingerprint, tuple(self._lanes.remaining(self._last, begun, all_handed)))
+
+
+class _Pages(AsyncIterator[list[FlowInstance]]):
+    """A scan by lists. Not an async generator: one that is cancelled while it waits would be over."""
+
+    def __init__(self, scan: FlowScan) -> None:
+        self._scan = scan
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[FlowInstance]:
+        return await self._scan._next_page()  # noqa: SLF001  (two views of one object)

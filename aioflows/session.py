@@ -1,0 +1,298 @@
+"""The session: one service, one user, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import WeakSet
+
+from aioflows._core.address import Address
+from aioflows._core.answers import read_instance, read_time, read_timezone
+from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.pages import Ask, Page
+from aioflows._core.scan import Scan
+from aioflows._core.search import read_search, search_body
+from aioflows._core.service import Service
+from aioflows._core.times import Zone
+from aioflows._net.caller import Caller, Tally
+from aioflows._net.credentials import Credentials
+from aioflows._net.engine import Engine
+from aioflows._net.gate import Gate
+from aioflows._net.http import AiohttpTransport
+from aioflows._net.transport import Request
+from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.errors import QueryError
+from aioflows.models import FlowInstance, FlowPage, ScheduleType
+from aioflows.query import FlowQuery
+from aioflows.scan import FlowScan
+from aioflows.settings import AppKey, Limits, RetryPolicy
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+__all__ = ["FlowSession"]
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FlowSession:
+    """A session with one EnOS deployment, as one user of one organization.
+
+    Use it as an async context manager, and one for the life of your application: its scans share its connections, its
+    token, its limits, and what it has learnt of the service. Nothing is sent before something is asked.
+
+    Args:
+        base_url: *scheme and host* of the API gateway, as in ``https://apigw.example.com``.
+        user_id: the EnOS *user* who asks, and whose rights count.
+        org_id: the *organization* that the user belongs to.
+        auth: the application's *keys*; None: the gateway asks for none.
+        http: an ``aiohttp.ClientSession`` of yours, which stays yours to close; None: the session has its own.
+        limits: how much at a time.
+        retry: how often again.
+        server_timezone: the *zone* that the service's times are in, as a tzinfo or a text ("GMT+8", "Asia/Shanghai");
+            None: the service is asked. It names a fixed offset, so give the zone if it has daylight saving time.
+        first_page: the *number* of the service's first page, 0 or 1; None: it is found out.
+        observer: called with a frozen event at each retry and pause.
+        allow_http: accept plain HTTP to a host that is not this machine.
+
+    Raises:
+        QueryError: a value makes no sense; the message says what to give instead.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        user_id: str,
+        org_id: str,
+        auth: AppKey | None = None,
+        http: ClientSession | None = None,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        server_timezone: str | tzinfo | None = None,
+        first_page: int | None = None,
+        observer: Callable[[object], None] | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self._address = Address(base_url, allow_http=allow_http)
+        self._identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
+        if first_page not in (None, 0, 1) or isinstance(first_page, bool):
+            raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
+        self.limits = limits
+        self._zone = None if server_timezone is None else Zone.parse(server_timezone)
+        self._zone_request: asyncio.Task[Zone] | None = None
+        self._service = Service(first_page)
+        self._gate = Gate(limits.concurrency, limits.rate)
+        self._transport = AiohttpTransport(http, connections=limits.concurrency)
+        self._caller = Caller(
+            self._transport, self._gate, Credentials(auth, self._address.gateway), retry, observer=observer
+        )
+        self._scans: WeakSet[FlowScan] = WeakSet()
+        self._state = "not entered"
+
+    def __repr__(self) -> str:
+        return f"<FlowSession {self._address.gateway} {self._state}, {len(self._scans)} scans, {self._gate!r}>"
+
+    async def __aenter__(self) -> Self:
+        self._state = "open"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every scan that is still open, and the connections. Twice is fine."""
+        self._state = "closed"
+        for scan in list(self._scans):
+            await scan.aclose()
+        if self._zone_request is not None:
+            self._zone_request.cancel()
+            await asyncio.gather(self._zone_request, return_exceptions=True)
+            self._zone_request = None
+        await self._transport.close()
+
+    # Scans
+
+    async def flow_instances(
+        self, query: FlowQuery, *, limit: int | None = None
+    ) -> AsyncGenerator[FlowInstance, None]:
+        """Give every instance that a query asks for, in its order: the short door.
+
+        Use `scan` where more than iterating is wanted: time-outs that do not end it, pages, an account, a checkpoint.
+        """
+        scan = self.scan(query, limit=limit)
+        try:
+            async for instance in scan:
+                yield instance
+        finally:
+            await scan.aclose()
+
+    def scan(
+        self, query: FlowQuery, *, limit: int | None = None, resume: Checkpoint | None = None, proven: bool = False
+    ) -> FlowScan:
+        """Make a scan; nothing is sent before it is iterated.
+
+        Args:
+            query: what to read, and in which order.
+            limit: *instances* in all; None: every one.
+            resume: where an earlier scan of the same query stood: what it had not handed out follows.
+            proven: for the orders by other fields than the trigger time: prove completeness under change as well.
+
+        Raises:
+            QueryError: the checkpoint belongs to another query, or a value makes no sense.
+        """
+        if not isinstance(query, FlowQuery):
+            raise QueryError(f"scan() takes a FlowQuery, not {query!r}")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
+        descending, ordered = _direction(query)
+        lanes = Lanes(
+            self._lanes(query, resume, limit, descending=descending, ordered=ordered),
+            ordered=ordered,
+            descending=descending,
+        )
+        tally = Tally()
+        slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
+        engine = Engine(lanes, self._fetcher(query, tally), self._known_zone, slots)
+        scan = FlowScan(engine, lanes, tally, fingerprint(query), limit)
+        self._scans.add(scan)
+        return scan
+
+    def _lanes(
+        self, query: FlowQuery, resume: Checkpoint | None, limit: int | None, *, descending: bool, ordered: bool
+    ) -> list[Lane]:
+        if resume is not None and resume.fingerprint != fingerprint(query):
+            raise QueryError("the checkpoint belongs to another query; resume with the query that it was made of")
+        types = list(ScheduleType) if query.type is None else [query.type]
+        lanes = []
+        for type in types:
+            windows, handed = [(query.from_ms, query.to_ms)], {}
+            if resume is not None:
+                left = [one for one in resume.remaining if one.type == type]
+                windows = [(one.from_ms, one.to_ms) for one in left]
+                handed = {(~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after}
+            scan = Scan(
+                windows,
+                service=self._service,
+                descending=descending,
+                ordered=ordered,
+                page_size=self.limits.page_size,
+                concurrency=self.limits.concurrency,
+                buffer=max(1, self.limits.buffer // len(types)),
+                limit=limit,
+            )
+            lanes.append(Lane(type, scan, handed))
+        return lanes
+
+    def _fetcher(self, query: FlowQuery, tally: Tally) -> Callable[[Lane, Ask], Coroutine[Any, Any, Page]]:
+        async def fetch(lane: Lane, ask: Ask) -> Page:
+            body = search_body(
+                query,
+                type=lane.type,
+                from_ms=ask.from_ms,
+                to_ms=ask.to_ms,
+                page_no=ask.page_no,
+                page_size=ask.page_size,
+                sorters=(("trigger_time", ask.descending),),
+            )
+            return await self._call(self._search(body), read_search, tally=tally, tries=ask.tries)
+
+        return fetch
+
+    # Single requests
+
+    async def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+        """Ask for one page, as the service understands it: no retry of an empty answer, no proof of anything.
+
+        Args:
+            query: what to ask; its ``type`` must be one schedule type, since the service takes one.
+            page_no: the page's *number*; whether the first is 0 or 1 depends on the deployment.
+            page_size: *instances* on a page.
+        """
+        if query.type is None:
+            raise QueryError("page() is one request, and the service takes one schedule type: give FlowQuery(type=...)")
+        for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
+        body = search_body(
+            query,
+            type=query.type,
+            from_ms=query.from_ms,
+            to_ms=query.to_ms,
+            page_no=page_no,
+            page_size=page_size,
+            sorters=query.sorters,
+        )
+        zone, page = await asyncio.gather(self._known_zone(), self._call(self._search(body), read_search))
+        return FlowPage(page.instances(zone), page.count)
+
+    async def get(self, instance_id: str) -> FlowInstance:
+        """Ask for one flow instance by its id ("Get Flow Instance")."""
+        request = Request(
+            "GET",
+            self._address.instances,
+            (("action", "get"), ("flowInstId", _name("instance_id", instance_id)), *self._identity),
+        )
+        zone = await self._known_zone()
+        return await self._call(request, lambda body: read_instance(body, zone))
+
+    async def server_timezone(self) -> tzinfo:
+        """Tell the zone that the service's times are in: the one given, or else the one the service names."""
+        return (await self._known_zone()).tzinfo
+
+    async def server_time(self) -> datetime:
+        """Ask for the service's current time ("Get Current Time"), in UTC."""
+        request = Request("GET", self._address.time, (("action", "getCurrentTime"),))
+        return _EPOCH + timedelta(milliseconds=await self._call(request, read_time))
+
+    def _search(self, body: bytes) -> Request:
+        return Request("POST", self._address.instances, (("action", "search"), *self._identity), body)
+
+    async def _call(
+        self, request: Request, read: Callable[[bytes], T], *, tally: Tally | None = None, tries: int | None = None
+    ) -> T:
+        if self._state != "open":
+            raise RuntimeError(f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'")
+        return await self._caller.call(request, read, tally=tally, tries=tries)
+
+    async def _known_zone(self) -> Zone:
+        """Give the zone; it is asked for once, and whoever comes meanwhile waits for the same answer."""
+        while self._zone is None:
+            if self._zone_request is None:
+                self._zone_request = asyncio.create_task(self._ask_zone())
+            request = self._zone_request
+            try:
+                self._zone = await asyncio.shield(request)
+            finally:
+                if request.done() and self._zone_request is request:
+                    self._zone_request = None
+        return self._zone
+
+    async def _ask_zone(self) -> Zone:
+        request = Request("GET", self._address.time, (("action", "getTimeZone"),))
+        return Zone.parse(await self._call(request, read_timezone))
+
+
+def _name(field: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise QueryError(f"{field} must be a text that is not blank, not {value!r}")
+    return value
+
+
+def _direction(query: FlowQuery) -> tuple[bool, bool]:
+    """Tell whether a scan runs in descending order, and whether it has an order at all."""
+    if not query.sorters:
+        return False, False
+    if [field for field, _ in query.sorters] == ["trigger_time"]:
+        return query.sorters[0][1], True
+    raise QueryError(
+        f"a scan cannot be ordered by {query.order_by!r} yet; order by 'trigger_time', '-trigger_time' or None, "
+        "or sort what it gives"
+    )

@@ -1,0 +1,164 @@
+"""What does it cost to make flow instances of an answer's bytes?
+
+Every line is the median of ratios to ``orjson.loads`` of the same bytes (dictionaries, nothing checked, no type), which
+is timed just before and just after: the machine's speed drifts, the ratio does not.
+
+    pip install orjson && python benchmarks/decode.py
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from aioflows._core.search import read_search
+from aioflows._core.times import Zone
+from aioflows.export import json_line
+from aioflows.models import FlowInstance
+
+ZONE = Zone.parse("GMT+8")
+
+
+def row(number: int, rng: random.Random) -> dict[str, object]:
+    """Make a row as the service's: about 950 bytes, names that are not all ASCII, times that are not all there."""
+    trigger = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=37 * number)
+    flow = rng.randrange(2000, 2900)
+    name = f"{rng.choice(['日报汇总', 'daily rollup', 'turbine-etl', '风机数据清洗'])} {flow}"
+    owner = rng.choice(["wang.li", "张伟", "ops_team;张伟", "admin"])
+    started = trigger + timedelta(seconds=8) if rng.random() < 0.95 else None
+    ended = started + timedelta(seconds=rng.randrange(1, 4000)) if started and rng.random() < 0.9 else None
+    code, word = rng.choice([(1, "SUCCESS"), (1, "SUCCESS"), (-1, "FAIL"), (2, "RUNNING"), (5, "WAIT")])
+    tasks = [
+        {
+            "taskName": f"task {task}",
+            "taskInstId": f"{104890 + task}-{trigger:%Y%m%d%H%M%S}",
+            "x": 0.002 * task,
+            "y": 0.0071,
+            "taskId": 104890 + task,
+            "nodeId": f"t_{104890 + task}",
+        }
+        for task in range(rng.choice([1, 1, 2, 3]))
+    ]
+    graph = {
+        "creator": owner,
+        "freq": "0 0 0 * * ? *",
+        "alertMode": 3,
+        "owners": owner,
+        "cycle": "D",
+        "doAs": "bd_account",
+        "flows": [],
+        "alertTo": "",
+        "name": name,
+        "instId": f"{flow}-{trigger:%Y%m%d%H%M%S}",
+        "id": flow,
+        "relations": [],
+        "parameters": "[]",
+        "appId": "",
+        "tasks": tasks,
+    }
+    return {
+        "instanceId": f"{flow}-{trigger:%Y%m%d%H%M%S}{number % 10}",
+        "flowId": flow,
+        "flowName": name,
+        "freq": "0 0 0 * * ? *",
+        "cycle": "D",
+        "parameters": "[]",
+        "doAs": "bd_account",
+        "graph": json.dumps(graph, ensure_ascii=False, separators=(",", ":")),
+        "status": code,
+        "statusDesc": word,
+        "triggerTime": f"{trigger:%Y-%m-%d %H:%M:%S}",
+        "startTime": started and f"{started:%Y-%m-%d %H:%M:%S}",
+        "endTime": ended and f"{ended:%Y-%m-%d %H:%M:%S}",
+        "timestamp": f"{trigger - timedelta(hours=1):%Y-%m-%d %H:%M:%S}.0",
+        "virtual": False,
+        "owner": owner,
+        "hasEditPri": True,
+        "hasReadPri": True,
+        "isCancelled": False,
+    }
+
+
+def answer(rows: int, **members: object) -> bytes:
+    """Make an answer; *members* are added to every row."""
+    rng = random.Random(1)
+    page = [row(number, rng) | members for number in range(rows)]
+    envelope = {"code": 0, "msg": "OK", "data": {"flowInsts": page, "count": rows}}
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def timed(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def ratio(call: Callable[[], object], base: Callable[[], object], rounds: int = 150) -> tuple[float, float, float]:
+    """Give the median, the 10th and the 90th percentile of what *call* takes in units of *base*."""
+    for _ in range(3):
+        call(), base()
+    found = []
+    before = timed(base)
+    for _ in range(rounds):
+        taken = timed(call)
+        after = timed(base)
+        found.append(2 * taken / (before + after))
+        before = after
+    tenths = statistics.quantiles(found, n=10)
+    return statistics.median(found), tenths[0], tenths[-1]
+
+
+def at_once(body: bytes) -> list[FlowInstance]:
+    return read_search(body, whole=True).instances(ZONE)
+
+
+def by_and_by(body: bytes) -> list[FlowInstance]:
+    return read_search(body).instances(ZONE)
+
+
+def read_all(rows: Iterable[FlowInstance]) -> None:
+    for one in rows:
+        one.trigger_time, one.start_time, one.end_time, one.timestamp, one.status  # noqa: B018
+
+
+def main() -> None:
+    print(f"Python {platform.python_version()}, orjson {orjson.__version__}, {platform.machine()}, {sys.platform}")
+    body = answer(500)
+    print(f"pages of 500 rows, {len(body) // 500} bytes a row; x of orjson.loads, median [10th-90th percentile]\n")
+    wider, wrong = answer(500, region="north"), answer(500)
+    wrong = wrong.replace(b'"virtual":false', b'"virtual":"no"', 1)
+    all_wrong = answer(500, flowName=21)
+    page, rows = read_search(body), by_and_by(body)
+    lines: list[tuple[str, Callable[[], object], bytes]] = [
+        ("orjson.loads", lambda: orjson.loads(body), body),
+        ("json.loads", lambda: json.loads(body), body),
+        ("read_search: what a page is planned by", lambda: read_search(body), body),
+        ("instances: all fields", lambda: page.instances(ZONE), body),
+        ("both", lambda: by_and_by(body), body),
+        ("both in one pass (whole=True)", lambda: at_once(body), body),
+        ("... and every time and status read", lambda: read_all(at_once(body)), body),
+        ("... an unknown member in every row", lambda: at_once(wider), wider),
+        ("... a wrong type in one row", lambda: at_once(wrong), wrong),
+        ("... a wrong type in every row", lambda: at_once(all_wrong), all_wrong),
+        ("json_line of every row", lambda: b"".join(map(json_line, rows)), body),
+    ]
+    for name, call, given in lines:
+        middle, low, high = ratio(call, lambda given=given: orjson.loads(given))  # type: ignore[misc]
+        print(f"{name:45} {middle:6.2f}  [{low:.2f}-{high:.2f}]")
+    for count in (100, 1000):
+        given = answer(count)
+        for name, call in (("both", by_and_by), ("both in one pass", at_once)):
+            middle, low, high = ratio(lambda: call(given), lambda: orjson.loads(given))  # noqa: B023
+            print(f"{f'pages of {count}: {name}':45} {middle:6.2f}  [{low:.2f}-{high:.2f}]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Which error ends a command with which code, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+import aioflows
+from aioflows.cli.exits import EPILOG, Exit, judged
+from aioflows.cli.sink import SinkError
+
+CASES = [
+    (aioflows.QueryError("x"), Exit.USAGE),
+    (aioflows.BadCredentials(1002, "x"), Exit.AUTH),
+    (aioflows.Denied(62103, "x"), Exit.AUTH),
+    (aioflows.TokenExpired(1203, "x"), Exit.AUTH),
+    (aioflows.TransportError("x"), Exit.INCOMPLETE),
+    (aioflows.ConnectFailed("x"), Exit.INCOMPLETE),
+    (aioflows.TimedOut("x"), Exit.INCOMPLETE),
+    (aioflows.BrokenBody("x"), Exit.INCOMPLETE),
+    (aioflows.ServerFault(62109, "x"), Exit.INCOMPLETE),
+    (aioflows.Throttled(429, "x"), Exit.INCOMPLETE),
+    (aioflows.ServiceError(404, "x"), Exit.INCOMPLETE),
+    (aioflows.AnswerError("x", "$.data"), Exit.INCOMPLETE),
+    (aioflows.CompletenessError("x"), Exit.INCONSISTENT),
+    (SinkError("x"), Exit.SINK),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), CASES, ids=lambda one: type(one).__name__)
+def test_each_error_has_its_code(error: Exception, code: Exit) -> None:
+    verdict = judged(error)
+    assert verdict is not None
+    assert verdict[0] is code
+
+
+def test_every_error_of_the_library_has_a_code() -> None:
+    kinds = [getattr(aioflows, name) for name in dir(aioflows)]
+    errors = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, aioflows.AioflowsError)}
+    assert errors - {aioflows.AioflowsError} <= {type(error) for error, _ in CASES}
+
+
+def test_a_fault_of_the_program_is_none_of_them() -> None:
+    assert judged(ZeroDivisionError()) is None
+
+
+def test_the_line_says_what_to_do() -> None:
+    verdict = judged(aioflows.BadCredentials(1003, "encryption is not legal"))
+    assert verdict is not None
+    assert verdict[1].startswith("encryption is not legal (code 1003); check AIOFLOWS_ACCESS_KEY")
+
+
+def test_the_words_of_the_service_stay_on_one_harmless_line() -> None:
+    verdict = judged(aioflows.ServerFault(62109, "boom\n\x1b]52;c;ZXZpbA==\x07\u202e"))
+    assert verdict is not None
+    assert verdict[1].isprintable()
+
+
+def test_notes_follow_the_words() -> None:
+    error = aioflows.TimedOut("no answer in 60 s")
+    error.add_note("the first 500 instances were written before")
+    verdict = judged(error)
+    assert verdict is not None
+    assert verdict[1].endswith("; the first 500 instances were written before")
+
+
+def test_the_help_lists_every_code() -> None:
+    assert all(f"{code.value} " in EPILOG for code in Exit)

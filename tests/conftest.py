@@ -1,0 +1,27 @@
+"""Runs ``async def`` tests: in virtual time, or on the ordinary loop where a test is marked ``real_time``."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+
+import pytest
+
+from tests.virtual import run_real, run_virtual
+
+
+def pytest_collection_finish() -> None:
+    """Keep what the imports made out of the collections that follow every async test, which makes them ten times faster."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an async test to its end, and fail it if it leaves a task, a socket or a complaint behind."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    run = run_real if pyfuncitem.get_closest_marker("real_time") else run_virtual
+    run(pyfuncitem.obj(**arguments))
+    return True

@@ -1,0 +1,336 @@
+"""The machine as a whole: whatever the service and the network do, the same rows in the same order."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aioflows._core.pages import Ask
+from aioflows._core.scan import NEED_PAGES, Scan
+from aioflows._core.service import Service
+from aioflows._core.times import Zone
+from aioflows.errors import AioflowsError, CompletenessError, Denied, ServerFault, TransportError
+from tests.model import START, ModelPage, ModelService, Row, ids_of, in_order, read, rows_at
+
+HOUR = 3_600_000
+
+
+def scan_of(
+    hours: int = 24,
+    *,
+    service: Service | None = None,
+    descending: bool = False,
+    ordered: bool = True,
+    page_size: int = 10,
+    concurrency: int = 4,
+    buffer: int = 1000,
+    limit: int | None = None,
+) -> Scan:
+    return Scan(
+        [(START, START + hours * HOUR)],
+        service=service or Service(),
+        descending=descending,
+        ordered=ordered,
+        page_size=page_size,
+        concurrency=concurrency,
+        buffer=buffer,
+        limit=limit,
+    )
+
+
+def rows_every(seconds: int, count: int, start: int = START) -> list[Row]:
+    return [(start + number * seconds * 1000, f"{number % 7}-{number:06d}") for number in range(count)]
+
+
+# Any service, any network
+
+worlds = st.lists(
+    st.tuples(
+        st.one_of(
+            st.integers(START, START + 6_000),  # many at one second
+            st.integers(START, START + HOUR - 1),
+            st.integers(0, 59).map(lambda minute: START + minute * 60_000),  # as crons fire
+        ),
+        st.integers(0, 10**6),
+    ),
+    max_size=120,
+    unique_by=lambda row: row[1],
+).map(lambda rows: [(ms, f"{number % 10}-{number}") for ms, number in rows])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    rows=worlds,
+    page_size=st.integers(2, 130),
+    cap=st.one_of(st.integers(2, 40), st.just(1 << 30)),
+    base=st.sampled_from([(0, "first"), (1, "first"), (1, "empty")]),
+    unstable=st.booleans(),
+    descending=st.booleans(),
+    slots=st.integers(1, 20),
+    buffer=st.sampled_from([1, 30, 1000]),
+    seed=st.integers(0, 2**32),
+)
+def test_any_page_size_cap_base_tie_order_and_arrival_order_give_the_same_rows_in_the_same_order(
+    rows: list[Row],
+    page_size: int,
+    cap: int,
+    base: tuple[int, str],
+    unstable: bool,
+    descending: bool,
+    slots: int,
+    buffer: int,
+    seed: int,
+) -> None:
+    service = ModelService(rows, cap=cap, base=base[0], page_zero=base[1], unstable=unstable, seed=seed)
+    scan = scan_of(1, page_size=page_size, descending=descending, buffer=buffer)
+    assert read(scan, service, slots=slots, rng=random.Random(seed)) == in_order(rows, descending=descending)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=worlds, page_size=st.integers(2, 50), cap=st.integers(2, 40), seed=st.integers(0, 2**32))
+def test_an_unordered_scan_gives_every_row_once(rows: list[Row], page_size: int, cap: int, seed: int) -> None:
+    service = ModelService(rows, cap=cap, seed=seed)
+    got = read(scan_of(1, page_size=page_size, ordered=False), service, rng=random.Random(seed))
+    assert sorted(got) == sorted(name for _, name in rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=worlds, page_size=st.integers(2, 30), limit=st.integers(0, 130), seed=st.integers(0, 2**32))
+def test_a_limited_scan_releases_at_least_the_first_rows_that_were_asked_for(
+    rows: list[Row], page_size: int, limit: int, seed: int
+) -> None:
+    service = ModelService(rows, seed=seed)
+    scan = scan_of(1, page_size=page_size, limit=limit)
+    scan.read_in(Zone.parse("UTC"))
+    got: list[str] = []
+    while len(got) < min(limit, len(rows)):
+        item = scan.next_item()
+        if item is NEED_PAGES:
+            for ask in scan.wanted(4):
+                scan.received(ask, service.answer(ask))
+        else:
+            assert not isinstance(item, type(NEED_PAGES))
+            got += ids_of(item)
+    assert got[:limit] == in_order(rows)[:limit]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lasting=worlds,
+    passing=worlds,
+    page_size=st.integers(6, 40),
+    descending=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_rows_that_come_and_go_meanwhile_take_no_lasting_row_with_them(
+    lasting: list[Row], passing: list[Row], page_size: int, descending: bool, seed: int
+) -> None:
+    """No more than a page at one second, so that nothing has to be counted."""
+    per_second = [row for number, row in enumerate(sorted(lasting)) if number % 2 == 0]
+    lasting = _thinned(per_second, page_size // 2)
+    passing = [(ms, f"passing-{name}") for ms, name in _thinned(passing, page_size // 4)]
+    rng = random.Random(seed)
+    there = {row for row in passing if rng.random() < 0.5}
+
+    def change(service: ModelService, _: Ask) -> None:
+        if passing and rng.random() < 0.3:
+            there.symmetric_difference_update(rng.sample(passing, min(len(passing), rng.randrange(4))))
+        service.rows = sorted([*lasting, *there])
+
+    service = ModelService(list(lasting), before_answer=change, unstable=True, seed=seed)
+    got = read(scan_of(1, page_size=page_size, descending=descending), service, rng=rng)
+    kept = set(got)
+    assert [name for name in got if not name.startswith("passing")] == in_order(lasting, descending=descending)
+    assert len(kept) == len(got)
+    assert got == in_order([row for row in [*lasting, *passing] if row[1] in kept], descending=descending)
+
+
+def _thinned(rows: list[Row], most: int) -> list[Row]:
+    seconds: dict[int, int] = {}
+    kept = []
+    for ms, name in rows:
+        seconds[ms // 1000] = seconds.get(ms // 1000, 0) + 1
+        if seconds[ms // 1000] <= max(1, most):
+            kept.append((ms, name))
+    return kept
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("unstable", [False, True])
+@pytest.mark.parametrize("base", [(0, "first"), (1, "first"), (1, "empty")])
+def test_a_millisecond_with_more_rows_than_any_page_is_read_whole(
+    descending: bool, unstable: bool, base: tuple[int, str]
+) -> None:
+    rows = rows_every(600, 100) + rows_at(START + 5 * HOUR, 400)
+    service = ModelService(rows, cap=37, unstable=unstable, base=base[0], page_zero=base[1])
+    got = read(scan_of(page_size=100, descending=descending), service)
+    assert got == in_order(rows, descending=descending)
+
+
+# How many requests
+
+def test_few_rows_cost_two_requests_while_nothing_is_known_of_the_service() -> None:
+    service = ModelService(rows_every(3600, 7))
+    assert len(read(scan_of(), service)) == 7
+    assert len(service.asked) == 2
+
+
+def test_one_row_costs_two_requests_while_nothing_is_known_of_the_service() -> None:
+    service = ModelService(rows_every(3600, 1))
+    assert len(read(scan_of(), service)) == 1
+    assert len(service.asked) == 2
+
+
+def test_few_rows_cost_one_request_once_a_larger_answer_was_seen() -> None:
+    known = Service()
+    read(scan_of(service=known), ModelService(rows_every(60, 100)))
+    service = ModelService(rows_every(3600, 7))
+    assert len(read(scan_of(service=known), service)) == 7
+    assert len(service.asked) == 1
+
+
+def test_ten_rows_of_very_many_cost_two_requests() -> None:
+    service = ModelService(rows_every(1, 80_000))
+    scan = scan_of(page_size=100)
+    scan.read_in(Zone.parse("UTC"))
+    under_way: list[Ask] = []
+    while (item := scan.next_item()) is NEED_PAGES:
+        under_way += scan.wanted(21)
+        ask = under_way.pop(0)
+        scan.received(ask, service.answer(ask))
+    under_way += scan.wanted(21)
+    assert len(service.asked) + len(under_way) == 2
+
+
+def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
+    lied: list[Ask] = []
+
+    def lie_once(service: ModelService, ask: Ask) -> None:
+        if not lied:
+            lied.append(ask)
+            service.rows, hidden = [], service.rows
+            service.before_answer = lambda again, _: setattr(again, "rows", hidden)
+
+    rows = rows_every(60, 300)
+    assert read(scan_of(), ModelService(rows, before_answer=lie_once)) == in_order(rows)
+
+
+def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() -> None:
+    service = ModelService(rows_every(1, 50_000))
+    scan = scan_of(page_size=100, buffer=2_000, concurrency=16)
+    scan.read_in(Zone.parse("UTC"))
+    for _ in range(6):  # a few batches, after which the look-ahead is no longer bounded by what was pulled
+        while scan.next_item() is NEED_PAGES:
+            for ask in scan.wanted(16):
+                scan.received(ask, service.answer(ask))
+    for _ in range(100):
+        for ask in scan.wanted(16):
+            scan.received(ask, service.answer(ask))
+    assert scan.rows_received - scan.rows_released <= 2 * 2_000 + 16 * 100
+
+
+# What is checked, not believed
+
+@pytest.mark.parametrize("offset", [-8 * 3600, -1800, 900, 3600, 8 * 3600])
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_wrong_zone_is_an_error_and_never_a_gap(offset: int, descending: bool) -> None:
+    service = ModelService(rows_every(60, 1400), offset=offset)
+    with pytest.raises(CompletenessError, match="server_timezone"):
+        read(scan_of(page_size=50, descending=descending), service, zone="UTC")
+
+
+def test_a_service_that_ignores_the_sorter_is_an_error() -> None:
+    class Unsorted(ModelService):
+        def answer(self, ask: Ask) -> ModelPage:
+            page = super().answer(ask)
+            order = self.rng.sample(range(len(page.ids)), len(page.ids))
+            return ModelPage([page.ids[at] for at in order], [page.times[at] for at in order])
+
+    with pytest.raises(CompletenessError, match="broke the order"):
+        read(scan_of(), Unsorted(rows_every(60, 300)))
+
+
+def test_a_service_that_ignores_the_window_is_an_error() -> None:
+    class Windowless(ModelService):
+        def answer(self, ask: Ask) -> ModelPage:
+            whole = Ask(START - HOUR, START + 48 * HOUR, ask.axis, ask.page_size, ask.backward)
+            return super().answer(whole)
+
+    with pytest.raises(CompletenessError, match="outside the window"):
+        read(scan_of(page_size=50), Windowless(rows_every(60, 1000)))
+
+
+def test_a_service_that_answers_the_same_for_ever_is_an_error_and_no_loop() -> None:
+    class Stuck(ModelService):
+        def answer(self, ask: Ask) -> ModelPage:
+            self.asked.append(ask)
+            return ModelPage([f"1-{at}" for at in range(10)], ["2024-01-01 00:00:05"] * 10)
+
+    with pytest.raises(CompletenessError):
+        read(scan_of(), Stuck([]), most_asks=2_000)
+
+
+def test_an_id_that_comes_with_two_trigger_times_is_an_error() -> None:
+    rows = [(START + number * 1000, "1-same" if number in (3, 5) else f"1-{number}") for number in range(8)]
+    with pytest.raises(CompletenessError, match="1-same"):
+        read(scan_of(), ModelService(rows))
+
+
+def test_answering_what_was_not_asked_is_refused_and_changes_nothing() -> None:
+    scan = scan_of()
+    scan.read_in(Zone.parse("UTC"))
+    (ask,) = scan.wanted(4)
+    stranger = Ask(ask.first, ask.until, ask.axis, ask.page_size)
+    with pytest.raises(RuntimeError, match="not asked"):
+        scan.received(stranger, ModelPage([], []))
+    assert scan.rows_received == 0
+
+
+# Errors take their place in the order
+
+@pytest.mark.parametrize("error", [Denied(62103, "no privilege"), TransportError("gone")])
+def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(error: AioflowsError) -> None:
+    rows = rows_every(60, 1000)
+    broken = START + 8 * HOUR
+    service = ModelService(rows)
+    scan = scan_of(page_size=20)
+    scan.read_in(Zone.parse("UTC"))
+    got: list[str] = []
+    with pytest.raises(type(error)):
+        for _ in range(10_000):
+            item = scan.next_item()
+            if item is NEED_PAGES:
+                for ask in scan.wanted(4):
+                    if service.asked and ask.from_ms <= broken < ask.to_ms:
+                        scan.failed(ask, error)
+                    else:
+                        scan.received(ask, service.answer(ask))
+            else:
+                assert not isinstance(item, type(NEED_PAGES))
+                got += ids_of(item)
+    assert got == in_order(rows)[: len(got)]
+    assert len(got) >= 10
+
+
+def test_a_large_window_that_the_service_fails_on_is_halved() -> None:
+    rows = rows_every(60, 1000)
+    service = ModelService(rows)
+    scan = scan_of(page_size=20)
+    scan.read_in(Zone.parse("UTC"))
+    got: list[str] = []
+    for _ in range(10_000):
+        item = scan.next_item()
+        if item is NEED_PAGES:
+            for ask in scan.wanted(4):
+                if ask.to_ms - ask.from_ms > 2 * HOUR:
+                    scan.failed(ask, ServerFault(504, "gateway time-out"))
+                else:
+                    scan.received(ask, service.answer(ask))
+        elif isinstance(item, type(NEED_PAGES)):
+            break
+        else:
+            got += ids_of(item)
+    assert got == in_order(rows)

@@ -1,0 +1,118 @@
+"""A model of the service for the machine's tests: a sorted list, a page of it, and the oddities as switches.
+
+It shares no code with the package: what it knows of pages and windows it says again in its own words.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aioflows._core.pages import Ask
+from aioflows._core.release import Run
+from aioflows._core.scan import DONE, NEED_PAGES, Scan
+from aioflows._core.times import Zone
+from aioflows.models import FlowInstance
+
+START = 1_704_067_200_000  # 2024-01-01 00:00 UTC
+NEVER = 1 << 40
+
+Row = tuple[int, str]
+"""The trigger time in milliseconds, and the id."""
+
+
+@dataclass
+class ModelPage:
+    """A page as the machine sees it."""
+
+    ids: Sequence[str]
+    times: Sequence[str]
+
+    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
+        return [
+            FlowInstance(self.ids[row], trigger_time=datetime.fromisoformat(self.times[row]).replace(tzinfo=zone.tzinfo))
+            for row in rows
+        ]
+
+
+@dataclass
+class ModelService:
+    """Answers asks from a list of rows."""
+
+    rows: list[Row]
+    cap: int = NEVER
+    base: int = 0
+    page_zero: str = "first"  # what a service that counts from 1 says to page 0: "first", "empty"
+    unstable: bool = False
+    offset: int = 0  # seconds that its clock is ahead of UTC
+    seed: int = 0
+    before_answer: Callable[[ModelService, Ask], None] = lambda service, ask: None
+    asked: list[Ask] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.rows = sorted(self.rows)
+
+    def answer(self, ask: Ask) -> ModelPage:
+        self.asked.append(ask)
+        self.before_answer(self, ask)
+        number = ask.page_no - self.base
+        if number < 0 and self.page_zero == "empty":
+            return ModelPage([], [])
+        window = self.rows[bisect_left(self.rows, (ask.from_ms, "")) : bisect_left(self.rows, (ask.to_ms, ""))]
+        if self.unstable:
+            self.rng.shuffle(window)
+            window.sort(key=lambda row: row[0])
+        if ask.descending:
+            window.reverse()
+        skip = max(0, number) * ask.page_size
+        page = window[skip : skip + min(ask.page_size, self.cap)]
+        return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
+
+    def text(self, ms: int) -> str:
+        return str(datetime(1970, 1, 1) + timedelta(seconds=ms // 1000 + self.offset))
+
+
+def rows_at(ms: int, count: int) -> list[Row]:
+    """Rows of one millisecond, whose ids do not come in the order of their numbers."""
+    return [(ms, f"1{number * 7919 % count:04d}-{number:06d}") for number in range(count)]
+
+
+def in_order(rows: Iterable[Row], *, descending: bool = False) -> list[str]:
+    """The ids as a scan has to give them: by whole second, then by id."""
+    return [name for _, name in sorted(((ms // 1000, name) for ms, name in rows), reverse=descending)]
+
+
+def ids_of(run: Run) -> list[str]:
+    names = [page.ids[row] for page, rows in run.batch.parts for row in rows]
+    return names if run.batch.order is None else [names[place] for place in run.batch.order]
+
+
+def read(
+    scan: Scan,
+    service: ModelService,
+    *,
+    zone: str = "UTC",
+    slots: int = 4,
+    rng: random.Random | None = None,
+    most_asks: int = 100_000,
+) -> list[str]:
+    """Run a scan to its end; answers arrive in an order that *rng* draws, or in the order they were asked for."""
+    scan.read_in(Zone.parse(zone))
+    under_way: list[Ask] = []
+    got: list[str] = []
+    while True:
+        item = scan.next_item()
+        under_way += scan.wanted(slots - len(under_way))
+        if item is DONE:
+            return got
+        if item is not NEED_PAGES:
+            got += ids_of(item)
+            continue
+        assert under_way, f"{scan!r} needs pages and asks for none"
+        assert len(service.asked) < most_asks, f"{scan!r} does not come to an end"
+        ask = under_way.pop(rng.randrange(len(under_way)) if rng else 0)
+        scan.received(ask, service.answer(ask))

@@ -1,0 +1,303 @@
+"""The gate: a bound on what is in flight, a rate, and one pause for all."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from random import Random
+
+import pytest
+
+from aioflows._net.gate import Gate
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def entries(gate: Gate, count: int, seconds: float = 0.0) -> list[float]:
+    """Sends *count* attempts of some *seconds* each through the gate, and gives the moments they entered."""
+    moments: list[float] = []
+
+    async def attempt() -> None:
+        async with gate:
+            moments.append(now())
+            await asyncio.sleep(seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(attempt())
+    return moments
+
+
+async def steps(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Attempt:
+    """An attempt that enters the gate and stays until it is told to leave."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.entered_at: float | None = None
+        self._leave = asyncio.Event()
+        self._gate = gate
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async with self._gate:
+            self.entered_at = now()
+            await self._leave.wait()
+
+    async def leave(self) -> None:
+        self._leave.set()
+        await self.task
+
+    async def cancel(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+async def leave_all(attempts: list[Attempt]) -> None:
+    for attempt in attempts:
+        attempt._leave.set()
+    await asyncio.wait([attempt.task for attempt in attempts])
+
+
+class TestConcurrency:
+    async def test_no_more_than_the_limit_are_inside(self) -> None:
+        assert await entries(Gate(3), 7, 1.0) == [0.0] * 3 + [1.0] * 3 + [2.0]
+
+    async def test_first_come_first_served(self) -> None:
+        gate = Gate(1)
+        order: list[int] = []
+
+        async def attempt(number: int) -> None:
+            async with gate:
+                order.append(number)
+                await asyncio.sleep(0.1)
+
+        await asyncio.gather(*(attempt(number) for number in range(5)))
+        assert order == [0, 1, 2, 3, 4]
+
+    async def test_a_newcomer_does_not_overtake_who_waits(self) -> None:
+        gate = Gate(1)
+        inside, waiting = Attempt(gate), Attempt(gate)
+        await steps()
+        inside._leave.set()
+        await steps(1)  # the slot is handed over, but the one who waited has not run yet
+        newcomer = Attempt(gate)
+        await steps()
+        assert waiting.entered_at is not None
+        assert newcomer.entered_at is None
+        await leave_all([inside, waiting, newcomer])
+
+    async def test_an_error_inside_gives_the_slot_back(self) -> None:
+        gate = Gate(1)
+        with pytest.raises(ZeroDivisionError):
+            async with gate:
+                raise ZeroDivisionError
+        assert gate.in_flight == 0
+
+    async def test_an_open_gate_does_not_suspend(self) -> None:
+        entering = Gate(1).__aenter__()
+        with pytest.raises(StopIteration):
+            entering.send(None)
+
+
+class TestRate:
+    async def test_entries_are_kept_apart_from_the_first_one_on(self) -> None:
+        assert await entries(Gate(16, rate=10), 4) == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+    async def test_a_rest_earns_no_burst(self) -> None:
+        gate = Gate(16, rate=10)
+        await entries(gate, 2)
+        await asyncio.sleep(60)
+        first, *others = await entries(gate, 3)
+        assert others == pytest.approx([first + 0.1, first + 0.2])
+
+    async def test_the_rate_is_reached_over_a_long_time(self) -> None:
+        moments = await entries(Gate(16, rate=100), 1001, 0.05)
+        assert moments[-1] == pytest.approx(10.0)
+
+    async def test_a_late_loop_does_not_slow_it_down(self) -> None:
+        late = itertools.cycle([0.0, 0.004])
+        loop = asyncio.get_running_loop()
+        gate = Gate(16, rate=100, clock=lambda: loop.time() + next(late))
+        moments = await entries(gate, 201)
+        assert moments[-1] < 2.05
+
+    async def test_slots_still_bound_it(self) -> None:
+        assert await entries(Gate(1, rate=10), 3, 1.0) == pytest.approx([0.0, 1.0, 2.0])
+
+
+class TestPause:
+    async def test_nobody_enters_before_its_end(self) -> None:
+        gate = Gate(16)
+        gate.pause(5.0)
+        assert min(await entries(gate, 16)) == 5.0
+
+    async def test_the_crowd_is_released_over_a_tenth_of_it(self) -> None:
+        gate = Gate(10)
+        gate.pause(5.0)
+        moments = await entries(gate, 10)
+        assert moments == pytest.approx([5.0 + 0.05 * n for n in range(10)])
+
+    async def test_the_release_takes_a_second_at_most(self) -> None:
+        gate = Gate(10)
+        gate.pause(300.0)
+        assert max(await entries(gate, 10)) < 301.0
+
+    async def test_a_shorter_one_does_not_shorten_it(self) -> None:
+        gate = Gate(1)
+        gate.pause(5.0)
+        gate.pause(1.0)
+        assert await entries(gate, 1) == [5.0]
+
+    async def test_a_longer_one_moves_the_timer(self) -> None:
+        gate = Gate(1)
+        gate.pause(1.0)
+        waiting = asyncio.create_task(entries(gate, 1))
+        await asyncio.sleep(0.5)
+        gate.pause(5.0)
+        assert await waiting == [5.5]
+
+    async def test_only_the_first_of_several_is_news(self) -> None:
+        gate = Gate(1)
+        assert gate.pause(5.0)
+        assert not gate.pause(6.0)
+        await asyncio.sleep(6.0)
+        assert gate.pause(5.0)
+
+    async def test_none_at_all_is_no_news(self) -> None:
+        assert not Gate(1).pause(0.0)
+
+    async def test_it_holds_back_who_was_let_in_but_had_not_run(self) -> None:
+        gate = Gate(1)
+        inside, waiting, last = Attempt(gate), Attempt(gate), Attempt(gate)
+        await steps()
+        inside._leave.set()
+        await steps(1)
+        gate.pause(5.0)
+        await asyncio.sleep(6.0)
+        assert waiting.entered_at == 5.0
+        assert last.entered_at is None, "who was sent back has kept the place"
+        await leave_all([inside, waiting, last])
+
+    async def test_who_is_inside_is_left_alone(self) -> None:
+        gate = Gate(1)
+        inside = Attempt(gate)
+        await steps()
+        gate.pause(5.0)
+        await inside.leave()
+        assert now() == 0.0
+
+    @pytest.mark.parametrize("moment", [0.1, 1 / 3, 1e-9, 12345.678901])
+    async def test_rounding_does_not_keep_it_shut(self, moment: float) -> None:
+        await asyncio.sleep(1e6 + 0.1)
+        gate = Gate(2)
+        gate.pause(moment)
+        assert len(await entries(gate, 3)) == 3
+
+
+class TestCancellation:
+    async def test_who_waits_leaves_no_trace(self) -> None:
+        gate = Gate(1)
+        inside, cancelled, last = Attempt(gate), Attempt(gate), Attempt(gate)
+        await steps()
+        await cancelled.cancel()
+        assert gate.waiting == 1
+        await leave_all([inside, last])
+        assert (gate.in_flight, gate.waiting) == (0, 0)
+
+    async def test_who_was_let_in_but_had_not_run_passes_the_slot_on(self) -> None:
+        gate = Gate(1)
+        inside, cancelled, last = Attempt(gate), Attempt(gate), Attempt(gate)
+        await steps()
+        inside._leave.set()
+        await steps(1)
+        cancelled.task.cancel()
+        await steps()
+        assert last.entered_at is not None
+        await leave_all([inside, cancelled, last])
+        assert gate.in_flight == 0
+
+    async def test_a_slot_that_comes_free_in_the_same_step_is_not_given_to_the_cancelled(self) -> None:
+        gate = Gate(1)
+        inside, cancelled, last = Attempt(gate), Attempt(gate), Attempt(gate)
+        await steps()
+        cancelled.task.cancel()
+        inside._leave.set()
+        await steps()
+        assert last.entered_at is not None
+        await leave_all([inside, cancelled, last])
+        assert gate.in_flight == 0
+
+    async def test_who_is_inside_gives_the_slot_back(self) -> None:
+        gate = Gate(1)
+        inside = Attempt(gate)
+        await steps()
+        await inside.cancel()
+        assert gate.in_flight == 0
+
+    async def test_who_waits_for_a_pause_leaves_no_timer(self) -> None:
+        gate = Gate(1)
+        gate.pause(5.0)
+        waiting = Attempt(gate)
+        await steps()
+        await waiting.cancel()
+        assert gate._timer is None
+
+    @pytest.mark.parametrize("seed", range(40))
+    async def test_whatever_happens_no_slot_is_lost_and_no_bound_broken(self, seed: int) -> None:
+        rng = Random(seed)
+        limit = rng.randint(1, 4)
+        gate = Gate(limit, rate=rng.choice([None, 5.0, 200.0]))
+        shut_until = 0.0
+        inside = peak = 0
+
+        async def attempt() -> None:
+            nonlocal inside, peak
+            async with gate:
+                assert now() >= shut_until - 1e-9
+                inside += 1
+                peak = max(peak, inside)
+                try:
+                    await asyncio.sleep(rng.choice([0, 0.01, 0.5]))
+                finally:
+                    inside -= 1
+
+        async def disturb(tasks: list[asyncio.Task[None]]) -> None:
+            nonlocal shut_until
+            for _ in range(30):
+                await (asyncio.sleep(0) if rng.random() < 0.5 else asyncio.sleep(rng.random()))
+                rng.choice(tasks).cancel()
+                if rng.random() < 0.2:
+                    pause = rng.random() * 3
+                    shut_until = max(shut_until, now() + pause)
+                    gate.pause(pause)
+
+        tasks = [asyncio.create_task(attempt()) for _ in range(60)]
+        await disturb(tasks)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(end) for end in ends} <= {type(None), asyncio.CancelledError}
+        assert (gate.in_flight, gate.waiting, inside) == (0, 0, 0)
+        assert peak <= limit
+        assert gate._timer is None
+
+
+class TestRepr:
+    async def test_it_tells_the_state(self) -> None:
+        gate = Gate(1)
+        attempts = [Attempt(gate), Attempt(gate)]
+        await steps()
+        assert repr(gate) == "<Gate 1/1 in flight, 1 waiting>"
+        gate.pause(2.5)
+        assert repr(gate) == "<Gate 1/1 in flight, 1 waiting, paused for 2.5 s>"
+        gate._paused_until = 0.0
+        await leave_all(attempts)
+
+    def test_it_needs_no_loop(self) -> None:
+        gate = Gate(4)
+        gate._paused_until = 1.0
+        assert repr(gate) == "<Gate 0/4 in flight, 0 waiting>"

@@ -1,0 +1,461 @@
+"""HTTP through aiohttp, against servers on this machine that speak it well or badly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import struct
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from aioflows._core.retry import FINAL, Disconnected, Garbled, TooLarge, rule_of
+from aioflows._net.http import LARGEST_BODY, AiohttpTransport
+from aioflows._net.transport import Answer, Request
+from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
+
+pytestmark = pytest.mark.real_time
+
+SECRETS = {"apim-accesstoken": "TOKEN-CANARY", "apim-signature": "SIGNATURE-CANARY"}
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serves connections on this machine until the block ends, and waits for their handlers."""
+    handlers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers[task] = writer
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await handler(reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=500)
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.sleep(0.001)  # whoever has connected shall have a handler, or none
+        for writer in handlers.values():
+            writer.transport.abort()
+        if handlers:
+            await asyncio.wait(handlers)
+
+
+class Script:
+    """Answers each request of a connection with the next of some bytes, and remembers what was asked."""
+
+    def __init__(self, *replies: bytes, reset: bool = False, stay: bool = False) -> None:
+        self.heads: list[str] = []
+        self.bodies: list[bytes] = []
+        self.connections = 0
+        self._replies = list(replies)
+        self._reset = reset
+        self._stay = stay
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while self._replies:
+            await self.read_request(reader)
+            writer.write(self._replies.pop(0) if self._replies else b"")
+            await writer.drain()
+        if self._reset:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        elif self._stay:
+            await reader.read()
+
+    async def read_request(self, reader: asyncio.StreamReader) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        length = next((line[15:] for line in head.split("\r\n") if line.startswith("Content-Length:")), "0")
+        self.bodies.append(await reader.readexactly(int(length)))
+
+
+def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def post(url: str, body: bytes = b"{}") -> Request:
+    return Request("POST", f"{url}/flowInstances", (("action", "search"),), body)
+
+
+@contextlib.asynccontextmanager
+async def transport(
+    connections: int = 16, largest_body: int = LARGEST_BODY
+) -> AsyncIterator[AiohttpTransport]:
+    carrier = AiohttpTransport(connections=connections, largest_body=largest_body)
+    try:
+        yield carrier
+    finally:
+        await carrier.close()
+
+
+async def ask(handler: Handler, timeout: float = 5.0, **options: int) -> Answer:
+    async with serving(handler) as url, transport(**options) as carrier:
+        return await carrier.send(post(url), SECRETS, timeout)
+
+
+class TestRequest:
+    async def test_it_is_sent_as_it_was_signed(self) -> None:
+        script = Script(OK)
+        async with serving(script) as url, transport() as carrier:
+            request = Request("POST", f"{url}/a/b", (("userId", "a b&=描+%"), ("k", "")), b'{"a": 1}')
+            await carrier.send(request, SECRETS, 5.0)
+        assert script.heads[0].startswith("POST /a/b?userId=a+b%26%3D%E6%8F%8F%2B%25&k= HTTP/1.1\r\n")
+        assert script.bodies == [b'{"a": 1}']
+        assert "apim-accesstoken: TOKEN-CANARY\r\n" in script.heads[0]
+        assert "Content-Type: application/json\r\n" in script.heads[0]
+        assert "Accept-Encoding: gzip, deflate\r\n" in script.heads[0]
+
+    async def test_one_without_a_body_has_none(self) -> None:
+        script = Script(OK)
+        async with serving(script) as url, transport() as carrier:
+            await carrier.send(Request("GET", f"{url}/time"), {}, 5.0)
+        assert script.heads[0].startswith("GET /time HTTP/1.1\r\n")
+        assert script.bodies == [b""]
+
+    async def test_connections_are_used_again(self) -> None:
+        script = Script(OK, OK, OK)
+        async with serving(script) as url, transport() as carrier:
+            for _ in range(3):
+                await carrier.send(post(url), {}, 5.0)
+        assert script.connections == 1
+
+    async def test_no_cookie_is_kept(self) -> None:
+        script = Script(reply(b"{}", Set_Cookie="JSESSIONID=1"), OK)
+        async with serving(script) as url, transport() as carrier:
+            await carrier.send(post(url), {}, 5.0)
+            await carrier.send(post(url), {}, 5.0)
+        assert "Cookie" not in script.heads[1]
+
+    async def test_as_many_as_the_gate_lets_through_travel_at_once(self) -> None:
+        together = asyncio.Event()
+        waiting = 0
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal waiting
+            await Script().read_request(reader)
+            waiting += 1
+            if waiting == 150:
+                together.set()
+            await together.wait()
+            writer.write(OK)
+
+        async with serving(handler) as url, transport(connections=150) as carrier:
+            answers = await asyncio.gather(*(carrier.send(post(url), {}, 10.0) for _ in range(150)))
+        assert {one.status for one in answers} == {200}
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        "status", ["200 OK", "204 No Content", "407 Proxy", "429 Slow", "500 Oops", "503 Busy"]
+    )
+    async def test_whatever_the_status_it_is_an_answer(self, status: str) -> None:
+        answer = await ask(Script(reply(b"", status, Retry_After="7")))
+        assert answer.status == int(status[:3])
+        assert answer.headers["retry-after"] == "7"
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    async def test_no_redirect_is_followed(self, status: int) -> None:
+        elsewhere = Script(OK)
+        async with serving(elsewhere) as other:
+            answer = await ask(Script(reply(b"", f"{status} Moved", Location=f"{other}/x")))
+        assert answer.status == status
+        assert elsewhere.connections == 0
+
+    async def test_chunks_are_put_together(self) -> None:
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n2\r\n}\n\r\n0\r\n\r\n"
+        assert (await ask(Script(chunked))).body == b"{}\n"
+
+    async def test_single_bytes_are_put_together(self) -> None:
+        async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await Script().read_request(reader)
+            for byte in reply(b'{"code": 0}'):
+                writer.write(bytes([byte]))
+                await writer.drain()
+
+        assert (await ask(drip)).body == b'{"code": 0}'
+
+    async def test_a_body_that_ends_with_the_connection_is_whole(self) -> None:
+        assert (await ask(Script(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}"))).body == b"{}"
+
+    @pytest.mark.parametrize("encode", [gzip.compress, zlib.compress])
+    async def test_a_compressed_body_is_decompressed(self, encode: Callable[[bytes], bytes]) -> None:
+        name = "gzip" if encode is gzip.compress else "deflate"
+        assert (await ask(Script(reply(encode(b"[1]"), Content_Encoding=name)))).body == b"[1]"
+
+    async def test_two_gzip_members_are_read_whole(self) -> None:
+        body = gzip.compress(b"[1,") + gzip.compress(b"2]")
+        assert (await ask(Script(reply(body, Content_Encoding="gzip")))).body == b"[1,2]"
+
+
+class TestLargestBody:
+    async def test_a_body_of_just_that_size_is_read(self) -> None:
+        assert len((await ask(Script(reply(b"x" * 1000)), largest_body=1000)).body) == 1000
+
+    async def test_a_larger_one_is_refused_by_its_length(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+        with pytest.raises(TooLarge, match="larger than 1,000 bytes"):
+            await ask(Script(head, stay=True), largest_body=1000)
+
+    async def test_a_larger_one_of_unknown_length_is_refused_while_it_is_read(self) -> None:
+        endless = (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 1000 + b"\r\n1\r\nx\r\n"
+        )
+        with pytest.raises(TooLarge):
+            await ask(Script(endless, stay=True), largest_body=1000)
+
+    async def test_a_bomb_is_not_blown_up(self) -> None:
+        bomb = gzip.compress(bytes(50_000_000), 1)
+        with pytest.raises(TooLarge):
+            await ask(Script(reply(bomb, Content_Encoding="gzip"), stay=True), largest_body=1_000_000)
+
+
+WHOLE = reply(b'{"code": 0, "data": []}', X="1")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("handler", "expected"),
+        [
+            pytest.param(Script(b""), Disconnected, id="closed without a word"),
+            pytest.param(Script(b"", reset=True), Disconnected, id="reset without a word"),
+            pytest.param(Script(b"HTTP/1.1 200 OK\r\nConte"), Disconnected, id="cut in the head"),
+            pytest.param(
+                Script(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"), BrokenBody, id="cut in the body"
+            ),
+            pytest.param(
+                Script(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", reset=True),
+                BrokenBody,
+                id="reset in the body",
+            ),
+            pytest.param(Script(CHUNKED + b"5\r\n{}"), BrokenBody, id="cut in a chunk"),
+            pytest.param(Script(CHUNKED + b"2\r\n{}\r\n"), BrokenBody, id="without the last chunk"),
+            pytest.param(
+                Script(reply(b"no", Content_Encoding="gzip")), BrokenBody, id="not the gzip it says"
+            ),
+            pytest.param(Script(b"220 smtp.example.com ESMTP\r\n\r\n"), Garbled, id="another protocol"),
+            pytest.param(Script(reply(b"", X="a" * 9000)), Garbled, id="a header that is too long"),
+            pytest.param(
+                Script(reply(b"", **{f"X{n}": "1" for n in range(200)})), Garbled, id="too many headers"
+            ),
+            pytest.param(Script(reply(b"ab", Content_Length="3")), Garbled, id="two lengths"),
+        ],
+    )
+    async def test_a_broken_answer_is_named(self, handler: Script, expected: type[AioflowsError]) -> None:
+        with pytest.raises(expected, match=r"127\.0\.0\.1"):
+            await ask(handler)
+
+    @pytest.mark.parametrize("cut", range(len(WHOLE)))
+    async def test_an_answer_cut_anywhere_is_never_taken_for_whole(self, cut: int) -> None:
+        with pytest.raises(TransportError) as caught:
+            await ask(Script(WHOLE[:cut]))
+        assert rule_of(caught.value) != FINAL
+
+    async def test_silence_is_a_time_out(self) -> None:
+        with pytest.raises(TimedOut, match=r"within 0\.05 s"):
+            await ask(Script(b"", stay=True), 0.05)
+
+    async def test_a_drip_that_takes_too_long_is_a_time_out(self) -> None:
+        async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+        with pytest.raises(TimedOut):
+            await ask(drip, 0.05)
+
+    async def test_nobody_listens(self) -> None:
+        async with transport() as carrier:
+            with pytest.raises(ConnectFailed, match=r"127\.0\.0\.1:1: "):
+                await carrier.send(post("http://127.0.0.1:1"), SECRETS, 5.0)
+
+    @pytest.mark.parametrize(
+        "url", ["http://[::1", "ftp://127.0.0.1", "nothing", "http:///x", "http://127.0.0.1:99999"]
+    )
+    async def test_what_is_no_url_is_final(self, url: str) -> None:
+        async with transport() as carrier:
+            with pytest.raises(TransportError) as caught:
+                await carrier.send(post(url), {}, 5.0)
+        assert rule_of(caught.value) == FINAL
+
+    async def test_no_user_or_password_of_a_url_is_shown(self) -> None:
+        async with transport() as carrier:
+            with pytest.raises(ConnectFailed) as caught:
+                await carrier.send(post("http://user:CANARY@127.0.0.1:1"), {}, 5.0)
+        assert "CANARY" not in str(caught.value)
+
+    async def test_nothing_of_aiohttp_hangs_on_an_error(self) -> None:
+        with pytest.raises(Garbled) as caught:
+            await ask(Script(b"garbage TOKEN-CANARY\r\n\r\n"))
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        assert "CANARY" not in repr(caught.value)
+
+    async def test_local_variables_in_its_traceback_hold_no_secret(self) -> None:
+        with pytest.raises(Disconnected) as caught:
+            await ask(Script(b""))
+        found, step = [], caught.value.__traceback__
+        while step is not None:
+            if (
+                "aioflows" in step.tb_frame.f_code.co_filename
+                and "tests" not in step.tb_frame.f_code.co_filename
+            ):
+                found += [name for name, value in step.tb_frame.f_locals.items() if "CANARY" in repr(value)]
+            step = step.tb_next
+        assert found in ([], ["headers"]), (
+            "only what the caller itself passed, which is a SecretHeaders in real life"
+        )
+
+
+class TestTls:
+    @staticmethod
+    def certified(tmp_path: Path) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        (tmp_path / "self-signed.pem").write_text(SELF_SIGNED)
+        context.load_cert_chain(tmp_path / "self-signed.pem")
+        return context
+
+    async def test_an_unknown_certificate_is_refused_for_good_with_advice(self, tmp_path: Path) -> None:
+        script = Script(OK)
+        async with serving(script, self.certified(tmp_path)) as url, transport() as carrier:
+            with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+ shows a certificate") as caught:
+                await carrier.send(post(url), SECRETS, 5.0)
+        assert rule_of(caught.value) == FINAL
+        assert "SSL_CERT_FILE" in str(caught.value)
+        assert not script.heads, "nothing was sent to whoever that was"
+
+    async def test_plain_http_on_that_port_is_final(self) -> None:
+        async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        async with serving(plain) as url, transport() as carrier:
+            with pytest.raises(TransportError, match="no TLS with") as caught:
+                await carrier.send(post(url.replace("http", "https")), {}, 5.0)
+        assert rule_of(caught.value) == FINAL
+
+    async def test_a_connection_lost_in_the_handshake_is_tried_again(self) -> None:
+        async def lost(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10)
+
+        async with serving(lost) as url, transport() as carrier:
+            with pytest.raises(ConnectFailed) as caught:
+                await carrier.send(post(url.replace("http", "https")), {}, 5.0)
+        assert rule_of(caught.value).times is None
+
+
+class TestSessions:
+    async def test_a_given_session_is_neither_changed_nor_closed(self) -> None:
+        async with aiohttp.ClientSession(raise_for_status=True, headers={"X-Own": "1"}) as session:
+            script = Script(reply(b"", "500 Oops", Set_Cookie="a=1"))
+            async with serving(script) as url:
+                carrier = AiohttpTransport(session)
+                assert (await carrier.send(post(url), {}, 5.0)).status == 500
+                await carrier.close()
+            assert "X-Own: 1\r\n" in script.heads[0]
+            assert not session.closed
+            assert dict(session.headers) == {"X-Own": "1"}
+
+    async def test_a_given_session_that_does_not_decompress_is_not_sent_what_it_cannot_read(self) -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            script = Script(OK)
+            async with serving(script) as url:
+                await AiohttpTransport(session).send(post(url), {}, 5.0)
+        assert "Accept-Encoding: identity\r\n" in script.heads[0]
+
+    async def test_it_may_be_closed_twice_and_without_having_been_used(self) -> None:
+        carrier = AiohttpTransport()
+        await carrier.close()
+        await carrier.close()
+
+    async def test_a_closed_one_says_so(self) -> None:
+        carrier = AiohttpTransport()
+        await carrier.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await carrier.send(post("http://127.0.0.1:1"), {}, 5.0)
+
+    def test_it_is_made_without_a_loop(self) -> None:
+        assert repr(AiohttpTransport()) == "<AiohttpTransport not opened yet>"
+
+
+class TestCancellation:
+    @pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8, 13])
+    async def test_wherever_it_comes_it_comes_out_and_the_next_request_is_served(self, after: int) -> None:
+        script = Script(*[OK] * 3, stay=True)
+        async with serving(script) as url, transport(connections=1) as carrier:
+            first = asyncio.create_task(carrier.send(post(url), {}, 5.0))
+            for _ in range(after):
+                await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+            assert (await carrier.send(post(url), {}, 5.0)).body == b"{}"
+
+    async def test_in_the_middle_of_a_body(self) -> None:
+        begun = asyncio.Event()
+
+        async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await Script().read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+            await writer.drain()
+            begun.set()
+            await reader.read()
+
+        async with serving(half) as url, transport() as carrier:
+            task = asyncio.create_task(carrier.send(post(url), {}, 5.0))
+            await begun.wait()
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    async def test_closing_does_not_wait_for_a_black_hole(self) -> None:
+        async with serving(Script(b"", stay=True)) as url:
+            carrier = AiohttpTransport(connections=64)
+            tasks = [asyncio.create_task(carrier.send(post(url), {}, 60.0)) for _ in range(64)]
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(0.5):
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+                await carrier.close()
+
+
+# A certificate that nobody has signed but itself, with its key: made for this test, and good for nothing else.
+SELF_SIGNED = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgxWilCJTODHDKCc45
+CByuJLeZBpMSuxwOjCVWAuHklMuhRANCAAQV4EkOhkL7EtA23S+LXA9ZKPnRYTUU
+sN6GatWL13EJqHro4GuFkgAYkYyx3jbc33JlaTKZDirbdowQhh+By22q
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBijCCATCgAwIBAgIUAzWKmrOMgRx7/jX2pdBAEkrzWLUwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGbm9ib2R5MCAXDTI2MTEyMzAyMjUwNFoYDzIxMjYxMDMwMDIy
+NTA0WjARMQ8wDQYDVQQDDAZub2JvZHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AAQV4EkOhkL7EtA23S+LXA9ZKPnRYTUUsN6GatWL13EJqHro4GuFkgAYkYyx3jbc
+33JlaTKZDirbdowQhh+By22qo2QwYjAdBgNVHQ4EFgQUeps/xkfaEE/82BgPmfeb
+UsL/jWcwHwYDVR0jBBgwFoAUeps/xkfaEE/82BgPmfebUsL/jWcwDwYDVR0TAQH/
+BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUCIGMSm06p
+XZMWh9Wl3bUXfRU3Z6rENosJiXZx4FM2TzrXAiEAxBO3QL+xEbXbaOX457XjjDcl
+8oAP52CgetwYp3eh3tU=
+-----END CERTIFICATE-----
+"""

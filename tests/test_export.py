@@ -1,0 +1,82 @@
+"""A flow instance as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioflows import FlowInstance, FlowStatus
+from aioflows.export import json_line
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def values(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner) | st.dictionaries(st.text(), inner)
+
+
+CHINA = timezone(timedelta(hours=8))
+
+
+def members(instance: FlowInstance) -> dict[str, object]:
+    read: dict[str, object] = json.loads(json_line(instance))
+    return read
+
+
+def test_a_line_ends_with_the_only_line_feed() -> None:
+    line = json_line(FlowInstance("a", flow_name="one\ntwo\r\u2028three"))
+    assert line.endswith(b"}\n")
+    assert len(line.splitlines()) == 1
+
+
+def test_every_field_has_a_member() -> None:
+    names = "instance_id flow_id flow_name freq cycle parameters do_as graph status status_desc trigger_time start_time "
+    names += "end_time timestamp virtual owner has_edit_pri has_read_pri is_cancelled alert_mode cal_dt extra"
+    assert list(members(FlowInstance("a"))) == names.split()
+
+
+def test_times_carry_their_offset() -> None:
+    instance = FlowInstance("a", trigger_time=datetime(2024, 1, 1, tzinfo=CHINA))
+    assert members(instance)["trigger_time"] == "2024-01-01T00:00:00+08:00"
+
+
+@pytest.mark.parametrize("status", [FlowStatus.FAIL, 99])
+def test_a_status_is_its_code(status: int) -> None:
+    instance = FlowInstance("a", status=status, status_desc="what it says")
+    assert members(instance)["status"] == int(status)
+    assert members(instance)["status_desc"] == "what it says"
+
+
+def test_graph_and_parameters_are_decoded() -> None:
+    instance = FlowInstance("a", graph='{"tasks":[{"taskId":"1"}]}', parameters="[]")
+    assert members(instance)["graph"] == {"tasks": [{"taskId": "1"}]}
+    assert members(instance)["parameters"] == []
+
+
+@pytest.mark.parametrize("graph", ["{not json", '{"x":NaN}', "[" * 100_000 + "]" * 100_000])
+def test_a_graph_that_is_no_json_stays_a_text(graph: str) -> None:
+    assert members(FlowInstance("a", graph=graph))["graph"] == graph
+
+
+def test_a_graph_that_was_encoded_twice_is_decoded_twice() -> None:
+    assert members(FlowInstance("a", graph=json.dumps('{"tasks":[]}')))["graph"] == {"tasks": []}
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | floats | st.text(), values))
+def test_any_json_is_kept(graph: object) -> None:
+    assert members(FlowInstance("a", graph=json.dumps({"graph": graph})))["graph"] == {"graph": graph}
+
+
+def test_members_that_the_service_added_are_kept() -> None:
+    assert members(FlowInstance("a", extra={"newField": [1, None]}))["extra"] == {"newField": [1, None]}
+
+
+@pytest.mark.parametrize("name", ["风机", "\x1b]52;c;x\x07", "\x7f", "\x9b31m", "\u202e", "\ud800", "🔋"])
+def test_a_line_is_harmless_ascii_and_still_holds_the_name(name: str) -> None:
+    line = json_line(FlowInstance("a", flow_name=name))
+    assert all(0x20 <= byte < 0x7F for byte in line[:-1])
+    assert json.loads(line)["flow_name"] == name
