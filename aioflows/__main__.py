@@ -18,7 +18,8 @@ def main() -> int:
             raise
         print("the command line needs typer and rich: install aioflows[cli]", file=sys.stderr)  # noqa: T201
         return 2
-    except KeyboardInterrupt:  # while the imports ran
+    except KeyboardInterrupt:  # the imports take their time as well
+        print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
     return run()
 

@@ -22,7 +22,8 @@ from aioflows._net.credentials import Credentials
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
-from aioflows._net.transport import Request
+from aioflows._net.shared import Shared
+from aioflows._net.transport import Request, Transport
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowPage, ScheduleType
@@ -51,7 +52,8 @@ class FlowSession:
         user_id: the EnOS *user* who asks, and whose rights count.
         org_id: the *organization* that the user belongs to.
         auth: the application's *keys*; None: the gateway asks for none.
-        http: an ``aiohttp.ClientSession`` of yours, which stays yours to close; None: the session has its own.
+        http: an ``aiohttp.ClientSession`` of yours, which stays yours to close; None: the session has its own. Anything
+            with the two methods of a `Transport` will do as well, and is closed with the session.
         limits: how much at a time.
         retry: how often again.
         server_timezone: the *zone* that the service's times are in, as a tzinfo or a text ("GMT+8", "Asia/Shanghai");
@@ -71,7 +73,7 @@ class FlowSession:
         user_id: str,
         org_id: str,
         auth: AppKey | None = None,
-        http: ClientSession | None = None,
+        http: ClientSession | Transport | None = None,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
@@ -85,10 +87,12 @@ class FlowSession:
             raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
         self.limits = limits
         self._zone = None if server_timezone is None else Zone.parse(server_timezone)
-        self._zone_request: asyncio.Task[Zone] | None = None
+        self._zone_request: Shared[Zone] | None = None
         self._service = Service(first_page)
         self._gate = Gate(limits.concurrency, limits.rate)
-        self._transport = AiohttpTransport(http, connections=limits.concurrency)
+        self._transport: Transport = (
+            http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
+        )
         self._caller = Caller(
             self._transport, self._gate, Credentials(auth, self._address.gateway), retry, observer=observer
         )
@@ -96,7 +100,9 @@ class FlowSession:
         self._state = "not entered"
 
     def __repr__(self) -> str:
-        return f"<FlowSession {self._address.gateway} {self._state}, {len(self._scans)} scans, {self._gate!r}>"
+        return (
+            f"<FlowSession {self._address.gateway} {self._state}, {len(self._scans)} scans, {self._gate!r}>"
+        )
 
     async def __aenter__(self) -> Self:
         self._state = "open"
@@ -112,10 +118,6 @@ class FlowSession:
         self._state = "closed"
         for scan in list(self._scans):
             await scan.aclose()
-        if self._zone_request is not None:
-            self._zone_request.cancel()
-            await asyncio.gather(self._zone_request, return_exceptions=True)
-            self._zone_request = None
         await self._transport.close()
 
     # Scans
@@ -135,7 +137,12 @@ class FlowSession:
             await scan.aclose()
 
     def scan(
-        self, query: FlowQuery, *, limit: int | None = None, resume: Checkpoint | None = None, proven: bool = False
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        resume: Checkpoint | None = None,
+        proven: bool = False,
     ) -> FlowScan:
         """Make a scan; nothing is sent before it is iterated.
 
@@ -166,10 +173,18 @@ class FlowSession:
         return scan
 
     def _lanes(
-        self, query: FlowQuery, resume: Checkpoint | None, limit: int | None, *, descending: bool, ordered: bool
+        self,
+        query: FlowQuery,
+        resume: Checkpoint | None,
+        limit: int | None,
+        *,
+        descending: bool,
+        ordered: bool,
     ) -> list[Lane]:
         if resume is not None and resume.fingerprint != fingerprint(query):
-            raise QueryError("the checkpoint belongs to another query; resume with the query that it was made of")
+            raise QueryError(
+                "the checkpoint belongs to another query; resume with the query that it was made of"
+            )
         types = list(ScheduleType) if query.type is None else [query.type]
         lanes = []
         for type in types:
@@ -177,7 +192,9 @@ class FlowSession:
             if resume is not None:
                 left = [one for one in resume.remaining if one.type == type]
                 windows = [(one.from_ms, one.to_ms) for one in left]
-                handed = {(~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after}
+                handed = {
+                    (~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after
+                }
             scan = Scan(
                 windows,
                 service=self._service,
@@ -217,7 +234,9 @@ class FlowSession:
             page_size: *instances* on a page.
         """
         if query.type is None:
-            raise QueryError("page() is one request, and the service takes one schedule type: give FlowQuery(type=...)")
+            raise QueryError(
+                "page() is one request, and the service takes one schedule type: give FlowQuery(type=...)"
+            )
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
@@ -256,23 +275,25 @@ class FlowSession:
         return Request("POST", self._address.instances, (("action", "search"), *self._identity), body)
 
     async def _call(
-        self, request: Request, read: Callable[[bytes], T], *, tally: Tally | None = None, tries: int | None = None
+        self,
+        request: Request,
+        read: Callable[[bytes], T],
+        *,
+        tally: Tally | None = None,
+        tries: int | None = None,
     ) -> T:
         if self._state != "open":
-            raise RuntimeError(f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'")
+            raise RuntimeError(
+                f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
+            )
         return await self._caller.call(request, read, tally=tally, tries=tries)
 
     async def _known_zone(self) -> Zone:
         """Give the zone; it is asked for once, and whoever comes meanwhile waits for the same answer."""
-        while self._zone is None:
-            if self._zone_request is None:
-                self._zone_request = asyncio.create_task(self._ask_zone())
-            request = self._zone_request
-            try:
-                self._zone = await asyncio.shield(request)
-            finally:
-                if request.done() and self._zone_request is request:
-                    self._zone_request = None
+        if self._zone is None:
+            if self._zone_request is None or self._zone_request.over:
+                self._zone_request = Shared(self._ask_zone(), "aioflows time zone")
+            self._zone = await self._zone_request.wait()
         return self._zone
 
     async def _ask_zone(self) -> Zone:

@@ -101,7 +101,9 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def ratio(call: Callable[[], object], base: Callable[[], object], rounds: int = 150) -> tuple[float, float, float]:
+def ratio(
+    call: Callable[[], object], base: Callable[[], object], rounds: int = 150
+) -> tuple[float, float, float]:
     """Give the median, the 10th and the 90th percentile of what *call* takes in units of *base*."""
     for _ in range(3):
         call(), base()
@@ -130,9 +132,13 @@ def read_all(rows: Iterable[FlowInstance]) -> None:
 
 
 def main() -> None:
-    print(f"Python {platform.python_version()}, orjson {orjson.__version__}, {platform.machine()}, {sys.platform}")
+    print(
+        f"Python {platform.python_version()}, orjson {orjson.__version__}, {platform.machine()}, {sys.platform}"
+    )
     body = answer(500)
-    print(f"pages of 500 rows, {len(body) // 500} bytes a row; x of orjson.loads, median [10th-90th percentile]\n")
+    print(
+        f"pages of 500 rows, {len(body) // 500} bytes a row; x of orjson.loads, median [10th-90th percentile]\n"
+    )
     wider, wrong = answer(500, region="north"), answer(500)
     wrong = wrong.replace(b'"virtual":false', b'"virtual":"no"', 1)
     all_wrong = answer(500, flowName=21)
@@ -155,8 +161,8 @@ def main() -> None:
         print(f"{name:45} {middle:6.2f}  [{low:.2f}-{high:.2f}]")
     for count in (100, 1000):
         given = answer(count)
-        for name, call in (("both", by_and_by), ("both in one pass", at_once)):
-            middle, low, high = ratio(lambda: call(given), lambda: orjson.loads(given))  # noqa: B023
+        for name, read in (("both", by_and_by), ("both in one pass", at_once)):
+            middle, low, high = ratio(lambda: read(given), lambda: orjson.loads(given))  # noqa: B023
             print(f"{f'pages of {count}: {name}':45} {middle:6.2f}  [{low:.2f}-{high:.2f}]")
 
 

@@ -19,7 +19,7 @@ from aioflows.errors import BrokenBody, TimedOut
 if TYPE_CHECKING:
     from aioflows.emulator import Emulator
 
-__all__ = ["EmulatorTransport", "FakeTransport", "Sent", "answer", "envelope", "loop_time"]
+__all__ = ["EmulatorTransport", "FakeTransport", "Outcome", "Sent", "answer", "envelope", "loop_time"]
 
 Outcome = Answer | Exception
 
@@ -61,7 +61,7 @@ class FakeTransport:
 
     def __init__(
         self,
-        respond: Callable[[Request], Outcome | Awaitable[Outcome]] | Iterable[Outcome],
+        respond: Callable[[Sent], Outcome | Awaitable[Outcome]] | Iterable[Outcome],
         *,
         latency: float = 0.0,
         hang_at: int | None = None,
@@ -76,10 +76,11 @@ class FakeTransport:
             self._respond = respond
         else:
             outcomes = iter(respond)
-            self._respond = lambda request: next(outcomes)
+            self._respond = lambda _: next(outcomes)
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
-        self.sent.append(Sent(request, headers, loop_time(), timeout))
+        sent = Sent(request, headers, loop_time(), timeout)
+        self.sent.append(sent)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
@@ -87,7 +88,7 @@ class FakeTransport:
                 await asyncio.get_running_loop().create_future()
             if self._latency:
                 await asyncio.sleep(self._latency)
-            outcome = self._respond(request)
+            outcome = self._respond(sent)
             if isinstance(outcome, Awaitable):
                 outcome = await outcome
         finally:

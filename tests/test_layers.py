@@ -20,7 +20,7 @@ LAYERS = [
     ["_core.retry", "_core.service", "_core.opening", "_core.pages", "_core.release", "_core.counting",
      "_core.dense", "_core.plan", "_core.schedule", "_core.scan", "_core.lanes"],
     # one request, done well
-    ["_net.transport", "_net.http", "_net.gate", "_net.credentials", "_net.caller"],
+    ["_net.transport", "_net.http", "_net.gate", "_net.shared", "_net.credentials", "_net.caller"],
     # many requests
     ["_net.engine"],
     # the words users say

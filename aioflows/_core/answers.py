@@ -181,15 +181,16 @@ def read_instance(body: bytes, zone: Zone) -> FlowInstance:
         body: the *bytes* of the answer.
         zone: the *zone* that its times are in.
     """
-    row = _payload(body)
+    row: Any = _payload(body)
     if not isinstance(row, dict):
         raise AnswerError(f"expected a flow instance, got {type(row).__name__}", "$.data")
     if row.get("instanceId") in (None, ""):
         raise AnswerError("there is no id", "$.data.instanceId")
+    trigger: Any = row.get("triggerTime")
     try:
-        times = naive_times([row.get("triggerTime")])
-    except msgspec.ValidationError:
-        raise AnswerError(f"{row.get('triggerTime')!r:.60} is no time", "$.data.triggerTime") from None
+        times = zone.aware(naive_times([trigger]))
+    except ValueError:
+        raise AnswerError(f"{trigger!r:.60} is no time", "$.data.triggerTime") from None
     (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
     return instance
 

@@ -27,8 +27,11 @@ from aioflows.models import FlowInstance, StoredInstance, handed_over
 
 __all__ = ["Rows", "flow_instances"]
 
-_FIELDS = tuple(field.name for field in attrs.fields(StoredInstance) if field.name != "extra")
-_WIRE_NAME = dict(zip(_FIELDS, NAMES, strict=True))
+_WIRE_NAMES = frozenset(NAMES)
+_WIRE_NAME = dict(zip(Row.__struct_fields__, NAMES, strict=True))
+_READ = {
+    field: name for field, name in _WIRE_NAME.items() if field != "trigger_time"
+}  # that is read beforehand
 
 
 @attrs.frozen
@@ -36,7 +39,7 @@ class Rows:
     """Rows of one page, as they are handed to cattrs: decoded, or loose.
 
     Args:
-        times: their trigger *times*, without zone.
+        times: their trigger *times*.
         epoch: 1970-01-01 00:00:00 in the service's *zone*.
         decoded: what msgspec made of them.
         loose: what stands in the answer, where msgspec found something that is not documented.
@@ -93,12 +96,11 @@ def _moment(value: object, _: object = None) -> datetime | None:
     if isinstance(value, str):
         try:
             return msgspec.convert(value, datetime)  # with a zone, if it says one
-        except msgspec.ValidationError:
+        except ValueError:
             return None
     if isinstance(value, int) and 10**11 <= value < 10**14:
-        return datetime.fromtimestamp(
-            value / 1000, UTC
-        )  # requests say milliseconds, so an answer might as well
+        # Requests say milliseconds, so an answer might as well.
+        return datetime.fromtimestamp(value / 1000, UTC)
     if value is None or isinstance(value, (int, float)):
         return None
     raise _refused(value, "a time")
@@ -135,34 +137,37 @@ def _all(rows: Sequence[Row]) -> list[StoredInstance]:
     unknown = type(rows[0]).__struct_encode_fields__[len(NAMES) :] if rows else ()
     if not unknown:
         return list(starmap(StoredInstance, tuples))
-    many = len(NAMES)
-    stored = []
+    # One loop and no function calls of our own: this is the path of every row where a service has added a member.
+    many, stored = len(NAMES), []
+    places = tuple(enumerate(unknown, many))
     for values in tuples:
         row = StoredInstance(*values[:many])
-        extra = dict(zip(unknown, values[many:], strict=True))
-        if msgspec.UNSET in extra.values():
-            extra = {name: value for name, value in extra.items() if value is not msgspec.UNSET}
-        row.extra = extra
+        row.extra = extra = {}
+        for place, name in places:
+            if (value := values[place]) is not msgspec.UNSET:
+                extra[name] = value
         stored.append(row)
     return stored
 
 
 def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
-    known = {name: value for name, value in row.items() if name in _KNOWN}
-    aside: dict[str, Any] = {name: value for name, value in row.items() if name not in _KNOWN}
+    aside: dict[str, Any] = {}
+    if not row.keys() <= _WIRE_NAMES:
+        aside = {name: value for name, value in row.items() if name not in _WIRE_NAMES}
+        row = {name: value for name, value in row.items() if name in _WIRE_NAMES}
     try:
-        stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(known, Row, strict=False)))
-    except msgspec.ValidationError:
-        stored = _by_hand(known, path)
-        for field, name in _WIRE_NAME.items():
-            if getattr(stored, field) is None and known.get(name) is not None and field != "trigger_time":
-                aside[name] = known[name]
+        stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
+    except ValueError:  # msgspec's, or a lone surrogate in a time
+        stored = _by_hand(row, path)
+        for field, name in _READ.items():
+            if getattr(stored, field) is None and row.get(name) not in (None, ""):
+                aside[name] = row[name]
     if aside:
         stored.extra = aside
     return stored
 
 
-def _by_hand(row: dict[str, Any], path: str) -> StoredInstance:
+def _by_hand(row: Mapping[str, Any], path: str) -> StoredInstance:
     try:
         return _CONVERTER.structure(row, StoredInstance)
     except cattrs.BaseValidationError as error:
@@ -174,7 +179,6 @@ def _said(error: BaseException, _: object) -> str:
     return str(error)
 
 
-_KNOWN = frozenset(NAMES)
 _CONVERTER = _converter()
 
 

@@ -57,7 +57,8 @@ _BARE_GRAPH = re.compile(r'"graph"\s*:\s*"(?=\{)')
 _GRAPH_ENDS = re.compile(r'"\s*[,}]')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SECRET = re.compile(
-    r"(?i)((?:token|sign(?:ature)?|secret|encryption|app_?key)\W{0,5})[\w.+/=-]{6,}|\b[0-9a-f]{32,}\b"
+    r"""(?ix) ((?:token|sign|signature|secret|encryption|app_?key) ["']? \s* [:=] \s* ["']?) [^\s"',;&]+
+    | \b [0-9a-f]{32,} \b | [\w.+/=-]{40,}"""
 )
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 
@@ -191,10 +192,11 @@ def with_graphs_escaped(body: bytes) -> bytes | None:
     return None
 
 
-def loads(body: bytes) -> object:
-    """Read JSON with the standard library, which keeps a lone surrogate where msgspec refuses it."""
-    value: object = json.loads(body, parse_constant=_refuse_constant)
-    return value
+def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
+    try:
+        return msgspec.convert(value, decoder.type, strict=decoder.strict)
+    except UnicodeError:
+        raise msgspec.ValidationError("there is a lone surrogate in a name or a time") from None
 
 
 def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -210,9 +212,13 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError as error:
-        if _SURROGATE.search(body):
-            with contextlib.suppress(ValueError, RecursionError):
-                return msgspec.convert(loads(body), decoder.type, strict=decoder.strict)
+        if _SURROGATE.search(body):  # the standard library keeps a lone surrogate where msgspec refuses it
+            try:
+                value = json.loads(body, parse_constant=_refuse_constant)
+            except (ValueError, RecursionError):
+                pass
+            else:
+                return _converted(value, decoder)
         if "truncated" in str(error):
             raise BrokenBody(f"the answer ends too early, after {len(body):,} bytes") from None
         if body.lstrip()[:1] == b"<":

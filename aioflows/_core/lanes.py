@@ -105,27 +105,29 @@ class Lanes:
     def _left(
         self, lane: Lane, mark: tuple[int, str] | None, begun: bool, all_handed: bool
     ) -> Iterator[tuple[int, int, tuple[int, str] | None]]:
-        axis = lane.scan.axis
-        if self._ordered:
-            spans = lane.scan.spans
-            if lane.ended and all_handed and not lane.rows:
+        scan, axis = lane.scan, lane.scan.axis
+        second = None if mark is None else axis.second(mark[0])
+        if not self._ordered:
+            yield from ((first, until, self._after(lane, first)) for first, until in scan.remaining())
+            if self._open is None or self._open[0] is not lane or all_handed:
                 return
-            start = axis.second(mark[0]) * 1000 if mark else -math.inf
-        else:
-            spans = lane.scan.remaining()
-            if self._open is not None and self._open[0] is lane and not all_handed:
-                run = self._open[1]
-                first = max(run.first, axis.second(mark[0]) * 1000) if mark and begun else run.first
-                spans = sorted([*spans, (first, run.until)])
-            start = -math.inf
-        for first, until in spans:
-            low = int(max(first, start))
-            if low < until:
-                second = low // 1000
-                name = lane.handed.get(second)
-                if mark is not None and axis.second(mark[0]) == second and (self._ordered or begun):
-                    name = mark[1]
-                yield low, until, None if name is None else (axis.second(second), name)
+            run = self._open[1]
+            if begun and second is not None:
+                yield max(run.first, second * 1000), run.until, mark
+            else:
+                yield run.first, run.until, self._after(lane, run.first)
+        elif not (lane.ended and all_handed and not lane.rows):
+            # Whatever the lane, nothing at or before the last row is left, since all lanes make one order.
+            for first, until in scan.spans:
+                if second is None or first // 1000 > second:
+                    yield first, until, self._after(lane, first)
+                elif second * 1000 < until:
+                    yield max(first, second * 1000), until, mark
+
+    @staticmethod
+    def _after(lane: Lane, first: int) -> tuple[int, str] | None:
+        name = lane.handed.get(first // 1000)
+        return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
         for lane in self.lanes:

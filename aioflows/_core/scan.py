@@ -257,8 +257,10 @@ class Scan:
             self._refused(ask, error)
         elif refusal(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
-        else:
+        elif ask.tries == 1:
             self._again(ask, trail)
+        else:
+            self._refused(ask, error)
 
     def _back(self, ask: Ask) -> None:
         if ask not in self._under_way:

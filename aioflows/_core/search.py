@@ -23,11 +23,10 @@ from aioflows._core.envelope import (
     opened,
     parse,
     refuse_twins,
-    understood,
     with_graphs_escaped,
 )
 from aioflows._core.times import Zone, wall_seconds
-from aioflows._core.wire import Head, Reader, Row, loose_rows, naive_times
+from aioflows._core.wire import Head, Loose, Reader, Row, loose_answer, loose_rows, naive_times
 from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
@@ -102,15 +101,15 @@ class Page:
     def __init__(
         self,
         body: bytes,
-        ids: Sequence[str | int | None],
-        times: Sequence[str | None],
+        ids: list[str],
+        times: list[str],
         count: int | None = None,
         decoded: Sequence[Row] | None = None,
     ) -> None:
         if not all(ids):
             raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
-        self.ids: list[str] = list(map(str, ids))
-        self._walls = _walls(times, self.ids)
+        self._walls = _walls(times, ids)
+        self.ids = ids
         self.times = _plain(times)
         self.count = count
         self._body = b"" if decoded is not None else body
@@ -153,7 +152,7 @@ class Page:
         paths = [_path(row) for row in rows] if loose else ()
         if self._body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only for who takes a page in parts
-        return flow_instances(Rows(zone.told_apart(walls, offset), zone.epoch, decoded, loose, paths))
+        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
 
     def _read(self) -> None:
         try:
@@ -168,23 +167,25 @@ def _path(number: int) -> str:
     return f"$.data.flowInsts[{number}]"
 
 
-def _walls(times: Sequence[str | None], ids: Sequence[str]) -> list[datetime]:
+def _walls(times: list[str], ids: list[str]) -> list[datetime]:
     try:
         return naive_times(times)
-    except msgspec.ValidationError:
+    except ValueError:
         for number, (time, name) in enumerate(zip(times, ids, strict=True)):
             try:
-                wall_seconds(time or "")
+                wall_seconds(time)
             except AnswerError as error:
                 problem = f"instance {name!r:.80} has no trigger time that can be read: {error.problem}"
                 raise AnswerError(problem, f"{_path(number)}.triggerTime") from None
         raise
 
 
-def _plain(times: Sequence[Any]) -> list[str]:
+def _plain(times: list[str]) -> list[str]:
     """Give texts of one form, which compare as the times do; as a rule they are of that form already."""
-    if set(map(len, times)) == {19} and not "".join(times)[10::19].strip(" "):
-        return list(times)
+    # Each is a time, so at least 19 characters long, and has one character between date and time.
+    together = "".join(times)
+    if len(together) == 19 * len(times) and together.count(" ") == len(times):
+        return times
     return [f"{time[:10]} {time[11:19]}" for time in times]
 
 
@@ -219,14 +220,13 @@ def read_search(body: bytes, throttle_codes: Collection[int] = (), *, whole: boo
     if answer.data is None:
         raise AnswerError("there is no data", "$.data")
     rows = answer.data.flow_insts or ()
-    page = Page(
-        body,
-        [row.instance_id for row in rows],
-        [row.trigger_time for row in rows],
-        _count(answer.data.count),
-        rows if rows and isinstance(rows[0], Row) else None,
-    )
-    if _may_hold_twins(body, page.ids):
+    if isinstance(answer, Loose):
+        ids, times = _columns(rows)
+    else:
+        ids, times = [row.instance_id for row in rows], [row.trigger_time for row in rows]
+    decoded = None if isinstance(answer, (Head, Loose)) else rows
+    page = Page(body, ids, times, _count(answer.data.count), decoded)
+    if _may_hold_twins(body, ids):
         refuse_twins(body)
     return page
 
@@ -239,7 +239,24 @@ def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any
         return parse(_head, body)
     except msgspec.ValidationError:
         check(opened(body), throttle_codes)  # where the service says no, its data may be anything
-        return understood(_head, body)
+        return loose_answer(body)
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    ids = [_id(row.get("instanceId"), number) for number, row in enumerate(rows)]
+    return ids, [_time(row.get("triggerTime"), number) for number, row in enumerate(rows)]
+
+
+def _id(value: object, number: int) -> str:
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value)
+    raise AnswerError(f"{value!r:.60} is no id", f"{_path(number)}.instanceId")
+
+
+def _time(value: object, number: int) -> str:
+    if isinstance(value, str):
+        return value
+    raise AnswerError(f"{value!r:.60} is no time", f"{_path(number)}.triggerTime")
 
 
 def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
@@ -248,7 +265,11 @@ def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
     A decoder keeps the last of two lists; the first row of the first list is then not the first row that it found.
     """
     start, end = body.find(_LIST, 0, _LONGEST_START), body.rfind(b"]") + 1
-    if start < 0 or not refuse_twins(body[:start] + b'"flowInsts":0' + body[end:]):
+    if (
+        len(body) <= _LONGEST_START
+        or start < 0
+        or not refuse_twins(body[:start] + b'"flowInsts":0' + body[end:])
+    ):
         return True
     first = _FIRST_ID.search(body, start)
     if not ids or first is None:

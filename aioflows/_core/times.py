@@ -6,11 +6,13 @@ Instances"). An instant is the wall clock read as if it were UTC, minus the offs
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
 from functools import lru_cache
+from itertools import repeat
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -111,17 +113,20 @@ class Zone:
             found.append(high * 1000)
         return [instant for instant in found if from_ms < instant < to_ms]
 
-    def told_apart(self, walls: Sequence[datetime], offset: int | None) -> Sequence[datetime]:
-        """Give wall-clock times a zone where only the offset in force tells which of two instants they mean.
+    def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
+        """Give wall-clock times this zone.
 
-        Where clocks are put back, an hour comes twice; a time in it is the first of the two by convention (``fold``).
+        Args:
+            walls: *times* without zone.
+            offset: the *seconds* east of Greenwich that were in force at all of them, where that is known. Where clocks
+                are put back, an hour comes twice, and only this tells which; else it is taken for the first.
         """
-        if offset is None or self.fixed or not walls or not self._comes_again(min(walls), offset):
-            return walls
-        return [
-            wall.replace(tzinfo=self.tzinfo, fold=1) if self._comes_again(wall, offset) else wall
-            for wall in walls
-        ]
+        # In C, and a tenth of what time.replace(tzinfo=...) costs on Python 3.11 and 3.12.
+        since = map(operator.sub, walls, repeat(_NAIVE_EPOCH))
+        times = list(map(operator.add, repeat(self.epoch), since))
+        if offset is not None and not self.fixed and walls and self._comes_again(min(walls), offset):
+            return [time.replace(fold=1) if self._comes_again(time, offset) else time for time in times]
+        return times
 
     def _comes_again(self, wall: datetime, offset: int) -> bool:
         first = wall.replace(tzinfo=self.tzinfo)

@@ -7,6 +7,7 @@ service has beside the documented ones cost almost nothing from then on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import GenericAlias
@@ -16,11 +17,12 @@ import msgspec
 
 from aioflows._core.envelope import Envelope, parse, understood
 
-__all__ = ["NAMES", "Head", "Reader", "Row", "loose_rows", "naive_times"]
+__all__ = ["NAMES", "Head", "Reader", "Row", "loose_answer", "loose_rows", "naive_times"]
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 
-MOST_NAMES = 64  # unknown members learnt; an answer with more than that is read the slow way
+MOST_NAMES = 64  # unknown members learnt; an answer with others than these is read the slow way
+_LEARNT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
 class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
@@ -36,8 +38,7 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     graph: str | dict[str, Any] | list[Any] | None = None
     status: int | None = None
     status_desc: str | None = None
-    # A text, because pages are planned by it; it is made a time for all rows at once.
-    trigger_time: str | None = None
+    trigger_time: str = ""  # a text, because pages are planned by it; made a time for all rows at once
     start_time: Naive | None = None
     end_time: Naive | None = None
     timestamp: Naive | None = None
@@ -57,8 +58,8 @@ NAMES: tuple[str, ...] = Row.__struct_encode_fields__
 class HeadRow(msgspec.Struct, rename="camel", gc=False):
     """What a page is planned by, of one row."""
 
-    instance_id: str | int | None = None
-    trigger_time: str | None = None
+    instance_id: str
+    trigger_time: str
 
 
 class HeadData(msgspec.Struct, rename="camel", gc=False):
@@ -95,9 +96,9 @@ class Shape:
         answer = msgspec.defstruct("Answer", [("data", data | None, None)], bases=(Envelope,))
         self.decoder = msgspec.json.Decoder(answer, strict=False)
 
-    def widened(self, rows: Iterable[object]) -> Shape:
+    def widened(self, rows: Iterable[dict[str, Any]]) -> Shape:
         """Give a shape that knows the members of these rows too; the same one if there is nothing to learn."""
-        seen = {name for row in rows if isinstance(row, dict) for name in row}
+        seen = {name for row in rows for name in row if _LEARNT.fullmatch(name)}
         names = (*self.names, *sorted(seen.difference(NAMES, self.names)))
         return Shape(names) if len(self.names) < len(names) <= MOST_NAMES else self
 
@@ -126,30 +127,41 @@ class Reader:
         return parse(wider.decoder, body)
 
 
-class _LooseData(msgspec.Struct, rename="camel"):
-    flow_insts: list[dict[str, Any]] | None = None
+class LooseData(msgspec.Struct, rename="camel"):
+    """Rows as dictionaries, whatever is in them."""
+
+    flow_insts: list[dict[str, Any]] | None
+    count: Any = None
 
 
-class _LooseAnswer(msgspec.Struct):
-    data: _LooseData
+class Loose(Envelope):
+    """An answer with rows as dictionaries."""
+
+    data: LooseData | None = None
 
 
-_loose = msgspec.json.Decoder(_LooseAnswer)
+_loose = msgspec.json.Decoder(Loose)
 
 
-def loose_rows(body: bytes) -> list[dict[str, Any]]:
-    """Decode rows to dictionaries, whatever is in them.
+def loose_answer(body: bytes) -> Loose:
+    """Decode envelope and rows, these as dictionaries.
 
     Raises:
         AnswerError: it is no JSON, or there are no rows in it.
     """
-    return understood(_loose, body).data.flow_insts or []
+    return understood(_loose, body)
 
 
-def naive_times(texts: Sequence[str | None]) -> list[datetime]:
+def loose_rows(body: bytes) -> list[dict[str, Any]]:
+    """Decode rows as dictionaries."""
+    data = loose_answer(body).data
+    return (data and data.flow_insts) or []
+
+
+def naive_times(texts: Sequence[str]) -> list[datetime]:
     """Read wall-clock texts, all in one go.
 
     Raises:
-        msgspec.ValidationError: one of them is no time.
+        ValueError: one of them is no time.
     """
     return msgspec.convert(texts, list[Naive])

@@ -35,7 +35,7 @@ T = TypeVar("T")
 Event = Retried | Paused
 
 _log: Final = logging.getLogger("aioflows")
-_MOST_REFUSALS: Final = 5
+_MOST_REFUSALS: Final = 50
 _CLOCK_STEP: Final = 5.0
 
 
@@ -63,12 +63,14 @@ class Call(Generic[T]):
     tally: Tally
     tries: int
     signed: bool = True
+    ticket: int | None = None  # its place at the gate, for all of its attempts
     deadline: float = 0.0
     sent: int = 0
     failures: int = 0
     refusals: int = 0
     detours: int = 0  # times that the token died while the call waited at the gate
     clock_corrected: bool = False
+    doubt: BadCredentials | None = None
     # Of the latest attempt:
     entered: float = 0.0
     generation: int = 0
@@ -128,6 +130,8 @@ class Attempts:
         while True:
             if call.signed:
                 await self._credentials.ensure(self._fetch)  # whose errors were tried again already
+            if call.doubt is not None and not self._credentials.is_proven(call.generation):
+                raise call.doubt
             failure: Exception | None = None
             try:
                 return await self._attempt(call)
@@ -139,11 +143,21 @@ class Attempts:
                 raise failure
 
     async def _attempt(self, call: Call[T]) -> T:
-        async with self._gate:
+        if call.ticket is None:
+            call.ticket = self._gate.ticket()
+        await self._gate.enter(call.ticket)
+        try:
             body = await self._exchange(call)
-        if self._gate.waiting:
-            await asyncio.sleep(0)  # the next request gets under way before this answer is read
+        finally:
+            others = self._gate.waiting
+            self._gate.leave()
+        if others:
+            # The next request gets under way before this answer is read: one step until its task runs, another until
+            # its bytes are written. Reading is work for the loop, and would keep the slot idle.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         answer = call.read(body)
+        self._gate.accepted()
         if call.signed:
             self._credentials.accepted(call.generation)
         return answer
@@ -194,12 +208,15 @@ class Attempts:
         return Again(error, call)
 
     def _expired(self, error: TokenExpired, call: Call[Any]) -> BadCredentials | None:
-        call.refusals += 1
         if not self._credentials.needed:
             return BadCredentials(error.code, "the service wants to know who asks: pass auth=AppKey(...)")
-        proven = self._credentials.is_proven(call.generation)
-        if (call.refusals > 1 and not proven) or call.refusals >= _MOST_REFUSALS:
-            return BadCredentials(error.code, f"refused again with a new token: {error.message}")
+        call.refusals += 1
+        refused = BadCredentials(error.code, f"refused again with a new token: {error.message}")
+        if call.refusals >= _MOST_REFUSALS:
+            return refused
+        # Was it the credentials, or just one more token that has died? While the next one is fetched, it turns out
+        # whether the service has taken this one from anybody.
+        call.doubt = refused if call.refusals > 1 else None
         self._credentials.refused(call.generation)
         return None
 
@@ -211,8 +228,11 @@ class Attempts:
 
     def _slow_down(self, error: Throttled, call: Call[Any]) -> None:
         call.tally.throttled += 1
-        wait = error.retry_after
-        if wait is not None and 0 < wait <= self._policy.max_retry_after and self._gate.pause(wait):
+        wait = error.retry_after or 0.0
+        if not wait <= self._policy.max_retry_after:
+            return  # too long to wait for, so whoever called decides
+        self._gate.throttled(call.entered, wait)
+        if self._gate.pause(wait):
             self.tell(Paused(error, wait))
 
     def tell(self, event: Event) -> None:

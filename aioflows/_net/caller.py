@@ -16,7 +16,7 @@ from aioflows._core.answers import Token, read_token
 from aioflows._core.retry import TABLE, Table, waits
 from aioflows._net.attempt import Again, Attempts, Call, Event, Tally
 from aioflows._net.credentials import Credentials
-from aioflows._net.gate import Gate
+from aioflows._net.gate import FIRST, Gate
 from aioflows._net.transport import Request, Transport
 from aioflows.errors import AioflowsError
 from aioflows.events import Retried
@@ -92,7 +92,9 @@ class Caller:
         return await self._run(Call(lambda: request, read, tally or Tally(), tries or self._policy.max_tries))
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
-        return await self._run(Call(make, read_token, Tally(), self._policy.max_tries, signed=False))
+        # All wait for it, so it waits for nobody.
+        call = Call(make, read_token, Tally(), self._policy.max_tries, signed=False, ticket=FIRST)
+        return await self._run(call)
 
     async def _run(self, call: Call[T]) -> T:
         try:

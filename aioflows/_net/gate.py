@@ -7,11 +7,13 @@ Three things hold at every moment:
    or cancelled at any point, even between being let in and noticing.
 2. Nobody enters while the gate is paused, not even who was let in but had not run yet. A pause is never shortened.
 3. Nobody enters earlier than the gap after the one before. With a rate the gap is ``1 / rate``, from the first
-   entry on, so there is no opening burst; after a pause it is a small share of the pause, so there is no stampede.
+   entry on, so there is no opening burst; after a pause it is a small share of the pause, so there is no stampede; and
+   where the service has complained, it is what `Pace` has found out since.
 
-Who waits stands in one heap, ordered by a ticket drawn on arrival: first come, first served, and who is sent back by a
-pause keeps the place. One timer, never more, stands at the moment when the gate next opens. The decision who enters
-is made in one place, `_admit`, synchronously; everything else only records what happened and calls it.
+Who waits stands in one heap, ordered by ticket: first come, first served. A request keeps its ticket for all of its
+attempts, so who was refused, or sent back by a pause, stands before who came later. One timer, never more, stands at
+the moment when the gate next opens. Who enters is decided in one place, `_admit`, synchronously; everything else only
+records what happened and calls it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ import heapq
 from collections.abc import Callable
 from types import TracebackType
 
-__all__ = ["Gate"]
+from aioflows._core.pace import Pace
+
+__all__ = ["FIRST", "Gate"]
+
+FIRST = 0
+"""The ticket of those who go before everybody else."""
 
 _SPREAD = 0.1
 _LONGEST_SPREAD = 1.0
@@ -34,7 +41,7 @@ def _loop_time() -> float:
 class Gate:
     """Bounds how many attempts are in flight and how fast they start, and stops them all for a while.
 
-    ``async with gate:`` holds a slot for one attempt. Nothing may sleep in there.
+    ``async with gate:`` holds a slot for one attempt, as `enter` and `leave` do. Nothing may sleep in there.
 
     Args:
         concurrency: *attempts* inside at once.
@@ -48,6 +55,7 @@ class Gate:
         self.limit = concurrency
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
+        self._pace = Pace()
         self._inside = 0
         self._queue: list[tuple[int, asyncio.Future[None]]] = []
         self._tickets = 0
@@ -87,21 +95,49 @@ class Gate:
             self._set_timer()
         return news
 
-    async def __aenter__(self) -> None:
+    def ticket(self) -> int:
+        """Draws a ticket: who holds a lower one enters earlier."""
+        self._tickets += 1
+        return self._tickets
+
+    async def enter(self, ticket: int) -> None:
+        """Returns when there is a slot; whoever gets one must `leave`."""
         if self._inside < self.limit and not self._queue and self._is_open():
             self._inside += 1
             return
-        await self._wait()
+        await self._wait(ticket)
+
+    def leave(self) -> None:
+        """Gives the slot back."""
+        self._inside -= 1
+        if self._queue:
+            self._admit()
+
+    def accepted(self) -> None:
+        """Notes that the service has answered."""
+        self._pace.accepted(self._clock())
+
+    def throttled(self, entered: float, pause: float) -> None:
+        """Notes that the service has refused an attempt, because there were too many.
+
+        Args:
+            entered: when that *attempt* entered.
+            pause: *seconds* that the service wants us to wait; 0: it did not say.
+        """
+        self._pace.throttled(entered, self._clock(), pause)
+
+    async def __aenter__(self) -> None:
+        await self.enter(self.ticket())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave()
+        self.leave()
 
     def _is_open(self) -> bool:
         """Whether one may enter now, who then counts as entered."""
-        if not self._next_entry and not self._paused_until and not self._gap:
-            return True  # neither a rate nor, so far, a pause: no need to look at the clock
+        if not self._next_entry and not self._paused_until and not self._gap and self._pace.bound is None:
+            return True  # neither a rate nor, so far, a pause or a complaint: no need to look at the clock
         now = self._clock()
         if now < self._opens():
             return False
@@ -112,14 +148,13 @@ class Gate:
         return max(self._next_entry, self._paused_until)
 
     def _entered(self, now: float) -> None:
-        gap = self._gap
+        gap = max(self._gap, self._pace.gap(now))
         if self._spread_left:
             self._spread_left -= 1
             gap = max(gap, self._spread_gap)
         self._next_entry = now + gap
 
-    async def _wait(self) -> None:
-        ticket = self._tickets = self._tickets + 1
+    async def _wait(self, ticket: int) -> None:
         while True:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             place = (ticket, turn)
@@ -136,16 +171,11 @@ class Gate:
 
     def _give_up(self, place: tuple[int, asyncio.Future[None]]) -> None:
         if not place[1].cancelled():
-            self._leave()  # let in, and cancelled before it could notice
+            self.leave()  # let in, and cancelled before it could notice
         elif place in self._queue:
             self._queue.remove(place)
             heapq.heapify(self._queue)
             self._set_timer()
-
-    def _leave(self) -> None:
-        self._inside -= 1
-        if self._queue:
-            self._admit()
 
     def _admit(self) -> None:
         """Lets in whoever may enter now, and sets the timer for the next."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -51,6 +51,7 @@ class SecretHeaders(dict[str, str]):
     __str__ = __repr__
 
 
+@runtime_checkable
 class Transport(Protocol):
     """Carries one request; raises `TransportError` where nothing usable comes back."""
 

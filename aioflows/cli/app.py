@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aioflows import __version__
+from aioflows import FlowQuery, Limits, __version__
 from aioflows.cli import flags, options
 from aioflows.cli.demo import Demo, demo
 from aioflows.cli.emulate import emulate, settings
@@ -22,8 +22,6 @@ from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
 from aioflows.cli.sink import checked_target
 from aioflows.emulator import Emulator
-from aioflows.query import FlowQuery
-from aioflows.settings import Limits
 
 __all__ = ["run"]
 
@@ -53,7 +51,9 @@ def demo_command(
     """Read an emulated deployment to its end, and check that nothing is missing."""
 
     async def work() -> Exit:
-        limits = Limits(concurrency=concurrency, page_size=page_size)
+        # Nobody here is slow to take what was read, so the scan may read far ahead.
+        ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
+        limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
         show = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
         return await demo(show, console_on(sys.stdout))
 
@@ -179,6 +179,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             )  # a terminal that is not UTF-8 gets no traceback for a name
     try:
         return app(args=arguments, prog_name="aioflows", standalone_mode=False) or Exit.COMPLETE
+    except typer.Abort:
+        complain("interrupted")
+        return Exit.INTERRUPTED
     except Exception as error:
         # What typer refuses has no common name in all versions of typer, but this method.
         words = getattr(error, "format_message", None)

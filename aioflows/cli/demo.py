@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from typing import Any
 
@@ -9,15 +10,13 @@ import attrs
 from rich.console import Console
 from rich.text import Text
 
+from aioflows import FlowQuery, FlowSession, Limits, QueryError
+from aioflows.cli.aside import aside
 from aioflows.cli.exits import Exit
 from aioflows.cli.report import Outcome, print_report
 from aioflows.cli.screen import Meter, live_meter, plain_meter
 from aioflows.cli.summary import OrderCheck, Summary
 from aioflows.emulator import Emulator, EmulatorProcess
-from aioflows.errors import QueryError
-from aioflows.query import FlowQuery
-from aioflows.session import FlowSession
-from aioflows.settings import Limits
 
 __all__ = ["Demo", "demo"]
 
@@ -70,8 +69,10 @@ async def demo(show: Demo, console: Console) -> Exit:
     console.print(_title(show))
     async with AsyncExitStack() as stack:
         with _waiting(console, "making the instances"):
-            # In a process of its own, so that the deployment does not take the time of the client.
-            emulator = await stack.enter_async_context(EmulatorProcess(**show.switches))
+            # In a process of its own, so that the deployment does not take the time of the client; and started aside,
+            # since Ctrl-C need not wait until all instances are made: that process ends with ours, however ours ends.
+            emulator = await aside(EmulatorProcess(**show.switches).start)
+        stack.push_async_callback(asyncio.to_thread, emulator.stop)
         with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
             outcome = await _read(show, emulator, meter)
     print_report(outcome, console)
@@ -96,15 +97,11 @@ async def _read(show: Demo, emulator: EmulatorProcess, meter: Meter) -> Outcome:
 
 
 def _title(show: Demo) -> Text:
-    facts = [
-        f"{show.instances:,} emulated flow instances of 2024",
-        f"profile {show.profile}",
-        f"{show.latency * 1000:g} ms an answer",
-        f"{show.limits.concurrency} requests at once",
-    ]
+    service = f"{show.latency * 1000:g} ms an answer, {show.limits.concurrency} requests at once"
     if show.faults:
-        facts.append(f"{show.faults:.0%} of the requests fail")
-    return Text.assemble(("aioflows demo", "bold"), " · ", " · ".join(facts))
+        service += f", {show.faults:.0%} of them fail"
+    facts = f"{show.instances:,} emulated instances (profile {show.profile}, seed {show.seed})\n{service}\n"
+    return Text.assemble(("aioflows demo\n", "bold"), (facts, "dim"))
 
 
 def _waiting(console: Console, what: str) -> AbstractContextManager[object]:

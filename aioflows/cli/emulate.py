@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from aioflows import QueryError
 from aioflows.emulator import Emulator
 from aioflows.emulator.command import switches
-from aioflows.errors import QueryError
 
 __all__ = ["emulate", "settings"]
 

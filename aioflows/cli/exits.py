@@ -5,9 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 
-from aioflows.cli.printable import printable
-from aioflows.cli.sink import SinkError
-from aioflows.errors import (
+from aioflows import (
     AioflowsError,
     BadCredentials,
     CompletenessError,
@@ -19,6 +17,8 @@ from aioflows.errors import (
     TokenExpired,
     TransportError,
 )
+from aioflows.cli.printable import printable
+from aioflows.cli.sink import SinkError
 
 __all__ = ["EPILOG", "Exit", "complain", "judged"]
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from aioflows.errors import QueryError
-from aioflows.models import FlowStatus, ScheduleType
+from aioflows import FlowStatus, QueryError, ScheduleType
 
 __all__ = ["order", "schedule_type", "statuses", "time", "zone"]
 

@@ -10,15 +10,15 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from aioflows import ScanStats
 from aioflows.cli.printable import printable
 from aioflows.cli.screen import shown_duration
 from aioflows.cli.summary import FlowTotal, OrderCheck, Summary
 from aioflows.cli.table import fitted, shown_status, status_style
-from aioflows.stats import ScanStats
 
 __all__ = ["Outcome", "print_report"]
 
-_BAR = 30
+_WIDEST_BAR = 30
 
 
 @attrs.frozen
@@ -54,9 +54,17 @@ class Outcome:
 
 def print_report(outcome: Outcome, console: Console) -> None:
     """Print everything there is to say about a scan."""
-    console.print(Group(*_verdicts(outcome), Text(), _figures(outcome), Text(), _statuses(outcome.summary)))
+    console.print(
+        Group(
+            *_verdicts(outcome),
+            Text(),
+            _figures(outcome),
+            Text(),
+            _statuses(outcome.summary, console.width - 42),
+        )
+    )
     tables = [table for table in (_slowest(outcome.summary), _failing(outcome.summary)) if table is not None]
-    if tables and console.width >= 110:
+    if tables and console.width >= 120:
         grid = Table.grid(padding=(0, 4))
         grid.add_row(*tables)
         console.print(Text(), grid)
@@ -92,7 +100,7 @@ def _figures(outcome: Outcome) -> Text:
         ("time", f"{stats.elapsed:.1f} s, {rate:,.0f} instances a second"),
         (
             "requests",
-            f"{stats.requests:,}, where full pages of {outcome.page_size:,} would take {least:,}{ratio}",
+            f"{stats.requests:,}; full pages of {outcome.page_size:,} would take {least:,}{ratio}",
         ),
         (
             "retries",
@@ -103,13 +111,14 @@ def _figures(outcome: Outcome) -> Text:
     return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), words) for name, words in lines)
 
 
-def _statuses(summary: Summary) -> Text:
+def _statuses(summary: Summary, width: int) -> Text:
+    cells = max(5, min(width, _WIDEST_BAR))
     lines = []
     for status, count in summary.statuses.most_common():
         share = count / summary.instances
         style = status_style(status)
         # Eighths of a cell, so that a share of a hundredth is still seen.
-        eighths = max(1, round(share * _BAR * 8))
+        eighths = max(1, round(share * cells * 8))
         bar = "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
         name = fitted(shown_status(status), 16)
         lines.append(Text.assemble("  ", (name, style), f"{count:>11,} {share:>7.1%}  ", (bar, style)))

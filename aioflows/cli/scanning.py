@@ -9,17 +9,13 @@ from typing import Protocol
 
 import attrs
 
+from aioflows import AioflowsError, FlowInstance, FlowQuery, FlowScan, FlowSession, Limits
 from aioflows.cli.exits import complain
+from aioflows.cli.printable import printable
 from aioflows.cli.screen import Meter, account, console_on, is_terminal, live_meter, no_meter
 from aioflows.cli.service import Service
 from aioflows.cli.sink import json_lines
 from aioflows.cli.table import RowTable
-from aioflows.errors import AioflowsError
-from aioflows.models import FlowInstance
-from aioflows.query import FlowQuery
-from aioflows.scan import FlowScan
-from aioflows.session import FlowSession
-from aioflows.settings import Limits
 
 __all__ = ["ScanJob", "scan"]
 
@@ -112,8 +108,8 @@ def _left_behind(reading: FlowScan, job: ScanJob, *, to_screen: bool) -> str:
 
 def _closing(reading: FlowScan, job: ScanJob) -> str:
     stats = reading.stats
-    target = f", in {job.output}" if job.output not in (None, "-") else ""
-    if not stats.rows_yielded:
-        return f"no instance matches{target} · {stats.requests:,} requests"
-    complete = "every one" if job.limit is None or stats.rows_yielded < job.limit else "the first"
-    return f"{complete} of them{target}: {account(stats)} · {stats.elapsed:.1f} s"
+    cut = job.limit is not None and stats.rows_yielded == job.limit
+    parts = ["as many as asked for" if cut else "complete" if stats.rows_yielded else "nothing matches"]
+    if job.output not in (None, "-"):
+        parts.append(printable(str(job.output)))
+    return " · ".join((*parts, account(stats), f"{stats.elapsed:.1f} s"))

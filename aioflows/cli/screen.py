@@ -12,11 +12,10 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from aioflows import FlowScan, ScanStats
 from aioflows.events import Paused
-from aioflows.scan import FlowScan
-from aioflows.stats import ScanStats
 
 __all__ = ["Meter", "console_on", "is_terminal", "live_meter", "no_meter", "plain_meter", "shown_duration"]
 
@@ -76,7 +75,7 @@ class _Live:
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=30),
-            TaskProgressColumn(markup=False),
+            TextColumn("{task.percentage:>3.0f}%", markup=False),
             TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from aioflows.errors import QueryError
-from aioflows.settings import AppKey
+from aioflows import AppKey, QueryError
 
 __all__ = ["Service", "chosen"]
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import tempfile
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-from aioflows.errors import QueryError
+from aioflows import FlowInstance, QueryError
+from aioflows.cli.aside import aside
 from aioflows.export import json_line
-from aioflows.models import FlowInstance
 
 __all__ = ["JsonLines", "ReaderGone", "SinkError", "checked_target", "json_lines"]
-
-T = TypeVar("T")
 
 _OWN_OUTPUT = "-"
 
@@ -52,7 +46,7 @@ class JsonLines:
         content = b"".join(map(json_line, rows))
         with _told(self._name):
             if self._patient:
-                await _aside(lambda: _write_all(self.descriptor, content))
+                await aside(lambda: _write_all(self.descriptor, content))
             else:
                 _write_all(self.descriptor, content)
 
@@ -71,7 +65,7 @@ async def json_lines(target: str | None, *, overwrite: bool = False) -> AsyncIte
     elif _is_special(path):
         with _told(str(path)):
             # Never closed here: after Ctrl-C a thread may still be writing, and the program ends anyway.
-            descriptor = await _aside(lambda: os.open(path, os.O_WRONLY))
+            descriptor = await aside(lambda: os.open(path, os.O_WRONLY))
         yield JsonLines(descriptor, str(path), patient=True)
     else:
         with _whole_file(path, overwrite=overwrite) as descriptor:
@@ -162,26 +156,3 @@ def _told(name: str) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-async def _aside(work: Callable[[], T]) -> T:
-    """Do in a thread what may block, as `asyncio.to_thread` does, but in a daemon: Ctrl-C need not wait for a pager."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(give: Callable[[], None]) -> None:
-        if not done.cancelled():
-            give()
-
-    def run() -> None:
-        try:
-            result = work()
-        except OSError as error:
-            give = partial(done.set_exception, error)
-        else:
-            give = partial(done.set_result, result)
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, give)
-
-    threading.Thread(target=run, daemon=True, name="aioflows-output").start()
-    return await done

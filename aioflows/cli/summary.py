@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import attrs
 
-from aioflows.models import FlowInstance, FlowStatus
+from aioflows import FlowInstance, FlowStatus
 
 __all__ = ["FAILURES", "FlowTotal", "OrderCheck", "Summary"]
 

@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
 from rich.text import Text
 
+from aioflows import FlowInstance, FlowStatus
 from aioflows.cli.printable import printable
 from aioflows.cli.screen import shown_duration
-from aioflows.models import FlowInstance, FlowStatus
 
 __all__ = ["RowTable", "fitted", "shown_status", "status_style"]
 

@@ -1,7 +1,10 @@
 """An EnOS deployment of your own: as odd, strict and hostile as a real one may be.
 
 It shares no code with the client and writes its JSON by itself, so that the two cannot share a mistake; the vendor's
-samples judge both.
+samples judge both. It is served on the loopback interface only: inside a program (`Emulator`), in a process of its own
+(`EmulatorProcess`, or ``python -m aioflows.emulator``), or not at all (`Emulator.respond`). Beside the service's own paths
+there is ``GET /_emulator/state``, which tells how many requests there were, by operation, how many rows were answered and
+exist, the most requests that were in flight at once, and the span that the rows lie in.
 """
 
 from __future__ import annotations

@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
 def _add(options: argparse._ArgumentGroup, field: attrs.Attribute[object]) -> None:
     name = f"--{field.name.replace('_', '-')}"
     shown = "" if field.name in ("app_key", "app_secret") else f"default: {field.default}"
+    choices = getattr(field.validator, "choices", ())
+    if choices:
+        shown = f"{', '.join(choices)}; {shown}"
     if isinstance(field.default, bool):
         options.add_argument(
             name, default=argparse.SUPPRESS, action=argparse.BooleanOptionalAction, help=shown

@@ -80,16 +80,25 @@ class Emulator(Scene):
         self.close()
 
     async def __aenter__(self) -> Self:
-        if self.world.instances > _IN_THE_LOOP:
-            await asyncio.to_thread(self.open)
-        else:
-            self.open()
         try:
+            await self._open_beside()
             self._server = await Server.started(self.exchange, self._host, self._port)
         except BaseException:
             self.close()
             raise
         return self
+
+    async def _open_beside(self) -> None:
+        """Open, in a thread if it takes long; a thread cannot be cancelled, so it is waited for in any case."""
+        if self.world.instances <= _IN_THE_LOOP:
+            self.open()
+            return
+        opening = asyncio.create_task(asyncio.to_thread(self.open))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening])
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         server, self._server = self._server, None

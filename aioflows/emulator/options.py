@@ -14,7 +14,7 @@ import attrs
 
 from aioflows.emulator import checks
 from aioflows.emulator.clock import local_day, zone_named
-from aioflows.emulator.faults import KINDS, Fault
+from aioflows.emulator.faults import Fault
 from aioflows.errors import QueryError
 
 PROFILES = ("cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second")
@@ -249,4 +249,4 @@ def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Access, Trou
     return world, quirks, access, trouble
 
 
-__all__ = ["GROUPS", "IGNORABLE", "KINDS", "PROFILES", "Access", "Quirks", "Trouble", "World", "sorted_out"]
+__all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Access", "Quirks", "Trouble", "World", "sorted_out"]

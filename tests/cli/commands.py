@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+PATIENCE = 30
 
 
 @attrs.frozen
@@ -35,7 +35,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "aioflows", *arguments]
 
 
-def run(*arguments: str, env: Mapping[str, str] | None = None, **options: object) -> Ended:
+def run(*arguments: str, env: Mapping[str, str] | None = None) -> Ended:
     """Run a command to its end."""
     done = subprocess.run(
         command(*arguments),

@@ -66,7 +66,7 @@ def test_one_that_came_twice_is_not_exact_where_no_order_was_asked_for() -> None
 
 
 def test_the_requests_are_set_against_the_least_that_could_do() -> None:
-    assert "3, where full pages of 2 would take 2 (1.50 ×)" in text(outcome(["a", "b", "c"]))
+    assert "3; full pages of 2 would take 2 (1.50 ×)" in text(outcome(["a", "b", "c"]))
 
 
 def test_it_tells_statuses_and_flows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -55,8 +56,14 @@ class TestFile:
         assert seen == [False]
         assert target.exists()
 
-    async def test_a_scan_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
-        with pytest.raises(ZeroDivisionError):
+    @pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+    async def test_a_scan_that_fails_or_is_stopped_leaves_nothing(
+        self, error: type[BaseException], tmp_path: Path
+    ) -> None:
+        def fail() -> None:
+            raise error
+
+        with pytest.raises(error):
             await copy(tmp_path / "out.jsonl", then=fail)
         assert files(tmp_path) == []
 

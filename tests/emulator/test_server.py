@@ -87,6 +87,13 @@ class TestSocket:
         async with Emulator(20_001, profile="uniform") as emulator:
             assert b"200 OK" in await exchanged(emulator)
 
+    async def test_giving_up_while_they_are_made_leaves_nothing_open(self) -> None:
+        emulator = Emulator(20_001, profile="uniform")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001), emulator:
+                pass
+        assert repr(emulator).endswith("closed>")
+
     async def test_delayed_answers_overlap(self) -> None:
         async with Emulator(5, latency=0.1) as emulator:
             before = asyncio.get_running_loop().time()
@@ -174,6 +181,13 @@ class TestProcess:
     async def test_it_is_an_async_context_manager_too(self) -> None:
         async with EmulatorProcess(instances=5) as emulator:
             assert emulator.url.startswith("http://127.0.0.1:")
+
+    async def test_giving_up_while_it_starts_leaves_no_process(self) -> None:
+        emulator = EmulatorProcess(instances=5)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01), emulator:
+                pass
+        assert emulator._process is None
 
     def test_nonsense_is_refused_before_or_told(self, capfd: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(RuntimeError, match="does not run"), EmulatorProcess(profile="random"):

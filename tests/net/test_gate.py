@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from aioflows._net.gate import Gate
+from aioflows._net.gate import FIRST, Gate
 
 
 def now() -> float:
@@ -92,6 +92,32 @@ class TestConcurrency:
         assert newcomer.entered_at is None
         await leave_all([inside, waiting, newcomer])
 
+    async def test_who_comes_back_with_its_ticket_stands_before_who_came_later(self) -> None:
+        gate = Gate(1)
+        ticket = gate.ticket()
+        await gate.enter(ticket)
+        later = Attempt(gate)
+        await steps()
+        again = asyncio.create_task(gate.enter(ticket))
+        await steps()
+        gate.leave()
+        await again
+        assert later.entered_at is None
+        gate.leave()
+        await leave_all([later])
+
+    async def test_the_first_ticket_goes_before_everybody(self) -> None:
+        gate = Gate(1)
+        inside, waiting = Attempt(gate), Attempt(gate)
+        await steps()
+        first = asyncio.create_task(gate.enter(FIRST))
+        await steps()
+        await inside.leave()
+        await first
+        assert waiting.entered_at is None
+        gate.leave()
+        await leave_all([waiting])
+
     async def test_an_error_inside_gives_the_slot_back(self) -> None:
         gate = Gate(1)
         with pytest.raises(ZeroDivisionError):
@@ -129,6 +155,25 @@ class TestRate:
 
     async def test_slots_still_bound_it(self) -> None:
         assert await entries(Gate(1, rate=10), 3, 1.0) == pytest.approx([0.0, 1.0, 2.0])
+
+
+class TestComplaint:
+    async def test_after_one_entries_are_kept_apart(self) -> None:
+        gate = Gate(16)
+        await entries(gate, 16)
+        gate.throttled(entered=0.0, pause=0.0)
+        first, second, third = await entries(gate, 3)
+        assert second - first == pytest.approx(1.0)
+        assert third - second == pytest.approx(0.5)
+
+    async def test_answers_set_the_rate(self) -> None:
+        gate = Gate(16)
+        for _ in range(50):
+            await asyncio.sleep(0.02)
+            gate.accepted()
+        gate.throttled(entered=1.0, pause=0.0)
+        moments = await entries(gate, 10)
+        assert moments[-1] - moments[0] == pytest.approx(9 / 50, rel=0.2)
 
 
 class TestPause:

@@ -1,0 +1,512 @@
+"""One request, done well: in virtual time, with a service that answers as each test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from email.utils import formatdate
+from random import Random
+
+import pytest
+
+from aioflows._core.retry import TABLE, Disconnected, Rule, Table
+from aioflows._net.caller import Caller, Tally
+from aioflows._net.credentials import Credentials
+from aioflows._net.gate import Gate
+from aioflows._net.transport import Request, Transport
+from aioflows.errors import (
+    AioflowsError,
+    AnswerError,
+    BadCredentials,
+    BrokenBody,
+    ConnectFailed,
+    Denied,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TransportError,
+)
+from aioflows.events import Paused, Retried
+from aioflows.settings import AppKey, RetryPolicy
+from tests.fakes import FakeTransport, Outcome, Sent, answer, envelope, loop_time
+
+REQUEST = Request("POST", "https://gateway/flowInstances", (("action", "search"),), b"{}")
+OK = envelope("fine")
+FAULT = envelope(code=62109, msg="internal exception")
+KEY = AppKey("access-CANARY", "secret-CANARY")
+NOON = 1_700_000_000.0
+
+
+class Highest(Random):
+    """Draws the upper end of whatever it is asked for."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+def caller_of(
+    transport: Transport,
+    *,
+    concurrency: int = 16,
+    policy: RetryPolicy | None = None,
+    auth: AppKey | None = None,
+    off: float = 0.0,
+    table: Table = TABLE,
+    observer: Callable[[object], None] | None = None,
+) -> Caller:
+    keys = Credentials(auth, "https://gateway", now=lambda: NOON + loop_time() + off)
+    policy = policy or RetryPolicy(base=0.5)
+    return Caller(transport, Gate(concurrency), keys, policy, rng=Highest(), table=table, observer=observer)
+
+
+def read(body: bytes) -> object:
+    return json.loads(body)["data"]
+
+
+class TestCall:
+    async def test_it_gives_what_reading_the_answer_gives(self) -> None:
+        transport = FakeTransport([OK])
+        assert await caller_of(transport).call(REQUEST, read) == "fine"
+        assert transport.sent[0].request is REQUEST
+
+    async def test_an_attempt_has_the_policys_time(self) -> None:
+        transport = FakeTransport([OK])
+        await caller_of(transport, policy=RetryPolicy(attempt_timeout=7.0)).call(REQUEST, read)
+        assert transport.sent[0].timeout == 7.0
+
+    async def test_no_more_are_in_flight_than_the_gate_lets_through(self) -> None:
+        transport = FakeTransport(lambda _: OK, latency=1.0)
+        caller = caller_of(transport, concurrency=3)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(7)))
+        assert (transport.peak, loop_time()) == (3, 3.0)
+
+    async def test_the_next_request_is_sent_before_an_answer_is_read(self) -> None:
+        transport = FakeTransport(lambda _: OK, latency=1.0)
+        caller = caller_of(transport, concurrency=1)
+        sent_when_read: list[int] = []
+        reads = [caller.call(REQUEST, lambda _: sent_when_read.append(len(transport.sent))) for _ in range(3)]
+        await asyncio.gather(*reads)
+        assert sent_when_read == [2, 3, 3]
+
+
+class TestRetry:
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            ConnectFailed("refused"),
+            BrokenBody("cut off"),
+            FAULT,
+            answer("", 503),
+            answer("", 502),
+            answer("", 408),
+        ],
+        ids=str,
+    )
+    async def test_what_may_pass_is_tried_again_after_a_wait(self, failure: Outcome) -> None:
+        transport = FakeTransport([failure, failure, OK])
+        assert await caller_of(transport).call(REQUEST, read) == "fine"
+        assert [sent.at for sent in transport.sent] == [0.0, 1.0, 3.0]
+
+    @pytest.mark.parametrize(
+        ("failure", "expected"),
+        [
+            (envelope(code=62101, msg="no such user"), Denied),
+            (envelope(code=62102, msg="illegal sort field"), ServiceError),
+            (envelope(code=1002, msg="appKey does not exist"), BadCredentials),
+            (answer("", 404), ServiceError),
+            (answer("", 302, Location="https://elsewhere/"), AnswerError),
+            (TransportError("a certificate"), TransportError),
+        ],
+        ids=str,
+    )
+    async def test_what_is_final_comes_out_at_once(
+        self, failure: Outcome, expected: type[AioflowsError]
+    ) -> None:
+        transport = FakeTransport([failure, OK])
+        with pytest.raises(expected):
+            await caller_of(transport).call(REQUEST, read)
+        assert len(transport.sent) == 1
+
+    async def test_when_the_tries_are_spent_the_last_error_comes_out(self) -> None:
+        transport = FakeTransport(lambda _: FAULT)
+        with pytest.raises(ServerFault) as caught:
+            await caller_of(transport, policy=RetryPolicy(max_tries=4)).call(REQUEST, read)
+        assert len(transport.sent) == 4
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    async def test_a_call_may_have_fewer_tries(self) -> None:
+        transport = FakeTransport(lambda _: FAULT)
+        with pytest.raises(ServerFault):
+            await caller_of(transport).call(REQUEST, read, tries=1)
+        assert len(transport.sent) == 1
+
+    async def test_a_page_of_html_is_asked_for_once_more(self) -> None:
+        transport = FakeTransport([answer("<html>log in</html>")] * 3)
+        with pytest.raises(AnswerError):
+            await caller_of(transport).call(REQUEST, read)
+        assert len(transport.sent) == 2
+
+    async def test_what_the_reader_cannot_read_is_asked_for_once_more(self) -> None:
+        def picky(body: bytes) -> object:
+            if read(body) != "fine":
+                raise AnswerError("not fine", "$.data")
+            return "read"
+
+        transport = FakeTransport([envelope("odd"), OK])
+        assert await caller_of(transport).call(REQUEST, picky) == "read"
+
+    async def test_a_connection_that_was_closed_while_idle_is_replaced_at_once(self) -> None:
+        transport = FakeTransport([Disconnected("closed"), OK])
+        await caller_of(transport).call(REQUEST, read)
+        assert [sent.at for sent in transport.sent] == [0.0, 0.0]
+
+    async def test_a_wait_that_does_not_fit_is_not_begun(self) -> None:
+        transport = FakeTransport(lambda _: FAULT)
+        with pytest.raises(ServerFault):
+            await caller_of(transport, policy=RetryPolicy(base=1.0, max_elapsed=5.0)).call(REQUEST, read)
+        assert [sent.at for sent in transport.sent] == [0.0, 2.0]
+        assert loop_time() == 2.0, "it gave up then, and not when the time was over"
+
+    async def test_the_time_spent_before_the_first_attempt_does_not_count(self) -> None:
+        transport = FakeTransport([OK, FAULT, OK], latency=100.0)
+        caller = caller_of(transport, concurrency=1, policy=RetryPolicy(max_elapsed=150.0))
+        await asyncio.gather(caller.call(REQUEST, read), caller.call(REQUEST, read))
+        assert len(transport.sent) == 3
+
+    async def test_no_slot_is_held_while_sleeping(self) -> None:
+        transport = FakeTransport([FAULT, OK, OK])
+        caller = caller_of(transport, concurrency=1, policy=RetryPolicy(base=10.0, cap=20.0))
+        first, second = (asyncio.create_task(caller.call(REQUEST, read)) for _ in range(2))
+        await second
+        assert loop_time() == 0.0
+        await first
+        assert loop_time() == 20.0
+
+    async def test_the_table_may_be_another(self) -> None:
+        transport = FakeTransport([envelope(code=62101), OK])
+        await caller_of(transport, table=[(62101, Rule()), *TABLE]).call(REQUEST, read)
+        assert len(transport.sent) == 2
+
+    async def test_an_error_that_is_none_of_ours_passes(self) -> None:
+        transport = FakeTransport([OK])
+        with pytest.raises(ZeroDivisionError):
+            await caller_of(transport).call(REQUEST, lambda _: 1 // 0)
+
+
+class TestThrottling:
+    async def test_everybody_waits_as_long_as_the_service_asked(self) -> None:
+        transport = FakeTransport(
+            lambda _: answer("", 429, Retry_After="20") if loop_time() < 20 else OK, latency=1.0
+        )
+        caller = caller_of(transport, concurrency=4)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(8)))
+        assert [sent.at for sent in transport.sent[:4]] == [0.0] * 4
+        assert min(sent.at for sent in transport.sent[4:]) >= 21.0
+        assert max(sent.at for sent in transport.sent) <= 25.0
+
+    @pytest.mark.parametrize("said", ["envelope", "503", "date"])
+    async def test_it_is_recognised_in_each_guise(self, said: str) -> None:
+        date = formatdate(NOON, usegmt=True)
+        refusal = {
+            "envelope": envelope(code=429, msg="slow down"),
+            "503": answer("", 503, Retry_After="3"),
+            "date": answer("", 429, Retry_After=formatdate(NOON + 3, usegmt=True), Date=date),
+        }[said]
+        tally = Tally()
+        transport = FakeTransport([refusal, OK])
+        await caller_of(transport, policy=RetryPolicy(base=1.5)).call(REQUEST, read, tally=tally)
+        assert transport.sent[1].at >= 3.0
+        assert tally.throttled == 1
+
+    async def test_too_long_a_wait_is_the_callers_to_decide(self) -> None:
+        transport = FakeTransport([answer("", 429, Retry_After="3600"), OK])
+        caller = caller_of(transport)
+        with pytest.raises(Throttled) as caught:
+            await caller.call(REQUEST, read)
+        assert caught.value.retry_after == 3600
+        await caller.call(REQUEST, read)
+        assert loop_time() == 0.0, "and nobody else has to wait for it"
+
+    async def test_a_wait_that_is_longer_than_what_is_left_ends_it_at_once(self) -> None:
+        transport = FakeTransport([answer("", 429, Retry_After="20"), OK])
+        with pytest.raises(Throttled):
+            await caller_of(transport, policy=RetryPolicy(max_elapsed=10.0)).call(REQUEST, read)
+        assert loop_time() == 0.0
+
+    async def test_without_a_word_only_who_was_refused_waits(self) -> None:
+        transport = FakeTransport([answer("", 429), OK, OK])
+        caller = caller_of(transport, concurrency=1)
+        await asyncio.gather(caller.call(REQUEST, read), caller.call(REQUEST, read))
+        assert [sent.at for sent in transport.sent] == [0.0, 0.0, 1.0]
+
+
+class TestTally:
+    async def test_each_group_of_calls_has_its_own(self) -> None:
+        transport = FakeTransport([FAULT, answer("", 429), OK, OK])
+        caller, one, other = caller_of(transport), Tally(), Tally()
+        await caller.call(REQUEST, read, tally=one)
+        await caller.call(REQUEST, read, tally=other)
+        assert one == Tally(requests=3, retries=2, throttled=1)
+        assert other == Tally(requests=1)
+
+    async def test_token_requests_are_nobodys(self) -> None:
+        tally = Tally()
+        await caller_of(FakeTransport(Gateway()), auth=KEY).call(REQUEST, read, tally=tally)
+        assert tally == Tally(requests=1)
+
+
+class TestEvents:
+    async def test_a_retry_is_told_with_its_reason_and_wait(self) -> None:
+        told: list[object] = []
+        transport = FakeTransport([FAULT, OK])
+        await caller_of(transport, observer=told.append).call(REQUEST, read)
+        (event,) = told
+        assert isinstance(event, Retried)
+        assert (type(event.error), event.tries, event.wait) == (ServerFault, 1, 1.0)
+
+    async def test_a_pause_is_told_once_for_all(self) -> None:
+        told: list[object] = []
+        transport = FakeTransport(lambda _: answer("", 429, Retry_After="20") if loop_time() < 20 else OK)
+        caller = caller_of(transport, observer=told.append)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(8)))
+        pauses = [event for event in told if isinstance(event, Paused)]
+        assert [pause.seconds for pause in pauses] == [20.0]
+
+    async def test_an_observer_that_fails_hurts_nobody(self) -> None:
+        def broken(event: object) -> None:
+            raise RuntimeError("the observer's own fault")
+
+        transport = FakeTransport([FAULT, answer("", 429, Retry_After="1"), OK])
+        assert await caller_of(transport, observer=broken).call(REQUEST, read) == "fine"
+
+
+class Gateway:
+    """Hands out numbered tokens, and takes the last one.
+
+    Args:
+        uses: *requests* that a token lives for; none is ever taken if it is 0.
+        clock: the gateway's *time* in seconds since the epoch when the loop's is 0.
+        refusals: as many *requests* are refused whatever their token is.
+    """
+
+    def __init__(self, uses: int = 10_000, *, clock: float = NOON, refusals: int = 0) -> None:
+        self.issued = 0
+        self.token_requests = 0
+        self.refusals = refusals
+        self._uses = uses
+        self._left = 0
+        self._clock = clock
+
+    def __call__(self, sent: Sent) -> Outcome:
+        date = formatdate(self._clock + loop_time(), usegmt=True)
+        stamp = sent.headers.get("apim-timestamp") or json.loads(sent.request.body or b"")["timestamp"]
+        if abs(int(stamp) / 1000 - self._clock - loop_time()) > 60:
+            return answer({"code": 1004, "msg": "timestamp is not legal"}, Date=date)
+        return (
+            self._token() if "/token/" in sent.request.url else self._judge(sent.headers["apim-accesstoken"])
+        )
+
+    def _token(self) -> Outcome:
+        self.token_requests += 1
+        if self._left <= 0:
+            self.issued += 1
+            self._left = self._uses
+        return answer(
+            {"status": 0, "msg": "SUCCESS", "data": {"accessToken": f"t{self.issued}", "expire": 7200}}
+        )
+
+    def _judge(self, token: str) -> Outcome:
+        if self.refusals:
+            self.refusals -= 1
+            self._left = 0
+        if token != f"t{self.issued}" or self._left <= 0:
+            return envelope(code=1203, msg="access token expired")
+        self._left -= 1
+        return OK
+
+
+class TestToken:
+    async def test_requests_are_signed_with_one_token_for_all(self) -> None:
+        gateway = Gateway()
+        transport = FakeTransport(gateway, latency=0.1)
+        caller = caller_of(transport, auth=KEY)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(40)))
+        assert gateway.token_requests == 1
+        assert {sent.headers["apim-accesstoken"] for sent in transport.sent[1:]} == {"t1"}
+
+    async def test_it_works_with_a_single_slot(self) -> None:
+        caller = caller_of(FakeTransport(Gateway(uses=1), latency=0.1), concurrency=1, auth=KEY)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(5)))
+
+    async def test_when_it_dies_all_in_flight_share_one_renewal_and_go_again(self) -> None:
+        gateway, tally = Gateway(), Tally()
+        caller = caller_of(FakeTransport(gateway, latency=0.1), auth=KEY)
+        await caller.call(REQUEST, read)
+        gateway._left = 0
+        await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(16)))
+        assert gateway.token_requests == 2
+        assert tally == Tally(requests=32, retries=16)
+
+    async def test_a_renewal_costs_no_try(self) -> None:
+        gateway = Gateway()
+        caller = caller_of(FakeTransport(gateway), auth=KEY)
+        await caller.call(REQUEST, read)
+        gateway._left = 0
+        assert await caller.call(REQUEST, read, tries=1) == "fine"
+
+    async def test_a_request_may_meet_the_end_of_several(self) -> None:
+        gateway = Gateway(uses=5)
+        caller = caller_of(FakeTransport(gateway, latency=0.1), auth=KEY)
+        await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(16)))
+        assert gateway.issued == 4
+
+    async def test_refused_again_with_a_new_one_means_bad_credentials(self) -> None:
+        gateway = Gateway(uses=0)
+        transport = FakeTransport(gateway)
+        with pytest.raises(BadCredentials, match="refused again with a new token") as caught:
+            await caller_of(transport, auth=KEY).call(REQUEST, read)
+        assert caught.value.code == 1203
+        actions = [sent.request.url.rpartition("/")[2] for sent in transport.sent]
+        assert actions.count("flowInstances") == 2
+
+    async def test_a_token_that_others_get_through_with_is_no_sign_of_bad_credentials(self) -> None:
+        gateway = Gateway(uses=3)
+        transport = FakeTransport(gateway, latency=0.1)
+        caller = caller_of(transport, auth=KEY)
+        slow_to_be_taken = [caller.call(REQUEST, read) for _ in range(40)]
+        assert set(await asyncio.gather(*slow_to_be_taken)) == {"fine"}
+
+    async def test_the_one_that_waits_longest_goes_first_with_a_new_token(self) -> None:
+        done: list[int] = []
+
+        async def numbered(number: int) -> None:
+            await caller.call(REQUEST, read)
+            done.append(number)
+
+        caller = caller_of(FakeTransport(Gateway(uses=2), latency=0.1), concurrency=4, auth=KEY)
+        await asyncio.gather(*(numbered(number) for number in range(12)))
+        assert max(abs(place - number) for place, number in enumerate(done)) < 4
+
+    async def test_without_keys_a_service_that_asks_for_them_is_told_apart(self) -> None:
+        with pytest.raises(BadCredentials, match=r"auth=AppKey"):
+            await caller_of(FakeTransport([answer("", 401)])).call(REQUEST, read)
+
+    async def test_asking_for_one_is_tried_again_like_anything_else(self) -> None:
+        gateway = Gateway()
+        outcomes: list[Outcome] = [ConnectFailed("refused"), FAULT]
+        transport = FakeTransport(lambda sent: outcomes.pop(0) if outcomes else gateway(sent))
+        assert await caller_of(transport, auth=KEY).call(REQUEST, read) == "fine"
+        stamps = [json.loads(sent.request.body or b"")["timestamp"] for sent in transport.sent[:3]]
+        assert stamps == sorted(set(stamps)), "each with a time of its own"
+
+    async def test_if_there_is_none_everyone_learns_it_after_one_series_of_tries(self) -> None:
+        transport = FakeTransport(lambda _: ConnectFailed("refused"))
+        caller = caller_of(transport, auth=KEY, policy=RetryPolicy(max_tries=3))
+        errors = await asyncio.gather(
+            *(caller.call(REQUEST, read) for _ in range(16)), return_exceptions=True
+        )
+        assert {type(error) for error in errors} == {ConnectFailed}
+        assert len({id(error) for error in errors}) == 16
+        assert len(transport.sent) == 3
+
+    async def test_wrong_keys_are_final(self) -> None:
+        transport = FakeTransport([answer({"status": 1003, "msg": "encryption is not legal"})])
+        with pytest.raises(BadCredentials):
+            await caller_of(transport, auth=KEY).call(REQUEST, read)
+        assert len(transport.sent) == 1
+
+    @pytest.mark.parametrize("off", [-7200.0, 7200.0])
+    async def test_a_local_clock_that_is_off_is_found_out_by_the_refusal(self, off: float) -> None:
+        transport = FakeTransport(Gateway())
+        assert await caller_of(transport, auth=KEY, off=off).call(REQUEST, read, tries=1) == "fine"
+        assert len(transport.sent) == 3
+
+    async def test_a_token_that_dies_while_its_bearers_wait_is_renewed_by_the_first(self) -> None:
+        gateway = Gateway()
+        transport = FakeTransport(gateway, latency=1.0)
+        caller = caller_of(transport, concurrency=1, auth=KEY)
+        await caller.call(REQUEST, read)
+        calls = [asyncio.create_task(caller.call(REQUEST, read)) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        keys = caller._attempts._credentials
+        keys._dies = keys._renew_from = loop_time()
+        await asyncio.wait(calls)
+        assert [call.result() for call in calls] == ["fine"] * 3
+        assert gateway.token_requests == 2
+
+    async def test_no_token_is_asked_for_during_a_pause(self) -> None:
+        transport = FakeTransport(Gateway())
+        caller = caller_of(transport, auth=KEY)
+        caller._attempts._gate.pause(20.0)
+        await caller.call(REQUEST, read)
+        assert transport.sent[0].at >= 20.0
+
+
+class TestCancellation:
+    @pytest.mark.parametrize("hang_at", [1, 2])
+    async def test_while_an_answer_is_awaited(self, hang_at: int) -> None:
+        transport = FakeTransport(Gateway(), hang_at=hang_at)
+        caller = caller_of(transport, concurrency=1, auth=KEY)
+        task = asyncio.create_task(caller.call(REQUEST, read))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert transport.in_flight == 0
+        assert await caller.call(REQUEST, read) == "fine"
+
+    @pytest.mark.parametrize("at", [0.5, 1.5, 2.5, 3.5, 4.5])
+    async def test_at_any_time_it_leaves_nothing_and_the_next_call_is_served(self, at: float) -> None:
+        outcomes: list[Outcome] = [ConnectFailed("refused"), FAULT]
+        gateway = Gateway()
+        transport = FakeTransport(lambda sent: outcomes.pop(0) if outcomes else gateway(sent), latency=1.0)
+        caller = caller_of(transport, concurrency=1, auth=KEY)
+        tasks = [asyncio.create_task(caller.call(REQUEST, read)) for _ in range(3)]
+        await asyncio.sleep(at)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        assert len(asyncio.all_tasks()) == 1
+        assert (caller._attempts._gate.in_flight, caller._attempts._gate.waiting) == (0, 0)
+        assert await caller.call(REQUEST, read) == "fine"
+
+    @pytest.mark.parametrize("steps", range(20))
+    async def test_at_any_step_it_leaves_nothing_and_the_next_call_is_served(self, steps: int) -> None:
+        outcomes: list[Outcome] = [Disconnected("closed")]
+        gateway = Gateway(refusals=1)
+        transport = FakeTransport(lambda sent: outcomes.pop(0) if outcomes else gateway(sent))
+        caller = caller_of(transport, concurrency=1, auth=KEY)
+        tasks = [asyncio.create_task(caller.call(REQUEST, read)) for _ in range(2)]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert len(asyncio.all_tasks()) == 1
+        assert (caller._attempts._gate.in_flight, caller._attempts._gate.waiting) == (0, 0)
+        assert await caller.call(REQUEST, read) == "fine"
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "failure",
+        [FAULT, answer("<html>CANARY-free</html>"), answer("", 500), envelope(code=1203), BrokenBody("cut")],
+        ids=str,
+    )
+    async def test_no_error_shows_them_not_even_with_local_variables(self, failure: Outcome) -> None:
+        gateway = Gateway()
+        transport = FakeTransport(lambda sent: gateway(sent) if "/token/" in sent.request.url else failure)
+        caller = caller_of(transport, auth=KEY, policy=RetryPolicy(max_tries=2))
+        with pytest.raises(AioflowsError) as caught:
+            await caller.call(REQUEST, read)
+        shown = [repr(caught.value), repr(caller)]
+        step = caught.value.__traceback__
+        while step is not None:
+            shown.append(
+                repr(step.tb_frame.f_locals) if "aioflows/_net" in step.tb_frame.f_code.co_filename else ""
+            )
+            step = step.tb_next
+        assert not any("secret-CANARY" in text or "access-CANARY" in text or "'t1'" in text for text in shown)
