@@ -66,7 +66,9 @@ class Checkpoint:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise QueryError("this is no checkpoint of aioflows, or it was cut off") from error
         if version != _VERSION:
-            raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
+            raise QueryError(
+                f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}"
+            )
         if checksum != _checksum(content):
             raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
         try:
@@ -90,7 +92,9 @@ def fingerprint(query: FlowQuery) -> str:
 
 
 def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> Remainder:
-    return Remainder(int(type), int(from_ms), int(to_ms), None if after is None else (int(after[0]), str(after[1])))
+    return Remainder(
+        int(type), int(from_ms), int(to_ms), None if after is None else (int(after[0]), str(after[1]))
+    )
 
 
 def _checksum(content: dict[str, Any]) -> str:

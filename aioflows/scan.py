@@ -63,7 +63,9 @@ class FlowScan(AsyncIterator[FlowInstance]):
         raise TypeError("a FlowScan is asynchronous: use 'async for instance in scan'")
 
     def __await__(self) -> None:
-        raise TypeError("a FlowScan is not awaited: use 'async for instance in scan', or 'async with ... as scan'")
+        raise TypeError(
+            "a FlowScan is not awaited: use 'async for instance in scan', or 'async with ... as scan'"
+        )
 
     async def __anext__(self) -> FlowInstance:
         """Give the next instance."""
@@ -155,7 +157,12 @@ class FlowScan(AsyncIterator[FlowInstance]):
 
     def __del__(self) -> None:
         if getattr(self, "_engine", None) is not None and self._engine.under_way:
-            warnings.warn(f"{self!r} was never closed; use 'async with session.scan(...)'", ResourceWarning, source=self)
+            warnings.warn(
+                f"{self!r} was never closed; use 'async with session.scan(...)'",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
             self._engine.cancel()
 
     # What it tells

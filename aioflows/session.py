@@ -142,7 +142,7 @@ class FlowSession:
         *,
         limit: int | None = None,
         resume: Checkpoint | None = None,
-        proven: bool = False,
+        proven: bool = False,  # noqa: ARG002
     ) -> FlowScan:
         """Make a scan; nothing is sent before it is iterated.
 
@@ -150,7 +150,7 @@ class FlowSession:
             query: what to read, and in which order.
             limit: *instances* in all; None: every one.
             resume: where an earlier scan of the same query stood: what it had not handed out follows.
-            proven: for the orders by other fields than the trigger time: prove completeness under change as well.
+            proven: prove completeness under change in every order; the orders that a scan has so far always do.
 
         Raises:
             QueryError: the checkpoint belongs to another query, or a value makes no sense.
@@ -202,7 +202,7 @@ class FlowSession:
                 ordered=ordered,
                 page_size=self.limits.page_size,
                 concurrency=self.limits.concurrency,
-                buffer=max(1, self.limits.buffer // len(types)),
+                buffer=self.limits.buffer,
                 limit=limit,
             )
             lanes.append(Lane(type, scan, handed))

@@ -124,15 +124,21 @@ def main(options: argparse.Namespace) -> None:
     for profile in PROFILES:
         worlds = [Data(profile, options.instances, seed) for seed in range(1, options.seeds + 1)]
         for order in ("ascending", "descending", "unordered"):
-            requests, seconds, spent = map(mean, zip(*(run(world, options, order, 1) for world in worlds), strict=True))
+            requests, seconds, spent = map(
+                mean, zip(*(run(world, options, order, 1) for world in worlds), strict=True)
+            )
             print(f"{profile:20}{order:12}{requests:10.3f}{seconds:8.2f}{spent:9.0f}")
         requests, seconds = map(mean, zip(*(day_windows(world, options) for world in worlds), strict=True))
         print(f"{'':20}{'day windows':12}{requests:10.3f}{seconds:8.2f}")
-        print(f"{'':20}{'one by one':12}{1 + 1 / math.ceil(options.instances / options.page_size):10.3f}{options.concurrency:8.2f}")
+        print(
+            f"{'':20}{'one by one':12}{1 + 1 / math.ceil(options.instances / options.page_size):10.3f}{options.concurrency:8.2f}"
+        )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--instances", type=int, default=60_000)
     parser.add_argument("--page-size", type=int, default=100)
     parser.add_argument("--page-cap", type=int, default=1 << 30)

@@ -20,7 +20,11 @@ import aiohttp
 from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator.process import EmulatorProcess
 
-ORDERS: dict[str, str | None] = {"ascending": "trigger_time", "descending": "-trigger_time", "unordered": None}
+ORDERS: dict[str, str | None] = {
+    "ascending": "trigger_time",
+    "descending": "-trigger_time",
+    "unordered": None,
+}
 
 
 async def page_loop(url: str, start: int, end: int, page_size: int) -> tuple[float, int, int]:
@@ -54,7 +58,9 @@ async def scan(url: str, start: int, end: int, page_size: int, order: str | None
         async with session.scan(query) as rows:
             async for instance in rows:
                 key = (instance.trigger_time, instance.instance_id)
-                in_order = last is None or order is None or (key > last if order == "trigger_time" else key < last)
+                in_order = (
+                    last is None or order is None or (key > last if order == "trigger_time" else key < last)
+                )
                 assert in_order, f"{key} comes after {last}"
                 last = key
         return time.perf_counter() - began, rows.stats.requests, rows.stats.rows_yielded
@@ -81,7 +87,9 @@ async def main(options: argparse.Namespace) -> None:
         f"flight, median of {options.rounds}; the least possible: {least:,} requests, {ideal:.2f} s"
     )
     print(f"{'':14}{'seconds':>9}{'faster':>9}{'x ideal':>9}{'requests':>10}{'x least':>9}{'rows':>10}")
-    print(f"{'page loop':14}{median(base):9.2f}{'1.0':>9}{'':9}{requests:10,}{requests / least:9.3f}{rows:10,}")
+    print(
+        f"{'page loop':14}{median(base):9.2f}{'1.0':>9}{'':9}{requests:10,}{requests / least:9.3f}{rows:10,}"
+    )
     for name, results in runs.items():
         seconds = median(result[0] for result in results)
         asked, got = results[-1][1:]
@@ -92,7 +100,9 @@ async def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--instances", type=int, default=100_000)
     parser.add_argument("--page-size", type=int, default=100)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds")

@@ -17,6 +17,7 @@ from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.times import Zone
 from aioflows.models import FlowInstance
 
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the service's texts have no zone)
 START = 1_704_067_200_000  # 2024-01-01 00:00 UTC
 NEVER = 1 << 40
 
@@ -33,7 +34,10 @@ class ModelPage:
 
     def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
         return [
-            FlowInstance(self.ids[row], trigger_time=datetime.fromisoformat(self.times[row]).replace(tzinfo=zone.tzinfo))
+            FlowInstance(
+                self.ids[row],
+                trigger_time=datetime.fromisoformat(self.times[row]).replace(tzinfo=zone.tzinfo),
+            )
             for row in rows
         ]
 
@@ -62,7 +66,9 @@ class ModelService:
         number = ask.page_no - self.base
         if number < 0 and self.page_zero == "empty":
             return ModelPage([], [])
-        window = self.rows[bisect_left(self.rows, (ask.from_ms, "")) : bisect_left(self.rows, (ask.to_ms, ""))]
+        window = self.rows[
+            bisect_left(self.rows, (ask.from_ms, "")) : bisect_left(self.rows, (ask.to_ms, ""))
+        ]
         if self.unstable:
             self.rng.shuffle(window)
             window.sort(key=lambda row: row[0])
@@ -73,7 +79,7 @@ class ModelService:
         return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
 
     def text(self, ms: int) -> str:
-        return str(datetime(1970, 1, 1) + timedelta(seconds=ms // 1000 + self.offset))
+        return str(EPOCH + timedelta(seconds=ms // 1000 + self.offset))
 
 
 def rows_at(ms: int, count: int) -> list[Row]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,8 +43,8 @@ class World:
         self.transport = transport
         self.session = session
 
-    def query(self, order_by: str | None = "trigger_time", **rest: object) -> FlowQuery:
-        return FlowQuery(self.emulator.start, self.emulator.end, order_by=order_by, **rest)  # type: ignore[arg-type]
+    def query(self, order_by: str | None = "trigger_time", **rest: Any) -> FlowQuery:
+        return FlowQuery(self.emulator.start, self.emulator.end, order_by=order_by, **rest)
 
     def expected(self, query: FlowQuery) -> list[str]:
         rows = self.emulator.matching(
@@ -80,7 +81,7 @@ async def world(
     auth: AppKey | None = None,
     retry: RetryPolicy | None = None,
     server_timezone: str | ZoneInfo | None = None,
-    **switches: object,
+    **switches: Any,
 ) -> AsyncIterator[World]:
     emulator = Emulator(instances=instances, seed=3, **switches)
     emulator.open()
@@ -104,8 +105,11 @@ async def world(
 
 # Exact, whatever the deployment
 
+
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("profile", ["cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second"])
+@pytest.mark.parametrize(
+    "profile", ["cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second"]
+)
 async def test_every_profile_is_read_exactly(profile: str, order: str | None) -> None:
     async with world(profile=profile) as here:
         await here.check(here.query(order))
@@ -134,7 +138,7 @@ async def test_every_profile_is_read_exactly(profile: str, order: str | None) ->
     ],
     ids=str,
 )
-async def test_every_oddity_is_read_exactly(switches: dict[str, object], order: str | None) -> None:
+async def test_every_oddity_is_read_exactly(switches: dict[str, Any], order: str | None) -> None:
     async with world(page_size=50, **switches) as here:
         await here.check(here.query(order))
 
@@ -150,7 +154,7 @@ async def test_every_oddity_is_read_exactly(switches: dict[str, object], order: 
     ],
     ids=str,
 )
-async def test_filters_reach_the_service(asked: dict[str, object]) -> None:
+async def test_filters_reach_the_service(asked: dict[str, Any]) -> None:
     async with world() as here:
         await here.check(here.query(**asked))
 
@@ -184,6 +188,7 @@ async def test_a_zone_that_is_given_is_not_asked_for() -> None:
 
 
 # Lazy
+
 
 async def test_making_a_scan_sends_nothing() -> None:
     async with world() as here:
@@ -249,6 +254,7 @@ async def test_no_more_requests_are_in_flight_than_the_limit_says() -> None:
 
 
 # Stopping, and going on
+
 
 async def test_breaking_off_leaves_nothing_behind() -> None:
     async with world() as here:
@@ -389,6 +395,7 @@ async def test_a_checkpoint_of_another_query_is_refused() -> None:
 
 # Errors
 
+
 async def test_an_error_comes_after_all_rows_before_it_and_carries_where_to_go_on() -> None:
     async with world(2_000, profile="uniform", faults=[Fault(at=12, kind="code-62103")]) as here:
         query = here.query(type=ScheduleType.PERIODIC)
@@ -430,6 +437,7 @@ async def test_a_throttled_scan_waits_as_long_as_it_is_told() -> None:
 
 # Authentication
 
+
 async def test_requests_are_signed_with_one_token_for_all() -> None:
     key = AppKey("access", "secret")
     async with world(app_key="access", app_secret="secret", auth=key) as here:
@@ -453,6 +461,7 @@ async def test_tokens_that_die_on_the_way_are_renewed() -> None:
 
 # Single requests
 
+
 async def test_a_page_is_the_plain_operation() -> None:
     async with world() as here:
         query = here.query(type=ScheduleType.PERIODIC)
@@ -462,7 +471,9 @@ async def test_a_page_is_the_plain_operation() -> None:
         assert here.searches() == 1
 
 
-@pytest.mark.parametrize("order", ["start_time", "-end_time", "create_time", "update_time", ["start_time", "-end_time"]])
+@pytest.mark.parametrize(
+    "order", ["start_time", "-end_time", "create_time", "update_time", ["start_time", "-end_time"]]
+)
 async def test_a_page_may_be_sorted_by_every_field(order: object) -> None:
     async with world() as here:
         query = here.query(order, type=ScheduleType.PERIODIC)  # type: ignore[arg-type]
@@ -519,9 +530,10 @@ async def test_waiting_for_the_zone_may_be_cancelled_without_harm_to_others() ->
 
 # Misuse
 
+
 async def test_a_second_consumer_is_told_so() -> None:
     async with world() as here, here.session.scan(here.query()) as scan:
-        first = asyncio.create_task(anext(scan))  # type: ignore[arg-type]
+        first = asyncio.create_task(anext(scan))
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="another task"):
             await anext(scan)
@@ -564,7 +576,7 @@ async def test_a_scan_that_nobody_closed_is_reported_when_it_is_forgotten() -> N
 def test_a_scan_is_not_for_plain_loops() -> None:
     scan = FlowSession("https://enos.test", user_id="u", org_id="o").scan(FlowQuery(0, 1_704_067_200_000))
     with pytest.raises(TypeError, match="async for"):
-        iter(scan)  # type: ignore[call-overload]
+        iter(scan)  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("limit", [-1, True, 1.5, "10"])
@@ -589,14 +601,18 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: int) -> None:
         ({"server_timezone": "Moon"}, "zone"),
     ],
 )
-def test_what_a_session_cannot_work_with_is_refused_where_it_is_given(given: dict[str, object], words: str) -> None:
+def test_what_a_session_cannot_work_with_is_refused_where_it_is_given(
+    given: dict[str, object], words: str
+) -> None:
     with pytest.raises(QueryError, match=words):
         FlowSession(**({"base_url": "https://enos.test", "user_id": "u", "org_id": "o"} | given))  # type: ignore[arg-type]
 
 
 def test_a_checkpoint_survives_its_text_and_damage_is_noticed() -> None:
     session = FlowSession("https://enos.test", user_id="u", org_id="o")
-    checkpoint = session.scan(FlowQuery(datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))).checkpoint()
+    checkpoint = session.scan(
+        FlowQuery(datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
+    ).checkpoint()
     text = checkpoint.to_json()
     assert Checkpoint.from_json(text) == checkpoint
     with pytest.raises(QueryError, match="damaged"):

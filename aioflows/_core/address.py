@@ -26,7 +26,9 @@ class Address:
 
     def __init__(self, base_url: str, *, allow_http: bool = False) -> None:
         if not isinstance(base_url, str) or not base_url.strip():
-            raise QueryError("base_url is empty; give the address of the API gateway, as in https://apigw.example.com")
+            raise QueryError(
+                "base_url is empty; give the address of the API gateway, as in https://apigw.example.com"
+            )
         if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
             raise QueryError(f"base_url {base_url!r} holds white space or a control character")
         try:
@@ -41,7 +43,9 @@ class Address:
         if not parts.hostname:
             raise QueryError(f"base_url {base_url!r} names no host")
         if parts.query or parts.fragment or base_url.endswith(("?", "#")):
-            raise QueryError(f"base_url {base_url!r} has a query or a fragment; give only scheme, host and port")
+            raise QueryError(
+                f"base_url {base_url!r} has a query or a fragment; give only scheme, host and port"
+            )
         if parts.scheme == "http" and not allow_http and not _is_here(parts.hostname):
             raise QueryError(
                 f"base_url {base_url!r} is not encrypted: whoever listens could read and change what is sent; "

@@ -43,7 +43,7 @@ from aioflows.models import FlowInstance
 
 __all__ = ["Token", "decipher", "read_instance", "read_time", "read_timezone", "read_token", "retry_after"]
 
-_START = 4096  # bytes; an answer that is a refusal is no longer than that
+_START = 4096  # bytes; a refusal is no longer than that, and of what is longer no more is quoted
 _ROWS = b'"flowInsts"'
 _LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
 _LONGEST_LIFE = 30 * 86_400.0  # seconds
@@ -75,8 +75,8 @@ def decipher(
         BrokenBody: the answer ends too early.
     """
     if status == 200:
-        # An answer with rows is read once, by `read_search`, which checks the envelope as it passes.
-        if _ROWS not in body[:_START]:
+        # A long answer with rows is read once, by `read_search`, which checks the envelope as it passes.
+        if len(body) <= _START or _ROWS not in body[:_START]:
             check(opened(body), throttle_codes)
         return body
     if 300 <= status < 400:
@@ -101,7 +101,7 @@ def _target(headers: Mapping[str, str]) -> str:
 
 
 def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: float | None) -> ServiceError:
-    code, message = _said(body, status)
+    code, message = _said(body, status, throttle_codes)
     error = refusal(code, message, throttle_codes, wait)
     throttled = status == 429 or (status == 503 and wait is not None)
     if type(error) is not ServiceError and not (throttled and isinstance(error, ServerFault)):
@@ -115,7 +115,7 @@ def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: fl
     return ServiceError(code, message)
 
 
-def _said(body: bytes, status: int) -> tuple[int, str]:
+def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[int, str]:
     """Give the code and words of an answer that is a refusal, its HTTP status being one."""
     try:
         envelope = opened(body)
@@ -123,7 +123,7 @@ def _said(body: bytes, status: int) -> tuple[int, str]:
     except AioflowsError:
         code = None
     # Spring and most gateways repeat the HTTP status in a member called "status" or "code"; that is no envelope.
-    if not code or 100 <= code < 600:
+    if not code or (100 <= code < 600 and code not in throttle_codes):
         return status, excerpt(body[:_START].decode(errors="replace"))
     return code, words(envelope)
 

@@ -141,7 +141,13 @@ class Counting:
         offset = number * size
         for row, name in enumerate(ids):
             self.rows.setdefault(name, (page, row))
-        if number == 1 and self._service.base is None and not self._guessing and ids and [*ids] == self._placed[: len(ids)]:
+        if (
+            number == 1
+            and self._service.base is None
+            and not self._guessing
+            and ids
+            and [*ids] == self._placed[: len(ids)]
+        ):
             self._guess(1)  # page 0 seems to be another name for page 1
             self._begin()
             return

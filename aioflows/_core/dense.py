@@ -59,7 +59,9 @@ class Dense:
             yield from self._counting.wanted()
         elif self._sent is None and self._todo:
             first, until = self._todo.pop()
-            self._sent = Ask(first, until, self._axis, page_size=self._size, page_no=self._service.first_page or 0)
+            self._sent = Ask(
+                first, until, self._axis, page_size=self._size, page_no=self._service.first_page or 0
+            )
             yield self._sent
 
     def received(self, ask: Ask, page: Page) -> None:
@@ -83,7 +85,9 @@ class Dense:
             page, row = self._rows[name]
             parts.setdefault(id(page), (page, []))[1].append(row)
         # Each page gives its rows in one go, in the order of their names; this is how they interleave.
-        starts = dict(zip(parts, accumulate((len(rows) for _, rows in parts.values()), initial=0), strict=False))
+        starts = dict(
+            zip(parts, accumulate((len(rows) for _, rows in parts.values()), initial=0), strict=False)
+        )
         order = []
         for name in names:
             key = id(self._rows[name][0])

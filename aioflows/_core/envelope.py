@@ -48,9 +48,10 @@ _KINDS: dict[int, type[ServiceError]] = {
     1002: BadCredentials,  # the appKey does not exist
     1003: BadCredentials,  # the encryption is not legal
     1203: TokenExpired,
-    4011: TokenExpired,  # these two only as apim_status, which the vendor's SDK looks for
+    4011: TokenExpired,  # these two as apim_status
     4012: TokenExpired,
 }
+_APIM = {"4011", "4012"}  # what the vendor's SDK looks for in that member; it ignores anything else there
 _ONCE = {"code", "status", "data", "flowInsts"}
 BOM = b"\xef\xbb\xbf"
 _BARE_GRAPH = re.compile(r'"graph"\s*:\s*"(?=\{)')
@@ -109,19 +110,15 @@ def code_of(envelope: Envelope) -> int | None:
     Raises:
         AnswerError: it is no number, or two dialects contradict each other.
     """
-    expired = _number(envelope.apim_status, "$.apim_status")
-    if expired:
-        return expired
+    if str(envelope.apim_status) in _APIM:
+        return int(envelope.apim_status)
     code = _number(envelope.code, "$.code")
     if code is None:
         status = _number(envelope.status, "$.status")
         return _number(envelope.stauts, "$.stauts") if status is None else status
-    if isinstance(envelope.status, int) or (
-        isinstance(envelope.status, str) and _DIGITS.fullmatch(envelope.status)
-    ):
-        status = _number(envelope.status, "$.status")
-        if status != code:
-            raise AnswerError(f"code {code} and status {status} contradict each other", "$.status")
+    # A word beside a code ("status": "OK") is somebody else's; two numbers must agree.
+    if _DIGITS.fullmatch(str(envelope.status)) and int(envelope.status) != code:
+        raise AnswerError(f"code {code} and status {envelope.status} contradict each other", "$.status")
     return code
 
 

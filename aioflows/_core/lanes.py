@@ -42,6 +42,11 @@ class Lane:
     ended: bool = attrs.field(init=False, default=False)
 
     @property
+    def held(self) -> int:
+        """Rows that were read and not yet given."""
+        return self.scan.held + len(self.rows)
+
+    @property
     def second(self) -> float:
         """The second of scan time that all its further rows lie in or after."""
         return math.inf if self.ended else self.scan.position // 1000
@@ -79,8 +84,9 @@ class Lanes:
     def wanted(self, slots: int) -> list[tuple[Lane, Ask]]:
         """Name requests to start, those of the lane that is farthest behind first."""
         asks: list[tuple[Lane, Ask]] = []
+        held = sum(lane.held for lane in self.lanes)
         for lane in sorted(self.lanes, key=lambda lane: lane.second) if self._merged else self.lanes:
-            asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks))]
+            asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks), held - lane.scan.held)]
         return asks
 
     def next_rows(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
@@ -95,7 +101,11 @@ class Lanes:
             begun: whether it is one of those that `next_rows` gave last.
             all_handed: whether all of those were handed out.
         """
-        mark = None if last is None or last.trigger_time is None else (int(last.trigger_time.timestamp()), last.instance_id)
+        mark = (
+            None
+            if last is None or last.trigger_time is None
+            else (int(last.trigger_time.timestamp()), last.instance_id)
+        )
         return [
             Remainder(lane.type, *lane.scan.axis.window(first, until), after)
             for lane in self.lanes

@@ -78,5 +78,3 @@ def refusal(error: AioflowsError) -> bool:
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
-
-

@@ -191,7 +191,9 @@ class Reading:
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
-        error.add_note("Either the service ignores the time filter, or its times are in another zone than it says.")
+        error.add_note(
+            "Either the service ignores the time filter, or its times are in another zone than it says."
+        )
         return error
 
     def _fitting(self, low: int, high: int) -> str:
@@ -201,7 +203,7 @@ class Reading:
         fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
         if not fits:
             return ""
-        shift = self._axis.descending and -min(fits, key=abs) or min(fits, key=abs)
+        shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
             f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
             "give the zone the service really uses as FlowSession(server_timezone=...)"

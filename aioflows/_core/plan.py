@@ -137,7 +137,9 @@ class Gaps:
 
     def split(self, gap: Gap, cut: int) -> Gap:
         """Cut a gap in two and give the later one."""
-        later = attrs.evolve(gap, first=cut, left=None, forward=None, witness=None, short=False, forward_size=0)
+        later = attrs.evolve(
+            gap, first=cut, left=None, forward=None, witness=None, short=False, forward_size=0
+        )
         gap.until, gap.after, gap.right, gap.backward = cut, 0, None, None
         gap.backward_size = 0
         self._gaps.insert(self._gaps.index(gap) + 1, later)

@@ -90,7 +90,7 @@ class _Nothing:
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
 
-    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
+    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:  # noqa: ARG002
         """Give none."""
         return []
 
@@ -171,21 +171,32 @@ class Scan:
         for gap in list(self._gaps):
             low, high = self.axis.window(gap.first, gap.until)
             cuts = sorted(self.axis.window(cut, cut)[0] for cut in zone.transitions(low, high))
+            later = gap
             for cut in cuts:
-                gap = self._gaps.split(gap, cut)
+                later = self._gaps.split(later, cut)
                 self._gaps.fences.add(cut)
 
     # What to ask
 
-    def wanted(self, slots: int) -> list[Ask]:
-        """Name requests to start, at most so many."""
+    @property
+    def held(self) -> int:
+        """Rows that were read and not yet released."""
+        return self._release.rows
+
+    def wanted(self, slots: int, elsewhere: int = 0) -> list[Ask]:
+        """Name requests to start.
+
+        Args:
+            slots: how *many* at most.
+            elsewhere: *rows* of the buffer that others have taken.
+        """
         asks: list[Ask] = []
         ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
         slots = min(slots, ahead - len(self._under_way))
         while self._urgent and slots > len(asks):
             asks.append(self._urgent.popleft())
-        budget = min(self._buffer, self._limit - self.rows_released)
-        held = self._gaps.ready if self._ordered else self._release.rows
+        budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
+        held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
             page = self._service.full(self._page_size)
             for move in moves(self._gaps, page, self._concurrency, budget if self._ordered else math.inf):
@@ -327,10 +338,10 @@ class Scan:
         gaps = self._gaps.within(first, until) if first < until else []
         for gap in gaps:
             for anchor in (gap.left, gap.right):
-                if anchor is not None and _covers(first, until, anchor.second, gap):
-                    if anchor.ids.isdisjoint(reading.at(anchor.second)):
-                        self._doubt(anchor, gap, ask, page)
-                        return
+                covered = anchor is not None and _covers(first, until, anchor.second, gap)
+                if anchor is not None and covered and anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._doubt(anchor, gap, ask, page)
+                    return
         kept = 0
         for gap in gaps:
             low, high = max(first, gap.first), min(until, gap.until)
@@ -338,7 +349,11 @@ class Scan:
             kept += len(rows)
             self._settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())))
         self.duplicates += len(reading) - kept
-        proven = len(reading) if whole else len(reading) - len(reading.at(reading.first if ask.backward else reading.last))
+        proven = (
+            len(reading)
+            if whole
+            else len(reading) - len(reading.at(reading.first if ask.backward else reading.last))
+        )
         learn(self._gaps, ask, proven, until - first, whole, self._service.full(self._page_size))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
@@ -521,7 +536,9 @@ class Scan:
             return
         gap = gaps[-1] if ask.backward else gaps[0]
         cut = (gap.first + gap.until) // 2000 * 1000
-        wide = self._is_wide(ask.until - ask.first) and gap.halvings < _HALVINGS and gap.first < cut < gap.until
+        wide = (
+            self._is_wide(ask.until - ask.first) and gap.halvings < _HALVINGS and gap.first < cut < gap.until
+        )
         if wide and isinstance(error, (ServerFault, TimedOut)):
             gap.halvings += 1
             self._gaps.split(gap, cut)

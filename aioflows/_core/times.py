@@ -82,7 +82,7 @@ class Zone:
         if fixed is not None:
             return cls(fixed)
         try:
-            return cls(ZoneInfo(text))
+            return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
         except (ValueError, LookupError, OSError):
             raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
 

@@ -46,10 +46,15 @@ class EmulatorProcess:
         # Found even where the package is not installed and this process has another working directory.
         root = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            start_new_session=True,  # Ctrl-C on a terminal is for this process; that one ends with its input
         )
         try:
-            assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+            assert self._process.stdout is not None
             self.url = self._process.stdout.readline().strip()
             state = self.state()
         except BaseException:

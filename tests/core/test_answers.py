@@ -49,7 +49,7 @@ def refused(
 class TestEnvelope:
     @pytest.mark.parametrize(
         "body",
-        [OK, b'{"status":0,"data":{}}', b'{"stauts":0,"data":{}}', b'{"code":"0","data":{}}', b'{"data":{}}',
+        [OK, b'{"status":0,"data":{}}', b'{"stauts":0,"data":{}}', b'{"code":"0","data":{}}',b'{"code":0.0}', b'{"data":{}}',
          b'{"code":0,"status":0,"data":{}}', b'{"code":0,"status":"0"}', b'{"code":0,"status":"OK"}', b"\xef\xbb\xbf" + OK],
     )  # fmt: skip
     def test_every_dialect_can_say_yes(self, body: bytes) -> None:
@@ -71,6 +71,15 @@ class TestEnvelope:
         assert type(error) is kind
         assert isinstance(error, ServiceError)
         assert (error.code, error.message) == (code, "m")
+
+    def test_a_throttle_code_beside_an_empty_list_counts(self) -> None:
+        body = b'{"code":429,"msg":"slow down","data":{"flowInsts":[],"count":0}}'
+        assert type(refused(200, body, codes=(429,))) is Throttled
+
+    @pytest.mark.parametrize("status", [b"200", b'"OK"', b"null"])
+    def test_any_other_apim_status_says_nothing(self, status: bytes) -> None:
+        body = b'{"apim_status":%b,"code":0,"data":{}}' % status
+        assert decipher(200, {}, body) == body
 
     @pytest.mark.parametrize("code", [4011, 4012])
     def test_apim_status_says_that_the_token_expired(self, code: int) -> None:

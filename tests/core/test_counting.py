@@ -93,6 +93,8 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
     class Numberless(ModelService):
         def answer(self, ask: Ask) -> ModelPage:
             self.asked.append(ask)
-            return ModelPage([f"1-{at:03d}" for at in range(ask.page_size)], ["2024-01-01 00:00:00"] * ask.page_size)
+            return ModelPage(
+                [f"1-{at:03d}" for at in range(ask.page_size)], ["2024-01-01 00:00:00"] * ask.page_size
+            )
 
     assert count(Numberless([]), 50).failed

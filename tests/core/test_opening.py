@@ -7,7 +7,15 @@ from itertools import product
 import pytest
 
 from aioflows._core.opening import Outcome, Step, next_step, refusal
-from aioflows.errors import BadCredentials, Denied, ServerFault, ServiceError, Throttled, TimedOut, TokenExpired
+from aioflows.errors import (
+    BadCredentials,
+    Denied,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TimedOut,
+    TokenExpired,
+)
 
 ROWS, EMPTY, REFUSED = Outcome
 
@@ -48,7 +56,8 @@ def test_every_trail_ends_after_three_requests_at_most() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ServerFault(62109, "internal exception"), ServiceError(1004, "parameter"), ServiceError(400, "")]
+    "error",
+    [ServerFault(62109, "internal exception"), ServiceError(1004, "parameter"), ServiceError(400, "")],
 )
 def test_errors_that_may_speak_of_the_page_number_are_refusals(error: ServiceError) -> None:
     assert refusal(error)
@@ -56,7 +65,13 @@ def test_errors_that_may_speak_of_the_page_number_are_refusals(error: ServiceErr
 
 @pytest.mark.parametrize(
     "error",
-    [Denied(62103, ""), BadCredentials(1002, ""), TokenExpired(1203, ""), Throttled(429, ""), TimedOut("late")],
+    [
+        Denied(62103, ""),
+        BadCredentials(1002, ""),
+        TokenExpired(1203, ""),
+        Throttled(429, ""),
+        TimedOut("late"),
+    ],
 )
 def test_errors_that_speak_of_something_else_are_none(error: ServiceError) -> None:
     assert not refusal(error)

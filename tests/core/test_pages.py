@@ -14,7 +14,11 @@ SECOND = START // 1000
 
 
 def reading(
-    *rows: tuple[str, str], descending: bool = False, backward: bool = False, first: int = START, until: int = START + DAY
+    *rows: tuple[str, str],
+    descending: bool = False,
+    backward: bool = False,
+    first: int = START,
+    until: int = START + DAY,
 ) -> Reading:
     axis = Axis(descending)
     ask = Ask(*axis.window(first, until), axis, page_size=10, backward=backward)
@@ -45,7 +49,9 @@ def test_rows_of_one_second_come_in_the_order_of_their_ids() -> None:
 
 
 def test_descending_is_the_exact_reverse() -> None:
-    page = reading(("d", "00:00:03"), ("a", "00:00:02"), ("b", "00:00:02"), ("c", "00:00:01"), descending=True)
+    page = reading(
+        ("d", "00:00:03"), ("a", "00:00:02"), ("b", "00:00:02"), ("c", "00:00:01"), descending=True
+    )
     assert names(page) == ["d", "b", "a", "c"]
 
 

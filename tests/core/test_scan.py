@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows._core.pages import Ask
+from aioflows._core.release import Run
 from aioflows._core.scan import NEED_PAGES, Scan
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
@@ -112,7 +113,7 @@ def test_a_limited_scan_releases_at_least_the_first_rows_that_were_asked_for(
             for ask in scan.wanted(4):
                 scan.received(ask, service.answer(ask))
         else:
-            assert not isinstance(item, type(NEED_PAGES))
+            assert isinstance(item, Run)
             got += ids_of(item)
     assert got[:limit] == in_order(rows)[:limit]
 
@@ -143,7 +144,9 @@ def test_rows_that_come_and_go_meanwhile_take_no_lasting_row_with_them(
     service = ModelService(list(lasting), before_answer=change, unstable=True, seed=seed)
     got = read(scan_of(1, page_size=page_size, descending=descending), service, rng=rng)
     kept = set(got)
-    assert [name for name in got if not name.startswith("passing")] == in_order(lasting, descending=descending)
+    assert [name for name in got if not name.startswith("passing")] == in_order(
+        lasting, descending=descending
+    )
     assert len(kept) == len(got)
     assert got == in_order([row for row in [*lasting, *passing] if row[1] in kept], descending=descending)
 
@@ -172,6 +175,7 @@ def test_a_millisecond_with_more_rows_than_any_page_is_read_whole(
 
 # How many requests
 
+
 def test_few_rows_cost_two_requests_while_nothing_is_known_of_the_service() -> None:
     service = ModelService(rows_every(3600, 7))
     assert len(read(scan_of(), service)) == 7
@@ -197,7 +201,7 @@ def test_ten_rows_of_very_many_cost_two_requests() -> None:
     scan = scan_of(page_size=100)
     scan.read_in(Zone.parse("UTC"))
     under_way: list[Ask] = []
-    while (item := scan.next_item()) is NEED_PAGES:
+    while scan.next_item() is NEED_PAGES:
         under_way += scan.wanted(21)
         ask = under_way.pop(0)
         scan.received(ask, service.answer(ask))
@@ -233,6 +237,7 @@ def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() ->
 
 
 # What is checked, not believed
+
 
 @pytest.mark.parametrize("offset", [-8 * 3600, -1800, 900, 3600, 8 * 3600])
 @pytest.mark.parametrize("descending", [False, True])
@@ -291,6 +296,7 @@ def test_answering_what_was_not_asked_is_refused_and_changes_nothing() -> None:
 
 # Errors take their place in the order
 
+
 @pytest.mark.parametrize("error", [Denied(62103, "no privilege"), TransportError("gone")])
 def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(error: AioflowsError) -> None:
     rows = rows_every(60, 1000)
@@ -309,7 +315,7 @@ def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(er
                     else:
                         scan.received(ask, service.answer(ask))
             else:
-                assert not isinstance(item, type(NEED_PAGES))
+                assert isinstance(item, Run)
                 got += ids_of(item)
     assert got == in_order(rows)[: len(got)]
     assert len(got) >= 10
@@ -329,8 +335,8 @@ def test_a_large_window_that_the_service_fails_on_is_halved() -> None:
                     scan.failed(ask, ServerFault(504, "gateway time-out"))
                 else:
                     scan.received(ask, service.answer(ask))
-        elif isinstance(item, type(NEED_PAGES)):
-            break
-        else:
+        elif isinstance(item, Run):
             got += ids_of(item)
+        else:
+            break
     assert got == in_order(rows)

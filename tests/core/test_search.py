@@ -153,6 +153,11 @@ class TestPage:
         assert list(page.times) == ["2024-01-01 00:00:00", "2024-01-01 00:00:00", "2024-01-01 00:00:01"]
         assert [one.trigger_time and one.trigger_time.second for one in page.instances(CHINA)] == [0, 0, 1]
 
+    def test_a_fraction_of_any_length_is_no_harm(self, whole: bool) -> None:
+        page = read_search(body(row(triggerTime="9999-12-31 23:59:59.9999999999999")), whole=whole)
+        assert page.times == ["9999-12-31 23:59:59"]
+        assert str(page.instances(CHINA)[0].trigger_time) == "9999-12-31 23:59:59+08:00"
+
     def test_the_offset_in_force_tells_two_equal_hours_apart(self, whole: bool) -> None:
         page = read_search(body(row(triggerTime="2024-10-27 02:30:00")), whole=whole)
         berlin = Zone.parse("Europe/Berlin")
@@ -288,6 +293,18 @@ class TestMalformed:
         json.loads(answer)
         with pytest.raises(AnswerError, match="twice"):
             read_search(answer, whole=whole)
+
+    @pytest.mark.parametrize(
+        "first", [[row(n, owner="x" * 500) for n in range(1, 20)], [row(1, owner="x" * 9000)]]
+    )
+    @pytest.mark.parametrize("second", [[], [row(2)], [row(n, owner="x" * 500) for n in range(20, 40)]])
+    @pytest.mark.parametrize("again", ['}, "data": {"flowInsts": ', ', "flowInsts": '])
+    def test_so_is_one_that_is_long(
+        self, whole: bool, first: list[object], second: list[object], again: str
+    ) -> None:
+        answer = f'{{"code": 0, "data": {{"flowInsts": {json.dumps(first)}{again}{json.dumps(second)}}}}}'
+        with pytest.raises(AnswerError, match="twice"):
+            read_search(answer.encode(), whole=whole)
 
     @pytest.mark.parametrize(
         ("answer", "problem"),

@@ -1,0 +1,66 @@
+"""What a type checker must make of the public surface; it is checked, and never runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import assert_type
+
+import aiohttp
+
+import aioflows
+from aioflows.emulator import Emulator
+
+
+async def sessions(http: aiohttp.ClientSession) -> None:
+    auth = aioflows.AppKey("access-key", "secret-key")
+    session = aioflows.FlowSession("https://apigw.example.com", user_id="u", org_id="o", auth=auth, http=http)
+    async with session as entered:
+        assert_type(entered, aioflows.FlowSession)
+        assert_type(await session.server_timezone(), tzinfo)
+        assert_type(await session.server_time(), datetime)
+        assert_type(await session.get("1-2"), aioflows.FlowInstance)
+
+
+async def scans(session: aioflows.FlowSession) -> None:
+    query = aioflows.FlowQuery(
+        datetime(2024, 1, 1, tzinfo=UTC),
+        1_735_689_600_000,
+        type=aioflows.ScheduleType.PERIODIC,
+        status={aioflows.FlowStatus.FAIL},
+        order_by=["-start_time", "end_time"],
+    )
+    assert_type(session.flow_instances(query), AsyncGenerator[aioflows.FlowInstance, None])
+    async with session.scan(query, limit=10, proven=False) as scan:
+        assert_type(scan, aioflows.FlowScan)
+        assert_type(scan.pages(), AsyncIterator[list[aioflows.FlowInstance]])
+        assert_type(scan.checkpoint().to_json(), str)
+        assert_type(scan.stats.rows_yielded, int)
+        assert_type(scan.progress, float)
+        async for instance in scan:
+            assert_type(instance, aioflows.FlowInstance)
+            values(instance)
+    assert_type(await session.page(query, 0, 10), aioflows.FlowPage)
+
+
+def values(instance: aioflows.FlowInstance) -> None:
+    assert_type(instance.instance_id, str)
+    assert_type(instance.trigger_time, datetime | None)
+    assert_type(instance.duration, timedelta | None)
+    assert_type(instance.status, aioflows.FlowStatus | int | None)
+    extra: Mapping[str, object] = instance.extra
+    del extra
+
+
+async def errors() -> None:
+    try:
+        pass
+    except aioflows.Throttled as error:
+        assert_type(error.retry_after, float | None)
+    except aioflows.AioflowsError as error:
+        assert_type(error.checkpoint, aioflows.Checkpoint | None)
+
+
+async def emulators() -> None:
+    async with Emulator(instances=10_000, seed=1) as emulator:
+        assert_type(emulator.url, str)
