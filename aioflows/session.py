@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import TracebackType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
@@ -97,6 +98,7 @@ class FlowSession:
             self._transport, self._gate, Credentials(auth, self._address.gateway), retry, observer=observer
         )
         self._scans: WeakSet[FlowScan] = WeakSet()
+        self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._state = "not entered"
 
     def __repr__(self) -> str:
@@ -165,6 +167,8 @@ class FlowSession:
             ordered=ordered,
             descending=descending,
         )
+        if self._zone is not None:
+            lanes.read_in(self._zone)
         tally = Tally()
         slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
         engine = Engine(lanes, self._fetcher(query, tally), self._known_zone, slots)
@@ -219,7 +223,7 @@ class FlowSession:
                 page_size=ask.page_size,
                 sorters=(("trigger_time", ask.descending),),
             )
-            return await self._call(self._search(body), read_search, tally=tally, tries=ask.tries)
+            return await self._call(self._search(body), self._read_page, tally=tally, tries=ask.tries)
 
         return fetch
 
@@ -249,7 +253,7 @@ class FlowSession:
             page_size=page_size,
             sorters=query.sorters,
         )
-        zone, page = await asyncio.gather(self._known_zone(), self._call(self._search(body), read_search))
+        zone, page = await asyncio.gather(self._known_zone(), self._call(self._search(body), self._read_page))
         return FlowPage(page.instances(zone), page.count)
 
     async def get(self, instance_id: str) -> FlowInstance:

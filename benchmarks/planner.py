@@ -37,7 +37,7 @@ class Page:
     ids: list[str]
     times: list[str]
 
-    def instances(self, zone: Zone, rows: object) -> list[FlowInstance]:
+    def instances(self, zone: Zone, rows: object, *, offset: int | None = None) -> list[FlowInstance]:
         raise NotImplementedError("nothing is decoded here")
 
 

@@ -32,7 +32,7 @@ class ModelPage:
     ids: Sequence[str]
     times: Sequence[str]
 
-    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
         return [
             FlowInstance(
                 self.ids[row],

@@ -23,6 +23,9 @@ from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Lane", "Lanes"]
 
+_BATCHES_FOR_SURE = 2
+"""Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
+
 
 @attrs.define(eq=False)
 class Lane:
@@ -68,6 +71,7 @@ class Lanes:
         self._merged = ordered and len(lanes) > 1
         self._zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
+        self._given = 0
 
     @property
     def progress(self) -> float:
@@ -85,13 +89,19 @@ class Lanes:
         """Name requests to start, those of the lane that is farthest behind first."""
         asks: list[tuple[Lane, Ask]] = []
         held = sum(lane.held for lane in self.lanes)
-        for lane in sorted(self.lanes, key=lambda lane: lane.second) if self._merged else self.lanes:
+        lanes = sorted(self.lanes, key=lambda lane: lane.second) if self._merged else self.lanes
+        for lane in lanes:
+            if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
+                break  # as long as the consumer may stop after a few rows, only what they need is asked for
             asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks), held - lane.scan.held)]
         return asks
 
     def next_rows(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
-        return self._next_merged() if self._merged else self._next_of_any()
+        rows = self._next_merged() if self._merged else self._next_of_any()
+        if isinstance(rows, list):
+            self._given += 1
+        return rows
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Give the windows that are left.
@@ -153,10 +163,11 @@ class Lanes:
                 return rows
             if behind.ended:
                 return DONE
+            stood = behind.second
             got = self._next_of(behind)
             if isinstance(got, list):
                 behind.rows += got
-            elif got is NEED_PAGES:
+            elif got is NEED_PAGES and behind.second == stood:  # it may have passed an empty stretch
                 return NEED_PAGES
 
     def _passed(self, second: float) -> list[FlowInstance]:
@@ -179,7 +190,7 @@ class Lanes:
         if not isinstance(run, Run):
             return run
         self._open = (lane, run)
-        rows = self._decode(run)
+        rows = self._decode(lane, run)
         name = lane.handed.get(run.first // 1000)
         if name is None:
             return rows
@@ -191,11 +202,16 @@ class Lanes:
             or (row.instance_id < name if self._descending else row.instance_id > name)
         ]
 
-    def _decode(self, run: Run) -> list[FlowInstance]:
-        assert self._zone is not None, "read_in() comes before the first answer"
+    def _decode(self, lane: Lane, run: Run) -> list[FlowInstance]:
+        zone = self._zone
+        assert zone is not None, "read_in() comes before the first answer"
+        # No window spans a change of the offset, so that of its start tells apart two hours that look alike.
+        offset = (
+            None if zone.fixed else zone.offset_at(lane.scan.axis.window(run.first, run.until)[0] // 1000)
+        )
         rows: list[FlowInstance] = []
         for page, numbers in run.batch.parts:
-            rows += page.instances(self._zone, numbers)
+            rows += page.instances(zone, numbers, offset=offset)
         return rows if run.batch.order is None else [rows[number] for number in run.batch.order]
 
 

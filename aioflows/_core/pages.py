@@ -41,8 +41,8 @@ class Page(Protocol):
         """Trigger times as answered: texts of one format, so that they compare as the times do."""
         ...
 
-    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:
-        """Decode some rows, in the order of these numbers."""
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
+        """Decode some rows, in the order of these numbers; *offset*: of the zone when they were triggered."""
         ...
 
 

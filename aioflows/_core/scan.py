@@ -90,7 +90,7 @@ class _Nothing:
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
 
-    def instances(self, zone: Zone, rows: Sequence[int]) -> list[FlowInstance]:  # noqa: ARG002
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
         """Give none."""
         return []
 
@@ -465,44 +465,43 @@ class Scan:
             self._prove(ask, page, reading, whole=False)
 
     def _doubt(self, anchor: Anchor, gap: Gap, ask: Ask, page: Page) -> None:
-        """Ask where a row is that did not come again: still where it was, or gone."""
+        """Look for a row that did not come again, where it was and where it should be."""
         gap.held = True
-        again = attrs.evolve(anchor.ask, tries=None)
-        self._urgent.append(again)
-        self._jobs[again] = partial(self._doubted, _Doubt(anchor, gap, ask, page), again)
+        self._look_where_it_was(_Doubt(anchor, gap, ask, page))
 
-    def _doubted(self, doubt: _Doubt, again: Ask, answer: Page | AioflowsError) -> None:
-        """Take the answer about where a row was."""
+    def _look_where_it_was(self, doubt: _Doubt) -> None:
+        again = attrs.evolve(doubt.anchor.ask, tries=None)
+        self._urgent.append(again)
+        self._jobs[again] = partial(self._looked_where_it_was, doubt)
+
+    def _looked_where_it_was(self, doubt: _Doubt, answer: Page | AioflowsError) -> None:
         if isinstance(answer, AioflowsError):
             self._break(doubt.gap, answer)
         elif doubt.anchor.ids.isdisjoint(answer.ids):
-            self._dispel(doubt)
+            self._dispel(doubt)  # it is gone
         else:
-            # It is there, but not where it was looked for. Rows that are read rightly next to it would tell that it
-            # merely went and came back.
-            middle = doubt.anchor.second * 1000 + 500
-            near = attrs.evolve(again, first=middle - _NARROW // 2, until=middle + _NARROW // 2)
-            self._urgent.append(near)
-            self._jobs[near] = partial(self._looked_near, doubt, near)
+            first = doubt.anchor.second * 1000
+            there = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
+            self._urgent.append(there)
+            self._jobs[there] = partial(self._looked_where_it_should_be, doubt, there)
 
-    def _looked_near(self, doubt: _Doubt, near: Ask, answer: Page | AioflowsError) -> None:
+    def _looked_where_it_should_be(self, doubt: _Doubt, there: Ask, answer: Page | AioflowsError) -> None:
+        """A row that was misread is never found there; one that comes and goes is, or is gone, sooner or later."""
+        doubt.rounds -= 1
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
             if answer.ids:
-                self._reading(near, answer)
+                self._reading(there, answer)
+            if doubt.anchor.ids.isdisjoint(answer.ids) and not doubt.rounds:
+                raise self._misread(doubt.anchor)
         except AioflowsError as error:
             self._break(doubt.gap, error)
             return
-        if answer.ids:
-            self._dispel(doubt)
-        elif doubt.rounds > 1:
-            doubt.rounds -= 1
-            again = attrs.evolve(doubt.anchor.ask, tries=None)
-            self._urgent.append(again)
-            self._jobs[again] = partial(self._doubted, doubt, again)
+        if doubt.anchor.ids.isdisjoint(answer.ids):
+            self._look_where_it_was(doubt)
         else:
-            self._break(doubt.gap, self._misread(doubt.anchor))
+            self._dispel(doubt)
 
     def _dispel(self, doubt: _Doubt) -> None:
         """Go on with the answer that had raised a doubt."""
@@ -516,9 +515,9 @@ class Scan:
 
     def _misread(self, anchor: Anchor) -> CompletenessError:
         return CompletenessError(
-            f"instance {min(anchor.ids)!r} is there when a wide window is asked for, but not in the minutes around the "
-            f"trigger time it is answered with: the service's times are not in the zone {self._zone} that it names. "
-            "Give the zone it really uses as FlowSession(server_timezone=...)"
+            f"instance {min(anchor.ids)!r} is there when a wide window is asked for, but not in the second of the trigger "
+            f"time it is answered with: the service's times are not in the zone {self._zone} that it names, or not "
+            "always. Give the zone it really uses as FlowSession(server_timezone=...)"
         )
 
     # Failures

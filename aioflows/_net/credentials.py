@@ -1,7 +1,6 @@
 """The access token, its renewal, and what is signed with it.
 
-1. There is one renewal at a time. It belongs to all who wait for it: it ends when it is done, or when nobody waits any
-   more; and an error of it reaches each of them as a copy, since a scan writes its checkpoint into the error it raises.
+1. There is one renewal at a time, and it belongs to all who wait for it.
 2. A token has a generation. Who was refused says with which, so that the sixteen requests that meet the end of one token
    ask for one new one, and a request that meets the end of two is not mistaken for one without rights.
 3. Timestamps are the service's time: where the local clock is off, by what its answers say.
@@ -12,7 +11,6 @@ Source: https://support.envisioniot.com/docs/api/en/latest/api_authentication.ht
 from __future__ import annotations
 
 import asyncio
-import copy
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,6 +20,7 @@ from typing import Final
 
 from aioflows._core.answers import Token
 from aioflows._core.signing import encryption, signature, signed_text
+from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, SecretHeaders
 from aioflows.errors import AioflowsError, AnswerError, ServiceError
 from aioflows.settings import AppKey
@@ -73,7 +72,7 @@ class Credentials:
         self._dies = self._renew_from = 0.0
         self._last_stamp = 0
         self._asked_at = 0.0
-        self._renewal: _Renewal | None = None
+        self._renewal: Shared[None] | None = None
 
     @property
     def needed(self) -> bool:
@@ -88,13 +87,9 @@ class Credentials:
         """
         if self._key is None or (self._token and not self._refused and self._clock() < self._renew_from):
             return
-        renewal = self._renewal
-        if renewal is None or renewal.abandoned:
-            renewal = self._renewal = _Renewal(
-                asyncio.create_task(self._renew(fetch), name="aioflows token renewal")
-            )
-            renewal.task.add_done_callback(self._settle)
-        await renewal.wait()
+        if self._renewal is None or self._renewal.over:
+            self._renewal = Shared(self._renew(fetch), "aioflows token renewal")
+        await self._renewal.wait()
 
     def headers(
         self, query: Iterable[tuple[str, str]], body: bytes | None, *, insist: bool = False
@@ -195,12 +190,6 @@ class Credentials:
     def _milliseconds(self) -> int:
         return int((self._now() + self.offset) * 1000)
 
-    def _settle(self, task: asyncio.Task[None]) -> None:
-        if self._renewal is not None and self._renewal.task is task:
-            self._renewal = None
-        if not task.cancelled():
-            task.exception()  # seen, even if all who waited are gone
-
     def __repr__(self) -> str:
         state = (
             "not needed"
@@ -209,31 +198,8 @@ class Credentials:
             if self._token
             else "no token yet"
         )
-        return f"<Credentials {state}{', renewing' if self._renewal else ''}>"
-
-
-class _Renewal:
-    """A renewal and how many wait for it."""
-
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self.task = task
-        self.abandoned = False
-        self._waiting = 0
-
-    async def wait(self) -> None:
-        """Waits for its end; the last one to be cancelled takes the renewal along."""
-        self._waiting += 1
-        try:
-            await asyncio.wait([self.task])  # which leaves the task alone when it is cancelled itself
-        finally:
-            self._waiting -= 1
-            if not self._waiting and not self.task.done():
-                self.abandoned = True
-                self.task.cancel()
-                await asyncio.wait([self.task])
-        error = self.task.exception()
-        if error is not None:
-            raise copy.copy(error)
+        renewing = self._renewal is not None and not self._renewal.over
+        return f"<Credentials {state}{', renewing' if renewing else ''}>"
 
 
 def _instant(date: str | None) -> float | None:

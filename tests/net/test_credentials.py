@@ -280,9 +280,9 @@ class TestOneAtATime:
         one, service = credentials(), TokenService([ConnectFailed("down")])
         task = asyncio.create_task(one.ensure(service))
         renewal = None
-        while renewal is None or not renewal.task.done():
+        while renewal is None or not renewal.over:
             await asyncio.sleep(0)
-            renewal = renewal or one._renewal
+            renewal = one._renewal
         task.cancel()
         await asyncio.wait([task])
 
