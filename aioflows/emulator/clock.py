@@ -103,10 +103,13 @@ class Clock:
         return local_ms - known
 
     def repeats(self, utc_ms: int) -> bool:
-        """Whether the local clock showed the same an hour ago, as it does once when summer time ends."""
+        """Whether the local clock has shown this time before, as it does once when summer time ends."""
         if isinstance(self.zone, timezone):
             return False
-        return self.offset_ms(utc_ms - 3_600_000) == self.offset_ms(utc_ms) + 3_600_000
+        # Half an hour is put back on Lord Howe, an hour elsewhere.
+        return any(
+            self.offset_ms(utc_ms - back) == self.offset_ms(utc_ms) + back for back in (1_800_000, 3_600_000)
+        )
 
 
 def local_day(text: str) -> int:

@@ -98,8 +98,11 @@ class TestRows:
                 stamp = row["triggerTime"].translate({ord(char): None for char in "- :"})
                 assert row["instanceId"].startswith(f"{row['flowId']}-{stamp}")
 
-    def test_ids_are_unique_even_in_the_hour_that_clocks_repeat(self) -> None:
-        with Emulator(20_000, zone="Europe/Berlin", days=3, first_day="2024-10-26") as emulator:
+    @pytest.mark.parametrize(
+        ("zone", "day"), [("Europe/Berlin", "2024-10-26"), ("Australia/Lord_Howe", "2024-04-06")]
+    )
+    def test_ids_are_unique_even_in_the_time_that_clocks_repeat(self, zone: str, day: str) -> None:
+        with Emulator(20_000, zone=zone, days=3, first_day=day) as emulator:
             found = [id for _, id in emulator.matching()]
             assert len(set(found)) == len(found)
             assert any("-r" in id for id in found)
