@@ -4,6 +4,8 @@ An asyncio library that reads *all* of what the EnOS operation "List Flow Instan
 order, and provably without a gap. Start with `FlowSession` and `FlowQuery`; the errors are drawn in `aioflows.errors`.
 """
 
+import logging
+
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import (
     AioflowsError,
@@ -29,6 +31,8 @@ from aioflows.settings import AppKey, Limits, RetryPolicy
 from aioflows.stats import ScanStats
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AioflowsError",

@@ -152,8 +152,9 @@ class Counting:
             self._begin()
             return
         overlap = len(self._placed) - offset
-        if offset and not ids and overlap > 0:
-            self._end(torn=True)  # the row that both pages share is gone, or page numbers do not reach here
+        if not ids and (overlap > 0 or not offset):
+            # The row that both pages share is gone, or page numbers do not reach here; or all rows are.
+            self._end(torn=True)
             return
         if [*ids[:overlap]] != self._placed[offset:]:
             self._joined = False

@@ -7,6 +7,7 @@ a single millisecond is counted (`counting`), and marked so.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -18,6 +19,9 @@ from aioflows.errors import CompletenessError
 
 __all__ = ["Dense"]
 
+_MORE_LOOKS = 2
+"""How often a piece that was answered with nothing is asked for again."""
+
 
 class Dense:
     """All rows of one second.
@@ -28,18 +32,28 @@ class Dense:
         axis: the direction of the scan.
         page_size: *rows*, the largest page worth asking for.
         service: what the session knows of the service.
+        known: *ids* of rows that were seen in it.
         page: its first page, sorted along scan time, if that was what showed that it is dense.
     """
 
     def __init__(
-        self, first: int, until: int, axis: Axis, page_size: int, service: Service, page: Page | None = None
+        self,
+        first: int,
+        until: int,
+        axis: Axis,
+        page_size: int,
+        service: Service,
+        known: frozenset[str],
+        page: Page | None = None,
     ) -> None:
+        self._window = (first, until)
+        self._known = known
         self._axis = axis
         self._size = page_size
         self._service = service
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(first, until)]
-        self._looked: set[tuple[int, int]] = set()
+        self._looked: Counter[tuple[int, int]] = Counter()
         self._sent: Ask | None = None
         self._counting: Counting | None = None
         self.counted = False
@@ -76,6 +90,12 @@ class Dense:
         elif ask is self._sent:
             self._sent = None
             self._piece(ask.first, ask.until, page)
+        if self.done and self._known and self._known.isdisjoint(self._rows):
+            start, end = self._axis.window(*self._window)
+            raise CompletenessError(
+                f"the window {start}–{end} ms was answered with {len(self._rows):,} rows, and with none of those that were "
+                "seen there before: its answers contradict each other"
+            )
 
     def batch(self) -> Batch:
         """Give every row of the second, in the order of their ids."""
@@ -97,8 +117,8 @@ class Dense:
 
     def _piece(self, first: int, until: int, page: Page) -> None:
         rows = len(page.ids)
-        if not rows and (first, until) not in self._looked:
-            self._looked.add((first, until))  # a second look before emptiness is believed
+        if not rows and self._looked[first, until] < _MORE_LOOKS:
+            self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
         elif not rows or self._service.ends_short(self._size, rows):
             for row, name in enumerate(page.ids):

@@ -71,7 +71,7 @@ class Lanes:
         self._merged = ordered and len(lanes) > 1
         self._zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
-        self._given = 0
+        self._given = self._turn = 0
 
     @property
     def progress(self) -> float:
@@ -89,7 +89,11 @@ class Lanes:
         """Name requests to start, those of the lane that is farthest behind first."""
         asks: list[tuple[Lane, Ask]] = []
         held = sum(lane.held for lane in self.lanes)
-        lanes = sorted(self.lanes, key=lambda lane: lane.second) if self._merged else self.lanes
+        # In turn, so that a service which fails at every n-th request does not always fail the same lane.
+        self._turn = (self._turn + 1) % len(self.lanes)
+        lanes = [*self.lanes[self._turn :], *self.lanes[: self._turn]]
+        if self._merged:
+            lanes.sort(key=lambda lane: lane.second)
         for lane in lanes:
             if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
                 break  # as long as the consumer may stop after a few rows, only what they need is asked for

@@ -55,7 +55,8 @@ class Gap:
         backward: the request under way from its end.
         left: the row at its start.
         right: the row at its end.
-        witness: a *second* before its start in which a row is known.
+        witness: the last *second* before its start in which a row is known.
+        beyond: the first *second* after its end in which a row is known.
         short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
         looks: how often it was answered with nothing.
         forward_size: *rows* to ask for at its start, if more than usual.
@@ -75,6 +76,7 @@ class Gap:
     left: Anchor | None = None
     right: Anchor | None = None
     witness: int | None = None
+    beyond: int | None = None
     short: bool = False
     looks: int = 0
     forward_size: int = 0
@@ -137,10 +139,19 @@ class Gaps:
 
     def split(self, gap: Gap, cut: int) -> Gap:
         """Cut a gap in two and give the later one."""
-        later = attrs.evolve(
-            gap, first=cut, left=None, forward=None, witness=None, short=False, forward_size=0
+        later = Gap(
+            cut,
+            gap.until,
+            gap.density,
+            after=gap.after,
+            backward=gap.backward,
+            right=gap.right,
+            beyond=gap.beyond,
+            looks=gap.looks,
+            backward_size=gap.backward_size,
+            halvings=gap.halvings,
         )
-        gap.until, gap.after, gap.right, gap.backward = cut, 0, None, None
+        gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size = 0
         self._gaps.insert(self._gaps.index(gap) + 1, later)
         return later
@@ -149,6 +160,7 @@ class Gaps:
         """Make two neighbours one gap, which is to be looked at as if for the first time."""
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
+        gap.beyond, gap.backward_size = later.beyond, later.backward_size
         gap.density = rows / (gap.until - gap.first)
         gap.looks = 0
         self._gaps.remove(later)
@@ -159,23 +171,47 @@ class Gaps:
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
-    def take(self, gap: Gap, first: int, until: int, rows: int) -> None:
-        """Take a proven window with so many rows out of a gap; it must lie inside."""
+    def take(
+        self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None
+    ) -> None:
+        """Take a proven window out of a gap.
+
+        Args:
+            gap: what it lies in.
+            first: *milliseconds* of scan time, where it starts.
+            until: *milliseconds* of scan time, where it ends.
+            rows: how *many* it holds.
+            known: the *seconds* of its first and last row.
+        """
         at = self._gaps.index(gap)
         if until < gap.until:
             if gap.first < first:
                 self.split(gap, until)
-                self.take(gap, first, until, rows)
+                self.take(gap, first, until, rows, known)
                 return
             gap.first = until
-            gap.left, gap.witness, gap.short, gap.forward_size, gap.looks = None, None, False, 0, 0
+            gap.left, gap.short, gap.forward_size, gap.looks = None, False, 0, 0
+            gap.witness = known[1] if known else gap.witness
             self._credit(at, rows)
         elif gap.first < first:
             gap.until, gap.right, gap.backward_size, gap.looks = first, None, 0, 0
+            gap.beyond = known[0] if known else gap.beyond
             gap.after += rows
         else:
             del self._gaps[at]
+            self._tell(gap, at, known)
             self._credit(at, rows + gap.after)
+
+    def _tell(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
+        """Let the neighbours of a gap that is closed know which rows lie next to them now."""
+        if at:
+            before = self._gaps[at - 1]
+            if before.beyond is None or before.beyond * 1000 >= gap.until:
+                before.beyond = known[0] if known else gap.beyond
+        if at < len(self._gaps):
+            later = self._gaps[at]
+            if later.witness is None or later.witness * 1000 < gap.first:
+                later.witness = known[1] if known else gap.witness
 
     def _credit(self, at: int, rows: int) -> None:
         if at:

@@ -49,8 +49,14 @@ _NARROW = 899_000
 """Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
 whose rows are read inside it, is read with the right one."""
 
-_LOOKS = 2
-"""Empty answers after which a window is believed to be empty."""
+_LOOKS = 3
+"""Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
+
+_LOOKS_AGAINST_A_ROW = 6
+"""The same where one is: it may have gone, but more likely the answers are wrong."""
+
+_TRIES_OF_PAGE_0 = 4
+"""Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
 
 _HALVINGS = 10
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
@@ -211,29 +217,37 @@ class Scan:
         if move.ask is not None:
             self._jobs[move.ask] = partial(self._counted, gap, move.ask)
             return move.ask
-        first, until = gap.first, gap.until
-        size = gap.backward_size if move.backward else gap.forward_size
-        if gap.short and gap.witness is not None:
-            # A row below the gap is read again, so that the proof does not lean on an empty answer.
-            first = gap.witness * 1000
-        elif not move.backward and gap.left is not None and not self._service.zone_pinned:
-            until = min(until, (gap.left.second + 1) * 1000)
+        first, until, backward = self._window(gap, move.backward)
+        size = gap.backward_size if backward else gap.forward_size
         ask = Ask(
             first,
             until,
             self.axis,
             page_size=size or self._page_size,
-            backward=move.backward,
+            backward=backward,
             page_no=self._service.first_page or 0,
             tries=self._tries(until - first),
         )
         if self._service.first_page is None:
             self._trails[ask] = _Trail()
-        if move.backward:
+        if backward:
             gap.backward = ask
         else:
             gap.forward = ask
         return ask
+
+    def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
+        """Choose what to ask for in a gap: the window, and whether against scan time."""
+        reach = max(self._service.widest, _NARROW)
+        if gap.short or gap.looks:
+            # A row beside the gap is read again, so that the proof does not lean on an empty answer.
+            if gap.witness is not None and gap.until - gap.witness * 1000 <= reach:
+                return gap.witness * 1000, gap.until, True
+            if gap.looks and gap.beyond is not None and gap.beyond * 1000 + 1000 - gap.first <= reach:
+                return gap.first, gap.beyond * 1000 + 1000, False
+        elif not backward and gap.left is not None and not self._service.zone_pinned:
+            return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
+        return gap.first, gap.until, backward
 
     def _tries(self, width: int) -> int | None:
         """Try a window twice that is wider than any the service has answered; it is halved rather than insisted on."""
@@ -262,8 +276,13 @@ class Scan:
     def failed(self, ask: Ask, error: AioflowsError) -> None:
         """Take the error that a request ended with, its retries spent."""
         self._back(ask)
+        if ask.page_size > self._page_size and refusal(error):
+            self._service.larger_pages = False
         if (job := self._jobs.pop(ask, None)) is not None:
             job(error)
+        elif ask.page_size > self._page_size and refusal(error):
+            for gap in self._put_down(ask):
+                gap.forward_size = gap.backward_size = 0  # so the usual page is asked for, and shows the second dense
         elif (trail := self._trails.pop(ask, None)) is None:
             self._refused(ask, error)
         elif refusal(error):
@@ -284,7 +303,7 @@ class Scan:
         step = next_step(trail.outcomes)
         if step in (Step.ASK_0, Step.ASK_1):
             number = 1 if step is Step.ASK_1 else 0
-            again = attrs.evolve(ask, page_no=number, tries=None if number else 2)
+            again = attrs.evolve(ask, page_no=number, tries=None if number else _TRIES_OF_PAGE_0)
             self._follow(ask, again, None)
             self._trails[again] = trail
             return
@@ -313,7 +332,9 @@ class Scan:
             self._break(gaps[0], error)
             return
         whole = self._service.ends_short(ask.page_size, len(reading))
+        anchor = gaps[0].left
         lone = gaps[0].witness is None and reading.first == reading.last and not ask.backward
+        lone = lone and (anchor is None or anchor.ids <= set(page.ids))
         if not whole and lone and self._service.may_be_last(ask.page_size, len(reading)):
             self._look_further(ask, page, reading)
         else:
@@ -345,9 +366,11 @@ class Scan:
         kept = 0
         for gap in gaps:
             low, high = max(first, gap.first), min(until, gap.until)
-            rows = reading.rows(reading.index(low // 1000), reading.index(-(-high // 1000)))
+            start, stop = reading.index(low // 1000), reading.index(-(-high // 1000))
+            rows = reading.rows(start, stop)
             kept += len(rows)
-            self._settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())))
+            known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
+            self._settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())), known)
         self.duplicates += len(reading) - kept
         proven = (
             len(reading)
@@ -358,9 +381,9 @@ class Scan:
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
 
-    def _settle(self, gap: Gap, run: Run) -> None:
+    def _settle(self, gap: Gap, run: Run, known: tuple[int, int] | None = None) -> None:
         self.windows += 1
-        self._gaps.take(gap, run.first, run.until, len(run.batch))
+        self._gaps.take(gap, run.first, run.until, len(run.batch), known)
         self._release.put(run)
 
     def _go_on(self, ask: Ask, reading: Reading, edge: int) -> None:
@@ -379,7 +402,6 @@ class Scan:
                 self._service.capped(self._page_size, self._service.most(self._page_size))
         else:
             gap.left = anchor
-            gap.witness = gap.witness if stuck else reading.before(second)
             gap.short = gap.witness is not None and self._service.may_be_last(ask.page_size, len(reading))
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
@@ -403,12 +425,13 @@ class Scan:
 
     def _open_dense(self, gap: Gap, second: int, page: Page | None) -> None:
         low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
+        known = next((anchor.ids for anchor in (gap.left, gap.right) if anchor and anchor.second == second), frozenset())
         if gap.first < low:
             gap = self._gaps.split(gap, low)
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        gap.dense = Dense(low, high, self.axis, size, self._service, page)
+        gap.dense = Dense(low, high, self.axis, size, self._service, known, page)
 
     def _counted(self, gap: Gap, ask: Ask, answer: Page | AioflowsError) -> None:
         """Take an answer about a dense second."""
@@ -426,7 +449,8 @@ class Scan:
             return
         if dense.done:
             batch = dense.batch()
-            self._settle(gap, Run(gap.first, gap.until, batch))
+            second = gap.first // 1000
+            self._settle(gap, Run(gap.first, gap.until, batch), (second, second))
 
     # Answers that need another look
 
@@ -441,27 +465,38 @@ class Scan:
             if ask.first <= gap.first and gap.until <= ask.until:
                 gap.looks += 1
                 learn(self._gaps, ask, 0, gap.until - gap.first, True, self._service.full(self._page_size))
-                if gap.looks >= _LOOKS:
+                witnessed = (ask.first, ask.until) != (gap.first, gap.until)
+                if witnessed and gap.looks >= _LOOKS_AGAINST_A_ROW and not self._service.zone_pinned:
+                    self._break(gap, self._misread((gap.witness if ask.backward else gap.beyond) or 0))
+                elif gap.looks >= (_LOOKS_AGAINST_A_ROW if witnessed else _LOOKS):
                     self._settle(gap, Run(gap.first, gap.until, Batch()))
 
     def _look_further(self, ask: Ask, page: Page, reading: Reading) -> None:
-        """Ask for what would follow the only rows there are, all in one second, with nothing before them to lean on."""
-        base = self._service.base if self._service.base is not None else ask.page_no
-        again = attrs.evolve(ask, page_no=base + 1, page_size=len(reading), tries=None)
-        self._follow(ask, again, partial(self._looked_further, ask, page, reading))
+        """Ask for what would follow the only rows there are, all in one second, with nothing before them to lean on.
 
-    def _looked_further(self, ask: Ask, page: Page, reading: Reading, answer: Page | AioflowsError) -> None:
+        Where there are three or more, the last of them is asked for once more, so that an answer without any row
+        proves nothing.
+        """
+        base = self._service.base if self._service.base is not None else ask.page_no
+        size = len(reading) - 1 if len(reading) > 2 else len(reading)
+        again = attrs.evolve(ask, page_no=base + 1, page_size=size, tries=None)
+        self._follow(ask, again, partial(self._looked_further, ask, page, reading, size))
+
+    def _looked_further(
+        self, ask: Ask, page: Page, reading: Reading, size: int, answer: Page | AioflowsError
+    ) -> None:
         for gap in self._put_down(ask):
             gap.held = False
         if isinstance(answer, AioflowsError):
             self._refused(ask, answer)
-        elif not answer.ids:
+        elif len(answer.ids) == len(reading) - size and set(answer.ids) <= set(page.ids):
             self._prove(ask, page, reading, whole=True)
-        elif self._service.base is None and set(answer.ids) == set(page.ids):
+        elif self._service.base is None and len(answer.ids) == size and set(answer.ids) <= set(page.ids):
             self._service.base = ask.page_no + 1  # page 0 was answered with page 1
             self._look_further(ask, page, reading)
         else:
-            self._service.capped(ask.page_size, len(reading))
+            if set(answer.ids) - set(page.ids):
+                self._service.capped(ask.page_size, len(reading))
             self._prove(ask, page, reading, whole=False)
 
     def _doubt(self, anchor: Anchor, gap: Gap, ask: Ask, page: Page) -> None:
@@ -472,36 +507,50 @@ class Scan:
     def _look_where_it_was(self, doubt: _Doubt) -> None:
         again = attrs.evolve(doubt.anchor.ask, tries=None)
         self._urgent.append(again)
-        self._jobs[again] = partial(self._looked_where_it_was, doubt)
+        self._jobs[again] = partial(self._looked_where_it_was, doubt, again)
 
-    def _looked_where_it_was(self, doubt: _Doubt, answer: Page | AioflowsError) -> None:
-        if isinstance(answer, AioflowsError):
-            self._break(doubt.gap, answer)
-        elif doubt.anchor.ids.isdisjoint(answer.ids):
+    def _looked_where_it_was(self, doubt: _Doubt, again: Ask, answer: Page | AioflowsError) -> None:
+        """Others may stand for it, where a second holds more rows than a page and ties change."""
+        try:
+            if isinstance(answer, AioflowsError):
+                raise answer
+            there = bool(answer.ids) and self._may_hold(again, self._reading(again, answer), doubt.anchor.second)
+        except AioflowsError as error:
+            self._break(doubt.gap, error)
+            return
+        if not there:
             self._dispel(doubt)  # it is gone
-        else:
-            first = doubt.anchor.second * 1000
-            there = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
-            self._urgent.append(there)
-            self._jobs[there] = partial(self._looked_where_it_should_be, doubt, there)
+            return
+        first = doubt.anchor.second * 1000
+        near = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
+        self._urgent.append(near)
+        self._jobs[near] = partial(self._looked_where_it_should_be, doubt, near)
 
-    def _looked_where_it_should_be(self, doubt: _Doubt, there: Ask, answer: Page | AioflowsError) -> None:
+    def _may_hold(self, ask: Ask, reading: Reading, second: int) -> bool:
+        """Tell whether a page shows a row in a second, or ends before it as far as it can be believed to end there."""
+        if reading.at(second):
+            return True
+        reached = reading.first < second if ask.backward else reading.last > second
+        whole = self._service.ends_short(ask.page_size, len(reading))
+        return not (reached or whole or self._service.zone_pinned)
+
+    def _looked_where_it_should_be(self, doubt: _Doubt, near: Ask, answer: Page | AioflowsError) -> None:
         """A row that was misread is never found there; one that comes and goes is, or is gone, sooner or later."""
         doubt.rounds -= 1
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
             if answer.ids:
-                self._reading(there, answer)
-            if doubt.anchor.ids.isdisjoint(answer.ids) and not doubt.rounds:
-                raise self._misread(doubt.anchor)
+                self._reading(near, answer)
+            elif not doubt.rounds:
+                raise self._misread(doubt.anchor.second)
         except AioflowsError as error:
             self._break(doubt.gap, error)
             return
-        if doubt.anchor.ids.isdisjoint(answer.ids):
-            self._look_where_it_was(doubt)
-        else:
+        if answer.ids:
             self._dispel(doubt)
+        else:
+            self._look_where_it_was(doubt)
 
     def _dispel(self, doubt: _Doubt) -> None:
         """Go on with the answer that had raised a doubt."""
@@ -513,11 +562,12 @@ class Scan:
             gap.right = None
         self._answered(doubt.ask, doubt.page)
 
-    def _misread(self, anchor: Anchor) -> CompletenessError:
+    def _misread(self, second: int) -> CompletenessError:
+        time = self.axis.second(second) * 1000
         return CompletenessError(
-            f"instance {min(anchor.ids)!r} is there when a wide window is asked for, but not in the second of the trigger "
-            f"time it is answered with: the service's times are not in the zone {self._zone} that it names, or not "
-            "always. Give the zone it really uses as FlowSession(server_timezone=...)"
+            f"rows that are read as triggered at {time} ms are there when a wide window is asked for, but not when that "
+            f"second is: the service's times are not in the zone {self._zone} that it names, or not always. "
+            "Give the zone it really uses as FlowSession(server_timezone=...)"
         )
 
     # Failures

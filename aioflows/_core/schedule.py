@@ -102,10 +102,10 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
 def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
     if gap.held:
         return
-    if gap.short:
-        # The last page may have been the last of all: one request from the end tells, and proves it.
+    if gap.short or gap.looks:
+        # Nothing more may be there. A request that reaches a row known beside the gap tells, and proves it by that row.
         if gap.idle:
-            yield Move(gap, backward=True)
+            yield Move(gap, backward=gap.short)
         return
     if gap.forward is None and (gap.backward is None or gap.expected > page * _WORTH_TWO):
         yield Move(gap, backward=False)

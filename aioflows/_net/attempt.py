@@ -156,11 +156,7 @@ class Attempts:
             # its bytes are written. Reading is work for the loop, and would keep the slot idle.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        answer = call.read(body)
-        self._gate.accepted()
-        if call.signed:
-            self._credentials.accepted(call.generation)
-        return answer
+        return call.read(body)
 
     async def _exchange(self, call: Call[Any]) -> bytes:
         call.entered, call.status = _now(), 0
@@ -171,7 +167,11 @@ class Attempts:
         call.status = answer.status
         self._credentials.heard(answer.headers.get("Date"), sent)
         now = self._credentials.local_time()
-        return decipher(answer.status, answer.headers, answer.body, self._policy.throttle_codes, now)
+        body = decipher(answer.status, answer.headers, answer.body, self._policy.throttle_codes, now)
+        self._gate.accepted()
+        if call.signed:
+            self._credentials.accepted(call.generation)
+        return body
 
     def _signed(self, call: Call[Any]) -> tuple[Request, SecretHeaders]:
         request = call.make()
