@@ -62,6 +62,7 @@ class Gap:
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
+        doubts: how often an answer about it was disproved.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -82,6 +83,7 @@ class Gap:
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
+    doubts: int = 0
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None
@@ -150,6 +152,7 @@ class Gaps:
             looks=gap.looks,
             backward_size=gap.backward_size,
             halvings=gap.halvings,
+            doubts=gap.doubts,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size = 0
@@ -171,9 +174,7 @@ class Gaps:
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
-    def take(
-        self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None
-    ) -> None:
+    def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
         """Take a proven window out of a gap.
 
         Args:

@@ -55,6 +55,9 @@ _LOOKS = 3
 _LOOKS_AGAINST_A_ROW = 6
 """The same where one is: it may have gone, but more likely the answers are wrong."""
 
+_DOUBTS = 8
+"""Answers about one gap that were disproved, after which the service is not believed at all."""
+
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
 
@@ -282,7 +285,8 @@ class Scan:
             job(error)
         elif ask.page_size > self._page_size and refusal(error):
             for gap in self._put_down(ask):
-                gap.forward_size = gap.backward_size = 0  # so the usual page is asked for, and shows the second dense
+                # The usual page is asked for next, and shows that the second is dense.
+                gap.forward_size = gap.backward_size = 0
         elif (trail := self._trails.pop(ask, None)) is None:
             self._refused(ask, error)
         elif refusal(error):
@@ -425,7 +429,10 @@ class Scan:
 
     def _open_dense(self, gap: Gap, second: int, page: Page | None) -> None:
         low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
-        known = next((anchor.ids for anchor in (gap.left, gap.right) if anchor and anchor.second == second), frozenset())
+        anchor = next(
+            (one for one in (gap.left, gap.right) if one is not None and one.second == second), None
+        )
+        known = anchor.ids if anchor is not None else frozenset()
         if gap.first < low:
             gap = self._gaps.split(gap, low)
         if high < gap.until:
@@ -514,7 +521,7 @@ class Scan:
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
-            there = bool(answer.ids) and self._may_hold(again, self._reading(again, answer), doubt.anchor.second)
+            there = self._may_hold(again, answer, doubt.anchor.second)
         except AioflowsError as error:
             self._break(doubt.gap, error)
             return
@@ -526,8 +533,11 @@ class Scan:
         self._urgent.append(near)
         self._jobs[near] = partial(self._looked_where_it_should_be, doubt, near)
 
-    def _may_hold(self, ask: Ask, reading: Reading, second: int) -> bool:
-        """Tell whether a page shows a row in a second, or ends before it as far as it can be believed to end there."""
+    def _may_hold(self, ask: Ask, page: Page, second: int) -> bool:
+        """Tell whether a page shows a row in a second, or is no proof that there is none."""
+        if not page.ids:
+            return not self._service.zone_pinned
+        reading = self._reading(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
@@ -547,10 +557,14 @@ class Scan:
         except AioflowsError as error:
             self._break(doubt.gap, error)
             return
-        if answer.ids:
-            self._dispel(doubt)
-        else:
+        if not answer.ids:
             self._look_where_it_was(doubt)
+            return
+        # Rows are where they should be, so it is the answer that was wrong, and what it left out is asked for again.
+        doubt.gap.held = False
+        doubt.gap.doubts += 1
+        if doubt.gap.doubts > _DOUBTS:
+            self._break(doubt.gap, self._contradiction(doubt.ask))
 
     def _dispel(self, doubt: _Doubt) -> None:
         """Go on with the answer that had raised a doubt."""
@@ -568,6 +582,13 @@ class Scan:
             f"rows that are read as triggered at {time} ms are there when a wide window is asked for, but not when that "
             f"second is: the service's times are not in the zone {self._zone} that it names, or not always. "
             "Give the zone it really uses as FlowSession(server_timezone=...)"
+        )
+
+    @staticmethod
+    def _contradiction(ask: Ask) -> CompletenessError:
+        return CompletenessError(
+            f"answers about the window {ask.from_ms}–{ask.to_ms} ms leave out, again and again, rows that other answers show "
+            "there: nothing that this service answers can be relied on"
         )
 
     # Failures
