@@ -319,6 +319,9 @@ class Scan:
             assert isinstance(answer, AioflowsError)
             self._refused(ask, answer)
         else:
+            self._put_down(ask)
+            # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
+            ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._answered(ask, trail.page if trail.page is not None else _Nothing())
 
     def _answered(self, ask: Ask, page: Page) -> None:
