@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import enum
 
+import attrs
+
+from aioflows._core.pages import Page
 from aioflows.errors import (
     AioflowsError,
     BadCredentials,
@@ -19,7 +22,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "next_step", "refusal"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "refusal"]
 
 
 class Outcome(enum.Enum):
@@ -78,3 +81,26 @@ def refusal(error: AioflowsError) -> bool:
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
+
+
+@attrs.frozen
+class Trail:
+    """What came of asking for the first page by its numbers, while these are not known.
+
+    Args:
+        outcomes: what came, one after the other.
+        page: the last page that had rows, which is the one to take if any is.
+    """
+
+    outcomes: tuple[Outcome, ...] = ()
+    page: Page | None = None
+
+    def then(self, outcome: Outcome, answer: Page | AioflowsError) -> Trail:
+        """Add an outcome."""
+        page = answer if outcome is Outcome.ROWS and not isinstance(answer, AioflowsError) else self.page
+        return Trail((*self.outcomes, outcome), page)
+
+    @property
+    def step(self) -> Step:
+        """What to do next."""
+        return next_step(self.outcomes)

@@ -23,11 +23,16 @@ from typing import Protocol
 
 import attrs
 
-from aioflows._core.times import Zone
+from aioflows._core.service import Service
+from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["Ask", "Axis", "Page", "Reading"]
+__all__ = ["NARROW", "NOTHING", "Ask", "Axis", "Page", "Reader", "Reading"]
+
+NARROW = 899_000
+"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
+whose rows are read inside it, is read with the right one."""
 
 
 class Page(Protocol):
@@ -208,3 +213,43 @@ class Reading:
             f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
             "give the zone the service really uses as FlowSession(server_timezone=...)"
         )
+
+
+class Reader:
+    """Reads answers in the service's zone.
+
+    Args:
+        service: what the session knows of the service; told when a page shows that the zone is right.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.zone: Zone | None = None
+        self._service = service
+
+    def read(self, ask: Ask, page: Page) -> Reading:
+        """Lay out a page that is not empty.
+
+        Raises:
+            CompletenessError: it is out of order, or a row lies outside the window.
+        """
+        assert self.zone is not None, "the zone is known before the first answer is read"
+        offset = self.zone.offset_at(ask.from_ms // 1000)
+        reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
+        if ask.until - ask.first <= NARROW:
+            self._service.zone_pinned = True
+        return reading
+
+
+@attrs.frozen
+class _Nothing:
+    """A page without rows."""
+
+    ids: Sequence[str] = ()
+    times: Sequence[str] = ()
+
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
+        """Give none."""
+        return []
+
+
+NOTHING: Page = _Nothing()

@@ -1,0 +1,41 @@
+"""Requests that the plan knows nothing of: what an answer made it necessary to find out, and what to do with it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from aioflows._core.pages import Ask, Page
+from aioflows.errors import AioflowsError
+
+__all__ = ["Errands", "Job"]
+
+Job: TypeAlias = Callable[["Page | AioflowsError"], None]
+"""Takes the answer to a request, or the error that it ended with."""
+
+
+class Errands:
+    """Requests that go before all others, and the jobs that wait for their answers."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Ask] = deque()
+        self._jobs: dict[Ask, Job] = {}
+
+    def add(self, ask: Ask, job: Job | None = None) -> None:
+        """Have a request sent next; without a *job* its answer goes the ordinary way."""
+        self._waiting.append(ask)
+        if job is not None:
+            self._jobs[ask] = job
+
+    def expect(self, ask: Ask, job: Job) -> None:
+        """Have the answer to a request that is sent anyway given to a job."""
+        self._jobs[ask] = job
+
+    def next(self) -> Ask | None:
+        """Give the next request to send."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def job(self, ask: Ask) -> Job | None:
+        """Give the job that waits for an answer, once."""
+        return self._jobs.pop(ask, None)
