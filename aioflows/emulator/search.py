@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import attrs
@@ -237,9 +238,10 @@ def _order(sorters: tuple[tuple[str, bool], ...], quirks: Quirks, shuffle: int) 
     if not sorters:  # documented as optional; as a console shows it, then: the newest first
         terms.append("trigger_ms DESC")
     if quirks.ties == "unstable":
-        # Multiplication modulo a prime permutes the numbers, and another factor does so in another way.
-        factor = 1 + shuffle * 2_654_435_761 % (_PRIME - 1)
-        terms.append(f"(number * {factor} + {shuffle % _PRIME}) % {_PRIME}")
+        # Squared, since orders that differ by a factor only would keep neighbours neighbours.
+        draw = random.Random(shuffle).randrange
+        mixed = f"((number * {draw(1, _PRIME)} + {draw(_PRIME)}) % {_PRIME})"
+        terms.append(f"({mixed} * {mixed} % {_PRIME} * {draw(1, _PRIME)}) % {_PRIME}")
     else:
         terms.append("number")
     return ", ".join(terms)
