@@ -99,17 +99,18 @@ def _order(value: object) -> str | tuple[str, ...] | None:
     keys = (value,) if isinstance(value, str) else value
     if not isinstance(keys, Collection) or not keys:
         raise QueryError(f"order_by must be a sort field, several, or None for no order, not {value!r}")
-    for key in keys:
-        if not isinstance(key, str) or key.removeprefix("-") not in SORT_FIELDS:
-            near = difflib.get_close_matches(_snake(str(key)), SORT_FIELDS, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise QueryError(
-                f"order_by {key!r} is not one of {', '.join(SORT_FIELDS)} (with - for descending){hint}"
-            )
-    names = [key.removeprefix("-") for key in keys]
-    if len(set(names)) < len(names):
+    checked = tuple(_sort_key(key) for key in keys)
+    if len({key.removeprefix("-") for key in checked}) < len(checked):
         raise QueryError(f"order_by {value!r} names a field twice")
-    return keys[0] if len(keys) == 1 else tuple(keys)  # type: ignore[index]
+    return checked[0] if len(checked) == 1 else checked
+
+
+def _sort_key(key: object) -> str:
+    if isinstance(key, str) and key.removeprefix("-") in SORT_FIELDS:
+        return key
+    near = difflib.get_close_matches(_snake(str(key)), SORT_FIELDS, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise QueryError(f"order_by {key!r} is not one of {', '.join(SORT_FIELDS)} (with - for descending){hint}")
 
 
 def _snake(text: str) -> str:
