@@ -31,10 +31,10 @@ _SPARSE = 0.25
 _SURPRISE = 0.25
 """The weight of the last answer in how often windows turn out to be sparse."""
 
-_UNSURE = 0.3
+_UNSURE = 0.2
 """How often that is, from which a window is begun from one end only."""
 
-_FASTEST = 16
+_FASTEST = 64
 """The most that one sparse answer divides a density by."""
 
 
