@@ -550,6 +550,20 @@ async def test_a_closed_scan_says_so() -> None:
             await anext(scan)
 
 
+@pytest.mark.parametrize("what", ["scan", "session"])
+async def test_closing_wakes_who_waits_and_starts_nothing_new(what: str) -> None:
+    async with world(latency=1.0) as here:
+        scan = here.session.scan(here.query())
+        waiting = asyncio.create_task(anext(scan))
+        await asyncio.sleep(0.2)
+        await (scan if what == "scan" else here.session).aclose()
+        sent = len(here.transport.sent)
+        with pytest.raises(RuntimeError, match="closed"):
+            await waiting
+        assert len(here.transport.sent) == sent
+        assert here.transport.in_flight == 0
+
+
 async def test_a_session_that_was_not_entered_says_so() -> None:
     session = FlowSession("https://enos.test", user_id="u", org_id="o")
     with pytest.raises(RuntimeError, match="async with"):

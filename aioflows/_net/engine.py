@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from aioflows._core.lanes import Lane, Lanes
@@ -45,6 +46,7 @@ class Engine:
         self._slots = slots
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Lane, Ask]] = {}
+        self._closed = False
 
     @property
     def under_way(self) -> int:
@@ -52,9 +54,13 @@ class Engine:
         return len(self._under_way)
 
     async def next_rows(self) -> list[FlowInstance] | None:
-        """Give the next rows in order, or None at the end; raise the scan's error after all before it was given."""
+        """Give the next rows in order, or None at the end; raise the scan's error after all before it was given.
+
+        Raises:
+            RuntimeError: it was closed meanwhile.
+        """
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
-        while True:
+        while not self._closed:
             self._feed()
             rows = self._lanes.next_rows()
             self._start()
@@ -64,9 +70,11 @@ class Engine:
                 await self._wait()
             elif rows:
                 return rows
+        raise RuntimeError("this scan was closed while it was being iterated")
 
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is over."""
+        self._closed = True
         tasks: list[asyncio.Task[Any]] = [*self._under_way]
         if self._zone is not None:
             tasks.append(self._zone)
@@ -79,8 +87,9 @@ class Engine:
 
     def cancel(self) -> None:
         """Cancel what is under way, where nobody can wait for it."""
-        for task in self._under_way:
-            task.cancel()
+        with suppress(RuntimeError):  # the loop may be gone, and its tasks with it
+            for task in self._under_way:
+                task.cancel()
 
     def _start(self) -> None:
         for lane, ask in self._lanes.wanted(self._slots - len(self._under_way)):
