@@ -40,6 +40,8 @@ class _Doubt:
     ask: Ask
     page: Page
     rounds: int = _ROUNDS
+    shown: bool = False
+    """Whether the window that brought the row has been answered with rows since."""
 
 
 class Doubts:
@@ -88,6 +90,7 @@ class Doubts:
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
+            doubt.shown = doubt.shown or bool(answer.ids)
             there = self._may_hold(again, answer, doubt.anchor.second)
         except AioflowsError as error:
             self._frontier.fail(doubt.gap, error)
@@ -123,15 +126,17 @@ class Doubts:
                 raise answer
             if answer.ids:
                 self._reader.read(near, answer)
-            elif not doubt.rounds:
+            elif not doubt.rounds and doubt.shown:
                 raise self.misread(near, doubt.anchor.second)
         except AioflowsError as error:
             self._frontier.fail(doubt.gap, error)
             return
         if answer.ids:
             self._ask_anew(doubt)
-        else:
+        elif doubt.rounds:
             self._look_where_it_was(doubt)
+        else:
+            self._let_go(doubt)
 
     def _ask_anew(self, doubt: _Doubt) -> None:
         gap, ask = doubt.gap, doubt.ask

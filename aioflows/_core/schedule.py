@@ -17,7 +17,7 @@ import attrs
 from aioflows._core.pages import Ask
 from aioflows._core.plan import Gap, Gaps, Sizes
 
-__all__ = ["Move", "moves"]
+__all__ = ["Move", "learn", "moves"]
 
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request from its end is worth it."""
@@ -64,8 +64,10 @@ def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Mo
     postponed: list[Gap] = []
     while at < len(gaps):
         gap = gaps[at]
-        if gap.broken is not None or (at and before > budget):
+        if gap.broken is not None:
             return
+        if at and before > budget:
+            break
         if gap.dense is not None:
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)

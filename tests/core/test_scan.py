@@ -173,6 +173,15 @@ def test_a_millisecond_with_more_rows_than_any_page_is_read_whole(
     assert got == in_order(rows, descending=descending)
 
 
+def test_a_row_that_ended_a_page_may_go_for_good_before_it_comes_again() -> None:
+    def drop(service: ModelService, _: Ask) -> None:
+        if len(service.asked) > 1:
+            service.rows = service.rows[:1]
+
+    rows = [(START, "1-1"), (START + 1000, "1-2")]
+    assert read(scan_of(1), ModelService(rows, before_answer=drop))[:1] == ["1-1"]
+
+
 # How many requests
 
 
