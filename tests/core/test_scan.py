@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -142,13 +143,45 @@ def test_rows_that_come_and_go_meanwhile_take_no_lasting_row_with_them(
         service.rows = sorted([*lasting, *there])
 
     service = ModelService(list(lasting), before_answer=change, unstable=True, seed=seed)
-    got = read(scan_of(1, page_size=page_size, descending=descending), service, rng=rng)
+    try:
+        got = read(scan_of(1, page_size=page_size, descending=descending), service, rng=rng)
+    except CompletenessError:
+        # So small a world may change so much between two answers that nothing can be told; how seldom, is told below.
+        return
     kept = set(got)
     assert [name for name in got if not name.startswith("passing")] == in_order(
         lasting, descending=descending
     )
     assert len(kept) == len(got)
     assert got == in_order([row for row in [*lasting, *passing] if row[1] in kept], descending=descending)
+
+
+def test_hardly_any_scan_under_change_is_unprovable() -> None:
+    unprovable = 0
+    for seed in range(100):
+        rng = random.Random(seed)
+        lasting = [(START + rng.randrange(HOUR), f"1-{number}") for number in range(60)]
+        passing = [(START + rng.randrange(HOUR), f"passing-{number}") for number in range(20)]
+        there = set(passing[::2])
+
+        def change(
+            service: ModelService,
+            _: Ask,
+            rng: random.Random = rng,
+            there: set[Row] = there,
+            both: Any = (lasting, passing),
+        ) -> None:
+            there.symmetric_difference_update(rng.sample(both[1], 2))
+            service.rows = sorted([*both[0], *there])
+
+        service = ModelService(list(lasting), before_answer=change, seed=seed)
+        try:
+            got = read(scan_of(1, page_size=10), service, rng=rng)
+        except CompletenessError:
+            unprovable += 1
+        else:
+            assert [name for name in got if not name.startswith("passing")] == in_order(lasting)
+    assert unprovable <= 2
 
 
 def _thinned(rows: list[Row], most: int) -> list[Row]:
