@@ -53,6 +53,8 @@ class ModelService:
     unstable: bool = False
     offset: int = 0  # seconds that its clock is ahead of UTC
     seed: int = 0
+    heeds_expression: bool = True
+    deepest: int = NEVER  # rows into a result, beyond which nothing is answered
     before_answer: Callable[[ModelService, Ask], None] = lambda service, ask: None
     asked: list[Ask] = field(default_factory=list)
 
@@ -74,8 +76,10 @@ class ModelService:
             window.sort(key=lambda row: row[0])
         if ask.descending:
             window.reverse()
+        if ask.expression and self.heeds_expression:
+            window = [row for row in window if ask.expression in row[1]]
         skip = max(0, number) * ask.page_size
-        page = window[skip : skip + min(ask.page_size, self.cap)]
+        page = window[skip : min(skip + min(ask.page_size, self.cap), self.deepest)]
         return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
 
     def text(self, ms: int) -> str:

@@ -69,7 +69,7 @@ class Lanes:
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
-        self._zone: Zone | None = None
+        self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
         self._given = self._turn = 0
 
@@ -81,7 +81,7 @@ class Lanes:
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
-        self._zone = zone
+        self.zone = zone
         for lane in self.lanes:
             lane.scan.read_in(zone)
 
@@ -207,7 +207,7 @@ class Lanes:
         ]
 
     def _decode(self, lane: Lane, run: Run) -> list[FlowInstance]:
-        zone = self._zone
+        zone = self.zone
         assert zone is not None, "read_in() comes before the first answer"
         # No window spans a change of the offset, so that of its start tells apart two hours that look alike.
         offset = (

@@ -174,6 +174,16 @@ class Gaps:
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
+    def before(self, gap: Gap) -> Gap | None:
+        """Give the gap that ends where this one begins."""
+        at = self._gaps.index(gap)
+        touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
+        return self._gaps[at - 1] if touching else None
+
+    def fenced(self, first: int, until: int) -> bool:
+        """Tell whether the service's zone changes its offset in a stretch, its ends included."""
+        return any(first <= fence <= until for fence in self.fences)
+
     def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
         """Take a proven window out of a gap.
 

@@ -7,7 +7,7 @@ more rows than a page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -15,12 +15,14 @@ from aioflows._core.dense import Dense
 from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
+from aioflows._core.opening import refusal
 from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.schedule import learn
 from aioflows._core.service import LARGEST_PAGE, Service
 from aioflows.errors import AioflowsError
+from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
@@ -43,16 +45,25 @@ class Prover:
         reader: reads answers.
         service: what the session knows of the service.
         page_size: *rows* a request.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
     """
 
     def __init__(
-        self, frontier: Frontier, errands: Errands, reader: Reader, service: Service, page_size: int
+        self,
+        frontier: Frontier,
+        errands: Errands,
+        reader: Reader,
+        service: Service,
+        page_size: int,
+        *,
+        splits: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
         self._reader = reader
         self._service = service
         self._page_size = page_size
+        self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -97,7 +108,8 @@ class Prover:
             rows = reading.rows(start, stop)
             kept += len(rows)
             known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
-            self._frontier.settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())), known)
+            run = Run(low, high, Batch(((page, rows),) if rows else ()))
+            self._frontier.settle(gap, run, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
@@ -130,7 +142,7 @@ class Prover:
         elif size:
             gap.forward_size = size
         elif stuck:
-            self._open_dense(gap, anchor, None if ask.backward else reading.page)
+            self._open_dense(gap, anchor, reading.page)
 
     # Seconds that no page holds
 
@@ -142,7 +154,7 @@ class Prover:
             return 0
         return min(LARGEST_PAGE, 4 * (ask.page_size if stuck else self._page_size))
 
-    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page | None) -> None:
+    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
         low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
         if gap.first < low:
@@ -150,7 +162,16 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        gap.dense = Dense(low, high, anchor.ask.axis, size, self._service, anchor.ids, page)
+        ways = self._frontier.instants(gap, anchor.ask.axis)
+        gap.dense = Dense(
+            ways,
+            size,
+            self._service,
+            self._reader,
+            page,
+            backward=anchor.ask.backward,
+            splits=self._splits,
+        )
 
     def counted(self, gap: Gap, ask: Ask, answer: Page | AioflowsError) -> None:
         """Take an answer about a dense second."""
@@ -159,16 +180,17 @@ class Prover:
             return
         try:
             if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self._reader.read(ask, answer)
-            dense.received(ask, answer)
+                if not (refusal(answer) and dense.refused(ask)):
+                    raise answer
+            else:
+                dense.received(ask, answer)
         except AioflowsError as error:
             self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
-            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), (second, second))
+            proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
+            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), proof, (second, second))
 
     # Answers that may not be all there is
 
@@ -187,7 +209,7 @@ class Prover:
             if gap.looks < (_LOOKS if witness is None else _LOOKS_AGAINST_A_ROW):
                 continue
             if witness is None or self._service.zone_pinned:
-                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()))
+                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()), Proof.EMPTY)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
 
@@ -201,34 +223,65 @@ class Prover:
             and (gap.left is None or gap.left.ids <= set(reading.ids))
         )
 
-    def _look_further(self, ask: Ask, page: Page, reading: Reading) -> None:
+    def _look_further(self, ask: Ask, page: Page, reading: Reading, base: int | None = None) -> None:
         """Ask for what would follow the only rows there are.
 
         Where there are three or more, the last of them is asked for once more, so that an answer without any row
         proves nothing.
-        """
-        base = self._service.base if self._service.base is not None else ask.page_no
-        size = len(reading) - 1 if len(reading) > 2 else len(reading)
-        again = attrs.evolve(ask, page_no=base + 1, page_size=size, tries=None)
 
-        def looked(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.put_down(ask):
-                gap.held = False
-            if isinstance(answer, AioflowsError):
-                self._refuse(ask, answer)
-                return
+        Args:
+            ask: the *request* that brought them.
+            page: what it *brought*.
+            reading: the same, laid out.
+            base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
+        """
+        known = self._service.base if self._service.base is not None else ask.page_no
+        rows = len(reading)
+        size = rows - 1 if rows > 2 else rows
+
+        def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == len(reading) - size:
+            if same and len(answer.ids) == rows - size and base is None:
                 self._prove(ask, page, reading, whole=True)
-            elif same and len(answer.ids) == size and self._service.base is None:
-                self._service.base = ask.page_no + 1  # page 0 was answered with page 1
-                self._look_further(ask, page, reading)
+            elif same and len(answer.ids) == rows - size:
+                self._look_for_one_more(ask, page, reading)
+            elif same and len(answer.ids) == size and self._service.base is None and base is None:
+                self._look_further(ask, page, reading, ask.page_no + 1)
             else:
                 if not same:
-                    self._service.capped(ask.page_size, len(reading))
+                    self._service.capped(ask.page_size, rows)
                 self._prove(ask, page, reading, whole=False)
 
-        self._frontier.follow(ask, again, looked)
+        self._look(ask, (known if base is None else base) + 1, size, looked)
+
+    def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
+        """Tell a second name for the first page from a second page that had the same rows by chance.
+
+        The latter would mean at least two rows more than the page holds, and one of them stands at this number.
+        """
+
+        def looked(answer: Page) -> None:
+            if not answer.ids:
+                self._service.base = ask.page_no + 1
+            self._prove(ask, page, reading, whole=not answer.ids)
+
+        self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
+
+    def _look(self, ask: Ask, number: int, size: int, looked: Callable[[Page], None]) -> None:
+        """Ask for another page of a window before its first page is judged."""
+        again = attrs.evolve(ask, page_no=number, page_size=size, tries=None)
+
+        def answered(answer: Page | AioflowsError) -> None:
+            for gap in self._frontier.put_down(ask):
+                gap.held = False
+            if not isinstance(answer, AioflowsError):
+                looked(answer)
+            elif refusal(answer):
+                looked(NOTHING)  # a number beyond the last page may be refused
+            else:
+                self._refuse(ask, answer)
+
+        self._frontier.follow(ask, again, answered)
 
     def _refuse(self, ask: Ask, error: AioflowsError) -> None:
         for gap in self._frontier.put_down(ask)[:1]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, Literal
@@ -28,6 +29,7 @@ from aioflows._core.schedule import Move, moves
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
+from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["DONE", "NEED_PAGES", "Scan", "Signal"]
 
@@ -64,6 +66,7 @@ class Scan:
         concurrency: *requests* that may be under way.
         buffer: *rows* read ahead of the consumer.
         limit: *rows* in all that will be taken; None: every row.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Scan:
         concurrency: int = 16,
         buffer: int = 20_000,
         limit: int | None = None,
+        splits: bool = True,
     ) -> None:
         self.axis = Axis(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
@@ -92,7 +96,7 @@ class Scan:
         self._frontier = Frontier(self.spans, ordered, self._errands)
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
-        self._prover = Prover(self._frontier, self._errands, self._reader, service, page_size)
+        self._prover = Prover(self._frontier, self._errands, self._reader, service, page_size, splits=splits)
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._pulled = 0
@@ -126,9 +130,14 @@ class Scan:
         return self._prover.duplicates
 
     @property
-    def windows(self) -> int:
-        """Time windows that were proven."""
-        return self._frontier.windows
+    def proofs(self) -> Counter[Proof]:
+        """How many time windows were proven in which way."""
+        return self._frontier.proofs
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """The windows whose rows could only be counted."""
+        return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer.
