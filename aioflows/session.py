@@ -209,6 +209,7 @@ class FlowSession:
                 buffer=self.limits.buffer,
                 limit=limit,
                 splits=not query.expression,
+                alone=len(types) == 1,
             )
             lanes.append(Lane(type, scan, handed))
         return lanes

@@ -158,7 +158,12 @@ class Lanes:
             got = DONE if lane.ended else self._next_of(lane)
             if isinstance(got, list):
                 return got
-        return DONE if all(lane.ended for lane in self.lanes) else NEED_PAGES
+        return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
+
+    def _at_the_end(self) -> Literal[Signal.NEED_PAGES, Signal.DONE]:
+        """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
+        doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
+        return NEED_PAGES if doubtful else DONE
 
     def _next_merged(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
         while True:
@@ -166,7 +171,7 @@ class Lanes:
             if rows := self._passed(behind.second):
                 return rows
             if behind.ended:
-                return DONE
+                return self._at_the_end()
             stood = behind.second
             got = self._next_of(behind)
             if isinstance(got, list):

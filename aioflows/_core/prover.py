@@ -16,21 +16,28 @@ from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.opening import refusal
-from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
+from aioflows._core.pages import NARROW, NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.schedule import learn
 from aioflows._core.service import LARGEST_PAGE, Service
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
-_LOOKS = 3
+_LOOKS = 2
 """Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
 
+_LOOKS_IN_COMPANY = 3
+"""The same where other scans ask in turn, so that a service whose every n-th answer is wrong may always fail this one.
+Two of these looks are taken at once: then other requests do not come between them."""
+
 _LOOKS_AGAINST_A_ROW = 6
-"""The same where one is: it may have gone, but more likely the answers are wrong."""
+"""The same where a row is known: it may have gone, but more likely the answers are wrong."""
+
+_LOOKS_AT_A_LIAR = 24
+"""The same once the service has said that there is nothing where there was something."""
 
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
@@ -46,6 +53,7 @@ class Prover:
         service: what the session knows of the service.
         page_size: *rows* a request.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Prover:
         page_size: int,
         *,
         splits: bool,
+        alone: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
@@ -64,7 +73,12 @@ class Prover:
         self._service = service
         self._page_size = page_size
         self._splits = splits
+        self._looks = _LOOKS if alone else _LOOKS_IN_COMPANY
+        self._errands = errands
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
+        self._believed: list[tuple[Ask, int]] = []
+        """Requests whose window is believed to be empty, and how often it was looked at."""
+        self._unsettled = 0
         self.duplicates = 0
         """Rows that came again and were dropped."""
 
@@ -82,6 +96,8 @@ class Prover:
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
+        if any(gap.denied or (gap.looks and self._shows(reading, gap)) for gap in gaps):
+            self._service.lied = True
         whole = self._service.ends_short(ask.page_size, len(reading))
         if not whole and self._stands_alone(ask, reading, gaps[0]):
             self._look_further(ask, page, reading)
@@ -206,12 +222,70 @@ class Prover:
             gap.looks += 1
             learn(self._gaps, ask, 0, gap.until - gap.first, True, self._service.full(self._page_size))
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            if gap.looks < (_LOOKS if witness is None else _LOOKS_AGAINST_A_ROW):
+            gap.denied = gap.denied or witness is not None
+            if witness is None and self._may_know_more(gap):
                 continue
-            if witness is None or self._service.zone_pinned:
+            if gap.looks < self._looks_needed(witness):
+                if witness is None and gap.looks == 1 and self._looks > _LOOKS:
+                    self._look_twice_at_once(gap, ask)
+            elif witness is None or self._service.zone_pinned:
+                if witness is None:
+                    self._believed.append((ask, gap.looks))
                 self._frontier.settle(gap, Run(gap.first, gap.until, Batch()), Proof.EMPTY)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
+
+    def unsettled(self) -> bool:
+        """Tell whether something has to be looked at once more before the scan may end.
+
+        That a window is empty may have been believed before the service was found to say so falsely.
+        """
+        while self._service.lied and self._believed:
+            ask, looks = self._believed.pop()
+            if looks < _LOOKS_AT_A_LIAR:
+                self._unsettled += 1
+                self._look_at_the_end(ask, looks)
+        return self._unsettled > 0
+
+    def _look_at_the_end(self, ask: Ask, looks: int) -> None:
+        again = attrs.evolve(ask, tries=None, backward=not ask.backward)
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if not isinstance(answer, AioflowsError) and not answer.ids and looks + 1 < _LOOKS_AT_A_LIAR:
+                self._look_at_the_end(again, looks + 1)
+                return
+            self._unsettled -= 1
+            if isinstance(answer, AioflowsError):
+                self._frontier.error = answer
+            elif answer.ids:
+                self._frontier.error = CompletenessError(
+                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, and now with "
+                    f"{len(answer.ids):,} rows: what this service says of emptiness cannot be relied on"
+                )
+
+        self._errands.add(again, looked)
+
+    def _may_know_more(self, gap: Gap) -> bool:
+        """Tell whether a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
+        known = gap.beside(max(self._service.widest, NARROW)) is not None
+        return known or any(one.asked for one in self._gaps if one is not gap)
+
+    def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
+        """Ask about a gap from both its ends, with no other request between."""
+        window = attrs.evolve(ask, first=gap.first, until=gap.until, tries=None)
+        gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
+        self._errands.add(gap.forward)
+        self._errands.add(gap.backward)
+
+    @staticmethod
+    def _shows(reading: Reading, gap: Gap) -> bool:
+        """Tell whether a page has a row in a gap."""
+        return reading.index(gap.first // 1000) < reading.index(-(-gap.until // 1000))
+
+    def _looks_needed(self, witness: int | None) -> int:
+        """Tell how many empty answers are believed, about a window beside which a row is known or not."""
+        looks = self._looks if witness is None else _LOOKS_AGAINST_A_ROW
+        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
     def _stands_alone(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
         """Tell whether a page may be all there is, but has no row in another second that could show it."""

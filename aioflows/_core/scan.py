@@ -67,6 +67,7 @@ class Scan:
         buffer: *rows* read ahead of the consumer.
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Scan:
         buffer: int = 20_000,
         limit: int | None = None,
         splits: bool = True,
+        alone: bool = True,
     ) -> None:
         self.axis = Axis(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
@@ -96,7 +98,9 @@ class Scan:
         self._frontier = Frontier(self.spans, ordered, self._errands)
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
-        self._prover = Prover(self._frontier, self._errands, self._reader, service, page_size, splits=splits)
+        self._prover = Prover(
+            self._frontier, self._errands, self._reader, service, page_size, splits=splits, alone=alone
+        )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._pulled = 0
@@ -165,10 +169,10 @@ class Scan:
             elsewhere: *rows* of the buffer that others have taken.
         """
         asks: list[Ask] = []
-        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
-        slots = min(slots, ahead - len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
+        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
+        slots = min(slots, ahead - len(self._under_way))
         budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
@@ -206,13 +210,11 @@ class Scan:
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""
-        reach = max(self._service.widest, NARROW)
         if gap.short or gap.looks:
             # A row beside the gap is read again, so that the proof does not lean on an empty answer.
-            if gap.witness is not None and gap.until - gap.witness * 1000 <= reach:
-                return gap.witness * 1000, gap.until, True
-            if gap.looks and gap.beyond is not None and gap.beyond * 1000 + 1000 - gap.first <= reach:
-                return gap.first, gap.beyond * 1000 + 1000, False
+            beside = gap.beside(max(self._service.widest, NARROW))
+            if beside is not None and (beside[2] or gap.looks):
+                return beside
         elif not backward and gap.left is not None and not self._service.zone_pinned:
             return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
         return gap.first, gap.until, backward
@@ -324,7 +326,7 @@ class Scan:
         if not self._gaps:
             if self._frontier.error is not None:
                 raise self._frontier.error
-            return DONE
+            return NEED_PAGES if self._prover.unsettled() else DONE
         broken = self._gaps[0].broken if self._ordered else self._broken()
         if broken is not None:
             raise broken
