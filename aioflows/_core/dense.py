@@ -80,6 +80,8 @@ class Dense:
         """The millisecond that no page holds; None: nothing was read by milliseconds."""
         self._unsure: Walk | Rounds | None = None
         """What was read up to an end that nothing has confirmed yet."""
+        self.overrun: tuple[Instant, Page] | None = None
+        """How it was read, and the page that ran on to a row of another second."""
         self._missed = False
         """Whether pages ended before a row that is known to follow."""
         if service.milliseconds_help:
@@ -209,6 +211,8 @@ class Dense:
             if not self._split():
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
         elif reading is not None and reading.clean:
+            if isinstance(reading, Walk) and reading.overrun is not None and self._counted is not None:
+                self.overrun = (self._counted, reading.overrun)
             self._take(reading.rows)
         elif reading is not None and reading.done:
             # It may be the end of the rows or the end of page numbers.
