@@ -137,8 +137,9 @@ def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
     return store.execute(query, values).fetchall()
 
 
-def matches(store: Store, filter: Filter, id: str) -> bool:
-    """Whether one instance matches now."""
+def matches(store: Store, filter: Filter, id: str) -> int | None:
+    """The trigger time in ms of one instance, if it matches now."""
     condition, values = filter.sql()
-    query = f"SELECT 1 FROM inst WHERE id = ? AND {condition}"  # noqa: S608 - the condition holds no text
-    return store.execute(query, [id, *values]).fetchone() is not None
+    query = f"SELECT trigger_ms FROM inst WHERE id = ? AND {condition}"  # noqa: S608 - the condition holds no text
+    found: tuple[int] | None = store.execute(query, [id, *values]).fetchone()
+    return None if found is None else found[0]

@@ -18,19 +18,19 @@ class Watch:
 
     Attributes:
         lasting: ids that matched from the beginning until now, or until the end.
-        ever: ids that matched at any moment since the beginning.
+        times: trigger times in ms, by id, of all that matched at any moment since the beginning.
     """
 
     def __init__(self, filter: Filter, store: Store, changes: Changes) -> None:
         self.filter = filter
         self._store = store
         self._changes = changes
-        self.ever: set[str] = set()
+        self.times: dict[str, int] = {}
         self.lasting: set[str] = set()
 
     def __enter__(self) -> Self:
-        self.ever = {id for _, id in matching(self._store, self.filter)}
-        self.lasting = set(self.ever)
+        self.times = {id: ms for ms, id in matching(self._store, self.filter)}
+        self.lasting = set(self.times)
         for id in self._changes.rewound():
             self.changed(id)
         self._changes.listeners.append(self.changed)
@@ -41,7 +41,13 @@ class Watch:
 
     def changed(self, id: str) -> None:
         """Take note that a row was inserted, deleted or changed."""
-        if matches(self._store, self.filter, id):
-            self.ever.add(id)
-        else:
+        found = matches(self._store, self.filter, id)
+        if found is None:
             self.lasting.discard(id)
+        else:
+            self.times[id] = found
+
+    @property
+    def ever(self) -> set[str]:
+        """Ids that matched at any moment since the beginning."""
+        return set(self.times)
