@@ -6,7 +6,7 @@ search with an empty page, though there are rows. Each scan of a world of its ow
 `CompletenessError`; every other ending breaks the promise: rows lost, wrong, twice or in a wrong order, other errors,
 searches without end. Rows are "misdated" whose time is not the one they were triggered at, though the scan ended well.
 
-    python benchmarks/zones.py [--seeds 12] [--first-seed 1] [--only "every 2nd,unordered"]
+    python benchmarks/zones.py [--seeds 20] [--first-seed 1] [--only "every 2nd,unordered"]
 
 Each line of the table has scans in three orders. 400 rows are spread over the range, or lie in bursts, by turns.
 """
@@ -81,7 +81,7 @@ async def scan(switches: dict[str, Any], order: str, seed: int) -> Verdict:
 
 
 def main() -> int:
-    options = arguments(__doc__, seeds=12, first_seed=1)
+    options = arguments(__doc__, seeds=20, first_seed=1)
     print(
         f"400 rows in 60 days, 20 in an answer, 8 in flight, {options.seeds} seeds from {options.first_seed} in each of "
         f"{len(ORDERS)} orders"
