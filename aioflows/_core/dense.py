@@ -73,6 +73,8 @@ class Dense:
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(instant.first, instant.until)]
         self._looked: Counter[tuple[int, int]] = Counter()
+        self._where: dict[str, tuple[int, int]] = {}
+        """The smallest piece that each row was seen in."""
         self._piece_sent: Ask | None = None
         self._reading: Walk | Rounds | Split | None = None
         self._counted: Instant | None = None
@@ -159,6 +161,14 @@ class Dense:
 
     def _piece(self, first: int, until: int, page: Page) -> None:
         rows = len(page.ids)
+        for name in page.ids:
+            low, high = self._where.get(name, (first, until))
+            if until <= low or high <= first:
+                raise CompletenessError(
+                    f"instance {name!r} was answered in two windows that share no millisecond, both within "
+                    f"{self._instant.name}: the service ignores the time filter, and then nothing can be proven"
+                )
+            self._where[name] = (max(first, low), min(until, high))
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))

@@ -179,7 +179,7 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        ways = self._frontier.instants(gap, anchor.ask.axis)
+        ways = self._frontier.instants(gap, anchor.ask.axis, self._widest)
         gap.dense = Dense(
             ways,
             size,
@@ -283,10 +283,15 @@ class Prover:
 
         self._errands.add(again, looked)
 
+    @property
+    def _widest(self) -> int:
+        """Milliseconds that the service is known to be able to answer about at once."""
+        return max(self._service.widest, NARROW)
+
     def _may_know_more(self, gap: Gap) -> bool:
         """Tell whether a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
-        known = gap.beside(max(self._service.widest, NARROW)) is not None
-        return known or any(one.asked for one in self._gaps if one is not gap)
+        known = gap.beside(self._widest) is not None
+        return known or any(one.asked and not one.looks for one in self._gaps)
 
     def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
         """Ask about a gap from both its ends, with no other request between."""
