@@ -239,6 +239,8 @@ class Reader:
         reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
         if ask.until - ask.first <= NARROW:
             self._service.zone_pinned = True
+        if reading.first != reading.last:
+            self._service.sorts.add(ask.descending)
         return reading
 
 

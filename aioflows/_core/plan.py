@@ -124,7 +124,7 @@ class Gaps:
     def __init__(self, windows: list[tuple[int, int]]) -> None:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
-        """Where two gaps must stay two, since the service's zone changes its offset between them."""
+        """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
         self.surprise = 0.0
         """How often, of late, a window held far less than a page, from 0 to 1."""
         self.ready = 0

@@ -113,6 +113,14 @@ class Prover:
         elif not whole:
             until = min(until, reading.last * 1000)
         gaps = self._gaps.within(first, until) if first < until else []
+        if not whole and self._order_unseen(ask, reading, gaps):
+            edge = first if ask.backward else until
+            for gap in gaps:
+                if gap.first < edge < gap.until:
+                    self._gaps.split(gap, edge)
+            self._gaps.fences.add(edge)
+            self._go_on(ask, reading, edge)
+            return
         for gap in gaps:
             for anchor in covered(gap, first, until):
                 if anchor.ids.isdisjoint(reading.at(anchor.second)):
@@ -133,6 +141,14 @@ class Prover:
         learn(self._gaps, ask, proven, until - first, whole, self._service.full(self._page_size))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
+
+    def _order_unseen(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> bool:
+        """Tell whether a page says that there is nothing before its only second, by an order that was never seen.
+
+        A service that ignores the sorter would say so, too. Then what lies there is asked for by itself.
+        """
+        flat = reading.first == reading.last and ask.descending not in self._service.sorts
+        return flat and any(not gap.looks for gap in gaps)
 
     def _go_on(self, ask: Ask, reading: Reading, edge: int) -> None:
         """Mark where a page left off: at the second of its last row, which may hold more."""

@@ -26,6 +26,8 @@ class Service:
         rows: then 0 serves as the first page, but the second is number 2."""
         self.zone_pinned = False
         """Whether a window too narrow for a wrong offset has shown that times are read in the right zone."""
+        self.sorts: set[bool] = set()
+        """The directions, descending or not, in which it was seen to sort by trigger time."""
         self.lied = False
         """Whether it has answered that there is nothing where there was something."""
         self.larger_pages = True
