@@ -172,7 +172,7 @@ class Counting:
         self._quiet = 0 if seen > self._known else self._quiet + 1
         if not torn and self._settled(total, seen):
             self.done = True
-            self._service.instant = total
+            self._service.counted(total)
             self._service.base = self._base if self._guessing else self._service.base
         elif self._quiet >= _QUIET_TO_GUESS and self._service.base is None:
             self._guess(0 if self._guessing else 1)

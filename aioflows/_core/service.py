@@ -31,7 +31,7 @@ class Service:
         self.milliseconds_help = True
         """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
         self.instant = 0
-        """The rows of the last instant that had to be counted."""
+        """The rows that an instant which has to be counted will hold at least, by those before it."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
         self._most: dict[int, int] = {}
@@ -49,6 +49,10 @@ class Service:
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
         self._capped[size] = max(rows, self._capped.get(size, 0))
+
+    def counted(self, rows: int) -> None:
+        """Note how many rows an instant held: fewer are believed at once, more by and by."""
+        self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
         """Tell whether an answer may well be all there is, though nothing proves it yet."""
