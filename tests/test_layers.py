@@ -35,6 +35,7 @@ LAYERS = [
         "_core.counting",
         "_core.dense",
         "_core.plan",
+        "_core.density",
         "_core.schedule",
         "_core.errands",
         "_core.frontier",
