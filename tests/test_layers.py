@@ -38,6 +38,7 @@ LAYERS = [
         "_core.split",
         "_core.dense",
         "_core.plan",
+        "_core.density",
         "_core.schedule",
         "_core.errands",
         "_core.frontier",

@@ -6,8 +6,7 @@ Invariants:
    proves a window, which is taken out of the gaps; nothing else ever closes a gap.
 2. A gap is read from both ends at once: a forward page takes away its start, a backward page its end. So two requests
    share one partly filled page where they meet, and windows can be twice as long for the same number of workers.
-3. Windows follow the density of what was read, not the calendar: the first full page tells it, and each later one
-   corrects it where it lies.
+3. Windows follow the density of what was read, not the calendar (`density`).
 
 The order of the scan wants the earliest gap first; the buffer bounds how far beyond the consumer the rest may go.
 """
@@ -15,8 +14,10 @@ The order of the scan wants the earliest gap first; the buffer bounds how far be
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import takewhile
+from operator import attrgetter
 
 import attrs
 
@@ -25,6 +26,9 @@ from aioflows._core.pages import Ask
 from aioflows.errors import AioflowsError
 
 __all__ = ["Anchor", "Gap", "Gaps"]
+
+
+_first = attrgetter("first")
 
 
 @attrs.frozen(eq=False)
@@ -50,6 +54,8 @@ class Gap:
         first: *milliseconds* of scan time, where it starts.
         until: *milliseconds* of scan time, where it ends.
         density: *rows per millisecond* to be expected.
+        weight: *rows* that this was learnt from.
+        recent: *rows per millisecond* of the last page that left off in it.
         after: proven *rows* between its end and the next gap.
         forward: the request under way from its start.
         backward: the request under way from its end.
@@ -72,6 +78,8 @@ class Gap:
     first: int
     until: int
     density: float
+    weight: float = 0.0
+    recent: float = 0.0
     after: int = 0
     forward: Ask | None = None
     backward: Ask | None = None
@@ -113,9 +121,19 @@ class Gap:
         return self.forward is not None or self.backward is not None
 
     @property
+    def likely(self) -> float:
+        """The rows that it may well hold, if more of it is like the last page than was to be expected."""
+        return math.sqrt(self.density * max(self.density, self.recent)) * (self.until - self.first)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way in it."""
         return not (self.asked or self.held or self.dense)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing is under way in it, and nothing was answered about it."""
+        return self.idle and not (self.looks or self.short or self.halvings or self.broken)
 
 
 class Gaps:
@@ -126,7 +144,7 @@ class Gaps:
         self.fences: set[int] = set()
         """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
         self.surprise = 0.0
-        """How often, of late, a window held far less than a page, from 0 to 1."""
+        """How often, of late, a window held far less than was to be expected, from 0 to 1."""
         self.ready = 0
         """Proven *rows* before the first gap that were not handed out yet."""
 
@@ -139,16 +157,22 @@ class Gaps:
     def __getitem__(self, index: int) -> Gap:
         return self._gaps[index]
 
+    def __contains__(self, gap: object) -> bool:
+        return isinstance(gap, Gap) and (at := self._at(gap)) < len(self) and self._gaps[at] is gap
+
+    def _at(self, gap: Gap) -> int:
+        return bisect_left(self._gaps, gap.first, key=_first)
+
+    def behind(self, first: int) -> Iterator[Gap]:
+        """Give the gaps that reach beyond a moment, in order."""
+        at = bisect_right(self._gaps, first, key=_first)
+        if at and self._gaps[at - 1].until > first:
+            at -= 1
+        return map(self._gaps.__getitem__, range(at, len(self._gaps)))
+
     def within(self, first: int, until: int) -> list[Gap]:
         """Give the gaps that a window touches."""
-        start = max(0, bisect_right(self._gaps, first, key=lambda gap: gap.first) - 1)
-        found = []
-        for gap in self._gaps[start:]:
-            if gap.first >= until:
-                break
-            if gap.until > first:
-                found.append(gap)
-        return found
+        return list(takewhile(lambda gap: gap.first < until, self.behind(first)))
 
     def starting(self, first: int) -> Gap | None:
         """Give the gap that starts there."""
@@ -158,12 +182,25 @@ class Gaps:
         """Give the gap that ends there."""
         return next((gap for gap in self.within(until - 1, until) if gap.until == until), None)
 
+    def reach(self, gap: Gap, most: int) -> int:
+        """Give how far a request from its start may reach: over the gaps behind it of which nothing was asked yet.
+
+        Args:
+            gap: where it starts.
+            most: *milliseconds* of scan time, which it passes only if the gap does.
+        """
+        until = gap.until
+        while until < most and (after := self.after(gap)) is not None and after.untouched:
+            gap, until = after, min(after.until, most)
+        return until
+
     def split(self, gap: Gap, cut: int) -> Gap:
         """Cut a gap in two and give the later one."""
         later = Gap(
             cut,
             gap.until,
             gap.density,
+            gap.weight,
             after=gap.after,
             backward=gap.backward,
             right=gap.right,
@@ -176,22 +213,23 @@ class Gaps:
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size = 0
-        self._gaps.insert(self._gaps.index(gap) + 1, later)
+        self._gaps.insert(self._at(gap) + 1, later)
         return later
 
     def join(self, gap: Gap, later: Gap) -> None:
-        """Make two neighbours one gap, which was looked at as often as the one that was looked at less."""
+        """Make two neighbours one gap, which was looked at no oftener than either."""
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
         gap.beyond, gap.backward_size = later.beyond, later.backward_size
-        gap.density = rows / (gap.until - gap.first)
+        gap.density, gap.recent = rows / (gap.until - gap.first), later.recent
+        gap.weight += later.weight
         gap.looks = min(gap.looks, later.looks)
         gap.denied = gap.denied or later.denied
-        self._gaps.remove(later)
+        del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:
         """Give the gap that begins where this one ends."""
-        at = self._gaps.index(gap) + 1
+        at = self._at(gap) + 1
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
@@ -215,7 +253,7 @@ class Gaps:
             rows: how *many* it holds.
             known: the *seconds* of its first and last row.
         """
-        at = self._gaps.index(gap)
+        at = self._at(gap)
         if until < gap.until:
             if gap.first < first:
                 self.split(gap, until)
@@ -250,31 +288,3 @@ class Gaps:
             self._gaps[at - 1].after += rows
         else:
             self.ready += rows
-
-
-@attrs.frozen
-class Sizes:
-    """How large windows are made.
-
-    Args:
-        page: *rows* of a full page.
-        window: *pages* of a window that two requests share.
-    """
-
-    page: int
-    window: float
-
-    @classmethod
-    def of(cls, page: int, concurrency: int, budget: float, pending: float) -> Sizes:
-        """Choose them from the rows that may be held and the rows that are still to come.
-
-        A window of many pages wastes less, since only one of its pages is partly filled, as long as every worker has
-        one to share and all of them fit into the buffer.
-        """
-        share = min(budget, pending) / page / max(1.0, concurrency / 2)
-        return cls(page, max(1.0, min(share, 24.0)))
-
-    @property
-    def rows(self) -> float:
-        """The rows of a window, a little less than its pages hold so that it seldom needs one more."""
-        return self.page * (self.window - min(0.35, 2 * math.sqrt(self.window / self.page)))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from aioflows._core.dense import Dense
+from aioflows._core.density import Stretch, learn
 from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
@@ -20,7 +21,6 @@ from aioflows._core.opening import refusal
 from aioflows._core.pages import NARROW, NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
-from aioflows._core.schedule import learn
 from aioflows._core.service import LARGEST_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
@@ -127,7 +127,9 @@ class Prover:
                     self._doubts.raise_for(anchor, gap, ask, page)
                     return
         kept = 0
+        expected = 0.0
         for gap in gaps:
+            expected += gap.density * (min(until, gap.until) - max(first, gap.first))
             low, high = max(first, gap.first), min(until, gap.until)
             start, stop = reading.index(low // 1000), reading.index(-(-high // 1000))
             rows = reading.rows(start, stop)
@@ -138,7 +140,7 @@ class Prover:
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
-        learn(self._gaps, ask, proven, until - first, whole, self._service.full(self._page_size))
+        self._learn(ask, Stretch(proven, until - first, expected, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
 
@@ -149,6 +151,9 @@ class Prover:
         """
         flat = reading.first == reading.last and ask.descending not in self._service.sorts
         return flat and any(not gap.looks for gap in gaps)
+
+    def _learn(self, ask: Ask, stretch: Stretch) -> None:
+        learn(self._gaps, ask, stretch, self._service.full(self._page_size))
 
     def _go_on(self, ask: Ask, reading: Reading, edge: int) -> None:
         """Mark where a page left off: at the second of its last row, which may hold more."""
@@ -163,10 +168,15 @@ class Prover:
             gap.right = anchor
             if gap.short:
                 gap.short = False  # the page that may have been the last was not
-                self._service.capped(self._page_size, self._service.most(self._page_size))
+                size = gap.left.ask.page_size if gap.left is not None else self._page_size
+                self._service.capped(size, self._service.most(size))
         else:
             gap.left = anchor
-            gap.short = gap.witness is not None and self._service.may_be_last(ask.page_size, len(reading))
+            gap.short = (
+                gap.witness is not None
+                and self._service.may_be_last(ask.page_size, len(reading))
+                and not self._no_larger(ask, len(reading))
+            )
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
         size = self._larger(ask, len(reading), stuck)
@@ -181,11 +191,15 @@ class Prover:
 
     def _larger(self, ask: Ask, rows: int, stuck: bool) -> int:
         """Give the size of a larger page that is worth asking for, or 0 if the service gives none."""
-        if ask.page_size > self._page_size and rows <= self._service.most(self._page_size):
+        if self._no_larger(ask, rows):
             self._service.larger_pages = False
         if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):
             return 0
         return min(LARGEST_PAGE, 4 * (ask.page_size if stuck else self._page_size))
+
+    def _no_larger(self, ask: Ask, rows: int) -> bool:
+        """Tell whether a page that was asked for larger than usual brought no more than a usual one."""
+        return ask.page_size > self._page_size and rows <= self._service.most(self._page_size)
 
     def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
@@ -250,11 +264,12 @@ class Prover:
             for anchor in covered(gap, ask.first, ask.until):
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
+        expected = sum(gap.expected for gap in gaps)
+        self._learn(ask, Stretch(0, ask.until - ask.first, expected, whole=True))
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
             gap.looks += 1
-            learn(self._gaps, ask, 0, gap.until - gap.first, True, self._service.full(self._page_size))
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
             gap.denied = gap.denied or witness is not None
             if witness is None and self._may_know_more(gap):

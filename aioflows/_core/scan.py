@@ -165,10 +165,11 @@ class Scan:
         """Name requests to start.
 
         Args:
-            slots: how *many* at most.
+            slots: how *many* at most; windows are cut for these and those under way, but for *concurrency* at least.
             elsewhere: *rows* of the buffer that others have taken.
         """
         asks: list[Ask] = []
+        workers = max(self._concurrency, slots + len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
         ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
@@ -177,7 +178,7 @@ class Scan:
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
             page = self._service.full(self._page_size)
-            for move in moves(self._gaps, page, self._concurrency, budget if self._ordered else math.inf):
+            for move in moves(self._gaps, page, workers, budget if self._ordered else math.inf):
                 asks.append(self._ask(move))
                 if slots == len(asks):
                     break
@@ -198,7 +199,7 @@ class Scan:
             page_size=size or self._page_size,
             backward=backward,
             page_no=self._service.first_page or 0,
-            tries=self._tries(until - first),
+            tries=self._tries(until - first, beyond=until > gap.until),
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()
@@ -210,20 +211,23 @@ class Scan:
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""
+        widest = max(self._service.widest, NARROW)
         if gap.short or gap.looks:
             # A row beside the gap is read again, so that the proof does not lean on an empty answer.
-            beside = gap.beside(max(self._service.widest, NARROW))
+            beside = gap.beside(widest)
             if beside is not None and (beside[2] or gap.looks):
                 return beside
         elif not backward and gap.left is not None and not self._service.zone_pinned:
             return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
+        elif not backward and not gap.halvings:
+            return gap.first, self._gaps.reach(gap, gap.first + widest), False
         return gap.first, gap.until, backward
 
-    def _tries(self, width: int) -> int | None:
-        """Try a window twice that is wider than any the service has answered; it is halved rather than insisted on."""
+    def _tries(self, width: int, *, beyond: bool) -> int | None:
+        """Try a window twice that can be made narrower: wider than any the service has answered, or beyond its gap."""
         if self._service.first_page is None:
             return 1
-        return 2 if self._is_wide(width) else None
+        return 2 if beyond or self._is_wide(width) else None
 
     def _is_wide(self, width: int) -> bool:
         return width > max(self._service.widest, NARROW)
@@ -298,16 +302,16 @@ class Scan:
         self._trails[again] = trail
 
     def _refused(self, ask: Ask, error: AioflowsError) -> None:
-        """Halve a window that the service fails on, if it is wide; otherwise the scan ends there."""
+        """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
         gaps = self._frontier.put_down(ask)
         if not gaps:
             return
         gap = gaps[-1] if ask.backward else gaps[0]
+        narrower = isinstance(error, (ServerFault, TimedOut)) and gap.halvings < _HALVINGS
         cut = (gap.first + gap.until) // 2000 * 1000
-        wide = (
-            self._is_wide(ask.until - ask.first) and gap.halvings < _HALVINGS and gap.first < cut < gap.until
-        )
-        if wide and isinstance(error, (ServerFault, TimedOut)):
+        if narrower and ask.until > gap.until:
+            gap.halvings += 1  # it is asked for again without what lies behind it
+        elif narrower and self._is_wide(ask.until - ask.first) and gap.first < cut < gap.until:
             gap.halvings += 1
             self._gaps.split(gap, cut)
         else:

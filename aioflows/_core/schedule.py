@@ -3,8 +3,14 @@
 1. The earliest gap first: an ordered scan hands out nothing behind it.
 2. A request is started only where the rows before it, known and expected, fit the budget. A plain total of held rows
    would starve the first gap, which is the one that frees the others.
-3. What lies behind the last window is cut into windows as slots come free, each from the density known by then.
-4. Slots that are left over share the largest gap, by cutting it in two.
+3. What lies behind the last window is cut into windows as slots come free, each from the density known by then. A
+   window wastes half a page, where its two requests meet; so windows are as large as budget and slots allow, and if
+   order does not matter, there are only as many as slots for both their ends.
+4. The first request of a window reaches over everything behind it that was not asked yet (`Gaps.reach`). So it brings
+   a full page even where the window was cut far too small, as happens where a dense stretch ends.
+5. Slots that are left over take the second end of a gap, or cut the largest in two. They go by what it may well hold,
+   not by what is to be expected, since being wrong there costs a request, and waiting for certainty costs the time of
+   all of them.
 """
 
 from __future__ import annotations
@@ -15,27 +21,22 @@ from collections.abc import Iterator
 import attrs
 
 from aioflows._core.pages import Ask
-from aioflows._core.plan import Gap, Gaps, Sizes
+from aioflows._core.plan import Gap, Gaps
 
-__all__ = ["Move", "learn", "moves"]
+__all__ = ["Move", "Sizes", "moves"]
+
+_SMALLEST = 2
+"""Pages of the smallest window that is cut: one for each end."""
 
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request from its end is worth it."""
 
-_WORTH_CUT = 3.5
-"""Pages expected in a gap, beyond what is under way, from which idle slots cut it in two."""
-
-_SPARSE = 0.25
-"""The share of a full page under which all of a window counts as sparse."""
-
-_SURPRISE = 0.25
-"""The weight of the last answer in how often windows turn out to be sparse."""
+_WORTH_CUT = 5
+"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave five pages
+to two requests takes two round trips more than to share them, and saves half a page."""
 
 _UNSURE = 0.2
-"""How often that is, from which a window is begun from one end only."""
-
-_FASTEST = 64
-"""The most that one sparse answer divides a density by."""
+"""How often windows held far less than expected, from which a window is begun from one end only."""
 
 
 @attrs.frozen
@@ -48,21 +49,49 @@ class Move:
     """The request itself, where how the gap is read decides about it."""
 
 
-def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Move]:
+@attrs.frozen
+class Sizes:
+    """How large windows are made.
+
+    Args:
+        page: *rows* of a full page.
+        window: *pages* of a window that two requests share.
+    """
+
+    page: int
+    window: float
+
+    @classmethod
+    def of(cls, page: int, slots: int, budget: float, pending: float) -> Sizes:
+        """Choose them from the rows that may be held and the rows that are still to come.
+
+        A window of many pages wastes less, since only one of its pages is partly filled, as long as all slots have one
+        to share and all of them fit into the buffer.
+        """
+        share = min(budget, pending) / page / max(1.0, slots / 2)
+        return cls(page, max(1.0, min(budget / page, max(share, _SMALLEST))))
+
+    @property
+    def rows(self) -> float:
+        """The rows of a window, a little less than its pages hold so that it seldom needs one more."""
+        return self.page * (self.window - min(0.35, 2 * math.sqrt(self.window / self.page)))
+
+
+def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
     """Give the requests worth starting, best first; windows are cut on the way.
 
     Args:
         gaps: what is unproven.
         page: *rows* of a full page.
-        concurrency: *requests* that can be under way.
+        slots: *requests* that can be under way.
         budget: *rows* that may lie, known or expected, before a request; infinite if order does not matter.
     """
-    pending = sum(gap.expected for gap in gaps)
-    sizes = Sizes.of(page, concurrency, budget, pending)
+    sizes = Sizes.of(page, slots, budget, sum(gap.expected for gap in gaps))
     before: float = gaps.ready
     at = 0
     postponed: list[Gap] = []
-    while at < len(gaps):
+    # More second looks than slots are not put off: the gaps would become ever more.
+    while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
         if gap.broken is not None or (at and before > budget):
             break
@@ -70,10 +99,13 @@ def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Mo
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)
         elif not gap.held:
-            if gap.looks and not _joined(gaps, gap):
+            if gap.looks:
+                _join_on(gaps, gap)
+            if gap.looks:
                 postponed.append(gap)
             else:
-                _carve(gaps, gap, sizes)
+                if math.isfinite(budget) or gap.untouched:
+                    _carve(gaps, gap, sizes)
                 yield from _ends(gaps, gap, page)
         before += gap.expected + gap.after
         at += 1
@@ -82,16 +114,16 @@ def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Mo
         if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
             yield from _ends(gaps, gap, page)
     if not any(gap.broken for gap in gaps):
-        yield from _shared(gaps, page, budget)
+        yield from _shared(gaps, sizes, budget)
 
 
-def _joined(gaps: Gaps, gap: Gap) -> bool:
+def _join_on(gaps: Gaps, gap: Gap) -> None:
     """Hand an empty window to the next one, if that was not asked yet: its first page is then the second look."""
-    after = gaps.after(gap)
-    if not gap.idle or after is None or not after.idle or gap.halvings or after.halvings:
-        return False  # what was halved because the service fails on it is not made one again
-    gaps.join(gap, after)
-    return True
+    while gap.looks and not gap.halvings and gap.idle:
+        after = gaps.after(gap)
+        if after is None or not after.idle or after.halvings:
+            return  # what was halved because the service fails on it is not made one again
+        gaps.join(gap, after)
 
 
 def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
@@ -117,61 +149,36 @@ def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
         yield Move(gap, backward=True)
 
 
-def _shared(gaps: Gaps, page: int, budget: float) -> Iterator[Move]:
-    """Cut the largest gap in two, again and again, for slots that found nothing else."""
-    while True:
-        best, most = None, _WORTH_CUT * page
-        before: float = gaps.ready
-        for gap in gaps:
-            if before > budget:
-                break
-            spare = gap.expected - page * ((gap.forward is not None) + (gap.backward is not None))
-            if spare > most and not (gap.held or gap.short or gap.looks or gap.dense):
-                best, most = gap, spare
-            before += gap.expected + gap.after
-        if best is None:
+def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
+    """Give slots that found nothing else a part of the largest gap, again and again."""
+    while (gap := _largest(gaps, sizes.page, budget)) is not None:
+        if gap.forward is None or gap.backward is None:
+            yield Move(gap, backward=gap.backward is None)
+            continue
+        width = gap.until - gap.first
+        # Half of it; in an ordered scan no more than a window, since what lies behind that has to wait.
+        part = width / 2 if math.isinf(budget) else min(width / 2, width * sizes.rows / gap.likely)
+        cut = _whole_second(gap.first + int(part))
+        if not gap.first < cut < gap.until:
             return
-        cut = _whole_second((best.first + best.until) // 2)
-        if not best.first < cut < best.until:
-            return
-        later = gaps.split(best, cut)
-        yield Move(best, backward=True)
+        later = gaps.split(gap, cut)
+        yield Move(gap, backward=True)
         yield Move(later, backward=False)
+
+
+def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
+    """Find the gap that may well hold most beyond what is under way, if it is worth another request."""
+    best, most = None, _WORTH_CUT * float(page)
+    before: float = gaps.ready
+    for gap in gaps:
+        if before > budget:
+            break
+        spare = gap.likely - page * ((gap.forward is not None) + (gap.backward is not None))
+        if spare > most and not (gap.held or gap.short or gap.looks or gap.dense):
+            best, most = gap, spare
+        before += gap.expected + gap.after
+    return best
 
 
 def _whole_second(ms: int) -> int:
     return -(-ms // 1000) * 1000
-
-
-def learn(gaps: Gaps, ask: Ask, rows: int, width: int, whole: bool, page: int) -> None:
-    """Correct the densities that an answer bears on.
-
-    Where it gets denser, a window that was cut too large is cut again; where it gets sparser, windows that were cut
-    too small cannot be taken back. So the one is learnt slowly and the other fast.
-
-    Args:
-        gaps: what is unproven.
-        ask: the request that was answered.
-        rows: *rows* in what was proven.
-        width: *milliseconds* that were proven.
-        whole: whether all of the ask's window was.
-        page: *rows* of a full page.
-    """
-    if width <= 0:
-        return
-    sparse = whole and rows < page * _SPARSE
-    gaps.surprise += (sparse - gaps.surprise) * _SURPRISE
-    seen = max(rows, 0.25) / width
-    edge = ask.first + width if not ask.backward else ask.until - width
-    near = None if whole else (gaps.ending(edge) if ask.backward else gaps.starting(edge))
-    if near is not None:
-        near.density = math.sqrt(near.density * seen) if near.density else seen
-    if whole and not sparse:
-        return
-    for gap in gaps.within(ask.until, 1 << 62):
-        if gap.idle and gap is not near:
-            if not whole:
-                gap.density = math.sqrt(gap.density * seen) if gap.density else seen
-            elif seen < gap.density:
-                gap.density = max(gap.density / _FASTEST, math.sqrt(gap.density * seen))
-            return

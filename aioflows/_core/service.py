@@ -37,7 +37,7 @@ class Service:
         self.texts_help = True
         """Whether a search for a text brings the rows that have it in their ids, and not any."""
         self.instant = 0
-        """The rows of the last instant that had to be counted."""
+        """The rows that an instant which has to be counted will hold at least, by those before it."""
         self.deepest = 0
         """The most rows into a result that a page by its number has brought; numbers may end somewhere beyond."""
         self.widest = 0
@@ -63,6 +63,10 @@ class Service:
         """The most rows that any page brought, if more were asked for and there were more."""
         capped = [rows for size, rows in self._capped.items() if rows < size]
         return max(capped) if capped else None
+
+    def counted(self, rows: int) -> None:
+        """Note how many rows an instant held: fewer are believed at once, more by and by."""
+        self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
         """Tell whether an answer may well be all there is, though nothing proves it yet."""

@@ -169,6 +169,6 @@ class Walk:
         if len(self._placed) > len(self.rows) or (self._most <= _FEW and len(self._pages) > 1):
             ending = Ending.UNJOINED
         elif len(self._pages) > 1:
-            self._service.instant = self.total
+            self._service.counted(self.total)
             self._service.base = self._base
         self.ending = ending
