@@ -214,9 +214,7 @@ class Dense:
             self._after_split(reading)
         elif isinstance(reading, Walk) and reading.ending in (Ending.TORN, Ending.UNJOINED):
             assert self._counted is not None
-            self._reading = Rounds(
-                self._counted, self._service.full(self._size), self._service, dict(reading.rows)
-            )
+            self._reading = Rounds(self._counted, self._service.full(self._size), self._service)
         elif isinstance(reading, Rounds) and reading.failed:
             if not self._split():
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")

@@ -40,6 +40,9 @@ _LOOKS_AGAINST_A_ROW = 6
 _LOOKS_AT_A_LIAR = 24
 """The same once the service has said that there is nothing where there was something."""
 
+_ROWS_OF_A_LIE = 3
+"""Rows in a window that was answered with nothing, from which that was false rather than true at that time."""
+
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
 
@@ -333,8 +336,9 @@ class Prover:
 
     @staticmethod
     def _shows(reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page has a row in a gap."""
-        return reading.index(gap.first // 1000) < reading.index(-(-gap.until // 1000))
+        """Tell whether a page has more rows in a gap than may have come there since it was answered with nothing."""
+        rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
+        return rows >= _ROWS_OF_A_LIE
 
     def _looks_needed(self, witness: int | None) -> int:
         """Tell how many empty answers are believed, about a window beside which a row is known or not."""

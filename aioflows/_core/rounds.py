@@ -63,6 +63,11 @@ class _Pass:
         return self.answered and self.end is None and not self.sheets[self.asked - 1].ids
 
     @property
+    def holed(self) -> bool:
+        """Whether a page held nothing although others behind it did."""
+        return any(not self.sheets[number].ids for number in range(self.end or 0))
+
+    @property
     def over(self) -> bool:
         """Whether nothing more of it is to be asked for."""
         return self.torn or (self.answered and self.end is not None)
@@ -95,20 +100,17 @@ class Rounds:
         instant: *what* to read.
         most: *rows* that a page is known to bring.
         service: what the session knows of the service.
-        rows: the *rows* that were seen already.
     """
 
-    def __init__(
-        self, instant: Instant, most: int, service: Service, rows: dict[str, tuple[Page, int]]
-    ) -> None:
+    def __init__(self, instant: Instant, most: int, service: Service) -> None:
         self._instant = instant
         self._service = service
         self._first = service.base if service.base is not None else service.first_page or 0
-        self.rows = rows
+        self.rows: dict[str, tuple[Page, int]] = {}
         self._sightings: dict[str, _Sightings] = {}
         self._passes: list[_Pass] = [_Pass(most)]
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
-        self._judged = self._torn = self._total = 0
+        self._ended = self._judged = self._torn = self._total = 0
         self._reached = False
         self._mixed = 0.0
         self.done = False
@@ -117,7 +119,7 @@ class Rounds:
     @property
     def passes(self) -> int:
         """Passes so far."""
-        return self._judged
+        return self._ended
 
     @property
     def total(self) -> int:
@@ -160,18 +162,19 @@ class Rounds:
             self._judge(self._passes.pop(0))
 
     def _judge(self, past: _Pass) -> None:
-        self._judged += 1
+        self._ended += 1
+        following = _Pass(past.size, (past.end or 0) + 1)
         if past.torn:
             self._torn += 1
             following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
-        else:
+        elif not past.holed:  # one with a hole says nothing of how rows are overlooked
             self._torn = 0
+            self._judged += 1
             self._see({name for sheet in past.sheets.values() for name in sheet.ids})
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
             self.done = self._judged > 1 and self._doubt() < _DOUBT
-            following = _Pass(past.size, (past.end or 0) + 1)
-        self.failed = not self.done and (self._judged >= _MOST or self._torn >= _TORN)
+        self.failed = not self.done and (self._ended >= _MOST or self._torn >= _TORN)
         if not self._passes:
             self._passes.append(following)
 

@@ -180,7 +180,7 @@ class Split:
             over, self.failed = reading.done, reading.failed
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(part, self._service.full(self._size), self._service, self.rows)
+            self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
             return
         else:
             over, self.failed = reading.clean, reading.ending is not None and not reading.clean

@@ -17,7 +17,7 @@ from tests.model import START, ModelPage, ModelService, rows_at
 
 
 def rounds(service: ModelService, most: int, known: Service | None = None) -> Rounds:
-    rounds = Rounds(SECOND, most, known or Service(0), {})
+    rounds = Rounds(SECOND, most, known or Service(0))
     while not (rounds.done or rounds.failed):
         asks = list(rounds.wanted())
         assert asks, "it waits for an answer that nobody asked for"
