@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-from aioflows._core.lanes import Lanes
+from aioflows._core.machine import Machine
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows.checkpoint import Checkpoint
@@ -33,10 +33,10 @@ class FlowScan(AsyncIterator[FlowInstance]):
     """
 
     def __init__(
-        self, engine: Engine, lanes: Lanes, tally: Tally, fingerprint: str, limit: int | None
+        self, engine: Engine, machine: Machine, tally: Tally, fingerprint: str, limit: int | None
     ) -> None:
         self._engine = engine
-        self._lanes = lanes
+        self._machine = machine
         self._tally = tally
         self._fingerprint = fingerprint
         self._left = limit
@@ -170,21 +170,20 @@ class FlowScan(AsyncIterator[FlowInstance]):
     @property
     def progress(self) -> float:
         """The share of the time range that was read and handed out, from 0 to 1; there is no total, but time is known."""
-        return 1.0 if self._over else self._lanes.progress
+        return 1.0 if self._over else self._machine.progress
 
     @property
     def stats(self) -> ScanStats:
         """The account so far."""
-        scans = [lane.scan for lane in self._lanes.lanes]
         now = self._ended or (self._loop.time() if self._loop is not None else 0.0)
         return ScanStats(
             requests=self._tally.requests,
             retries=self._tally.retries,
             throttled=self._tally.throttled,
-            rows_received=sum(scan.rows_received for scan in scans),
+            rows_received=self._machine.rows_received,
             rows_yielded=self._handed,
-            duplicates=sum(scan.duplicates for scan in scans),
-            windows=sum(scan.windows for scan in scans),
+            duplicates=self._machine.duplicates,
+            windows=self._machine.windows,
             elapsed=now - self._began if self._loop is not None else 0.0,
         )
 
@@ -193,7 +192,11 @@ class FlowScan(AsyncIterator[FlowInstance]):
         if self._over:
             return Checkpoint(self._fingerprint, ())
         begun, all_handed = self._at > 0, self._at >= len(self._rows) and not self._cut
-        return Checkpoint(self._fingerprint, tuple(self._lanes.remaining(self._last, begun, all_handed)))
+        return Checkpoint(
+            self._fingerprint,
+            tuple(self._machine.remaining(self._last, begun, all_handed)),
+            self._machine.position(self._last),
+        )
 
 
 class _Pages(AsyncIterator[list[FlowInstance]]):

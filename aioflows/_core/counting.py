@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Axis, Page
 from aioflows._core.service import Service
 
@@ -36,22 +37,6 @@ _FEW = 3
 
 _TORN = 20
 """Passes without an end after which it is given up: page numbers do not reach that deep."""
-
-
-def overlapping(most: int) -> Iterator[tuple[int, int]]:
-    """Give page numbers, counted from 0, and sizes up to *most*, so that each page starts inside the one before it."""
-    yield 0, most
-    end = most
-    while True:
-        # The page that reaches farthest among those that start before the last row seen.
-        number, size = max(
-            (((end - 1) // size, size) for size in range(max(1, most // 2), most + 1)),
-            key=lambda page: (page[0] + 1) * page[1],
-        )
-        if (number + 1) * size <= end:  # only for pages of a single row, which cannot overlap
-            number = end // size
-        yield number, size
-        end = (number + 1) * size
 
 
 class Counting:

@@ -78,6 +78,7 @@ class Ask:
         backward: whether it is to be sorted against scan time, so that it proves the end of its window.
         page_no: the page's *number* as it is sent.
         tries: *attempts* before an error is reported; None: as many as the policy allows.
+        field: what the page is to be *sorted* by.
     """
 
     first: int
@@ -87,6 +88,7 @@ class Ask:
     backward: bool = False
     page_no: int = 0
     tries: int | None = None
+    field: str = "trigger_time"
 
     @property
     def from_ms(self) -> int:
@@ -100,7 +102,7 @@ class Ask:
 
     @property
     def descending(self) -> bool:
-        """Whether the service is to sort by descending trigger time."""
+        """Whether the service is to sort in descending order."""
         return self.axis.descending != self.backward
 
 

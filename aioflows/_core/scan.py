@@ -326,5 +326,14 @@ class Scan:
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
 
+    @property
+    def under_way(self) -> int:
+        """Requests that were named and not answered yet."""
+        return len(self._under_way)
+
+    def pending(self) -> list[tuple[int, int, float]]:
+        """Give the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
+        return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
+
     def _broken(self) -> AioflowsError | None:
         return None if self._under_way else next((gap.broken for gap in self._gaps if gap.broken), None)

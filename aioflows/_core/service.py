@@ -32,6 +32,8 @@ class Service:
         """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
         self.instant = 0
         """The rows of the last instant that had to be counted."""
+        self.nulls_first: dict[tuple[str, bool], bool] = {}
+        """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
         self._most: dict[int, int] = {}

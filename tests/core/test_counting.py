@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.counting import Counting, overlapping
+from aioflows._core.counting import Counting
+from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Axis
 from aioflows._core.service import Service
 from tests.model import START, ModelPage, ModelService, rows_at
