@@ -146,7 +146,10 @@ class Order:
     def note(self, rows: Sequence[FlowInstance], type: ScheduleType) -> None:
         """Note which fields rows of a schedule type lack, as long as that may have to be found out."""
         for (field, falling), read in self._reads:
-            if field == "trigger_time" or {(field, falling), (field, not falling)} <= self._service.nulls_first.keys():
+            if (
+                field == "trigger_time"
+                or {(field, falling), (field, not falling)} <= self._service.nulls_first.keys()
+            ):
                 continue
             kinds = {read(row) is None for row in rows}
             lack, have = self._kinds.get((field, type), (False, False))
@@ -154,7 +157,9 @@ class Order:
 
     def where(self, field: str) -> ScheduleType | None:
         """Give a schedule type of which rows are known that lack a field, best one that has others too."""
-        found = [(have, -type, type) for (one, type), (lack, have) in self._kinds.items() if one == field and lack]
+        found = [
+            (have, -type, type) for (one, type), (lack, have) in self._kinds.items() if one == field and lack
+        ]
         return max(found)[2] if found else None
 
     def settled(self, rows: Iterable[FlowInstance]) -> bool:
@@ -163,7 +168,11 @@ class Order:
         reverse = (self.first[0], not self.first[1])
         if self.lacking(rows):
             return False
-        if self.nulls_first(self.first) is False and self.nulls_first(reverse) is None and self.where(self.first[0]):
+        if (
+            self.nulls_first(self.first) is False
+            and self.nulls_first(reverse) is None
+            and self.where(self.first[0])
+        ):
             self.needed[reverse] = None
             return False
         return True
@@ -233,5 +242,3 @@ class Order:
 
 def _said(sorter: Sorter) -> str:
     return f"{sorter[0]} {'DESC' if sorter[1] else 'ASC'}"
-
-

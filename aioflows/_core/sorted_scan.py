@@ -114,7 +114,12 @@ class SortedScan:
         sources = () if self._merge is None else self._merge.sources
         merged = sum(len(source.entries) for source in sources if not isinstance(source, Strip))
         second = 0 if self._second is None else self._second[0].held
-        return merged + second + sum(strip.held for strip in self._strips) + self._walk.held * (self._merge is None)
+        return (
+            merged
+            + second
+            + sum(strip.held for strip in self._strips)
+            + self._walk.held * (self._merge is None)
+        )
 
     @property
     def progress(self) -> float:
@@ -281,13 +286,19 @@ class SortedScan:
     def _part(self, after: Key) -> None:
         """Cut what is left into windows, and merge them with what was collected."""
         assert self._zone is not None, "the zone is known before the first answer is read"
-        self._expected = self._walk.total + sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        self._expected = self._walk.total + sum(
+            rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending()
+        )
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, self._buffer // (2 * max(1, len(windows)))))
         self._strips = [
             Strip(
-                *window, page_size=size, order=self._order, service=self._service, zone=self._zone,
+                *window,
+                page_size=size,
+                order=self._order,
+                service=self._service,
+                zone=self._zone,
             )
             for window in windows
         ]
@@ -305,9 +316,15 @@ class SortedScan:
         windows = []
         for type, first, until, rows in gaps:
             pieces = max(1, min(round(rows / share), (until - first) // 1000))
-            edges = [first, *((first + (until - first) * n // pieces) // 1000 * 1000 for n in range(1, pieces)), until]
+            edges = [
+                first,
+                *((first + (until - first) * n // pieces) // 1000 * 1000 for n in range(1, pieces)),
+                until,
+            ]
             windows += [
-                (type, low, high, rows / pieces) for low, high in zip(edges, edges[1:], strict=False) if low < high
+                (type, low, high, rows / pieces)
+                for low, high in zip(edges, edges[1:], strict=False)
+                if low < high
             ]
         return windows
 

@@ -81,7 +81,12 @@ class Sorter:
     @property
     def held(self) -> int:
         """Rows in memory."""
-        return len(self.rows) + self._storing + len(self._last or ()) + sum(lane.held for lane in self.lanes.lanes)
+        return (
+            len(self.rows)
+            + self._storing
+            + len(self._last or ())
+            + sum(lane.held for lane in self.lanes.lanes)
+        )
 
     @property
     def done(self) -> bool:

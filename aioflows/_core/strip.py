@@ -95,7 +95,9 @@ class Strip:
 
     def __repr__(self) -> str:
         state = "read" if self._read else f"torn ({self.torn})" if self.torn else f"{self._end} rows read"
-        return f"<Strip {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
+        return (
+            f"<Strip {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
+        )
 
     # What it tells
 
@@ -127,7 +129,9 @@ class Strip:
     def held(self) -> int:
         """Rows that were read and not given, or are under way."""
         known = len(self.entries) + len(self._whole) + len(self._group) + self._pages.held
-        known += self._ask.page_size * self._pages.under_way + (len(self._place.page.ids) if self._place else 0)
+        known += self._ask.page_size * self._pages.under_way + (
+            len(self._place.page.ids) if self._place else 0
+        )
         return known + (self._ask.page_size if self._back is not None and not self._over else 0)
 
     @property

@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from aioflows._core.machine import Load, Store
 from aioflows.errors import AioflowsError
@@ -32,7 +32,7 @@ class Spill:
         self._end = 0
         self._turn = threading.Lock()
         self._closed = False
-        self._running: set[asyncio.Future[object]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
 
     async def perform(self, task: Store | Load) -> Callable[[], None]:
         """Lay rows aside or read them back; give what tells the machine.
@@ -65,7 +65,9 @@ class Spill:
         future = asyncio.get_running_loop().run_in_executor(None, self._alone, work)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
-        return await asyncio.shield(future)  # a thread cannot be cancelled, so it is waited for when the file is closed
+        return await asyncio.shield(
+            future
+        )  # a thread cannot be cancelled, so it is waited for when the file is closed
 
     def _alone(self, work: Callable[[], T]) -> T:
         with self._turn:
