@@ -199,18 +199,22 @@ class Blind:
         shared = self._end - place.offset
         known = [name for page in self._last for name in page]
         if (
-            shared < (1 if self._end else 0)
+            not ids
+            or shared < (1 if self._end else 0)
             or ids[:shared] != (known[-shared:] if shared else [])
             or len(set(ids)) < len(ids)
             or not self._seen.isdisjoint(ids[shared:])
         ):
-            if len(ids) < shared and not ids:
-                self._short = True  # page numbers do not reach here; the page from the end tells
-                return []
             self._tries += 1
-            if self._tries >= _TRIES:
+            if self._tries < _TRIES:
+                pages.once_more()
+            elif ids:
                 raise self._moved("two pages did not join")
-            pages.once_more()
+            else:
+                self._short, self._tries = (
+                    True,
+                    0,
+                )  # page numbers do not reach here; the page from the end tells
             return []
         self._tries = 0
         self._end = place.offset + len(ids)

@@ -164,7 +164,8 @@ class Order:
 
     def settled(self, rows: Iterable[FlowInstance]) -> bool:
         """Tell whether windows of the first field can be read to their end, and rows be sorted; what is missing is
-        noted as needed."""
+        noted as needed.
+        """
         reverse = (self.first[0], not self.first[1])
         if self.lacking(rows):
             return False

@@ -180,7 +180,8 @@ class SortedScan:
 
     def _of_strips(self, slots: int) -> list[tuple[Asker, Ask]]:
         """Name pages of strips: one for who is farthest behind, then as far ahead as the buffer allows, of those that
-        run dry first."""
+        run dry first.
+        """
         asks: list[tuple[Asker, Ask]] = []
         strips = [strip for strip in self._strips if strip.bound is not None and not strip.torn]
         least = self._least()

@@ -322,7 +322,7 @@ class Strip:
         """
         rows = page.instances(self._zone, range(len(page.ids)), offset=self._offset)
         self._check_window(page)
-        whole = self._service.ends_short(self._ask.page_size, len(rows))
+        whole = bool(rows) and self._service.ends_short(self._ask.page_size, len(rows))
         sorter = self._reverse if backward else self._sorter
         self._order.note(rows, self.type)
         lack, have = self._order.kinds(sorter, rows)
