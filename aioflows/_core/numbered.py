@@ -17,7 +17,7 @@ from aioflows._core.service import Service
 
 __all__ = ["Numbered", "Place"]
 
-_SHARED = 16
+_SHARED = 40
 """The part of a page, one in so many rows, that it shares with the one before it: rows that go meanwhile do not tear
 the pages apart."""
 
@@ -48,7 +48,7 @@ class Numbered:
     def __init__(self, first: Ask, service: Service) -> None:
         self._first = first
         self._service = service
-        self._plan = overlapping(first.page_size, max(1, first.page_size // _SHARED))
+        self._plan = overlapping(first.page_size, max(2, first.page_size // _SHARED))
         self._places: list[tuple[int, int]] = []
         self._sent: dict[Ask, int] = {}
         self._again: deque[int] = deque()

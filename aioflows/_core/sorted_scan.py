@@ -187,16 +187,21 @@ class SortedScan:
         least = self._least()
         held = sum(strip.held for strip in self._strips) + (self._second[0].held if self._second else 0)
         eager = not self._few or self._given >= _BATCHES_FOR_SURE
+        waited_for = any(strip.under_way for strip in strips if strip.bound == least)
         for strip in sorted(strips, key=lambda strip: strip.horizon):
             while len(asks) < slots:
-                due = not strip.under_way and (strip.bound == least or not strip.begun)
-                if not due and not (eager and held + strip.page_size <= self._buffer):
+                room = held + strip.page_size <= self._buffer
+                due = not strip.under_way and (
+                    (strip.bound == least and (room or not waited_for)) or not strip.begun
+                )
+                if not due and not (eager and room):
                     break
                 before = strip.held
                 ask = strip.ask()
                 if ask is None:
                     break
                 asks.append((strip, ask))
+                waited_for = waited_for or strip.bound == least
                 held += strip.held - before
         return asks
 
@@ -292,7 +297,7 @@ class SortedScan:
         )
         windows = self._cut()
         page = self._page()
-        size = min(page, max(_SMALLEST_PAGE, self._buffer // (2 * max(1, len(windows)))))
+        size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
         self._strips = [
             Strip(
                 *window,

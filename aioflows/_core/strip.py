@@ -170,8 +170,7 @@ class Strip:
                 field=self._ask.field,
             )
             return self._back
-        beyond = self._pages.asked >= max(self.expected, 1.25 * self._end)
-        if self._short or (beyond and self._pages.under_way):
+        if self._short or (self._pages.asked >= self._far and self.under_way):
             return None
         return self._pages.ask()
 
@@ -184,6 +183,12 @@ class Strip:
         if self._order.nulls_first(self._sorter) is False:
             return self._order.nulls_first(self._reverse)
         return self._order.nulls_first(self._sorter)
+
+    @property
+    def _far(self) -> float:
+        """How many rows to ask for at once: what is expected, and beyond that as much again as it was too little."""
+        surplus = self._end - self.expected
+        return self.expected if surplus < 0 else self._end + surplus
 
     def _wants_end(self) -> bool:
         """Tell whether it is time for the page that proves the end."""
