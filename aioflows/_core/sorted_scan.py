@@ -7,7 +7,8 @@ are merged with what was collected. Nothing that was read is asked for again.
 Invariants:
 
 1. The windows that were walked and the windows of the strips tile the range, so no row comes from two sources.
-2. All strips together hold no more than the buffer, beyond one page that the strip farthest behind may always ask for.
+2. All strips together hold about the buffer; only the one that is farthest behind may ask for a page beyond it. What was
+   collected is held beside them, as much again, until it is given.
 3. A strip that is torn is read again by the keyset walk, and whatever of it was given already is known by its ids. While
    that is read, nothing is given; a row that would have had to be given before ends the scan.
 """
@@ -15,6 +16,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 from aioflows._core.lanes import Lanes
@@ -41,6 +43,7 @@ _PAGES_OF_A_WINDOW = 4
 """Pages from which cutting a window out is worth the page that its end costs."""
 
 _SMALLEST_PAGE = 8
+_LARGEST_GROUP = 2  # pages that rows alike in the field may fill, however small the buffer
 _BATCHES_FOR_SURE = 2
 """Batches that the consumer of a few rows has to take before anything is read ahead."""
 
@@ -298,10 +301,12 @@ class SortedScan:
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
+        share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
         self._strips = [
             Strip(
                 *window,
                 page_size=size,
+                largest_group=max(_LARGEST_GROUP * size, share),
                 order=self._order,
                 service=self._service,
                 zone=self._zone,

@@ -11,7 +11,7 @@ Invariants:
    full, a ceiling on page numbers or a silent cap end nothing.
 3. A group goes out once a later group was seen, or the end. An id goes out once.
 
-Where none of this can be had, the strip is *torn*: pages that do not join, a group of more than two pages, an end that
+Where none of this can be had, the strip is *torn*: pages that do not join, a group that is too large to be held, an end that
 is not reached. Then nothing that it read counts, and the window has to be read by the keyset walk.
 """
 
@@ -32,8 +32,6 @@ from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Strip"]
 
-_LARGEST_GROUP = 2  # pages
-
 
 class Strip:
     """A window in the service's order.
@@ -44,6 +42,7 @@ class Strip:
         until: *milliseconds* of scan time, where it ends.
         expected: the *rows* to be expected in it; 0: not known.
         page_size: *rows* a request; no more than the service is known to give.
+        largest_group: *rows* of one group that may be held.
         order: the order of the scan.
         service: what the session knows of the service.
         zone: the service's zone, whose offset does not change within the window.
@@ -57,6 +56,7 @@ class Strip:
         expected: float,
         *,
         page_size: int,
+        largest_group: int,
         order: Order,
         service: Service,
         zone: Zone,
@@ -64,6 +64,7 @@ class Strip:
         self.type = type
         self.entries: list[Entry] = []
         self.expected = expected
+        self._largest_group = largest_group
         self.torn = ""
         """Why the window cannot be read this way."""
         self.given_up = False
@@ -267,8 +268,8 @@ class Strip:
             cut = self._end - place.offset
             self._add(rows[cut:], groups[cut:])
         self._end, self._tail = place.offset + len(rows), place.page.ids
-        if len(self._group) > _LARGEST_GROUP * self._ask.page_size:
-            self._tear("more rows than two pages hold are alike in the field")
+        if len(self._group) > self._largest_group:
+            self._tear("more rows are alike in the field than may be held")
         elif self._read:
             self._whole += self._group
             self._group = []

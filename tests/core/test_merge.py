@@ -95,7 +95,20 @@ def test_any_service_and_any_order_of_arrival_give_what_sorting_all_rows_gives(
     limits = Limits(page_size=page_size, buffer=buffer, concurrency=4)
     ran = run(query, service, limits=limits, proven=proven, slots=slots, rng=random.Random(seed))
     asked = [row for row in rows if row.type == 1] if one_type else rows
-    assert ran.got == in_order(asked, query.sorters, nulls)
+    if _untold(asked, query):
+        assert sorted(ran.got) == sorted(row.id for row in asked)
+    else:
+        assert ran.got == in_order(asked, query.sorters, nulls)
+
+
+def _untold(rows: list[FullRow], query: FlowQuery) -> bool:
+    """Tell whether no answer can show where rows stand that lack a field: no schedule type has both kinds of rows."""
+    for name, _ in query.sorters:
+        kinds = {(row.type, row.shown(name) is None) for row in rows}
+        mixed = any({(kind, False), (kind, True)} <= kinds for kind in range(3))
+        if not mixed and len({lack for _, lack in kinds}) > 1:
+            return True
+    return False
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,12 +151,12 @@ def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[s
 
 @pytest.mark.parametrize("proven", [False, True])
 @pytest.mark.parametrize("order", ORDERS[:9], ids=str)
-def test_the_rows_that_are_held_stay_within_twice_the_buffer(order: tuple[str, ...], proven: bool) -> None:
+def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(order: tuple[str, ...], proven: bool) -> None:
     rows = many(6_000)
     limits = Limits(page_size=30, buffer=600, concurrency=8)
     ran = run(query_of(order, ScheduleType.PERIODIC), FullService(rows), limits=limits, proven=proven, slots=11)
     assert len(ran.got) == 6_000
-    assert ran.peak <= 2 * 600 + 4 * 30, f"{ran.peak} rows were held"
+    assert ran.peak <= (1.5 if proven else 2.5) * 600, f"{ran.peak} rows were held"
 
 
 def test_a_group_of_thousands_of_rows_without_a_time_is_not_held_in_memory() -> None:
@@ -151,17 +164,26 @@ def test_a_group_of_thousands_of_rows_without_a_time_is_not_held_in_memory() -> 
     query = query_of(("end_time",), ScheduleType.PERIODIC)
     ran = run(query, FullService(rows), limits=Limits(page_size=30, buffer=600, concurrency=8), slots=11)
     assert ran.got == in_order(rows, query.sorters, "smallest")
-    assert ran.peak <= 2.5 * 600 + 4 * 30, f"{ran.peak} rows were held"
+    assert ran.peak <= 2.5 * 600, f"{ran.peak} rows were held"
 
 
 @pytest.mark.parametrize("order", ORDERS[:9], ids=str)
 def test_ten_rows_of_many_cost_a_few_requests(order: tuple[str, ...]) -> None:
-    rows = many(6_000)
+    rows = many(6_000, lacking=0.01)
     service = FullService(rows)
     query = query_of(order, ScheduleType.PERIODIC)
     ran = run(query, service, limits=Limits(page_size=100, buffer=1_000), limit=10, slots=11)
     assert ran.got == in_order(rows, query.sorters, "smallest")[:10]
     assert len(service.asked) <= 5
+
+
+def test_ten_rows_out_of_a_large_group_cost_no_more_than_the_group() -> None:
+    rows = many(6_000, lacking=0.1)
+    service = FullService(rows)
+    query = query_of(("start_time",), ScheduleType.PERIODIC)
+    ran = run(query, service, limits=Limits(page_size=100, buffer=1_000), limit=10, slots=11)
+    assert ran.got == in_order(rows, query.sorters, "smallest")[:10]
+    assert len(service.asked) <= sum(row.start_time is None for row in rows) / 100 + 5
 
 
 @pytest.mark.parametrize("nulls", ["smallest", "first", "last"])
@@ -245,7 +267,7 @@ def test_what_is_merged_holds_them_too_or_the_scan_says_that_it_cannot(
     limits = Limits(page_size=30, buffer=120, concurrency=4)
     whole = 0
     for seed in range(20):
-        rows = many(900, seed)
+        rows = many(900, seed, lacking=0.01)
         passing = [FullRow(f"passing-{one.id}", *_times(one)) for one in many(120, seed + 1_000)]
         service = changing(rows, passing, seed, share)
         try:
