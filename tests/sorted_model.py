@@ -102,7 +102,9 @@ class FullService:
         number = ask.page_no - self.base
         if number < 0 and self.page_zero == "empty":
             return FullPage([], [])
-        rows = [row for row in self.rows if row.type == asker.type and ask.from_ms <= row.trigger_time < ask.to_ms]
+        rows = [
+            row for row in self.rows if row.type == asker.type and ask.from_ms <= row.trigger_time < ask.to_ms
+        ]
         if self.unstable:
             self.rng.shuffle(rows)
         there = [row for row in rows if getattr(row, ask.field) is not None]

@@ -162,27 +162,18 @@ class Order:
         ]
         return max(found)[2] if found else None
 
-    def settled(self, rows: Iterable[FlowInstance]) -> bool:
-        """Tell whether windows of the first field can be read to their end, and rows be sorted; what is missing is
-        noted as needed.
-        """
-        reverse = (self.first[0], not self.first[1])
-        if self.lacking(rows):
-            return False
-        if (
-            self.nulls_first(self.first) is False
-            and self.nulls_first(reverse) is None
-            and self.where(self.first[0])
-        ):
-            self.needed[reverse] = None
-            return False
-        return True
-
-    @property
-    def endless(self) -> bool:
-        """Whether rows that lack the first field stand last in either direction, so that no page shows their end."""
-        directions = (self.first, (self.first[0], not self.first[1]))
-        return all(self.nulls_first(one) is False for one in directions)
+    def settled(self) -> bool:
+        """Tell whether windows that the service sorts can be read to their end; what is missing for it is needed."""
+        field, falling = self.first
+        missing: Sorter | None = None
+        if self.nulls_first(self.first) is None:
+            missing = self.first
+        elif self.nulls_first(self.first) is False and self.nulls_first((field, not falling)) is None:
+            missing = field, not falling
+        if missing is None or self.where(field) is None:
+            return True
+        self.needed[missing] = None
+        return False
 
     def lacking(self, rows: Iterable[FlowInstance]) -> bool:
         """Tell whether a row lacks a field of which is not known where it stands then; it is noted as needed."""

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Asker, Load, Rows, Store
-from aioflows._core.merge import Held, Merge, Shelf
+from aioflows._core.merge import Merge, Shelf
 from aioflows._core.orders import Key, Order
 from aioflows._core.pages import Ask
 from aioflows._core.probes import Probes
@@ -92,7 +92,7 @@ class SortedScan:
         ]
         self._probes = Probes(order, windows, service)
         self._walk = Sorter(
-            lanes, order, page=self._page, buffer=buffer, keep=buffer if proven else 4 * buffer
+            lanes, order, page=self._page, buffer=buffer, keep=buffer if proven else 2 * buffer
         )
         self._stopped = False
         self._merge: Merge | None = None
@@ -264,27 +264,25 @@ class SortedScan:
 
     def _collected(self) -> bool:
         """Collect; True once there is something to merge."""
-        self._walk.advance()
+        walk = self._walk
+        walk.advance()
+        if not (walk.done or self._stopped):
+            self._stopped = self._enough()
+        if self._stopped:
+            walk.stop()
         after = () if self._after is None else self._order.key_at(self._after)
-        if self._walk.done:
-            if after is None:
-                return False
-            self._expected = self._walk.total
-            self._merge = Merge(self._walk.sources(), after)
-            self._begun = 0.5
-            return True
-        self._stopped = self._stopped or self._enough()
-        if not self._stopped or any(lane.scan.under_way for lane in self._lanes.lanes):
-            return False
-        if after is None or not self._order.settled(self._walk.rows):
+        if not walk.done or after is None or (self._stopped and not self._order.settled()):
             return False
         self._begun = self._lanes.progress / 2
-        self._part(after)
+        pending = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        self._expected = walk.total + pending
+        self._strips = self._part()
+        self._merge = Merge([*walk.sources(), *self._strips], after)
         return True
 
     def _enough(self) -> bool:
         """Tell whether more was read than is to be collected."""
-        rows = len(self._walk.rows)
+        rows = self._walk.total
         if self._proven or not rows:
             return False
         if not self._few:
@@ -292,17 +290,14 @@ class SortedScan:
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
 
-    def _part(self, after: Key) -> None:
-        """Cut what is left into windows, and merge them with what was collected."""
+    def _part(self) -> list[Strip]:
+        """Cut what is left into windows."""
         assert self._zone is not None, "the zone is known before the first answer is read"
-        self._expected = self._walk.total + sum(
-            rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending()
-        )
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
         share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
-        self._strips = [
+        return [
             Strip(
                 *window,
                 page_size=size,
@@ -313,8 +308,6 @@ class SortedScan:
             )
             for window in windows
         ]
-        self._merge = Merge([Held(self._order.entries(self._walk.rows)), *self._strips], after)
-        self._walk.rows = []
 
     def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
         """Give windows of about equal expected rows, as many as a page of each may be held twice."""
@@ -332,11 +325,7 @@ class SortedScan:
                 *((first + (until - first) * n // pieces) // 1000 * 1000 for n in range(1, pieces)),
                 until,
             ]
-            windows += [
-                (type, low, high, rows / pieces)
-                for low, high in zip(edges, edges[1:], strict=False)
-                if low < high
-            ]
+            windows += [(type, low, high, rows / pieces) for low, high in pairwise(edges) if low < high]
         return windows
 
     # Reading again

@@ -63,7 +63,7 @@ class Sorter:
         self.rows: list[FlowInstance] = []
         """Rows that are held, in no order."""
         self.ended = False
-        """Whether the walk has come to its end."""
+        """Whether the walk has come to its end, or was stopped."""
         self.duplicates = self.total = 0
         self._order = order
         self._page = page
@@ -75,6 +75,7 @@ class Sorter:
         self._runs: list[_Run] = []
         self._last: list[Entry] | None = None
         self._storing = 0
+        self._drained = False
         self._stores: list[Store] = []
         self._unit = max(1, min(_FEWEST, buffer // 16))
 
@@ -114,13 +115,15 @@ class Sorter:
             CompletenessError: a row turned up whose place was passed.
         """
         while self._last is None:
-            full = len(self.rows) > (self._most if self._runs else max(self._most, self._keep))
+            most = self._buffer // 2
+            full = len(self.rows) > (most if self._runs else max(most, self._keep))
             if (full or self.ended) and not self._puts_aside(last=self.ended):
                 return
             if self.ended:
                 continue
             got = self.lanes.next_rows()
-            if got is NEED_PAGES:
+            self._drained = got is NEED_PAGES
+            if self._drained:
                 return
             if got is DONE:
                 self.ended = True
@@ -130,16 +133,18 @@ class Sorter:
                 self.rows += fresh
                 self.total += len(fresh)
 
+    def stop(self) -> None:
+        """End the walk where it is, once everything that was asked for has come; it tells what is left."""
+        if self._drained and not self.ended and not any(lane.scan.under_way for lane in self.lanes.lanes):
+            self.ended = True
+            self.advance()
+
     def sources(self) -> list[Source]:
         """Give everything that was read, as sources to be merged."""
         assert self._last is not None, "it is done"
         share = max(self._unit, self._buffer // (2 * max(1, len(self._runs))))
         shelves: list[Source] = [Shelf(run.units or (), share, self._unit, self._order) for run in self._runs]
         return [*shelves, Held(self._last)] if self._last else shelves
-
-    @property
-    def _most(self) -> int:
-        return self._buffer // 2
 
     def _puts_aside(self, *, last: bool) -> bool:
         """Sort what is held and lay it aside, unless it may be kept; False: that has to wait."""

@@ -38,7 +38,9 @@ lags = st.one_of(st.none(), st.integers(0, 3_000), st.integers(0, HOUR))
 full_rows = st.tuples(moments, lags, lags, lags, st.integers(0, 10**6), st.integers(0, 2))
 worlds = st.lists(full_rows, max_size=150, unique_by=lambda row: row[4]).map(
     lambda rows: [
-        FullRow(f"{number % 10}-{number}", ms, *(lag if lag is None else ms + lag for lag in (a, b, c)), type=kind)
+        FullRow(
+            f"{number % 10}-{number}", ms, *(lag if lag is None else ms + lag for lag in (a, b, c)), type=kind
+        )
         for ms, a, b, c, number, kind in rows
     ]
 )
@@ -151,10 +153,14 @@ def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[s
 
 @pytest.mark.parametrize("proven", [False, True])
 @pytest.mark.parametrize("order", ORDERS[:9], ids=str)
-def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(order: tuple[str, ...], proven: bool) -> None:
+def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(
+    order: tuple[str, ...], proven: bool
+) -> None:
     rows = many(6_000)
     limits = Limits(page_size=30, buffer=600, concurrency=8)
-    ran = run(query_of(order, ScheduleType.PERIODIC), FullService(rows), limits=limits, proven=proven, slots=11)
+    ran = run(
+        query_of(order, ScheduleType.PERIODIC), FullService(rows), limits=limits, proven=proven, slots=11
+    )
     assert len(ran.got) == 6_000
     assert ran.peak <= (1.5 if proven else 2.5) * 600, f"{ran.peak} rows were held"
 
@@ -218,7 +224,9 @@ def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
             if ask.field == "trigger_time":
                 return page
             order = sorted(range(len(page.rows)), key=lambda row: page.rows[row].id)
-            return type(page)(*([columns[row] for row in order] for columns in (page.ids, page.times, page.rows)))
+            return type(page)(
+                *([columns[row] for row in order] for columns in (page.ids, page.times, page.rows))
+            )
 
     with pytest.raises(CompletenessError, match="broke the order"):
         run(
