@@ -1,13 +1,15 @@
-"""What a scan has done so far."""
+"""What a scan is going to do, and what it has done so far."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-__all__ = ["CountedWindow", "Proof", "ScanStats"]
+from aioflows.checkpoint import Remainder
+
+__all__ = ["CountedWindow", "Proof", "ScanPlan", "ScanStats"]
 
 
 class Proof(enum.StrEnum):
@@ -23,6 +25,8 @@ class Proof(enum.StrEnum):
     """A second with more rows than a page, read in pieces that a page holds."""
     COUNTED = "counted"
     """An instant with more rows than a page, read by page numbers; sure as long as these can be relied on."""
+    SORTED = "sorted"
+    """A window in the service's own order, read by page numbers that overlap; sure as long as nothing changes."""
 
 
 @attrs.frozen
@@ -38,6 +42,28 @@ class CountedWindow:
     from_ms: int
     to_ms: int
     rows: int
+
+
+@attrs.frozen(kw_only=True)
+class ScanPlan:
+    """What is left of a scan.
+
+    Args:
+        from_ms: the query's first *millisecond* since 1970-01-01 UTC.
+        to_ms: the first millisecond behind it.
+        order_by: the query's *order*.
+        page_size: *rows* a request.
+        windows: the windows of which not all was handed out, each of one *schedule type*.
+        fewest_requests: *requests* without which these cannot be read, as far as is known. Before the first answer that
+            is one for each window, since nothing tells how many rows there are.
+    """
+
+    from_ms: int
+    to_ms: int
+    order_by: str | Sequence[str] | None
+    page_size: int
+    windows: tuple[Remainder, ...]
+    fewest_requests: int
 
 
 @attrs.frozen

@@ -79,6 +79,7 @@ class Ask:
         page_no: the page's *number* as it is sent.
         tries: *attempts* before an error is reported; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
+        field: what the page is to be *sorted* by.
     """
 
     first: int
@@ -89,6 +90,7 @@ class Ask:
     page_no: int = 0
     tries: int | None = None
     expression: str = ""
+    field: str = "trigger_time"
 
     @property
     def from_ms(self) -> int:
@@ -102,7 +104,7 @@ class Ask:
 
     @property
     def descending(self) -> bool:
-        """Whether the service is to sort by descending trigger time."""
+        """Whether the service is to sort in descending order."""
         return self.axis.descending != self.backward
 
 

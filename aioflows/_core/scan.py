@@ -139,6 +139,11 @@ class Scan:
         return self._frontier.proofs
 
     @property
+    def expected(self) -> float:
+        """The rows to be expected in what is not proven yet."""
+        return sum(gap.expected for gap in self._gaps)
+
+    @property
     def counted(self) -> list[CountedWindow]:
         """The windows whose rows could only be counted."""
         return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
@@ -340,6 +345,15 @@ class Scan:
         """Give the windows of which nothing was released, in *milliseconds* of scan time."""
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
+
+    @property
+    def under_way(self) -> int:
+        """Requests that were named and not answered yet."""
+        return len(self._under_way)
+
+    def pending(self) -> list[tuple[int, int, float]]:
+        """Give the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
+        return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:
         return None if self._under_way else next((gap.broken for gap in self._gaps if gap.broken), None)

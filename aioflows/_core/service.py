@@ -40,6 +40,8 @@ class Service:
         """The rows that an instant which has to be counted will hold at least, by those before it."""
         self.deepest = 0
         """The most rows into a result that a page by its number has brought; numbers may end somewhere beyond."""
+        self.nulls_first: dict[tuple[str, bool], bool] = {}
+        """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
         self._most: dict[int, int] = {}

@@ -19,10 +19,11 @@ import enum
 from collections.abc import Iterator, Sequence
 
 from aioflows._core.instant import Instant, Sheet
+from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Page
 from aioflows._core.service import Service
 
-__all__ = ["Ending", "Walk", "overlapping"]
+__all__ = ["Ending", "Walk"]
 
 _SURELY = 0.5
 """The share of the last instant that was walked through which the next one is taken to have, too."""
@@ -38,22 +39,6 @@ class Ending(enum.Enum):
     SHORT = "the last page was not full"
     TORN = "a page held nothing, though it starts with a row that was seen before"
     UNJOINED = "a row did not stand where it stood before, or came twice"
-
-
-def overlapping(most: int) -> Iterator[tuple[int, int]]:
-    """Give page numbers, counted from 0, and sizes up to *most*, so that each page starts inside the one before it."""
-    yield 0, most
-    end = most
-    while True:
-        # The page that reaches farthest among those that start before the last row seen.
-        number, size = max(
-            (((end - 1) // size, size) for size in range(max(1, most // 2), most + 1)),
-            key=lambda page: (page[0] + 1) * page[1],
-        )
-        if (number + 1) * size <= end:  # only for pages of a single row, which cannot overlap
-            number = end // size
-        yield number, size
-        end = (number + 1) * size
 
 
 class Walk:

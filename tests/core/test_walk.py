@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows._core.instant import Instant, Sheet
+from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Axis, Reader
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
-from aioflows._core.walk import Ending, Walk, overlapping
+from aioflows._core.walk import Ending, Walk
 from tests.model import START, ModelPage, ModelService, rows_at
 
 AXIS = Axis(descending=False)
