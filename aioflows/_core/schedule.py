@@ -31,9 +31,9 @@ _SMALLEST = 2
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request from its end is worth it."""
 
-_WORTH_CUT = 5
-"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave five pages
-to two requests takes two round trips more than to share them, and saves half a page."""
+_WORTH_CUT = 4
+"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave four pages to
+two requests takes a round trip more than to share them, and saves half a page."""
 
 _UNSURE = 0.2
 """How often windows held far less than expected, from which a window is begun from one end only."""
