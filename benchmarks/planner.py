@@ -125,10 +125,8 @@ class Limit:
             return cls(None, None)
         if cap < NO_CAP:
             return cls(2.0, None)
-        if profile in ("bursty", "midnight"):
-            requests = 1.0
-        else:
-            requests = 1.04 if order == "unordered" else 1.1
+        usual = 1.04 if order == "unordered" else 1.1
+        requests = 1.0 if profile in ("bursty", "midnight") else usual
         if profile == "bursty":
             return cls(requests, 1.5)
         if order == "unordered":

@@ -29,9 +29,6 @@ _EVIDENCE = 8
 _DENSER = 4
 """How many times denser than expected a page must be to halve what was known."""
 
-_SURPRISE = 0.25
-"""The weight of the last answer in how often a window held less than a quarter of what was expected."""
-
 
 @attrs.frozen
 class Proof:
@@ -40,13 +37,11 @@ class Proof:
     Args:
         rows: how *many* it holds.
         width: *milliseconds*.
-        expected: *rows* that were to be expected in it.
         whole: whether it is all that was asked for.
     """
 
     rows: int
     width: int
-    expected: float
     whole: bool
 
     @property
@@ -66,23 +61,20 @@ def learn(gaps: Gaps, ask: Ask, proof: Proof, page: int) -> None:
     """
     if proof.width <= 0:
         return
-    surprise = proof.rows < proof.expected / 4 and proof.expected > page / 2
-    gaps.surprise += (surprise - gaps.surprise) * _SURPRISE
     near = None
-    if not proof.whole:
-        near = (
-            gaps.ending(ask.until - proof.width) if ask.backward else gaps.starting(ask.first + proof.width)
-        )
-    if near is not None:
-        _weigh(near, proof, page)
-        near.recent = proof.density
-    elif proof.whole and not proof.rows:
-        for gap in gaps.within(ask.first, ask.until):
+    if proof.whole:
+        for gap in gaps.within(ask.first, ask.until) if not proof.rows else ():
             _weigh(gap, proof, page)
+    elif ask.backward and (near := gaps.ending(ask.until - proof.width)) is not None:
+        _weigh(near, proof, page)
+        near.at_end = proof.density
+    elif not ask.backward and (near := gaps.starting(ask.first + proof.width)) is not None:
+        _weigh(near, proof, page)
+        near.at_start = proof.density
     for gap in gaps.behind(ask.until if ask.backward or proof.whole else ask.first + proof.width):
         if gap is near:
             continue
-        if gap.recent and not gap.idle:
+        if (gap.at_start or gap.at_end) and not gap.idle:
             return
         if not proof.whole or proof.density < gap.density:
             _weigh(gap, proof, page)

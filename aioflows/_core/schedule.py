@@ -35,9 +35,6 @@ _WORTH_CUT = 4
 """Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave four pages to
 two requests takes a round trip more than to share them, and saves half a page."""
 
-_UNSURE = 0.2
-"""How often windows held far less than expected, from which a window is begun from one end only."""
-
 
 @attrs.frozen
 class Move:
@@ -108,11 +105,11 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     _carve(gaps, gap, sizes)
-                yield from _ends(gaps, gap, page)
+                yield from _ends(gap, page)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        yield from _ends(gaps, gap, page)
+        yield from _ends(gap, page)
     yield from _shared(gaps, sizes, budget)
 
 
@@ -130,7 +127,7 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
             gaps.split(gap, cut)
 
 
-def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
+def _ends(gap: Gap, page: int) -> Iterator[Move]:
     if gap.held:
         return
     if gap.short or gap.looks:
@@ -140,8 +137,7 @@ def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
         return
     if gap.forward is None and (gap.backward is None or gap.expected > page * _WORTH_TWO):
         yield Move(gap, backward=False)
-    sure = gap.left is not None or gaps.surprise < _UNSURE
-    if gap.backward is None and gap.expected > page * _WORTH_TWO and sure:
+    if gap.backward is None and gap.expected > page * _WORTH_TWO:
         yield Move(gap, backward=True)
 
 
@@ -152,8 +148,10 @@ def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
             yield Move(gap, backward=gap.backward is None)
             continue
         width = gap.until - gap.first
-        # Half of it; in an ordered scan no more than a window, since what lies behind that has to wait.
-        part = width / 2 if math.isinf(budget) else min(width / 2, width * sizes.rows / gap.likely)
+        part = width / 2
+        if math.isfinite(budget) and gap.at_end <= gap.at_start:
+            # No more than a window: where order matters, what lies behind it has to wait.
+            part = min(part, width * sizes.rows / gap.likely)
         cut = _whole_second(gap.first + int(part))
         if not gap.first < cut < gap.until:
             return

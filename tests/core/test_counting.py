@@ -98,3 +98,19 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
             )
 
     assert count(Numberless([]), 50).failed
+
+
+def test_of_an_instant_no_more_is_foretold_than_those_before_it_held() -> None:
+    known = Service()
+    for rows in (500, 120, 500, 500):
+        known.counted(rows)
+        assert known.instant <= rows
+    assert 120 < known.instant < 500
+
+
+def test_after_a_small_instant_no_page_is_asked_for_beyond_its_end() -> None:
+    known = Service()
+    for rows, asks in ((440, 5), (150, 2), (440, 5)):
+        service = ModelService(rows_at(START, rows), cap=100)
+        count(service, 100, known)
+        assert len(service.asked) <= asks + 3 * (rows == 150)
