@@ -1,10 +1,11 @@
 """How close does the planner come to the fewest requests and the shortest time, on data of every shape?
 
-The pure machine alone, fed from the emulator's data in simulated time: no sockets, no decoding, so the figures are the
-planner's own. ``requests`` is against ceil(N / P); ``time`` against ceil(N / P) / C round trips. Beside them, what two
-plain ways need on the same data: fixed day windows paged by number, C at once, and one page after the other.
+The pure machine alone, fed with a year of rows in simulated time: no sockets, no decoding, so the figures are the planner's
+own. ``requests`` is against ceil(N / P), ``time`` against ceil(N / P) / C round trips, each as mean and worst of the
+seeds beside its limit; ``!`` marks what misses it. Below them, what two plain ways need on the same data: fixed day
+windows paged by number, C at once, and one page after the other.
 
-    python benchmarks/planner.py [--instances 60000] [--page-size 100] [--concurrency 16] [--page-cap N] [--seeds 3]
+    python benchmarks/planner.py [--instances 60000 600000] [--page-size 100] [--concurrency 16] [--seeds 10]
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from statistics import mean
 
@@ -29,7 +31,12 @@ from aioflows.emulator import Emulator
 from aioflows.models import FlowInstance
 
 PROFILES = ("uniform", "cron", "sparse-then-dense", "bursty", "midnight")
+TIED = ("cron", "bursty", "midnight")
+ORDERS = ("ascending", "descending", "unordered")
 DAY = 86_400_000
+START = 1_704_067_200_000
+YEAR = 365 * DAY
+NO_CAP = 1 << 30
 
 
 @attrs.frozen
@@ -42,30 +49,94 @@ class Page:
 
 
 class Data:
-    """A year of rows, as the service sorts them."""
+    """Rows as the service sorts them."""
 
-    def __init__(self, profile: str, instances: int, seed: int) -> None:
-        emulator = Emulator(instances=instances, seed=seed, profile=profile, schedule_types=(1,))
-        emulator.open()
-        self.window = (emulator.start_ms, emulator.end_ms)
-        rows = sorted(emulator.matching(*self.window))
-        emulator.close()
+    def __init__(self, window: tuple[int, int], rows: list[tuple[int, str]]) -> None:
+        self.window = window
         self.times = [ms for ms, _ in rows]
         self.ids = [name for _, name in rows]
         self.texts = [str(datetime.fromtimestamp(ms // 1000, tz=UTC))[:19] for ms in self.times]
+
+    @classmethod
+    def emulated(cls, profile: str, instances: int, seed: int) -> Data:
+        emulator = Emulator(instances=instances, seed=seed, profile=profile, schedule_types=(1,))
+        emulator.open()
+        window = (emulator.start_ms, emulator.end_ms)
+        rows = sorted(emulator.matching(*window))
+        emulator.close()
+        return cls(window, rows)
+
+    @classmethod
+    def shaped(cls, shape: str, instances: int, seed: int) -> Data:
+        draw, rng = SHAPES[shape], random.Random(f"{shape} {seed}")
+        seconds = sorted(int(draw(rng) * (YEAR // 1000)) for _ in range(instances))
+        rows = [(START + second * 1000, f"1-{number:08d}") for number, second in enumerate(seconds)]
+        return cls((START, START + YEAR), rows)
 
     def answer(self, ask: Ask, cap: int) -> Page:
         low, high = bisect_left(self.times, ask.from_ms), bisect_left(self.times, ask.to_ms)
         skip, size = ask.page_no * ask.page_size, min(ask.page_size, cap)
         if ask.descending:
             end = max(low, high - skip)
-            rows = slice(end - 1, max(low, end - size) - 1 if max(low, end - size) else None, -1)
-            return Page(self.ids[rows], self.texts[rows]) if end > low else Page([], [])
+            rows = slice(max(low, end - size), end)
+            return Page(self.ids[rows][::-1], self.texts[rows][::-1])
         start = min(high, low + skip)
-        return Page(self.ids[start : min(high, start + size)], self.texts[start : min(high, start + size)])
+        rows = slice(start, min(high, start + size))
+        return Page(self.ids[rows], self.texts[rows])
 
 
-def run(data: Data, options: argparse.Namespace, order: str, seed: int) -> tuple[float, float, float]:
+def day_and_night(rng: random.Random) -> float:
+    """By day the most at noon, by night a twentieth of it."""
+    while True:
+        at = rng.random()
+        if rng.random() < 0.05 + 0.95 * max(0.0, math.sin((at * 365 % 1 - 0.25) * 2 * math.pi)):
+            return at
+
+
+def clumps(rng: random.Random) -> float:
+    """One row in ten anywhere, all others in 300 minutes of the year."""
+    return (
+        rng.random()
+        if rng.random() < 0.1
+        else (rng.randrange(300) + 0.37) / 300 + rng.random() / (365 * 1440)
+    )
+
+
+SHAPES: dict[str, Callable[[random.Random], float]] = {
+    "day and night": day_and_night,
+    "working days": lambda rng: (rng.randrange(52) * 7 + rng.randrange(5) + rng.uniform(0.3, 0.75)) / 365,
+    "one long void": lambda rng: rng.uniform(0, 0.35) if rng.random() < 0.5 else rng.uniform(0.7, 1),
+    "two islands": lambda rng: rng.choice((0.2, 0.7)) + rng.random() * (0.01 if rng.random() < 0.98 else 0.3),
+    "dense, then sparse": lambda rng: rng.random() * 0.05 if rng.random() < 0.98 else rng.uniform(0.05, 1),
+    "clumps": clumps,
+}
+
+
+@attrs.frozen
+class Limit:
+    """The most that requests and time may be, against the least possible; None: as it comes."""
+
+    requests: float | None
+    time: float | None
+
+    @classmethod
+    def of(cls, profile: str, order: str, instances: int, cap: int) -> Limit:
+        if profile in SHAPES:
+            return cls(None, None)
+        if cap < NO_CAP:
+            return cls(2.0, None)
+        usual = 1.04 if order == "unordered" else 1.1
+        requests = 1.0 if profile in ("bursty", "midnight") else usual
+        if profile == "bursty":
+            return cls(requests, 1.5)
+        if order == "unordered":
+            return cls(requests, 1.2)
+        return cls(requests, 1.15 if instances >= 600_000 else 1.3)
+
+
+def run(
+    data: Data, options: argparse.Namespace, order: str, cap: int, seed: int
+) -> tuple[float, float, float]:
     """Read everything; give requests and time against the least possible, and microseconds of planning a page."""
     rng = random.Random(seed)
     scan = Scan(
@@ -94,7 +165,7 @@ def run(data: Data, options: argparse.Namespace, order: str, seed: int) -> tuple
             got += len(item.batch)
             continue
         now, _, ask = heapq.heappop(under_way)
-        page = data.answer(ask, options.page_cap)
+        page = data.answer(ask, cap)
         began = time.perf_counter()
         scan.received(ask, page)
         spent += time.perf_counter() - began
@@ -103,10 +174,10 @@ def run(data: Data, options: argparse.Namespace, order: str, seed: int) -> tuple
     return asked / least, now / (least / options.concurrency), spent / asked * 1e6
 
 
-def day_windows(data: Data, options: argparse.Namespace) -> tuple[float, float]:
+def day_windows(data: Data, options: argparse.Namespace, cap: int) -> tuple[float, float]:
     """A page loop for each day, so many days at once: its requests and its time."""
     days = Counter((ms - data.window[0]) // DAY for ms in data.times)
-    size = min(options.page_size, options.page_cap)
+    size = min(options.page_size, cap)
     chains = [days[day] // size + 1 for day in range(-(-(data.window[1] - data.window[0]) // DAY))]
     slots = [0.0] * options.concurrency
     for chain in chains:
@@ -115,34 +186,57 @@ def day_windows(data: Data, options: argparse.Namespace) -> tuple[float, float]:
     return sum(chains) / least, max(slots) / (least / options.concurrency)
 
 
-def main(options: argparse.Namespace) -> None:
+def column(values: list[float], limit: float | None) -> str:
+    """Mean and worst beside the limit, each marked if it misses that."""
+    marks = [
+        "!" if limit is not None and round(value, 3) > limit else " " for value in (mean(values), max(values))
+    ]
+    beside = f"<= {limit:.2f}" if limit is not None else ""
+    return f"{mean(values):8.3f}{marks[0]}{max(values):7.3f}{marks[1]}{beside:8}"
+
+
+def table(options: argparse.Namespace, instances: int, profiles: tuple[str, ...], cap: int) -> None:
+    seeds = max(2, options.seeds * 60_000 // instances) if instances > 60_000 else options.seeds
+    capped = f", no page larger than {cap}" if cap < NO_CAP else ""
     print(
-        f"{options.instances:,} instances in a year, pages of {options.page_size}, {options.concurrency} in flight, "
-        f"round trips of 0.9 to 1.1, mean of {options.seeds} seeds; x the least possible"
+        f"\n{instances:,} instances in a year, pages of {options.page_size}{capped}, {options.concurrency} in flight, "
+        f"round trips of 0.9 to 1.1, {seeds} seeds; x the least possible"
     )
-    print(f"{'':20}{'order':12}{'requests':>10}{'time':>8}{'us/page':>9}")
-    for profile in PROFILES:
-        worlds = [Data(profile, options.instances, seed) for seed in range(1, options.seeds + 1)]
-        for order in ("ascending", "descending", "unordered"):
-            requests, seconds, spent = map(
-                mean, zip(*(run(world, options, order, 1) for world in worlds), strict=True)
-            )
-            print(f"{profile:20}{order:12}{requests:10.3f}{seconds:8.2f}{spent:9.0f}")
-        requests, seconds = map(mean, zip(*(day_windows(world, options) for world in worlds), strict=True))
-        print(f"{'':20}{'day windows':12}{requests:10.3f}{seconds:8.2f}")
-        print(
-            f"{'':20}{'one by one':12}{1 + 1 / math.ceil(options.instances / options.page_size):10.3f}{options.concurrency:8.2f}"
-        )
+    print(
+        f"{'':19}{'order':12}{'requests':>8}{'worst':>8}{'limit':>8}{'time':>9}{'worst':>8}{'limit':>8}{'us/page':>10}"
+    )
+    for profile in profiles:
+        make = Data.shaped if profile in SHAPES else Data.emulated
+        worlds = [make(profile, instances, seed) for seed in range(1, seeds + 1)]
+        for order in ORDERS:
+            limit = Limit.of(profile, order, instances, cap)
+            runs = [run(world, options, order, cap, seed) for seed, world in enumerate(worlds)]
+            requests, seconds, spent = (list(values) for values in zip(*runs, strict=True))
+            columns = f"{column(requests, limit.requests)} {column(seconds, limit.time)}"
+            print(f"{profile:19}{order:12}{columns}{mean(spent):7.0f}")
+        plain = [day_windows(world, options, cap) for world in worlds]
+        requests, seconds = (list(values) for values in zip(*plain, strict=True))
+        print(f"{'':19}{'day windows':12}{column(requests, None)} {column(seconds, None)}")
+        loop = 1 + 1 / math.ceil(instances / options.page_size)
+        print(f"{'':19}{'one by one':12}{loop:8.3f}{options.concurrency * loop:25.2f}", flush=True)
+
+
+def main(options: argparse.Namespace) -> None:
+    for instances in options.instances:
+        table(options, instances, PROFILES, NO_CAP)
+        table(options, instances, TIED, options.page_size)
+    table(options, min(options.instances), tuple(SHAPES), NO_CAP)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--instances", type=int, default=60_000)
+    parser.add_argument("--instances", type=int, nargs="+", default=[60_000, 600_000])
     parser.add_argument("--page-size", type=int, default=100)
-    parser.add_argument("--page-cap", type=int, default=1 << 30)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--buffer", type=int, default=20_000)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="worlds of 60,000 rows; of larger ones fewer, two at least"
+    )
     main(parser.parse_args())

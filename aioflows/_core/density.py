@@ -29,9 +29,6 @@ _EVIDENCE = 8
 _DENSER = 4
 """How many times denser than expected a page must be to halve what was known."""
 
-_SURPRISE = 0.25
-"""The weight of the last answer in how often a window held less than a quarter of what was expected."""
-
 
 @attrs.frozen
 class Stretch:
@@ -40,13 +37,11 @@ class Stretch:
     Args:
         rows: how *many* it holds.
         width: *milliseconds*.
-        expected: *rows* that were to be expected in it.
         whole: whether it is all that was asked for.
     """
 
     rows: int
     width: int
-    expected: float
     whole: bool
 
     @property
@@ -66,25 +61,20 @@ def learn(gaps: Gaps, ask: Ask, stretch: Stretch, page: int) -> None:
     """
     if stretch.width <= 0:
         return
-    surprise = stretch.rows < stretch.expected / 4 and stretch.expected > page / 2
-    gaps.surprise += (surprise - gaps.surprise) * _SURPRISE
     near = None
-    if not stretch.whole:
-        near = (
-            gaps.ending(ask.until - stretch.width)
-            if ask.backward
-            else gaps.starting(ask.first + stretch.width)
-        )
-    if near is not None:
-        _weigh(near, stretch, page)
-        near.recent = stretch.density
-    elif stretch.whole and not stretch.rows:
-        for gap in gaps.within(ask.first, ask.until):
+    if stretch.whole:
+        for gap in gaps.within(ask.first, ask.until) if not stretch.rows else ():
             _weigh(gap, stretch, page)
+    elif ask.backward and (near := gaps.ending(ask.until - stretch.width)) is not None:
+        _weigh(near, stretch, page)
+        near.at_end = stretch.density
+    elif not ask.backward and (near := gaps.starting(ask.first + stretch.width)) is not None:
+        _weigh(near, stretch, page)
+        near.at_start = stretch.density
     for gap in gaps.behind(ask.until if ask.backward or stretch.whole else ask.first + stretch.width):
         if gap is near:
             continue
-        if gap.recent and not gap.idle:
+        if (gap.at_start or gap.at_end) and not gap.idle:
             return
         if not stretch.whole or stretch.density < gap.density:
             _weigh(gap, stretch, page)

@@ -55,7 +55,8 @@ class Gap:
         until: *milliseconds* of scan time, where it ends.
         density: *rows per millisecond* to be expected.
         weight: *rows* that this was learnt from.
-        recent: *rows per millisecond* of the last page that left off in it.
+        at_start: *rows per millisecond* of the last page that left off at its start.
+        at_end: *rows per millisecond* of the last page that left off at its end.
         after: proven *rows* between its end and the next gap.
         forward: the request under way from its start.
         backward: the request under way from its end.
@@ -79,7 +80,8 @@ class Gap:
     until: int
     density: float
     weight: float = 0.0
-    recent: float = 0.0
+    at_start: float = 0.0
+    at_end: float = 0.0
     after: int = 0
     forward: Ask | None = None
     backward: Ask | None = None
@@ -122,8 +124,9 @@ class Gap:
 
     @property
     def likely(self) -> float:
-        """The rows that it may well hold, if more of it is like the last page than was to be expected."""
-        return math.sqrt(self.density * max(self.density, self.recent)) * (self.until - self.first)
+        """The rows that it may well hold, if more of it is like what was read last than was to be expected."""
+        most = max(self.density, self.at_start, self.at_end)
+        return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
     def idle(self) -> bool:
@@ -143,8 +146,6 @@ class Gaps:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
         """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
-        self.surprise = 0.0
-        """How often, of late, a window held far less than was to be expected, from 0 to 1."""
         self.ready = 0
         """Proven *rows* before the first gap that were not handed out yet."""
 
@@ -201,6 +202,7 @@ class Gaps:
             gap.until,
             gap.density,
             gap.weight,
+            at_end=gap.at_end,
             after=gap.after,
             backward=gap.backward,
             right=gap.right,
@@ -212,7 +214,7 @@ class Gaps:
             doubts=gap.doubts,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
-        gap.backward_size = 0
+        gap.backward_size, gap.at_end = 0, 0.0
         self._gaps.insert(self._at(gap) + 1, later)
         return later
 
@@ -221,7 +223,7 @@ class Gaps:
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
         gap.beyond, gap.backward_size = later.beyond, later.backward_size
-        gap.density, gap.recent = rows / (gap.until - gap.first), later.recent
+        gap.density, gap.at_end = rows / (gap.until - gap.first), later.at_end
         gap.weight += later.weight
         gap.looks = min(gap.looks, later.looks)
         gap.denied = gap.denied or later.denied

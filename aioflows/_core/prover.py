@@ -130,9 +130,7 @@ class Prover:
                     self._doubts.raise_for(anchor, gap, ask, page)
                     return
         kept = 0
-        expected = 0.0
         for gap in gaps:
-            expected += gap.density * (min(until, gap.until) - max(first, gap.first))
             low, high = max(first, gap.first), min(until, gap.until)
             start, stop = reading.index(low // 1000), reading.index(-(-high // 1000))
             rows = reading.rows(start, stop)
@@ -143,7 +141,7 @@ class Prover:
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
-        self._learn(ask, Stretch(proven, until - first, expected, whole))
+        self._learn(ask, Stretch(proven, until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
 
@@ -267,8 +265,7 @@ class Prover:
             for anchor in covered(gap, ask.first, ask.until):
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
-        expected = sum(gap.expected for gap in gaps)
-        self._learn(ask, Stretch(0, ask.until - ask.first, expected, whole=True))
+        self._learn(ask, Stretch(0, ask.until - ask.first, whole=True))
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue

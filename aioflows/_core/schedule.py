@@ -31,12 +31,9 @@ _SMALLEST = 2
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request from its end is worth it."""
 
-_WORTH_CUT = 5
-"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave five pages
-to two requests takes two round trips more than to share them, and saves half a page."""
-
-_UNSURE = 0.2
-"""How often windows held far less than expected, from which a window is begun from one end only."""
+_WORTH_CUT = 4
+"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave four pages to
+two requests takes a round trip more than to share them, and saves half a page."""
 
 
 @attrs.frozen
@@ -106,13 +103,13 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     _carve(gaps, gap, sizes)
-                yield from _ends(gaps, gap, page)
+                yield from _ends(gap, page)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
         # A row beside it will soon be known, and makes the next look a proof.
         if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
-            yield from _ends(gaps, gap, page)
+            yield from _ends(gap, page)
     if not any(gap.broken for gap in gaps):
         yield from _shared(gaps, sizes, budget)
 
@@ -134,7 +131,7 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
             gaps.split(gap, cut)
 
 
-def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
+def _ends(gap: Gap, page: int) -> Iterator[Move]:
     if gap.held:
         return
     if gap.short or gap.looks:
@@ -144,8 +141,7 @@ def _ends(gaps: Gaps, gap: Gap, page: int) -> Iterator[Move]:
         return
     if gap.forward is None and (gap.backward is None or gap.expected > page * _WORTH_TWO):
         yield Move(gap, backward=False)
-    sure = gap.left is not None or gaps.surprise < _UNSURE
-    if gap.backward is None and gap.expected > page * _WORTH_TWO and sure:
+    if gap.backward is None and gap.expected > page * _WORTH_TWO:
         yield Move(gap, backward=True)
 
 
@@ -156,8 +152,10 @@ def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
             yield Move(gap, backward=gap.backward is None)
             continue
         width = gap.until - gap.first
-        # Half of it; in an ordered scan no more than a window, since what lies behind that has to wait.
-        part = width / 2 if math.isinf(budget) else min(width / 2, width * sizes.rows / gap.likely)
+        part = width / 2
+        if math.isfinite(budget) and gap.at_end <= gap.at_start:
+            # No more than a window: where order matters, what lies behind it has to wait.
+            part = min(part, width * sizes.rows / gap.likely)
         cut = _whole_second(gap.first + int(part))
         if not gap.first < cut < gap.until:
             return

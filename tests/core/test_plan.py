@@ -73,5 +73,26 @@ def test_windows_hold_at_least_a_part_of_a_page_and_fit_the_budget(
     assert 0.5 * page <= sizes.rows <= max(page, budget)
 
 
+def test_a_request_reaches_over_gaps_of_which_nothing_was_asked_and_no_farther() -> None:
+    gaps = Gaps([(0, 100)])
+    for cut in (10, 20, 30, 40):
+        gaps.split(gaps[len(gaps) - 1], cut)
+    gaps[3].looks = 1
+    assert gaps.reach(gaps[0], 1000) == 30
+    assert gaps.reach(gaps[0], 25) == 25
+    assert gaps.reach(gaps[0], 5) == 10
+    gaps.fences.add(20)
+    assert gaps.reach(gaps[0], 1000) == 20
+
+
+def test_a_gap_that_was_closed_is_no_longer_among_the_gaps() -> None:
+    gaps = Gaps([(0, 100)])
+    first = gaps[0]
+    gaps.split(first, 50)
+    gaps.take(first, 0, 50, 0)
+    assert first not in gaps
+    assert gaps[0] in gaps
+
+
 def test_a_gap_expects_rows_by_its_density() -> None:
     assert Gap(0, 2000, 0.5).expected == 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -278,6 +279,75 @@ def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() ->
     assert scan.rows_received - scan.rows_released <= 2 * 2_000 + 16 * 100
 
 
+# How close to the fewest requests
+
+
+def uniform(rng: random.Random) -> int:
+    return rng.randrange(365 * 86_400)
+
+
+def dense_at_last(rng: random.Random) -> int:
+    return rng.randrange(346 * 86_400, 365 * 86_400) if rng.random() < 0.98 else uniform(rng)
+
+
+def clumps(rng: random.Random) -> int:
+    return uniform(rng) if rng.random() < 0.1 else rng.randrange(300) * 100_000 + rng.randrange(300)
+
+
+def year_of(draw: Callable[[random.Random], int], count: int) -> list[Row]:
+    rng = random.Random(7)
+    return [(START + draw(rng) * 1000, f"1-{number:06d}") for number in range(count)]
+
+
+@pytest.mark.parametrize("draw", [uniform, dense_at_last, clumps])
+@pytest.mark.parametrize(("descending", "ordered"), [(False, True), (True, True), (False, False)])
+def test_a_scan_costs_few_requests_more_than_its_rows_fill_pages(
+    draw: Callable[[random.Random], int], descending: bool, ordered: bool
+) -> None:
+    service = ModelService(year_of(draw, 30_000))
+    scan = scan_of(
+        365 * 24,
+        page_size=50,
+        concurrency=16,
+        buffer=10_000,
+        descending=descending,
+        ordered=ordered,
+    )
+    assert len(read(scan, service, slots=16)) == 30_000
+    repeated = 1.02  # the last second of a page is read again
+    assert len(service.asked) / 600 <= (1.05 if ordered else 1.03) * repeated + (
+        0.07 if draw is clumps else 0
+    )
+
+
+def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ended() -> None:
+    rows = rows_every(1, 6_000) + rows_every(3600, 3_000, START + 6_000_000)
+    service = ModelService(rows)
+    scan = scan_of(3_100, page_size=100, concurrency=16, buffer=20_000)
+    assert read(scan, service, slots=16) == in_order(rows)
+    assert len(service.asked) <= 90 * 1.25
+
+
+def test_a_service_that_caps_pages_is_asked_for_a_larger_one_once() -> None:
+    rows = rows_every(3600, 10) + [row for hour in range(9, 20) for row in rows_at(START + hour * HOUR, 300)]
+    rows = [(ms, f"{ms}-{name}") for ms, name in rows]
+    service = ModelService(rows, cap=100)
+    assert read(scan_of(page_size=100), service, slots=16) == in_order(rows)
+    assert len([ask for ask in service.asked if ask.page_size > 100]) == 1
+
+
+@pytest.mark.parametrize("count", [3_000, 30_000])
+def test_what_is_planned_with_does_not_grow_with_the_scan(count: int) -> None:
+    scan = scan_of(365 * 24, page_size=20, concurrency=8, ordered=False)
+    unread: list[int] = []
+
+    def note(_: ModelService, __: Ask) -> None:
+        unread.append(len(scan.remaining()))
+
+    read(scan, ModelService(year_of(clumps, count), before_answer=note), slots=8)
+    assert max(unread) <= 40
+
+
 # What is checked, not believed
 
 
@@ -361,6 +431,30 @@ def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(er
                 got += ids_of(item)
     assert got == in_order(rows)[: len(got)]
     assert len(got) >= 10
+
+
+def test_a_request_that_is_given_up_early_is_asked_again_for_less() -> None:
+    rows = rows_every(60, 1000)
+    service = ModelService(rows)
+    scan = scan_of(page_size=20)
+    scan.read_in(Zone.parse("UTC"))
+    got: list[str] = []
+    failed = 0
+    for _ in range(10_000):
+        item = scan.next_item()
+        if item is NEED_PAGES:
+            for ask in scan.wanted(4):
+                if ask.tries == 2:
+                    failed += 1
+                    scan.failed(ask, ServerFault(504, "gateway time-out"))
+                else:
+                    scan.received(ask, service.answer(ask))
+        elif isinstance(item, Run):
+            got += ids_of(item)
+        else:
+            break
+    assert failed
+    assert got == in_order(rows)
 
 
 def test_a_large_window_that_the_service_fails_on_is_halved() -> None:

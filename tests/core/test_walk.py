@@ -159,3 +159,11 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
             )
 
     assert walk(Numberless([]), 50).ending is Ending.UNJOINED
+
+
+def test_of_an_instant_no_more_is_foretold_than_those_before_it_held() -> None:
+    known = Service()
+    for rows in (500, 120, 500, 500):
+        known.counted(rows)
+        assert known.instant <= rows
+    assert 120 < known.instant < 500
