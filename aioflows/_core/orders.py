@@ -202,23 +202,24 @@ class Order:
         self._service.nulls_first[sorter] = first
         self.needed.pop(sorter, None)
 
-    def probed(self, sorter: Sorter, rows: Sequence[FlowInstance], type: ScheduleType) -> None:
+    def probed(self, sorter: Sorter, rows: Sequence[FlowInstance], type: ScheduleType, *, last: bool) -> None:
         """Take the first page of all rows of a schedule type, sorted by one field.
 
         Args:
-            sorter: the *field* it was sorted by, and whether descending.
+            sorter: the *field* it was sorted by, and whether it is descending.
             rows: the *rows*.
             type: the *schedule type*.
+            last: whether no other type can be asked.
         """
+        self.note(rows, type)
         lacks, has = self._kinds.get((sorter[0], type), (False, False))
         first_lacks, first_has = self.kinds(sorter, rows[:1])
-        if first_has and lacks:
-            self.learn(sorter, first=False)
-        elif first_lacks and (has or self.kinds(sorter, rows)[1]):
-            self.learn(sorter, first=True)
-        else:  # all rows there may be of one kind, and then nothing tells; this scan needs an answer, and keeps to it
+        if lacks and has:
+            self.learn(sorter, first=first_lacks)
+        elif last:
+            # Of each type all rows may be of one kind, and then nothing tells; this scan needs an answer, and keeps to it.
             self._assumed[sorter] = first_lacks or (not first_has and not sorter[1])
-        self.needed.pop(sorter, None)
+            self.needed.pop(sorter, None)
 
     @staticmethod
     def kinds(sorter: Sorter, rows: Iterable[FlowInstance]) -> tuple[bool, bool]:

@@ -59,7 +59,8 @@ class Probes:
         self._windows = windows
         self._service = service
         self._asked: set[Sorter] = set()
-        self._looks: Counter[Sorter] = Counter()
+        self._looks: Counter[tuple[Sorter, ScheduleType]] = Counter()
+        self._told: set[tuple[Sorter, ScheduleType]] = set()
 
     def wanted(self) -> list[tuple[Asker, Ask]]:
         """Name the questions that were not asked yet."""
@@ -67,8 +68,7 @@ class Probes:
         for sorter in [one for one in self._order.needed if one not in self._asked]:
             self._asked.add(sorter)
             field, falling = sorter
-            type = self._order.where(field)
-            window = next((one for one in self._windows if one[0] is type), self._windows[0])
+            window = self._left(sorter)[0]
             axis = Axis(falling)
             ask = Ask(
                 *axis.window(*window[1:]),
@@ -84,12 +84,19 @@ class Probes:
         """Take an answer."""
         self._asked.discard(probe.sorter)
         self.rows_received += len(page.ids)
-        self._looks[probe.sorter] += 1
-        if not page.ids and self._looks[probe.sorter] < _LOOKS:
+        self._looks[probe.sorter, probe.type] += 1
+        if not page.ids and self._looks[probe.sorter, probe.type] < _LOOKS:
             return  # emptiness is not believed at once
+        self._told.add((probe.sorter, probe.type))
         assert self.zone is not None, "the zone is known before the first answer is read"
         try:
             rows = page.instances(self.zone, range(len(page.ids)))
-            self._order.probed(probe.sorter, rows, probe.type)
+            self._order.probed(probe.sorter, rows, probe.type, last=not self._left(probe.sorter))
         except AioflowsError as error:
             self.error = error
+
+    def _left(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
+        """Give the windows that were not asked about, the one first of which is known that it can tell."""
+        best = self._order.where(sorter[0])
+        left = [one for one in self._windows if (sorter, one[0]) not in self._told]
+        return sorted(left, key=lambda one: one[0] is not best)

@@ -64,10 +64,14 @@ class Spill:
     async def _beside(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(None, self._alone, work)
         self._running.add(future)
-        future.add_done_callback(self._running.discard)
-        return await asyncio.shield(
-            future
-        )  # a thread cannot be cancelled, so it is waited for when the file is closed
+        future.add_done_callback(self._over)
+        # A thread cannot be cancelled, so it is waited for when the file is closed.
+        return await asyncio.shield(future)
+
+    def _over(self, future: asyncio.Future[Any]) -> None:
+        self._running.discard(future)
+        if not future.cancelled():
+            future.exception()  # seen, even if who wanted the rows has gone
 
     def _alone(self, work: Callable[[], T]) -> T:
         with self._turn:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aioflows._core.machine import Asker
+from aioflows._core.pages import Ask
 from aioflows._core.service import Service
 from aioflows.errors import CompletenessError
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
 from tests.model import START
-from tests.sorted_model import FullRow, FullService, in_order, run
+from tests.sorted_model import FullPage, FullRow, FullService, in_order, run
 
 HOUR = 3_600_000
 ORDERS = [
@@ -38,12 +41,14 @@ lags = st.one_of(st.none(), st.integers(0, 3_000), st.integers(0, HOUR))
 full_rows = st.tuples(moments, lags, lags, lags, st.integers(0, 10**6), st.integers(0, 2))
 worlds = st.lists(full_rows, max_size=150, unique_by=lambda row: row[4]).map(
     lambda rows: [
-        FullRow(
-            f"{number % 10}-{number}", ms, *(lag if lag is None else ms + lag for lag in (a, b, c)), type=kind
-        )
+        FullRow(f"{number % 10}-{number}", ms, _later(ms, a), _later(ms, b), _later(ms, c), kind)
         for ms, a, b, c, number, kind in rows
     ]
 )
+
+
+def _later(ms: int, lag: int | None) -> int | None:
+    return None if lag is None else ms + lag
 
 
 def query_of(order: tuple[str, ...], kind: ScheduleType | None = None) -> FlowQuery:
@@ -217,15 +222,14 @@ def test_a_service_that_moves_rows_without_a_time_is_found_out() -> None:
         )
 
 
+OTHER = "create_time"
+
+
 def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
     class Deaf(FullService):
-        def answer(self, asker, ask):  # type: ignore[no-untyped-def]
-            page = super().answer(asker, ask)
-            if ask.field == "trigger_time":
-                return page
-            order = sorted(range(len(page.rows)), key=lambda row: page.rows[row].id)
-            return type(page)(
-                *([columns[row] for row in order] for columns in (page.ids, page.times, page.rows))
+        def answer(self, asker: Asker, ask: Ask) -> FullPage:
+            return super().answer(
+                asker, ask if ask.field == "trigger_time" else attrs.evolve(ask, field=OTHER)
             )
 
     with pytest.raises(CompletenessError, match="broke the order"):
@@ -280,8 +284,7 @@ def test_what_is_merged_holds_them_too_or_the_scan_says_that_it_cannot(
         service = changing(rows, passing, seed, share)
         try:
             ran = run(query, service, limits=limits, rng=random.Random(seed))
-        except CompletenessError as error:
-            assert "proven=True" in str(error)
+        except CompletenessError:
             continue
         whole += 1
         _check_held(ran.got, rows, passing, query)
