@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
 from aioflows._core.lanes import Lanes
+from aioflows._core.service import Service
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows.checkpoint import Checkpoint
@@ -33,10 +35,17 @@ class FlowScan(AsyncIterator[FlowInstance]):
     """
 
     def __init__(
-        self, engine: Engine, lanes: Lanes, tally: Tally, fingerprint: str, limit: int | None
+        self,
+        engine: Engine,
+        lanes: Lanes,
+        service: Service,
+        tally: Tally,
+        fingerprint: str,
+        limit: int | None,
     ) -> None:
         self._engine = engine
         self._lanes = lanes
+        self._service = service
         self._tally = tally
         self._fingerprint = fingerprint
         self._left = limit
@@ -184,8 +193,16 @@ class FlowScan(AsyncIterator[FlowInstance]):
             rows_received=sum(scan.rows_received for scan in scans),
             rows_yielded=self._handed,
             duplicates=sum(scan.duplicates for scan in scans),
-            windows=sum(scan.windows for scan in scans),
+            windows=sum(scan.proofs.total() for scan in scans),
             elapsed=now - self._began if self._loop is not None else 0.0,
+            waited=self._tally.waited,
+            proofs=sum((scan.proofs for scan in scans), Counter()),
+            counted=tuple(
+                sorted((window for scan in scans for window in scan.counted), key=lambda one: one.from_ms)
+            ),
+            time_zone=None if self._lanes.zone is None else str(self._lanes.zone.tzinfo),
+            page_cap=self._service.cap,
+            first_page=self._service.first_page,
         )
 
     def checkpoint(self) -> Checkpoint:

@@ -172,7 +172,7 @@ class FlowSession:
         tally = Tally()
         slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
         engine = Engine(lanes, self._fetcher(query, tally), self._known_zone, slots)
-        scan = FlowScan(engine, lanes, tally, fingerprint(query), limit)
+        scan = FlowScan(engine, lanes, self._service, tally, fingerprint(query), limit)
         self._scans.add(scan)
         return scan
 
@@ -208,6 +208,8 @@ class FlowSession:
                 concurrency=self.limits.concurrency,
                 buffer=self.limits.buffer,
                 limit=limit,
+                splits=not query.expression,
+                alone=len(types) == 1,
             )
             lanes.append(Lane(type, scan, handed))
         return lanes
@@ -222,6 +224,7 @@ class FlowSession:
                 page_no=ask.page_no,
                 page_size=ask.page_size,
                 sorters=(("trigger_time", ask.descending),),
+                expression=ask.expression,
             )
             return await self._call(self._search(body), self._read_page, tally=tally, tries=ask.tries)
 

@@ -56,6 +56,8 @@ class ModelService:
     largest: int = NEVER  # rows; a larger page is refused
     offset: int = 0  # seconds that its clock is ahead of UTC
     seed: int = 0
+    heeds_expression: bool = True
+    deepest: int = NEVER  # rows into a result, beyond which nothing is answered
     before_answer: Callable[[ModelService, Ask], None] = lambda service, ask: None
     asked: list[Ask] = field(default_factory=list)
 
@@ -74,8 +76,11 @@ class ModelService:
         window = self.rows[
             bisect_left(self.rows, (ask.from_ms, "")) : bisect_left(self.rows, (ask.to_ms, ""))
         ]
+        if ask.expression and self.heeds_expression:
+            window = [row for row in window if ask.expression in row[1]]
         skip = max(0, number) * ask.page_size
-        page = self.page(window, ask.descending, skip, skip + min(ask.page_size, self.cap))
+        stop = min(skip + min(ask.page_size, self.cap), self.deepest)
+        page = self.page(window, ask.descending, skip, stop)
         return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
 
     def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:

@@ -23,7 +23,7 @@ __all__ = ["state_of"]
 _PLAIN = {int, float, str, bool, bytes, type(None), range, Zone, Axis}
 """Compared by what they are; zones and axes never change."""
 
-_ACCOUNT = {"rows_received", "duplicates", "windows"}
+_ACCOUNT = {"rows_received", "duplicates", "proofs", "counted"}
 """What the machine counts for its users and never reads itself; with it, no two states would be equal."""
 
 

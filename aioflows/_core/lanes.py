@@ -69,7 +69,7 @@ class Lanes:
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
-        self._zone: Zone | None = None
+        self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
         self._given = self._turn = 0
 
@@ -81,7 +81,7 @@ class Lanes:
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
-        self._zone = zone
+        self.zone = zone
         for lane in self.lanes:
             lane.scan.read_in(zone)
 
@@ -158,7 +158,12 @@ class Lanes:
             got = DONE if lane.ended else self._next_of(lane)
             if isinstance(got, list):
                 return got
-        return DONE if all(lane.ended for lane in self.lanes) else NEED_PAGES
+        return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
+
+    def _at_the_end(self) -> Literal[Signal.NEED_PAGES, Signal.DONE]:
+        """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
+        doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
+        return NEED_PAGES if doubtful else DONE
 
     def _next_merged(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
         while True:
@@ -166,7 +171,7 @@ class Lanes:
             if rows := self._passed(behind.second):
                 return rows
             if behind.ended:
-                return DONE
+                return self._at_the_end()
             stood = behind.second
             got = self._next_of(behind)
             if isinstance(got, list):
@@ -207,7 +212,7 @@ class Lanes:
         ]
 
     def _decode(self, lane: Lane, run: Run) -> list[FlowInstance]:
-        zone = self._zone
+        zone = self.zone
         assert zone is not None, "read_in() comes before the first answer"
         # No window spans a change of the offset, so that of its start tells apart two hours that look alike.
         offset = (

@@ -78,6 +78,7 @@ class Ask:
         backward: whether it is to be sorted against scan time, so that it proves the end of its window.
         page_no: the page's *number* as it is sent.
         tries: *attempts* before an error is reported; None: as many as the policy allows.
+        expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
     """
 
     first: int
@@ -87,6 +88,7 @@ class Ask:
     backward: bool = False
     page_no: int = 0
     tries: int | None = None
+    expression: str = ""
 
     @property
     def from_ms(self) -> int:

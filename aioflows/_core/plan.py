@@ -59,6 +59,7 @@ class Gap:
         beyond: the first *second* after its end in which a row is known.
         short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
         looks: how often it was answered with nothing.
+        denied: whether one of these answers denied a row that is known beside it.
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
@@ -80,6 +81,7 @@ class Gap:
     beyond: int | None = None
     short: bool = False
     looks: int = 0
+    denied: bool = False
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
@@ -93,10 +95,27 @@ class Gap:
         """The rows to be expected in it."""
         return self.density * (self.until - self.first)
 
+    def beside(self, widest: int) -> tuple[int, int, bool] | None:
+        """Give the window that reaches to a row known beside it, and whether it is read against scan time.
+
+        Args:
+            widest: *milliseconds* that such a window may span.
+        """
+        if self.witness is not None and self.until - self.witness * 1000 <= widest:
+            return self.witness * 1000, self.until, True
+        if self.beyond is not None and self.beyond * 1000 + 1000 - self.first <= widest:
+            return self.first, self.beyond * 1000 + 1000, False
+        return None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a request is under way in it."""
+        return self.forward is not None or self.backward is not None
+
     @property
     def idle(self) -> bool:
         """Whether nothing is under way in it."""
-        return self.forward is None and self.backward is None and not self.held and self.dense is None
+        return not (self.asked or self.held or self.dense)
 
 
 class Gaps:
@@ -150,6 +169,7 @@ class Gaps:
             right=gap.right,
             beyond=gap.beyond,
             looks=gap.looks,
+            denied=gap.denied,
             backward_size=gap.backward_size,
             halvings=gap.halvings,
             doubts=gap.doubts,
@@ -160,12 +180,13 @@ class Gaps:
         return later
 
     def join(self, gap: Gap, later: Gap) -> None:
-        """Make two neighbours one gap, which is to be looked at as if for the first time."""
+        """Make two neighbours one gap, which was looked at as often as the one that was looked at less."""
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
         gap.beyond, gap.backward_size = later.beyond, later.backward_size
         gap.density = rows / (gap.until - gap.first)
-        gap.looks = 0
+        gap.looks = min(gap.looks, later.looks)
+        gap.denied = gap.denied or later.denied
         self._gaps.remove(later)
 
     def after(self, gap: Gap) -> Gap | None:
@@ -173,6 +194,16 @@ class Gaps:
         at = self._gaps.index(gap) + 1
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
+
+    def before(self, gap: Gap) -> Gap | None:
+        """Give the gap that ends where this one begins."""
+        at = self._gaps.index(gap)
+        touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
+        return self._gaps[at - 1] if touching else None
+
+    def fenced(self, first: int, until: int) -> bool:
+        """Tell whether the service's zone changes its offset in a stretch, its ends included."""
+        return any(first <= fence <= until for fence in self.fences)
 
     def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
         """Take a proven window out of a gap.

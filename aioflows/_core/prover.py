@@ -7,7 +7,7 @@ more rows than a page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -15,20 +15,29 @@ from aioflows._core.dense import Dense
 from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
-from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
+from aioflows._core.opening import refusal
+from aioflows._core.pages import NARROW, NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.schedule import learn
 from aioflows._core.service import LARGEST_PAGE, Service
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
-_LOOKS = 3
+_LOOKS = 2
 """Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
 
+_LOOKS_IN_COMPANY = 3
+"""The same where other scans ask in turn, so that a service whose every n-th answer is wrong may always fail this one.
+Two of these looks are taken at once: then other requests do not come between them."""
+
 _LOOKS_AGAINST_A_ROW = 6
-"""The same where one is: it may have gone, but more likely the answers are wrong."""
+"""The same where a row is known: it may have gone, but more likely the answers are wrong."""
+
+_LOOKS_AT_A_LIAR = 24
+"""The same once the service has said that there is nothing where there was something."""
 
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
@@ -43,17 +52,33 @@ class Prover:
         reader: reads answers.
         service: what the session knows of the service.
         page_size: *rows* a request.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
-        self, frontier: Frontier, errands: Errands, reader: Reader, service: Service, page_size: int
+        self,
+        frontier: Frontier,
+        errands: Errands,
+        reader: Reader,
+        service: Service,
+        page_size: int,
+        *,
+        splits: bool,
+        alone: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
         self._reader = reader
         self._service = service
         self._page_size = page_size
+        self._splits = splits
+        self._looks = _LOOKS if alone else _LOOKS_IN_COMPANY
+        self._errands = errands
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
+        self._believed: list[tuple[Ask, int]] = []
+        """Requests whose window is believed to be empty, and how often it was looked at."""
+        self._unsettled = 0
         self.duplicates = 0
         """Rows that came again and were dropped."""
 
@@ -71,6 +96,8 @@ class Prover:
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
+        if any(gap.denied or (gap.looks and self._shows(reading, gap)) for gap in gaps):
+            self._service.lied = True
         whole = self._service.ends_short(ask.page_size, len(reading))
         if not whole and self._stands_alone(ask, reading, gaps[0]):
             self._look_further(ask, page, reading)
@@ -97,7 +124,8 @@ class Prover:
             rows = reading.rows(start, stop)
             kept += len(rows)
             known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
-            self._frontier.settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())), known)
+            run = Run(low, high, Batch(((page, rows),) if rows else ()))
+            self._frontier.settle(gap, run, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
@@ -130,7 +158,7 @@ class Prover:
         elif size:
             gap.forward_size = size
         elif stuck:
-            self._open_dense(gap, anchor, None if ask.backward else reading.page)
+            self._open_dense(gap, anchor, reading.page)
 
     # Seconds that no page holds
 
@@ -142,7 +170,7 @@ class Prover:
             return 0
         return min(LARGEST_PAGE, 4 * (ask.page_size if stuck else self._page_size))
 
-    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page | None) -> None:
+    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
         low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
         if gap.first < low:
@@ -150,7 +178,16 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        gap.dense = Dense(low, high, anchor.ask.axis, size, self._service, anchor.ids, page)
+        ways = self._frontier.instants(gap, anchor.ask.axis)
+        gap.dense = Dense(
+            ways,
+            size,
+            self._service,
+            self._reader,
+            page,
+            backward=anchor.ask.backward,
+            splits=self._splits,
+        )
 
     def counted(self, gap: Gap, ask: Ask, answer: Page | AioflowsError) -> None:
         """Take an answer about a dense second."""
@@ -159,16 +196,17 @@ class Prover:
             return
         try:
             if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self._reader.read(ask, answer)
-            dense.received(ask, answer)
+                if not (refusal(answer) and dense.refused(ask)):
+                    raise answer
+            else:
+                dense.received(ask, answer)
         except AioflowsError as error:
             self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
-            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), (second, second))
+            proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
+            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), proof, (second, second))
 
     # Answers that may not be all there is
 
@@ -184,12 +222,70 @@ class Prover:
             gap.looks += 1
             learn(self._gaps, ask, 0, gap.until - gap.first, True, self._service.full(self._page_size))
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            if gap.looks < (_LOOKS if witness is None else _LOOKS_AGAINST_A_ROW):
+            gap.denied = gap.denied or witness is not None
+            if witness is None and self._may_know_more(gap):
                 continue
-            if witness is None or self._service.zone_pinned:
-                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()))
+            if gap.looks < self._looks_needed(witness):
+                if witness is None and gap.looks == 1 and self._looks > _LOOKS:
+                    self._look_twice_at_once(gap, ask)
+            elif witness is None or self._service.zone_pinned:
+                if witness is None:
+                    self._believed.append((ask, gap.looks))
+                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()), Proof.EMPTY)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
+
+    def unsettled(self) -> bool:
+        """Tell whether something has to be looked at once more before the scan may end.
+
+        That a window is empty may have been believed before the service was found to say so falsely.
+        """
+        while self._service.lied and self._believed:
+            ask, looks = self._believed.pop()
+            if looks < _LOOKS_AT_A_LIAR:
+                self._unsettled += 1
+                self._look_at_the_end(ask, looks)
+        return self._unsettled > 0
+
+    def _look_at_the_end(self, ask: Ask, looks: int) -> None:
+        again = attrs.evolve(ask, tries=None, backward=not ask.backward)
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if not isinstance(answer, AioflowsError) and not answer.ids and looks + 1 < _LOOKS_AT_A_LIAR:
+                self._look_at_the_end(again, looks + 1)
+                return
+            self._unsettled -= 1
+            if isinstance(answer, AioflowsError):
+                self._frontier.error = answer
+            elif answer.ids:
+                self._frontier.error = CompletenessError(
+                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, and now with "
+                    f"{len(answer.ids):,} rows: what this service says of emptiness cannot be relied on"
+                )
+
+        self._errands.add(again, looked)
+
+    def _may_know_more(self, gap: Gap) -> bool:
+        """Tell whether a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
+        known = gap.beside(max(self._service.widest, NARROW)) is not None
+        return known or any(one.asked for one in self._gaps if one is not gap)
+
+    def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
+        """Ask about a gap from both its ends, with no other request between."""
+        window = attrs.evolve(ask, first=gap.first, until=gap.until, tries=None)
+        gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
+        self._errands.add(gap.forward)
+        self._errands.add(gap.backward)
+
+    @staticmethod
+    def _shows(reading: Reading, gap: Gap) -> bool:
+        """Tell whether a page has a row in a gap."""
+        return reading.index(gap.first // 1000) < reading.index(-(-gap.until // 1000))
+
+    def _looks_needed(self, witness: int | None) -> int:
+        """Tell how many empty answers are believed, about a window beside which a row is known or not."""
+        looks = self._looks if witness is None else _LOOKS_AGAINST_A_ROW
+        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
     def _stands_alone(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
         """Tell whether a page may be all there is, but has no row in another second that could show it."""
@@ -201,34 +297,65 @@ class Prover:
             and (gap.left is None or gap.left.ids <= set(reading.ids))
         )
 
-    def _look_further(self, ask: Ask, page: Page, reading: Reading) -> None:
+    def _look_further(self, ask: Ask, page: Page, reading: Reading, base: int | None = None) -> None:
         """Ask for what would follow the only rows there are.
 
         Where there are three or more, the last of them is asked for once more, so that an answer without any row
         proves nothing.
-        """
-        base = self._service.base if self._service.base is not None else ask.page_no
-        size = len(reading) - 1 if len(reading) > 2 else len(reading)
-        again = attrs.evolve(ask, page_no=base + 1, page_size=size, tries=None)
 
-        def looked(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.put_down(ask):
-                gap.held = False
-            if isinstance(answer, AioflowsError):
-                self._refuse(ask, answer)
-                return
+        Args:
+            ask: the *request* that brought them.
+            page: what it *brought*.
+            reading: the same, laid out.
+            base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
+        """
+        known = self._service.base if self._service.base is not None else ask.page_no
+        rows = len(reading)
+        size = rows - 1 if rows > 2 else rows
+
+        def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == len(reading) - size:
+            if same and len(answer.ids) == rows - size and base is None:
                 self._prove(ask, page, reading, whole=True)
-            elif same and len(answer.ids) == size and self._service.base is None:
-                self._service.base = ask.page_no + 1  # page 0 was answered with page 1
-                self._look_further(ask, page, reading)
+            elif same and len(answer.ids) == rows - size:
+                self._look_for_one_more(ask, page, reading)
+            elif same and len(answer.ids) == size and self._service.base is None and base is None:
+                self._look_further(ask, page, reading, ask.page_no + 1)
             else:
                 if not same:
-                    self._service.capped(ask.page_size, len(reading))
+                    self._service.capped(ask.page_size, rows)
                 self._prove(ask, page, reading, whole=False)
 
-        self._frontier.follow(ask, again, looked)
+        self._look(ask, (known if base is None else base) + 1, size, looked)
+
+    def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
+        """Tell a second name for the first page from a second page that had the same rows by chance.
+
+        The latter would mean at least two rows more than the page holds, and one of them stands at this number.
+        """
+
+        def looked(answer: Page) -> None:
+            if not answer.ids:
+                self._service.base = ask.page_no + 1
+            self._prove(ask, page, reading, whole=not answer.ids)
+
+        self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
+
+    def _look(self, ask: Ask, number: int, size: int, looked: Callable[[Page], None]) -> None:
+        """Ask for another page of a window before its first page is judged."""
+        again = attrs.evolve(ask, page_no=number, page_size=size, tries=None)
+
+        def answered(answer: Page | AioflowsError) -> None:
+            for gap in self._frontier.put_down(ask):
+                gap.held = False
+            if not isinstance(answer, AioflowsError):
+                looked(answer)
+            elif refusal(answer):
+                looked(NOTHING)  # a number beyond the last page may be refused
+            else:
+                self._refuse(ask, answer)
+
+        self._frontier.follow(ask, again, answered)
 
     def _refuse(self, ask: Ask, error: AioflowsError) -> None:
         for gap in self._frontier.put_down(ask)[:1]:

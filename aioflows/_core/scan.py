@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, Literal
@@ -28,6 +29,7 @@ from aioflows._core.schedule import Move, moves
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
+from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["DONE", "NEED_PAGES", "Scan", "Signal"]
 
@@ -64,6 +66,8 @@ class Scan:
         concurrency: *requests* that may be under way.
         buffer: *rows* read ahead of the consumer.
         limit: *rows* in all that will be taken; None: every row.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
@@ -77,6 +81,8 @@ class Scan:
         concurrency: int = 16,
         buffer: int = 20_000,
         limit: int | None = None,
+        splits: bool = True,
+        alone: bool = True,
     ) -> None:
         self.axis = Axis(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
@@ -92,7 +98,9 @@ class Scan:
         self._frontier = Frontier(self.spans, ordered, self._errands)
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
-        self._prover = Prover(self._frontier, self._errands, self._reader, service, page_size)
+        self._prover = Prover(
+            self._frontier, self._errands, self._reader, service, page_size, splits=splits, alone=alone
+        )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._pulled = 0
@@ -126,9 +134,14 @@ class Scan:
         return self._prover.duplicates
 
     @property
-    def windows(self) -> int:
-        """Time windows that were proven."""
-        return self._frontier.windows
+    def proofs(self) -> Counter[Proof]:
+        """How many time windows were proven in which way."""
+        return self._frontier.proofs
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """The windows whose rows could only be counted."""
+        return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer.
@@ -156,10 +169,10 @@ class Scan:
             elsewhere: *rows* of the buffer that others have taken.
         """
         asks: list[Ask] = []
-        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
-        slots = min(slots, ahead - len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
+        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
+        slots = min(slots, ahead - len(self._under_way))
         budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
@@ -197,13 +210,11 @@ class Scan:
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""
-        reach = max(self._service.widest, NARROW)
         if gap.short or gap.looks:
             # A row beside the gap is read again, so that the proof does not lean on an empty answer.
-            if gap.witness is not None and gap.until - gap.witness * 1000 <= reach:
-                return gap.witness * 1000, gap.until, True
-            if gap.looks and gap.beyond is not None and gap.beyond * 1000 + 1000 - gap.first <= reach:
-                return gap.first, gap.beyond * 1000 + 1000, False
+            beside = gap.beside(max(self._service.widest, NARROW))
+            if beside is not None and (beside[2] or gap.looks):
+                return beside
         elif not backward and gap.left is not None and not self._service.zone_pinned:
             return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
         return gap.first, gap.until, backward
@@ -315,7 +326,7 @@ class Scan:
         if not self._gaps:
             if self._frontier.error is not None:
                 raise self._frontier.error
-            return DONE
+            return NEED_PAGES if self._prover.unsettled() else DONE
         broken = self._gaps[0].broken if self._ordered else self._broken()
         if broken is not None:
             raise broken

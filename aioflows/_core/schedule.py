@@ -64,15 +64,13 @@ def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Mo
     postponed: list[Gap] = []
     while at < len(gaps):
         gap = gaps[at]
-        if gap.broken is not None:
-            return
-        if at and before > budget:
+        if gap.broken is not None or (at and before > budget):
             break
         if gap.dense is not None:
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)
         elif not gap.held:
-            if gap.looks and at and not _joined(gaps, gap):
+            if gap.looks and not _joined(gaps, gap):
                 postponed.append(gap)
             else:
                 _carve(gaps, gap, sizes)
@@ -80,22 +78,25 @@ def moves(gaps: Gaps, page: int, concurrency: int, budget: float) -> Iterator[Mo
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        yield from _ends(gaps, gap, page)
-    yield from _shared(gaps, page, budget)
+        # A row beside it will soon be known, and makes the next look a proof.
+        if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
+            yield from _ends(gaps, gap, page)
+    if not any(gap.broken for gap in gaps):
+        yield from _shared(gaps, page, budget)
 
 
 def _joined(gaps: Gaps, gap: Gap) -> bool:
     """Hand an empty window to the next one, if that was not asked yet: its first page is then the second look."""
     after = gaps.after(gap)
-    if not gap.idle or after is None or not after.idle:
-        return False
+    if not gap.idle or after is None or not after.idle or gap.halvings or after.halvings:
+        return False  # what was halved because the service fails on it is not made one again
     gaps.join(gap, after)
     return True
 
 
 def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
     """Cut a window of the right size from the front of a gap that holds more than one."""
-    if gap.expected > 1.5 * sizes.rows and not gap.short:
+    if gap.expected > 1.5 * sizes.rows and not (gap.short or gap.looks):
         cut = _whole_second(gap.first + int(sizes.rows / gap.density))
         if gap.first < cut < gap.until:
             gaps.split(gap, cut)
@@ -125,7 +126,7 @@ def _shared(gaps: Gaps, page: int, budget: float) -> Iterator[Move]:
             if before > budget:
                 break
             spare = gap.expected - page * ((gap.forward is not None) + (gap.backward is not None))
-            if spare > most and not (gap.held or gap.short or gap.dense):
+            if spare > most and not (gap.held or gap.short or gap.looks or gap.dense):
                 best, most = gap, spare
             before += gap.expected + gap.after
         if best is None:

@@ -26,12 +26,18 @@ class Service:
         rows: then 0 serves as the first page, but the second is number 2."""
         self.zone_pinned = False
         """Whether a window too narrow for a wrong offset has shown that times are read in the right zone."""
+        self.lied = False
+        """Whether it has answered that there is nothing where there was something."""
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
         self.milliseconds_help = True
         """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
+        self.texts_help = True
+        """Whether a search for a text brings the rows that have it in their ids, and not any."""
         self.instant = 0
         """The rows of the last instant that had to be counted."""
+        self.deepest = 0
+        """The most rows into a result that a page by its number has brought; numbers may end somewhere beyond."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
         self._most: dict[int, int] = {}
@@ -49,6 +55,12 @@ class Service:
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
         self._capped[size] = max(rows, self._capped.get(size, 0))
+
+    @property
+    def cap(self) -> int | None:
+        """The most rows that any page brought, if more were asked for and there were more."""
+        capped = [rows for size, rows in self._capped.items() if rows < size]
+        return max(capped) if capped else None
 
     def may_be_last(self, size: int, rows: int) -> bool:
         """Tell whether an answer may well be all there is, though nothing proves it yet."""
