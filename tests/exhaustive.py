@@ -30,8 +30,11 @@ from tests.walk import Choices, End, Gap, History, Walk, World, walk
 __all__ = ["KINDS", "Kind", "Tally", "explore", "shrunk", "told"]
 
 _LONG = 4_000
-_MOST = 8_000
+_MOST = 3_000
 """States of one world after which it is left: a few have very many."""
+
+_TO_SHRINK = 1_500
+"""States of a smaller world that are looked through for a gap."""
 
 _STEP = 2_654_435_761  # a prime: its multiples visit a product from all sides
 
@@ -132,8 +135,7 @@ class Kind:
 
 def _cap(world: World) -> int:
     """Rows that one page can bring, however large it is asked for."""
-    largest = min(4 * world.size, world.largest) if world.largest >= world.size else world.size
-    return min(largest, world.cap)
+    return min(4 * world.size if 4 * world.size <= world.largest else world.size, world.cap)
 
 
 def _crowd(world: World) -> int:
@@ -143,7 +145,7 @@ def _crowd(world: World) -> int:
 
 
 def _roomy(world: World) -> bool:
-    return _crowd(world) <= _cap(world)
+    return _crowd(world) < _cap(world)
 
 
 def _crowded(world: World) -> bool:
@@ -235,7 +237,7 @@ def shrunk(world: World, choices: list[int]) -> tuple[World, list[int]]:
     """Find a smaller world that has a gap, and its shortest history that shows it."""
     while True:
         for smaller in _smaller(world):
-            if gaps := walk(smaller, 20_000).gaps:
+            if gaps := walk(smaller, _TO_SHRINK).gaps:
                 world, choices = smaller, min((gap for gap, _ in gaps), key=_size)
                 break
         else:

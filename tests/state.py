@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import enum
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from hashlib import blake2b
+from itertools import chain
 from types import FunctionType, GeneratorType, MethodType
-from typing import Any
+from typing import Any, TypeAlias
 
 from aioflows._core.pages import Axis
 from aioflows._core.times import Zone
+from tests.model import ModelPage
 
 __all__ = ["state_of"]
+
+Parts: TypeAlias = Callable[[Any], Iterable[Any]]
 
 _PLAIN = {int, float, str, bool, bytes, type(None), range, Zone, Axis}
 """Compared by what they are; zones and axes never change."""
@@ -30,8 +34,7 @@ _ACCOUNT = {"rows_received", "duplicates", "proofs", "counted"}
 def state_of(*roots: object) -> bytes:
     """Give a digest of everything that can be reached."""
     walk = _Walk()
-    for root in roots:
-        walk.visit(root)
+    walk.visit(roots)
     return blake2b(repr(walk.found).encode(), digest_size=16).digest()
 
 
@@ -42,27 +45,24 @@ class _Walk:
         self._alive: list[object] = []
 
     def visit(self, value: object) -> None:
-        kind = type(value)
-        if kind in _PLAIN:
-            self.found.append(value)
-            return
-        number = self._numbers.get(id(value))
-        if number is not None:
-            self.found.append(("again", number))
-            return
-        self._numbers[id(value)] = len(self._numbers)
+        kind, found, numbers = type(value), self.found, self._numbers
+        numbers[id(value)] = len(numbers)
         self._alive.append(value)  # an id is an object's own only while it lives
-        self.found.append(kind.__name__)
-        for part in _parts_of(kind)(value):
-            self.visit(part)
-        self.found.append("end")
+        name, parts = _parts_of(kind)
+        found.append(name)
+        for part in parts(value):
+            if type(part) in _PLAIN:
+                found.append(part)
+            elif (number := numbers.get(id(part))) is not None:
+                found.append((number,))
+            else:
+                self.visit(part)
+        found.append(Ellipsis)
 
 
-def _parts_of(kind: type) -> Callable[[Any], list[Any]]:
-    for known, parts in _PARTS:
-        if issubclass(kind, known):
-            return parts
-    return _fields(kind)
+@cache
+def _parts_of(kind: type) -> tuple[str, Parts]:
+    return kind.__name__, next((parts for known, parts in _PARTS if issubclass(kind, known)), None) or _fields(kind)
 
 
 def _function(value: Any) -> list[Any]:
@@ -74,42 +74,32 @@ def _generator(value: Any) -> list[Any]:
     return [value.__qualname__] if frame is None else [value.__qualname__, frame.f_lasti, *_pairs(frame.f_locals)]
 
 
-def _pairs(value: Any) -> list[Any]:
-    return [part for pair in value.items() for part in pair]
+def _pairs(value: Any) -> Iterable[Any]:
+    return chain.from_iterable(value.items())
 
 
-def _set(value: Any) -> list[Any]:
-    # Sets of texts and numbers only: those of objects have no order of their own.
-    return sorted(value)
-
-
-_PARTS: list[tuple[type, Callable[[Any], list[Any]]]] = [
-    (dict, _pairs),
+_PARTS: list[tuple[type, Parts]] = [
     (Counter, _pairs),
-    (list, list),
-    (tuple, list),
-    (deque, list),
-    (set, _set),
-    (frozenset, _set),
+    (dict, _pairs),
+    (list, iter),
+    (tuple, iter),
+    (deque, iter),
+    (set, sorted),  # of texts and numbers only: those of objects have no order of their own
+    (frozenset, sorted),
     (enum.Enum, lambda value: [value.name]),
     (FunctionType, _function),
     (GeneratorType, _generator),
     (MethodType, lambda value: [value.__name__, value.__self__]),
     (partial, lambda value: [value.func, value.args, value.keywords]),
     (BaseException, lambda value: [str(value)]),
+    (ModelPage, lambda value: [*value.ids, *value.times]),
 ]
 
 
-@cache
-def _fields(kind: type) -> Callable[[Any], list[Any]]:
-    slots = [name for one in kind.__mro__ for name in one.__dict__.get("__slots__", ()) if name != "__weakref__"]
-    module = kind.__module__
-    if not module.startswith(("aioflows.", "tests.", "__main__")):
+def _fields(kind: type) -> Parts:
+    if not kind.__module__.startswith("aioflows."):
         raise TypeError(f"{kind} is of no kind whose state is known")
-
-    def parts(value: Any) -> list[Any]:
-        found = [getattr(value, name) for name in slots]
-        held = getattr(value, "__dict__", {})
-        return [*found, *(held[name] for name in held if name not in _ACCOUNT)]
-
-    return parts
+    slots = [name for one in kind.__mro__ for name in one.__dict__.get("__slots__", ()) if name != "__weakref__"]
+    if slots:
+        return lambda value: [getattr(value, name) for name in slots]
+    return lambda value: [part for name, part in vars(value).items() if name not in _ACCOUNT]
