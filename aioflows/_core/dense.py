@@ -73,6 +73,8 @@ class Dense:
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(instant.first, instant.until)]
         self._looked: Counter[tuple[int, int]] = Counter()
+        self._where: dict[str, tuple[int, int]] = {}
+        """The smallest piece that each row was seen in."""
         self._piece_sent: Ask | None = None
         self._reading: Walk | Rounds | Split | None = None
         self._counted: Instant | None = None
@@ -80,6 +82,8 @@ class Dense:
         """The millisecond that no page holds; None: nothing was read by milliseconds."""
         self._unsure: Walk | Rounds | None = None
         """What was read up to an end that nothing has confirmed yet."""
+        self.overrun: tuple[Instant, Page] | None = None
+        """How it was read, and the page that ran on to a row of another second."""
         self._missed = False
         """Whether pages ended before a row that is known to follow."""
         if service.milliseconds_help:
@@ -157,6 +161,14 @@ class Dense:
 
     def _piece(self, first: int, until: int, page: Page) -> None:
         rows = len(page.ids)
+        for name in page.ids:
+            low, high = self._where.get(name, (first, until))
+            if until <= low or high <= first:
+                raise CompletenessError(
+                    f"instance {name!r} was answered in two windows that share no millisecond, both within "
+                    f"{self._instant.name}: the service ignores the time filter, and then nothing can be proven"
+                )
+            self._where[name] = (max(first, low), min(until, high))
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
@@ -209,6 +221,8 @@ class Dense:
             if not self._split():
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
         elif reading is not None and reading.clean:
+            if isinstance(reading, Walk) and reading.overrun is not None and self._counted is not None:
+                self.overrun = (self._counted, reading.overrun)
             self._take(reading.rows)
         elif reading is not None and reading.done:
             # It may be the end of the rows or the end of page numbers.

@@ -46,22 +46,33 @@ class Frontier:
         self.gaps.take(gap, run.first, run.until, len(run.batch), known)
         self.release.put(run)
 
-    def instants(self, gap: Gap, axis: Axis) -> list[Instant]:
+    def instants(self, gap: Gap, axis: Axis, widest: int) -> list[Instant]:
         """Give the ways to read a gap of one second by pages that run on to a row of another one, the better first.
 
         As far as the first row that is known to be there, or as far as nothing is known; never where the service's zone
         changes its offset, nor where the gap begins or ends within a second, whose other rows would look like its own.
+
+        Args:
+            gap: the *second*, or what of it is to be read.
+            axis: the direction of the scan.
+            widest: *milliseconds* that a window may span.
         """
         after, before = self.gaps.after(gap), self.gaps.before(gap)
-        later = after.until if after is not None else None if gap.beyond is None else gap.beyond * 1000 + 1000
-        earlier = before.first if before is not None else None if gap.witness is None else gap.witness * 1000
         plain = Instant(gap.first, gap.until, axis, gap.until)
         ways = []
-        if later is not None and not gap.until % 1000 and not self.gaps.fenced(gap.until, later):
-            ways.append(attrs.evolve(plain, reach=later, known=after is None))
-        if earlier is not None and not gap.first % 1000 and not self.gaps.fenced(earlier, gap.first):
-            ways.append(attrs.evolve(plain, reach=earlier, backward=True, known=before is None))
-        return ways or [plain]
+        if after is not None:
+            ways.append(attrs.evolve(plain, reach=min(after.until, gap.first + widest)))
+        elif gap.beyond is not None:
+            ways.append(attrs.evolve(plain, reach=gap.beyond * 1000 + 1000, known=True))
+        if before is not None:
+            ways.append(attrs.evolve(plain, reach=max(before.first, gap.until - widest), backward=True))
+        elif gap.witness is not None:
+            ways.append(attrs.evolve(plain, reach=gap.witness * 1000, backward=True, known=True))
+        return [way for way in ways if way.width <= widest and not self._cuts(way)] or [plain]
+
+    def _cuts(self, way: Instant) -> bool:
+        edge = way.first if way.backward else way.until
+        return edge % 1000 != 0 or self.gaps.fenced(min(edge, way.reach), max(edge, way.reach))
 
     def fail(self, gap: Gap, error: AioflowsError) -> None:
         """Note that a gap cannot be read."""

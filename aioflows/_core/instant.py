@@ -55,6 +55,11 @@ class Instant:
         return attrs.evolve(self, reach=self.until, backward=False, expression=expression)
 
     @property
+    def width(self) -> int:
+        """Milliseconds that its pages may span."""
+        return self.until - self.reach if self.backward else self.reach - self.first
+
+    @property
     def name(self) -> str:
         """The window in real time, for messages."""
         start, end = self.axis.window(self.first, self.until)

@@ -15,6 +15,7 @@ from aioflows._core.dense import Dense
 from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
+from aioflows._core.instant import Instant
 from aioflows._core.opening import refusal
 from aioflows._core.pages import NARROW, NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
@@ -178,7 +179,7 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        ways = self._frontier.instants(gap, anchor.ask.axis)
+        ways = self._frontier.instants(gap, anchor.ask.axis, self._widest)
         gap.dense = Dense(
             ways,
             size,
@@ -207,6 +208,23 @@ class Prover:
             second = gap.first // 1000
             proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
             self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), proof, (second, second))
+            if dense.overrun is not None:
+                self._go_on_from(*dense.overrun)
+
+    def _go_on_from(self, instant: Instant, page: Page) -> None:
+        """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""
+        first, until = (instant.reach, instant.first) if instant.backward else (instant.until, instant.reach)
+        ask = Ask(
+            first,
+            until,
+            instant.axis,
+            page_size=self._page_size,
+            backward=instant.backward,
+            page_no=self._service.first_page or 0,
+        )
+        reading = self._reader.read(attrs.evolve(instant.ask(0, 1), page_size=self._page_size), page)
+        self._prove(ask, page, reading, whole=False)
+        self.duplicates -= len(reading.at((instant.until - 1) // 1000))
 
     # Answers that may not be all there is
 
@@ -265,10 +283,15 @@ class Prover:
 
         self._errands.add(again, looked)
 
+    @property
+    def _widest(self) -> int:
+        """Milliseconds that the service is known to be able to answer about at once."""
+        return max(self._service.widest, NARROW)
+
     def _may_know_more(self, gap: Gap) -> bool:
         """Tell whether a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
-        known = gap.beside(max(self._service.widest, NARROW)) is not None
-        return known or any(one.asked for one in self._gaps if one is not gap)
+        known = gap.beside(self._widest) is not None
+        return known or any(one.asked and not one.looks for one in self._gaps)
 
     def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
         """Ask about a gap from both its ends, with no other request between."""

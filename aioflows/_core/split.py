@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import product
 from string import ascii_lowercase, ascii_uppercase, digits
 
 import attrs
@@ -48,15 +49,14 @@ class Shape:
     def of(cls, ids: Iterable[str]) -> Shape | None:
         """Find the shape that tells ids apart best; None: they have nothing in common."""
         names = list(ids)
-        best: tuple[int, Shape] | None = None
-        separators = {char for char in names[0] if not char.isalnum()} if names else set()
-        for separator in sorted(separators):
-            for before in (True, False):
-                found = _beside(names, separator, before=before)
-                letters = None if found is None else _alphabet(found)
-                if letters is not None and (best is None or len(found or ()) > best[0]):
-                    best = (len(found or ()), cls(separator, before, letters))
-        return None if best is None or best[0] < 2 else best[1]
+        best: tuple[int, Shape | None] = (1, None)
+        for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
+            for before, last in product((True, False), repeat=2):
+                found = _beside(names, separator, before=before, last=last)
+                letters = _alphabet(found)
+                if letters and len(found) > best[0]:
+                    best = (len(found), cls(separator, before, letters))
+        return best[1]
 
     @property
     def parts(self) -> list[str]:
@@ -66,21 +66,21 @@ class Shape:
         ]
 
 
-def _beside(names: list[str], separator: str, *, before: bool) -> set[str] | None:
-    """Give the characters that stand beside a separator in every id; None: not every id has one there."""
+def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
+    """Give the characters beside the first or last separator of every id; nothing, if not every id has one there."""
     found = set()
     for name in names:
-        place = name.rfind(separator) - 1 if before else name.find(separator) + 1
+        place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
         if separator not in name or not 0 <= place < len(name):
-            return None
+            return set()
         found.add(name[place])
     return found
 
 
-def _alphabet(found: set[str]) -> str | None:
-    """Give all characters that may stand where some were seen."""
+def _alphabet(found: set[str]) -> str:
+    """Give all characters that may stand where some were seen; nothing, if that cannot be told."""
     if not all(char.isascii() and char.isalnum() for char in found):
-        return None
+        return ""
     letters = digits if found & set(digits) else ""
     for case in (ascii_lowercase, ascii_uppercase):
         seen = found & set(case)

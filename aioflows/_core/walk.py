@@ -24,6 +24,9 @@ from aioflows._core.service import Service
 
 __all__ = ["Ending", "Walk", "overlapping"]
 
+_SURELY = 0.5
+"""The share of the last instant that was walked through which the next one is taken to have, too."""
+
 _FEW = 15
 """Rows in a page up to which pages may fit together by chance, where ties are broken at random."""
 
@@ -70,6 +73,8 @@ class Walk:
         self._base = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = {}
         self.ending: Ending | None = None
+        self.overrun: Page | None = None
+        """The page that reached a row of another second: of what follows, it shows all up to there."""
         self._placed: Sequence[str] = ()
         self._restart()
         if first is not None and len(first.ids) == most:
@@ -111,11 +116,11 @@ class Walk:
             yield ask
 
     def _worth_another(self) -> bool:
-        """One page after the other, or at once what the last instant that was walked through would have taken."""
+        """One page after the other, or at once what an instant like the last one will take in any case."""
         if len(self._pages) == self._next:
             return True
         number, size = self._pages[-1]
-        return (number + 1) * size < self._service.instant
+        return (number + 1) * size < self._service.instant * _SURELY
 
     def received(self, ask: Ask, sheet: Sheet) -> None:
         """Take a page, and go on as far as the pages so far are without a hole."""
@@ -149,6 +154,8 @@ class Walk:
         self._placed = [*self._placed[:offset], *ids]
         if len(ids) > overlap:
             self._service.deepest = max(self._service.deepest, len(self._placed))
+        if sheet.beyond:
+            self.overrun = sheet.page
         if sheet.beyond or len(ids) < size:
             self._end(Ending.REACHED if sheet.beyond else Ending.SHORT)
         elif len(self._placed) > len(self.rows):

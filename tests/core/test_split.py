@@ -43,6 +43,7 @@ def split(service: ModelService, *, seen: int, known: Service | None = None) -> 
         (["flow-17-x", "flow-18-x"], Shape("-", before=True, letters="0123456789")),
         (["job_a9", "job_f2"], Shape("_", before=False, letters="0123456789abcdef")),
         (["x.A", "x.B"], Shape(".", before=False, letters="ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
+        (["17-2024-n1", "18-2024-n1"], Shape("-", before=True, letters="0123456789")),
         (["1234", "1235"], None),
         (["a-流", "b-程"], Shape("-", before=True, letters="abcdefghijklmnopqrstuvwxyz")),
         (["同-1", "流-1"], None),

@@ -108,9 +108,9 @@ def test_still_ties_need_one_pass() -> None:
     assert len(service.asked) == 5
 
 
-def test_pages_that_are_known_to_be_needed_are_asked_for_at_once() -> None:
+def test_pages_that_an_instant_like_the_last_one_surely_takes_are_asked_for_at_once() -> None:
     known = Service(0)
-    known.instant = 440
+    known.instant = 900
     assert len(list(Walk(SECOND, 100, known).wanted())) == 5
 
 
