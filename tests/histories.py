@@ -52,8 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{'kind of history':34}" + "".join(f"{ending.value:>12}" for ending in Ending))
     for kind in KINDS:
         print(f"{kind.name:34}" + "".join(f"{ends[kind.name, ending]:>12,}" for ending in Ending))
-    for seed, kind, why in wrong[:10]:
-        print(f"--seed {seed} ({kind}): {why}")
+    for kind in KINDS:
+        for seed, _, why in [one for one in wrong if one[1] == kind.name][:3]:
+            print(f"--seed {seed} ({kind.name}): {why:.200}")
     print(f"{options.seeds:,} histories, {len(wrong)} wrong, {time.monotonic() - began:.0f} s")
     return int(bool(wrong))
 

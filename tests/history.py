@@ -159,7 +159,7 @@ class History:
         self.account = Account(descending=rng.random() < 0.5, ordered=rng.random() < 0.75)
         self.size = rng.choice([5, 8, 20, 50])
         self.crowds = [self.first + 1000 * rng.randrange(self.length // 1000) for _ in range(rng.randint(0, kind.crowds))]
-        self.limit = rng.randrange(40) if kind.limited else None
+        self.limit = rng.randint(1, 40) if kind.limited else None
         self.lies, self.stopped = kind.lies, 0
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
         self.session = Service()
@@ -207,7 +207,7 @@ class History:
         rng = self.rng
         minute = rng.randrange(self.length // 60_000 + 1) * 60_000
         ms = minute if rng.random() < 0.3 and minute < self.length else rng.randrange(self.length)
-        return self.first + ms, f"{rng.randrange(10)}-{type}r{number:04d}"
+        return self.first + ms, f"{rng.randrange(10)}-{type}r{number}"
 
     # Running
 
@@ -266,7 +266,7 @@ class History:
             except CompletenessError:
                 raise
             except AioflowsError:
-                if self.stopped >= 3 or self.rng.random() < 0.3:
+                if self.stopped >= 3 or self.rng.random() < 0.1:
                     raise
                 return self._unless_done(lanes.remaining(last, begun=False, all_handed=True))
             under_way += lanes.wanted(self.slots - len(under_way))
@@ -324,7 +324,7 @@ class History:
     def _change(self, service: ModelService, type: int) -> None:
         rng = self.rng
         comes = rng.random() < 0.5 or not service.rows
-        row = self._row(type, len(self.account.when)) if comes else rng.choice(service.rows)
+        row = self._row(type, 1000 + len(self.account.when)) if comes else rng.choice(service.rows)
         if comes and _most_in(service.rows, row[0]) >= 3:
             return
         self.tell(f"  {row[1]} {'comes' if comes else 'goes'} at {row[0] - START}")

@@ -157,7 +157,7 @@ class _Chosen(ModelService):
         return page
 
     def chosen(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
-        window.sort(key=lambda row: (-row[0] if descending else row[0]) // self.grain)
+        window.sort(key=lambda row: row[0] // self.grain, reverse=descending)
         page: list[Row] = []
         first = 0
         for _, ties in groupby(window, key=lambda row: row[0] // self.grain):
