@@ -338,7 +338,7 @@ class Prover:
 
         def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == rows - size and base is None:
+            if same and len(answer.ids) == rows - size and (base is None or rows == 1):
                 self._prove(ask, page, reading, whole=True)
             elif same and len(answer.ids) == rows - size:
                 self._look_for_one_more(ask, page, reading)
