@@ -212,7 +212,9 @@ class Tally:
 HEAD = f"{'kind of world':38}{'worlds':>8}{'whole':>8}{'states':>10}{'exact':>10}{'unprov.':>10}{'share':>8}{'gaps':>6}"
 
 
-def explore(kind: Kind, states: int, walks: Callable[[Callable[[World], Walk], Iterator[World]], Iterator[Walk]]) -> Tally:
+def explore(
+    kind: Kind, states: int, walks: Callable[[Callable[[World], Walk], Iterator[World]], Iterator[Walk]]
+) -> Tally:
     """Walk worlds of a kind until so many *states* were seen; *walks* maps a function over them, in order."""
     tally = Tally(kind)
     for world, found in zip(kind.worlds(), walks(partial(walk, most=_MOST), kind.worlds()), strict=False):
@@ -254,7 +256,15 @@ def _smaller(world: World) -> Iterator[World]:
     for name, less in (("changes", world.changes - 1), ("lies", 0), ("slots", 1), ("cut", 0)):
         if 0 <= less < getattr(world, name):
             yield replace(world, **{name: less})
-    plain = {"descending": False, "base": 0, "page_zero": "first", "known": False, "grain": 1, "turns": 0, "largest": NEVER}
+    plain = {
+        "descending": False,
+        "base": 0,
+        "page_zero": "first",
+        "known": False,
+        "grain": 1,
+        "turns": 0,
+        "largest": NEVER,
+    }
     for name, value in plain.items():
         if getattr(world, name) != value:
             yield replace(world, **{name: value})
@@ -263,7 +273,9 @@ def _smaller(world: World) -> Iterator[World]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.exhaustive", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.exhaustive", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--states", type=int, default=420_000, help="states to see in all")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--kind", default="", help="only kinds of this name")
@@ -287,10 +299,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gaps = [gap for tally in tallies for gap in tally.gaps]
     states = sum(tally.states for tally in tallies)
     print(f"\n{states:,} states, {len(gaps):,} worlds with a gap, {time.monotonic() - began:.0f} s")
-    print("An unprovable ending is a CompletenessError. Worlds that were not walked whole have more histories than is worth it.")
+    print(
+        "An unprovable ending is a CompletenessError. Worlds that were not walked whole have more histories than is worth it."
+    )
     for tally in tallies:
         for world, choices, wrong in tally.gaps[:1]:
-            print(f"\nGap, {tally.kind.name}: {wrong}\n  --replay '{world}' --choices {','.join(map(str, choices))}")
+            print(
+                f"\nGap, {tally.kind.name}: {wrong}\n  --replay '{world}' --choices {','.join(map(str, choices))}"
+            )
             world, choices = shrunk(world, choices)
             print(f"the least of its kind:\n  --replay '{world}' --choices {','.join(map(str, choices))}")
             print(*(f"  {line}" for line in told(world, choices)), sep="\n")

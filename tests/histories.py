@@ -29,7 +29,9 @@ def run(seed: int, *, verbose: bool = False) -> tuple[str, Ending, str, list[str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.histories", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--seeds", type=int, default=20_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -45,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong: list[tuple[int, str, str]] = []
     seeds = range(options.first, options.first + options.seeds)
     with Pool(options.jobs) as pool:
-        for seed, (kind, ending, why, _) in zip(seeds, pool.imap(partial(run), seeds, chunksize=50), strict=True):
+        for seed, (kind, ending, why, _) in zip(
+            seeds, pool.imap(partial(run), seeds, chunksize=50), strict=True
+        ):
             ends[kind, ending] += 1
             if ending is Ending.WRONG:
                 wrong.append((seed, kind, why))

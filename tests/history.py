@@ -120,7 +120,11 @@ class Account:
             if ranks != sorted(ranks, reverse=self.descending):
                 return f"out of order: {self.got}"
             if not ended:
-                last = max(ranks, default=(0, ""), key=lambda rank: rank) if not self.descending else min(ranks, default=(NEVER, ""))
+                last = (
+                    max(ranks, default=(0, ""), key=lambda rank: rank)
+                    if not self.descending
+                    else min(ranks, default=(NEVER, ""))
+                )
                 due = {
                     name for name in due
                     if ((self.when[name], name) > last if self.descending else (self.when[name], name) < last)
@@ -137,7 +141,9 @@ class _Zoned(ModelService):
     zone = ZoneInfo("UTC")
 
     def text(self, ms: int) -> str:
-        return datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.zone).replace(tzinfo=None).isoformat(" ")
+        return (
+            datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.zone).replace(tzinfo=None).isoformat(" ")
+        )
 
 
 class History:
@@ -158,7 +164,9 @@ class History:
         self.length = 1000 * rng.choice([7, 60, 3600, 4 * 3600])
         self.account = Account(descending=rng.random() < 0.5, ordered=rng.random() < 0.75)
         self.size = rng.choice([5, 8, 20, 50])
-        self.crowds = [self.first + 1000 * rng.randrange(self.length // 1000) for _ in range(rng.randint(0, kind.crowds))]
+        self.crowds = [
+            self.first + 1000 * rng.randrange(self.length // 1000) for _ in range(rng.randint(0, kind.crowds))
+        ]
         self.limit = rng.randint(1, 40) if kind.limited else None
         self.lies, self.stopped = kind.lies, 0
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
@@ -197,10 +205,15 @@ class History:
     def _rows(self, type: int) -> list[Row]:
         rng = self.rng
         rows = [self._row(type, number) for number in range(rng.choice([0, 1, 3, 20, 60, 150]))]
-        for ms in self.crowds:
+        for crowd, ms in enumerate(self.crowds):
             at_once = rng.random() < 0.5
             for number in range(rng.choice([self.size, 2 * self.size, 90])):
-                rows.append((ms if at_once else ms + rng.randrange(1000), f"{rng.randrange(10)}-{type}c{ms % 97}{number:03d}"))
+                rows.append(
+                    (
+                        ms if at_once else ms + rng.randrange(1000),
+                        f"{rng.randrange(10)}-{type}c{crowd}{number:03d}",
+                    )
+                )
         return _thinned(rows, self.crowds)
 
     def _row(self, type: int, number: int) -> Row:
@@ -244,7 +257,11 @@ class History:
             if left is not None:
                 mine = [one for one in left if one.type == type]
                 windows = [(one.from_ms, one.to_ms) for one in mine]
-                handed = {(~one.after[0] if axis_descending else one.after[0]): one.after[1] for one in mine if one.after}
+                handed = {
+                    (~one.after[0] if axis_descending else one.after[0]): one.after[1]
+                    for one in mine
+                    if one.after
+                }
             scan = Scan(
                 windows, service=self.session, descending=axis_descending, ordered=self.account.ordered,
                 page_size=self.size, concurrency=self.slots, buffer=self.buffer, limit=self.limit,
@@ -283,7 +300,9 @@ class History:
                 self.account.got.append(row.instance_id)
                 self.tell(f"  given: {row.instance_id}")
                 if self.rng.random() < self.kind.stops and self.stopped < 5:
-                    return self._unless_done(lanes.remaining(last, begun=True, all_handed=at + 1 == len(rows)))
+                    return self._unless_done(
+                        lanes.remaining(last, begun=True, all_handed=at + 1 == len(rows))
+                    )
             if len(self.account.got) == self.limit:
                 return None
 
@@ -303,8 +322,13 @@ class History:
             f"{lane.type.name} {ask.from_ms - START}–{ask.to_ms - START} {'DESC' if ask.descending else 'ASC'} "
             f"page {ask.page_no} of {ask.page_size} {ask.expression}"
         )
-        if self.stopped < 3 and rng.random() < (1 if ask.until - ask.first > self.widest else self.kind.failures):
-            error = rng.choice([ServerFault(62109, "internal exception"), TimedOut("late")])
+        if self.stopped < 3 and rng.random() < (
+            1 if ask.until - ask.first > self.widest else self.kind.failures
+        ):
+            error: AioflowsError = TimedOut("late")
+            # While the first page is being found, a fault cannot be told from the refusal of a page number.
+            if self.session.first_page is not None and rng.random() < 0.5:
+                error = ServerFault(62109, "internal exception")
             self.tell(f"{told} -> {error!r}")
             lane.scan.failed(ask, error)
             return
@@ -330,7 +354,9 @@ class History:
         self.tell(f"  {row[1]} {'comes' if comes else 'goes'} at {row[0] - START}")
         service.rows = sorted([*service.rows, row] if comes else [one for one in service.rows if one != row])
         self.account.comes(row) if comes else self.account.goes(row)
-        if not comes and rng.random() < 0.5:  # a flip: it is there again before the next answer, or one of the next
+        if (
+            not comes and rng.random() < 0.5
+        ):  # a flip: it is there again before the next answer, or one of the next
             self.tell(f"  {row[1]} comes again")
             service.rows = sorted([*service.rows, row])
 

@@ -62,7 +62,9 @@ class _Walk:
 
 @cache
 def _parts_of(kind: type) -> tuple[str, Parts]:
-    return kind.__name__, next((parts for known, parts in _PARTS if issubclass(kind, known)), None) or _fields(kind)
+    return kind.__name__, next(
+        (parts for known, parts in _PARTS if issubclass(kind, known)), None
+    ) or _fields(kind)
 
 
 def _function(value: Any) -> list[Any]:
@@ -71,7 +73,11 @@ def _function(value: Any) -> list[Any]:
 
 def _generator(value: Any) -> list[Any]:
     frame = value.gi_frame
-    return [value.__qualname__] if frame is None else [value.__qualname__, frame.f_lasti, *_pairs(frame.f_locals)]
+    return (
+        [value.__qualname__]
+        if frame is None
+        else [value.__qualname__, frame.f_lasti, *_pairs(frame.f_locals)]
+    )
 
 
 def _pairs(value: Any) -> Iterable[Any]:
@@ -99,7 +105,9 @@ _PARTS: list[tuple[type, Parts]] = [
 def _fields(kind: type) -> Parts:
     if not kind.__module__.startswith("aioflows."):
         raise TypeError(f"{kind} is of no kind whose state is known")
-    slots = [name for one in kind.__mro__ for name in one.__dict__.get("__slots__", ()) if name != "__weakref__"]
+    slots = [
+        name for one in kind.__mro__ for name in one.__dict__.get("__slots__", ()) if name != "__weakref__"
+    ]
     if slots:
         return lambda value: [getattr(value, name) for name in slots]
     return lambda value: [part for name, part in vars(value).items() if name not in _ACCOUNT]

@@ -126,7 +126,9 @@ class Choices:
 
     def later(self) -> list[int] | None:
         """Give the next history, or None if this was the last."""
-        at = next((at for at in reversed(range(len(self.taken))) if self.taken[at] + 1 < self.widths[at]), None)
+        at = next(
+            (at for at in reversed(range(len(self.taken))) if self.taken[at] + 1 < self.widths[at]), None
+        )
         return None if at is None else [*self.taken[:at], self.taken[at] + 1]
 
 
@@ -183,17 +185,26 @@ class History:
         world = self.world
         # Within a second, ids come in the opposite order of the milliseconds: the one that a scan sorts by.
         names = [f"{chr(122 - at)}{ms}" for at, (ms, _) in enumerate(world.rows)]
-        self.universe: list[Row] = [(START + ms, name) for (ms, _), name in zip(world.rows, names, strict=True)]
+        self.universe: list[Row] = [
+            (START + ms, name) for (ms, _), name in zip(world.rows, names, strict=True)
+        ]
         there = [row for row, (_, first) in zip(self.universe, world.rows, strict=True) if first]
         self.lasting = {name for _, name in there}
         self.ever = set(self.lasting)
         self.service = _Chosen(
-            there, cap=world.cap, base=world.base, page_zero=world.page_zero, grain=world.grain, largest=world.largest
+            there,
+            cap=world.cap,
+            base=world.base,
+            page_zero=world.page_zero,
+            grain=world.grain,
+            largest=world.largest,
         )
         self.service.choices, self.service.turns = self.choices, world.turns
         self.changes, self.lies = world.changes, world.lies
         self.under_way: list[Ask] = []
-        edges = [START, START + world.cut, START + world.length] if world.cut else [START, START + world.length]
+        edges = (
+            [START, START + world.cut, START + world.length] if world.cut else [START, START + world.length]
+        )
         self.scan = Scan(
             list(pairwise(edges)),
             service=world.service(),

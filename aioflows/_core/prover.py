@@ -275,7 +275,8 @@ class Prover:
             if witness is None and self._may_know_more(gap):
                 continue
             if gap.looks < self._looks_needed(witness):
-                if witness is None and gap.looks == 1 and self._looks > _LOOKS:
+                known = self._service.first_page is not None
+                if witness is None and known and gap.looks == 1 and self._looks > _LOOKS:
                     self._look_twice_at_once(gap, ask)
             elif witness is None or self._service.zone_pinned:
                 if witness is None:
@@ -297,7 +298,9 @@ class Prover:
         return self._unsettled > 0
 
     def _look_at_the_end(self, ask: Ask, looks: int) -> None:
-        again = attrs.evolve(ask, tries=None, backward=not ask.backward)
+        again = attrs.evolve(
+            ask, tries=None, backward=not ask.backward, page_no=self._service.first_page or 0
+        )
 
         def looked(answer: Page | AioflowsError) -> None:
             if not isinstance(answer, AioflowsError) and not answer.ids and looks + 1 < _LOOKS_AT_A_LIAR:
@@ -326,7 +329,9 @@ class Prover:
 
     def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
         """Ask about a gap from both its ends, with no other request between."""
-        window = attrs.evolve(ask, first=gap.first, until=gap.until, tries=None)
+        window = attrs.evolve(
+            ask, first=gap.first, until=gap.until, tries=None, page_no=self._service.first_page or 0
+        )
         gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
         self._errands.add(gap.forward)
         self._errands.add(gap.backward)

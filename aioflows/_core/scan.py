@@ -279,6 +279,9 @@ class Scan:
 
     def _opened(self, ask: Ask, trail: Trail, outcome: Outcome, answer: Page | AioflowsError) -> None:
         """Follow the trail to the first page."""
+        if self._service.first_page is not None:
+            self._found_elsewhere(ask, answer)
+            return
         trail = trail.then(outcome, answer)
         step = trail.step
         if step in (Step.ASK_0, Step.ASK_1):
@@ -299,6 +302,13 @@ class Scan:
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._prover.answered(ask, trail.page if trail.page is not None else NOTHING)
+
+    def _found_elsewhere(self, ask: Ask, answer: Page | AioflowsError) -> None:
+        """Take an answer after another scan has found out which page is the first; one of another page is dropped."""
+        if isinstance(answer, AioflowsError) or ask.page_no != self._service.first_page:
+            self._frontier.put_down(ask)
+        else:
+            self._prover.answered(ask, answer)
 
     def _again(self, ask: Ask, trail: Trail) -> None:
         """Ask for the first page once more, after an error that says nothing about page numbers."""
