@@ -121,6 +121,8 @@ class Prover:
             for gap in gaps:
                 if gap.first < edge < gap.until:
                     self._gaps.split(gap, edge)
+            for gap in self._gaps.within(first, until):
+                gap.short = False
             self._gaps.fences.add(edge)
             self._go_on(ask, reading, edge)
             return
@@ -376,7 +378,7 @@ class Prover:
         def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
             if same and len(answer.ids) == rows - size and (base is None or rows == 1):
-                self._prove(ask, page, reading, whole=True)
+                self._nothing_follows(ask, page, reading)
             elif same and len(answer.ids) == rows - size:
                 self._look_for_one_more(ask, page, reading)
             elif same and len(answer.ids) == size and self._service.base is None and base is None:
@@ -388,6 +390,20 @@ class Prover:
 
         self._look(ask, (known if base is None else base) + 1, size, looked)
 
+    def _nothing_follows(self, ask: Ask, page: Page, reading: Reading) -> None:
+        """Take a page for all there is, after looks at what would follow it.
+
+        Of two rows none could come again there, so the first page has to be what it was; one row alone is believed.
+        """
+
+        def looked(answer: Page) -> None:
+            self._prove(ask, page, reading, whole=set(answer.ids) == set(page.ids))
+
+        if len(reading) == 2:
+            self._look(ask, ask.page_no, ask.page_size, looked)
+        else:
+            self._prove(ask, page, reading, whole=True)
+
     def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
         """Tell a second name for the first page from a second page that had the same rows by chance.
 
@@ -395,9 +411,11 @@ class Prover:
         """
 
         def looked(answer: Page) -> None:
-            if not answer.ids:
+            if answer.ids:
+                self._prove(ask, page, reading, whole=False)
+            else:
                 self._service.base = ask.page_no + 1
-            self._prove(ask, page, reading, whole=not answer.ids)
+                self._nothing_follows(ask, page, reading)
 
         self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
 
