@@ -15,9 +15,10 @@ async def scanned(emulator: Emulator, query: FlowQuery, page_size: int = 50) -> 
     """Read a query whole and give the scan."""
     transport = EmulatorTransport(emulator, latency=0.01)
     limits = Limits(page_size=page_size, concurrency=4)
-    async with FlowSession(
-        "https://enos.test", user_id="u", org_id="o", http=transport, limits=limits
-    ) as session, session.scan(query) as scan:
+    async with (
+        FlowSession("https://enos.test", user_id="u", org_id="o", http=transport, limits=limits) as session,
+        session.scan(query) as scan,
+    ):
         async for _ in scan.pages():
             pass
     return scan
