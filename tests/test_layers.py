@@ -44,6 +44,8 @@ LAYERS = [
         "_core.errands",
         "_core.frontier",
         "_core.doubts",
+        "_core.emptiness",
+        "_core.lone",
         "_core.prover",
         "_core.scan",
         "_core.machine",

@@ -23,16 +23,12 @@ from typing import Protocol
 
 import attrs
 
-from aioflows._core.service import Service
+from aioflows._core.service import NARROW, Service
 from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["NARROW", "NOTHING", "Ask", "Axis", "Page", "Reader", "Reading"]
-
-NARROW = 899_000
-"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
-whose rows are read inside it, is read with the right one."""
+__all__ = ["NOTHING", "Ask", "Axis", "Page", "Reader", "Reading"]
 
 
 class Page(Protocol):

@@ -1,47 +1,33 @@
 """What an answer proves, and what it leaves to be found out.
 
-A first page takes a window out of the gaps by the lemma (`pages`). Everything else here is about answers that prove
-less than they seem to: a page that may or may not have been the last, an answer with nothing in it, a second that holds
-more rows than a page.
+A first page takes a window out of the gaps by the lemma (`pages`), and so does one that is all there is. What proves less
+than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in another second
+(`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
 from aioflows._core.dense import Dense
 from aioflows._core.density import Stretch, learn
 from aioflows._core.doubts import Doubts
+from aioflows._core.emptiness import Emptiness
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.instant import Instant
+from aioflows._core.lone import Lone
 from aioflows._core.opening import refusal
-from aioflows._core.pages import NARROW, NOTHING, Ask, Page, Reader, Reading
+from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import LARGEST_PAGE, Service
-from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.errors import AioflowsError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
-
-_LOOKS = 2
-"""Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
-
-_LOOKS_IN_COMPANY = 3
-"""The same where other scans ask in turn, so that a service whose every n-th answer is wrong may always fail this one.
-Two of these looks are taken at once: then other requests do not come between them."""
-
-_LOOKS_AGAINST_A_ROW = 6
-"""The same where a row is known: it may have gone, but more likely the answers are wrong."""
-
-_LOOKS_AT_A_LIAR = 24
-"""The same once the service has said that there is nothing where there was something."""
-
-_ROWS_OF_A_LIE = 3
-"""Rows in a window that was answered with nothing, from which that was false rather than true at that time."""
 
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
@@ -77,14 +63,15 @@ class Prover:
         self._service = service
         self._page_size = page_size
         self._splits = splits
-        self._looks = _LOOKS if alone else _LOOKS_IN_COMPANY
-        self._errands = errands
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
-        self._believed: list[tuple[Ask, int]] = []
-        """Requests whose window is believed to be empty, and how often it was looked at."""
-        self._unsettled = 0
+        self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone)
+        self._lone = Lone(frontier, service, self._prove)
         self.duplicates = 0
         """Rows that came again and were dropped."""
+
+    def unsettled(self) -> bool:
+        """Tell whether something has to be looked at once more before the scan may end."""
+        return self._emptiness.unsettled()
 
     def answered(self, ask: Ask, page: Page) -> None:
         """Take the first page of a window."""
@@ -93,18 +80,18 @@ class Prover:
             self.duplicates += len(page.ids)
             return
         if not page.ids:
-            self._nothing(ask, gaps)
+            self._learn(ask, Stretch(0, ask.until - ask.first, whole=True))
+            self._emptiness.answered(ask, gaps)
             return
         try:
             reading = self._reader.read(ask, page)
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
-        if any(gap.denied or (gap.looks and self._shows(reading, gap)) for gap in gaps):
-            self._service.lied = True
+        self._emptiness.disproved(reading, gaps)
         whole = self._service.ends_short(ask.page_size, len(reading))
-        if not whole and self._stands_alone(ask, reading, gaps[0]):
-            self._look_further(ask, page, reading)
+        if not whole and self._lone.may_be_all(ask, reading, gaps[0]):
+            self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole)
 
@@ -212,7 +199,7 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        ways = self._frontier.instants(gap, anchor.ask.axis, self._widest)
+        ways = self._frontier.instants(gap, anchor.ask.axis, self._service.reach)
         gap.dense = Dense(
             ways,
             size,
@@ -258,183 +245,3 @@ class Prover:
         reading = self._reader.read(attrs.evolve(instant.ask(0, 1), page_size=self._page_size), page)
         self._prove(ask, page, reading, whole=False)
         self.duplicates -= len(reading.at((instant.until - 1) // 1000))
-
-    # Answers that may not be all there is
-
-    def _nothing(self, ask: Ask, gaps: Sequence[Gap]) -> None:
-        """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
-        for gap in gaps:
-            for anchor in covered(gap, ask.first, ask.until):
-                self._doubts.raise_for(anchor, gap, ask, NOTHING)
-                return
-        self._learn(ask, Stretch(0, ask.until - ask.first, whole=True))
-        for gap in gaps:
-            if not (ask.first <= gap.first and gap.until <= ask.until):
-                continue
-            gap.looks += 1
-            witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            gap.denied = gap.denied or witness is not None
-            if witness is None and self._may_know_more(gap):
-                continue
-            if gap.looks < self._looks_needed(witness):
-                known = self._service.first_page is not None
-                if witness is None and known and gap.looks == 1 and self._looks > _LOOKS:
-                    self._look_twice_at_once(gap, ask)
-            elif witness is None or self._service.zone_pinned:
-                if witness is None:
-                    self._believed.append((ask, gap.looks))
-                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()), Proof.EMPTY)
-            else:
-                self._frontier.fail(gap, self._doubts.misread(ask, witness))
-
-    def unsettled(self) -> bool:
-        """Tell whether something has to be looked at once more before the scan may end.
-
-        That a window is empty may have been believed before the service was found to say so falsely.
-        """
-        while self._service.lied and self._believed:
-            ask, looks = self._believed.pop()
-            if looks < _LOOKS_AT_A_LIAR:
-                self._unsettled += 1
-                self._look_at_the_end(ask, looks)
-        return self._unsettled > 0
-
-    def _look_at_the_end(self, ask: Ask, looks: int) -> None:
-        again = attrs.evolve(
-            ask, tries=None, backward=not ask.backward, page_no=self._service.first_page or 0
-        )
-
-        def looked(answer: Page | AioflowsError) -> None:
-            if not isinstance(answer, AioflowsError) and not answer.ids and looks + 1 < _LOOKS_AT_A_LIAR:
-                self._look_at_the_end(again, looks + 1)
-                return
-            self._unsettled -= 1
-            if isinstance(answer, AioflowsError):
-                self._frontier.error = answer
-            elif answer.ids:
-                self._frontier.error = CompletenessError(
-                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, and now with "
-                    f"{len(answer.ids):,} rows: what this service says of emptiness cannot be relied on"
-                )
-
-        self._errands.add(again, looked)
-
-    @property
-    def _widest(self) -> int:
-        """Milliseconds that the service is known to be able to answer about at once."""
-        return max(self._service.widest, NARROW)
-
-    def _may_know_more(self, gap: Gap) -> bool:
-        """Tell whether a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
-        known = gap.beside(self._widest) is not None
-        return known or any(one.asked and not one.looks for one in self._gaps)
-
-    def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
-        """Ask about a gap from both its ends, with no other request between."""
-        window = attrs.evolve(
-            ask, first=gap.first, until=gap.until, tries=None, page_no=self._service.first_page or 0
-        )
-        gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
-        self._errands.add(gap.forward)
-        self._errands.add(gap.backward)
-
-    @staticmethod
-    def _shows(reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page has more rows in a gap than may have come there since it was answered with nothing."""
-        rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
-        return rows >= _ROWS_OF_A_LIE
-
-    def _looks_needed(self, witness: int | None) -> int:
-        """Tell how many empty answers are believed, about a window beside which a row is known or not."""
-        looks = self._looks if witness is None else _LOOKS_AGAINST_A_ROW
-        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
-
-    def _stands_alone(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page may be all there is, but has no row in another second that could show it."""
-        return (
-            self._service.may_be_last(ask.page_size, len(reading))
-            and not ask.backward
-            and gap.witness is None
-            and reading.first == reading.last
-            and (gap.left is None or gap.left.ids <= set(reading.ids))
-        )
-
-    def _look_further(self, ask: Ask, page: Page, reading: Reading, base: int | None = None) -> None:
-        """Ask for what would follow the only rows there are.
-
-        Where there are three or more, the last of them is asked for once more, so that an answer without any row
-        proves nothing.
-
-        Args:
-            ask: the *request* that brought them.
-            page: what it *brought*.
-            reading: the same, laid out.
-            base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
-        """
-        known = self._service.base if self._service.base is not None else ask.page_no
-        rows = len(reading)
-        size = rows - 1 if rows > 2 else rows
-
-        def looked(answer: Page) -> None:
-            same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == rows - size and (base is None or rows == 1):
-                self._nothing_follows(ask, page, reading)
-            elif same and len(answer.ids) == rows - size:
-                self._look_for_one_more(ask, page, reading)
-            elif same and len(answer.ids) == size and self._service.base is None and base is None:
-                self._look_further(ask, page, reading, ask.page_no + 1)
-            else:
-                if not same:
-                    self._service.capped(ask.page_size, rows)
-                self._prove(ask, page, reading, whole=False)
-
-        self._look(ask, (known if base is None else base) + 1, size, looked)
-
-    def _nothing_follows(self, ask: Ask, page: Page, reading: Reading) -> None:
-        """Take a page for all there is, after looks at what would follow it.
-
-        Of two rows none could come again there, so the first page has to be what it was; one row alone is believed.
-        """
-
-        def looked(answer: Page) -> None:
-            self._prove(ask, page, reading, whole=set(answer.ids) == set(page.ids))
-
-        if len(reading) == 2:
-            self._look(ask, ask.page_no, ask.page_size, looked)
-        else:
-            self._prove(ask, page, reading, whole=True)
-
-    def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
-        """Tell a second name for the first page from a second page that had the same rows by chance.
-
-        The latter would mean at least two rows more than the page holds, and one of them stands at this number.
-        """
-
-        def looked(answer: Page) -> None:
-            if answer.ids:
-                self._prove(ask, page, reading, whole=False)
-            else:
-                self._service.base = ask.page_no + 1
-                self._nothing_follows(ask, page, reading)
-
-        self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
-
-    def _look(self, ask: Ask, number: int, size: int, looked: Callable[[Page], None]) -> None:
-        """Ask for another page of a window before its first page is judged."""
-        again = attrs.evolve(ask, page_no=number, page_size=size, tries=None)
-
-        def answered(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.put_down(ask):
-                gap.held = False
-            if not isinstance(answer, AioflowsError):
-                looked(answer)
-            elif refusal(answer):
-                looked(NOTHING)  # a number beyond the last page may be refused
-            else:
-                self._refuse(ask, answer)
-
-        self._frontier.follow(ask, again, answered)
-
-    def _refuse(self, ask: Ask, error: AioflowsError) -> None:
-        for gap in self._frontier.put_down(ask)[:1]:
-            self._frontier.fail(gap, error)

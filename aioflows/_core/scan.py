@@ -21,7 +21,7 @@ import attrs
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier
 from aioflows._core.opening import Outcome, Step, Trail, refusal
-from aioflows._core.pages import NARROW, NOTHING, Ask, Axis, Page, Reader
+from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
@@ -216,7 +216,7 @@ class Scan:
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""
-        widest = max(self._service.widest, NARROW)
+        widest = self._service.reach
         if gap.short or gap.looks:
             # A row beside the gap is read again, so that the proof does not lean on an empty answer.
             beside = gap.beside(widest)
@@ -235,7 +235,7 @@ class Scan:
         return 2 if beyond or self._is_wide(width) else None
 
     def _is_wide(self, width: int) -> bool:
-        return width > max(self._service.widest, NARROW)
+        return width > self._service.reach
 
     # What came
 

@@ -6,7 +6,11 @@ open whether pages count from 0 or from 1, and knows of no cap.
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_PAGE", "Service"]
+__all__ = ["LARGEST_PAGE", "NARROW", "Service"]
+
+NARROW = 899_000
+"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
+whose rows are read inside it, is read with the right one."""
 
 LARGEST_PAGE = 4_000
 """Rows; no page larger than this is asked for, however dense a second is."""
@@ -49,6 +53,11 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<Service first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
+
+    @property
+    def reach(self) -> int:
+        """Milliseconds that it is known to be able to answer about at once."""
+        return max(self.widest, NARROW)
 
     def saw(self, size: int, rows: int, width: int) -> None:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
