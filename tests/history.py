@@ -170,7 +170,7 @@ class History:
         self.limit = rng.randint(1, 40) if kind.limited else None
         self.lies, self.stopped = kind.lies, 0
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
-        self.session = Service()
+        self.session = Service(smallest_cap=1)
         self.services = self._services()
         self.asked = 0
         self.slots = rng.choice([1, 3, 8, 21])
@@ -242,7 +242,7 @@ class History:
             self.stopped += 1
             self.tell(f"resumed with {left}")
             if self.rng.random() < 0.5:
-                self.session = Service()  # in another process
+                self.session = Service(smallest_cap=1)  # in another process
 
     def _judge(self, ending: Ending, why: str, *, ended: bool) -> tuple[Ending, str]:
         wrong = self.account.wrong(ended=ended)
