@@ -91,7 +91,7 @@ class Doubts:
             if isinstance(answer, AioflowsError):
                 raise answer
             doubt.shown = doubt.shown or bool(answer.ids)
-            there = self._may_hold(again, answer, doubt.anchor.second)
+            there = self._may_hold(again, answer, doubt)
         except AioflowsError as error:
             self._frontier.fail(doubt.gap, error)
             return
@@ -100,13 +100,14 @@ class Doubts:
         else:
             self._let_go(doubt)
 
-    def _may_hold(self, ask: Ask, page: Page, second: int) -> bool:
+    def _may_hold(self, ask: Ask, page: Page, doubt: _Doubt) -> bool:
         """Tell whether a page shows a row in a second, or is no proof that there is none.
 
         Another row may stand for the one that is missed, where a second holds more than a page and ties change.
         """
-        if not page.ids:
-            return not self._service.zone_pinned
+        second = doubt.anchor.second
+        if not page.ids:  # which says nothing where there were rows a moment ago
+            return doubt.shown or not self._service.zone_pinned
         reading = self._reader.read(ask, page)
         if reading.at(second):
             return True
