@@ -75,6 +75,14 @@ def test_slots_left_over_take_the_second_end_of_a_gap_before_they_cut_one() -> N
     assert (first.gap, first.backward, second.gap, second.backward) == (gaps[0], False, gaps[0], True)
 
 
+def test_the_gap_that_holds_up_an_ordered_scan_is_read_from_both_ends_on_a_guess() -> None:
+    for budget, backward in ((10_000, [False, True]), (math.inf, [False, False])):
+        gaps = gaps_of(1.2)
+        gaps.split(gaps[0], 500 * HOUR)
+        gaps[0].at_start = 1000 * gaps[0].density
+        assert [move.backward for move in start(gaps, slots=2, budget=budget)] == backward
+
+
 def test_slots_left_over_cut_a_gap_towards_the_end_that_is_dense() -> None:
     gaps = gaps_of(1.2)
     gaps[0].at_end = 1000 * gaps[0].density
