@@ -28,7 +28,7 @@ from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.session import FlowSession
 from aioflows.settings import AppKey, Limits, RetryPolicy
-from aioflows.stats import ScanStats
+from aioflows.stats import CountedWindow, Proof, ScanPlan, ScanStats
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ __all__ = [
     "Checkpoint",
     "CompletenessError",
     "ConnectFailed",
+    "CountedWindow",
     "Denied",
     "FlowInstance",
     "FlowPage",
@@ -51,8 +52,10 @@ __all__ = [
     "FlowSession",
     "FlowStatus",
     "Limits",
+    "Proof",
     "QueryError",
     "RetryPolicy",
+    "ScanPlan",
     "ScanStats",
     "ScheduleType",
     "ServerFault",

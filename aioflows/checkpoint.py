@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
 from aioflows.errors import QueryError
 from aioflows.query import FlowQuery
 
-__all__ = ["Checkpoint", "Remainder", "fingerprint"]
+__all__ = ["Checkpoint", "Position", "Remainder", "fingerprint"]
+
+Position: TypeAlias = tuple[tuple[int | None, ...], str]
+"""A row's place in an order: the fields of it, in *microseconds* since 1970 as the service shows them, and its id."""
 
 _VERSION = 1
 
@@ -43,14 +46,19 @@ class Checkpoint:
     Args:
         fingerprint: tells the *query* it belongs to.
         remaining: the *windows* that are left; none: the scan was over.
+        position: the place of the last row handed out, in an order that windows of time say nothing of: they are read
+            again, and what does not come after this row is dropped. None: nothing is dropped.
     """
 
     fingerprint: str
     remaining: tuple[Remainder, ...]
+    position: Position | None = None
 
     def to_json(self) -> str:
         """Give it as a JSON text."""
         content = {"version": _VERSION, **attrs.asdict(self)}
+        if self.position is None:
+            del content["position"]  # so that who knows no such orders reads all others
         return json.dumps({**content, "checksum": _checksum(content)})
 
     @classmethod
@@ -72,8 +80,12 @@ class Checkpoint:
         if checksum != _checksum(content):
             raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
         try:
-            return cls(content["fingerprint"], tuple(_remainder(**one) for one in content["remaining"]))
-        except (TypeError, KeyError, ValueError) as error:
+            return cls(
+                content["fingerprint"],
+                tuple(_remainder(**one) for one in content["remaining"]),
+                _position(content.get("position")),
+            )
+        except (TypeError, KeyError, ValueError, IndexError) as error:
             raise QueryError("this checkpoint is damaged: it lacks a part") from error
 
 
@@ -95,6 +107,12 @@ def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> 
     return Remainder(
         int(type), int(from_ms), int(to_ms), None if after is None else (int(after[0]), str(after[1]))
     )
+
+
+def _position(value: list[Any] | None) -> Position | None:
+    if value is None:
+        return None
+    return tuple(None if one is None else int(one) for one in value[0]), str(value[1])
 
 
 def _checksum(content: dict[str, Any]) -> str:

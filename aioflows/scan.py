@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import warnings
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-from aioflows._core.lanes import Lanes
+from aioflows._core.machine import Machine
+from aioflows._core.service import Service
+from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
-from aioflows.checkpoint import Checkpoint
+from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
-from aioflows.stats import ScanStats
+from aioflows.query import FlowQuery
+from aioflows.stats import ScanPlan, ScanStats
 
 __all__ = ["FlowScan"]
 
@@ -33,12 +37,23 @@ class FlowScan(AsyncIterator[FlowInstance]):
     """
 
     def __init__(
-        self, engine: Engine, lanes: Lanes, tally: Tally, fingerprint: str, limit: int | None
+        self,
+        engine: Engine,
+        machine: Machine,
+        service: Service,
+        zone: Callable[[], Zone | None],
+        tally: Tally,
+        query: FlowQuery,
+        page_size: int,
+        limit: int | None,
     ) -> None:
         self._engine = engine
-        self._lanes = lanes
+        self._machine = machine
+        self._service = service
+        self._zone = zone
         self._tally = tally
-        self._fingerprint = fingerprint
+        self._query = query
+        self._page_size = page_size
         self._left = limit
         self._rows: list[FlowInstance] = []
         self._at = 0
@@ -170,30 +185,53 @@ class FlowScan(AsyncIterator[FlowInstance]):
     @property
     def progress(self) -> float:
         """The share of the time range that was read and handed out, from 0 to 1; there is no total, but time is known."""
-        return 1.0 if self._over else self._lanes.progress
+        return 1.0 if self._over else self._machine.progress
 
     @property
     def stats(self) -> ScanStats:
         """The account so far."""
-        scans = [lane.scan for lane in self._lanes.lanes]
+        zone = self._zone()
         now = self._ended or (self._loop.time() if self._loop is not None else 0.0)
         return ScanStats(
             requests=self._tally.requests,
             retries=self._tally.retries,
             throttled=self._tally.throttled,
-            rows_received=sum(scan.rows_received for scan in scans),
+            rows_received=self._machine.rows_received,
             rows_yielded=self._handed,
-            duplicates=sum(scan.duplicates for scan in scans),
-            windows=sum(scan.windows for scan in scans),
+            duplicates=self._machine.duplicates,
+            windows=self._machine.windows,
             elapsed=now - self._began if self._loop is not None else 0.0,
+            waited=self._tally.waited,
+            proofs=self._machine.proofs,
+            counted=tuple(sorted(self._machine.counted, key=lambda one: one.from_ms)),
+            time_zone=None if zone is None else str(zone.tzinfo),
+            page_cap=self._service.cap,
+            first_page=self._service.first_page,
+        )
+
+    def plan(self) -> ScanPlan:
+        """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""
+        left = self.checkpoint().remaining
+        pages = math.ceil(self._machine.expected / self._page_size)
+        return ScanPlan(
+            from_ms=self._query.from_ms,
+            to_ms=self._query.to_ms,
+            order_by=self._query.order_by,
+            page_size=self._page_size,
+            windows=left,
+            fewest_requests=max(len(left), pages),
         )
 
     def checkpoint(self) -> Checkpoint:
         """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
         if self._over:
-            return Checkpoint(self._fingerprint, ())
+            return Checkpoint(fingerprint(self._query), ())
         begun, all_handed = self._at > 0, self._at >= len(self._rows) and not self._cut
-        return Checkpoint(self._fingerprint, tuple(self._lanes.remaining(self._last, begun, all_handed)))
+        return Checkpoint(
+            fingerprint(self._query),
+            tuple(self._machine.remaining(self._last, begun, all_handed)),
+            self._machine.position(self._last),
+        )
 
 
 class _Pages(AsyncIterator[list[FlowInstance]]):

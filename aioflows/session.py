@@ -12,9 +12,9 @@ from weakref import WeakSet
 
 from aioflows._core.address import Address
 from aioflows._core.answers import read_instance, read_time, read_timezone
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.choice import machine_of
+from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask, Page
-from aioflows._core.scan import Scan
 from aioflows._core.search import read_search, search_body
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
@@ -27,7 +27,7 @@ from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import QueryError
-from aioflows.models import FlowInstance, FlowPage, ScheduleType
+from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.settings import AppKey, Limits, RetryPolicy
@@ -144,7 +144,7 @@ class FlowSession:
         *,
         limit: int | None = None,
         resume: Checkpoint | None = None,
-        proven: bool = False,  # noqa: ARG002
+        proven: bool = False,
     ) -> FlowScan:
         """Make a scan; nothing is sent before it is iterated.
 
@@ -152,78 +152,50 @@ class FlowSession:
             query: what to read, and in which order.
             limit: *instances* in all; None: every one.
             resume: where an earlier scan of the same query stood: what it had not handed out follows.
-            proven: prove completeness under change in every order; the orders that a scan has so far always do.
+            proven: prove completeness under change in every order. By trigger time, or in no order, that is so in any case,
+                and also where the result fits ``Limits.buffer``. Otherwise the first row waits for the last page, and what
+                does not fit is laid aside in a temporary file.
 
         Raises:
-            QueryError: the checkpoint belongs to another query, or a value makes no sense.
+            QueryError: the checkpoint belongs to another query, the order cannot be given, or a value makes no sense.
         """
         if not isinstance(query, FlowQuery):
             raise QueryError(f"scan() takes a FlowQuery, not {query!r}")
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
             raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
-        descending, ordered = _direction(query)
-        lanes = Lanes(
-            self._lanes(query, resume, limit, descending=descending, ordered=ordered),
-            ordered=ordered,
-            descending=descending,
-        )
-        if self._zone is not None:
-            lanes.read_in(self._zone)
-        tally = Tally()
-        slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
-        engine = Engine(lanes, self._fetcher(query, tally), self._known_zone, slots)
-        scan = FlowScan(engine, lanes, tally, fingerprint(query), limit)
-        self._scans.add(scan)
-        return scan
-
-    def _lanes(
-        self,
-        query: FlowQuery,
-        resume: Checkpoint | None,
-        limit: int | None,
-        *,
-        descending: bool,
-        ordered: bool,
-    ) -> list[Lane]:
         if resume is not None and resume.fingerprint != fingerprint(query):
             raise QueryError(
                 "the checkpoint belongs to another query; resume with the query that it was made of"
             )
-        types = list(ScheduleType) if query.type is None else [query.type]
-        lanes = []
-        for type in types:
-            windows, handed = [(query.from_ms, query.to_ms)], {}
-            if resume is not None:
-                left = [one for one in resume.remaining if one.type == type]
-                windows = [(one.from_ms, one.to_ms) for one in left]
-                handed = {
-                    (~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after
-                }
-            scan = Scan(
-                windows,
-                service=self._service,
-                descending=descending,
-                ordered=ordered,
-                page_size=self.limits.page_size,
-                concurrency=self.limits.concurrency,
-                buffer=self.limits.buffer,
-                limit=limit,
-            )
-            lanes.append(Lane(type, scan, handed))
-        return lanes
+        machine = machine_of(query, self._service, self.limits, limit=limit, resume=resume, proven=proven)
+        if self._zone is not None:
+            machine.read_in(self._zone)
+        tally = Tally()
+        slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
+        engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots)
+        scan = FlowScan(
+            engine, machine, self._service, lambda: self._zone, tally, query, self.limits.page_size, limit
+        )
+        self._scans.add(scan)
+        return scan
 
-    def _fetcher(self, query: FlowQuery, tally: Tally) -> Callable[[Lane, Ask], Coroutine[Any, Any, Page]]:
-        async def fetch(lane: Lane, ask: Ask) -> Page:
+    def _fetcher(self, query: FlowQuery, tally: Tally) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
+        # What is planned by other fields than the trigger time is decoded at once.
+        whole = bool(query.sorters) and query.sorters[0][0] != "trigger_time"
+        read = partial(self._read_page, whole=whole)
+
+        async def fetch(asker: Asker, ask: Ask) -> Page:
             body = search_body(
                 query,
-                type=lane.type,
+                type=asker.type,
                 from_ms=ask.from_ms,
                 to_ms=ask.to_ms,
                 page_no=ask.page_no,
                 page_size=ask.page_size,
-                sorters=(("trigger_time", ask.descending),),
+                sorters=((ask.field, ask.descending),),
+                expression=ask.expression,
             )
-            return await self._call(self._search(body), self._read_page, tally=tally, tries=ask.tries)
+            return await self._call(self._search(body), read, tally=tally, tries=ask.tries)
 
         return fetch
 
@@ -309,15 +281,3 @@ def _name(field: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise QueryError(f"{field} must be a text that is not blank, not {value!r}")
     return value
-
-
-def _direction(query: FlowQuery) -> tuple[bool, bool]:
-    """Tell whether a scan runs in descending order, and whether it has an order at all."""
-    if not query.sorters:
-        return False, False
-    if [field for field, _ in query.sorters] == ["trigger_time"]:
-        return query.sorters[0][1], True
-    raise QueryError(
-        f"a scan cannot be ordered by {query.order_by!r} yet; order by 'trigger_time', '-trigger_time' or None, "
-        "or sort what it gives"
-    )

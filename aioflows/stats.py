@@ -1,10 +1,69 @@
-"""What a scan has done so far."""
+"""What a scan is going to do, and what it has done so far."""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping, Sequence
+
 import attrs
 
-__all__ = ["ScanStats"]
+from aioflows.checkpoint import Remainder
+
+__all__ = ["CountedWindow", "Proof", "ScanPlan", "ScanStats"]
+
+
+class Proof(enum.StrEnum):
+    """How it is known that a window was read whole."""
+
+    FIRST_PAGE = "first page"
+    """A first page, sorted by trigger time, holds everything before the second of its last row."""
+    SHORT_PAGE = "short page"
+    """It held fewer rows than the service has been seen to return, or nothing followed."""
+    EMPTY = "empty"
+    """It was answered with nothing, more than once."""
+    MILLISECONDS = "milliseconds"
+    """A second with more rows than a page, read in pieces that a page holds."""
+    COUNTED = "counted"
+    """An instant with more rows than a page, read by page numbers; sure as long as these can be relied on."""
+    SORTED = "sorted"
+    """A window in the service's own order, read by page numbers that overlap; sure as long as nothing changes."""
+
+
+@attrs.frozen
+class CountedWindow:
+    """A window whose rows could only be counted.
+
+    Args:
+        from_ms: its first *millisecond* since 1970-01-01 UTC.
+        to_ms: the first millisecond behind it.
+        rows: how *many* it held.
+    """
+
+    from_ms: int
+    to_ms: int
+    rows: int
+
+
+@attrs.frozen(kw_only=True)
+class ScanPlan:
+    """What is left of a scan.
+
+    Args:
+        from_ms: the query's first *millisecond* since 1970-01-01 UTC.
+        to_ms: the first millisecond behind it.
+        order_by: the query's *order*.
+        page_size: *rows* a request.
+        windows: the windows of which not all was handed out, each of one *schedule type*.
+        fewest_requests: *requests* without which these cannot be read, as far as is known. Before the first answer that
+            is one for each window, since nothing tells how many rows there are.
+    """
+
+    from_ms: int
+    to_ms: int
+    order_by: str | Sequence[str] | None
+    page_size: int
+    windows: tuple[Remainder, ...]
+    fewest_requests: int
 
 
 @attrs.frozen
@@ -20,6 +79,12 @@ class ScanStats:
         duplicates: *rows* that came again and were dropped (the second that ends a page is always read again).
         windows: *time windows* that were proven complete.
         elapsed: *seconds* since the scan's first request.
+        waited: *seconds* that its requests have waited before they were sent again, added up.
+        proofs: how *many* of these windows were proven in which way.
+        counted: the windows in which rows could only be *counted*, earliest first.
+        time_zone: the *zone* that the service's times were read in; None: not known yet.
+        page_cap: *rows* that the service was found to give at most, though more were asked for; None: no cap was found.
+        first_page: the *number* of the service's first page; None: not known yet.
     """
 
     requests: int = 0
@@ -30,3 +95,9 @@ class ScanStats:
     duplicates: int = 0
     windows: int = 0
     elapsed: float = 0.0
+    waited: float = 0.0
+    proofs: Mapping[Proof, int] = attrs.field(factory=dict)
+    counted: tuple[CountedWindow, ...] = ()
+    time_zone: str | None = None
+    page_cap: int | None = None
+    first_page: int | None = None

@@ -1,9 +1,10 @@
 """How much faster is a scan than a plain page loop, and what does it cost the service?
 
-The emulator runs in its own process with 50 ms of latency over cron-like data; the base line is what one writes first: aiohttp, json, one page
-after the other until one is empty. Both run in turn, A B A B, in this process; medians and ratios are printed.
+The emulator runs in its own process with 50 ms of latency; the base line is what one writes first: aiohttp, json, one page
+after the other until one is empty. Both run in turn, A B A B, in this process; medians and ratios are printed. "x ideal" is
+against ceil(N / P) / 16 round trips.
 
-    python benchmarks/scan.py [--instances 100000] [--page-size 100] [--latency 0.05] [--rounds 2]
+    python benchmarks/scan.py [--instances 100000] [--page-size 100] [--latency 0.05] [--rounds 2] [--profiles cron]
 """
 
 from __future__ import annotations
@@ -66,37 +67,41 @@ async def scan(url: str, start: int, end: int, page_size: int, order: str | None
         return time.perf_counter() - began, rows.stats.requests, rows.stats.rows_yielded
 
 
-async def main(options: argparse.Namespace) -> None:
+async def measure(profile: str, options: argparse.Namespace) -> None:
     process = EmulatorProcess(
-        instances=options.instances, seed=1, profile="cron", schedule_types=(1,), latency=options.latency
+        instances=options.instances, seed=1, profile=profile, schedule_types=(1,), latency=options.latency
     )
     async with process as emulator:
-        base: list[float] = []
+        base: list[tuple[float, int, int]] = []
         runs: dict[str, list[tuple[float, int, int]]] = {name: [] for name in ORDERS}
         where = (emulator.url, emulator.start_ms, emulator.end_ms, options.page_size)
         for _ in range(options.rounds):
-            seconds, requests, rows = await page_loop(*where)
-            base.append(seconds)
-            assert rows == options.instances, f"the page loop read {rows} rows"
+            if options.page_loop:
+                base.append(await page_loop(*where))
             for name, order in ORDERS.items():
                 runs[name].append(await scan(*where, order))
     least = math.ceil(options.instances / options.page_size)
     ideal = math.ceil(least / 16) * options.latency
     print(
-        f"{options.instances:,} cron-like instances, pages of {options.page_size}, {options.latency * 1000:g} ms, 16 in "
+        f"{options.instances:,} {profile} instances, pages of {options.page_size}, {options.latency * 1000:g} ms, 16 in "
         f"flight, median of {options.rounds}; the least possible: {least:,} requests, {ideal:.2f} s"
     )
     print(f"{'':14}{'seconds':>9}{'faster':>9}{'x ideal':>9}{'requests':>10}{'x least':>9}{'rows':>10}")
-    print(
-        f"{'page loop':14}{median(base):9.2f}{'1.0':>9}{'':9}{requests:10,}{requests / least:9.3f}{rows:10,}"
-    )
-    for name, results in runs.items():
-        seconds = median(result[0] for result in results)
-        asked, got = results[-1][1:]
-        print(
-            f"{name:14}{seconds:9.2f}{median(base) / seconds:9.1f}{seconds / ideal:9.2f}{asked:10,}{asked / least:9.3f}"
-            f"{got:10,}"
-        )
+    plain = median(seconds for seconds, _, _ in base) if base else math.nan
+    for name, results in (("page loop", base), *runs.items()):
+        if results:
+            seconds = median(result[0] for result in results)
+            requests, rows = results[-1][1:]
+            assert rows == options.instances, f"{name} read {rows} rows"
+            print(
+                f"{name:14}{seconds:9.2f}{plain / seconds:9.1f}{seconds / ideal:9.2f}{requests:10,}{requests / least:9.3f}"
+                f"{rows:10,}"
+            )
+
+
+async def main(options: argparse.Namespace) -> None:
+    for profile in options.profiles:
+        await measure(profile, options)
 
 
 if __name__ == "__main__":
@@ -107,4 +112,6 @@ if __name__ == "__main__":
     parser.add_argument("--page-size", type=int, default=100)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--profiles", nargs="+", default=["cron"])
+    parser.add_argument("--page-loop", action=argparse.BooleanOptionalAction, default=True)
     asyncio.run(main(parser.parse_args()))

@@ -15,6 +15,7 @@ from aioflows._core.pages import Ask
 from aioflows._core.release import Run
 from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.times import Zone
+from aioflows.errors import AioflowsError, ServiceError
 from aioflows.models import FlowInstance
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the service's texts have no zone)
@@ -49,10 +50,14 @@ class ModelService:
     rows: list[Row]
     cap: int = NEVER
     base: int = 0
-    page_zero: str = "first"  # what a service that counts from 1 says to page 0: "first", "empty"
+    page_zero: str = "first"  # what a service that counts from 1 says to page 0: "first", "empty", "refused"
     unstable: bool = False
+    grain: int = 1  # milliseconds that it sorts by: those of one grain are ties
+    largest: int = NEVER  # rows; a larger page is refused
     offset: int = 0  # seconds that its clock is ahead of UTC
     seed: int = 0
+    heeds_expression: bool = True
+    deepest: int = NEVER  # rows into a result, beyond which nothing is answered
     before_answer: Callable[[ModelService, Ask], None] = lambda service, ask: None
     asked: list[Ask] = field(default_factory=list)
 
@@ -66,17 +71,27 @@ class ModelService:
         number = ask.page_no - self.base
         if number < 0 and self.page_zero == "empty":
             return ModelPage([], [])
+        if (number < 0 and self.page_zero == "refused") or ask.page_size > self.largest:
+            raise ServiceError(1004, "parameter is not legal")
         window = self.rows[
             bisect_left(self.rows, (ask.from_ms, "")) : bisect_left(self.rows, (ask.to_ms, ""))
         ]
+        if ask.expression and self.heeds_expression:
+            window = [row for row in window if ask.expression in row[1]]
+        skip = max(0, number) * ask.page_size
+        stop = min(skip + min(ask.page_size, self.cap), self.deepest)
+        page = self.page(window, ask.descending, skip, stop)
+        return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        """Rows *start* to *stop* of a window, sorted; rows of one grain are ties."""
         if self.unstable:
             self.rng.shuffle(window)
-            window.sort(key=lambda row: row[0])
-        if ask.descending:
+        if self.unstable or self.grain > 1:
+            window.sort(key=lambda row: (row[0] // self.grain, "" if self.unstable else row[1]))
+        if descending:
             window.reverse()
-        skip = max(0, number) * ask.page_size
-        page = window[skip : skip + min(ask.page_size, self.cap)]
-        return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
+        return window[start:stop]
 
     def text(self, ms: int) -> str:
         return str(EPOCH + timedelta(seconds=ms // 1000 + self.offset))
@@ -120,5 +135,14 @@ def read(
             continue
         assert under_way, f"{scan!r} needs pages and asks for none"
         assert len(service.asked) < most_asks, f"{scan!r} does not come to an end"
-        ask = under_way.pop(rng.randrange(len(under_way)) if rng else 0)
-        scan.received(ask, service.answer(ask))
+        feed(scan, service, under_way.pop(rng.randrange(len(under_way)) if rng else 0))
+
+
+def feed(scan: Scan, service: ModelService, ask: Ask) -> None:
+    """Give a scan the service's answer, or its refusal."""
+    try:
+        page = service.answer(ask)
+    except AioflowsError as error:
+        scan.failed(ask, error)
+    else:
+        scan.received(ask, page)

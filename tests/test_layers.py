@@ -32,7 +32,11 @@ LAYERS = [
         "_core.pages",
         "_core.opening",
         "_core.release",
-        "_core.counting",
+        "_core.instant",
+        "_core.overlap",
+        "_core.walk",
+        "_core.rounds",
+        "_core.split",
         "_core.dense",
         "_core.plan",
         "_core.density",
@@ -40,9 +44,22 @@ LAYERS = [
         "_core.errands",
         "_core.frontier",
         "_core.doubts",
+        "_core.emptiness",
+        "_core.lone",
         "_core.prover",
         "_core.scan",
+        "_core.machine",
         "_core.lanes",
+        "_core.orders",
+        "_core.probes",
+        "_core.merge",
+        "_core.sorter",
+        "_core.numbered",
+        "_core.strip",
+        "_core.sorted_scan",
+        "_core.refined",
+        "_core.blind",
+        "_core.choice",
     ],
     # one request, done well
     [
@@ -55,7 +72,7 @@ LAYERS = [
         "_net.caller",
     ],
     # many requests
-    ["_net.engine"],
+    ["_net.spill", "_net.engine"],
     # the words users say
     ["scan", "session", "__init__"],
 ]
@@ -157,5 +174,14 @@ def test_the_core_awaits_nothing_and_reads_no_clock(path: Path) -> None:
         node for node in ast.walk(tree) if isinstance(node, (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor))
     ]
     assert not awaiting, f"{path} awaits in line {awaiting[0].lineno}"
-    impure = imports_of(path) & {"asyncio", "time", "threading", "socket", "secrets", "os"}
+    impure = imports_of(path) & {
+        "asyncio",
+        "time",
+        "threading",
+        "socket",
+        "secrets",
+        "os",
+        "pickle",
+        "tempfile",
+    }
     assert not impure, f"{path} imports {impure}"

@@ -21,7 +21,7 @@ import attrs
 from aioflows._core.pages import Ask
 from aioflows._core.plan import Gap, Gaps
 
-__all__ = ["Proof", "learn"]
+__all__ = ["Stretch", "learn"]
 
 _EVIDENCE = 8
 """Pages; what was read before them weighs no more."""
@@ -31,7 +31,7 @@ _DENSER = 4
 
 
 @attrs.frozen
-class Proof:
+class Stretch:
     """A window that an answer proved.
 
     Args:
@@ -50,43 +50,43 @@ class Proof:
         return max(self.rows, 0.25) / self.width
 
 
-def learn(gaps: Gaps, ask: Ask, proof: Proof, page: int) -> None:
+def learn(gaps: Gaps, ask: Ask, stretch: Stretch, page: int) -> None:
     """Correct the densities that an answer bears on.
 
     Args:
         gaps: what is unproven, without what was proven just now.
         ask: the request that was answered.
-        proof: what the answer proved.
+        stretch: what the answer proved.
         page: *rows* of a full page.
     """
-    if proof.width <= 0:
+    if stretch.width <= 0:
         return
     near = None
-    if proof.whole:
-        for gap in gaps.within(ask.first, ask.until) if not proof.rows else ():
-            _weigh(gap, proof, page)
-    elif ask.backward and (near := gaps.ending(ask.until - proof.width)) is not None:
-        _weigh(near, proof, page)
-        near.at_end = proof.density
-    elif not ask.backward and (near := gaps.starting(ask.first + proof.width)) is not None:
-        _weigh(near, proof, page)
-        near.at_start = proof.density
-    for gap in gaps.behind(ask.until if ask.backward or proof.whole else ask.first + proof.width):
+    if stretch.whole:
+        for gap in gaps.within(ask.first, ask.until) if not stretch.rows else ():
+            _weigh(gap, stretch, page)
+    elif ask.backward and (near := gaps.ending(ask.until - stretch.width)) is not None:
+        _weigh(near, stretch, page)
+        near.at_end = stretch.density
+    elif not ask.backward and (near := gaps.starting(ask.first + stretch.width)) is not None:
+        _weigh(near, stretch, page)
+        near.at_start = stretch.density
+    for gap in gaps.behind(ask.until if ask.backward or stretch.whole else ask.first + stretch.width):
         if gap is near:
             continue
         if (gap.at_start or gap.at_end) and not gap.idle:
             return
-        if not proof.whole or proof.density < gap.density:
-            _weigh(gap, proof, page)
+        if not stretch.whole or stretch.density < gap.density:
+            _weigh(gap, stretch, page)
         if gap.idle:
             return
 
 
-def _weigh(gap: Gap, proof: Proof, page: int) -> None:
-    if not gap.density or (proof.whole and proof.density < gap.density):
-        gap.density, gap.weight = proof.density, max(proof.rows, 0.25)
+def _weigh(gap: Gap, stretch: Stretch, page: int) -> None:
+    if not gap.density or (stretch.whole and stretch.density < gap.density):
+        gap.density, gap.weight = stretch.density, max(stretch.rows, 0.25)
         return
-    if proof.density > _DENSER * gap.density:
+    if stretch.density > _DENSER * gap.density:
         gap.weight /= 2
-    rows, width = gap.weight + proof.rows, gap.weight / gap.density + proof.width
+    rows, width = gap.weight + stretch.rows, gap.weight / gap.density + stretch.width
     gap.density, gap.weight = rows / width, min(rows, _EVIDENCE * page)

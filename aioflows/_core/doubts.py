@@ -142,6 +142,7 @@ class Doubts:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
         gap.doubts += 1
+        self._service.lied = self._service.lied or not doubt.page.ids
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,

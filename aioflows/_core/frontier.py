@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+import attrs
+
 from aioflows._core.errands import Errands, Job
-from aioflows._core.pages import Ask
+from aioflows._core.instant import Instant
+from aioflows._core.pages import Ask, Axis
 from aioflows._core.plan import Anchor, Gap, Gaps
 from aioflows._core.release import Release, Run
 from aioflows.errors import AioflowsError
+from aioflows.stats import Proof
 
 __all__ = ["Frontier", "covered"]
 
@@ -27,14 +32,47 @@ class Frontier:
         self.release = Release(spans, ordered)
         self.error: AioflowsError | None = None
         """An error whose gap was closed meanwhile."""
-        self.windows = 0
+        self.proofs: Counter[Proof] = Counter()
+        """How many windows were proven in which way."""
+        self.counted: list[tuple[int, int, int]] = []
+        """Windows whose rows could only be counted, and how many these are."""
         self._errands = errands
 
-    def settle(self, gap: Gap, run: Run, known: tuple[int, int] | None = None) -> None:
+    def settle(self, gap: Gap, run: Run, proof: Proof, known: tuple[int, int] | None = None) -> None:
         """Take a proven run out of a gap; *known*: the seconds of its first and last row."""
-        self.windows += 1
+        self.proofs[proof] += 1
+        if proof is Proof.COUNTED:
+            self.counted.append((run.first, run.until, len(run.batch)))
         self.gaps.take(gap, run.first, run.until, len(run.batch), known)
         self.release.put(run)
+
+    def instants(self, gap: Gap, axis: Axis, widest: int) -> list[Instant]:
+        """Give the ways to read a gap of one second by pages that run on to a row of another one, the better first.
+
+        As far as the first row that is known to be there, or as far as nothing is known; never where the service's zone
+        changes its offset, nor where the gap begins or ends within a second, whose other rows would look like its own.
+
+        Args:
+            gap: the *second*, or what of it is to be read.
+            axis: the direction of the scan.
+            widest: *milliseconds* that a window may span.
+        """
+        after, before = self.gaps.after(gap), self.gaps.before(gap)
+        plain = Instant(gap.first, gap.until, axis, gap.until)
+        ways = []
+        if after is not None:
+            ways.append(attrs.evolve(plain, reach=min(after.until, gap.first + widest)))
+        elif gap.beyond is not None:
+            ways.append(attrs.evolve(plain, reach=gap.beyond * 1000 + 1000, known=True))
+        if before is not None:
+            ways.append(attrs.evolve(plain, reach=max(before.first, gap.until - widest), backward=True))
+        elif gap.witness is not None:
+            ways.append(attrs.evolve(plain, reach=gap.witness * 1000, backward=True, known=True))
+        return [way for way in ways if way.width <= widest and not self._cuts(way)] or [plain]
+
+    def _cuts(self, way: Instant) -> bool:
+        edge = way.first if way.backward else way.until
+        return edge % 1000 != 0 or self.gaps.fenced(min(edge, way.reach), max(edge, way.reach))
 
     def fail(self, gap: Gap, error: AioflowsError) -> None:
         """Note that a gap cannot be read."""

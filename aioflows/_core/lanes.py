@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from aioflows._core.pages import Ask
+from aioflows._core.machine import Asker, Load, Rows, Store
+from aioflows._core.pages import Ask, Page
 from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES, Scan, Signal
+from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.times import Zone
-from aioflows.checkpoint import Remainder
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
+from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["Lane", "Lanes"]
 
@@ -49,6 +52,14 @@ class Lane:
         """Rows that were read and not yet given."""
         return self.scan.held + len(self.rows)
 
+    def received(self, ask: Ask, page: Page) -> None:
+        """Take the answer to a request."""
+        self.scan.received(ask, page)
+
+    def failed(self, ask: Ask, error: AioflowsError) -> None:
+        """Take the error that a request ended with, its retries spent."""
+        self.scan.failed(ask, error)
+
     @property
     def second(self) -> float:
         """The second of scan time that all its further rows lie in or after."""
@@ -62,16 +73,55 @@ class Lanes:
         lanes: at least one.
         ordered: whether rows go out in the order (trigger time, id).
         descending: whether in the reverse of it.
+        noted: is told the *rows* that were decoded, and their schedule type.
     """
 
-    def __init__(self, lanes: Sequence[Lane], *, ordered: bool, descending: bool) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        *,
+        ordered: bool,
+        descending: bool,
+        noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
+    ) -> None:
         self.lanes = lanes
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
-        self._zone: Zone | None = None
+        self._noted = noted
+        self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
         self._given = self._turn = 0
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return sum(lane.scan.rows_received for lane in self.lanes)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return sum(lane.scan.duplicates for lane in self.lanes)
+
+    @property
+    def windows(self) -> int:
+        """Time windows that were proven."""
+        return self.proofs.total()
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them in which way."""
+        return sum((lane.scan.proofs for lane in self.lanes), Counter())
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return [window for lane in self.lanes for window in lane.scan.counted]
+
+    @property
+    def expected(self) -> float:
+        """The rows to be expected in what is not proven yet."""
+        return sum(lane.scan.expected for lane in self.lanes)
 
     @property
     def progress(self) -> float:
@@ -81,13 +131,13 @@ class Lanes:
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
-        self._zone = zone
+        self.zone = zone
         for lane in self.lanes:
             lane.scan.read_in(zone)
 
-    def wanted(self, slots: int) -> list[tuple[Lane, Ask]]:
+    def wanted(self, slots: int) -> list[tuple[Asker, Ask]]:
         """Name requests to start, those of the lane that is farthest behind first."""
-        asks: list[tuple[Lane, Ask]] = []
+        asks: list[tuple[Asker, Ask]] = []
         held = sum(lane.held for lane in self.lanes)
         # In turn, so that a service which fails at every n-th request does not always fail the same lane.
         self._turn = (self._turn + 1) % len(self.lanes)
@@ -100,7 +150,19 @@ class Lanes:
             asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks), held - lane.scan.held)]
         return asks
 
-    def next_rows(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+    def beside(self) -> list[Store | Load]:
+        """Name nothing: rows are held in memory alone."""
+        return []
+
+    def broken(self, error: AioflowsError) -> None:
+        """Raise, since nothing was laid aside."""
+        raise error
+
+    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
+        """Give none: the windows that are left tell it."""
+        return None
+
+    def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
         rows = self._next_merged() if self._merged else self._next_of_any()
         if isinstance(rows, list):
@@ -153,20 +215,25 @@ class Lanes:
         name = lane.handed.get(first // 1000)
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
-    def _next_of_any(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+    def _next_of_any(self) -> Rows:
         for lane in self.lanes:
             got = DONE if lane.ended else self._next_of(lane)
             if isinstance(got, list):
                 return got
-        return DONE if all(lane.ended for lane in self.lanes) else NEED_PAGES
+        return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
 
-    def _next_merged(self) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+    def _at_the_end(self) -> Rows:
+        """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
+        doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
+        return NEED_PAGES if doubtful else DONE
+
+    def _next_merged(self) -> Rows:
         while True:
             behind = min(self.lanes, key=lambda lane: lane.second)
             if rows := self._passed(behind.second):
                 return rows
             if behind.ended:
-                return DONE
+                return self._at_the_end()
             stood = behind.second
             got = self._next_of(behind)
             if isinstance(got, list):
@@ -187,7 +254,7 @@ class Lanes:
     def _second(self, lane: Lane, row: FlowInstance) -> int:
         return lane.scan.axis.second(_rank(row)[0])
 
-    def _next_of(self, lane: Lane) -> list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]:
+    def _next_of(self, lane: Lane) -> Rows:
         run = lane.scan.next_item()
         if run is DONE:
             lane.ended = True
@@ -195,6 +262,8 @@ class Lanes:
             return run
         self._open = (lane, run)
         rows = self._decode(lane, run)
+        if self._noted is not None:
+            self._noted(rows, lane.type)
         name = lane.handed.get(run.first // 1000)
         if name is None:
             return rows
@@ -207,7 +276,7 @@ class Lanes:
         ]
 
     def _decode(self, lane: Lane, run: Run) -> list[FlowInstance]:
-        zone = self._zone
+        zone = self.zone
         assert zone is not None, "read_in() comes before the first answer"
         # No window spans a change of the offset, so that of its start tells apart two hours that look alike.
         offset = (

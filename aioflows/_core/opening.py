@@ -56,7 +56,7 @@ _STEPS: dict[tuple[Outcome, ...], Step] = {
     (_EMPTY, _EMPTY): Step.EMPTY,
     (_EMPTY, _REFUSED): Step.EMPTY,
     (_REFUSED, _ROWS): Step.ASK_0,
-    (_REFUSED, _EMPTY): Step.ASK_0,
+    (_REFUSED, _EMPTY): Step.ASK_1,  # at once: then no other request lies between two looks at it
     (_REFUSED, _REFUSED): Step.FAIL,
     # page 0, page 1, page 0
     (_EMPTY, _ROWS, _ROWS): Step.TAKE_0,
@@ -65,14 +65,19 @@ _STEPS: dict[tuple[Outcome, ...], Step] = {
     (_REFUSED, _ROWS, _ROWS): Step.TAKE_0,
     (_REFUSED, _ROWS, _EMPTY): Step.TAKE_1,
     (_REFUSED, _ROWS, _REFUSED): Step.TAKE_1,
-    (_REFUSED, _EMPTY, _ROWS): Step.TAKE_0,
+    # page 0, page 1, page 1
     (_REFUSED, _EMPTY, _EMPTY): Step.EMPTY,
     (_REFUSED, _EMPTY, _REFUSED): Step.EMPTY,
+    (_REFUSED, _EMPTY, _ROWS): Step.ASK_0,
+    # page 0, page 1, page 1, page 0
+    (_REFUSED, _EMPTY, _ROWS, _ROWS): Step.TAKE_0,
+    (_REFUSED, _EMPTY, _ROWS, _EMPTY): Step.TAKE_1,
+    (_REFUSED, _EMPTY, _ROWS, _REFUSED): Step.TAKE_1,
 }
 
 
 def next_step(outcomes: tuple[Outcome, ...]) -> Step:
-    """Tell what follows from the outcomes so far, which belong to pages 0, 1 and 0 in this order."""
+    """Tell what follows from the outcomes so far; the steps that they led to tell whose outcomes they are."""
     return _STEPS[outcomes]
 
 

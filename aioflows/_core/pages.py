@@ -23,16 +23,12 @@ from typing import Protocol
 
 import attrs
 
-from aioflows._core.service import Service
+from aioflows._core.service import NARROW, Service
 from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["NARROW", "NOTHING", "Ask", "Axis", "Page", "Reader", "Reading"]
-
-NARROW = 899_000
-"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
-whose rows are read inside it, is read with the right one."""
+__all__ = ["NOTHING", "Ask", "Axis", "Page", "Reader", "Reading"]
 
 
 class Page(Protocol):
@@ -78,6 +74,8 @@ class Ask:
         backward: whether it is to be sorted against scan time, so that it proves the end of its window.
         page_no: the page's *number* as it is sent.
         tries: *attempts* before an error is reported; None: as many as the policy allows.
+        expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
+        field: what the page is to be *sorted* by.
     """
 
     first: int
@@ -87,6 +85,8 @@ class Ask:
     backward: bool = False
     page_no: int = 0
     tries: int | None = None
+    expression: str = ""
+    field: str = "trigger_time"
 
     @property
     def from_ms(self) -> int:
@@ -100,7 +100,7 @@ class Ask:
 
     @property
     def descending(self) -> bool:
-        """Whether the service is to sort by descending trigger time."""
+        """Whether the service is to sort in descending order."""
         return self.axis.descending != self.backward
 
 
@@ -237,6 +237,8 @@ class Reader:
         reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
         if ask.until - ask.first <= NARROW:
             self._service.zone_pinned = True
+        if reading.first != reading.last:
+            self._service.sorts.add(ask.descending)
         return reading
 
 

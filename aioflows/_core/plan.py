@@ -66,6 +66,7 @@ class Gap:
         beyond: the first *second* after its end in which a row is known.
         short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
         looks: how often it was answered with nothing.
+        denied: whether one of these answers denied a row that is known beside it.
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
@@ -90,6 +91,7 @@ class Gap:
     beyond: int | None = None
     short: bool = False
     looks: int = 0
+    denied: bool = False
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
@@ -103,6 +105,23 @@ class Gap:
         """The rows to be expected in it."""
         return self.density * (self.until - self.first)
 
+    def beside(self, widest: int) -> tuple[int, int, bool] | None:
+        """Give the window that reaches to a row known beside it, and whether it is read against scan time.
+
+        Args:
+            widest: *milliseconds* that such a window may span.
+        """
+        if self.witness is not None and self.until - self.witness * 1000 <= widest:
+            return self.witness * 1000, self.until, True
+        if self.beyond is not None and self.beyond * 1000 + 1000 - self.first <= widest:
+            return self.first, self.beyond * 1000 + 1000, False
+        return None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a request is under way in it."""
+        return self.forward is not None or self.backward is not None
+
     @property
     def likely(self) -> float:
         """The rows that it may well hold, if more of it is like what was read last than was to be expected."""
@@ -112,7 +131,7 @@ class Gap:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way in it."""
-        return self.forward is None and self.backward is None and not self.held and self.dense is None
+        return not (self.asked or self.held or self.dense)
 
     @property
     def untouched(self) -> bool:
@@ -126,7 +145,7 @@ class Gaps:
     def __init__(self, windows: list[tuple[int, int]]) -> None:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
-        """Where two gaps must stay two, since the service's zone changes its offset between them."""
+        """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
         self.ready = 0
         """Proven *rows* before the first gap that were not handed out yet."""
 
@@ -189,6 +208,7 @@ class Gaps:
             right=gap.right,
             beyond=gap.beyond,
             looks=gap.looks,
+            denied=gap.denied,
             backward_size=gap.backward_size,
             halvings=gap.halvings,
             doubts=gap.doubts,
@@ -206,6 +226,7 @@ class Gaps:
         gap.density, gap.at_end = rows / (gap.until - gap.first), later.at_end
         gap.weight += later.weight
         gap.looks = min(gap.looks, later.looks)
+        gap.denied = gap.denied or later.denied
         del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:
@@ -213,6 +234,16 @@ class Gaps:
         at = self._at(gap) + 1
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
+
+    def before(self, gap: Gap) -> Gap | None:
+        """Give the gap that ends where this one begins."""
+        at = self._gaps.index(gap)
+        touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
+        return self._gaps[at - 1] if touching else None
+
+    def fenced(self, first: int, until: int) -> bool:
+        """Tell whether the service's zone changes its offset in a stretch, its ends included."""
+        return any(first <= fence <= until for fence in self.fences)
 
     def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
         """Take a proven window out of a gap.

@@ -1,8 +1,8 @@
 """What an answer proves, and what it leaves to be found out.
 
-A first page takes a window out of the gaps by the lemma (`pages`). Everything else here is about answers that prove
-less than they seem to: a page that may or may not have been the last, an answer with nothing in it, a second that holds
-more rows than a page.
+A first page takes a window out of the gaps by the lemma (`pages`), and so does one that is all there is. What proves less
+than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in another second
+(`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.dense import Dense
-from aioflows._core.density import Proof, learn
+from aioflows._core.density import Stretch, learn
 from aioflows._core.doubts import Doubts
+from aioflows._core.emptiness import Emptiness
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier, covered
-from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
+from aioflows._core.instant import Instant
+from aioflows._core.lone import Lone
+from aioflows._core.opening import refusal
+from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import LARGEST_PAGE, Service
 from aioflows.errors import AioflowsError
+from aioflows.stats import Proof
 
 __all__ = ["Prover"]
-
-_LOOKS = 3
-"""Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
-
-_LOOKS_AGAINST_A_ROW = 6
-"""The same where one is: it may have gone, but more likely the answers are wrong."""
 
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
@@ -43,19 +42,36 @@ class Prover:
         reader: reads answers.
         service: what the session knows of the service.
         page_size: *rows* a request.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
-        self, frontier: Frontier, errands: Errands, reader: Reader, service: Service, page_size: int
+        self,
+        frontier: Frontier,
+        errands: Errands,
+        reader: Reader,
+        service: Service,
+        page_size: int,
+        *,
+        splits: bool,
+        alone: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
         self._reader = reader
         self._service = service
         self._page_size = page_size
+        self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
+        self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone)
+        self._lone = Lone(frontier, service, self._prove)
         self.duplicates = 0
         """Rows that came again and were dropped."""
+
+    def unsettled(self) -> bool:
+        """Tell whether something has to be looked at once more before the scan may end."""
+        return self._emptiness.unsettled()
 
     def answered(self, ask: Ask, page: Page) -> None:
         """Take the first page of a window."""
@@ -64,16 +80,18 @@ class Prover:
             self.duplicates += len(page.ids)
             return
         if not page.ids:
-            self._nothing(ask, gaps)
+            self._learn(ask, Stretch(0, ask.until - ask.first, whole=True))
+            self._emptiness.answered(ask, gaps)
             return
         try:
             reading = self._reader.read(ask, page)
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
+        self._emptiness.disproved(reading, gaps)
         whole = self._service.ends_short(ask.page_size, len(reading))
-        if not whole and self._stands_alone(ask, reading, gaps[0]):
-            self._look_further(ask, page, reading)
+        if not whole and self._lone.may_be_all(ask, reading, gaps[0]):
+            self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole)
 
@@ -85,6 +103,16 @@ class Prover:
         elif not whole:
             until = min(until, reading.last * 1000)
         gaps = self._gaps.within(first, until) if first < until else []
+        if not whole and self._order_unseen(ask, reading, gaps):
+            edge = first if ask.backward else until
+            for gap in gaps:
+                if gap.first < edge < gap.until:
+                    self._gaps.split(gap, edge)
+            for gap in self._gaps.within(first, until):
+                gap.short = False
+            self._gaps.fences.add(edge)
+            self._go_on(ask, reading, edge)
+            return
         for gap in gaps:
             for anchor in covered(gap, first, until):
                 if anchor.ids.isdisjoint(reading.at(anchor.second)):
@@ -97,16 +125,25 @@ class Prover:
             rows = reading.rows(start, stop)
             kept += len(rows)
             known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
-            self._frontier.settle(gap, Run(low, high, Batch(((page, rows),) if rows else ())), known)
+            run = Run(low, high, Batch(((page, rows),) if rows else ()))
+            self._frontier.settle(gap, run, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
-        self._learn(ask, Proof(proven, until - first, whole))
+        self._learn(ask, Stretch(proven, until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
 
-    def _learn(self, ask: Ask, proof: Proof) -> None:
-        learn(self._gaps, ask, proof, self._service.full(self._page_size))
+    def _order_unseen(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> bool:
+        """Tell whether a page says that there is nothing before its only second, by an order that was never seen.
+
+        A service that ignores the sorter would say so, too. Then what lies there is asked for by itself.
+        """
+        flat = reading.first == reading.last and ask.descending not in self._service.sorts
+        return flat and any(not gap.looks for gap in gaps)
+
+    def _learn(self, ask: Ask, stretch: Stretch) -> None:
+        learn(self._gaps, ask, stretch, self._service.full(self._page_size))
 
     def _go_on(self, ask: Ask, reading: Reading, edge: int) -> None:
         """Mark where a page left off: at the second of its last row, which may hold more."""
@@ -138,7 +175,7 @@ class Prover:
         elif size:
             gap.forward_size = size
         elif stuck:
-            self._open_dense(gap, anchor, None if ask.backward else reading.page)
+            self._open_dense(gap, anchor, reading.page)
 
     # Seconds that no page holds
 
@@ -154,7 +191,7 @@ class Prover:
         """Tell whether a page that was asked for larger than usual brought no more than a usual one."""
         return ask.page_size > self._page_size and rows <= self._service.most(self._page_size)
 
-    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page | None) -> None:
+    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
         low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
         if gap.first < low:
@@ -162,7 +199,16 @@ class Prover:
         if high < gap.until:
             self._gaps.split(gap, high)
         size = LARGEST_PAGE if self._service.larger_pages else self._page_size
-        gap.dense = Dense(low, high, anchor.ask.axis, size, self._service, anchor.ids, page)
+        ways = self._frontier.instants(gap, anchor.ask.axis, self._service.reach)
+        gap.dense = Dense(
+            ways,
+            size,
+            self._service,
+            self._reader,
+            page,
+            backward=anchor.ask.backward,
+            splits=self._splits,
+        )
 
     def counted(self, gap: Gap, ask: Ask, answer: Page | AioflowsError) -> None:
         """Take an answer about a dense second."""
@@ -171,77 +217,31 @@ class Prover:
             return
         try:
             if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self._reader.read(ask, answer)
-            dense.received(ask, answer)
+                if not (refusal(answer) and dense.refused(ask)):
+                    raise answer
+            else:
+                dense.received(ask, answer)
         except AioflowsError as error:
             self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
-            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), (second, second))
+            proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
+            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), proof, (second, second))
+            if dense.overrun is not None:
+                self._go_on_from(*dense.overrun)
 
-    # Answers that may not be all there is
-
-    def _nothing(self, ask: Ask, gaps: Sequence[Gap]) -> None:
-        """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
-        for gap in gaps:
-            for anchor in covered(gap, ask.first, ask.until):
-                self._doubts.raise_for(anchor, gap, ask, NOTHING)
-                return
-        self._learn(ask, Proof(0, ask.until - ask.first, whole=True))
-        for gap in gaps:
-            if not (ask.first <= gap.first and gap.until <= ask.until):
-                continue
-            gap.looks += 1
-            witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            if gap.looks < (_LOOKS if witness is None else _LOOKS_AGAINST_A_ROW):
-                continue
-            if witness is None or self._service.zone_pinned:
-                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()))
-            else:
-                self._frontier.fail(gap, self._doubts.misread(ask, witness))
-
-    def _stands_alone(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page may be all there is, but has no row in another second that could show it."""
-        return (
-            self._service.may_be_last(ask.page_size, len(reading))
-            and not ask.backward
-            and gap.witness is None
-            and reading.first == reading.last
-            and (gap.left is None or gap.left.ids <= set(reading.ids))
+    def _go_on_from(self, instant: Instant, page: Page) -> None:
+        """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""
+        first, until = (instant.reach, instant.first) if instant.backward else (instant.until, instant.reach)
+        ask = Ask(
+            first,
+            until,
+            instant.axis,
+            page_size=self._page_size,
+            backward=instant.backward,
+            page_no=self._service.first_page or 0,
         )
-
-    def _look_further(self, ask: Ask, page: Page, reading: Reading) -> None:
-        """Ask for what would follow the only rows there are.
-
-        Where there are three or more, the last of them is asked for once more, so that an answer without any row
-        proves nothing.
-        """
-        base = self._service.base if self._service.base is not None else ask.page_no
-        size = len(reading) - 1 if len(reading) > 2 else len(reading)
-        again = attrs.evolve(ask, page_no=base + 1, page_size=size, tries=None)
-
-        def looked(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.put_down(ask):
-                gap.held = False
-            if isinstance(answer, AioflowsError):
-                self._refuse(ask, answer)
-                return
-            same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == len(reading) - size:
-                self._prove(ask, page, reading, whole=True)
-            elif same and len(answer.ids) == size and self._service.base is None:
-                self._service.base = ask.page_no + 1  # page 0 was answered with page 1
-                self._look_further(ask, page, reading)
-            else:
-                if not same:
-                    self._service.capped(ask.page_size, len(reading))
-                self._prove(ask, page, reading, whole=False)
-
-        self._frontier.follow(ask, again, looked)
-
-    def _refuse(self, ask: Ask, error: AioflowsError) -> None:
-        for gap in self._frontier.put_down(ask)[:1]:
-            self._frontier.fail(gap, error)
+        reading = self._reader.read(attrs.evolve(instant.ask(0, 1), page_size=self._page_size), page)
+        self._prove(ask, page, reading, whole=False)
+        self.duplicates -= len(reading.at((instant.until - 1) // 1000))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, Literal
@@ -20,7 +21,7 @@ import attrs
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier
 from aioflows._core.opening import Outcome, Step, Trail, refusal
-from aioflows._core.pages import NARROW, NOTHING, Ask, Axis, Page, Reader
+from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
@@ -28,6 +29,7 @@ from aioflows._core.schedule import Move, moves
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
+from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["DONE", "NEED_PAGES", "Scan", "Signal"]
 
@@ -64,6 +66,8 @@ class Scan:
         concurrency: *requests* that may be under way.
         buffer: *rows* read ahead of the consumer.
         limit: *rows* in all that will be taken; None: every row.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        alone: whether no other scan asks in turn with this one.
     """
 
     def __init__(
@@ -77,6 +81,8 @@ class Scan:
         concurrency: int = 16,
         buffer: int = 20_000,
         limit: int | None = None,
+        splits: bool = True,
+        alone: bool = True,
     ) -> None:
         self.axis = Axis(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
@@ -92,7 +98,9 @@ class Scan:
         self._frontier = Frontier(self.spans, ordered, self._errands)
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
-        self._prover = Prover(self._frontier, self._errands, self._reader, service, page_size)
+        self._prover = Prover(
+            self._frontier, self._errands, self._reader, service, page_size, splits=splits, alone=alone
+        )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._pulled = 0
@@ -126,9 +134,19 @@ class Scan:
         return self._prover.duplicates
 
     @property
-    def windows(self) -> int:
-        """Time windows that were proven."""
-        return self._frontier.windows
+    def proofs(self) -> Counter[Proof]:
+        """How many time windows were proven in which way."""
+        return self._frontier.proofs
+
+    @property
+    def expected(self) -> float:
+        """The rows to be expected in what is not proven yet."""
+        return sum(gap.expected for gap in self._gaps)
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """The windows whose rows could only be counted."""
+        return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer.
@@ -157,10 +175,10 @@ class Scan:
         """
         asks: list[Ask] = []
         workers = max(self._concurrency, slots + len(self._under_way))
-        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
-        slots = min(slots, ahead - len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
+        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
+        slots = min(slots, ahead - len(self._under_way))
         budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
@@ -198,17 +216,16 @@ class Scan:
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""
-        reach = max(self._service.widest, NARROW)
+        widest = self._service.reach
         if gap.short or gap.looks:
             # A row beside the gap is read again, so that the proof does not lean on an empty answer.
-            if gap.witness is not None and gap.until - gap.witness * 1000 <= reach:
-                return gap.witness * 1000, gap.until, True
-            if gap.looks and gap.beyond is not None and gap.beyond * 1000 + 1000 - gap.first <= reach:
-                return gap.first, gap.beyond * 1000 + 1000, False
+            beside = gap.beside(widest)
+            if beside is not None and (beside[2] or gap.looks):
+                return beside
         elif not backward and gap.left is not None and not self._service.zone_pinned:
             return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
         elif not backward and not gap.halvings:
-            return gap.first, self._gaps.reach(gap, gap.first + reach), False
+            return gap.first, self._gaps.reach(gap, gap.first + widest), False
         return gap.first, gap.until, backward
 
     def _tries(self, width: int, *, beyond: bool) -> int | None:
@@ -218,7 +235,7 @@ class Scan:
         return 2 if beyond or self._is_wide(width) else None
 
     def _is_wide(self, width: int) -> bool:
-        return width > max(self._service.widest, NARROW)
+        return width > self._service.reach
 
     # What came
 
@@ -262,6 +279,9 @@ class Scan:
 
     def _opened(self, ask: Ask, trail: Trail, outcome: Outcome, answer: Page | AioflowsError) -> None:
         """Follow the trail to the first page."""
+        if self._service.first_page is not None:
+            self._found_elsewhere(ask, answer)
+            return
         trail = trail.then(outcome, answer)
         step = trail.step
         if step in (Step.ASK_0, Step.ASK_1):
@@ -282,6 +302,13 @@ class Scan:
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._prover.answered(ask, trail.page if trail.page is not None else NOTHING)
+
+    def _found_elsewhere(self, ask: Ask, answer: Page | AioflowsError) -> None:
+        """Take an answer after another scan has found out which page is the first; one of another page is dropped."""
+        if isinstance(answer, AioflowsError) or ask.page_no != self._service.first_page:
+            self._frontier.put_down(ask)
+        else:
+            self._prover.answered(ask, answer)
 
     def _again(self, ask: Ask, trail: Trail) -> None:
         """Ask for the first page once more, after an error that says nothing about page numbers."""
@@ -318,7 +345,7 @@ class Scan:
         if not self._gaps:
             if self._frontier.error is not None:
                 raise self._frontier.error
-            return DONE
+            return NEED_PAGES if self._prover.unsettled() else DONE
         broken = self._gaps[0].broken if self._ordered else self._broken()
         if broken is not None:
             raise broken
@@ -328,6 +355,15 @@ class Scan:
         """Give the windows of which nothing was released, in *milliseconds* of scan time."""
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
+
+    @property
+    def under_way(self) -> int:
+        """Requests that were named and not answered yet."""
+        return len(self._under_way)
+
+    def pending(self) -> list[tuple[int, int, float]]:
+        """Give the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
+        return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:
         return None if self._under_way else next((gap.broken for gap in self._gaps if gap.broken), None)

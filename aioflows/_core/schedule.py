@@ -90,17 +90,15 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
     # More second looks than slots are not put off: the gaps would become ever more.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
-        if gap.broken is not None:
-            return
-        if at and before > budget:
+        if gap.broken is not None or (at and before > budget):
             break
         if gap.dense is not None:
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)
         elif not gap.held:
-            if gap.looks and at:
+            if gap.looks:
                 _join_on(gaps, gap)
-            if gap.looks and at:
+            if gap.looks:
                 postponed.append(gap)
             else:
                 if math.isfinite(budget) or gap.untouched:
@@ -110,13 +108,19 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        yield from _ends(gap, page, gap.expected)
-    yield from _shared(gaps, sizes, budget)
+        # A row beside it will soon be known, and makes the next look a proof.
+        if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
+            yield from _ends(gap, page, gap.expected)
+    if not any(gap.broken for gap in gaps):
+        yield from _shared(gaps, sizes, budget)
 
 
 def _join_on(gaps: Gaps, gap: Gap) -> None:
     """Hand an empty window to the next one, if that was not asked yet: its first page is then the second look."""
-    while gap.looks and gap.idle and (after := gaps.after(gap)) is not None and after.idle:
+    while gap.looks and not gap.halvings and gap.idle:
+        after = gaps.after(gap)
+        if after is None or not after.idle or after.halvings:
+            return  # what was halved because the service fails on it is not made one again
         gaps.join(gap, after)
 
 

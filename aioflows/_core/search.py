@@ -50,6 +50,7 @@ def search_body(
     page_no: int,
     page_size: int,
     sorters: Sequence[tuple[str, bool]] = (("trigger_time", False),),
+    expression: str = "",
 ) -> bytes:
     """Write the body of a search.
 
@@ -61,6 +62,7 @@ def search_body(
         page_no: number of the *page*.
         page_size: *rows* on it.
         sorters: *fields*, each with whether it is descending.
+        expression: a *text* to ask for where the query asks for none.
     """
     return msgspec.json.encode(
         {
@@ -69,7 +71,7 @@ def search_body(
             "toTriggerTime": to_ms,
             "status": ",".join(str(int(code)) for code in sorted(query.status)),
             "owner": query.owner,
-            "expression": query.expression,
+            "expression": query.expression or expression,
             "pagination": {
                 "pageNo": page_no,
                 "pageSize": page_size,

@@ -6,7 +6,11 @@ open whether pages count from 0 or from 1, and knows of no cap.
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_PAGE", "Service"]
+__all__ = ["LARGEST_PAGE", "NARROW", "Service"]
+
+NARROW = 899_000
+"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
+whose rows are read inside it, is read with the right one."""
 
 LARGEST_PAGE = 4_000
 """Rows; no page larger than this is asked for, however dense a second is."""
@@ -26,12 +30,22 @@ class Service:
         rows: then 0 serves as the first page, but the second is number 2."""
         self.zone_pinned = False
         """Whether a window too narrow for a wrong offset has shown that times are read in the right zone."""
+        self.sorts: set[bool] = set()
+        """The directions, descending or not, in which it was seen to sort by trigger time."""
+        self.lied = False
+        """Whether it has answered that there is nothing where there was something."""
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
         self.milliseconds_help = True
         """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
+        self.texts_help = True
+        """Whether a search for a text brings the rows that have it in their ids, and not any."""
         self.instant = 0
         """The rows that an instant which has to be counted will hold at least, by those before it."""
+        self.deepest = 0
+        """The most rows into a result that a page by its number has brought; numbers may end somewhere beyond."""
+        self.nulls_first: dict[tuple[str, bool], bool] = {}
+        """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
         self._most: dict[int, int] = {}
@@ -39,6 +53,11 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<Service first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
+
+    @property
+    def reach(self) -> int:
+        """Milliseconds that it is known to be able to answer about at once."""
+        return max(self.widest, NARROW)
 
     def saw(self, size: int, rows: int, width: int) -> None:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
@@ -49,6 +68,12 @@ class Service:
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
         self._capped[size] = max(rows, self._capped.get(size, 0))
+
+    @property
+    def cap(self) -> int | None:
+        """The most rows that any page brought, if more were asked for and there were more."""
+        capped = [rows for size, rows in self._capped.items() if rows < size]
+        return max(capped) if capped else None
 
     def counted(self, rows: int) -> None:
         """Note how many rows an instant held: fewer are believed at once, more by and by."""

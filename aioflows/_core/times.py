@@ -128,6 +128,25 @@ class Zone:
             return [time.replace(fold=1) if self._comes_again(time, offset) else time for time in times]
         return times
 
+    def shown_twice(self, wall: datetime) -> tuple[datetime, datetime] | None:
+        """Give the stretch around a wall-clock time that clocks show twice, or None if they show that time once.
+
+        Args:
+            wall: the *time*, without zone.
+        """
+        if self.fixed:
+            return None
+        first = wall.replace(tzinfo=self.tzinfo)
+        before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
+        if before is None or after is None or before <= after:
+            return None
+        seconds = int((wall - before - _NAIVE_EPOCH).total_seconds())
+        for change in self.transitions((seconds - _DAY) * 1000, (seconds + _DAY) * 1000):
+            instant = _NAIVE_EPOCH + timedelta(milliseconds=change)
+            if instant + after <= wall < instant + before:
+                return instant + after, instant + before
+        return None
+
     def _comes_again(self, wall: datetime, offset: int) -> bool:
         first = wall.replace(tzinfo=self.tzinfo)
         again = first.replace(fold=1).utcoffset()

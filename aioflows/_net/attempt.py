@@ -47,11 +47,13 @@ class Tally:
         requests: *attempts* sent.
         retries: *attempts* that were not the first of their request.
         throttled: *answers* that said "too many requests".
+        waited: *seconds* between attempts, added up.
     """
 
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    waited: float = 0.0
 
 
 @attrs.define

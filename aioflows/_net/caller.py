@@ -122,7 +122,9 @@ class Caller:
                 return
 
     def _backing_off(self, details: Mapping[str, Any]) -> None:
-        self._attempts.tell(Retried(details["exception"].error, details["tries"], details["wait"]))
+        again: Again = details["exception"]
+        again.call.tally.waited += details["wait"]
+        self._attempts.tell(Retried(again.error, details["tries"], details["wait"]))
 
     def __repr__(self) -> str:
         return f"<Caller {self._attempts!r}>"

@@ -12,10 +12,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.machine import Asker, Machine
 from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
+from aioflows._net.spill import Spill
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 
@@ -23,10 +24,10 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """Runs the lanes of one scan.
+    """Runs the machine of one scan.
 
     Args:
-        lanes: the machine.
+        machine: the *machine*.
         fetch: gets one page.
         zone: tells the zone that the service's times are in.
         slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
@@ -35,17 +36,19 @@ class Engine:
 
     def __init__(
         self,
-        lanes: Lanes,
-        fetch: Callable[[Lane, Ask], Coroutine[Any, Any, Page]],
+        machine: Machine,
+        fetch: Callable[[Asker, Ask], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
     ) -> None:
-        self._lanes = lanes
+        self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
         self._slots = slots
         self._zone: asyncio.Task[Zone] | None = None
-        self._under_way: dict[asyncio.Task[Page], tuple[Lane, Ask]] = {}
+        self._under_way: dict[asyncio.Task[Page], tuple[Asker, Ask]] = {}
+        self._beside: set[asyncio.Task[Callable[[], None]]] = set()
+        self._spill = Spill()
         self._closed = False
 
     @property
@@ -62,7 +65,7 @@ class Engine:
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
         while not self._closed:
             self._feed()
-            rows = self._lanes.next_rows()
+            rows = self._machine.next_rows()
             self._start()
             if rows is DONE:
                 return None
@@ -75,48 +78,64 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is over."""
         self._closed = True
-        tasks: list[asyncio.Task[Any]] = [*self._under_way]
+        tasks: list[asyncio.Task[Any]] = [*self._under_way, *self._beside]
         if self._zone is not None:
             tasks.append(self._zone)
         self._under_way.clear()
+        self._beside.clear()
         self._zone = None
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self._spill.aclose()
 
     def cancel(self) -> None:
         """Cancel what is under way, where nobody can wait for it."""
         with suppress(RuntimeError):  # the loop may be gone, and its tasks with it
-            for task in self._under_way:
+            for task in [*self._under_way, *self._beside]:
                 task.cancel()
 
     def _start(self) -> None:
-        for lane, ask in self._lanes.wanted(self._slots - len(self._under_way)):
-            task = asyncio.create_task(self._fetch(lane, ask))
-            self._under_way[task] = (lane, ask)
+        for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
+            task = asyncio.create_task(self._fetch(asker, ask))
+            self._under_way[task] = (asker, ask)
             if self._zone is None:
                 # Beside the first search, not before it: it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
+        for aside in self._machine.beside():
+            self._beside.add(asyncio.create_task(self._spill.perform(aside)))
 
     def _feed(self) -> None:
-        if self._zone is None or not self._zone.done():
-            return
-        self._lanes.read_in(self._zone.result())
-        for task in [task for task in self._under_way if task.done()]:
-            lane, ask = self._under_way.pop(task)
+        for task in [task for task in self._beside if task.done()]:
+            self._beside.discard(task)
             error = task.exception()
             if error is None:
-                lane.scan.received(ask, task.result())
+                task.result()()
             elif isinstance(error, AioflowsError):
-                lane.scan.failed(ask, error)
+                self._machine.broken(error)
+            else:
+                raise error
+        self._feed_answers()
+
+    def _feed_answers(self) -> None:
+        if self._zone is None or not self._zone.done():
+            return
+        self._machine.read_in(self._zone.result())
+        for task in [task for task in self._under_way if task.done()]:
+            asker, ask = self._under_way.pop(task)
+            error = task.exception()
+            if error is None:
+                asker.received(ask, task.result())
+            elif isinstance(error, AioflowsError):
+                asker.failed(ask, error)
             else:
                 raise error
 
     async def _wait(self) -> None:
         if self._zone is not None and not self._zone.done():
             await asyncio.wait([self._zone])
-        elif self._under_way:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        elif self._under_way or self._beside:
+            await asyncio.wait([*self._under_way, *self._beside], return_when=asyncio.FIRST_COMPLETED)
         else:
-            raise RuntimeError(f"the scan needs pages but asks for none: {self._lanes.lanes}")
+            raise RuntimeError(f"the scan needs pages but asks for none: {self._machine!r}")

@@ -9,19 +9,21 @@ exist, the most requests that were in flight at once, and the span that the rows
 
 from __future__ import annotations
 
-from aioflows.emulator.changes import Watch
+from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.emulator import Emulator
 from aioflows.emulator.faults import Fault
-from aioflows.emulator.options import Access, Quirks, Trouble, World
+from aioflows.emulator.options import Meanwhile, Quirks, World
 from aioflows.emulator.process import EmulatorProcess
 from aioflows.emulator.record import SearchRecord
 from aioflows.emulator.reply import Reply
+from aioflows.emulator.watch import Watch
 
 __all__ = [
     "Access",
     "Emulator",
     "EmulatorProcess",
     "Fault",
+    "Meanwhile",
     "Quirks",
     "Reply",
     "SearchRecord",

@@ -30,6 +30,15 @@ def number(low: float, high: float) -> Check:
     return check
 
 
+def maybe(check: Check) -> Check:
+    return attrs.validators.optional(check)
+
+
+def pair(field: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
+    if len(value) != 2:
+        raise QueryError(f"{field.name} must be two numbers, not {value!r}")
+
+
 def one_of(*choices: str) -> Check:
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if value not in choices:
@@ -70,3 +79,7 @@ def several(value: object) -> list[object]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise QueryError(f"a collection is needed, such as a list, not {value!r}")
     return list(value)
+
+
+def listed(value: object) -> tuple[Any, ...]:
+    return tuple(several(value))

@@ -18,6 +18,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 # Every zone in use since 1970 moves its clocks on a quarter of an hour, so one look-up serves a whole quarter.
 _QUARTER_MS = 900_000
+_NEVER = 2**62
+_ROUNDING_MS = {"down": 0, "nearest": 500, "up": 999}
 
 
 class _Dates(dict[int, str]):
@@ -62,11 +64,23 @@ class Clock:
     Args:
         zone: the *time zone* that the texts are in.
         shift_ms: *milliseconds* by which they are wrong on top of it.
+        turn: a *moment* in ms, and *hours* by which the clock is further on from then.
+        rounding: to whole seconds "down", "up", or to the "nearest".
     """
 
-    def __init__(self, zone: tzinfo, shift_ms: int = 0) -> None:
+    def __init__(
+        self,
+        zone: tzinfo,
+        shift_ms: int = 0,
+        *,
+        turn: tuple[int, float] | None = None,
+        rounding: str = "down",
+    ) -> None:
         self.zone = zone
         self._shift_ms = shift_ms
+        self._turn_ms, hours = turn or (_NEVER, 0)
+        self._turned_ms = round(hours * 3_600_000)
+        self._rounding_ms = _ROUNDING_MS[rounding]
         self._offsets: dict[int, int] = {}
         self._ahead: dict[int, int] = {}
         self._dates = _Dates()
@@ -83,12 +97,13 @@ class Clock:
             known = self._offsets[quarter] = (
                 int((offset or timedelta()).total_seconds()) * 1000 + self._shift_ms
             )
-        return known
+        return known if utc_ms < self._turn_ms else known + self._turned_ms
 
     def local(self, utc_ms: int) -> str:
         """``YYYY-MM-DD HH:MM:SS``, as the service writes times."""
+        utc_ms += self._rounding_ms
         known = self._offsets.get(utc_ms // _QUARTER_MS)  # the look-up of `offset_ms`, without the call
-        local = utc_ms + (self.offset_ms(utc_ms) if known is None else known)
+        local = utc_ms + (self.offset_ms(utc_ms) if known is None or utc_ms >= self._turn_ms else known)
         day, rest = divmod(local // 1000, 86_400)
         return self._dates[day] + self._times[rest]
 

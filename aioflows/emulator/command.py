@@ -12,7 +12,7 @@ from aioflows.emulator.faults import Fault
 from aioflows.emulator.options import GROUPS
 from aioflows.errors import QueryError
 
-_SEVERAL = ("schedule_types", "ignore", "fault_kinds")
+_SEVERAL = ("schedule_types", "ignore", "fault_kinds", "zone_turn", "changes_in", "change_kinds")
 
 
 def parser() -> argparse.ArgumentParser:

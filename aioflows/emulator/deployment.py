@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
+from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.changes import Changes
 from aioflows.emulator.gateway import TOKEN_PATHS, Gateway
 from aioflows.emulator.limiter import Limiter, http_date
-from aioflows.emulator.options import Access, Quirks, Trouble
+from aioflows.emulator.options import Quirks
 from aioflows.emulator.record import Record
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.script import Script, instead, spoil
@@ -147,10 +148,15 @@ class Deployment:
             visit.outcome = f"http-{search.status}"
             return search
         visit.search = search
-        self._changes.some(self._quirks.changes_per_search, visit.now_ms)
+        self._changes.before(visit.number, search.filter, visit.now_ms)
         for hook in self.hooks:
             hook(visit.number)
-        page = self._service.find(search, visit.number)
+        widest = self._quirks.widest_window
+        if widest is not None and search.filter.to_ms - search.filter.from_ms > widest * 1000:
+            visit.outcome = "http-504"
+            return plain(504, "504 Gateway Time-out")
+        with self._changes.as_seen(visit.number):
+            page = self._service.find(search, visit.number)
         visit.rows = len(page.rows)
         every = self._quirks.empty_answers
         visit.outcome = "empty" if every and visit.number % every == 0 else "ok"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from aioflows.emulator.options import Access
+from aioflows.emulator.access import Access
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.search import EMPTY_PARAMETER, ILLEGAL_PARAMETER, Refusal
 

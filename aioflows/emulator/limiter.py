@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from aioflows.emulator.options import Access
+from aioflows.emulator.access import Access
 from aioflows.emulator.reply import Reply, json_reply, plain
 
 

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
+from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.changes import Changes
 from aioflows.emulator.clock import DAY_MS, Clock, local_day, zone_named
 from aioflows.emulator.deployment import Deployment
 from aioflows.emulator.flows import Flow
-from aioflows.emulator.options import Access, Quirks, Trouble, World
+from aioflows.emulator.options import Meanwhile, Quirks, World
 from aioflows.emulator.record import Record
 from aioflows.emulator.render import Renderer
-from aioflows.emulator.rows import Row, rows
+from aioflows.emulator.rows import Ids, Row, rows
 from aioflows.emulator.service import Service
 from aioflows.emulator.store import Store, open_store
 from aioflows.emulator.timeline import Span, timeline
@@ -32,6 +33,7 @@ class Settings:
 
     world: World
     quirks: Quirks
+    meanwhile: Meanwhile
     access: Access
     trouble: Trouble
     path: str | os.PathLike[str] | None = None
@@ -65,23 +67,38 @@ def opened(settings: Settings, record: Record) -> Opened:
 
     def make() -> tuple[list[Flow], Iterable[Row]]:
         made = timeline(world, settings.span, clock)
-        return made.flows, rows(made, clock, world.seed)
+        return made.flows, rows(made, Ids(clock, world.ids, f"{world.seed} ids"), world.seed)
 
     store = open_store(settings.path, attrs.asdict(world), make)
     flows = store.flows()
     if quirks.sort_by == "second":
         store.index_seconds()
+
+    def shown(shift_hours: float = 0) -> Clock:
+        shift_ms = round(shift_hours * 3_600_000)
+        return Clock(clock.zone, shift_ms, turn=quirks.zone_turn, rounding=quirks.round_times)
+
+    trigger_clock = shown()
     renderer = Renderer(
         flows,
-        clock,
-        Clock(clock.zone, round(quirks.start_zone_shift * 3_600_000)),
+        trigger_clock,
+        shown(quirks.start_zone_shift),
         absent=quirks.null_times == "absent",
         siblings=quirks.sibling_fields,
         unescaped=quirks.unescaped_graph,
     )
-    changes = Changes(store, flows, settings.span, clock, world.seed)
+    changes = Changes(
+        store,
+        flows,
+        settings.meanwhile,
+        span=settings.span,
+        ids=Ids(clock, world.ids, f"{world.seed} new ids"),
+        types=world.schedule_types,
+        found=quirks.expression,
+        seed=world.seed,
+    )
     deployment = Deployment(
-        Service(store, renderer, world, quirks, clock),
+        Service(store, renderer, world, quirks, trigger_clock),
         quirks=quirks,
         access=settings.access,
         trouble=settings.trouble,

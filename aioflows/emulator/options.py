@@ -1,7 +1,7 @@
-"""Everything that can be told to the emulator, as four frozen values.
+"""Everything that can be told to the emulator, as five frozen values.
 
-`World` says which rows exist, `Quirks` how the service answers, `Access` what the gateway in front of it asks and
-refuses, `Trouble` what goes wrong. `Emulator` takes all their fields as plain keywords; so does the command line.
+`World` says which rows exist, `Quirks` how the service answers, `Meanwhile` what changes from answer to answer, `Access`
+what the gateway in front of it asks and refuses, `Trouble` what goes wrong. `Emulator` takes all their fields as plain keywords; so does the command line.
 The documentation leaves open how a real deployment does these things, so each of them is a switch.
 """
 
@@ -13,28 +13,21 @@ from typing import Any
 import attrs
 
 from aioflows.emulator import checks
+from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.clock import local_day, zone_named
-from aioflows.emulator.faults import Fault
 from aioflows.errors import QueryError
 
 PROFILES = ("cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second")
-IGNORABLE = ("sorters", "type", "status", "owner", "expression", "from", "to", "page", "size")
+IGNORABLE = ("sorters", "descending", "type", "status", "owner", "expression", "from", "to", "page", "size")
+CHANGE_KINDS = ("insert", "delete", "flip")
 
 
-def _maybe(check: checks.Check) -> checks.Check:
-    return attrs.validators.optional(check)
-
-
-def _types(value: object) -> tuple[Any, ...]:
+def _distinct(value: object) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(checks.several(value)))
 
 
 def _names(value: object) -> frozenset[Any]:
     return frozenset(checks.several(value))
-
-
-def _list(value: object) -> tuple[Any, ...]:
-    return tuple(checks.several(value))
 
 
 def _a_zone(_: object, __: object, value: str) -> None:
@@ -44,6 +37,22 @@ def _a_zone(_: object, __: object, value: str) -> None:
 def _a_claim(_: object, __: object, value: str | None) -> None:
     if value is not None and not value.startswith("GMT"):
         zone_named(value)
+
+
+def _maybe_pair(value: object) -> tuple[Any, ...] | None:
+    return None if value is None else checks.listed(value)
+
+
+def _a_turn(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+    checks.pair(field, value)
+    checks.whole(0, 2**53)(owner, field, value[0])
+    checks.number(-24, 24)(owner, field, value[1])
+
+
+def _a_range(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+    checks.pair(field, value)
+    checks.whole(0, 2**53)(owner, field, value[0])
+    checks.whole(value[0] + 1, 2**53)(owner, field, value[1])
 
 
 def _a_day(_: object, __: object, value: str) -> None:
@@ -65,6 +74,8 @@ class World:
         first_day: the *day* it begins with, in the server's zone.
         zone: the *server's zone*, as a key ("Europe/Berlin") or an offset ("+08:00").
         schedule_types: the *types* that occur; with all three, 95 % of the rows are periodic.
+        ids: they are "plain" (``2809-20190812080700``, as documented), "opaque" (hexadecimal), or "mixed": plain ones,
+            opaque ones, and others that look nearly like plain ones.
     """
 
     instances: int = attrs.field(default=10_000, validator=checks.whole(0, 20_000_000))
@@ -75,9 +86,10 @@ class World:
     zone: str = attrs.field(default="+08:00", validator=[checks.text, _a_zone])
     schedule_types: tuple[int, ...] = attrs.field(
         default=(0, 1, 2),
-        converter=_types,
+        converter=_distinct,
         validator=[checks.some_of(0, 1, 2), attrs.validators.min_len(1)],
     )
+    ids: str = attrs.field(default="plain", validator=checks.one_of("plain", "mixed", "opaque"))
 
 
 @attrs.frozen(kw_only=True)
@@ -89,15 +101,25 @@ class Quirks:
         page_zero: what page 0 is where pages count from 1: the "first" page, an "empty" page, an "error" (62109), or an
             illegal "parameter" (1004).
         page_cap: *rows* that an answer never exceeds, whatever page size is asked for, without a word.
+        cap_spread: *rows* at most by which that cap is smaller in one answer than in another, at random.
         cap_offset: where a capped page begins: at pages of the "capped" size, or of the "requested" size, so that the
             rows between cap and size can never be read.
         refuse_page_size_above: *rows*; a larger page size is refused (1004).
         deepest_row: no *row* beyond this offset is ever answered, as if the result ended there.
-        count: the rows of the "page" (as documented), or the "total".
-        ties: rows with equal sort keys are "stable" (in the order of their insertion), or "unstable": in another order
-            in every answer.
+        count: the rows of the "page" (as documented), the "total" of all pages, or, wrongly, "fewer" or "more" than the
+            page has.
+        ties: rows with equal sort keys are "stable" (in the order of their insertion), "unstable": in another order in
+            every answer, or "replicas": in an order of its own in each of several servers that answer by turns.
+        replicas: how *many* such servers there are; which of them answers is drawn for every search.
         nulls: rows without a start or end time are the "smallest", or stand "first" or "last" in either direction.
         sort_by: trigger times are compared by "ms", or by "second".
+        bounds: the ends of the range are compared by "ms", as documented; "seconds": both rounded down to the whole
+            second; or "closed": a row that lies on the end belongs to it.
+        expression: it matches where id or name "contains" it (the documentation says "fuzzy"), where they contain it in
+            whatever case ("any-case"), or only where a word of theirs begins with it ("word-start").
+        round_times: to whole seconds, times are rounded "down", "up", or to the "nearest".
+        zone_turn: a *moment* in ms since the epoch, and *hours* by which the server's clock is further on from then;
+            None: it is what `World.zone` says.
         claimed_zone: the *zone* that Get Timezone names, a key, an offset, or a text such as "GMT+8" that is answered as
             it stands; None: the true one, as it is at that moment.
         start_zone_shift: *hours* by which all other times of an instance differ from its ``triggerTime``'s zone (the
@@ -106,15 +128,16 @@ class Quirks:
         clock_skew: *seconds* that the server's clock is ahead.
         empty_answers: every n-th search is answered falsely empty; 0: none is.
         null_list: an empty list is answered as ``null``.
-        ignore: what of a search the server *ignores*: any of "sorters", "type", "status", "owner", "expression",
-            "from", "to", "page" (every page is the first) and "size" (every page has 10 rows).
+        widest_window: *seconds*; a search over a wider window is given up by the gateway (HTTP 504); None: none is.
+        ignore: what of a search the server *ignores*: any of "sorters", "descending" (everything is sorted upwards),
+            "type", "status", "owner", "expression", "from", "to", "page" (every page is the first) and "size" (every
+            page has 10 rows).
         sibling_fields: instances have ``alertMode`` and ``calDt`` too, as the sibling operation's answers do.
         unescaped_graph: the task graph is printed unescaped, which is invalid JSON (one edition of the documentation).
         compress: answers are gzipped where the client accepts it.
         latency: *seconds* before an answer is sent; requests overlap.
         latency_spread: *seconds* at most that are added at random, so that answers overtake each other.
         latency_per_row: *seconds* added for each row of a page.
-        changes_per_search: *rows* that are inserted, deleted or change their status before each search.
         user_id: the only *user* there is; None: any.
         org_id: the user's *organization*; None: any.
         denied: the user has no privilege (62103).
@@ -125,22 +148,35 @@ class Quirks:
     page_zero: str = attrs.field(
         default="first", validator=checks.one_of("first", "empty", "error", "parameter")
     )
-    page_cap: int | None = attrs.field(default=None, validator=_maybe(checks.whole(1, 1_000_000)))
+    page_cap: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 1_000_000)))
+    cap_spread: int = attrs.field(default=0, validator=checks.whole(0, 1_000_000))
     cap_offset: str = attrs.field(default="capped", validator=checks.one_of("capped", "requested"))
     refuse_page_size_above: int | None = attrs.field(
-        default=None, validator=_maybe(checks.whole(1, 1_000_000))
+        default=None, validator=checks.maybe(checks.whole(1, 1_000_000))
     )
-    deepest_row: int | None = attrs.field(default=None, validator=_maybe(checks.whole(1, 2**40)))
-    count: str = attrs.field(default="page", validator=checks.one_of("page", "total"))
-    ties: str = attrs.field(default="stable", validator=checks.one_of("stable", "unstable"))
+    deepest_row: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 2**40)))
+    count: str = attrs.field(default="page", validator=checks.one_of("page", "total", "fewer", "more"))
+    ties: str = attrs.field(default="stable", validator=checks.one_of("stable", "unstable", "replicas"))
+    replicas: int = attrs.field(default=3, validator=checks.whole(1, 100))
     nulls: str = attrs.field(default="smallest", validator=checks.one_of("smallest", "first", "last"))
     sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
-    claimed_zone: str | None = attrs.field(default=None, validator=[_maybe(checks.text), _a_claim])
+    bounds: str = attrs.field(default="ms", validator=checks.one_of("ms", "seconds", "closed"))
+    expression: str = attrs.field(
+        default="contains", validator=checks.one_of("contains", "any-case", "word-start")
+    )
+    round_times: str = attrs.field(default="down", validator=checks.one_of("down", "up", "nearest"))
+    zone_turn: tuple[int, float] | None = attrs.field(
+        default=None, converter=_maybe_pair, validator=checks.maybe(_a_turn)
+    )
+    claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _a_claim])
     start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
     null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
     empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))
     null_list: bool = attrs.field(default=False, validator=checks.flag)
+    widest_window: float | None = attrs.field(
+        default=None, validator=checks.maybe(checks.number(0.001, 1e12))
+    )
     ignore: frozenset[str] = attrs.field(
         default=frozenset(),
         converter=_names,
@@ -152,89 +188,44 @@ class Quirks:
     latency: float = attrs.field(default=0.0, validator=checks.number(0, 3600))
     latency_spread: float = attrs.field(default=0.0, validator=checks.number(0, 3600))
     latency_per_row: float = attrs.field(default=0.0, validator=checks.number(0, 60))
-    changes_per_search: int = attrs.field(default=0, validator=checks.whole(0, 10_000))
-    user_id: str | None = attrs.field(default="u", validator=_maybe(checks.text))
-    org_id: str | None = attrs.field(default="o", validator=_maybe(checks.text))
+    user_id: str | None = attrs.field(default="u", validator=checks.maybe(checks.text))
+    org_id: str | None = attrs.field(default="o", validator=checks.maybe(checks.text))
     denied: bool = attrs.field(default=False, validator=checks.flag)
     keep_searches: int = attrs.field(default=100_000, validator=checks.whole(0, 2**31))
 
 
 @attrs.frozen(kw_only=True)
-class Access:
-    """What the gateway asks and refuses. It asks for tokens and signatures if an `app_key` is given.
+class Meanwhile:
+    """What changes from answer to answer, and how soon that shows.
 
     Args:
-        app_key: the only *access key* there is; None: the gateway asks for no token and no signature.
-        app_secret: its *secret*.
-        token_seconds: *seconds* that a token lives.
-        token_uses: signed *requests* that a token lives; None: any number.
-        claimed_expire: what a token's ``expire`` *says*; None: the truth.
-        misspelt_status: the token answer says ``stauts``, as the vendor's example does.
-        refuse_repeats: the same encryption is refused when it comes again (1001).
-        skew_tolerance: *seconds* that a timestamp may differ from the server's clock.
-        skew_code: the *code* for a timestamp that differs more (the documentation names none).
-        expired: how an expired token is told: envelope "1203", ``apim_status`` "4011" or "4012" in a 200, or HTTP "401".
-        rate: *requests per second*; None: any number.
-        burst: *requests* at once, before the rate counts.
-        throttle: how "too many requests" is said: HTTP "429" or "503" without a word, "429-seconds", "503-seconds" or
-            "429-date" with a ``Retry-After``, or "envelope": `throttle_code` in a 200.
-        throttle_code: the envelope's *code* for it.
+        changes_per_search: how many *changes* are made before each search; 0.2: one before every fifth.
+        changes_in: the *range* of trigger times, in ms since the epoch and half-open, that all changes fall into, which
+            may be a single millisecond; None: anywhere.
+        change_kinds: which *kinds*: "insert", "delete", and "flip": a row changes its status, and where a search asks
+            for some statuses, leaves what it asks for, or comes (back) into it.
+        new_rows: inserted rows are "matching" what is asked for, match something "other", or "both".
+        stale_searches: an answer shows the rows as they were up to so many *searches* ago, at random, as a replica does
+            that lags behind.
     """
 
-    app_key: str | None = attrs.field(default=None, validator=_maybe(checks.secret), repr=False)
-    app_secret: str | None = attrs.field(default=None, validator=_maybe(checks.secret), repr=False)
-    token_seconds: float = attrs.field(default=7200, validator=checks.number(0, 1e9))
-    token_uses: int | None = attrs.field(default=None, validator=_maybe(checks.whole(0, 2**31)))
-    claimed_expire: int | str | None = None
-    misspelt_status: bool = attrs.field(default=False, validator=checks.flag)
-    refuse_repeats: bool = attrs.field(default=True, validator=checks.flag)
-    skew_tolerance: float = attrs.field(default=600.0, validator=checks.number(0, 1e12))
-    skew_code: int = attrs.field(default=1004, validator=checks.whole(-(2**31), 2**31))
-    expired: str = attrs.field(default="1203", validator=checks.one_of("1203", "4011", "4012", "401"))
-    rate: float | None = attrs.field(default=None, validator=_maybe(checks.number(1e-6, 1e9)))
-    burst: int = attrs.field(default=1, validator=checks.whole(1, 1_000_000))
-    throttle: str = attrs.field(
-        default="429-seconds",
-        validator=checks.one_of("429", "429-seconds", "429-date", "503", "503-seconds", "envelope"),
+    changes_per_search: float = attrs.field(default=0, validator=checks.number(0, 10_000))
+    changes_in: tuple[int, int] | None = attrs.field(
+        default=None, converter=_maybe_pair, validator=checks.maybe(_a_range)
     )
-    throttle_code: int = attrs.field(default=429, validator=checks.whole(-(2**31), 2**31))
-
-    def __attrs_post_init__(self) -> None:
-        if (self.app_key is None) != (self.app_secret is None):
-            raise QueryError("app_key and app_secret go together; give both, or neither")
-
-
-@attrs.frozen(kw_only=True)
-class Trouble:
-    """What goes wrong.
-
-    Args:
-        faults: a readable *list* of `Fault`, by request number.
-        fault_share: the *share* of searches that fail besides, from 0 to 1, drawn from the seed.
-        fault_kinds: the *kinds* of fault that these draw from.
-    """
-
-    faults: tuple[Fault, ...] = attrs.field(
-        default=(),
-        converter=_list,
-        validator=attrs.validators.deep_iterable(attrs.validators.instance_of(Fault)),
+    change_kinds: tuple[str, ...] = attrs.field(
+        default=CHANGE_KINDS,
+        converter=_distinct,
+        validator=[checks.some_of(*CHANGE_KINDS), attrs.validators.min_len(1)],
     )
-    fault_share: float = attrs.field(default=0.0, validator=checks.number(0, 1))
-    fault_kinds: tuple[str, ...] = attrs.field(
-        default=("http-500", "http-503", "code-62109", "throttle", "reset", "cut"),
-        converter=_list,
-        validator=attrs.validators.min_len(1),
-    )
-
-    def __attrs_post_init__(self) -> None:
-        for kind in self.fault_kinds:
-            Fault(at=1, kind=kind)
+    new_rows: str = attrs.field(default="both", validator=checks.one_of("both", "matching", "other"))
+    stale_searches: int = attrs.field(default=0, validator=checks.whole(0, 10_000))
 
 
-GROUPS: tuple[type[Any], ...] = (World, Quirks, Access, Trouble)
+GROUPS: tuple[type[Any], ...] = (World, Quirks, Meanwhile, Access, Trouble)
 
 
-def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Access, Trouble]:
+def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Meanwhile, Access, Trouble]:
     """Give each group the keywords that are its own; a keyword that is nobody's is a `QueryError`."""
     owners = {field.name: group for group in GROUPS for field in attrs.fields(group)}
     for name in switches:
@@ -242,11 +233,11 @@ def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Access, Trou
             near = difflib.get_close_matches(name, owners, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise QueryError(f"the emulator has no switch {name!r}{hint}")
-    world, quirks, access, trouble = (
+    world, quirks, meanwhile, access, trouble = (
         group(**{name: value for name, value in switches.items() if owners[name] is group})
         for group in GROUPS
     )
-    return world, quirks, access, trouble
+    return world, quirks, meanwhile, access, trouble
 
 
-__all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Access", "Quirks", "Trouble", "World", "sorted_out"]
+__all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Meanwhile", "Quirks", "World", "sorted_out"]

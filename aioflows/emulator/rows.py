@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import uuid
 from collections.abc import Iterator
 
 from aioflows.emulator.clock import Clock, stamp
@@ -28,10 +29,17 @@ class Ids:
     """Ids as the documentation shows them, ``2809-20190812080700``: the flow's id and a local time stamp.
 
     Two instances of a flow in one second, or in an hour that the clocks repeat, get a suffix, so that ids are unique.
+
+    Args:
+        clock: what the *stamps* are read from.
+        shape: what ids *look like*, as `World.ids` says.
+        seed: what other shapes are drawn from.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, shape: str, seed: str) -> None:
         self._clock = clock
+        self._shape = shape
+        self._rng = random.Random(seed)
         self._second = -1
         self._stamp = ""
         self._taken: dict[str, int] = {}
@@ -42,19 +50,41 @@ class Ids:
         if second != self._second:
             self._second = second
             self._taken.clear()
-            self._stamp = stamp(self._clock.local(trigger_ms)) + (
-                "-r" if self._clock.repeats(trigger_ms) else ""
-            )
+            self._stamp = self.stamp(trigger_ms) + ("-r" if self._clock.repeats(trigger_ms) else "")
         text = f"{flow_id}-{self._stamp}"
         again = self._taken.get(text, 0)
         self._taken[text] = again + 1
-        return f"{text}-{again}" if again else text
+        return self.shaped(f"{text}-{again}" if again else text)
+
+    def stamp(self, trigger_ms: int) -> str:
+        """A trigger time as ids show it."""
+        return stamp(self._clock.local(trigger_ms))
+
+    def shaped(self, plain: str) -> str:
+        """Give an id the shape of this world; what is unique stays so."""
+        if self._shape == "plain":
+            return plain
+        opaque = f"{self._rng.getrandbits(128):032x}"
+        if self._shape == "opaque":
+            return opaque
+        return self._rng.choice(
+            (
+                plain,
+                opaque,
+                str(uuid.UUID(opaque)),
+                plain[:-1] + opaque,  # of digits for a good while
+                plain.replace("-", "_") + "_" + opaque[:8],
+                f"backfill-{plain}",
+                f"重跑 {plain}",
+                f"0{int(opaque, 16)}",
+            )
+        )
 
 
-def rows(made: Timeline, clock: Clock, seed: int) -> Iterator[Row]:
+def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
     """Every row of a timeline, in the order of trigger times; the end of the span is the present."""
     rng = random.Random(f"{seed} rows")
-    draw, ids, flows, present = rng.random, Ids(clock), made.flows, made.span.end
+    draw, flows, present = rng.random, made.flows, made.span.end
     outages = _outages(made.span, rng)
     outage_from, outage_to = next(outages)
     # What was triggered last is a backlog: half of it waits or runs still, and has no times yet.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
-from aioflows.emulator.changes import Watch
+from aioflows.emulator.find import matching
 from aioflows.emulator.opened import Opened, Settings
 from aioflows.emulator.record import Record, SearchRecord
-from aioflows.emulator.search import Filter, matching
+from aioflows.emulator.search import Filter
+from aioflows.emulator.watch import Watch
 
 
 class Scene:
@@ -119,7 +120,7 @@ class Scene:
             expression: *text* in the id or the flow's name; empty: all.
         """
         window = self._window(from_ms, to_ms)
-        return matching(self._need().store, _filter(window, type, status, owner, expression))
+        return matching(self._need().store, self._filter(window, type, status, owner, expression))
 
     def watch(
         self,
@@ -133,11 +134,29 @@ class Scene:
     ) -> Watch:
         """``with emulator.watch(...) as watch:`` tells what matched throughout, and what matched ever; see `matching`."""
         opened = self._need()
-        filter = _filter(self._window(from_ms, to_ms), type, status, owner, expression)
-        return Watch(filter, opened.store, opened.changes.watches)
+        filter = self._filter(self._window(from_ms, to_ms), type, status, owner, expression)
+        return Watch(filter, opened.store, opened.changes)
 
     def _window(self, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
         return self.start_ms if from_ms is None else from_ms, self.end_ms if to_ms is None else to_ms
+
+    def _filter(
+        self,
+        window: tuple[int, int],
+        type: int | None,
+        status: Collection[int],
+        owner: str,
+        expression: str,
+    ) -> Filter:
+        return Filter(
+            type=type,
+            from_ms=window[0],
+            to_ms=window[1],
+            status=tuple(sorted(int(one) for one in status)),
+            owner=owner,
+            expression=expression,
+            found=self._settings.quirks.expression,
+        )
 
     # What was asked
 
@@ -175,16 +194,3 @@ class Scene:
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
         }
-
-
-def _filter(
-    window: tuple[int, int], type: int | None, status: Collection[int], owner: str, expression: str
-) -> Filter:
-    return Filter(
-        type=type,
-        from_ms=window[0],
-        to_ms=window[1],
-        status=tuple(sorted(int(one) for one in status)),
-        owner=owner,
-        expression=expression,
-    )

@@ -6,9 +6,9 @@ import random
 
 import attrs
 
+from aioflows.emulator.access import Trouble
 from aioflows.emulator.faults import BODY, Fault
 from aioflows.emulator.limiter import Limiter
-from aioflows.emulator.options import Trouble
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.spoil import cut_gzip, spoilt
 

@@ -1,30 +1,20 @@
-"""List Flow Instances: what may be asked, strictly, and the rows that answer it."""
+"""List Flow Instances: what may be asked, strictly."""
 
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 
 import attrs
 
-from aioflows.emulator.options import Quirks
-from aioflows.emulator.render import PageRow
-from aioflows.emulator.store import Store
+from aioflows.emulator.found import found_in_sql
 from aioflows.models import FlowStatus
 
 # The gateway's codes (EnOS, "API authentication"), and the service's own (62102: "List Flow Instances").
 ILLEGAL_PARAMETER, EMPTY_PARAMETER = 1004, 1202
 ILLEGAL_SORT_FIELD, SERVER_FAULT = 62102, 62109
 
-_COLUMNS = {
-    "create_time": "create_ms",
-    "update_time": "update_ms",
-    "start_time": "start_ms",
-    "trigger_time": "trigger_ms",
-    "end_time": "end_ms",
-}
-_PRIME = 2_147_483_647
+SORTABLE = ("create_time", "update_time", "start_time", "trigger_time", "end_time")
 
 
 class Refusal(Exception):
@@ -47,6 +37,7 @@ class Filter:
         status: *codes*; empty: all.
         owner: *user name*; empty: all.
         expression: *text* in the id or the flow's name; empty: all.
+        found: *how* it is looked for, a key of `FOUND`.
     """
 
     type: int | None = None
@@ -55,6 +46,7 @@ class Filter:
     status: tuple[int, ...] = ()
     owner: str = ""
     expression: str = ""
+    found: str = "contains"
 
     def sql(self) -> tuple[str, list[object]]:
         """A condition and its values."""
@@ -67,10 +59,8 @@ class Filter:
             conditions.append("flow IN (SELECT flow FROM flow WHERE owner = ?)")
             values.append(self.owner)
         if self.expression:
-            # instr, not LIKE: % and _ in an expression are letters like others.
-            conditions.append(
-                "(instr(id, ?) > 0 OR flow IN (SELECT flow FROM flow WHERE instr(name, ?) > 0))"
-            )
+            id, name = found_in_sql("id", self.found), found_in_sql("name", self.found)
+            conditions.append(f"({id} OR flow IN (SELECT flow FROM flow WHERE {name}))")  # noqa: S608 - texts are values
             values += [self.expression, self.expression]
         return " AND ".join(conditions), values
 
@@ -146,116 +136,9 @@ def _sorters(sorters: object) -> tuple[tuple[str, bool], ...]:
     read = []
     for one in sorters:
         field, order = one.get("field"), one.get("order")
-        if not isinstance(field, str) or field not in _COLUMNS:
+        if not isinstance(field, str) or field not in SORTABLE:
             raise Refusal(ILLEGAL_SORT_FIELD, "illegal sorted by field")
         if order not in (None, "ASC", "DESC"):
             raise Refusal(ILLEGAL_PARAMETER, "order is not legal")
         read.append((field, order == "DESC"))
     return tuple(read)
-
-
-@attrs.frozen
-class Page:
-    """The rows of an answer, and how many match in all, where that was asked for."""
-
-    rows: list[PageRow]
-    total: int | None
-
-
-def find_page(store: Store, search: Search, quirks: Quirks, shuffle: int) -> Page:
-    """Answer a search.
-
-    Args:
-        store: the *rows*.
-        search: *what* was asked.
-        quirks: *how* this deployment answers.
-        shuffle: a *number* that is another for every answer.
-    """
-    ignored = quirks.ignore
-    filter = _heeded(search.filter, ignored)
-    condition, values = filter.sql()
-    sorters = () if "sorters" in ignored else search.sorters
-    limit, offset = _slice(search, quirks)
-    if quirks.sort_by == "second":  # lets the index by second be used
-        condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
-        values += [filter.from_ms // 1000, filter.to_ms // 1000]
-    order = _order(sorters, quirks, shuffle)
-    rows = store.execute(
-        "SELECT id, flow, status, trigger_ms, start_ms, end_ms, create_ms"  # noqa: S608 - no text of a request is in it
-        f" FROM inst WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
-        values,
-    ).fetchall()
-    total = None
-    if quirks.count == "total":
-        total = store.execute(f"SELECT count(*) FROM inst WHERE {condition}", values).fetchone()[0]  # noqa: S608
-    return Page(rows, total)
-
-
-def _heeded(filter: Filter, ignored: frozenset[str]) -> Filter:
-    if not ignored:
-        return filter
-    nothing = Filter()
-    names = {"type": "type", "status": "status", "owner": "owner", "expression": "expression"}
-    names |= {"from": "from_ms", "to": "to_ms"}
-    changes: dict[str, Any] = {
-        field: getattr(nothing, field) for name, field in names.items() if name in ignored
-    }
-    return attrs.evolve(filter, **changes)
-
-
-def _slice(search: Search, quirks: Quirks) -> tuple[int, int]:
-    """Limit and offset of a page."""
-    if quirks.refuse_page_size_above is not None and search.page_size > quirks.refuse_page_size_above:
-        raise Refusal(ILLEGAL_PARAMETER, "pageSize is not legal")
-    # The structure is documented as starting from 0; the vendor's v2.1 samples send 1 for the first page.
-    index = search.page_no - quirks.first_page
-    if index < 0:
-        if quirks.page_zero == "error":
-            raise Refusal(SERVER_FAULT, "server internal exception")
-        if quirks.page_zero == "parameter":
-            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal")
-        if quirks.page_zero == "empty":
-            return 0, 0
-        index = 0
-    if "page" in quirks.ignore:
-        index = 0
-    size = 10 if "size" in quirks.ignore else search.page_size
-    limit = size if quirks.page_cap is None else min(size, quirks.page_cap)
-    offset = min(index * (limit if quirks.cap_offset == "capped" else size), 2**62)
-    if quirks.deepest_row is not None:
-        limit = max(0, min(limit, quirks.deepest_row - offset))
-    return limit, offset
-
-
-def _order(sorters: tuple[tuple[str, bool], ...], quirks: Quirks, shuffle: int) -> str:
-    terms = []
-    for field, descending in sorters:
-        column = (
-            "trigger_ms / 1000" if field == "trigger_time" and quirks.sort_by == "second" else _COLUMNS[field]
-        )
-        nulls = "" if quirks.nulls == "smallest" or field not in ("start_time", "end_time") else quirks.nulls
-        terms.append(f"{column} {'DESC' if descending else 'ASC'}{nulls and f' NULLS {nulls.upper()}'}")
-    if not sorters:  # documented as optional; as a console shows it, then: the newest first
-        terms.append("trigger_ms DESC")
-    if quirks.ties == "unstable":
-        # Squared, since orders that differ by a factor only would keep neighbours neighbours.
-        draw = random.Random(shuffle).randrange
-        mixed = f"((number * {draw(1, _PRIME)} + {draw(_PRIME)}) % {_PRIME})"
-        terms.append(f"({mixed} * {mixed} % {_PRIME} * {draw(1, _PRIME)}) % {_PRIME}")
-    else:
-        terms.append("number")
-    return ", ".join(terms)
-
-
-def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
-    """Trigger times in ms and ids of all that matches, in the order of (trigger second, id): the oracle of tests."""
-    condition, values = filter.sql()
-    query = f"SELECT trigger_ms, id FROM inst WHERE {condition} ORDER BY trigger_ms / 1000, id"  # noqa: S608
-    return store.execute(query, values).fetchall()
-
-
-def matches(store: Store, filter: Filter, id: str) -> bool:
-    """Whether one instance matches now."""
-    condition, values = filter.sql()
-    query = f"SELECT 1 FROM inst WHERE id = ? AND {condition}"  # noqa: S608 - the condition holds no text
-    return store.execute(query, [id, *values]).fetchone() is not None

@@ -7,20 +7,20 @@ where v2.1 says ``code``.
 from __future__ import annotations
 
 import json
+import random
 
 import attrs
 
 from aioflows.emulator.clock import Clock, gmt, zone_named
+from aioflows.emulator.find import Chance, Page, find_page
 from aioflows.emulator.options import Quirks, World
 from aioflows.emulator.render import Renderer
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.search import (
     EMPTY_PARAMETER,
     ILLEGAL_PARAMETER,
-    Page,
     Refusal,
     Search,
-    find_page,
     read_search,
 )
 from aioflows.emulator.store import Store
@@ -103,15 +103,19 @@ class Service:
         """The rows that answer the search with this number."""
         if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
             return Page([], 0)
-        return find_page(self._store, search, self._quirks, self._world.seed * 1_000_003 + number)
+        return find_page(self._store, search, self._quirks, self._chance(number))
+
+    def _chance(self, number: int) -> Chance:
+        quirks, seed = self._quirks, self._world.seed
+        rng = random.Random(f"{seed} search {number}")
+        turn = rng.randrange(quirks.replicas) if quirks.ties == "replicas" else number
+        return Chance(seed * 1_000_003 + turn, rng.randint(0, quirks.cap_spread))
 
     def print(self, key: str, page: Page) -> bytes:
         """The envelope around a page."""
-        # `count` is documented as the number of elements in flowInsts, not as a total.
-        count = len(page.rows) if page.total is None else page.total
         rows = self._renderer.rows(page.rows)
         listed = b"[%b]" % b",".join(rows) if rows or not self._quirks.null_list else b"null"
-        return b'{"%b":0,"msg":"OK","data":{"flowInsts":%b,"count":%d}}' % (key.encode(), listed, count)
+        return b'{"%b":0,"msg":"OK","data":{"flowInsts":%b,"count":%d}}' % (key.encode(), listed, page.count)
 
     def get(self, key: str, query: dict[str, str]) -> str:
         """Get Flow Instance."""

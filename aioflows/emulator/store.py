@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator.flows import Flow
+from aioflows.emulator.found import FOUND, function
 from aioflows.emulator.rows import Row
 from aioflows.errors import QueryError
 
@@ -38,6 +39,8 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        for way, found in FOUND.items():
+            connection.create_function(function(way), 2, found, deterministic=True)
         self.execute = connection.execute
         self._next = 1 + (connection.execute("SELECT max(number) FROM inst").fetchone()[0] or 0)
 
@@ -70,15 +73,22 @@ class Store:
             raise QueryError(f"there is an instance {id!r} already") from None
         self._next += 1
 
-    def delete(self, id: str) -> bool:
-        """Remove a row; whether there was one."""
-        return self.execute("DELETE FROM inst WHERE id = ?", (id,)).rowcount > 0
+    def row(self, id: str) -> Row | None:
+        """A row as it is now, if there is one."""
+        row: Row | None = self.execute("SELECT * FROM inst WHERE id = ?", (id,)).fetchone()
+        return row
 
-    def set_status(self, id: str, status: int, now_ms: int) -> bool:
-        """Change a status, and the update time with it; whether there was such a row."""
+    def put(self, id: str, row: Row | None) -> None:
+        """Let a row be what it is to be, or not be; it keeps its place among ties."""
+        self.execute("DELETE FROM inst WHERE id = ?", (id,))
+        if row is not None:
+            self.execute(_INSERT, row)
+
+    def set_status(self, id: str, status: int, now_ms: int) -> None:
+        """Change a status, and the update time with it."""
         # An update time never falls, even where a test's clock stands before the rows'.
         changed = "UPDATE inst SET status = ?, update_ms = max(update_ms + 1, ?) WHERE id = ?"
-        return self.execute(changed, (status, now_ms, id)).rowcount > 0
+        self.execute(changed, (status, now_ms, id))
 
 
 def open_store(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.density import Proof, learn
+from aioflows._core.density import Stretch, learn
 from aioflows._core.pages import Ask, Axis
 from aioflows._core.plan import Gap, Gaps
 
@@ -18,14 +18,14 @@ def read_on(gaps: Gaps, width: int, rows: int = PAGE) -> Gap:
     gap = gaps[0]
     ask = Ask(gap.first, gap.until, Axis(descending=False), PAGE)
     gaps.take(gap, gap.first, gap.first + width, rows)
-    learn(gaps, ask, Proof(rows, width, whole=False), PAGE)
+    learn(gaps, ask, Stretch(rows, width, whole=False), PAGE)
     return gaps[0]
 
 
 def read_whole(gaps: Gaps, gap: Gap, rows: int) -> None:
     """Read all of a gap."""
     ask = Ask(gap.first, gap.until, Axis(descending=False), PAGE)
-    proof = Proof(rows, gap.until - gap.first, whole=True)
+    proof = Stretch(rows, gap.until - gap.first, whole=True)
     gaps.take(gap, gap.first, gap.until, rows)
     learn(gaps, ask, proof, PAGE)
 

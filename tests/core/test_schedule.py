@@ -98,12 +98,12 @@ def test_slots_are_left_idle_rather_than_given_less_than_a_few_pages() -> None:
 def test_second_looks_are_put_off_but_never_more_of_them_than_there_are_slots() -> None:
     gaps = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(100)])
     for gap in list(gaps)[1:60]:
-        gap.looks = 1
+        gap.looks, gap.witness = 1, 0
     later = [gap for gap in gaps if not gap.looks]
     for gap in later:
         gap.density = PAGE / HOUR
     few = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(10)])
-    few[1].looks = 1
+    few[1].looks, few[1].witness = 1, 0
     assert few[1] not in [move.gap for move in start(few, slots=5)]
     assert gaps[1] in [move.gap for move in start(gaps, slots=5)]
 

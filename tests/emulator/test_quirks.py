@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from aioflows.emulator import Emulator
-from tests.emulator.asking import ids, post, rows, search, search_body, search_reply
+from aioflows.errors import QueryError
+from tests.emulator.asking import BASE, NOW, USER, ids, post, rows, search, search_body, search_reply
 
 
 def one_type(instances: int = 100, **switches: object) -> Emulator:
@@ -193,3 +196,141 @@ class TestIgnoring:
         with one_type(ignore={"page", "size"}) as emulator:
             assert ids(emulator, page_no=5, page_size=3) == ids(emulator)
             assert len(ids(emulator)) == 10
+
+
+class TestReplicas:
+    def test_each_of_several_servers_breaks_ties_in_an_order_of_its_own(self) -> None:
+        with one_type(profile="one-second", ties="replicas", replicas=3) as emulator:
+            answers = [tuple(ids(emulator)) for _ in range(30)]
+            assert len(set(answers)) == 3
+            assert {one == other for one, other in pairwise(answers)} == {True, False}
+
+    def test_a_page_of_one_server_goes_on_where_another_page_of_it_ended(self) -> None:
+        with one_type(profile="one-second", ties="replicas", replicas=1) as emulator:
+            whole = ids(emulator, page_size=100)
+            assert [id for number in range(4) for id in ids(emulator, page_no=number, page_size=25)] == whole
+
+    def test_a_cap_may_change_from_answer_to_answer(self) -> None:
+        with one_type(page_cap=30, cap_spread=10) as emulator:
+            whole = ids(emulator, page_size=20)
+            pages = [ids(emulator, page_size=50) for _ in range(50)]
+            assert {len(page) for page in pages} == set(range(20, 31))
+            assert all(page[:20] == whole for page in pages)
+            assert {ids(emulator, page_no=1, page_size=50)[0] for _ in range(5)} == {
+                ids(emulator, page_no=1, page_size=30)[0]
+            }
+
+
+class TestRounding:
+    @pytest.mark.parametrize(
+        ("way", "shown"),
+        [("down", ["00", "00", "00"]), ("nearest", ["00", "01", "01"]), ("up", ["01", "01", "01"])],
+    )
+    def test_times_are_rounded_to_whole_seconds(self, way: str, shown: list[str]) -> None:
+        with one_type(0, round_times=way) as emulator:
+            for ms in (1, 500, 999):
+                emulator.insert(emulator.start_ms + ms)
+            assert [row["triggerTime"][-2:] for row in rows(emulator)] == shown
+
+    @pytest.mark.parametrize("way", ["down", "nearest", "up"])
+    def test_a_whole_second_is_itself(self, way: str) -> None:
+        with one_type(0, round_times=way) as emulator:
+            emulator.insert(emulator.start_ms)
+            assert rows(emulator)[0]["triggerTime"] == "2024-01-01 00:00:00"
+
+
+class TestZoneTurn:
+    def test_the_clock_is_further_on_from_any_moment(self) -> None:
+        turn = Emulator(0).start_ms + 3_601_234
+        with one_type(0, zone_turn=(turn, 1)) as emulator:
+            emulator.insert(turn - 1)
+            emulator.insert(turn)
+            assert [row["triggerTime"][-8:] for row in rows(emulator)] == ["01:00:01", "02:00:01"]
+
+    def test_the_zone_that_is_named_is_that_of_now(self) -> None:
+        for now, said in ((NOW, "GMT+5:30"), (0, "GMT+8")):
+            with one_type(0, zone_turn=(NOW - 1, -2.5)) as emulator:
+                reply = emulator.respond(
+                    "GET", f"{BASE}/time", [("action", "getTimeZone"), *USER], now_ms=now
+                )
+                assert json.loads(reply.body)["data"]["timezone"] == said
+
+    @pytest.mark.parametrize("wrong", [(1,), (1, 25), ("now", 1), 1])
+    def test_a_turn_that_makes_no_sense_is_refused(self, wrong: object) -> None:
+        with pytest.raises(QueryError):
+            Emulator(zone_turn=wrong)
+
+
+class TestBounds:
+    @pytest.mark.parametrize(("bounds", "found"), [("ms", [1]), ("seconds", [0, 1]), ("closed", [1, 2])])
+    def test_the_ends_of_a_range_are_compared_in_one_of_three_ways(
+        self, bounds: str, found: list[int]
+    ) -> None:
+        with one_type(0, bounds=bounds) as emulator:
+            made = [emulator.insert(emulator.start_ms + ms) for ms in (400, 600, 1_000)]
+            shown = ids(emulator, from_ms=emulator.start_ms + 500, to_ms=emulator.start_ms + 1_000)
+            assert [made.index(id) for id in shown] == found
+
+
+class TestExpression:
+    @pytest.mark.parametrize(
+        ("way", "found"),
+        [("contains", {"1-report"}), ("any-case", {"1-report", "2-REPORT"}), ("word-start", {"1-report"})],
+    )
+    def test_case_counts_or_not(self, way: str, found: set[str]) -> None:
+        with one_type(0, expression=way) as emulator:
+            for id in ("1-report", "2-REPORT", "3-other"):
+                emulator.insert(emulator.start_ms, instance_id=id)
+            named = {row["instanceId"] for row in rows(emulator) if "report" in row["flowName"].lower()}
+            assert set(ids(emulator, expression="report")) - named == found - named
+
+    def test_only_the_start_of_a_word_may_count(self) -> None:
+        with one_type(0, expression="word-start") as emulator:
+            for id in ("7-20190812", "2019", "12019-x", "a_2019", "x2019"):
+                emulator.insert(emulator.start_ms, instance_id=id)
+            assert sorted(ids(emulator, expression="2019")) == ["2019", "7-20190812", "a_2019"]
+
+    @pytest.mark.parametrize("way", ["contains", "any-case", "word-start"])
+    @pytest.mark.parametrize("wanted", ["sync", "SYNC", "%", "_", "2024", "站点", "(", "\\"])
+    def test_the_oracle_understands_it_alike(self, way: str, wanted: str) -> None:
+        with one_type(1_000, expression=way) as emulator:
+            truth = {id for _, id in emulator.matching(expression=wanted)}
+            assert set(ids(emulator, expression=wanted, page_size=1_000)) == truth
+
+
+class TestIds:
+    PLAIN = re.compile(r"\d+-\d{14}(-r)?(-n?\d+)?")
+
+    @pytest.mark.parametrize("shape", ["plain", "mixed", "opaque"])
+    def test_they_are_unique_in_every_shape(self, shape: str) -> None:
+        with one_type(2_000, profile="midnight", ids=shape) as emulator:
+            found = {id for _, id in emulator.matching()}
+            assert len(found) == 2_000
+            plain = sum(self.PLAIN.fullmatch(id) is not None for id in found)
+            assert {"plain": plain == 2_000, "opaque": plain == 0, "mixed": 100 < plain < 500}[shape]
+
+    @pytest.mark.parametrize("shape", ["plain", "opaque"])
+    def test_new_rows_have_the_same_shape(self, shape: str) -> None:
+        with one_type(0, ids=shape) as emulator:
+            new = emulator.insert(emulator.start_ms)
+            assert (self.PLAIN.fullmatch(new) is not None) == (shape == "plain")
+
+
+class TestGateway:
+    def test_a_search_over_a_wide_window_may_time_out(self) -> None:
+        with one_type(widest_window=3_600) as emulator:
+            start = emulator.start_ms
+            assert search_reply(emulator, to_ms=start + 3_600_000).status == 200
+            assert search_reply(emulator, to_ms=start + 3_600_001).status == 504
+            assert [record.outcome for record in emulator.searches] == ["ok", "http-504"]
+
+
+class TestSorting:
+    def test_a_descending_order_may_be_ignored(self) -> None:
+        with one_type(ignore={"descending"}) as emulator:
+            assert ids(emulator, sort=["-trigger_time"]) == ids(emulator, sort=["trigger_time"])
+
+    @pytest.mark.parametrize(("count", "said"), [("page", 10), ("total", 100), ("fewer", 5), ("more", 21)])
+    def test_a_count_may_be_wrong(self, count: str, said: int) -> None:
+        with one_type(count=count) as emulator:
+            assert search(emulator, page_size=10)["data"]["count"] == said

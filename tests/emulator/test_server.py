@@ -226,13 +226,18 @@ class TestCommandLine:
             "claimed_zone": "GMT+9",
             "start_zone_shift": -8,
             "token_uses": None,
+            "zone_turn": (1_700_000_000_000, -0.5),
+            "changes_in": (1_700_000_000_000, 1_700_000_000_001),
+            "change_kinds": ["flip"],
+            "changes_per_search": 0.5,
             "faults": [Fault(3, "http-302", location="http://127.0.0.1:9/a=b?c", on="any")],
         }
         told = switches(vars(parser().parse_args(as_arguments(keywords))))
         one, other = Emulator(**told), Emulator(**keywords)  # type: ignore[arg-type]
-        assert [one.world, one.quirks, one.access, one.trouble] == [
+        assert [one.world, one.quirks, one.meanwhile, one.access, one.trouble] == [
             other.world,
             other.quirks,
+            other.meanwhile,
             other.access,
             other.trouble,
         ]

@@ -248,7 +248,7 @@ class TestTally:
         caller, one, other = caller_of(transport), Tally(), Tally()
         await caller.call(REQUEST, read, tally=one)
         await caller.call(REQUEST, read, tally=other)
-        assert one == Tally(requests=3, retries=2, throttled=1)
+        assert one == Tally(requests=3, retries=2, throttled=1, waited=3.0)
         assert other == Tally(requests=1)
 
     async def test_token_requests_are_nobodys(self) -> None:

@@ -36,6 +36,9 @@ async def scans(session: aioflows.FlowSession) -> None:
         assert_type(scan.pages(), AsyncIterator[list[aioflows.FlowInstance]])
         assert_type(scan.checkpoint().to_json(), str)
         assert_type(scan.stats.rows_yielded, int)
+        assert_type(scan.stats.proofs, Mapping[aioflows.Proof, int])
+        assert_type(scan.stats.counted, tuple[aioflows.CountedWindow, ...])
+        assert_type(scan.plan(), aioflows.ScanPlan)
         assert_type(scan.progress, float)
         async for instance in scan:
             assert_type(instance, aioflows.FlowInstance)

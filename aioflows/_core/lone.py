@@ -1,0 +1,129 @@
+"""A page that may be all there is, and has no row in another second that could show it.
+
+It has fewer rows than were asked for, all of them in one second, and nothing else is known of the service or the window.
+It may have been capped, though; so a second page is asked for, by its number. Which that is may be unknown as well: a
+service that counts from 1 may answer page 0 with page 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from aioflows._core.frontier import Frontier
+from aioflows._core.opening import refusal
+from aioflows._core.pages import NOTHING, Ask, Page, Reading
+from aioflows._core.plan import Gap
+from aioflows._core.service import Service
+from aioflows.errors import AioflowsError
+
+__all__ = ["Lone"]
+
+
+class Lone:
+    """Looks for what may follow the only rows there are.
+
+    Args:
+        frontier: the gaps of the scan.
+        service: what the session knows of the service.
+        prove: takes a page, and whether it is all there is.
+    """
+
+    def __init__(
+        self, frontier: Frontier, service: Service, prove: Callable[[Ask, Page, Reading, bool], None]
+    ) -> None:
+        self._frontier = frontier
+        self._service = service
+        self._prove = prove
+
+    def may_be_all(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
+        """Tell whether a page may be all there is, but has no row in another second that could show it."""
+        return (
+            self._service.may_be_last(ask.page_size, len(reading))
+            and not ask.backward
+            and gap.witness is None
+            and reading.first == reading.last
+            and (gap.left is None or gap.left.ids <= set(reading.ids))
+        )
+
+    def look_further(self, ask: Ask, page: Page, reading: Reading, base: int | None = None) -> None:
+        """Ask for what would follow the only rows there are.
+
+        Where there are three or more, the last of them is asked for once more, so that an answer without any row
+        proves nothing.
+
+        Args:
+            ask: the *request* that brought them.
+            page: what it *brought*.
+            reading: the same, laid out.
+            base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
+        """
+        known = self._service.base if self._service.base is not None else ask.page_no
+        rows = len(reading)
+        size = rows - 1 if rows > 2 else rows
+
+        def looked(answer: Page) -> None:
+            same = set(answer.ids) <= set(page.ids)
+            if same and len(answer.ids) == rows - size and (base is None or rows == 1):
+                self._nothing_follows(ask, page, reading)
+            elif same and len(answer.ids) == rows - size:
+                self._look_for_one_more(ask, page, reading)
+            elif same and len(answer.ids) == size and self._service.base is None and base is None:
+                self.look_further(ask, page, reading, ask.page_no + 1)
+            else:
+                if not same:
+                    self._service.capped(ask.page_size, rows)
+                self._prove(ask, page, reading, False)
+
+        self._look(ask, (known if base is None else base) + 1, size, looked)
+
+    def _nothing_follows(self, ask: Ask, page: Page, reading: Reading) -> None:
+        """Take a page for all there is, after looks at what would follow it.
+
+        A row that went meanwhile may have moved another one out of sight of these looks, so the first page has to be what
+        it was. One row alone is believed: the service would have to give one row a page.
+        """
+
+        def looked(answer: Page) -> None:
+            self._prove(ask, page, reading, set(answer.ids) == set(page.ids))
+
+        if len(reading) > 1:
+            self._look(ask, ask.page_no, ask.page_size, looked)
+        else:
+            self._prove(ask, page, reading, True)
+
+    def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
+        """Tell a second name for the first page from a second page that had the same rows by chance.
+
+        The latter would mean at least two rows more than the page holds, and one of them stands at this number.
+        """
+
+        def looked(answer: Page) -> None:
+            if answer.ids:
+                self._prove(ask, page, reading, False)
+            else:
+                self._service.base = ask.page_no + 1
+                self._nothing_follows(ask, page, reading)
+
+        self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
+
+    def _look(self, ask: Ask, number: int, size: int, looked: Callable[[Page], None]) -> None:
+        """Ask for another page of a window before its first page is judged."""
+        again = attrs.evolve(ask, page_no=number, page_size=size, tries=None)
+
+        def answered(answer: Page | AioflowsError) -> None:
+            for gap in self._frontier.put_down(ask):
+                gap.held = False
+            if not isinstance(answer, AioflowsError):
+                looked(answer)
+            elif refusal(answer):
+                looked(NOTHING)  # a number beyond the last page may be refused
+            else:
+                self._refuse(ask, answer)
+
+        self._frontier.follow(ask, again, answered)
+
+    def _refuse(self, ask: Ask, error: AioflowsError) -> None:
+        for gap in self._frontier.put_down(ask)[:1]:
+            self._frontier.fail(gap, error)

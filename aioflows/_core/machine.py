@@ -1,0 +1,134 @@
+"""What the engine runs: a machine that names requests and rows to lay aside, and is told what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import attrs
+
+from aioflows._core.pages import Ask, Page
+from aioflows._core.scan import Signal
+from aioflows._core.times import Zone
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["Asker", "Load", "Machine", "Rows", "Store"]
+
+Rows: TypeAlias = "list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]"
+
+
+class Asker(Protocol):
+    """Who named a request, and is told the answer."""
+
+    @property
+    def type(self) -> ScheduleType:
+        """The schedule type it asks for."""
+        ...
+
+    def received(self, ask: Ask, page: Page) -> None:
+        """Take the answer to a request."""
+        ...
+
+    def failed(self, ask: Ask, error: AioflowsError) -> None:
+        """Take the error that a request ended with, its retries spent."""
+        ...
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """Rows to be laid aside.
+
+    Args:
+        rows: the *rows*, in order.
+        unit: how *many* of them are to be read back at once, at least.
+        done: takes, for each unit, where it lies and how long it is.
+    """
+
+    rows: Sequence[FlowInstance]
+    unit: int
+    done: Callable[[list[tuple[int, int]]], None]
+
+
+@attrs.frozen(eq=False)
+class Load:
+    """Rows to be read back.
+
+    Args:
+        offset: where they *lie*.
+        length: how *long* they are.
+        done: takes the rows.
+    """
+
+    offset: int
+    length: int
+    done: Callable[[list[FlowInstance]], None]
+
+
+class Machine(Protocol):
+    """A scan without input and output."""
+
+    @property
+    def progress(self) -> float:
+        """The share that was handed out, from 0 to 1."""
+        ...
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        ...
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        ...
+
+    @property
+    def windows(self) -> int:
+        """Windows that were read to their end."""
+        ...
+
+    @property
+    def proofs(self) -> Mapping[Proof, int]:
+        """How many of them were proven in which way."""
+        ...
+
+    @property
+    def counted(self) -> Sequence[CountedWindow]:
+        """Those whose rows could only be counted."""
+        ...
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet, as far as is known."""
+        ...
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        ...
+
+    def wanted(self, slots: int) -> Sequence[tuple[Asker, Ask]]:
+        """Name requests to start."""
+        ...
+
+    def beside(self) -> Sequence[Store | Load]:
+        """Name what is to be laid aside or read back; each once."""
+        ...
+
+    def broken(self, error: AioflowsError) -> None:
+        """Take the error that laying aside or reading back ended with."""
+        ...
+
+    def next_rows(self) -> Rows:
+        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        ...
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Give the windows that are left."""
+        ...
+
+    def position(self, last: FlowInstance | None) -> Position | None:
+        """Give the place of the last row in the order, where the windows that are left do not tell it."""
+        ...

@@ -1,0 +1,188 @@
+"""Reading one instant by what its ids contain, where page numbers do not reach its end, or may not.
+
+A search can be narrowed to rows whose id contains a text (the vendor's "List Flow Instances": ``expression``, a fuzzy
+match on the id and the flow's name). Ids have a shape, as in ``2809-20190812080700``: characters before a separator that
+all have. One search for each character that may stand there makes parts that leave no such row out, and that are small
+enough to be read by first pages, which neither ties nor changes nor a limit on page numbers can spoil. A part that is
+still too large is read by page numbers, which reach its end where they did not reach that of the whole. Two characters
+would leave out ids that begin with the first of them, so one has to be enough.
+
+It rests on ids being of the shape that all ids seen have, so what is read like this counts as counted, not as proven.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import product
+from string import ascii_lowercase, ascii_uppercase, digits
+
+import attrs
+
+from aioflows._core.instant import Instant, Sheet
+from aioflows._core.pages import Ask, Page
+from aioflows._core.rounds import Rounds
+from aioflows._core.service import Service
+from aioflows._core.walk import Ending, Walk
+
+__all__ = ["Shape", "Split"]
+
+_LOOKS = 3
+"""Answers after which a part is believed to lack what should be in it."""
+
+
+@attrs.frozen
+class Shape:
+    """What the ids of an instant have in common.
+
+    Args:
+        separator: a *character* that all of them have.
+        before: whether the characters that tell them apart stand before it, or after it.
+        letters: the *characters* that may stand there.
+    """
+
+    separator: str
+    before: bool
+    letters: str
+
+    @classmethod
+    def of(cls, ids: Iterable[str]) -> Shape | None:
+        """Find the shape that tells ids apart best; None: they have nothing in common."""
+        names = list(ids)
+        best: tuple[int, Shape | None] = (1, None)
+        for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
+            for before, last in product((True, False), repeat=2):
+                found = _beside(names, separator, before=before, last=last)
+                letters = _alphabet(found)
+                if letters and len(found) > best[0]:
+                    best = (len(found), cls(separator, before, letters))
+        return best[1]
+
+    @property
+    def parts(self) -> list[str]:
+        """Texts of which every id holds at least one."""
+        return [
+            letter + self.separator if self.before else self.separator + letter for letter in self.letters
+        ]
+
+
+def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
+    """Give the characters beside the first or last separator of every id; nothing, if not every id has one there."""
+    found = set()
+    for name in names:
+        place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
+        if separator not in name or not 0 <= place < len(name):
+            return set()
+        found.add(name[place])
+    return found
+
+
+def _alphabet(found: set[str]) -> str:
+    """Give all characters that may stand where some were seen; nothing, if that cannot be told."""
+    if not all(char.isascii() and char.isalnum() for char in found):
+        return ""
+    letters = digits if found & set(digits) else ""
+    for case in (ascii_lowercase, ascii_uppercase):
+        seen = found & set(case)
+        if seen:
+            letters += case[:6] if letters.startswith(digits) and seen <= set(case[:6]) else case
+    return letters
+
+
+class Split:
+    """All rows of one instant, part by part.
+
+    Args:
+        instant: *what* to read.
+        page_size: *rows* of the largest page worth asking for.
+        service: what the session knows of the service.
+        rows: the *rows* that were seen already; at least one.
+        shape: what their *ids* have in common.
+    """
+
+    def __init__(
+        self,
+        instant: Instant,
+        page_size: int,
+        service: Service,
+        rows: dict[str, tuple[Page, int]],
+        shape: Shape,
+    ) -> None:
+        self._instant = instant
+        self._size = page_size
+        self._service = service
+        self._shape = shape
+        self.rows = rows
+        self.failed = False
+        """Whether the service does not heed the text, or a part cannot be read either."""
+        self._todo = shape.parts
+        self._sent: dict[Ask, str] = {}
+        self._readings: dict[str, Walk | Rounds] = {}
+        self._reading: dict[Ask, str] = {}
+        self._looks: Counter[str] = Counter()
+
+    @property
+    def done(self) -> bool:
+        """Whether every part was read."""
+        return not (self._todo or self._sent or self._readings or self.failed)
+
+    def wanted(self) -> Iterator[Ask]:
+        """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
+        while self._todo and not self.failed:
+            text = self._todo.pop()
+            ask = self._instant.narrowed(text).ask(self._service.first_page or 0, self._size)
+            self._sent[ask] = text
+            yield ask
+        for text, reading in list(self._readings.items()):
+            for ask in reading.wanted():
+                self._reading[ask] = text
+                yield ask
+
+    def received(self, ask: Ask, sheet: Sheet) -> None:
+        """Take a page."""
+        for row, name in enumerate(sheet.ids):
+            self.rows.setdefault(name, (sheet.page, row))
+        if ask in self._sent:
+            self._opened(self._sent.pop(ask), sheet)
+        elif (text := self._reading.pop(ask, None)) in self._readings:
+            self._readings[text].received(ask, sheet)
+            self._judge(text)
+
+    def refused(self, ask: Ask) -> None:
+        """Take the refusal of a page, whose number may be too high for the service."""
+        self.failed = self.failed or ask in self._sent or ask in self._reading
+
+    def _opened(self, text: str, sheet: Sheet) -> None:
+        """Take the first page of a part."""
+        names = sheet.ids
+        meant = sum(text.lower() in name.lower() for name in names)
+        if meant * 2 < len(names):  # a few may have it in the flow's name instead
+            self.failed, self._service.texts_help = True, False
+        elif not names or self._service.ends_short(self._size, len(names)):
+            self._short(text, set(names))
+        else:
+            part = self._instant.narrowed(text)
+            self._readings[text] = Walk(part, self._service.full(self._size), self._service, sheet)
+            self._judge(text)
+
+    def _short(self, text: str, names: set[str]) -> None:
+        """Take a part that one page holds, unless it lacks all that is known to be in it."""
+        known = {name for name in self.rows if text in name}
+        self._looks[text] += 1
+        lacking = known.isdisjoint(names) if known else not names
+        if lacking and self._looks[text] < _LOOKS:
+            self._todo.append(text)
+
+    def _judge(self, text: str) -> None:
+        """Let a part go that was read, and read it another way if its pages do not join."""
+        reading = self._readings[text]
+        if isinstance(reading, Rounds):
+            over, self.failed = reading.done, reading.failed
+        elif reading.ending is Ending.UNJOINED:
+            part = self._instant.narrowed(text)
+            self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+            return
+        else:
+            over, self.failed = reading.clean, reading.ending is not None and not reading.clean
+        if over:
+            del self._readings[text]

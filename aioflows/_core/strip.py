@@ -1,0 +1,398 @@
+"""One window that the service sorts by a field: read page by page, and given in groups.
+
+Invariants:
+
+1. The lemma of `pages`, said of keys: a page sorted by a field that begins in a group before ``g`` holds every lasting
+   row from ``g`` to the group of its last row. So a page joins what was read before it if it begins before the last
+   group of that, whatever came, went or changed its place meanwhile. Where that group reaches to the start of the page,
+   it joins if the rows that both should share are the same ones at the same places.
+2. The end is proven from the end: a page sorted in the reverse direction holds every lasting row from its farthest
+   group to the end of the window. The window is read once the pages from its start reach into that; a page that is not
+   full, a ceiling on page numbers or a silent cap end nothing.
+3. A group goes out once a later group was seen, or the end. An id goes out once.
+
+Where none of this can be had, the strip is *torn*: pages that do not join, a group that is too large to be held, an end that
+is not reached. Then nothing that it read counts, and the window has to be read by the keyset walk.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+from aioflows._core.numbered import Numbered, Place
+from aioflows._core.orders import Entry, Key, Order
+from aioflows._core.pages import Ask, Axis, Page
+from aioflows._core.service import Service
+from aioflows._core.times import Zone, wall_seconds
+from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.models import FlowInstance, ScheduleType
+
+__all__ = ["Strip"]
+
+
+class Strip:
+    """A window in the service's order.
+
+    Args:
+        type: the *schedule type* it belongs to.
+        first: *milliseconds* of scan time, where it starts.
+        until: *milliseconds* of scan time, where it ends.
+        expected: the *rows* to be expected in it; 0: not known.
+        page_size: *rows* a request; no more than the service is known to give.
+        largest_group: *rows* of one group that may be held.
+        order: the order of the scan.
+        service: what the session knows of the service.
+        zone: the service's zone, whose offset does not change within the window.
+    """
+
+    def __init__(
+        self,
+        type: ScheduleType,
+        first: int,
+        until: int,
+        expected: float,
+        *,
+        page_size: int,
+        largest_group: int,
+        order: Order,
+        service: Service,
+        zone: Zone,
+    ) -> None:
+        self.type = type
+        self.entries: list[Entry] = []
+        self.expected = expected
+        self._largest_group = largest_group
+        self.torn = ""
+        """Why the window cannot be read this way."""
+        self.given_up = False
+        """Whether its window is being read again, so that nothing may go out that it does not know of."""
+        self.error: AioflowsError | None = None
+        self._stuck: Key = ()
+        self.rows_received = self.duplicates = 0
+        self.seen: set[str] = set()
+        """Ids of all rows that were read."""
+        self._order = order
+        self._service = service
+        self._zone = zone
+        field, falling = order.first
+        self._sorter, self._reverse = (field, falling), (field, not falling)
+        self._ask = Ask(first, until, Axis(falling), page_size, field=field)
+        self._offset = None if zone.fixed else zone.offset_at(self._ask.from_ms // 1000)
+        self._pages = Numbered(self._ask, service)
+        self._place: Place | None = None
+        self._tail: Sequence[str] = ()
+        self._end = 0
+        self._short = False
+        self._back: Ask | None = None
+        self._back_page: Page | None = None
+        self._last: tuple[list[FlowInstance], list[timedelta], bool] | None = None
+        self._whole: list[FlowInstance] = []
+        self._group: list[FlowInstance] = []
+        self._key: timedelta | None = None
+        self._read = False
+
+    def __repr__(self) -> str:
+        state = "read" if self._read else f"torn ({self.torn})" if self.torn else f"{self._end} rows read"
+        return (
+            f"<Strip {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
+        )
+
+    # What it tells
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The window in real time, in *milliseconds*."""
+        return self._ask.from_ms, self._ask.to_ms
+
+    @property
+    def page_size(self) -> int:
+        """*Rows* a request."""
+        return self._ask.page_size
+
+    @property
+    def bound(self) -> Key | None:
+        """What no row follows that precedes it; None: nothing follows."""
+        if self.torn:
+            return () if self.given_up else self._stuck
+        if self._whole or self._key is None:
+            return ()
+        return None if self._read else (self._key,)
+
+    @property
+    def horizon(self) -> Key:
+        """How far it was read: whose is the least, runs dry first."""
+        return () if self._key is None else (self._key,)
+
+    @property
+    def held(self) -> int:
+        """Rows that were read and not given, or are under way."""
+        known = len(self.entries) + len(self._whole) + len(self._group) + self._pages.held
+        known += self._ask.page_size * self._pages.under_way + (
+            len(self._place.page.ids) if self._place else 0
+        )
+        return known + (self._ask.page_size if self._back is not None and not self._over else 0)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a request of it is."""
+        return self._pages.under_way > 0 or (self._back is not None and self._back_page is None)
+
+    @property
+    def begun(self) -> bool:
+        """Whether its first page was asked for."""
+        return self._pages.asked > 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every row of it was given."""
+        return self._read and not self.entries and not self._whole
+
+    @property
+    def _over(self) -> bool:
+        return self._read or bool(self.torn) or self.error is not None
+
+    # What to ask
+
+    def ask(self) -> Ask | None:
+        """Name the next request worth starting; None: none is."""
+        if self._over:
+            return None
+        if self._wants_end():
+            self._back = Ask(
+                self._ask.first,
+                self._ask.until,
+                self._ask.axis,
+                self._ask.page_size,
+                backward=True,
+                page_no=self._service.first_page or 0,
+                field=self._ask.field,
+            )
+            return self._back
+        if self._short or (self._pages.asked >= self._far and self.under_way):
+            return None
+        return self._pages.ask()
+
+    @property
+    def _ends_alike(self) -> bool | None:
+        """Whether a page from the end shows the end of the scan's order; None: not known yet.
+
+        It does not where rows that lack the field stand last in either direction.
+        """
+        if self._order.nulls_first(self._sorter) is False:
+            return self._order.nulls_first(self._reverse)
+        return self._order.nulls_first(self._sorter)
+
+    @property
+    def _far(self) -> float:
+        """How many rows to ask for at once: what is expected, and beyond that as much again as it was too little."""
+        surplus = self._end - self.expected
+        return self.expected if surplus < 0 else self._end + surplus
+
+    def _wants_end(self) -> bool:
+        """Tell whether it is time for the page that proves the end."""
+        if self._back is not None or not self._end:
+            return False
+        if self._short:
+            return True
+        near = self._pages.asked + self._ask.page_size / 2 >= self.expected > 0
+        return near and self._ends_alike is not None
+
+    # What came
+
+    def failed(self, ask: Ask, error: AioflowsError) -> None:  # noqa: ARG002
+        """Take the error that a request ended with: the scan ends where the strip stands."""
+        self.error = self.error or error
+
+    def received(self, ask: Ask, page: Page) -> None:
+        """Take the answer to a request."""
+        self.rows_received += len(page.ids)
+        if page.ids:
+            self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
+        if self._over:
+            return
+        if ask is self._back:
+            self._back_page = page
+        else:
+            self._pages.received(ask, page)
+        self.advance()
+
+    def advance(self) -> None:
+        """Go on as far as what was answered, and what is known of rows that lack a field, allows."""
+        try:
+            while not self._over and self._step():
+                pass
+        except AioflowsError as error:
+            self.error = error
+        if self.torn:
+            if self._pages.asked:
+                self._let_go()
+        elif self._whole and not self._order.lacking(self._whole):
+            self.entries += self._order.entries(self._whole)
+            self._whole = []
+
+    def _step(self) -> bool:
+        if self._last is None and self._back_page is not None:
+            self._last = self._reading(self._back_page, backward=True)
+        if self._place is None and not self._short:
+            self._place = self._pages.next()
+        if self._place is None:
+            return self._closes()
+        reading = self._reading(self._place.page)
+        if reading is None:
+            return False
+        place, self._place = self._place, None
+        self._take(place, *reading)
+        return True
+
+    def _take(self, place: Place, rows: list[FlowInstance], groups: list[timedelta], whole: bool) -> None:
+        """Join a page to what was read before it."""
+        self._short = len(rows) < place.size
+        if self._key is None:
+            if not rows:
+                self._tear("it was answered with nothing")
+                return
+            self._add(rows, groups)
+            self._read = whole
+        elif not rows:
+            return  # the end, or as far as page numbers reach: the page from the end tells
+        elif groups[0] < self._key:
+            cut = bisect_left(groups, self._key)
+            self._add(rows[cut:], groups[cut:])
+        elif not self._joined(place):
+            self._tear("two of its pages did not join")
+            return
+        else:
+            cut = self._end - place.offset
+            self._add(rows[cut:], groups[cut:])
+        self._end, self._tail = place.offset + len(rows), place.page.ids
+        if len(self._group) > self._largest_group:
+            self._tear("more rows are alike in the field than may be held")
+        elif self._read:
+            self._whole += self._group
+            self._group = []
+
+    def _joined(self, place: Place) -> bool:
+        """Tell whether a page begins with the very rows that the one before it ended with, and is new behind them."""
+        shared = self._end - place.offset
+        ids = place.page.ids
+        if shared < 1 or [*ids[:shared]] != [*self._tail[-shared:]]:
+            return False
+        return self.seen.isdisjoint(ids[shared:])
+
+    def _add(self, rows: Sequence[FlowInstance], groups: Sequence[timedelta]) -> None:
+        for row, group in zip(rows, groups, strict=True):
+            if row.instance_id in self.seen:
+                self.duplicates += 1
+                continue
+            self.seen.add(row.instance_id)
+            if group != self._key:
+                self._whole += self._group
+                self._group, self._key = [], group
+            self._group.append(row)
+
+    def _closes(self) -> bool:
+        """End the window, if the page from its end reaches to where the pages from its start are."""
+        if self._last is None or self._key is None:
+            return False
+        rows, groups, whole = self._last
+        if not whole and self._ends_alike is None:
+            if not self._short:
+                return False  # the end is read from both sides then, so that no row is missed that lacks the field
+            if self._order.value(self._group[0]) is None:
+                self._order.needed[self._reverse] = None
+                return False
+        if whole or (groups and groups[0] < self._key):
+            cut = bisect_left(groups, self._key)
+            self._add(rows[cut:], groups[cut:])
+            self._whole += self._group
+            self._group, self._last, self._read = [], None, True
+            return True
+        if self._short:
+            self._tear("its pages ended before its end")
+        return False
+
+    # Reading a page
+
+    def _reading(
+        self, page: Page, *, backward: bool = False
+    ) -> tuple[list[FlowInstance], list[timedelta], bool] | None:
+        """Give a page's rows in the order of the scan, their groups, and whether they are all rows of the window.
+
+        None: it is not known yet where rows stand that lack the field.
+
+        Raises:
+            CompletenessError: the page is out of order, or a row lies outside the window.
+        """
+        rows = page.instances(self._zone, range(len(page.ids)), offset=self._offset)
+        self._check_window(page)
+        whole = bool(rows) and self._service.ends_short(self._ask.page_size, len(rows))
+        sorter = self._reverse if backward else self._sorter
+        self._order.note(rows, self.type)
+        lack, have = self._order.kinds(sorter, rows)
+        if lack and have:
+            self._order.learn(sorter, first=self._order.value(rows[0]) is None)
+        if lack and self._order.nulls_first(self._sorter) is None:
+            self._order.needed[self._sorter] = None
+            return None
+        if backward:
+            rows = self._suffix(rows[::-1], whole=whole)
+        groups = [self._order.group(self._order.value(row), self._zone) for row in rows]
+        for number, (one, other) in enumerate(pairwise(groups), 1):
+            if other < one:
+                self._disorder(rows[number - 1], rows[number], sorter)
+                return [], [], False
+        return rows, groups, whole
+
+    def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
+        """Give those of the rows from the end that stand at the end of the scan's order too."""
+        lacking = [row for row in rows if self._order.value(row) is None]
+        having = [row for row in rows if self._order.value(row) is not None]
+        first = self._order.nulls_first(self._sorter)
+        if whole:
+            return lacking + having if first else having + lacking
+        if first:  # in both directions perhaps: then they are no part of the end
+            return rows if self._order.nulls_first(self._reverse) is False else having
+        return [] if self._ends_alike is False else rows
+
+    def _check_window(self, page: Page) -> None:
+        if not page.times:
+            return
+        offset = self._zone.offset_at(self._ask.from_ms // 1000)
+        low, high = self._ask.from_ms // 1000, -(-self._ask.to_ms // 1000)
+        for time in (min(page.times), max(page.times)):
+            if not low <= wall_seconds(time) - offset < high:
+                raise CompletenessError(
+                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, which "
+                    f"lies outside the window asked for ({self._ask.from_ms}–{self._ask.to_ms} ms)"
+                )
+
+    def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: tuple[str, bool]) -> None:
+        if not self._zone.fixed:
+            # Other times may be in another zone than the trigger's, whose clocks then are put back in another hour.
+            self._tear("its texts run backwards")
+            return
+        field, falling = sorter
+        raise CompletenessError(
+            f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
+            f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
+            f"{other.instance_id!r} are the wrong way round. scan(query, proven=True) sorts here instead"
+        )
+
+    # Giving up
+
+    def _tear(self, why: str) -> None:
+        self.torn = why
+
+    def _let_go(self) -> None:
+        """Keep nothing but the ids of the rows that were given."""
+        waiting = [row for _, row in self.entries] + self._whole + self._group
+        if self.entries:
+            self._stuck = self.entries[0][0]
+        elif waiting and not self._order.lacking(waiting[:1]):
+            self._stuck = (self._order.group(self._order.value(waiting[0]), self._zone),)
+        self.seen.difference_update(row.instance_id for row in waiting)
+        self.entries, self._whole, self._group, self._last = [], [], [], None
+        self._pages = Numbered(self._ask, self._service)

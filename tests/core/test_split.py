@@ -1,0 +1,98 @@
+"""Reading one instant by what its ids contain."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioflows._core.pages import NOTHING, Page
+from aioflows._core.service import Service
+from aioflows._core.split import Shape, Split
+from tests.core.test_walk import SECOND, sheet_of
+from tests.model import START, ModelService, Row
+
+STAMP = "20240101000000"
+
+
+def flows(count: int) -> list[Row]:
+    return [(START, f"{number * 7 + 3}-{STAMP}") for number in range(count)]
+
+
+def split(service: ModelService, *, seen: int, known: Service | None = None) -> Split:
+    rows: dict[str, tuple[Page, int]] = {name: (NOTHING, 0) for _, name in service.rows[:seen]}
+    shape = Shape.of(rows)
+    assert shape is not None
+    known = known or Service(0)
+    known.saw(service.cap, service.cap, 0)
+    known.deepest = max(known.deepest, min(service.deepest, 10_000))
+    split = Split(SECOND, service.cap, known, rows, shape)
+    while not (split.done or split.failed):
+        asks = list(split.wanted())
+        assert asks, "it waits for an answer that nobody asked for"
+        assert len(service.asked) < 5_000, "it does not come to an end"
+        for ask in reversed(asks):
+            split.received(ask, sheet_of(SECOND, ask, service.answer(ask)))
+    return split
+
+
+@pytest.mark.parametrize(
+    ("ids", "shape"),
+    [
+        (["2809-20190812080700", "17-20190812080700"], Shape("-", before=True, letters="0123456789")),
+        (["flow-17-x", "flow-18-x"], Shape("-", before=True, letters="0123456789")),
+        (["job_a9", "job_f2"], Shape("_", before=False, letters="0123456789abcdef")),
+        (["x.A", "x.B"], Shape(".", before=False, letters="ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
+        (["17-2024-n1", "18-2024-n1"], Shape("-", before=True, letters="0123456789")),
+        (["1234", "1235"], None),
+        (["a-流", "b-程"], Shape("-", before=True, letters="abcdefghijklmnopqrstuvwxyz")),
+        (["同-1", "流-1"], None),
+        ([], None),
+    ],
+)
+def test_the_shape_is_what_all_ids_have_and_where_they_differ(ids: list[str], shape: Shape | None) -> None:
+    found = Shape.of(ids)
+    if shape is not None and ids[0].startswith("job"):
+        assert found is not None
+        assert set("af") <= set(found.letters)
+    else:
+        assert found == shape
+
+
+@given(st.lists(st.from_regex(r"[0-9]{1,6}-[0-9]{14}", fullmatch=True), min_size=12, unique=True))
+def test_every_id_of_the_shape_holds_one_of_the_parts(ids: list[str]) -> None:
+    shape = Shape.of(ids[:10])
+    if shape is not None:
+        assert all(any(part in name for part in shape.parts) for name in ids)
+
+
+@pytest.mark.parametrize("unstable", [False, True])
+def test_rows_that_page_numbers_do_not_reach_are_read_part_by_part(unstable: bool) -> None:
+    service = ModelService(flows(600), cap=40, deepest=100, unstable=unstable)
+    done = split(service, seen=100)
+    assert set(done.rows) == {name for _, name in flows(600)}
+
+
+def test_a_part_that_is_falsely_empty_is_looked_at_again() -> None:
+    lied = False
+
+    def lie(service: ModelService, _: object) -> None:
+        nonlocal lied
+        service.rows = [] if not lied and len(service.asked) == 4 else flows(200)
+        lied = lied or not service.rows
+
+    done = split(ModelService(flows(200), cap=40, before_answer=lie), seen=100)
+    assert lied
+    assert len(done.rows) == 200
+
+
+def test_a_service_that_does_not_heed_the_text_is_noticed_at_once() -> None:
+    service = ModelService(flows(400), cap=40, heeds_expression=False)
+    known = Service(0)
+    done = split(service, seen=100, known=known)
+    assert (done.failed, known.texts_help) == (True, False)
+    assert len(service.asked) <= 10
+
+
+def test_parts_that_page_numbers_do_not_reach_either_are_not_taken_for_whole() -> None:
+    assert split(ModelService(flows(600), cap=40, deepest=45), seen=45).failed
