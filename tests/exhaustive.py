@@ -1,6 +1,6 @@
 """Walks every history of many small worlds against the pure machine: ``python -m tests.exhaustive``.
 
-A world is a few rows over a few seconds, and what may happen to them (`walk`). A kind of world is a product of choices
+A world is a few rows over a few seconds, and what may happen to them (`tests.branches`). A kind of world is a product of choices
 of these, walked in an order that spreads over all of it, world by world, each through all of its histories. A kind ends
 when it has seen its share of the states, or all of its worlds. What is counted is states of the machine: where it can
 be after one more answer, each once in a world.
@@ -23,9 +23,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations_with_replacement, groupby, product
 from multiprocessing import Pool
+from typing import Any
 
+from tests.branches import Choices, End, Gap, History, Walk, World, walk
 from tests.model import NEVER
-from tests.walk import Choices, End, Gap, History, Walk, World, walk
 
 __all__ = ["KINDS", "Kind", "Tally", "explore", "shrunk", "told"]
 
@@ -103,7 +104,8 @@ class Kind:
         dimensions, size = self._dimensions(), len(self)
         step = next(step for step in range(_STEP % size or 1, 2 * size + 2) if math.gcd(step, size) == 1)
         for number in range(size):
-            at, values = number * step % size, []
+            at = number * step % size
+            values: list[Any] = []
             for dimension in dimensions:
                 at, place = divmod(at, len(dimension))
                 values.append(dimension[place])
@@ -253,10 +255,11 @@ def _size(choices: list[int]) -> tuple[int, int, list[int]]:
 def _smaller(world: World) -> Iterator[World]:
     for at in range(len(world.rows)):
         yield replace(world, rows=(*world.rows[:at], *world.rows[at + 1 :]))
-    for name, less in (("changes", world.changes - 1), ("lies", 0), ("slots", 1), ("cut", 0)):
-        if 0 <= less < getattr(world, name):
-            yield replace(world, **{name: less})
-    plain = {
+    less: dict[str, Any] = {"changes": world.changes - 1, "lies": 0, "slots": 1, "cut": 0}
+    for name, value in less.items():
+        if 0 <= value < getattr(world, name):
+            yield replace(world, **{name: value})
+    plain: dict[str, Any] = {
         "descending": False,
         "base": 0,
         "page_zero": "first",
@@ -272,6 +275,11 @@ def _smaller(world: World) -> Iterator[World]:
         yield replace(world, turns=2)
 
 
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.exhaustive", description=(__doc__ or "").split("\n")[0]
@@ -284,32 +292,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.replay:
         lines = told(World.parse(options.replay), [int(one) for one in options.choices.split(",") if one])
-        print(*lines, sep="\n")
+        _say(*lines)
         return int(lines[-1].startswith("GAP"))
     kinds = [kind for kind in KINDS if options.kind in kind.name]
     whole = sum(kind.share for kind in kinds)
     began = time.monotonic()
-    print(HEAD)
+    _say(HEAD)
     tallies = []
     for kind in kinds:
         with Pool(options.jobs) as pool:
             tally = explore(kind, math.ceil(options.states * kind.share / whole), pool.imap)
         tallies.append(tally)
-        print(tally, flush=True)
+        _say(str(tally))
     gaps = [gap for tally in tallies for gap in tally.gaps]
     states = sum(tally.states for tally in tallies)
-    print(f"\n{states:,} states, {len(gaps):,} worlds with a gap, {time.monotonic() - began:.0f} s")
-    print(
+    _say(f"\n{states:,} states, {len(gaps):,} worlds with a gap, {time.monotonic() - began:.0f} s")
+    _say(
         "An unprovable ending is a CompletenessError. Worlds that were not walked whole have more histories than is worth it."
     )
     for tally in tallies:
         for world, choices, wrong in tally.gaps[:1]:
-            print(
+            _say(
                 f"\nGap, {tally.kind.name}: {wrong}\n  --replay '{world}' --choices {','.join(map(str, choices))}"
             )
-            world, choices = shrunk(world, choices)
-            print(f"the least of its kind:\n  --replay '{world}' --choices {','.join(map(str, choices))}")
-            print(*(f"  {line}" for line in told(world, choices)), sep="\n")
+            least, shortest = shrunk(world, choices)
+            _say(f"the least of its kind:\n  --replay '{least}' --choices {','.join(map(str, shortest))}")
+            _say(*(f"  {line}" for line in told(least, shortest)))
     return int(bool(gaps))
 
 

@@ -28,6 +28,11 @@ def run(seed: int, *, verbose: bool = False) -> tuple[str, Ending, str, list[str
     return history.kind.name, ending, why, history.lines
 
 
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.histories", description=(__doc__ or "").split("\n")[0]
@@ -40,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.seed is not None:
         kind, ending, why, lines = run(options.seed, verbose=options.verbose)
-        print(*lines, f"{kind}: {ending.value} {why}", sep="\n")
+        _say(*lines, f"{kind}: {ending.value} {why}")
         return int(ending is Ending.WRONG)
     began = time.monotonic()
     ends: Counter[tuple[str, Ending]] = Counter()
     wrong: list[tuple[int, str, str]] = []
+    names = [kind.name for kind in KINDS]
     seeds = range(options.first, options.first + options.seeds)
     with Pool(options.jobs) as pool:
         for seed, (kind, ending, why, _) in zip(
@@ -53,13 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ends[kind, ending] += 1
             if ending is Ending.WRONG:
                 wrong.append((seed, kind, why))
-    print(f"{'kind of history':34}" + "".join(f"{ending.value:>12}" for ending in Ending))
-    for kind in KINDS:
-        print(f"{kind.name:34}" + "".join(f"{ends[kind.name, ending]:>12,}" for ending in Ending))
-    for kind in KINDS:
-        for seed, _, why in [one for one in wrong if one[1] == kind.name][:3]:
-            print(f"--seed {seed} ({kind.name}): {why:.200}")
-    print(f"{options.seeds:,} histories, {len(wrong)} wrong, {time.monotonic() - began:.0f} s")
+    _say(f"{'kind of history':34}" + "".join(f"{ending.value:>12}" for ending in Ending))
+    for name in names:
+        _say(f"{name:34}" + "".join(f"{ends[name, ending]:>12,}" for ending in Ending))
+    for name in names:
+        for seed, _, why in [one for one in wrong if one[1] == name][:3]:
+            _say(f"--seed {seed} ({name}): {why:.200}")
+    _say(f"{options.seeds:,} histories, {len(wrong)} wrong, {time.monotonic() - began:.0f} s")
     return int(bool(wrong))
 
 

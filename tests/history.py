@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.service import Service
@@ -170,7 +171,7 @@ class History:
         self.limit = rng.randint(1, 40) if kind.limited else None
         self.lies, self.stopped = kind.lies, 0
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
-        self.session = Service()
+        self.session = Service(smallest_cap=1)
         self.services = self._services()
         self.asked = 0
         self.slots = rng.choice([1, 3, 8, 21])
@@ -189,7 +190,7 @@ class History:
         cap = rng.choice([NEVER, NEVER, max(self.size - 3, 5), self.size])
         unstable = rng.random() < self.kind.unstable
         largest = rng.choice([NEVER, NEVER, self.size, 4 * self.size])
-        services = []
+        services: list[ModelService] = []
         for number in range(self.kind.types):
             service = _Zoned(
                 self._rows(number), cap=cap, base=base, page_zero=zero, unstable=unstable, largest=largest,
@@ -242,7 +243,7 @@ class History:
             self.stopped += 1
             self.tell(f"resumed with {left}")
             if self.rng.random() < 0.5:
-                self.session = Service()  # in another process
+                self.session = Service(smallest_cap=1)  # in another process
 
     def _judge(self, ending: Ending, why: str, *, ended: bool) -> tuple[Ending, str]:
         wrong = self.account.wrong(ended=ended)
@@ -275,7 +276,7 @@ class History:
     def _read(self, left: Sequence[Remainder] | None) -> Sequence[Remainder] | None:
         """Read on; give what is left where the consumer stops, or None at the end."""
         lanes = self._lanes(left)
-        under_way: list[tuple[Lane, Ask]] = []
+        under_way: list[tuple[Asker, Ask]] = []
         last: FlowInstance | None = None
         while True:
             try:
@@ -312,14 +313,14 @@ class History:
 
     # What happens
 
-    def _answer(self, lane: Lane, ask: Ask) -> None:
+    def _answer(self, asker: Asker, ask: Ask) -> None:
         self.asked += 1
         assert self.asked < _MOST_ASKS, "it does not come to an end"
-        service, rng = self.services[list(ScheduleType).index(lane.type)], self.rng
+        service, rng = self.services[list(ScheduleType).index(asker.type)], self.rng
         while rng.random() < self.kind.changes:
-            self._change(service, list(ScheduleType).index(lane.type))
+            self._change(service, list(ScheduleType).index(asker.type))
         told = (
-            f"{lane.type.name} {ask.from_ms - START}–{ask.to_ms - START} {'DESC' if ask.descending else 'ASC'} "
+            f"{asker.type.name} {ask.from_ms - START}–{ask.to_ms - START} {'DESC' if ask.descending else 'ASC'} "
             f"page {ask.page_no} of {ask.page_size} {ask.expression}"
         )
         if self.stopped < 3 and rng.random() < (
@@ -330,20 +331,20 @@ class History:
             if self.session.first_page is not None and rng.random() < 0.5:
                 error = ServerFault(62109, "internal exception")
             self.tell(f"{told} -> {error!r}")
-            lane.scan.failed(ask, error)
+            asker.failed(ask, error)
             return
         try:
             page = service.answer(ask)
         except AioflowsError as error:
             self.tell(f"{told} -> {error!r}")
-            lane.scan.failed(ask, error)
+            asker.failed(ask, error)
             return
         if page.ids and self.lies and rng.random() < 0.1:
             self.lies -= 1
             page = ModelPage([], [])
             told += " (falsely)"
         self.tell(f"{told} -> {' '.join(page.ids) or 'empty'}")
-        lane.scan.received(ask, page)
+        asker.received(ask, page)
 
     def _change(self, service: ModelService, type: int) -> None:
         rng = self.rng

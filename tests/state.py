@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import partial
 from hashlib import blake2b
 from itertools import chain
 from types import FunctionType, GeneratorType, MethodType
@@ -31,6 +31,9 @@ _ACCOUNT = {"rows_received", "duplicates", "proofs", "counted"}
 """What the machine counts for its users and never reads itself; with it, no two states would be equal."""
 
 
+_KNOWN: dict[type[Any], tuple[str, Parts]] = {}
+
+
 def state_of(*roots: object) -> bytes:
     """Give a digest of everything that can be reached."""
     walk = _Walk()
@@ -44,7 +47,7 @@ class _Walk:
         self._numbers: dict[int, int] = {}
         self._alive: list[object] = []
 
-    def visit(self, value: object) -> None:
+    def visit(self, value: Any) -> None:
         kind, found, numbers = type(value), self.found, self._numbers
         numbers[id(value)] = len(numbers)
         self._alive.append(value)  # an id is an object's own only while it lives
@@ -60,11 +63,11 @@ class _Walk:
         found.append(Ellipsis)
 
 
-@cache
-def _parts_of(kind: type) -> tuple[str, Parts]:
-    return kind.__name__, next(
-        (parts for known, parts in _PARTS if issubclass(kind, known)), None
-    ) or _fields(kind)
+def _parts_of(kind: type[Any]) -> tuple[str, Parts]:
+    if kind not in _KNOWN:
+        parts = next((parts for known, parts in _PARTS if issubclass(kind, known)), None)
+        _KNOWN[kind] = kind.__name__, parts or _fields(kind)
+    return _KNOWN[kind]
 
 
 def _function(value: Any) -> list[Any]:

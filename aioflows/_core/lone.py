@@ -82,13 +82,13 @@ class Lone:
         """Take a page for all there is, after looks at what would follow it.
 
         A row that went meanwhile may have moved another one out of sight of these looks, so the first page has to be what
-        it was. One row alone is believed: the service would have to give one row a page.
+        it was; unless it has fewer rows than any cap that is reckoned with.
         """
 
         def looked(answer: Page) -> None:
             self._prove(ask, page, reading, set(answer.ids) == set(page.ids))
 
-        if len(reading) > 1:
+        if len(reading) >= max(2, self._service.smallest_cap):
             self._look(ask, ask.page_no, ask.page_size, looked)
         else:
             self._prove(ask, page, reading, True)

@@ -21,9 +21,12 @@ class Service:
 
     Args:
         first_page: the *number* of the first page, 0 or 1; None: to be found out.
+        smallest_cap: *rows*; that pages may be capped below this is not reckoned with where it would cost every small
+            question one more request (`lone`). The vendor's own sample asks for pages of ten.
     """
 
-    def __init__(self, first_page: int | None = None) -> None:
+    def __init__(self, first_page: int | None = None, *, smallest_cap: int = 10) -> None:
+        self.smallest_cap = smallest_cap
         self.first_page = first_page
         self.base = first_page
         """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's

@@ -84,7 +84,7 @@ class World:
 
     def service(self) -> Service:
         """What the session knows at the start."""
-        service = Service(self.base if self.known else None)
+        service = Service(self.base if self.known else None, smallest_cap=1)
         if self.known:
             service.saw(self.size, min(self.size, self.cap), self.length)
         return service

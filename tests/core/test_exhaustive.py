@@ -1,0 +1,22 @@
+"""Every history of small worlds, a slice of ``python -m tests.exhaustive``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.exhaustive import KINDS, Kind, explore
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_no_history_of_a_small_world_has_a_gap(
+    kind: Kind, record_property: Callable[[str, object], None]
+) -> None:
+    tally = explore(kind, 1_200, map)
+    record_property("states", tally.states)
+    assert tally.states >= 1_000
+    assert not tally.gaps, "\n".join(
+        f"{wrong}: python -m tests.exhaustive --replay '{world}' --choices {','.join(map(str, choices))}"
+        for world, choices, wrong in tally.gaps
+    )

@@ -1,0 +1,227 @@
+"""Bugs planted on purpose, each of which some test has to kill: ``python -m tests.planted``.
+
+A bug is a small change of one file. It is made in a copy of the project, where a command is run that has to fail then:
+the random histories, or tests of one file. A bug that survives is a hole in the tests; one whose text is no longer there
+has to be planted anew. `tests/test_planted.py` checks the latter in the ordinary suite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+__all__ = ["BUGS", "ROOT", "Bug", "main"]
+
+ROOT = Path(__file__).parents[1]
+HISTORIES = "-m tests.histories --jobs 1 --seeds 3000"
+_LONGEST = 150
+"""Seconds; what takes longer does not come to an end, and that kills as well."""
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A change for the worse.
+
+    Attributes:
+        file: where, below the package.
+        old: the text that is changed; it stands there once.
+        new: what it is changed to.
+        harm: what goes wrong.
+        killer: the arguments of the Python that has to fail.
+    """
+
+    file: str
+    old: str
+    new: str
+    harm: str
+    killer: str = HISTORIES
+
+
+def _tests(*files: str, only: str = "") -> str:
+    return f"-m pytest -x -q -p no:cacheprovider {' '.join(f'tests/{file}' for file in files)}" + (
+        f" -k {only}" if only else ""
+    )
+
+
+SCAN = _tests("core/test_scan.py")
+BUGS = [
+    # What a page proves
+    Bug("_core/prover.py", "until = min(until, reading.last * 1000)", "until = min(until, reading.last * 1000 + 1000)",
+        "the second that a page ends in is passed, and what of it was not on the page is lost"),
+    Bug("_core/prover.py", "first = max(first, (reading.first + 1) * 1000)", "first = max(first, reading.first * 1000)",
+        "the same for pages that are read from a window's end"),
+    Bug("_core/prover.py", "whole = self._service.ends_short(ask.page_size, len(reading))",
+        "whole = len(reading) < ask.page_size", "a short page is trusted, whatever cap there may be"),
+    Bug("_core/prover.py", "if anchor.ids.isdisjoint(reading.at(anchor.second)):", "if not anchor:",
+        "the row at the edge of a window need not come again", SCAN),
+    Bug("_core/prover.py", "return flat and any(not gap.looks for gap in gaps)", "return False",
+        "a page of one second proves what lies before it by an order that was never seen",
+        _tests("test_threats.py", only="descending")),
+    Bug("_core/pages.py", "return [key[2] for number, key in enumerate(keys) if number not in repeated]",
+        "return [key[2] for number, key in enumerate(keys) if not number or key[0] != keys[number - 1][0]]",
+        "of rows with equal keys one is kept"),
+    Bug("_core/pages.py", "return [key[2] for number, key in enumerate(keys) if number not in repeated]",
+        "return [key[2] for number, key in enumerate(keys)]", "a row that comes twice in a page is given twice",
+        _tests("core/test_pages.py", "core/test_scan.py")),
+    Bug("_core/pages.py", "if not all(map(in_order, times, islice(times, 1, None))):", "if not times:",
+        "the order inside pages is believed", SCAN),
+    Bug("_core/pages.py", "if self.first < low or self.last >= high:", "if high < low:",
+        "rows outside the window are taken", SCAN),
+    Bug("_core/pages.py", "if seen.setdefault(name, time) != time:", "if not name:",
+        "an id with two trigger times is taken for one row", SCAN),
+    Bug("_core/pages.py", "return ~value if self.descending else value", "return -value if self.descending else value",
+        "mirrored seconds are off by one"),
+    Bug("_core/pages.py", "return (-until, -first) if self.descending else (first, until)",
+        "return (1 - until, -first) if self.descending else (first, until)", "mirrored windows are off at their open end"),
+    Bug("_core/pages.py", "keys.sort(key=operator.itemgetter(0, 1), reverse=self._axis.descending)",
+        "keys.sort(key=operator.itemgetter(0, 1))", "ids ascend in a descending scan"),
+    # Emptiness
+    Bug("_core/emptiness.py", "_LOOKS = 2\n", "_LOOKS = 1\n", "the first empty answer is believed"),
+    Bug("_core/emptiness.py", "if witness is None and self._may_know_more(gap):", "if not gaps:",
+        "emptiness is believed although a row beside it is known"),
+    Bug("_core/lone.py", "self._prove(ask, page, reading, set(answer.ids) == set(page.ids))",
+        "self._prove(ask, page, reading, bool(answer.ids))", "a lone page that has changed meanwhile is all there is",
+        "-m tests.exhaustive --states 60000 --jobs 1 --kind more"),
+    Bug("_core/doubts.py", "elif not doubt.rounds and doubt.shown:", "elif not doubt:",
+        "rows that were misread are taken for rows that went", SCAN),
+    # Page numbers
+    Bug("_core/opening.py", "(_EMPTY, _ROWS): Step.ASK_0,", "(_EMPTY, _ROWS): Step.TAKE_1,",
+        "one empty page 0 makes page 1 the first", _tests("core/test_opening.py")),
+    Bug("_core/opening.py", "(_EMPTY,): Step.ASK_1,", "(_EMPTY,): Step.EMPTY,",
+        "where pages count from 1 and page 0 is empty, nothing is found"),
+    Bug("_core/scan.py", "if self._service.first_page is not None:\n            self._found_elsewhere(ask, answer)",
+        "if self._service.first_page is None and not answer:\n            self._found_elsewhere(ask, answer)",
+        "what one scan found out about page numbers is overruled by an accident of another",
+        "-m tests.histories --jobs 1 --seeds 20000"),
+    Bug("_core/opening.py", "return isinstance(error, ServiceError) and not isinstance(",
+        "return isinstance(error, ServiceError) or isinstance(", "a refused token is taken for a page that does not exist",
+        _tests("core/test_opening.py")),
+    # Dense seconds
+    Bug("_core/walk.py", "if [*ids[:overlap]] != [*self._placed[offset:]]:", "if ids is None:",
+        "pages need not join", _tests("core/test_walk.py")),
+    Bug("_core/walk.py", "self.ending is Ending.SHORT and self.total < max(self._service.deepest, self._most)",
+        "self.ending is Ending.SHORT", "the end of page numbers is taken for the end of the rows",
+        _tests("core/test_walk.py")),
+    Bug("_core/walk.py", "unknown = self._service.base is None and self._base == (self._service.first_page or 0)",
+        "unknown = False", "page 0 and page 1 are taken for two pages where they are one", _tests("core/test_walk.py")),
+    Bug("_core/rounds.py", "return max(1, self._total) * float(min(share, 1.0)) ** self._judged", "return 0.0",
+        "two passes over mixed ties are enough", _tests("core/test_rounds.py")),
+    Bug("_core/rounds.py", "elif not past.holed:", "else:", "a pass with a hole counts as one that overlooked rows",
+        _tests("test_threats.py", only="7th")),
+    Bug("_core/split.py", "if lacking and self._looks[text] < _LOOKS:", "if not text:",
+        "a part that lacks all its rows is read", _tests("core/test_split.py")),
+    Bug("_core/split.py", "if meant * 2 < len(names):", "if meant < 0:",
+        "a service that does not heed the text is believed", _tests("core/test_split.py")),
+    Bug("_core/dense.py", "if until <= low or high <= first:", "if not name:",
+        "a service that ignores the window is cut into milliseconds for ever", _tests("test_threats.py", only="from")),
+    # Gaps, runs, lanes
+    Bug("_core/plan.py", "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None",
+        "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, gap.after, None, None, None",
+        "rows behind a gap are credited twice", _tests("core/test_plan.py", "core/test_scan.py")),
+    Bug("_core/plan.py", "return self._gaps[at] if touching else None", "return self._gaps[at] if at < len(self._gaps) else None",
+        "gaps that do not touch are made one", SCAN),
+    Bug("_core/release.py", "run = self._runs.pop(self.position, None)",
+        "run = self._runs.pop(min(self._runs, default=0), None)", "rows are given before all that precedes them is proven"),
+    Bug("_core/scan.py", "self._limit - self.rows_released)", "self._limit - self.rows_released - 1)",
+        "a limit ends a scan one row early", SCAN),
+    Bug("_core/scan.py", "            gap.halvings += 1\n            self._gaps.split(gap, cut)",
+        "            self._gaps.take(gap, gap.first, gap.until, 0)", "a window that the service fails on is dropped", SCAN),
+    Bug("_core/scan.py", "cuts = sorted(self.axis.window(cut, cut)[0] for cut in zone.transitions(low, high))", "cuts = []",
+        "one offset is used across a change of it"),
+    Bug("_core/lanes.py", "passed.sort(key=_rank, reverse=self._descending)", "pass",
+        "rows of several types come one type after the other"),
+    Bug("_core/lanes.py", "yield max(first, second * 1000), until, mark", "yield max(first, second * 1000), until, None",
+        "what was handed out of a second is handed out again after resuming"),
+    Bug("_core/lanes.py", "yield max(first, second * 1000), until, mark",
+        "yield max(first, second * 1000 + 1000), until, mark", "a scan goes on behind the second that it stopped in"),
+    # Other orders
+    Bug("_core/orders.py", "self.descending = ", "self.descending = not ", "ids run against the first key",
+        _tests("core/test_merge.py")),
+]  # fmt: skip
+
+
+def planted(bug: Bug | None, folder: Path) -> str:
+    """Copy the project, plant a bug, and give what is wrong with that, if anything."""
+    for name in ("aioflows", "tests", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    if bug is None:
+        return ""
+    file = folder / "aioflows" / bug.file
+    text = file.read_text()
+    if text.count(bug.old) != 1:
+        return f"its text stands there {text.count(bug.old)} times"
+    file.write_text(text.replace(bug.old, bug.new))
+    return ""
+
+
+def outcome(killer: str, folder: Path) -> str:
+    """Run a command in a copy; give what killed the bug, or nothing."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *killer.split()],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=_LONGEST, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "it does not come to an end"
+    if not done.returncode:
+        return ""
+    lines = [
+        line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "--seed", "Gap"))
+    ]
+    return lines[0][:100] if lines else "an error"
+
+
+def judged(bug: Bug) -> tuple[Bug, bool, str, float]:
+    """Plant a bug and try to kill it."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        amiss = planted(bug, folder)
+        killed = "" if amiss else outcome(bug.killer, folder)
+    return bug, bool(killed), killed or f"SURVIVES {amiss}", time.monotonic() - began
+
+
+def sound(killer: str) -> str:
+    """Tell what is wrong with a command where no bug is planted."""
+    with tempfile.TemporaryDirectory() as name:
+        planted(None, Path(name))
+        return outcome(killer, Path(name))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.planted", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--only", default="", help="bugs that hold this text")
+    parser.add_argument("--jobs", type=int, default=2, help="bugs at once")
+    options = parser.parse_args(arguments)
+    say = partial(print, flush=True, file=sys.stdout)
+    bugs = [bug for bug in BUGS if options.only in f"{bug.file} {bug.harm}"]
+    survivors = 0
+    with ThreadPoolExecutor(options.jobs) as pool:
+        killers = sorted({bug.killer for bug in bugs})
+        for killer, amiss in zip(killers, pool.map(sound, killers), strict=True):
+            if amiss:
+                say(f"Without a bug, {killer} fails: {amiss}")
+                return 1
+        for bug, killed, by, seconds in pool.map(judged, bugs):
+            survivors += not killed
+            say(f"{bug.file:22}{seconds:6.0f} s  {bug.harm}\n{'':31}{by}")
+    say(f"\n{len(bugs)} bugs planted, {survivors} survive")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
