@@ -103,13 +103,14 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     _carve(gaps, gap, sizes)
-                yield from _ends(gap, page)
+                # The first gap of an ordered scan holds up all others: its second end is worth a request on a guess.
+                yield from _ends(gap, page, gap.expected if at or math.isinf(budget) else gap.likely)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
         # A row beside it will soon be known, and makes the next look a proof.
         if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
-            yield from _ends(gap, page)
+            yield from _ends(gap, page, gap.expected)
     if not any(gap.broken for gap in gaps):
         yield from _shared(gaps, sizes, budget)
 
@@ -131,7 +132,8 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
             gaps.split(gap, cut)
 
 
-def _ends(gap: Gap, page: int) -> Iterator[Move]:
+def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
+    """Ask from either end of a gap that is taken to hold so many rows."""
     if gap.held:
         return
     if gap.short or gap.looks:
@@ -139,9 +141,9 @@ def _ends(gap: Gap, page: int) -> Iterator[Move]:
         if gap.idle:
             yield Move(gap, backward=gap.short)
         return
-    if gap.forward is None and (gap.backward is None or gap.expected > page * _WORTH_TWO):
+    if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)
-    if gap.backward is None and gap.expected > page * _WORTH_TWO:
+    if gap.backward is None and rows > page * _WORTH_TWO:
         yield Move(gap, backward=True)
 
 

@@ -75,6 +75,14 @@ def test_slots_left_over_take_the_second_end_of_a_gap_before_they_cut_one() -> N
     assert (first.gap, first.backward, second.gap, second.backward) == (gaps[0], False, gaps[0], True)
 
 
+def test_the_gap_that_holds_up_an_ordered_scan_is_read_from_both_ends_on_a_guess() -> None:
+    for budget, backward in ((10_000, [False, True]), (math.inf, [False, False])):
+        gaps = gaps_of(1.2)
+        gaps.split(gaps[0], 500 * HOUR)
+        gaps[0].at_start = 1000 * gaps[0].density
+        assert [move.backward for move in start(gaps, slots=2, budget=budget)] == backward
+
+
 def test_slots_left_over_cut_a_gap_towards_the_end_that_is_dense() -> None:
     gaps = gaps_of(1.2)
     gaps[0].at_end = 1000 * gaps[0].density
@@ -90,12 +98,12 @@ def test_slots_are_left_idle_rather_than_given_less_than_a_few_pages() -> None:
 def test_second_looks_are_put_off_but_never_more_of_them_than_there_are_slots() -> None:
     gaps = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(100)])
     for gap in list(gaps)[1:60]:
-        gap.looks = 1
+        gap.looks, gap.witness = 1, 0
     later = [gap for gap in gaps if not gap.looks]
     for gap in later:
         gap.density = PAGE / HOUR
     few = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(10)])
-    few[1].looks = 1
+    few[1].looks, few[1].witness = 1, 0
     assert few[1] not in [move.gap for move in start(few, slots=5)]
     assert gaps[1] in [move.gap for move in start(gaps, slots=5)]
 
