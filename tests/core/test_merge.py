@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aioflows._core.choice import machine_of
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask
 from aioflows._core.service import Service
-from aioflows.errors import CompletenessError
+from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
@@ -238,6 +239,14 @@ def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
             Deaf(many(2_000)),
             limits=Limits(page_size=30, buffer=100),
         )
+
+
+def test_an_error_of_the_temporary_file_ends_the_scan() -> None:
+    query = query_of(("start_time",), ScheduleType.PERIODIC)
+    machine = machine_of(query, Service(), Limits(), limit=None, resume=None, proven=True)
+    machine.broken(AioflowsError("the disk is full"))
+    with pytest.raises(AioflowsError, match="the disk is full"):
+        machine.next_rows()
 
 
 # While it changes
