@@ -16,6 +16,7 @@ from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
+from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
@@ -163,7 +164,12 @@ def run(
             _perform(beside.pop(rng.randrange(len(beside))), shelf)
         else:
             asker, ask = under_way.pop(rng.randrange(len(under_way)))
-            asker.received(ask, service.answer(asker, ask))
+            try:
+                page = service.answer(asker, ask)
+            except AioflowsError as error:
+                asker.failed(ask, error)
+            else:
+                asker.received(ask, page)
 
 
 def _perform(task: Store | Load, shelf: list[list[FlowInstance]]) -> None:

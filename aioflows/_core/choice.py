@@ -18,7 +18,8 @@ from aioflows._core.probes import Probes
 from aioflows._core.refined import Refined
 from aioflows._core.scan import Scan
 from aioflows._core.service import Service
-from aioflows._core.sorted_scan import SortedScan, Window
+from aioflows._core.sorted_scan import SortedScan
+from aioflows._core.strips import Window
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import QueryError
 from aioflows.models import ScheduleType

@@ -95,10 +95,14 @@ class Merge:
         """The key of the last row that was passed."""
         self.after = after
 
+    @property
+    def bound(self) -> Key | None:
+        """What no row precedes that is still to come, from whatever source; None: none is."""
+        return min((bound for source in self.sources if (bound := source.bound) is not None), default=None)
+
     def next(self) -> list[FlowInstance]:
         """Give the rows that nothing unseen can precede; none: the source that is farthest behind has to be read on."""
-        bounds = [bound for source in self.sources if (bound := source.bound) is not None]
-        bound = min(bounds, default=None)
+        bound = self.bound
         passed: list[Entry] = []
         for source in self.sources:
             count = len(source.entries) if bound is None else bisect_left(source.entries, bound, key=by_key)

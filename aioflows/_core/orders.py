@@ -86,6 +86,7 @@ class Order:
     def __init__(self, sorters: Sequence[Sorter], service: Service) -> None:
         self.sorters = tuple(sorters)
         self.first: Sorter = self.sorters[0]
+        self.reverse: Sorter = (self.first[0], not self.first[1])
         self.descending = self.first[1]
         self.needed: dict[Sorter, None] = {}
         """Fields and directions of which it has to be found out where rows stand that lack them."""
@@ -164,16 +165,19 @@ class Order:
 
     def settled(self) -> bool:
         """Tell whether windows that the service sorts can be read to their end; what is missing for it is needed."""
-        field, falling = self.first
-        missing: Sorter | None = None
-        if self.nulls_first(self.first) is None:
-            missing = self.first
-        elif self.nulls_first(self.first) is False and self.nulls_first((field, not falling)) is None:
-            missing = field, not falling
-        if missing is None or self.where(field) is None:
+        if self.ends_alike is not None or self.where(self.first[0]) is None:
             return True
-        self.needed[missing] = None
+        self.needed[self.first if self.nulls_first(self.first) is None else self.reverse] = None
         return False
+
+    @property
+    def ends_alike(self) -> bool | None:
+        """Whether the first page of the reverse direction shows the end of this one; None: not known yet.
+
+        It does not where rows that lack the field stand last in either direction.
+        """
+        first = self.nulls_first(self.first)
+        return self.nulls_first(self.reverse) if first is False else first
 
     def lacking(self, rows: Iterable[FlowInstance]) -> bool:
         """Tell whether a row lacks a field of which is not known where it stands then; it is noted as needed."""

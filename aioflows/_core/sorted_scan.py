@@ -7,10 +7,7 @@ are merged with what was collected. Nothing that was read is asked for again.
 Invariants:
 
 1. The windows that were walked and the windows of the strips tile the range, so no row comes from two sources.
-2. All strips together hold about the buffer; only the one that is farthest behind may ask for a page beyond it. What was
-   collected is held beside them, as much again, until it is given.
-3. A strip that is torn is read again by the keyset walk, and whatever of it was given already is known by its ids. While
-   that is read, nothing is given; a row that would have had to be given before ends the scan.
+2. What was collected is held until it is given, and the strips hold about as much again beside it.
 """
 
 from __future__ import annotations
@@ -18,28 +15,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TypeAlias
 
 from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Asker, Load, Rows, Store
 from aioflows._core.merge import Merge, Shelf
-from aioflows._core.orders import Key, Order
+from aioflows._core.orders import Order
 from aioflows._core.pages import Ask
 from aioflows._core.probes import Probes
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.service import Service
 from aioflows._core.sorter import Sorter
 from aioflows._core.strip import Strip
+from aioflows._core.strips import Strips, Window
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
-__all__ = ["SortedScan", "Window"]
-
-Window: TypeAlias = tuple[ScheduleType, int, int]
-"""A schedule type, and a window of it in *milliseconds* of real time."""
+__all__ = ["SortedScan"]
 
 _PAGES_OF_A_WINDOW = 4
 """Pages from which cutting a window out is worth the page that its end costs."""
@@ -98,10 +92,7 @@ class SortedScan:
         )
         self._stopped = False
         self._merge: Merge | None = None
-        self._strips: list[Strip] = []
-        self._second: tuple[Sorter, list[Strip]] | None = None
-        self._walks = [lanes]
-        self._past = (0, 0, 0)
+        self._strips = self._strips_of([])
         self._given = self._rows_given = 0
         self._expected = self._begun = 0.0
         self._zone: Zone | None = None
@@ -116,15 +107,10 @@ class SortedScan:
     @property
     def held(self) -> int:
         """Rows in memory, and those that are under way to a strip."""
-        sources = () if self._merge is None else self._merge.sources
-        merged = sum(len(source.entries) for source in sources if not isinstance(source, Strip))
-        second = 0 if self._second is None else self._second[0].held
-        return (
-            merged
-            + second
-            + sum(strip.held for strip in self._strips)
-            + self._walk.held * (self._merge is None)
-        )
+        if self._merge is None:
+            return self._walk.held
+        merged = sum(len(source.entries) for source in self._merge.sources if not isinstance(source, Strip))
+        return merged + self._strips.held
 
     @property
     def progress(self) -> float:
@@ -137,14 +123,12 @@ class SortedScan:
     @property
     def rows_received(self) -> int:
         """Rows in all answers."""
-        walked = sum(lanes.rows_received for lanes in self._walks) + self._probes.rows_received
-        return walked + self._past[0] + sum(strip.rows_received for strip in self._strips)
+        return self._lanes.rows_received + self._probes.rows_received + self._strips.account().rows_received
 
     @property
     def duplicates(self) -> int:
         """Rows that came again and were dropped."""
-        walked = sum(lanes.duplicates for lanes in self._walks)
-        return walked + self._past[1] + sum(strip.duplicates for strip in self._strips)
+        return self._lanes.duplicates + self._strips.account().duplicates
 
     @property
     def windows(self) -> int:
@@ -154,13 +138,12 @@ class SortedScan:
     @property
     def proofs(self) -> Counter[Proof]:
         """How many of them were proven in which way."""
-        walked: Counter[Proof] = sum((lanes.proofs for lanes in self._walks), Counter())
-        return walked + Counter({Proof.SORTED: self._past[2]})
+        return self._lanes.proofs + self._strips.account().proofs
 
     @property
     def counted(self) -> list[CountedWindow]:
         """Those whose rows could only be counted."""
-        return [window for lanes in self._walks for window in lanes.counted]
+        return [*self._lanes.counted, *self._strips.account().counted]
 
     @property
     def expected(self) -> float:
@@ -170,8 +153,7 @@ class SortedScan:
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._zone = self._probes.zone = zone
-        for lanes in self._walks:
-            lanes.read_in(zone)
+        self._lanes.read_in(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Give the windows that are left, which are all: only the place in the order tells what was given."""
@@ -195,42 +177,12 @@ class SortedScan:
                 walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
                 asks += self._walk.wanted(len(self._lanes.lanes) - walking if self._few else slots)
             return asks
-        if self._second is not None:
-            asks += self._second[0].wanted(slots - len(asks))
-        return asks + self._of_strips(slots - len(asks))
-
-    def _of_strips(self, slots: int) -> list[tuple[Asker, Ask]]:
-        """Name pages of strips: one for who is farthest behind, then as far ahead as the buffer allows, of those that
-        run dry first.
-        """
-        asks: list[tuple[Asker, Ask]] = []
-        strips = [strip for strip in self._strips if strip.bound is not None and not strip.torn]
-        least = self._least()
-        held = sum(strip.held for strip in self._strips) + (self._second[0].held if self._second else 0)
-        eager = not self._few or self._given >= _BATCHES_FOR_SURE
-        waited_for = any(strip.under_way for strip in strips if strip.bound == least)
-        for strip in sorted(strips, key=lambda strip: strip.horizon):
-            while len(asks) < slots:
-                room = held + strip.page_size <= self._buffer
-                due = not strip.under_way and (
-                    (strip.bound == least and (room or not waited_for)) or not strip.begun
-                )
-                if not due and not (eager and room):
-                    break
-                before = strip.held
-                ask = strip.ask()
-                if ask is None:
-                    break
-                asks.append((strip, ask))
-                waited_for = waited_for or strip.bound == least
-                held += strip.held - before
-        return asks
+        ahead = not self._few or self._given >= _BATCHES_FOR_SURE
+        return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def beside(self) -> list[Store | Load]:
         """Name what is to be laid aside or read back; each once."""
-        tasks: list[Store | Load] = [*self._walk.stores()]
-        if self._second is not None:
-            tasks += self._second[0].stores()
+        tasks: list[Store | Load] = [*self._walk.stores(), *self._strips.stores()]
         if self._merge is not None:
             shelves = (source for source in self._merge.sources if isinstance(source, Shelf))
             tasks += [load for shelf in shelves if (load := shelf.load()) is not None]
@@ -251,32 +203,21 @@ class SortedScan:
             return NEED_PAGES
         merge = self._merge
         assert merge is not None, "everything is collected"
-        for strip in self._strips:
-            strip.advance()
+        self._strips.advance()
         while True:
             reached = merge.reached
             if rows := merge.next():
                 self._given += 1
                 self._rows_given += len(rows)
                 return rows
-            if merge.reached == reached and not self._read_again(merge):
+            if merge.reached == reached and not self._strips.read_again(merge):
                 break
-        self._forget(merge)
+        self._strips.forget(merge)
         if merge.over:
             return DONE
-        self._raise_next()
+        if (error := self._strips.error(merge)) is not None:
+            raise error
         return NEED_PAGES
-
-    def _raise_next(self) -> None:
-        """Raise the error of a strip that nothing can precede any more."""
-        least = self._least()
-        for strip in self._strips:
-            if strip.error is not None and strip.bound == least:
-                raise strip.error
-
-    def _least(self) -> Key | None:
-        assert self._merge is not None, "there are strips only where sources are merged"
-        return min((bound for one in self._merge.sources if (bound := one.bound) is not None), default=None)
 
     # From collecting to merging
 
@@ -294,8 +235,9 @@ class SortedScan:
         self._begun = self._lanes.progress / 2
         pending = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
         self._expected = walk.total + pending
-        self._strips = self._part()
-        self._merge = Merge([*walk.sources(), *self._strips], after)
+        strips = self._part()
+        self._strips = self._strips_of(strips)
+        self._merge = Merge([*walk.sources(), *strips], after)
         return True
 
     def _enough(self) -> bool:
@@ -307,6 +249,15 @@ class SortedScan:
             return rows > self._buffer
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
+
+    def _strips_of(self, strips: Sequence[Strip]) -> Strips:
+        return Strips(strips, self._order, again=self._walked_again, page=self._page, buffer=self._buffer)
+
+    def _walked_again(self, windows: Sequence[Window]) -> Lanes:
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        lanes = self._again(windows)
+        lanes.read_in(self._zone)
+        return lanes
 
     def _part(self) -> list[Strip]:
         """Cut what is left into windows."""
@@ -346,67 +297,5 @@ class SortedScan:
             windows += [(type, low, high, rows / pieces) for low, high in pairwise(edges) if low < high]
         return windows
 
-    # Reading again
-
     def _page(self) -> int:
         return self._service.full(self._page_size)
-
-    def _read_again(self, merge: Merge) -> bool:
-        """Read windows again whose strips are torn; True: their rows can be merged now."""
-        if self._second is None:
-            torn = [strip for strip in self._strips if strip.torn and strip.error is None]
-            if torn:
-                self._begin_again(merge, torn)
-        if self._second is None:
-            return False
-        sorter, strips = self._second
-        try:
-            sorter.advance()
-        except AioflowsError as error:
-            for strip in strips:
-                strip.error, strip.given_up = error, False
-            self._second = None
-            return True
-        if not sorter.done:
-            return False
-        self._second = None
-        gone = set(strips)
-        merge.sources = [source for source in merge.sources if source not in gone] + sorter.sources()
-        self._drop(gone)
-        return True
-
-    def _begin_again(self, merge: Merge, torn: list[Strip]) -> None:
-        assert self._zone is not None, "the zone is known before the first answer is read"
-        lanes = self._again([(strip.type, *strip.window) for strip in torn])
-        lanes.read_in(self._zone)
-        self._walks.append(lanes)
-        handed = frozenset().union(*(strip.seen for strip in torn))
-        sorter = Sorter(
-            lanes,
-            self._order,
-            page=self._page,
-            buffer=self._buffer // 2,
-            keep=self._page(),
-            handed=handed,
-            reached=merge.reached,
-            after=merge.after,
-        )
-        for strip in torn:
-            strip.given_up = True
-        self._second = sorter, torn
-
-    def _forget(self, merge: Merge) -> None:
-        """Let go of strips that have given everything."""
-        gone = {strip for strip in self._strips if strip.done}
-        if gone:
-            merge.sources = [source for source in merge.sources if source not in gone]
-            self._drop(gone)
-
-    def _drop(self, gone: set[Strip]) -> None:
-        received, twice, windows = self._past
-        self._past = (
-            received + sum(strip.rows_received for strip in gone),
-            twice + sum(strip.duplicates for strip in gone),
-            windows + sum(not strip.torn for strip in gone),
-        )
-        self._strips = [strip for strip in self._strips if strip not in gone]

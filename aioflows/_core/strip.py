@@ -20,14 +20,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
 
+from aioflows._core.groups import Backwards, GroupReader, Groups
 from aioflows._core.numbered import Numbered, Place
+from aioflows._core.opening import refusal
 from aioflows._core.orders import Entry, Key, Order
 from aioflows._core.pages import Ask, Axis, Page
 from aioflows._core.service import Service
-from aioflows._core.times import Zone, wall_seconds
-from aioflows.errors import AioflowsError, CompletenessError
+from aioflows._core.times import Zone
+from aioflows.errors import AioflowsError, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Strip"]
@@ -77,10 +78,8 @@ class Strip:
         self._order = order
         self._service = service
         self._zone = zone
-        field, falling = order.first
-        self._sorter, self._reverse = (field, falling), (field, not falling)
-        self._ask = Ask(first, until, Axis(falling), page_size, field=field)
-        self._offset = None if zone.fixed else zone.offset_at(self._ask.from_ms // 1000)
+        self._ask = Ask(first, until, Axis(order.descending), page_size, field=order.first[0])
+        self._reader = GroupReader(self._ask, type, order, service, zone)
         self._pages = Numbered(self._ask, service)
         self._place: Place | None = None
         self._tail: Sequence[str] = ()
@@ -88,7 +87,7 @@ class Strip:
         self._short = False
         self._back: Ask | None = None
         self._back_page: Page | None = None
-        self._last: tuple[list[FlowInstance], list[timedelta], bool] | None = None
+        self._last: Groups | None = None
         self._whole: list[FlowInstance] = []
         self._group: list[FlowInstance] = []
         self._key: timedelta | None = None
@@ -176,16 +175,6 @@ class Strip:
         return self._pages.ask()
 
     @property
-    def _ends_alike(self) -> bool | None:
-        """Whether a page from the end shows the end of the scan's order; None: not known yet.
-
-        It does not where rows that lack the field stand last in either direction.
-        """
-        if self._order.nulls_first(self._sorter) is False:
-            return self._order.nulls_first(self._reverse)
-        return self._order.nulls_first(self._sorter)
-
-    @property
     def _far(self) -> float:
         """How many rows to ask for at once: what is expected, and beyond that as much again as it was too little."""
         surplus = self._end - self.expected
@@ -198,13 +187,22 @@ class Strip:
         if self._short:
             return True
         near = self._pages.asked + self._ask.page_size / 2 >= self.expected > 0
-        return near and self._ends_alike is not None
+        return near and self._order.ends_alike is not None
 
     # What came
 
     def failed(self, ask: Ask, error: AioflowsError) -> None:  # noqa: ARG002
-        """Take the error that a request ended with: the scan ends where the strip stands."""
-        self.error = self.error or error
+        """Take the error that a request ended with: the scan ends where the strip stands.
+
+        Not so if the service failed on a page, which may lie too deep for it: the window is read in another way then.
+        """
+        if self._over:
+            return
+        if refusal(error) or isinstance(error, TimedOut):
+            self._tear("the service failed on one of its pages")
+            self.advance()
+        else:
+            self.error = error
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take the answer to a request."""
@@ -224,6 +222,8 @@ class Strip:
         try:
             while not self._over and self._step():
                 pass
+        except Backwards:
+            self._tear("its texts run backwards")
         except AioflowsError as error:
             self.error = error
         if self.torn:
@@ -235,39 +235,37 @@ class Strip:
 
     def _step(self) -> bool:
         if self._last is None and self._back_page is not None:
-            self._last = self._reading(self._back_page, backward=True)
+            self._last = self._reader.read(self._back_page, backward=True)
         if self._place is None and not self._short:
             self._place = self._pages.next()
         if self._place is None:
             return self._closes()
-        reading = self._reading(self._place.page)
-        if reading is None:
+        groups = self._reader.read(self._place.page)
+        if groups is None:
             return False
         place, self._place = self._place, None
-        self._take(place, *reading)
+        self._take(place, groups)
         return True
 
-    def _take(self, place: Place, rows: list[FlowInstance], groups: list[timedelta], whole: bool) -> None:
+    def _take(self, place: Place, groups: Groups) -> None:
         """Join a page to what was read before it."""
-        self._short = len(rows) < place.size
+        self._short = len(groups.rows) < place.size
         if self._key is None:
-            if not rows:
+            if not groups.rows:
                 self._tear("it was answered with nothing")
                 return
-            self._add(rows, groups)
-            self._read = whole
-        elif not rows:
+            self._add(groups, 0)
+            self._read = groups.whole
+        elif not groups.rows:
             return  # the end, or as far as page numbers reach: the page from the end tells
-        elif groups[0] < self._key:
-            cut = bisect_left(groups, self._key)
-            self._add(rows[cut:], groups[cut:])
+        elif groups.keys[0] < self._key:
+            self._add(groups, bisect_left(groups.keys, self._key))
         elif not self._joined(place):
             self._tear("two of its pages did not join")
             return
         else:
-            cut = self._end - place.offset
-            self._add(rows[cut:], groups[cut:])
-        self._end, self._tail = place.offset + len(rows), place.page.ids
+            self._add(groups, self._end - place.offset)
+        self._end, self._tail = place.offset + len(groups.rows), place.page.ids
         if len(self._group) > self._largest_group:
             self._tear("more rows are alike in the field than may be held")
         elif self._read:
@@ -282,8 +280,8 @@ class Strip:
             return False
         return self.seen.isdisjoint(ids[shared:])
 
-    def _add(self, rows: Sequence[FlowInstance], groups: Sequence[timedelta]) -> None:
-        for row, group in zip(rows, groups, strict=True):
+    def _add(self, groups: Groups, start: int) -> None:
+        for row, group in zip(groups.rows[start:], groups.keys[start:], strict=True):
             if row.instance_id in self.seen:
                 self.duplicates += 1
                 continue
@@ -297,89 +295,21 @@ class Strip:
         """End the window, if the page from its end reaches to where the pages from its start are."""
         if self._last is None or self._key is None:
             return False
-        rows, groups, whole = self._last
-        if not whole and self._ends_alike is None:
+        last = self._last
+        if not last.whole and self._order.ends_alike is None:
             if not self._short:
                 return False  # the end is read from both sides then, so that no row is missed that lacks the field
             if self._order.value(self._group[0]) is None:
-                self._order.needed[self._reverse] = None
+                self._order.needed[self._order.reverse] = None
                 return False
-        if whole or (groups and groups[0] < self._key):
-            cut = bisect_left(groups, self._key)
-            self._add(rows[cut:], groups[cut:])
+        if last.whole or (last.keys and last.keys[0] < self._key):
+            self._add(last, bisect_left(last.keys, self._key))
             self._whole += self._group
             self._group, self._last, self._read = [], None, True
             return True
         if self._short:
             self._tear("its pages ended before its end")
         return False
-
-    # Reading a page
-
-    def _reading(
-        self, page: Page, *, backward: bool = False
-    ) -> tuple[list[FlowInstance], list[timedelta], bool] | None:
-        """Give a page's rows in the order of the scan, their groups, and whether they are all rows of the window.
-
-        None: it is not known yet where rows stand that lack the field.
-
-        Raises:
-            CompletenessError: the page is out of order, or a row lies outside the window.
-        """
-        rows = page.instances(self._zone, range(len(page.ids)), offset=self._offset)
-        self._check_window(page)
-        whole = bool(rows) and self._service.ends_short(self._ask.page_size, len(rows))
-        sorter = self._reverse if backward else self._sorter
-        self._order.note(rows, self.type)
-        lack, have = self._order.kinds(sorter, rows)
-        if lack and have:
-            self._order.learn(sorter, first=self._order.value(rows[0]) is None)
-        if lack and self._order.nulls_first(self._sorter) is None:
-            self._order.needed[self._sorter] = None
-            return None
-        if backward:
-            rows = self._suffix(rows[::-1], whole=whole)
-        groups = [self._order.group(self._order.value(row), self._zone) for row in rows]
-        for number, (one, other) in enumerate(pairwise(groups), 1):
-            if other < one:
-                self._disorder(rows[number - 1], rows[number], sorter)
-                return [], [], False
-        return rows, groups, whole
-
-    def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
-        """Give those of the rows from the end that stand at the end of the scan's order too."""
-        lacking = [row for row in rows if self._order.value(row) is None]
-        having = [row for row in rows if self._order.value(row) is not None]
-        first = self._order.nulls_first(self._sorter)
-        if whole:
-            return lacking + having if first else having + lacking
-        if first:  # in both directions perhaps: then they are no part of the end
-            return rows if self._order.nulls_first(self._reverse) is False else having
-        return [] if self._ends_alike is False else rows
-
-    def _check_window(self, page: Page) -> None:
-        if not page.times:
-            return
-        offset = self._zone.offset_at(self._ask.from_ms // 1000)
-        low, high = self._ask.from_ms // 1000, -(-self._ask.to_ms // 1000)
-        for time in (min(page.times), max(page.times)):
-            if not low <= wall_seconds(time) - offset < high:
-                raise CompletenessError(
-                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, which "
-                    f"lies outside the window asked for ({self._ask.from_ms}–{self._ask.to_ms} ms)"
-                )
-
-    def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: tuple[str, bool]) -> None:
-        if not self._zone.fixed:
-            # Other times may be in another zone than the trigger's, whose clocks then are put back in another hour.
-            self._tear("its texts run backwards")
-            return
-        field, falling = sorter
-        raise CompletenessError(
-            f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
-            f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
-            f"{other.instance_id!r} are the wrong way round. scan(query, proven=True) sorts here instead"
-        )
 
     # Giving up
 

@@ -13,7 +13,7 @@ from aioflows._core.choice import machine_of
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask
 from aioflows._core.service import Service
-from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.errors import AioflowsError, CompletenessError, ServerFault
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
@@ -239,6 +239,18 @@ def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
             Deaf(many(2_000)),
             limits=Limits(page_size=30, buffer=100),
         )
+
+
+def test_a_service_that_fails_on_deep_pages_is_read_in_another_way() -> None:
+    class Shallow(FullService):
+        def answer(self, asker: Asker, ask: Ask) -> FullPage:
+            if ask.page_no * ask.page_size > 90 and ask.field != "trigger_time":
+                raise ServerFault(62109, "server internal exception")
+            return super().answer(asker, ask)
+
+    rows, query = many(2_000), query_of(("-end_time",), ScheduleType.PERIODIC)
+    ran = run(query, Shallow(rows), limits=Limits(page_size=30, buffer=120))
+    assert ran.got == in_order(rows, query.sorters, "smallest")
 
 
 def test_an_error_of_the_temporary_file_ends_the_scan() -> None:
