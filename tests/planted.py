@@ -132,7 +132,7 @@ BUGS = [
     Bug("_core/scan.py", "            gap.halvings += 1\n            self._gaps.split(gap, cut)",
         "            self._gaps.take(gap, gap.first, gap.until, 0)", "a window that the service fails on is dropped", SCAN),
     Bug("_core/scan.py", "cuts = sorted(self.axis.window(cut, cut)[0] for cut in zone.transitions(low, high))", "cuts = []",
-        "one offset is used across a change of it"),
+        "one offset is used across a change of it", _tests("test_zones.py")),
     Bug("_core/lanes.py", "passed.sort(key=_rank, reverse=self._descending)", "pass",
         "rows of several types come one type after the other"),
     Bug("_core/lanes.py", "yield max(first, second * 1000), until, mark", "yield max(first, second * 1000), until, None",
