@@ -44,8 +44,9 @@ class Signal(enum.Enum):
 NEED_PAGES: Final = Signal.NEED_PAGES
 DONE: Final = Signal.DONE
 
-_LOOK_AHEAD = (1, 1, 8, 64)
-"""Requests that may be under way before the consumer has taken 0, 1, 2, 3 batches; after that, every slot."""
+_LOOK_AHEAD = (1, 4)
+"""Requests that may be under way before the consumer has come back for a second and a third batch; after that, every slot.
+Who stops within the first batch has then cost one request more than that batch."""
 
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
@@ -103,7 +104,8 @@ class Scan:
         )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
-        self._pulled = 0
+        self._came_back = 0  # times that the consumer wanted more than a batch it was given
+        self._given = False
         self.rows_received = 0
         self.rows_released = 0
 
@@ -177,8 +179,8 @@ class Scan:
         workers = max(self._concurrency, slots + len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
-        ahead = _LOOK_AHEAD[self._pulled] if self._pulled < len(_LOOK_AHEAD) else slots + len(self._under_way)
-        slots = min(slots, ahead - len(self._under_way))
+        if self._came_back < len(_LOOK_AHEAD):
+            slots = min(slots, _LOOK_AHEAD[self._came_back] - len(self._under_way))
         budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
@@ -336,9 +338,11 @@ class Scan:
 
     def next_item(self) -> Run | Literal[Signal.NEED_PAGES, Signal.DONE]:
         """Release the next run that has rows, in the scan's order."""
+        self._came_back += self._given
+        self._given = False
         while (run := self._release.next()) is not None:
             if rows := len(run.batch):
-                self._pulled += 1
+                self._given = True
                 self._gaps.ready -= rows
                 self.rows_released += rows
                 return run
