@@ -171,7 +171,7 @@ class FlowSession:
         if self._zone is not None:
             machine.read_in(self._zone)
         tally = Tally()
-        slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
+        slots = self.limits.concurrency + max(2, self.limits.concurrency // 8)
         engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots)
         scan = FlowScan(
             engine, machine, self._service, lambda: self._zone, tally, query, self.limits.page_size, limit

@@ -94,7 +94,7 @@ async def measure(profile: str, options: argparse.Namespace) -> None:
             requests, rows = results[-1][1:]
             assert rows == options.instances, f"{name} read {rows} rows"
             print(
-                f"{name:14}{seconds:9.2f}{plain / seconds:9.1f}{seconds / ideal:9.2f}{requests:10,}{requests / least:9.3f}"
+                f"{name:14}{seconds:9.2f}{plain / seconds:9.1f}{seconds / ideal if ideal else math.nan:9.2f}{requests:10,}{requests / least:9.3f}"
                 f"{rows:10,}"
             )
 
