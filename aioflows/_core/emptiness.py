@@ -80,7 +80,7 @@ class Emptiness:
                 continue
             gap.looks += 1
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            gap.denied = gap.denied or witness is not None
+            gap.denied = gap.denied if witness is None else witness
             if witness is None and self._may_know_more(gap):
                 continue
             if gap.looks < self._looks_needed(witness):
@@ -96,8 +96,9 @@ class Emptiness:
 
     def disproved(self, reading: Reading, gaps: Sequence[Gap]) -> None:
         """Note that the service has answered falsely with nothing, if a page shows that."""
-        if any(gap.denied or (gap.looks and self._shows(reading, gap)) for gap in gaps):
-            self._service.lied = True
+        for gap in gaps:
+            if gap.looks and self._shows(reading, gap):
+                self._service.lied = True
 
     def unsettled(self) -> bool:
         """Tell whether something has to be looked at once more before the scan may end.
@@ -111,23 +112,29 @@ class Emptiness:
                 self._look_at_the_end(ask, looks)
         return self._unsettled > 0
 
-    def _look_at_the_end(self, ask: Ask, looks: int) -> None:
+    def _look_at_the_end(self, ask: Ask, looks: int, shown: int = 0) -> None:
         again = attrs.evolve(
             ask, tries=None, backward=not ask.backward, page_no=self._service.first_page or 0
         )
 
         def looked(answer: Page | AioflowsError) -> None:
-            if not isinstance(answer, AioflowsError) and not answer.ids and looks + 1 < _LOOKS_AT_A_LIAR:
-                self._look_at_the_end(again, looks + 1)
-                return
-            self._unsettled -= 1
             if isinstance(answer, AioflowsError):
                 self._frontier.error = answer
             elif answer.ids:
+                # These rows were there all the time, or have come since. A service that says "nothing" falsely does
+                # so again, if it is asked as often.
+                if shown + 1 < _LOOKS_AT_A_LIAR:
+                    self._look_at_the_end(again, looks, shown + 1)
+                    return
+            elif shown:
                 self._frontier.error = CompletenessError(
-                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, and now with "
-                    f"{len(answer.ids):,} rows: what this service says of emptiness cannot be relied on"
+                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, then with rows, "
+                    "and with nothing again: what this service says of emptiness cannot be relied on"
                 )
+            elif looks + 1 < _LOOKS_AT_A_LIAR:
+                self._look_at_the_end(again, looks + 1)
+                return
+            self._unsettled -= 1
 
         self._errands.add(again, looked)
 
@@ -147,7 +154,9 @@ class Emptiness:
 
     @staticmethod
     def _shows(reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page has more rows in a gap than may have come there since it was answered with nothing."""
+        """Tell whether a page has a row that was left out, or more than may have come since there was nothing."""
+        if gap.denied is not None and reading.index(gap.denied + 1) > reading.index(gap.denied):
+            return True
         rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
         return rows >= _ROWS_OF_A_LIE
 

@@ -66,7 +66,7 @@ class Gap:
         beyond: the first *second* after its end in which a row is known.
         short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
         looks: how often it was answered with nothing.
-        denied: whether one of these answers denied a row that is known beside it.
+        denied: the *second* of a row known beside it that one of these answers has left out.
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
@@ -91,7 +91,7 @@ class Gap:
     beyond: int | None = None
     short: bool = False
     looks: int = 0
-    denied: bool = False
+    denied: int | None = None
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
@@ -226,7 +226,7 @@ class Gaps:
         gap.density, gap.at_end = rows / (gap.until - gap.first), later.at_end
         gap.weight += later.weight
         gap.looks = min(gap.looks, later.looks)
-        gap.denied = gap.denied or later.denied
+        gap.denied = later.denied if gap.denied is None else gap.denied
         del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:

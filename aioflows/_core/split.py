@@ -13,7 +13,7 @@ It rests on ids being of the shape that all ids seen have, so what is read like 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 from string import ascii_lowercase, ascii_uppercase, digits
 
@@ -28,7 +28,16 @@ from aioflows._core.walk import Ending, Walk
 __all__ = ["Shape", "Split"]
 
 _LOOKS = 3
-"""Answers after which a part is believed to lack what should be in it."""
+"""Answers after which a part is believed to be empty."""
+
+_LOOKS_AGAINST_ROWS = 6
+"""The same where rows were seen that should be in it: they may have gone, but more likely the answers are wrong."""
+
+_ROWS_OF_A_LIE = 3
+"""Rows that should be in a part that was answered without them, from which that was false rather than a change."""
+
+_LOOKS_AT_A_LIAR = 24
+"""The same once the service has left out what was there."""
 
 
 @attrs.frozen
@@ -168,10 +177,20 @@ class Split:
     def _short(self, text: str, names: set[str]) -> None:
         """Take a part that one page holds, unless it lacks all that is known to be in it."""
         known = {name for name in self.rows if text in name}
+        if not (known.isdisjoint(names) if known else not names):
+            self._service.lied = self._service.lied or (
+                self._looks[text] > 0 and len(names) >= _ROWS_OF_A_LIE
+            )
+            return
+        self._service.lied = self._service.lied or len(known) >= _ROWS_OF_A_LIE
         self._looks[text] += 1
-        lacking = known.isdisjoint(names) if known else not names
-        if lacking and self._looks[text] < _LOOKS:
-            self._todo.append(text)
+        if self._looks[text] < self._looks_needed(known):
+            # Twice at once, with no other request between: then they are not both the n-th, whatever n is.
+            self._todo += [text] * (1 if text in self._sent.values() else 2)
+
+    def _looks_needed(self, known: Collection[str]) -> int:
+        looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
+        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
     def _judge(self, text: str) -> None:
         """Let a part go that was read, and read it another way if its pages do not join."""

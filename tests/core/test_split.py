@@ -86,6 +86,17 @@ def test_a_part_that_is_falsely_empty_is_looked_at_again() -> None:
     assert len(done.rows) == 200
 
 
+@pytest.mark.parametrize("every", [2, 3, 4, 5])
+def test_a_part_is_not_believed_empty_that_every_nth_answer_denies(every: int) -> None:
+    for seen in (36, 100):
+
+        def lie(service: ModelService, _: object) -> None:
+            service.rows = [] if len(service.asked) % every == 0 else flows(200)
+
+        done = split(ModelService(flows(200), cap=40, before_answer=lie), seen=seen)
+        assert done.failed or len(done.rows) == 200
+
+
 def test_a_service_that_does_not_heed_the_text_is_noticed_at_once() -> None:
     service = ModelService(flows(400), cap=40, heeds_expression=False)
     known = Service(0)
