@@ -83,15 +83,19 @@ class RetryPolicy:
         max_retry_after: *seconds*; a service that dictates more than this gets no retry, the caller a ``Throttled``.
         attempt_timeout: *seconds* for one attempt, from sending to the last byte.
         throttle_codes: envelope codes that mean "too many requests" (the vendor documents none).
+        budget: *retries* that all requests of a session may make together while nothing is answered; each answer gives
+            two of them back. When they are spent, what fails is not tried again. None: 100, or eight for each request
+            that may be in flight, whichever is more.
     """
 
-    max_tries: int = attrs.field(default=6, validator=_whole(1, 1000))
+    max_tries: int = attrs.field(default=24, validator=_whole(1, 1000))
     max_elapsed: float = attrs.field(default=300.0, validator=_seconds(0.001, 86_400.0 * 365))
     base: float = attrs.field(default=0.25, validator=_seconds(0.0, 3600.0))
-    cap: float = attrs.field(default=30.0, validator=_seconds(0.0, 86_400.0))
+    cap: float = attrs.field(default=3.0, validator=_seconds(0.0, 86_400.0))
     max_retry_after: float = attrs.field(default=300.0, validator=_seconds(0.0, 86_400.0 * 365))
     attempt_timeout: float = attrs.field(default=60.0, validator=_seconds(0.001, 86_400.0))
     throttle_codes: frozenset[int] = attrs.field(default=frozenset({429}), converter=_codes)
+    budget: int | None = attrs.field(default=None, validator=attrs.validators.optional(_whole(0, 1_000_000)))
 
 
 def _secret(_: object, field: attrs.Attribute[Any], value: object) -> None:

@@ -28,6 +28,7 @@ LAYERS = [
     [
         "_core.retry",
         "_core.pace",
+        "_core.budget",
         "_core.service",
         "_core.pages",
         "_core.opening",

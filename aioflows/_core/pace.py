@@ -1,31 +1,51 @@
 """How fast to send when the service has said "too many": finds the rate that it bears, and stays just under it.
 
-1. Until the service complains there is no bound. Then there is one, and it is cut once for each episode: what was sent
-   before a cut cannot complain about what came after it.
-2. A cut goes to just below what the service has really answered, not to half of what was asked: sixteen refusals at once
-   say nothing of the rate, the answers between them do.
-3. Growth is quick where little is known and slow where the bound was found: doubling every second until the second
-   episode, from then on along a cubic curve that is flat around the last bound and steep far from it, so that a service
-   that bears more again is soon found out (the shape is that of TCP's CUBIC, RFC 9438).
+1. Until the service complains there is no bound. Then there is one, and it is set once for each episode: what was sent
+   before it was set cannot complain about what came after that.
+2. A limiter that fills up at a rate, and lets so many through at once (a token bucket), answers in no stretch of time more
+   than that burst and what the rate has brought. So what was answered in a stretch, less the burst, over its length, is
+   never more than the rate; and it is the rate, if the limiter was full when the stretch began and empty when it ended.
+   It ends where we are refused, and of all stretches that end there, one began with a full limiter: the largest of these
+   quotients is the bound. The burst is what the service took at once before its first complaint.
+3. Where that says nothing, since the complaint came too soon, the rate is halved. A bound that is a guess grows quickly,
+   with time and with the answers that speak for it; one that was found grows along a cubic curve that is flat at the bound
+   and steep far from it, so that a service that bears more again is soon found out (that of TCP's CUBIC, RFC 9438).
+4. Refusals that come as often as ever, however little is asked, are not about the rate: then it is given back.
+5. A service that answers nothing at all is down. How much it bears, it does not tell that way.
 
-A pure value: time comes as an argument.
+A pure value: time comes as an argument, in seconds.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 __all__ = ["Pace"]
 
-_WINDOW = 1.0  # seconds of answers that a rate is measured over, or more if there are fewer than the next
-_ANSWERS = 8
-_FOUND = 0.98  # of the rate that was too high: the bound
-_LESS = 0.75
+# What was answered
+_AT_ONCE = 0.25  # seconds in which the burst came through
+_LEAST_STRETCH = 0.25  # seconds
+_TELLING = 4  # answers beyond the burst that a stretch must have to tell anything
+_REMEMBERED = 1024  # answers
+
+# What follows from it
+_START = 4.0  # times what was answered in the second before the first complaint: too much, so that it is soon known
+_SEARCH = 3.0  # times as much in each second, or after each
+_ANSWERS = 8  # answers, whatever takes longer
+_LESS = 0.98  # of a rate that was too high, at most
 _HALF = 0.5
-_BELOW = 0.9  # of the bound: where growth starts again
-_BACK_AFTER = 20.0  # seconds until it has come back to the bound
-_NO_BOUND = 5_000.0  # requests per second; nobody sends as many, so the bound is dropped
-_LEAST = 0.25
+_GAIN, _GAINED_AFTER = 0.1, 20.0  # of a bound that was found, and seconds
+_LEAST, _MOST = 0.5, 5_000.0  # requests per second; nobody sends as many, so that bound is dropped
+
+# What is not about the rate
+_RUNS = 6  # between refusals; their lengths tell
+_FEWEST = 4  # answers in the shortest but two of them: who asks for twice too much gets less than one between refusals
+_LONGER = 4  # times as long as before is a run that the lower rate has made longer
+_FALLEN = 4.0  # times lower than where these runs began
+_IN_A_ROW = 16  # refusals that are about the rate after all
+_SILENT = 2  # bounds that may be set with nothing answered in between
+_UNAVAILABLE = 4  # in a row, and they mean "too many"
 
 
 class Pace:
@@ -33,63 +53,114 @@ class Pace:
 
     def __init__(self) -> None:
         self.bound: float | None = None
-        """Requests per second at the last episode; None: no bound is known."""
-        self._doubling = True
-        self._cut_at = -1.0
+        """Requests per second since the last episode; None: no bound is known."""
+        self._guessed = True
+        self._set_at = -1.0
         self._resumed_at = 0.0
-        self._answered: deque[float] = deque(maxlen=64)
+        self._burst = 0
+        self._answered: deque[float] = deque(maxlen=_REMEMBERED)  # since the last episode
+        self._in_a_row = 0
+        self._silent = 0
+        self._says_unavailable = False
+        self._runs: deque[int] = deque(maxlen=_RUNS)
+        self._fell_from = 0.0
+        self._fallen = _FALLEN
+        self._by_chance = False
+
+    def rate(self, now: float) -> float | None:
+        """Give the requests per second that are sent at most; None: as many as one likes."""
+        if self.bound is None:
+            return None
+        since = max(0.0, now - self._resumed_at)
+        if self._guessed:
+            return self.bound * math.pow(_SEARCH, min(since, len(self._answered) / _ANSWERS))
+        return self.bound * (1 + _GAIN * (since / _GAINED_AFTER) ** 3)
 
     def gap(self, now: float) -> float:
-        """Gives the seconds that have to lie between two requests."""
-        rate = self._rate(now)
-        if rate is not None and rate > _NO_BOUND:
+        """Give the seconds that have to lie between two requests."""
+        rate = self.rate(now)
+        if rate is not None and rate > _MOST:
             rate = self.bound = None
-            self._doubling = True
         return 0.0 if rate is None else 1 / rate
 
     def accepted(self, now: float) -> None:
         """Notes that the service has answered a request."""
         self._answered.append(now)
+        self._in_a_row = self._silent = 0
+
+    def unavailable(self, sent: float, now: float) -> tuple[bool, bool]:
+        """Notes a refusal that does not say why, which is taken for "too many" where several come in a row.
+
+        Returns:
+            whether it is, and whether this sets the bound anew.
+        """
+        if not self._says_unavailable and self._in_a_row + 1 < _UNAVAILABLE:
+            self._in_a_row += 1
+            return False, False
+        self._says_unavailable = True
+        return True, self.throttled(sent, now)
 
     def throttled(self, sent: float, now: float, pause: float = 0.0) -> bool:
-        """Notes that a request was refused, because there were too many; tells whether this cuts the rate.
+        """Notes that a request was refused, because there were too many; tells whether this sets the bound anew.
 
         Args:
             sent: when that *request* was sent.
             now: the *time*.
             pause: *seconds* in which nothing will be sent, and nothing is learnt.
         """
-        if sent < self._cut_at:
+        self._in_a_row += 1
+        if sent < self._set_at or self._is_chance(sent):
             return False
-        self.bound = max(_LEAST, self._found(sent, now))
-        self._cut_at, self._resumed_at = now, now + pause
+        rate = self.rate(sent)
+        if rate is None:
+            self._burst = self._answers_since(now - _AT_ONCE)
+            self._guessed = True
+            self.bound = _START * max(1, self._answers_since(now - 1))
+        elif self._answered or self._silent < _SILENT:
+            found = self._found(now)
+            self._guessed = found is None
+            self.bound = max(_LEAST, min(rate * _LESS, rate * _HALF if found is None else found))
+        self._silent += not self._answered
+        self._set_at, self._resumed_at = now, now + pause
         self._answered.clear()
         return True
 
-    def _found(self, sent: float, now: float) -> float:
-        rate = self._rate(sent)
+    def _answers_since(self, moment: float) -> int:
+        return sum(answered >= moment for answered in self._answered)
+
+    def _found(self, now: float) -> float | None:
+        """Give the rate that the service bears at least, by what it has answered since the last episode."""
+        count = len(self._answered)
+        stretches = [
+            # The limiter is empty, but for a part of one request: half of one, taken fairly.
+            (count - number + 0.5 - self._burst) / (now - moment)
+            for number, moment in enumerate(self._answered)
+            if now - moment >= _LEAST_STRETCH and count - number - self._burst >= _TELLING
+        ]
+        since = now - self._set_at
+        if self._resumed_at == self._set_at and since >= _LEAST_STRETCH and count >= _TELLING:
+            stretches.append(count / since)  # it was empty when this began
+        return max(stretches, default=None)
+
+    def _is_chance(self, sent: float) -> bool:
+        """Whether refusals come as often as ever, however little is asked."""
+        if self._by_chance:
+            if self._in_a_row < _IN_A_ROW:
+                return True
+            self._by_chance = False
+            self._fallen *= _FALLEN  # it takes more to be believed again
+        rate, run = self.rate(sent), len(self._answered)
         if rate is None:
-            return max(1.0, self._measured(now, _WINDOW))
-        since = sent - self._resumed_at
-        if since < _WINDOW:
-            return rate * (_HALF if self._doubling else _LESS)  # too early to have learnt more than that
-        window = max(_WINDOW, _ANSWERS / rate)
-        measured = self._measured(now, window)
-        if not self._doubling and since >= window and measured < _LESS * rate:
-            return max(measured, rate * _HALF)  # the service bears less than it did
-        self._doubling = False
-        return rate * _FOUND
-
-    def _measured(self, now: float, window: float) -> float:
-        recent = [moment for moment in self._answered if moment >= now - window]
-        if len(recent) == self._answered.maxlen:
-            window = max(now - recent[0], 1e-3)
-        return len(recent) / window
-
-    def _rate(self, now: float) -> float | None:
-        if self.bound is None:
-            return None
-        since = max(0.0, now - self._resumed_at)
-        if self._doubling:
-            return float(self.bound * 2.0 ** min(since, 32.0))
-        return self.bound * (1 + (1 - _BELOW) * ((since - _BACK_AFTER) / _BACK_AFTER) ** 3)
+            return False
+        usual = sum(self._runs) / len(self._runs) if self._runs else 0.0
+        if run > _LONGER * usual + _ANSWERS:
+            self._runs.clear()
+            self._fell_from = rate
+            return False
+        self._runs.append(run)
+        self._fell_from = max(self._fell_from, rate)
+        as_often = len(self._runs) == _RUNS and sum(sorted(self._runs)[:-2]) >= _FEWEST
+        if (as_often or rate <= _LEAST) and rate < self._fell_from / self._fallen:
+            self._by_chance, self.bound = True, None
+            self._runs.clear()
+        return self._by_chance

@@ -15,8 +15,9 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from aioflows._core.answers import decipher
+from aioflows._core.budget import Budget
 from aioflows._net.credentials import Credentials, Fetch
-from aioflows._net.gate import Gate
+from aioflows._net.gate import Gate, Ticket
 from aioflows._net.transport import Request, SecretHeaders, Transport
 from aioflows.errors import (
     AioflowsError,
@@ -37,6 +38,7 @@ Event = Retried | Paused
 _log: Final = logging.getLogger("aioflows")
 _MOST_REFUSALS: Final = 50
 _CLOCK_STEP: Final = 5.0
+_UNAVAILABLE: Final = 503  # "temporary overload", or something else (RFC 9110, section 15.6.4)
 
 
 @attrs.define
@@ -54,6 +56,8 @@ class Tally:
     retries: int = 0
     throttled: int = 0
     waited: float = 0.0
+    turn: int = attrs.field(default=0, eq=False, repr=False)
+    """The round at the gate for which it has drawn its last ticket."""
 
 
 @attrs.define
@@ -65,7 +69,7 @@ class Call(Generic[T]):
     tally: Tally
     tries: int
     signed: bool = True
-    ticket: int | None = None  # its place at the gate, for all of its attempts
+    ticket: Ticket | None = None  # its place at the gate, for all of its attempts
     deadline: float = 0.0
     sent: int = 0
     failures: int = 0
@@ -101,6 +105,7 @@ class Attempts:
         gate: lets attempts through.
         credentials: signs them.
         policy: how long an attempt may take, and what is an answer of "too many requests".
+        budget: is filled by answers.
         fetch: gets a new *token*, as a call of its own.
         observer: is called with each event; what it raises is ignored.
     """
@@ -111,6 +116,7 @@ class Attempts:
         gate: Gate,
         credentials: Credentials,
         policy: RetryPolicy,
+        budget: Budget,
         *,
         fetch: Fetch,
         observer: Callable[[Event], object] | None,
@@ -119,6 +125,7 @@ class Attempts:
         self._gate = gate
         self._credentials = credentials
         self._policy = policy
+        self._budget = budget
         self._fetch = fetch
         self._observer = observer
 
@@ -146,7 +153,8 @@ class Attempts:
 
     async def _attempt(self, call: Call[T]) -> T:
         if call.ticket is None:
-            call.ticket = self._gate.ticket()
+            call.ticket = self._gate.ticket(call.tally.turn)
+            call.tally.turn = call.ticket[0]
         await self._gate.enter(call.ticket)
         try:
             body = await self._exchange(call)
@@ -171,6 +179,7 @@ class Attempts:
         now = self._credentials.local_time()
         body = decipher(answer.status, answer.headers, answer.body, self._policy.throttle_codes, now)
         self._gate.accepted()
+        self._budget.earn()
         if call.signed:
             self._credentials.accepted(call.generation)
         return body
@@ -206,6 +215,8 @@ class Attempts:
             return error  # a redirect will be one the next time as well
         if isinstance(error, Throttled):
             self._slow_down(error, call)
+        elif call.status == _UNAVAILABLE and self._gate.unavailable(call.entered):
+            call.tally.throttled += 1
         call.failures += 1
         return Again(error, call)
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import backoff
 
 from aioflows._core.answers import Token, read_token
-from aioflows._core.retry import TABLE, Table, waits
+from aioflows._core.budget import Budget
+from aioflows._core.retry import TABLE, Disconnected, Table, waits
 from aioflows._net.attempt import Again, Attempts, Call, Event, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import FIRST, Gate
@@ -25,6 +26,8 @@ from aioflows.settings import RetryPolicy
 __all__ = ["Caller", "Tally"]
 
 T = TypeVar("T")
+
+_LEAST_BUDGET = 100
 
 
 class Caller:
@@ -54,8 +57,9 @@ class Caller:
         self._policy = policy
         self._rng = rng or random.Random()
         self._table = table
+        self._budget = Budget(max(_LEAST_BUDGET, 8 * gate.limit) if policy.budget is None else policy.budget)
         self._attempts = Attempts(
-            transport, gate, credentials, policy, fetch=self._fetch_token, observer=observer
+            transport, gate, credentials, policy, self._budget, fetch=self._fetch_token, observer=observer
         )
         # The one door to backoff. Its own jitter would also shorten a wait that the service dictates, its own time limit
         # never fires in time, and its log would show what was sent: so it gets the waits from us, ready to be slept.
@@ -118,7 +122,9 @@ class Caller:
                 wait = seconds.send(again.error)
             except StopIteration:
                 return
-            if _now() + wait > again.call.deadline:
+            # An idle connection that was closed as it was used again is nobody's fault.
+            free = isinstance(again.error, Disconnected) and again.call.sent == 1
+            if _now() + wait > again.call.deadline or not (free or self._budget.spend()):
                 return
 
     def _backing_off(self, details: Mapping[str, Any]) -> None:

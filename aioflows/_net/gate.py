@@ -7,13 +7,15 @@ Three things hold at every moment:
    or cancelled at any point, even between being let in and noticing.
 2. Nobody enters while the gate is paused, not even who was let in but had not run yet. A pause is never shortened.
 3. Nobody enters earlier than the gap after the one before. With a rate the gap is ``1 / rate``, from the first
-   entry on, so there is no opening burst; after a pause it is a small share of the pause, so there is no stampede; and
-   where the service has complained, it is what `Pace` has found out since.
+   entry on, so there is no opening burst; where the service has complained, it is what `Pace` has found out since. The
+   first entries, and those after a pause, are kept a little apart in any case, and more than a few are inside at once only
+   when as many were answered: a service that bears fewer has refused the first of them before the last are sent.
 
-Who waits stands in one heap, ordered by ticket: first come, first served. A request keeps its ticket for all of its
-attempts, so who was refused, or sent back by a pause, stands before who came later. One timer, never more, stands at
-the moment when the gate next opens. Who enters is decided in one place, `_admit`, synchronously; everything else only
-records what happened and calls it.
+Who waits stands in one heap, ordered by ticket. Whoever draws a ticket is placed one round behind its own last one, so
+scans that share the gate enter in turn, however many requests each has waiting, and a single question enters next. A
+request keeps its ticket for all of its attempts, so who was refused, or sent back by a pause, stands before who came
+later. One timer, never more, stands at the moment when the gate next opens. Who enters is decided in one place, `_admit`,
+synchronously; everything else only records what happened and calls it.
 """
 
 from __future__ import annotations
@@ -25,13 +27,16 @@ from types import TracebackType
 
 from aioflows._core.pace import Pace
 
-__all__ = ["FIRST", "Gate"]
+__all__ = ["FIRST", "Gate", "Ticket"]
 
-FIRST = 0
+Ticket = tuple[int, int]
+"""The round in which one enters, and the place in it."""
+
+FIRST: Ticket = (0, 0)
 """The ticket of those who go before everybody else."""
 
-_SPREAD = 0.1
-_LONGEST_SPREAD = 1.0
+_APART = 0.001  # seconds between the first entries, and between those after a pause
+_AT_FIRST = 16  # attempts inside while the service has answered none
 
 
 def _loop_time() -> float:
@@ -57,13 +62,14 @@ class Gate:
         self._clock = clock
         self._pace = Pace()
         self._inside = 0
-        self._queue: list[tuple[int, asyncio.Future[None]]] = []
+        self._queue: list[tuple[Ticket, asyncio.Future[None]]] = []
         self._tickets = 0
+        self._round = 0  # of the last one who entered
         self._timer: asyncio.TimerHandle | None = None
         self._next_entry = 0.0  # the gap after the last entry ends here
         self._paused_until = 0.0
-        self._spread_gap = 0.0
-        self._spread_left = 0  # entries that are still kept apart after a pause
+        self._apart = concurrency  # entries that are still kept apart
+        self._room = min(concurrency, _AT_FIRST)  # attempts that may be inside so far
 
     @property
     def in_flight(self) -> int:
@@ -90,20 +96,28 @@ class Gate:
         news = self._paused_until <= now < moment
         if moment > max(now, self._paused_until):
             self._paused_until = moment
-            self._spread_gap = min(_LONGEST_SPREAD, _SPREAD * (moment - now)) / self.limit
-            self._spread_left = self.limit
+            self._apart = self.limit
             self._set_timer()
         return news
 
-    def ticket(self) -> int:
-        """Draws a ticket: who holds a lower one enters earlier."""
-        self._tickets += 1
-        return self._tickets
+    @property
+    def rate(self) -> float | None:
+        """Attempts per second that the service is known to bear; None: it has never complained."""
+        return self._pace.bound
 
-    async def enter(self, ticket: int) -> None:
+    def ticket(self, behind: int = 0) -> Ticket:
+        """Draws a ticket: who holds a lower one enters earlier.
+
+        Args:
+            behind: the *round* of the last ticket that the same scan has drawn.
+        """
+        self._tickets += 1
+        return max(self._round, behind) + 1, self._tickets
+
+    async def enter(self, ticket: Ticket) -> None:
         """Returns when there is a slot; whoever gets one must `leave`."""
-        if self._inside < self.limit and not self._queue and self._is_open():
-            self._inside += 1
+        if self._inside < self._room and not self._queue and self._is_open():
+            self._let_in(ticket)
             return
         await self._wait(ticket)
 
@@ -116,6 +130,8 @@ class Gate:
     def accepted(self) -> None:
         """Notes that the service has answered."""
         self._pace.accepted(self._clock())
+        if self._room < self.limit:
+            self._room += 1
 
     def throttled(self, entered: float, pause: float) -> None:
         """Notes that the service has refused an attempt, because there were too many.
@@ -124,7 +140,22 @@ class Gate:
             entered: when that *attempt* entered.
             pause: *seconds* that the service wants us to wait; 0: it did not say.
         """
-        self._pace.throttled(entered, self._clock(), pause)
+        now = self._clock()
+        if self._pace.throttled(entered, now, pause):
+            self._cut(now)
+
+    def unavailable(self, entered: float) -> bool:
+        """Notes that the service has refused an attempt and not said why; tells whether there seem to be too many."""
+        now = self._clock()
+        meant, bound = self._pace.unavailable(entered, now)
+        if bound:
+            self._cut(now)
+        return meant
+
+    def _cut(self, now: float) -> None:
+        """Lets the next one in when there may be place for it, which was just denied."""
+        self._next_entry = max(self._next_entry, now + self._pace.gap(now))
+        self._set_timer()
 
     async def __aenter__(self) -> None:
         await self.enter(self.ticket())
@@ -136,7 +167,7 @@ class Gate:
 
     def _is_open(self) -> bool:
         """Whether one may enter now, who then counts as entered."""
-        if not self._next_entry and not self._paused_until and not self._gap and self._pace.bound is None:
+        if not self._apart and not self._paused_until and not self._gap and self._pace.bound is None:
             return True  # neither a rate nor, so far, a pause or a complaint: no need to look at the clock
         now = self._clock()
         if now < self._opens():
@@ -144,17 +175,21 @@ class Gate:
         self._entered(now)
         return True
 
+    def _let_in(self, ticket: Ticket) -> None:
+        self._inside += 1
+        self._round = max(self._round, ticket[0])
+
     def _opens(self) -> float:
         return max(self._next_entry, self._paused_until)
 
     def _entered(self, now: float) -> None:
         gap = max(self._gap, self._pace.gap(now))
-        if self._spread_left:
-            self._spread_left -= 1
-            gap = max(gap, self._spread_gap)
+        if self._apart:
+            self._apart -= 1
+            gap = max(gap, _APART)
         self._next_entry = now + gap
 
-    async def _wait(self, ticket: int) -> None:
+    async def _wait(self, ticket: Ticket) -> None:
         while True:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             place = (ticket, turn)
@@ -169,7 +204,7 @@ class Gate:
                 return
             self._inside -= 1  # a pause began after this one was let in: back to the same place
 
-    def _give_up(self, place: tuple[int, asyncio.Future[None]]) -> None:
+    def _give_up(self, place: tuple[Ticket, asyncio.Future[None]]) -> None:
         if not place[1].cancelled():
             self.leave()  # let in, and cancelled before it could notice
         elif place in self._queue:
@@ -187,19 +222,19 @@ class Gate:
         """Whether a slot is free and somebody waits for it who has not been cancelled meanwhile."""
         while self._queue and self._queue[0][1].cancelled():
             heapq.heappop(self._queue)
-        return bool(self._queue) and self._inside < self.limit
+        return bool(self._queue) and self._inside < self._room
 
     def _hand_over(self) -> None:
-        _, turn = heapq.heappop(self._queue)
+        ticket, turn = heapq.heappop(self._queue)
         turn.set_result(None)
-        self._inside += 1
+        self._let_in(ticket)
 
     def _set_timer(self) -> None:
         """Sees to it that the timer stands where the gate next opens, if anybody waits for that alone."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._queue and self._inside < self.limit:
+        if self._queue and self._inside < self._room:
             opens = self._opens()
             delay = max(0.0, opens - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_time, opens)
@@ -218,6 +253,8 @@ class Gate:
         state = f"{self._inside}/{self.limit} in flight, {len(self._queue)} waiting"
         try:
             paused = self.paused_for
+            rate = self._pace.rate(self._clock())
         except RuntimeError:  # shown where no loop runs
-            paused = 0.0
-        return f"<Gate {state}{f', paused for {paused:.1f} s' if paused else ''}>"
+            paused, rate = 0.0, self._pace.bound
+        paced = f", at most {rate:.1f} a second" if rate else ""
+        return f"<Gate {state}{paced}{f', paused for {paused:.1f} s' if paused else ''}>"

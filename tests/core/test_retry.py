@@ -152,7 +152,7 @@ class TestWaits:
         st.integers(),
     )
     def test_every_wait_is_finite_and_none_is_negative(self, errors: list[AioflowsError], seed: int) -> None:
-        policy = RetryPolicy()
+        policy = RetryPolicy(cap=30.0)
         found = slept(errors, policy, Random(seed))
         assert len(found) == len(errors)
         assert all(0 <= wait <= policy.cap for wait in found)

@@ -160,12 +160,14 @@ class TestRetry:
     async def test_a_connection_that_was_closed_while_idle_is_replaced_at_once(self) -> None:
         transport = FakeTransport([Disconnected("closed"), OK])
         await caller_of(transport).call(REQUEST, read)
-        assert [sent.at for sent in transport.sent] == [0.0, 0.0]
+        assert transport.sent[1].at < 0.01
 
     async def test_a_wait_that_does_not_fit_is_not_begun(self) -> None:
         transport = FakeTransport(lambda _: FAULT)
         with pytest.raises(ServerFault):
-            await caller_of(transport, policy=RetryPolicy(base=1.0, max_elapsed=5.0)).call(REQUEST, read)
+            await caller_of(transport, policy=RetryPolicy(base=1.0, cap=30.0, max_elapsed=5.0)).call(
+                REQUEST, read
+            )
         assert [sent.at for sent in transport.sent] == [0.0, 2.0]
         assert loop_time() == 2.0, "it gave up then, and not when the time was over"
 
@@ -202,7 +204,7 @@ class TestThrottling:
         )
         caller = caller_of(transport, concurrency=4)
         await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(8)))
-        assert [sent.at for sent in transport.sent[:4]] == [0.0] * 4
+        assert [sent.at for sent in transport.sent[:4]] == pytest.approx([0.0] * 4, abs=0.004)
         assert min(sent.at for sent in transport.sent[4:]) >= 21.0
         assert max(sent.at for sent in transport.sent) <= 25.0
 
@@ -227,7 +229,7 @@ class TestThrottling:
             await caller.call(REQUEST, read)
         assert caught.value.retry_after == 3600
         await caller.call(REQUEST, read)
-        assert loop_time() == 0.0, "and nobody else has to wait for it"
+        assert loop_time() < 0.01, "and nobody else has to wait for it"
 
     async def test_a_wait_that_is_longer_than_what_is_left_ends_it_at_once(self) -> None:
         transport = FakeTransport([answer("", 429, Retry_After="20"), OK])
@@ -235,11 +237,42 @@ class TestThrottling:
             await caller_of(transport, policy=RetryPolicy(max_elapsed=10.0)).call(REQUEST, read)
         assert loop_time() == 0.0
 
-    async def test_without_a_word_only_who_was_refused_waits(self) -> None:
+    async def test_without_a_word_who_was_refused_waits_and_the_others_slow_down(self) -> None:
         transport = FakeTransport([answer("", 429), OK, OK])
         caller = caller_of(transport, concurrency=1)
         await asyncio.gather(caller.call(REQUEST, read), caller.call(REQUEST, read))
-        assert [sent.at for sent in transport.sent] == [0.0, 0.0, 1.0]
+        assert [sent.at for sent in transport.sent] == [0.0, 0.25, 1.0]
+
+    async def test_a_gateway_that_says_too_many_by_503_is_found_out(self) -> None:
+        transport = FakeTransport(lambda sent: OK if sent.at > 2.0 else answer("", 503), latency=0.01)
+        caller, tally = caller_of(transport, concurrency=8), Tally()
+        await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(8)))
+        assert tally.throttled >= 5
+
+
+class TestBudget:
+    async def test_an_outage_costs_a_bounded_number_of_attempts(self) -> None:
+        transport = FakeTransport(lambda _: answer("", 500), latency=0.01)
+        caller = caller_of(transport, policy=RetryPolicy(budget=30), concurrency=16)
+        ends = await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(50)), return_exceptions=True)
+        assert {type(end) for end in ends} == {ServerFault}
+        assert len(transport.sent) == 50 + 30
+
+    async def test_answers_fill_it_so_that_half_of_them_may_fail_for_ever(self) -> None:
+        rng = Random(1)
+        transport = FakeTransport(lambda _: OK if rng.random() < 0.5 else answer("", 500))
+        caller = caller_of(transport, policy=RetryPolicy(budget=40, base=0.1, cap=1.0))
+        for _ in range(2_000):
+            assert await caller.call(REQUEST, read) == "fine"
+
+    async def test_a_connection_that_was_closed_while_idle_costs_nothing(self) -> None:
+        transport = FakeTransport([Disconnected("closed"), OK])
+        assert await caller_of(transport, policy=RetryPolicy(budget=0)).call(REQUEST, read) == "fine"
+
+    async def test_without_one_nothing_is_tried_again(self) -> None:
+        transport = FakeTransport([answer("", 500), OK])
+        with pytest.raises(ServerFault):
+            await caller_of(transport, policy=RetryPolicy(budget=0)).call(REQUEST, read)
 
 
 class TestTally:
