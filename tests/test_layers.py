@@ -18,6 +18,7 @@ LAYERS = [
         "_core.times",
         "_core.address",
         "_core.signing",
+        "_core.inflate",
         "_core.envelope",
         "_core.wire",
         "_core.codec",

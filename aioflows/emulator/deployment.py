@@ -100,6 +100,8 @@ class Deployment:
 
     def _answer(self, visit: _Visit) -> Reply:
         counts, key, now_ms = self._record.requests, visit.route.key, self._server_ms(visit)
+        if self._script.down(now_ms):
+            return self._unreachable(visit)
         if self.limiter.early(now_ms):
             counts["early"] += 1
         wait = self.limiter.wait(now_ms)
@@ -110,10 +112,18 @@ class Deployment:
         fault = self._script.fault(visit.route.operation, visit.number, self._all)
         if fault is None:
             return self._honest(visit)
+        if fault.kind == "outage":
+            self._script.go_down(fault.seconds, now_ms)
+            return self._unreachable(visit)
         counts["faults"] += 1
         reply = instead(fault, key, self.limiter, now_ms) or spoil(self._honest(visit), fault)
         visit.outcome = fault.kind
         return reply
+
+    def _unreachable(self, visit: _Visit) -> Reply:
+        self._record.requests["faults"] += 1
+        visit.outcome = "outage"
+        return Reply(503, {}, b"", wire="reset")
 
     def _honest(self, visit: _Visit) -> Reply:
         found, request, now_ms = visit.route, visit.request, int(self._server_ms(visit))
@@ -177,7 +187,7 @@ class Deployment:
         if quirks.compress and "gzip" in accepted and body and "Content-Encoding" not in headers:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 1, mtime=0)
-        delay = quirks.latency + quirks.latency_per_row * visit.rows
+        delay = reply.delay + quirks.latency + quirks.latency_per_row * visit.rows
         if quirks.latency_spread:
             delay += self._rng.random() * quirks.latency_spread
         return attrs.evolve(reply, headers=headers, body=body, delay=delay)

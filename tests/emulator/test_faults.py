@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aioflows.emulator import Emulator, Fault, Reply
-from aioflows.emulator.faults import BODY, WIRE
+from aioflows.emulator.faults import BODY, PACKED, WIRE
 from aioflows.errors import QueryError
 from tests.emulator.asking import NOW, get, search, search_reply
 
@@ -103,7 +103,7 @@ class TestBodies:
         found: list[dict[str, Any]] = self.answer(kind)["data"]["flowInsts"]
         return found
 
-    @pytest.mark.parametrize("kind", sorted(BODY))
+    @pytest.mark.parametrize("kind", sorted({**BODY, **PACKED}))
     def test_every_kind_changes_the_answer(self, kind: str) -> None:
         assert befallen(kind, size=10_000).body != befallen("code-0").body
         with Emulator(20, schedule_types=[1]) as honest:
