@@ -49,6 +49,7 @@ LAYERS = [
         "_core.lone",
         "_core.prover",
         "_core.scan",
+        "_core.heed",
         "_core.machine",
         "_core.lanes",
         "_core.orders",

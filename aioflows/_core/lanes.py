@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import attrs
 
+from aioflows._core.heed import FirstPages, check_statuses
 from aioflows._core.machine import Asker, Load, Rows, Store
 from aioflows._core.pages import Ask, Page
 from aioflows._core.release import Run
@@ -46,6 +47,8 @@ class Lane:
     handed: dict[int, str] = attrs.field(factory=dict)
     rows: list[FlowInstance] = attrs.field(init=False, factory=list)
     ended: bool = attrs.field(init=False, default=False)
+    first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
+    """Of all lanes of one scan."""
 
     @property
     def held(self) -> int:
@@ -54,7 +57,11 @@ class Lane:
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take the answer to a request."""
-        self.scan.received(ask, page)
+        problem = self.first_pages.problem(self.type, page)
+        if problem is None:
+            self.scan.received(ask, page)
+        else:
+            self.scan.failed(ask, problem)
 
     def failed(self, ask: Ask, error: AioflowsError) -> None:
         """Take the error that a request ended with, its retries spent."""
@@ -74,6 +81,7 @@ class Lanes:
         ordered: whether rows go out in the order (trigger time, id).
         descending: whether in the reverse of it.
         noted: is told the *rows* that were decoded, and their schedule type.
+        statuses: the *codes* that rows may have; none: any.
     """
 
     def __init__(
@@ -83,14 +91,20 @@ class Lanes:
         ordered: bool,
         descending: bool,
         noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
+        statuses: Collection[int] = (),
     ) -> None:
         self.lanes = lanes
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
         self._noted = noted
+        self._statuses = statuses
+        first_pages = FirstPages()
+        for lane in lanes:
+            lane.first_pages = first_pages
         self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
+        self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
         self._given = self._turn = 0
 
     @property
@@ -195,7 +209,7 @@ class Lanes:
         second = None if mark is None else axis.second(mark[0])
         if not self._ordered:
             yield from ((first, until, self._after(lane, first)) for first, until in scan.remaining())
-            if self._open is None or self._open[0] is not lane or all_handed:
+            if self._open is None or self._open[0] is not lane or (all_handed and not self._unread):
                 return
             run = self._open[1]
             if begun and second is not None:
@@ -260,8 +274,11 @@ class Lanes:
             lane.ended = True
         if not isinstance(run, Run):
             return run
-        self._open = (lane, run)
+        self._open, self._unread = (lane, run), True
         rows = self._decode(lane, run)
+        if self._statuses:
+            check_statuses(rows, self._statuses)
+        self._unread = False
         if self._noted is not None:
             self._noted(rows, lane.type)
         name = lane.handed.get(run.first // 1000)

@@ -81,6 +81,7 @@ class Deployment:
         self._script = Script(trouble, seed)
         self._all = 0
         self._date = (0, "")
+        self._first = b""
         self.gateway = Gateway(access, seed)
         self.limiter = Limiter(access)
         self.hooks: list[Callable[[int], object]] = []
@@ -138,6 +139,9 @@ class Deployment:
         try:
             return self._served(visit, now_ms)
         except Refusal as refusal:
+            if refusal.status != 200:
+                visit.outcome = f"http-{refusal.status}"
+                return plain(refusal.status, refusal.message)
             visit.outcome = str(refusal.code)
             return json_reply(envelope(found.key, refusal.code, refusal.message))
 
@@ -161,16 +165,20 @@ class Deployment:
         self._changes.before(visit.number, search.filter, visit.now_ms)
         for hook in self.hooks:
             hook(visit.number)
-        widest = self._quirks.widest_window
+        quirks = self._quirks
+        widest = quirks.widest_window
         if widest is not None and search.filter.to_ms - search.filter.from_ms > widest * 1000:
             visit.outcome = "http-504"
             return plain(504, "504 Gateway Time-out")
         with self._changes.as_seen(visit.number):
             page = self._service.find(search, visit.number)
         visit.rows = len(page.rows)
-        every = self._quirks.empty_answers
+        every = quirks.empty_answers
         visit.outcome = "empty" if every and visit.number % every == 0 else "ok"
-        return json_reply(self._service.print(visit.route.key, page))
+        body = self._service.print(visit.route.key, page)
+        if quirks.same_answer:
+            self._first = body = self._first or body
+        return json_reply(body)
 
     def _server_ms(self, visit: _Visit) -> float:
         return visit.now_ms + self._quirks.clock_skew * 1000

@@ -60,7 +60,9 @@ def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | 
     if kind == "code":
         return json_reply(f'{{"{key}":{number},"msg":"scripted fault {number}","data":null}}')
     headers = {"Location": fault.location} if fault.location else {}
-    waits = fault.retry_after.split("|") if fault.retry_after else [f"{fault.seconds:g}"] * bool(fault.seconds)
+    waits = (
+        fault.retry_after.split("|") if fault.retry_after else [f"{fault.seconds:g}"] * bool(fault.seconds)
+    )
     if waits:
         headers["Retry-After"] = waits[0]
     reply = plain(number, "" if number in (204, 304) else f"{number} scripted fault", **headers)

@@ -95,7 +95,9 @@ async def _misbehave(transport: asyncio.Transport, reply: Reply) -> None:
         transport.write(_MESSAGES[reply.wire](reply))
     if reply.wire.startswith("reset"):
         if reply.wire != "reset":
-            await asyncio.sleep(0.01)  # so that what was written is on its way before the reset discards the rest
+            await asyncio.sleep(
+                0.01
+            )  # so that what was written is on its way before the reset discards the rest
         _reset(transport)
     else:
         transport.close()
@@ -125,6 +127,7 @@ def _chunked(reply: Reply) -> bytes:
 
 
 _ODD_SIZES = (1, 2, 3, 255, 256, 257, 1, 4095, 4097)
+_NOTHING = b'{"code":0,"msg":"OK","data":{"flowInsts":[],"count":0}}'
 
 _MESSAGES: dict[str, Callable[[Reply], bytes]] = {
     "garbage": lambda _: b"SSH-2.0-OpenSSH_9.6\r\n",
@@ -139,7 +142,6 @@ _MESSAGES: dict[str, Callable[[Reply], bytes]] = {
     "two-lengths": lambda reply: _raw(reply, f"Content-Length: {len(reply.body) - 1}"),
     "bytes-after": lambda reply: _raw(reply) + _raw(attrs.evolve(reply, body=_NOTHING)),
 }
-_NOTHING = b'{"code":0,"msg":"OK","data":{"flowInsts":[],"count":0}}'
 
 
 async def _piecemeal(transport: asyncio.Transport, message: bytes, pace: float) -> None:

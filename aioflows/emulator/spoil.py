@@ -30,7 +30,9 @@ def spoilt(reply: Reply, fault: Fault) -> Reply:
         return attrs.evolve(reply, body=b'{"code":0,"msg":"' + b"x" * fault.size + b'"}')
     if fault.kind == "latin-1":
         named = {**reply.headers, "Content-Type": "application/json;charset=ISO-8859-1"}
-        return attrs.evolve(reply, headers=named, body=reply.body.replace(b'"msg":"OK"', b'"msg":"\xe9t\xe9"'))
+        return attrs.evolve(
+            reply, headers=named, body=reply.body.replace(b'"msg":"OK"', b'"msg":"\xe9t\xe9"')
+        )
     try:
         answer = json.loads(reply.body)
     except ValueError:  # an answer that was no JSON before has nothing to spoil

@@ -239,7 +239,22 @@ class TestRetryAfter:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "soon", "²", "１２", "1.5", "1e3", "5,", "5, soon", "+5", "0x10", "nan", "inf", "--5", "99 Foo 99999"],
+        [
+            "",
+            "soon",
+            "²",
+            "１２",
+            "1.5",
+            "1e3",
+            "5,",
+            "5, soon",
+            "+5",
+            "0x10",
+            "nan",
+            "inf",
+            "--5",
+            "99 Foo 99999",
+        ],
     )
     def test_what_cannot_be_read_is_none(self, text: str) -> None:
         assert retry_after({"Retry-After": text}, now=self.NOW) is None
