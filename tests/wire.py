@@ -10,7 +10,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-__all__ = ["OK", "SELF_SIGNED", "Handler", "Script", "certified", "reply", "serving"]
+__all__ = ["EXPIRED", "OK", "SELF_SIGNED", "Handler", "Script", "certified", "reply", "serving"]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -106,5 +106,24 @@ UsL/jWcwHwYDVR0jBBgwFoAUeps/xkfaEE/82BgPmfebUsL/jWcwDwYDVR0TAQH/
 BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUCIGMSm06p
 XZMWh9Wl3bUXfRU3Z6rENosJiXZx4FM2TzrXAiEAxBO3QL+xEbXbaOX457XjjDcl
 8oAP52CgetwYp3eh3tU=
+-----END CERTIFICATE-----
+"""
+
+# Another one, which was good for a year, long ago.
+EXPIRED = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1wX6yc15i9wPGket
+9XJJJ8Co//MwQIzhCNXhlLleshehRANCAAQYTdIn8jfneosqDB9TxtNoGH7JaZDE
+janSJHClC+0E1v9tzV2wyDz7irk3wQBlF/1Gj19S65bKFdTIoCov2S9a
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBUDCB9qADAgECAgEBMAoGCCqGSM49BAMCMA8xDTALBgNVBAMMBHBhc3QwHhcN
+MDAwMTAxMDAwMDAwWhcNMDEwMTAxMDAwMDAwWjAPMQ0wCwYDVQQDDARwYXN0MFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGE3SJ/I353qLKgwfU8bTaBh+yWmQxI2p
+0iRwpQvtBNb/bc1dsMg8+4q5N8EAZRf9Ro9fUuuWyhXUyKAqL9kvWqNDMEEwDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMB0GA1UdDgQWBBR2F7XuV3X0
+zAmJrGJlttYCcE1G4TAKBggqhkjOPQQDAgNJADBGAiEA8FBUYOmC2QndZGkpaH4a
+VBV+hTVTq3gaIdHdWOkh1XkCIQCJg8p8Q4ztHOqEtcsHymPYZVb9bnLxvHjWQeCn
+zIGZrA==
 -----END CERTIFICATE-----
 """
