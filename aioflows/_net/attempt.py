@@ -224,6 +224,8 @@ class Attempts:
 
     def _clock_was_wrong(self, call: Call[Any]) -> bool:
         """Whether the refusal itself has told the right time; believed once."""
+        if not self._credentials.needed:
+            return False  # no time was sent that could have been wrong
         wrong = abs(self._credentials.offset - call.offset) > _CLOCK_STEP and not call.clock_corrected
         call.clock_corrected = call.clock_corrected or wrong
         return wrong

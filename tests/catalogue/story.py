@@ -143,7 +143,9 @@ async def told(
         rows += await _rest(emulator, query, error)
     if order is None:
         rows, due = sorted(rows), sorted(due)
-    assert rows == due, f"{len(due)} rows, {len(set(due) - set(rows))} lost, {len(rows) - len(set(rows))} twice"
+    assert rows == due, (
+        f"{len(due)} rows, {len(set(due) - set(rows))} lost, {len(rows) - len(set(rows))} twice"
+    )
     assert asyncio.all_tasks() == {asyncio.current_task()}
     return Story(emulator, rows, before, error, scan.stats, sent)
 

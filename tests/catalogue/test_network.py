@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import itertools
 import socket
 import ssl
@@ -28,10 +27,9 @@ from aioflows import (
     TimedOut,
     TransportError,
 )
-from aioflows._core.retry import Disconnected
 from aioflows._net.http import AiohttpTransport
-from aioflows.emulator import Emulator, Fault
-from tests.catalogue.story import ORDERS, QUICK, expected, session_with, told, world_of
+from aioflows.emulator import Fault
+from tests.catalogue.story import ORDERS, expected, session_with, told, world_of
 from tests.fakes import loop_time
 from tests.wire import EXPIRED, OK, SELF_SIGNED, Script, certified, reply, serving
 
@@ -158,7 +156,9 @@ class TestNoConnection:
             carrier._session = http  # its own, but for the names
             error = await lost(YEAR, "https://enos.test", carrier, retry=RetryPolicy(max_tries=1))  # type: ignore[arg-type]
             assert type(error) is TimedOut
-            assert loop_time() == pytest.approx(10, abs=1), "the time for a connection, not that for an attempt"
+            assert loop_time() == pytest.approx(10, abs=1), (
+                "the time for a connection, not that for an attempt"
+            )
         await carrier.close()
 
     @REAL
