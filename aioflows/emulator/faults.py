@@ -81,6 +81,7 @@ BODY = {
     "year-9999": "a start in the year 9999, and an end that is no time",
     "null-trigger": "a row without trigger time",
     "no-id": "a row with an empty id",
+    "graph-in-quotes": "a graph printed unescaped, with a quote in it that ends nothing",
     "owner-object": "a row whose owner is an object",
     "number-id": "a row whose id is a number",
     "unknown-status": "a row with status 77",

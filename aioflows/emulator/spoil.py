@@ -88,6 +88,7 @@ _BYTES: dict[str, Callable[[bytes], bytes]] = {
     "bom": lambda body: b"\xef\xbb\xbf" + body,
     "deep": lambda _: b'{"code":0,"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "long-int": lambda body: body.replace(b'"msg":', b'"traceId":' + b"7" * 5_000 + b',"msg":', 1),
+    "graph-in-quotes": lambda body: re.sub(rb'"graph":"', b'"graph":"{"name":"a" b","x":"', body, count=1),
     "long-flow-id": lambda body: re.sub(rb'"flowId":\d+', b'"flowId":' + b"7" * 5_000, body, count=1),
     "nan": lambda body: body.replace(b'"count":', b'"count":NaN,"more":', 1),
     "duplicate-keys": lambda body: body.replace(b',"count":', b',"flowInsts":[],"count":', 1),

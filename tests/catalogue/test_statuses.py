@@ -7,6 +7,7 @@ once slow the session down but once is in ``tests/core/test_pace.py``.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
