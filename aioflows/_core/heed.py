@@ -19,21 +19,25 @@ class FirstPages:
     """The first page that had rows of each schedule type; over one range, no two of them may share a row."""
 
     def __init__(self) -> None:
+        self.answered: set[ScheduleType] = set()
+        """The types about which anything was answered."""
+        self.error: CompletenessError | None = None
+        """What is wrong, if rows were answered for two types."""
         self._ids: dict[ScheduleType, frozenset[str]] = {}
 
-    def problem(self, type: ScheduleType, page: Page) -> CompletenessError | None:
-        """Look at a page; give the error if its rows were answered for another type too."""
+    def look(self, type: ScheduleType, page: Page) -> None:
+        """Look at a page."""
+        self.answered.add(type)
         if type in self._ids or not page.ids:
-            return None
+            return
         ids = frozenset(page.ids)
         for other, others in self._ids.items():
             if shared := ids & others:
-                return CompletenessError(
+                self.error = CompletenessError(
                     f"instance {min(shared)!r} was answered both for type {other.name} and for type {type.name}: the "
                     "service ignores the schedule type, and every row would come once for each. Ask for one type"
                 )
         self._ids[type] = ids
-        return None
 
 
 def check_statuses(rows: Sequence[FlowInstance], statuses: Collection[int]) -> None:

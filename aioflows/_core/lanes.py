@@ -57,15 +57,18 @@ class Lane:
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take the answer to a request."""
-        problem = self.first_pages.problem(self.type, page)
-        if problem is None:
-            self.scan.received(ask, page)
-        else:
-            self.scan.failed(ask, problem)
+        self.first_pages.look(self.type, page)
+        self.scan.received(ask, page)
 
     def failed(self, ask: Ask, error: AioflowsError) -> None:
         """Take the error that a request ended with, its retries spent."""
+        self.first_pages.answered.add(self.type)
         self.scan.failed(ask, error)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether there is something to ask for, and nothing was answered yet."""
+        return bool(self.scan.spans) and self.type not in self.first_pages.answered
 
     @property
     def second(self) -> float:
@@ -99,9 +102,9 @@ class Lanes:
         self._merged = ordered and len(lanes) > 1
         self._noted = noted
         self._statuses = statuses
-        first_pages = FirstPages()
+        self._first_pages = FirstPages()
         for lane in lanes:
-            lane.first_pages = first_pages
+            lane.first_pages = self._first_pages
         self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
         self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
@@ -178,6 +181,8 @@ class Lanes:
 
     def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
+        if self._first_pages.error is not None:
+            raise self._first_pages.error
         rows = self._next_merged() if self._merged else self._next_of_any()
         if isinstance(rows, list):
             self._given += 1
@@ -230,6 +235,9 @@ class Lanes:
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> Rows:
+        # A row whose type is not what was asked for would go out for one lane and be left to another.
+        if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
+            return NEED_PAGES
         for lane in self.lanes:
             got = DONE if lane.ended else self._next_of(lane)
             if isinstance(got, list):

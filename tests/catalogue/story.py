@@ -96,6 +96,8 @@ async def session_with(
         observer=observer,
         allow_http=bool(url),
     ) as session:
+        if transport is not None:  # so that the local clock shows the time in which the service lives
+            session._caller._attempts._credentials._now = transport.now
         yield session, transport
 
 
