@@ -272,7 +272,7 @@ class Scan:
             self._refused(ask, error)
         elif refusal(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
-        elif ask.tries == 1:
+        elif ask.tries == 1 and isinstance(error, TimedOut):
             self._again(ask, trail)
         else:
             self._refused(ask, error)

@@ -22,8 +22,10 @@ from aioflows.errors import (
     AioflowsError,
     AnswerError,
     BadCredentials,
+    ServerFault,
     ServiceError,
     Throttled,
+    TimedOut,
     TokenExpired,
 )
 from aioflows.events import Paused, Retried
@@ -206,7 +208,8 @@ class Attempts:
             return error  # a redirect will be one the next time as well
         if isinstance(error, Throttled):
             self._slow_down(error, call)
-        call.failures += 1
+        if isinstance(error, (ServerFault, TimedOut)):
+            call.failures += 1  # whatever else it is, it says nothing about what was asked
         return Again(error, call)
 
     def _expired(self, error: TokenExpired, call: Call[Any]) -> BadCredentials | None:
