@@ -51,6 +51,7 @@ LAYERS = [
         "_core.scan",
         "_core.heed",
         "_core.machine",
+        "_core.lane",
         "_core.lanes",
         "_core.orders",
         "_core.probes",

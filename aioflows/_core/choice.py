@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aioflows._core.blind import Blind
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.lane import Lane
+from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Machine
 from aioflows._core.orders import Order
 from aioflows._core.probes import Probes

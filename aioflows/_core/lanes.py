@@ -1,79 +1,32 @@
 """Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
 
-A lane is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
+A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
 bytes it came as. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
 where a lane stands says all about what it may still bring.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-import attrs
-
 from aioflows._core.heed import FirstPages, check_statuses
+from aioflows._core.lane import Lane
 from aioflows._core.machine import Asker, Load, Rows, Store
-from aioflows._core.pages import Ask, Page
+from aioflows._core.pages import Ask
 from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
+from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
-__all__ = ["Lane", "Lanes"]
+__all__ = ["Lanes"]
 
 _BATCHES_FOR_SURE = 2
 """Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
-
-
-@attrs.define(eq=False)
-class Lane:
-    """One scan among several.
-
-    Args:
-        type: the *schedule type* it reads.
-        scan: the machine.
-        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
-        rows: decoded *rows* that another lane may still precede.
-    """
-
-    type: ScheduleType
-    scan: Scan
-    handed: dict[int, str] = attrs.field(factory=dict)
-    rows: list[FlowInstance] = attrs.field(init=False, factory=list)
-    ended: bool = attrs.field(init=False, default=False)
-    first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
-    """Of all lanes of one scan."""
-
-    @property
-    def held(self) -> int:
-        """Rows that were read and not yet given."""
-        return self.scan.held + len(self.rows)
-
-    def received(self, ask: Ask, page: Page) -> None:
-        """Take the answer to a request."""
-        self.first_pages.look(self.type, page)
-        self.scan.received(ask, page)
-
-    def failed(self, ask: Ask, error: AioflowsError) -> None:
-        """Take the error that a request ended with, its retries spent."""
-        self.first_pages.answered.add(self.type)
-        self.scan.failed(ask, error)
-
-    @property
-    def unheard(self) -> bool:
-        """Whether there is something to ask for, and nothing was answered yet."""
-        return bool(self.scan.spans) and self.type not in self.first_pages.answered
-
-    @property
-    def second(self) -> float:
-        """The second of scan time that all its further rows lie in or after."""
-        return math.inf if self.ended else self.scan.position // 1000
 
 
 class Lanes:

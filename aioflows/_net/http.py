@@ -18,7 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aioflows._core.envelope import excerpt
-from aioflows._core.inflate import Inflater
+from aioflows._core.inflate import Damaged, Inflater
 from aioflows._core.retry import Disconnected, Garbled, TooLarge
 from aioflows._net.transport import Answer, Request, SecretHeaders
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
@@ -149,8 +149,12 @@ class AiohttpTransport:
             raise self._too_large(response)
         if encoding in ("", "identity"):
             return await self._read(response, None)
-        if encoding in _ENCODINGS:
-            return await self._read(response, Inflater(encoding))
+        try:
+            if encoding in _ENCODINGS:
+                return await self._read(response, Inflater(encoding))
+        except Damaged:
+            if response.status == 200:
+                raise
         if response.status != 200:
             return b""  # its status says enough
         host = _host(str(response.url))

@@ -253,6 +253,14 @@ class TestAnswerLost:
         assert story.error is None
         assert story.stats.retries == 2
 
+    @pytest.mark.parametrize("at", [1, 2])
+    @pytest.mark.parametrize("kind", ["reset", "reset-in-body"])
+    async def test_that_says_nothing_of_how_much_was_asked_for(self, kind: str, at: int) -> None:
+        # The first questions of a scan are wide, and the service gets few tries at them, so as to be asked for less.
+        story = await told(Fault(at, kind, times=5), session={"concurrency": 1})
+        assert story.error is None
+        assert story.stats.retries == 5
+
     # N10
 
     @REAL

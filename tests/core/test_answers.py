@@ -259,6 +259,10 @@ class TestRetryAfter:
     def test_what_cannot_be_read_is_none(self, text: str) -> None:
         assert retry_after({"Retry-After": text}, now=self.NOW) is None
 
+    @pytest.mark.parametrize("text", ["5, 120", "120,5", "-3, 120 , 7", "120, 120"])
+    def test_of_several_waits_the_longest_counts(self, text: str) -> None:
+        assert retry_after({"Retry-After": text}) == 120
+
     def test_none_is_none(self) -> None:
         assert retry_after({}) is None
 

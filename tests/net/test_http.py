@@ -132,6 +132,16 @@ class TestAnswer:
         name = "gzip" if encode is gzip.compress else "deflate"
         assert (await ask(Script(reply(encode(b"[1]"), Content_Encoding=name)))).body == b"[1]"
 
+    async def test_a_header_that_comes_twice_is_joined(self) -> None:
+        twice = b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: 5\r\nretry-after: 9\r\nX: 1\r\n\r\n"
+        answer = await ask(Script(twice))
+        assert (answer.headers["Retry-After"], answer.headers["X"]) == ("5, 9", "1")
+
+    @pytest.mark.parametrize("encoding", ["br", "gzip"])
+    async def test_a_refusal_that_cannot_be_unpacked_is_still_one(self, encoding: str) -> None:
+        answer = await ask(Script(reply(b"x", "503 Busy", Content_Encoding=encoding, Retry_After="7")))
+        assert (answer.status, answer.headers["Retry-After"], answer.body) == (503, "7", b"")
+
     async def test_two_gzip_members_are_read_whole(self) -> None:
         body = gzip.compress(b"[1,") + gzip.compress(b"2]")
         assert (await ask(Script(reply(body, Content_Encoding="gzip")))).body == b"[1,2]"
@@ -194,6 +204,36 @@ class TestFailures:
     async def test_a_broken_answer_is_named(self, handler: Script, expected: type[AioflowsError]) -> None:
         with pytest.raises(expected, match=r"127\.0\.0\.1"):
             await ask(handler)
+
+    @pytest.mark.parametrize("stray", [reply(b'{"stray": 1}'), b"garbage\r\n\r\n", b"x"])
+    async def test_what_came_before_it_was_asked_for_is_no_answer(self, stray: bytes) -> None:
+        # As where a gateway answers twice, or takes leave of an idle connection with a status.
+        asked: list[str] = []
+
+        async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            script = Script()
+            while True:
+                await script.read_request(reader)
+                asked.append("")
+                writer.write(reply(b'{"number": %d}' % len(asked)))
+                if len(asked) == 1:
+                    await asyncio.sleep(0.02)
+                    writer.write(stray)
+
+        async with serving(twice) as url, transport() as carrier:
+            answers = []
+            for _ in range(3):
+                try:
+                    answers.append((await carrier.send(post(url), {}, 5.0)).body)
+                except Disconnected:  # which is tried again at once, on another connection
+                    answers.append((await carrier.send(post(url), {}, 5.0)).body)
+                await asyncio.sleep(0.05)
+        assert answers == [b'{"number": 1}', b'{"number": 2}', b'{"number": 3}']
+
+    @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+    async def test_an_encoding_that_was_not_asked_for_is_none(self, encoding: str) -> None:
+        with pytest.raises(Garbled, match=r"127\.0\.0\.1.* is in an encoding that was not asked for"):
+            await ask(Script(reply(b"{}", Content_Encoding=encoding)))
 
     @pytest.mark.parametrize("cut", range(len(WHOLE)))
     async def test_an_answer_cut_anywhere_is_never_taken_for_whole(self, cut: int) -> None:
