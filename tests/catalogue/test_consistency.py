@@ -72,10 +72,13 @@ class TestIgnored:
         assert len(story.outcomes) < 50
 
     @ALL_ORDERS
+    @pytest.mark.parametrize("seed", range(4))
     async def test_one_that_ignores_the_type_is_told_before_a_row_is_given_twice(
-        self, order: str | None
+        self, seed: int, order: str | None
     ) -> None:
-        story = await told(ignore={"type"}, order=order, schedule_types=(0, 1, 2))
+        story = await told(
+            ignore={"type"}, order=order, schedule_types=(0, 1, 2), latency_spread=2.0, seed=seed
+        )
         assert type(story.error) is CompletenessError
         assert "schedule type" in str(story.error)
         assert len(story.outcomes) < 50

@@ -79,6 +79,7 @@ def test_no_more_is_unpacked_than_is_wanted() -> None:
     bomb = gzip.compress(bytes(10_000_000), 9)
     assert len(Inflater("gzip").feed(bomb, MOST)) == MOST
     assert Inflater("gzip").feed(bomb, 0) == b""
+    assert len(Inflater("gzip").feed(gzip.compress(bytes(8_000)) * 5, MOST)) == MOST
 
 
 def test_nothing_at_all_is_an_empty_body() -> None:
