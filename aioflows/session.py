@@ -99,6 +99,7 @@ class FlowSession:
         )
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._state = "not entered"
 
     def __repr__(self) -> str:
@@ -171,7 +172,7 @@ class FlowSession:
         if self._zone is not None:
             machine.read_in(self._zone)
         tally = Tally()
-        slots = self.limits.concurrency + max(2, self.limits.concurrency // 8)
+        slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots)
         scan = FlowScan(
             engine, machine, self._service, lambda: self._zone, tally, query, self.limits.page_size, limit
@@ -262,6 +263,11 @@ class FlowSession:
             raise RuntimeError(
                 f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
             )
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
+            self._loop = loop
         return await self._caller.call(request, read, tally=tally, tries=tries)
 
     async def _known_zone(self) -> Zone:

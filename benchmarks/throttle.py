@@ -15,8 +15,8 @@ import asyncio
 import time
 
 from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
-from aioflows.events import Paused
 from aioflows.emulator import EmulatorProcess
+from aioflows.events import Paused
 
 GUISES = {
     "429": 0.92,
@@ -76,7 +76,10 @@ async def main(options: argparse.Namespace) -> None:
     for guise, least in GUISES.items():
         rate, refused, early = await scan(guise, options)
         misses = "  !" if rate < least or refused > MOST_REFUSED or early else ""
-        print(f"{guise:14}{rate:8.1%}{least:8.0%}{refused:9.2%}{MOST_REFUSED:8.1%}{early:12}{misses}", flush=True)
+        print(
+            f"{guise:14}{rate:8.1%}{least:8.0%}{refused:9.2%}{MOST_REFUSED:8.1%}{early:12}{misses}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

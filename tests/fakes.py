@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import attrs
 from multidict import CIMultiDict
 
-from aioflows._core.retry import Disconnected, Garbled
+from aioflows._core.inflate import Damaged, Inflater
+from aioflows._core.retry import Disconnected, Garbled, TooLarge
+from aioflows._net.http import LARGEST_BODY
 from aioflows._net.transport import Answer, Request
-from aioflows.errors import BrokenBody, TimedOut
+from aioflows.errors import BrokenBody, TimedOut, TransportError
 
 if TYPE_CHECKING:
     from aioflows.emulator import Emulator
@@ -144,29 +145,47 @@ class EmulatorTransport:
             request.method, path, request.query, own, request.body or b"", now_ms=self.now() * 1000
         )
         await asyncio.sleep(self._latency / 2)
-        if reply.wire in ("reset", "close"):
-            raise Disconnected("closed without an answer")
-        if reply.wire in ("reset-in-body", "cut"):
-            raise BrokenBody("cut off")
-        if reply.wire == "garbage":
-            raise Garbled("not HTTP")
+        failure = _FAILURES.get(reply.wire)
+        if failure is not None:
+            raise failure(reply.wire)
         if reply.wire == "black-hole":
             await asyncio.get_running_loop().create_future()
         if reply.wire == "drip":
             await asyncio.sleep(len(reply.body) * (reply.pace or 1.0))
-        return Answer(reply.status, CIMultiDict(reply.headers), _plain(reply))
+        headers = CIMultiDict(reply.headers)
+        for name, text in reply.again:
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+        return Answer(reply.status, headers, _plain(reply.body, headers.get("Content-Encoding")))
 
     async def close(self) -> None:
         self.closed += 1
 
 
-def _plain(reply: Any) -> bytes:
-    body: bytes = reply.body
-    if "gzip" not in CIMultiDict(reply.headers).get("Content-Encoding", ""):
+_FAILURES: dict[str, type[TransportError]] = {
+    "reset": Disconnected,
+    "close": Disconnected,
+    "reset-after-head": BrokenBody,
+    "reset-in-body": BrokenBody,
+    "cut": BrokenBody,
+    "garbage": Garbled,
+    "bad-status-line": Garbled,
+    "long-header": Garbled,
+    "many-headers": Garbled,
+    "two-lengths": Garbled,
+}
+
+
+def _plain(body: bytes, encoding: str | None) -> bytes:
+    if encoding is None:
         return body
+    if encoding != "gzip":
+        raise Garbled(f"{encoding} was not asked for")
+    inflater = Inflater(encoding)
     try:
-        return zlib.decompressobj(wbits=31).decompress(
-            body
-        )  # of a cut-off one what there is, as aiohttp does
-    except zlib.error as error:
-        raise BrokenBody(f"the compressed body is damaged: {error}") from None
+        unpacked = inflater.feed(body, LARGEST_BODY + 1)
+        if len(unpacked) > LARGEST_BODY:
+            raise TooLarge("too large")
+        inflater.close()
+    except Damaged as error:
+        raise BrokenBody(error.message) from None
+    return unpacked

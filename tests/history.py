@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.lane import Lane
+from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES, Scan

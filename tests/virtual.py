@@ -12,7 +12,15 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Deadlock", "LeftBehind", "VirtualLoop", "run_real", "run_virtual"]
+__all__ = [
+    "CancellingLoop",
+    "CancellingVirtualLoop",
+    "Deadlock",
+    "LeftBehind",
+    "VirtualLoop",
+    "run_real",
+    "run_virtual",
+]
 
 T = TypeVar("T")
 
@@ -78,14 +86,42 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.threads -= 1
 
 
-def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+class Cancelling:
+    """A loop that cancels a task at its n-th turn from then on, whatever it and all others are about.
+
+    Args:
+        turn: the *turn*, from 1.
+    """
+
+    def __init__(self, turn: int) -> None:
+        super().__init__()
+        self.victim: asyncio.Task[Any] | None = None
+        self._left = turn
+
+    def _run_once(self) -> None:
+        if self.victim is not None and not self.victim.done():
+            self._left -= 1
+            if not self._left:
+                self.victim.cancel()
+        super()._run_once()  # type: ignore[misc]
+
+
+class CancellingLoop(Cancelling, asyncio.SelectorEventLoop):
+    """The ordinary loop that does so."""
+
+
+class CancellingVirtualLoop(Cancelling, VirtualLoop):
+    """The one in virtual time."""
+
+
+def run_virtual(main: Coroutine[Any, Any, T], loop: VirtualLoop | None = None) -> T:
     """Run *main* in virtual time; fail if it leaves anything behind."""
-    return _run(main, VirtualLoop())
+    return _run(main, loop or VirtualLoop())
 
 
-def run_real(main: Coroutine[Any, Any, T]) -> T:
+def run_real(main: Coroutine[Any, Any, T], loop: asyncio.SelectorEventLoop | None = None) -> T:
     """Run *main* on the ordinary loop; fail if it leaves anything behind, an open socket included."""
-    return _run(main, asyncio.SelectorEventLoop())
+    return _run(main, loop or asyncio.SelectorEventLoop())
 
 
 def _run(main: Coroutine[Any, Any, T], loop: asyncio.SelectorEventLoop) -> T:

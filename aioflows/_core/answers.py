@@ -131,16 +131,16 @@ def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[in
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Give the seconds that an answer asks to wait, or None if it names none that can be read.
 
-    A date is measured against the answer's own ``Date``, so that a local clock which is off does not matter.
-    Source: RFC 9110, sections 10.2.3 and 5.6.7.
+    A date is measured against the answer's own ``Date``, so that a local clock which is off does not matter. Of several
+    waits, as a proxy leaves them that adds its own, the longest counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
 
     Args:
         headers: the *headers*, by case-insensitive name.
         now: the time, in *seconds* since the epoch, for an answer without ``Date``.
     """
     text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"-?[0-9]+", text):
-        return 0.0 if text[0] == "-" else min(float(text), _LONGEST_WAIT)
+    if re.fullmatch(r"-?[0-9]+(\s*,\s*-?[0-9]+)*", text):
+        return min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT)
     until, sent = _date(text), _date(headers.get("Date", ""))
     sent = now if sent is None else sent
     return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aioflows._core.blind import Blind
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.lane import Lane
+from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Machine
 from aioflows._core.orders import Order
 from aioflows._core.probes import Probes
@@ -59,18 +60,21 @@ def machine_of(
             _lanes(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
             ordered=False,
             descending=sorters[0][1],
+            statuses=query.status,
         )
         return Blind(lanes, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer)
     if len(fields) < 2 and fields in ([], ["trigger_time"]):
         falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
         walk = _lanes(query, service, limits, resume, limit, descending=falling, ordered=ordered)
-        return Lanes(walk, ordered=ordered, descending=falling)
+        return Lanes(walk, ordered=ordered, descending=falling, statuses=query.status)
     order = Order(sorters, service)
     after = None if resume is None else resume.position
     if fields[0] == "trigger_time":
         walk = _lanes(query, service, limits, resume, limit, descending=order.descending, ordered=True)
         windows = [(lane.type, query.from_ms, query.to_ms) for lane in walk]
-        lanes = Lanes(walk, ordered=True, descending=order.descending, noted=order.note)
+        lanes = Lanes(
+            walk, ordered=True, descending=order.descending, noted=order.note, statuses=query.status
+        )
         return Refined(lanes, order, Probes(order, windows, service), after)
 
     def again(windows: Sequence[Window]) -> Lanes:
@@ -89,11 +93,13 @@ def machine_of(
             )
             for type in types
         ]
-        return Lanes(walks, ordered=False, descending=order.descending, noted=order.note)
+        return Lanes(
+            walks, ordered=False, descending=order.descending, noted=order.note, statuses=query.status
+        )
 
     walk = _lanes(query, service, limits, resume, None, descending=order.descending, ordered=False)
     return SortedScan(
-        Lanes(walk, ordered=False, descending=order.descending, noted=order.note),
+        Lanes(walk, ordered=False, descending=order.descending, noted=order.note, statuses=query.status),
         order,
         service=service,
         again=again,

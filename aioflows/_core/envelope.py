@@ -240,6 +240,11 @@ def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
         raise AnswerError(problem, path.rstrip("`") or "$") from None
+    except AnswerError:
+        mended = with_graphs_escaped(body)
+        if mended is None:
+            raise
+        return understood(decoder, mended)
 
 
 def opened(body: bytes) -> Envelope:

@@ -1,69 +1,32 @@
 """Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
 
-A lane is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
+A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
 bytes it came as. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
 where a lane stands says all about what it may still bring.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-import attrs
-
+from aioflows._core.heed import FirstPages, check_statuses
+from aioflows._core.lane import Lane
 from aioflows._core.machine import Asker, Load, Rows, Store
-from aioflows._core.pages import Ask, Page
+from aioflows._core.pages import Ask
 from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
+from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
-__all__ = ["Lane", "Lanes"]
+__all__ = ["Lanes"]
 
 _BATCHES_FOR_SURE = 2
 """Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
-
-
-@attrs.define(eq=False)
-class Lane:
-    """One scan among several.
-
-    Args:
-        type: the *schedule type* it reads.
-        scan: the machine.
-        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
-        rows: decoded *rows* that another lane may still precede.
-    """
-
-    type: ScheduleType
-    scan: Scan
-    handed: dict[int, str] = attrs.field(factory=dict)
-    rows: list[FlowInstance] = attrs.field(init=False, factory=list)
-    ended: bool = attrs.field(init=False, default=False)
-
-    @property
-    def held(self) -> int:
-        """Rows that were read and not yet given."""
-        return self.scan.held + len(self.rows)
-
-    def received(self, ask: Ask, page: Page) -> None:
-        """Take the answer to a request."""
-        self.scan.received(ask, page)
-
-    def failed(self, ask: Ask, error: AioflowsError) -> None:
-        """Take the error that a request ended with, its retries spent."""
-        self.scan.failed(ask, error)
-
-    @property
-    def second(self) -> float:
-        """The second of scan time that all its further rows lie in or after."""
-        return math.inf if self.ended else self.scan.position // 1000
 
 
 class Lanes:
@@ -74,6 +37,7 @@ class Lanes:
         ordered: whether rows go out in the order (trigger time, id).
         descending: whether in the reverse of it.
         noted: is told the *rows* that were decoded, and their schedule type.
+        statuses: the *codes* that rows may have; none: any.
     """
 
     def __init__(
@@ -83,14 +47,20 @@ class Lanes:
         ordered: bool,
         descending: bool,
         noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
+        statuses: Collection[int] = (),
     ) -> None:
         self.lanes = lanes
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
         self._noted = noted
+        self._statuses = statuses
+        self._first_pages = FirstPages()
+        for lane in lanes:
+            lane.first_pages = self._first_pages
         self.zone: Zone | None = None
         self._open: tuple[Lane, Run] | None = None
+        self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
         self._given = self._turn = 0
 
     @property
@@ -164,6 +134,8 @@ class Lanes:
 
     def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
+        if self._first_pages.error is not None:
+            raise self._first_pages.error
         rows = self._next_merged() if self._merged else self._next_of_any()
         if isinstance(rows, list):
             self._given += 1
@@ -195,7 +167,7 @@ class Lanes:
         second = None if mark is None else axis.second(mark[0])
         if not self._ordered:
             yield from ((first, until, self._after(lane, first)) for first, until in scan.remaining())
-            if self._open is None or self._open[0] is not lane or all_handed:
+            if self._open is None or self._open[0] is not lane or (all_handed and not self._unread):
                 return
             run = self._open[1]
             if begun and second is not None:
@@ -216,6 +188,9 @@ class Lanes:
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> Rows:
+        # A row whose type is not what was asked for would go out for one lane and be left to another.
+        if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
+            return NEED_PAGES
         for lane in self.lanes:
             got = DONE if lane.ended else self._next_of(lane)
             if isinstance(got, list):
@@ -260,8 +235,11 @@ class Lanes:
             lane.ended = True
         if not isinstance(run, Run):
             return run
-        self._open = (lane, run)
+        self._open, self._unread = (lane, run), True
         rows = self._decode(lane, run)
+        if self._statuses:
+            check_statuses(rows, self._statuses)
+        self._unread = False
         if self._noted is not None:
             self._noted(rows, lane.type)
         name = lane.handed.get(run.first // 1000)

@@ -22,7 +22,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "Trail", "next_step", "refusal"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "refusal", "size_refused"]
 
 
 class Outcome(enum.Enum):
@@ -45,6 +45,9 @@ class Step(enum.Enum):
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
+
+_SIZE_REFUSALS = {400, 413, 1004}
+"""HTTP "bad request" and "content too large", and the gateway's "parameter is not legal"."""
 
 _STEPS: dict[tuple[Outcome, ...], Step] = {
     # page 0
@@ -86,6 +89,11 @@ def refusal(error: AioflowsError) -> bool:
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
+
+
+def size_refused(error: AioflowsError) -> bool:
+    """Tell whether an error may mean "a page may not be that large" rather than anything else."""
+    return type(error) is ServiceError and error.code in _SIZE_REFUSALS
 
 
 @attrs.frozen

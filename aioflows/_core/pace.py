@@ -26,6 +26,7 @@ __all__ = ["Pace"]
 # What was answered
 _AT_ONCE = 0.25  # seconds in which the burst came through
 _LEAST_STRETCH = 0.25  # seconds
+_SURE_STRETCH = 1.0  # seconds
 _TELLING = 4  # answers beyond the burst that a stretch must have to tell anything
 _REMEMBERED = 1024  # answers
 
@@ -119,7 +120,11 @@ class Pace:
         elif self._answered or self._silent < _SILENT:
             found = self._found(now)
             self._guessed = found is None
-            self.bound = max(_LEAST, min(rate * _LESS, rate * _HALF if found is None else found))
+            if found is None or now - self._resumed_at < _SURE_STRETCH:
+                found = max(
+                    found or 0.0, rate * _HALF
+                )  # a burst that was taken for larger weighs much in a short time
+            self.bound = max(_LEAST, min(rate * _LESS, found))
         self._silent += not self._answered
         self._set_at, self._resumed_at = now, now + pause
         self._answered.clear()

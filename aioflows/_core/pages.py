@@ -73,7 +73,7 @@ class Ask:
         page_size: *rows*.
         backward: whether it is to be sorted against scan time, so that it proves the end of its window.
         page_no: the page's *number* as it is sent.
-        tries: *attempts* before an error is reported; None: as many as the policy allows.
+        tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
     """

@@ -61,13 +61,17 @@ class Prover:
         self._gaps = frontier.gaps
         self._reader = reader
         self._service = service
-        self._page_size = page_size
+        self._wanted_size = page_size
         self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
         self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone)
         self._lone = Lone(frontier, service, self._prove)
         self.duplicates = 0
         """Rows that came again and were dropped."""
+
+    @property
+    def _page_size(self) -> int:
+        return self._service.usual(self._wanted_size)
 
     def unsettled(self) -> bool:
         """Tell whether something has to be looked at once more before the scan may end."""

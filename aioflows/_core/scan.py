@@ -20,7 +20,7 @@ import attrs
 
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier
-from aioflows._core.opening import Outcome, Step, Trail, refusal
+from aioflows._core.opening import Outcome, Step, Trail, refusal, size_refused
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
@@ -89,7 +89,7 @@ class Scan:
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
         """What is to be read, in *milliseconds* of scan time."""
         self._ordered = ordered
-        self._page_size = page_size
+        self._wanted_size = page_size
         self._concurrency = concurrency
         self._buffer = buffer
         self._limit = math.inf if limit is None else limit
@@ -114,6 +114,10 @@ class Scan:
             f"<Scan {self.progress:.0%} done, {len(self._gaps)} gaps, {len(self._under_way)} asks under way, "
             f"{self._release.rows} rows held, {self.rows_released} rows released>"
         )
+
+    @property
+    def _page_size(self) -> int:
+        return self._service.usual(self._wanted_size)
 
     @property
     def progress(self) -> float:
@@ -262,6 +266,7 @@ class Scan:
         if (job := self._errands.job(ask)) is not None:
             job(error)
         elif ask.page_size > self._page_size and refusal(error):
+            self._trails.pop(ask, None)
             for gap in self._frontier.put_down(ask):
                 # The usual page is asked for next, and shows that the second is dense.
                 gap.forward_size = gap.backward_size = 0
@@ -269,7 +274,7 @@ class Scan:
             self._refused(ask, error)
         elif refusal(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
-        elif ask.tries == 1:
+        elif ask.tries == 1 and isinstance(error, TimedOut):
             self._again(ask, trail)
         else:
             self._refused(ask, error)
@@ -321,7 +326,7 @@ class Scan:
     def _refused(self, ask: Ask, error: AioflowsError) -> None:
         """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
         gaps = self._frontier.put_down(ask)
-        if not gaps:
+        if not gaps or (size_refused(error) and self._service.halve(ask.page_size)):
             return
         gap = gaps[-1] if ask.backward else gaps[0]
         narrower = isinstance(error, (ServerFault, TimedOut)) and gap.halvings < _HALVINGS

@@ -37,6 +37,8 @@ class Service:
         """The directions, descending or not, in which it was seen to sort by trigger time."""
         self.lied = False
         """Whether it has answered that there is nothing where there was something."""
+        self.largest_page: int | None = None
+        """The rows that a page may have, where the service has refused twice as many."""
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
         self.milliseconds_help = True
@@ -78,6 +80,17 @@ class Service:
         capped = [rows for size, rows in self._capped.items() if rows < size]
         return max(capped) if capped else None
 
+    def usual(self, size: int) -> int:
+        """Give the rows to ask for where *size* are wanted."""
+        return min(size, self.largest_page or size)
+
+    def halve(self, size: int) -> bool:
+        """Ask for half as many rows from now on, because *size* were refused; False: that was tried already."""
+        if self.largest_page is not None or size < 2:
+            return False
+        self.largest_page, self.larger_pages = size // 2, False
+        return True
+
     def counted(self, rows: int) -> None:
         """Note how many rows an instant held: fewer are believed at once, more by and by."""
         self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
@@ -100,4 +113,4 @@ class Service:
 
     def full(self, size: int) -> int:
         """Give the rows to expect of a full page."""
-        return self.most(size) or size
+        return self.most(size) or self.usual(size)

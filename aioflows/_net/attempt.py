@@ -23,8 +23,10 @@ from aioflows.errors import (
     AioflowsError,
     AnswerError,
     BadCredentials,
+    ServerFault,
     ServiceError,
     Throttled,
+    TimedOut,
     TokenExpired,
 )
 from aioflows.events import Paused, Retried
@@ -217,7 +219,8 @@ class Attempts:
             self._slow_down(error, call)
         elif call.status == _UNAVAILABLE and self._gate.unavailable(call.entered):
             call.tally.throttled += 1
-        call.failures += 1
+        elif isinstance(error, (ServerFault, TimedOut)):
+            call.failures += 1  # whatever else it is, it says nothing about what was asked
         return Again(error, call)
 
     def _expired(self, error: TokenExpired, call: Call[Any]) -> BadCredentials | None:
@@ -235,6 +238,8 @@ class Attempts:
 
     def _clock_was_wrong(self, call: Call[Any]) -> bool:
         """Whether the refusal itself has told the right time; believed once."""
+        if not self._credentials.needed:
+            return False  # no time was sent that could have been wrong
         wrong = abs(self._credentials.offset - call.offset) > _CLOCK_STEP and not call.clock_corrected
         call.clock_corrected = call.clock_corrected or wrong
         return wrong

@@ -88,7 +88,8 @@ class Caller:
             request: *what* to send.
             read: understands the *body*; raises an `AioflowsError` where it cannot.
             tally: counts what it costs.
-            tries: *attempts*, where that is fewer than the policy's; 1: no retry.
+            tries: *attempts* that the service may fail or be too slow at, where that is fewer than the policy's; what
+                may go wrong on the way there and back says nothing about the request, and is tried again in any case.
 
         Raises:
             AioflowsError: the error of the last attempt.

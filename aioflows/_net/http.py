@@ -3,6 +3,8 @@
 Its errors are translated here by a table and dropped: ``repr(ClientResponseError)`` prints the request's headers, and
 a traceback into aiohttp holds them in its frames. So what is raised is raised outside the ``except`` block, and has
 neither a cause nor a context.
+
+Bodies are read under a cap and unpacked here, since aiohttp would take gzip that ends early for whole.
 """
 
 from __future__ import annotations
@@ -11,8 +13,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
+from aiohttp.connector import Connection
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from aioflows._core.envelope import excerpt
+from aioflows._core.inflate import Damaged, Inflater
 from aioflows._core.retry import Disconnected, Garbled, TooLarge
 from aioflows._net.transport import Answer, Request, SecretHeaders
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
@@ -23,6 +29,7 @@ LARGEST_BODY: Final = 32 * 2**20
 """Bytes of a body, decompressed: a compressed one of 200 kB can hold 200 MB."""
 
 _CONNECT_TIMEOUT: Final = 10.0
+_ENCODINGS: Final = ("gzip", "deflate")
 
 _CERTIFICATE = (
     "{host} shows a certificate that cannot be verified: {reason}. If an authority of your own signed it, name that "
@@ -49,6 +56,7 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...
     (aiohttp.ClientConnectionError, Disconnected, "{host} closed the connection without an answer"),
     (aiohttp.ClientPayloadError, BrokenBody, "the answer of {host} is cut off or damaged: {reason}"),
     (aiohttp.InvalidURL, TransportError, "{host} makes no URL that can be asked"),
+    (aiohttp.ClientHttpProxyError, TransportError, "the proxy lets nobody through to {host}: HTTP {status}"),
     (aiohttp.NonHttpUrlClientError, TransportError, "{host} can only be asked with http or https"),
     (aiohttp.ClientResponseError, Garbled, "the answer of {host} is not HTTP: {reason}"),
     (aiohttp.ClientError, TransportError, "the request to {host} failed: {reason}"),
@@ -92,14 +100,15 @@ class AiohttpTransport:
                     request.url,
                     params=request.query or None,
                     data=request.body,
-                    headers=_complete(headers, session),
+                    headers=_complete(headers),
                     allow_redirects=False,  # the headers prove who we are, and aiohttp would carry them to another host
                     raise_for_status=False,
+                    auto_decompress=False,
                     timeout=self._timeout(timeout),
                 ) as response
             ):
                 answered = True
-                return Answer(response.status, response.headers, await self._body(response))
+                return Answer(response.status, _joined(response.headers), await self._body(response))
         except _FOREIGN as error:
             failure = _translated(error, request.url, timeout, answered=answered)
         raise failure
@@ -120,6 +129,7 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "aioflows"},
                 trust_env=False,  # it would also send what stands in ~/.netrc
+                request_class=_Request,
             )
         return self._session
 
@@ -134,16 +144,35 @@ class AiohttpTransport:
         )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        if response.content_length is not None and "Content-Encoding" not in response.headers:
-            if response.content_length > self._largest_body:
-                raise self._too_large(response)
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if response.content_length is not None and response.content_length > self._largest_body:
+            raise self._too_large(response)
+        if encoding in ("", "identity"):
+            return await self._read(response, None)
+        try:
+            if encoding in _ENCODINGS:
+                return await self._read(response, Inflater(encoding))
+        except Damaged:
+            if response.status == 200:
+                raise
+        if response.status != 200:
+            return b""  # its status says enough
+        host = _host(str(response.url))
+        raise Garbled(f"the answer of {host} is in an encoding that was not asked for: {excerpt(encoding)}")
+
+    async def _read(self, response: aiohttp.ClientResponse, inflater: Inflater | None) -> bytes:
+        if inflater is None and response.content_length is not None:
             return await response.read()
         pieces, size = [], 0
         async for piece in response.content.iter_any():
+            if inflater is not None:
+                piece = inflater.feed(piece, self._largest_body + 1 - size)  # noqa: PLW2901  (the same one, unpacked)
             pieces.append(piece)
             size += len(piece)
             if size > self._largest_body:
                 raise self._too_large(response)
+        if inflater is not None:
+            inflater.close()
         return b"".join(pieces)
 
     def _too_large(self, response: aiohttp.ClientResponse) -> TooLarge:
@@ -155,14 +184,39 @@ class AiohttpTransport:
         return f"<AiohttpTransport {state}{', session given' if self._given else ''}>"
 
 
-def _complete(headers: Mapping[str, str], session: aiohttp.ClientSession) -> SecretHeaders:
-    # A given session may leave bodies compressed, and then none may come.
-    encodings = "gzip, deflate" if session.auto_decompress else "identity"
-    return SecretHeaders({"Content-Type": "application/json", "Accept-Encoding": encodings, **headers})
+class _Request(aiohttp.ClientRequest):
+    """A request that takes no answer for its own which was there before it was sent.
+
+    A gateway that answers twice, or an idle connection twice, is out of step: whatever comes on that connection answers
+    another question. aiohttp looks for that when it lays a connection by, but not when it takes it up again.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is not None and conn.protocol.should_close:
+            conn.close()
+            raise aiohttp.ServerDisconnectedError
+        return await super().send(conn)
+
+
+def _complete(headers: Mapping[str, str]) -> SecretHeaders:
+    return SecretHeaders(
+        {"Content-Type": "application/json", "Accept-Encoding": ", ".join(_ENCODINGS), **headers}
+    )
+
+
+def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Gives each header once; what came several times is joined by commas (RFC 9110, section 5.3)."""
+    names = {name.lower() for name in headers}
+    if len(names) == len(headers):
+        return headers
+    return CIMultiDict((name, ", ".join(headers.getall(name))) for name in names)
 
 
 def _translated(error: Exception, url: str, timeout: float, *, answered: bool) -> AioflowsError:
-    facts = {"host": _host(url), "reason": _reason(error), "timeout": timeout}
+    status = getattr(error, "status", 0)
+    facts = {"host": _host(url), "reason": _reason(error), "timeout": timeout, "status": status}
+    if isinstance(error, aiohttp.ClientHttpProxyError) and status >= 500:
+        return ConnectFailed("the proxy does not reach {host}: HTTP {status}".format(**facts))
     if answered and not isinstance(error, TimeoutError):
         return BrokenBody("the answer of {host} is cut off or damaged: {reason}".format(**facts))
     ours, words = next((ours, words) for theirs, ours, words in _TRANSLATIONS if isinstance(error, theirs))

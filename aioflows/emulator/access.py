@@ -27,7 +27,8 @@ class Access:
         rate: *requests per second*; None: any number.
         burst: *requests* at once, before the rate counts.
         throttle: how "too many requests" is said: HTTP "429" or "503" without a word, "429-seconds", "503-seconds" or
-            "429-date" with a ``Retry-After``, or "envelope": `throttle_code` in a 200.
+            "429-date" with a ``Retry-After`` ("429-rfc850" and "429-asctime": with the two older forms of a date), or
+            "envelope": `throttle_code` in a 200.
         throttle_code: the envelope's *code* for it.
     """
 
@@ -45,7 +46,16 @@ class Access:
     burst: int = attrs.field(default=1, validator=checks.whole(1, 1_000_000))
     throttle: str = attrs.field(
         default="429-seconds",
-        validator=checks.one_of("429", "429-seconds", "429-date", "503", "503-seconds", "envelope"),
+        validator=checks.one_of(
+            "429",
+            "429-seconds",
+            "429-date",
+            "429-rfc850",
+            "429-asctime",
+            "503",
+            "503-seconds",
+            "envelope",
+        ),
     )
     throttle_code: int = attrs.field(default=429, validator=checks.whole(-(2**31), 2**31))
 

@@ -81,6 +81,7 @@ class Deployment:
         self._script = Script(trouble, seed)
         self._all = 0
         self._date = (0, "")
+        self._first = b""
         self.gateway = Gateway(access, seed)
         self.limiter = Limiter(access)
         self.hooks: list[Callable[[int], object]] = []
@@ -100,6 +101,8 @@ class Deployment:
 
     def _answer(self, visit: _Visit) -> Reply:
         counts, key, now_ms = self._record.requests, visit.route.key, self._server_ms(visit)
+        if self._script.down(now_ms):
+            return self._unreachable(visit)
         if self.limiter.early(now_ms):
             counts["early"] += 1
         wait = self.limiter.wait(now_ms)
@@ -110,10 +113,18 @@ class Deployment:
         fault = self._script.fault(visit.route.operation, visit.number, self._all)
         if fault is None:
             return self._honest(visit)
+        if fault.kind == "outage":
+            self._script.go_down(fault.seconds, now_ms)
+            return self._unreachable(visit)
         counts["faults"] += 1
         reply = instead(fault, key, self.limiter, now_ms) or spoil(self._honest(visit), fault)
         visit.outcome = fault.kind
         return reply
+
+    def _unreachable(self, visit: _Visit) -> Reply:
+        self._record.requests["faults"] += 1
+        visit.outcome = "outage"
+        return Reply(503, {}, b"", wire="reset")
 
     def _honest(self, visit: _Visit) -> Reply:
         found, request, now_ms = visit.route, visit.request, int(self._server_ms(visit))
@@ -128,6 +139,9 @@ class Deployment:
         try:
             return self._served(visit, now_ms)
         except Refusal as refusal:
+            if refusal.status != 200:
+                visit.outcome = f"http-{refusal.status}"
+                return plain(refusal.status, refusal.message)
             visit.outcome = str(refusal.code)
             return json_reply(envelope(found.key, refusal.code, refusal.message))
 
@@ -151,16 +165,20 @@ class Deployment:
         self._changes.before(visit.number, search.filter, visit.now_ms)
         for hook in self.hooks:
             hook(visit.number)
-        widest = self._quirks.widest_window
+        quirks = self._quirks
+        widest = quirks.widest_window
         if widest is not None and search.filter.to_ms - search.filter.from_ms > widest * 1000:
             visit.outcome = "http-504"
             return plain(504, "504 Gateway Time-out")
         with self._changes.as_seen(visit.number):
             page = self._service.find(search, visit.number)
         visit.rows = len(page.rows)
-        every = self._quirks.empty_answers
+        every = quirks.empty_answers
         visit.outcome = "empty" if every and visit.number % every == 0 else "ok"
-        return json_reply(self._service.print(visit.route.key, page))
+        body = self._service.print(visit.route.key, page)
+        if quirks.same_answer:
+            self._first = body = self._first or body
+        return json_reply(body)
 
     def _server_ms(self, visit: _Visit) -> float:
         return visit.now_ms + self._quirks.clock_skew * 1000
@@ -177,7 +195,7 @@ class Deployment:
         if quirks.compress and "gzip" in accepted and body and "Content-Encoding" not in headers:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 1, mtime=0)
-        delay = quirks.latency + quirks.latency_per_row * visit.rows
+        delay = reply.delay + quirks.latency + quirks.latency_per_row * visit.rows
         if quirks.latency_spread:
             delay += self._rng.random() * quirks.latency_spread
         return attrs.evolve(reply, headers=headers, body=body, delay=delay)

@@ -84,7 +84,8 @@ def _heeded(filter: Filter, quirks: Quirks) -> Filter:
 def _slice(search: Search, quirks: Quirks, fewer: int) -> tuple[int, int]:
     """Limit and offset of a page; of what is cut off at the cap, *fewer* rows are left than of another page."""
     if quirks.refuse_page_size_above is not None and search.page_size > quirks.refuse_page_size_above:
-        raise Refusal(ILLEGAL_PARAMETER, "pageSize is not legal")
+        status = 200 if quirks.page_size_refusal == "1004" else int(quirks.page_size_refusal)
+        raise Refusal(ILLEGAL_PARAMETER, "pageSize is not legal", status)
     # The structure is documented as starting from 0; the vendor's v2.1 samples send 1 for the first page.
     index = search.page_no - quirks.first_page
     if index < 0:

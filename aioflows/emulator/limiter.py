@@ -15,6 +15,19 @@ def http_date(ms: float) -> str:
     return format_datetime(datetime.fromtimestamp(ms // 1000, UTC), usegmt=True)
 
 
+def _rfc850(ms: float) -> str:
+    """The same as older servers write it, such as ``Sunday, 06-Nov-94 08:49:37 GMT``."""
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%A, %d-%b-%y %H:%M:%S} GMT"
+
+
+def _asctime(ms: float) -> str:
+    """The same as the oldest ones write it, such as ``Sun Nov  6 08:49:37 1994``."""
+    return datetime.fromtimestamp(ms // 1000, UTC).ctime()
+
+
+_DATES = {"date": http_date, "rfc850": _rfc850, "asctime": _asctime}
+
+
 class Limiter:
     """A bucket that refills with time."""
 
@@ -58,10 +71,11 @@ class Limiter:
             )
         status = int(guise[:3])
         text = "429 Too Many Requests" if status == 429 else "503 Service Unavailable"
-        if guise == "429-date":
+        form = _DATES.get(guise[4:])
+        if form is not None:
             date_ms = math.ceil((now_ms + seconds * 1000) / 1000) * 1000
             self._pause_until_ms = max(self._pause_until_ms, date_ms)
-            return plain(status, text, **{"Retry-After": http_date(date_ms)})
+            return plain(status, text, **{"Retry-After": form(date_ms)})
         if guise.endswith("-seconds"):
             whole = math.ceil(seconds - 1e-9)
             self._pause_until_ms = max(self._pause_until_ms, now_ms + whole * 1000)

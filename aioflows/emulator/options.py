@@ -104,7 +104,8 @@ class Quirks:
         cap_spread: *rows* at most by which that cap is smaller in one answer than in another, at random.
         cap_offset: where a capped page begins: at pages of the "capped" size, or of the "requested" size, so that the
             rows between cap and size can never be read.
-        refuse_page_size_above: *rows*; a larger page size is refused (1004).
+        refuse_page_size_above: *rows*; a larger page size is refused.
+        page_size_refusal: how: with the code "1004" in a 200, or with HTTP "400" or "413".
         deepest_row: no *row* beyond this offset is ever answered, as if the result ended there.
         count: the rows of the "page" (as documented), the "total" of all pages, or, wrongly, "fewer" or "more" than the
             page has.
@@ -128,6 +129,7 @@ class Quirks:
         clock_skew: *seconds* that the server's clock is ahead.
         empty_answers: every n-th search is answered falsely empty; 0: none is.
         null_list: an empty list is answered as ``null``.
+        same_answer: every search is answered as the first one was, as by a cache that looks at the address alone.
         widest_window: *seconds*; a search over a wider window is given up by the gateway (HTTP 504); None: none is.
         ignore: what of a search the server *ignores*: any of "sorters", "descending" (everything is sorted upwards),
             "type", "status", "owner", "expression", "from", "to", "page" (every page is the first) and "size" (every
@@ -154,6 +156,7 @@ class Quirks:
     refuse_page_size_above: int | None = attrs.field(
         default=None, validator=checks.maybe(checks.whole(1, 1_000_000))
     )
+    page_size_refusal: str = attrs.field(default="1004", validator=checks.one_of("1004", "400", "413"))
     deepest_row: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 2**40)))
     count: str = attrs.field(default="page", validator=checks.one_of("page", "total", "fewer", "more"))
     ties: str = attrs.field(default="stable", validator=checks.one_of("stable", "unstable", "replicas"))
@@ -174,6 +177,7 @@ class Quirks:
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
     empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))
     null_list: bool = attrs.field(default=False, validator=checks.flag)
+    same_answer: bool = attrs.field(default=False, validator=checks.flag)
     widest_window: float | None = attrs.field(
         default=None, validator=checks.maybe(checks.number(0.001, 1e12))
     )

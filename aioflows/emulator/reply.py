@@ -19,6 +19,7 @@ class Reply:
         body: the bytes of the body, compressed if the headers say so.
         delay: seconds until it is sent.
         wire: empty, or what happens at the socket instead of an orderly answer: a key of `faults.WIRE`.
+        again: headers that come a second time.
         pace: seconds between bytes, for the wire fault "drip".
     """
 
@@ -28,6 +29,7 @@ class Reply:
     delay: float = 0.0
     wire: str = ""
     pace: float = 0.0
+    again: tuple[tuple[str, str], ...] = ()
 
     def __iter__(self) -> Iterator[int | dict[str, str] | bytes]:
         return iter((self.status, self.headers, self.body))

@@ -174,6 +174,11 @@ class Scene:
         return dict(self._record.requests)
 
     @property
+    def rows_answered(self) -> int:
+        """Rows in all answers to searches."""
+        return self._record.rows_answered
+
+    @property
     def in_flight(self) -> int:
         """Requests that are being answered."""
         return self._record.in_flight
@@ -188,7 +193,7 @@ class Scene:
         return {
             "requests": self.requests,
             "instances": self.instances,
-            "rows_answered": self._record.rows_answered,
+            "rows_answered": self.rows_answered,
             "in_flight": self.in_flight,
             "peak_in_flight": self.peak_in_flight,
             "start_ms": self.start_ms,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import attrs
 
 from aioflows.emulator.access import Trouble
-from aioflows.emulator.faults import BODY, Fault
+from aioflows.emulator.faults import BODY, PACKED, Fault
 from aioflows.emulator.limiter import Limiter
 from aioflows.emulator.reply import Reply, json_reply, plain
-from aioflows.emulator.spoil import cut_gzip, spoilt
+from aioflows.emulator.spoil import packed, spoilt
 
 
 class Script:
@@ -24,6 +25,15 @@ class Script:
     def __init__(self, trouble: Trouble, seed: int) -> None:
         self._trouble = trouble
         self._seed = seed
+        self._down_until_ms = -math.inf
+
+    def down(self, now_ms: float) -> bool:
+        """Whether an outage lasts."""
+        return now_ms < self._down_until_ms
+
+    def go_down(self, seconds: float, now_ms: float) -> None:
+        """Let an outage begin."""
+        self._down_until_ms = now_ms + seconds * 1000
 
     def fault(self, operation: str, number: int, number_of_all: int) -> Fault | None:
         """The fault of a request: of the n-th of its operation, and the n-th of all."""
@@ -50,15 +60,21 @@ def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | 
     if kind == "code":
         return json_reply(f'{{"{key}":{number},"msg":"scripted fault {number}","data":null}}')
     headers = {"Location": fault.location} if fault.location else {}
-    if fault.seconds:
-        headers["Retry-After"] = f"{fault.seconds:g}"
-    return plain(number, "" if number in (204, 304) else f"{number} scripted fault", **headers)
+    waits = (
+        fault.retry_after.split("|") if fault.retry_after else [f"{fault.seconds:g}"] * bool(fault.seconds)
+    )
+    if waits:
+        headers["Retry-After"] = waits[0]
+    reply = plain(number, "" if number in (204, 304) else f"{number} scripted fault", **headers)
+    return attrs.evolve(reply, again=tuple(("Retry-After", wait) for wait in waits[1:]))
 
 
 def spoil(reply: Reply, fault: Fault) -> Reply:
-    """An honest answer with a fault of the wire or of the body in it."""
+    """An honest answer with a fault in it, of the wire or of the body."""
     if fault.kind in BODY:
         return spoilt(reply, fault)
-    if fault.kind == "cut-gzip":
-        reply = cut_gzip(reply)
+    if fault.kind in PACKED:
+        return packed(reply, fault)
+    if fault.kind == "late":
+        return attrs.evolve(reply, delay=fault.seconds)
     return attrs.evolve(reply, wire=fault.kind, pace=fault.seconds or 1.0)

@@ -18,12 +18,13 @@ SORTABLE = ("create_time", "update_time", "start_time", "trigger_time", "end_tim
 
 
 class Refusal(Exception):
-    """A request that is answered with an error code."""
+    """A request that is answered with an error code, or with an HTTP status."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, status: int = 200) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = status
 
 
 @attrs.frozen(kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+import attrs
 from aiohttp import web
 
 from aioflows.emulator.reply import Reply
@@ -73,9 +75,10 @@ class Server:
         body = await request.read()
         query = list(request.query.items())
         reply = await self._exchange(request.method, request.path, query, dict(request.headers), body)
-        if not reply.wire or reply.wire == "cut-gzip":
+        if not reply.wire:
             body_sent = None if reply.status in _NO_BODY else reply.body
-            return web.Response(status=reply.status, headers=reply.headers, body=body_sent)
+            headers = [*reply.headers.items(), *reply.again]
+            return web.Response(status=reply.status, headers=headers, body=body_sent)
         if request.transport is not None:
             await _misbehave(request.transport, reply)
         # The connection is gone; what is returned reaches nobody.
@@ -86,33 +89,67 @@ async def _misbehave(transport: asyncio.Transport, reply: Reply) -> None:
     """Do to a connection what the reply says."""
     if reply.wire == "black-hole":
         await asyncio.Event().wait()
-    if reply.wire == "drip":
-        await _drip(transport, reply)
-    elif reply.wire == "garbage":
-        transport.write(b"SSH-2.0-OpenSSH_9.6\r\n")
-    elif reply.wire in ("cut", "reset-in-body"):
-        whole = _raw(reply)
-        transport.write(whole[: len(whole) - len(reply.body) // 2 - 1])
+    if reply.wire in ("drip", "sliced"):
+        await _piecemeal(transport, _raw(reply), reply.pace if reply.wire == "drip" else 0.0)
+    elif reply.wire in _MESSAGES:
+        transport.write(_MESSAGES[reply.wire](reply))
     if reply.wire.startswith("reset"):
-        if reply.wire == "reset-in-body":
-            await asyncio.sleep(0.01)  # so that the half is on its way before the reset discards the rest
+        if reply.wire != "reset":
+            await asyncio.sleep(
+                0.01
+            )  # so that what was written is on its way before the reset discards the rest
         _reset(transport)
     else:
         transport.close()
 
 
-def _raw(reply: Reply) -> bytes:
-    headers = {**reply.headers, "Content-Length": str(len(reply.body))}
-    lines = [f"HTTP/1.1 {reply.status} OK", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + reply.body
+def _raw(reply: Reply, *lines: str) -> bytes:
+    return _head(reply, f"Content-Length: {len(reply.body)}", *lines) + reply.body
 
 
-async def _drip(transport: asyncio.Transport, reply: Reply) -> None:
-    for byte in _raw(reply):
+def _head(reply: Reply, *lines: str, status: str = "") -> bytes:
+    headers = [f"{name}: {value}" for name, value in (*reply.headers.items(), *reply.again)]
+    return "\r\n".join([f"HTTP/1.1 {status or reply.status} OK", *headers, *lines, "", ""]).encode()
+
+
+def _cut(reply: Reply) -> bytes:
+    whole = _raw(reply)
+    return whole[: len(whole) - len(reply.body) // 2 - 1]
+
+
+def _chunked(reply: Reply) -> bytes:
+    parts, at, sizes = [_head(reply, "Transfer-Encoding: chunked")], 0, itertools.cycle(_ODD_SIZES)
+    while at < len(reply.body):
+        piece = reply.body[at : at + next(sizes)]
+        parts.append(b"%x;odd=yes\r\n%b\r\n" % (len(piece), piece))
+        at += len(piece)
+    return b"".join([*parts, b"0\r\nX-Trailer: 1\r\n\r\n"])
+
+
+_ODD_SIZES = (1, 2, 3, 255, 256, 257, 1, 4095, 4097)
+_NOTHING = b'{"code":0,"msg":"OK","data":{"flowInsts":[],"count":0}}'
+
+_MESSAGES: dict[str, Callable[[Reply], bytes]] = {
+    "garbage": lambda _: b"SSH-2.0-OpenSSH_9.6\r\n",
+    "reset-after-head": lambda reply: _head(reply, f"Content-Length: {len(reply.body)}"),
+    "reset-in-body": _cut,
+    "cut": _cut,
+    "chunked": _chunked,
+    "early-hints": lambda reply: b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n" + _raw(reply),
+    "bad-status-line": lambda reply: _head(reply, status="2OO") + reply.body,
+    "long-header": lambda reply: _raw(reply, "X-Long: " + "a" * 9_000),
+    "many-headers": lambda reply: _raw(reply, *(f"X-{number}: 1" for number in range(150))),
+    "two-lengths": lambda reply: _raw(reply, f"Content-Length: {len(reply.body) - 1}"),
+    "bytes-after": lambda reply: _raw(reply) + _raw(attrs.evolve(reply, body=_NOTHING)),
+}
+
+
+async def _piecemeal(transport: asyncio.Transport, message: bytes, pace: float) -> None:
+    for byte in message:
         if transport.is_closing():
             break
         transport.write(bytes([byte]))
-        await asyncio.sleep(reply.pace)
+        await asyncio.sleep(pace)
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -239,10 +239,29 @@ class TestRetryAfter:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "soon", "²", "１２", "1.5", "1e3", "5, 5", "+5", "0x10", "nan", "inf", "--5", "99 Foo 99999"],
+        [
+            "",
+            "soon",
+            "²",
+            "１２",
+            "1.5",
+            "1e3",
+            "5,",
+            "5, soon",
+            "+5",
+            "0x10",
+            "nan",
+            "inf",
+            "--5",
+            "99 Foo 99999",
+        ],
     )
     def test_what_cannot_be_read_is_none(self, text: str) -> None:
         assert retry_after({"Retry-After": text}, now=self.NOW) is None
+
+    @pytest.mark.parametrize("text", ["5, 120", "120,5", "-3, 120 , 7", "120, 120"])
+    def test_of_several_waits_the_longest_counts(self, text: str) -> None:
+        assert retry_after({"Retry-After": text}) == 120
 
     def test_none_is_none(self) -> None:
         assert retry_after({}) is None

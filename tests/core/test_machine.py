@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aioflows._core.lanes import Lane, Lanes
+from aioflows._core.lane import Lane
+from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES, Scan

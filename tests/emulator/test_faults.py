@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aioflows.emulator import Emulator, Fault, Reply
-from aioflows.emulator.faults import BODY, WIRE
+from aioflows.emulator.faults import BODY, PACKED, WIRE
 from aioflows.errors import QueryError
 from tests.emulator.asking import NOW, get, search, search_reply
 
@@ -47,6 +47,19 @@ class TestScript:
         with Emulator(5, faults=[Fault(1, "storm", seconds=2)]) as emulator:
             found = [search_reply(emulator, now_ms=NOW + at).status for at in (0, 10, 1_999, 2_000)]
             assert found == [429, 429, 429, 200]
+
+    def test_an_outage_resets_everything_for_a_while(self) -> None:
+        with Emulator(5, faults=[Fault(2, "outage", seconds=2)]) as emulator:
+            moments = (NOW - 10, NOW, NOW + 1_999, NOW + 2_000)
+            found = [search_reply(emulator, now_ms=at).wire for at in moments]
+            assert found == ["", "reset", "reset", ""]
+            assert emulator.requests["faults"] == 2
+
+    def test_an_honest_answer_may_be_late(self) -> None:
+        with Emulator(5, latency=1.0, faults=[Fault(2, "late", seconds=20)]) as emulator:
+            replies = [search_reply(emulator) for _ in range(3)]
+            assert [reply.delay for reply in replies] == [1.0, 21.0, 1.0]
+            assert len({reply.body for reply in replies}) == 1
 
     def test_a_share_of_searches_fails_at_random_and_always_the_same(self) -> None:
         def outcomes() -> list[str]:
@@ -89,6 +102,14 @@ class TestStatuses:
     def test_a_status_may_come_with_a_wait(self) -> None:
         assert befallen("http-503", seconds=7).headers["Retry-After"] == "7"
 
+    def test_and_with_one_that_is_said_word_for_word_or_twice(self) -> None:
+        date = "Wed, 21 Oct 2015 07:28:00 GMT"
+        fault = Fault.parse(f"at=1,kind=http-429,retry_after={date}|soon,times=2")
+        with Emulator(5, faults=[fault]) as emulator:
+            reply = search_reply(emulator)
+        assert reply.headers["Retry-After"] == date
+        assert reply.again == (("Retry-After", "soon"),)
+
     @pytest.mark.parametrize("code", [-1, 1203, 62101, 62109])
     def test_any_code_can_be_answered(self, code: int) -> None:
         reply = befallen(f"code-{code}")
@@ -103,7 +124,7 @@ class TestBodies:
         found: list[dict[str, Any]] = self.answer(kind)["data"]["flowInsts"]
         return found
 
-    @pytest.mark.parametrize("kind", sorted(BODY))
+    @pytest.mark.parametrize("kind", sorted({**BODY, **PACKED}))
     def test_every_kind_changes_the_answer(self, kind: str) -> None:
         assert befallen(kind, size=10_000).body != befallen("code-0").body
         with Emulator(20, schedule_types=[1]) as honest:
@@ -119,13 +140,17 @@ class TestBodies:
             self.answer("deep")
 
     def test_some_are_json_but_no_answer(self) -> None:
-        assert (self.answer("null"), self.answer("list")) == (None, [])
+        assert (self.answer("null"), self.answer("list"), self.answer("text")) == (None, [], "x")
         assert "data" not in self.answer("no-data")
         assert self.answer("null-data")["data"] is None
         assert self.answer("no-list")["data"] == {"count": 0}
         assert self.answer("null-list")["data"]["flowInsts"] is None
         assert self.answer("wrong-types")["data"]["flowInsts"] == {"0": "row"}
+        assert self.answer("text-list")["data"]["flowInsts"] == ""
         assert self.answer("string-code")["code"] == "0"
+        assert "code" not in self.answer("no-code")
+        assert self.answer("status-for-code")["status"] == 0
+        assert (self.answer("two-codes")["code"], self.answer("two-codes")["status"]) == (0, 62109)
         assert self.answer("false-empty")["data"] == {"flowInsts": [], "count": 0}
         assert self.answer("duplicate-keys")["data"]["flowInsts"] == []
 
@@ -140,7 +165,20 @@ class TestBodies:
         assert self.rows("moved-row")[-1]["triggerTime"].startswith("2023")
         assert self.rows("foreign-row")[-1]["triggerTime"].startswith("2023")
 
+    def test_a_row_may_stand_twice_and_differ(self) -> None:
+        first, second, *_ = self.rows("changed-row")
+        assert first["instanceId"] == second["instanceId"]
+        assert first["triggerTime"] == second["triggerTime"]
+        assert first["flowName"] != second["flowName"]
+        first, second, *_ = self.rows("moved-twin")
+        assert first["instanceId"] == second["instanceId"]
+        assert first["triggerTime"] < second["triggerTime"]
+
     def test_members_may_be_unreadable_or_strange(self) -> None:
+        assert self.rows("hour-24")[0]["triggerTime"].endswith(" 24:00:00")
+        assert self.rows("february-30")[0]["triggerTime"] == "2024-02-30 00:00:00"
+        assert self.rows("year-9999")[0]["startTime"].startswith("9999")
+        assert self.rows("owner-object")[0]["owner"] == {"name": "ops"}
         assert self.rows("bad-time")[0]["triggerTime"].endswith(" 24:61:00")
         assert self.rows("null-trigger")[0]["triggerTime"] is None
         assert self.rows("no-id")[0]["instanceId"] == ""
@@ -154,6 +192,23 @@ class TestBodies:
         reply = befallen("gzip-bomb", size=5_000_000)
         assert len(reply.body) < 50_000
         assert len(gzip.decompress(reply.body)) == 5_000_019
+
+    def test_text_may_be_in_latin_1_and_say_so(self) -> None:
+        reply = befallen("latin-1")
+        assert reply.headers["Content-Type"].endswith("charset=ISO-8859-1")
+        assert '"msg":"été"' in reply.body.decode("latin-1")
+
+    def test_gzip_may_be_whole_in_two_members_or_wrong_in_its_checksum(self) -> None:
+        assert json.loads(gzip.decompress(befallen("two-members").body))["code"] == 0
+        with pytest.raises(gzip.BadGzipFile, match="CRC"):
+            gzip.decompress(befallen("bad-crc").body)
+        unpacker = zlib.decompressobj(wbits=31)
+        assert json.loads(unpacker.decompress(befallen("cut-trailer").body))["code"] == 0
+        assert not unpacker.eof
+
+    @pytest.mark.parametrize(("kind", "encoding"), [("brotli", "br"), ("unknown-encoding", "x-own")])
+    def test_a_body_may_be_in_an_encoding_that_nobody_asked_for(self, kind: str, encoding: str) -> None:
+        assert befallen(kind).headers["Content-Encoding"] == encoding
 
     def test_gzip_may_end_early_in_a_message_that_is_whole(self) -> None:
         reply = befallen("cut-gzip")

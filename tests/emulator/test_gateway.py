@@ -251,9 +251,21 @@ class TestThrottling:
         reply = self.refused(throttle=guise)
         assert (reply.status, reply.headers["Retry-After"]) == (status, "3")
 
-    def test_or_with_a_date(self) -> None:
-        date = parsedate_to_datetime(self.refused(throttle="429-date").headers["Retry-After"])
-        assert date == datetime.fromtimestamp(NOW / 1000 + 3, UTC)
+    @pytest.mark.parametrize(
+        ("form", "text"),
+        [
+            ("date", "Wed, 01 Jan 2025 02:53:23 GMT"),
+            ("rfc850", "Wednesday, 01-Jan-25 02:53:23 GMT"),
+            ("asctime", "Wed Jan  1 02:53:23 2025"),
+        ],
+    )
+    def test_or_with_a_date_in_each_form(self, form: str, text: str) -> None:
+        said = self.refused(throttle=f"429-{form}").headers["Retry-After"]
+        date = parsedate_to_datetime(said)
+        assert said == text
+        assert (date if date.tzinfo else date.replace(tzinfo=UTC)) == datetime.fromtimestamp(
+            NOW / 1000 + 3, UTC
+        )
 
     def test_or_in_the_envelope(self) -> None:
         reply = self.refused(throttle="envelope", throttle_code=4290)

@@ -37,6 +37,20 @@ class TestPageNumbers:
 
 
 class TestPageSizes:
+    @pytest.mark.parametrize("way", ["1004", "400", "413"])
+    def test_one_that_is_too_large_may_be_refused_in_several_ways(self, way: str) -> None:
+        with one_type(refuse_page_size_above=60, page_size_refusal=way) as emulator:
+            assert search_reply(emulator, page_size=60).status == 200
+            reply = search_reply(emulator, page_size=61)
+            assert (reply.status, b"1004" in reply.body) == (
+                (200, True) if way == "1004" else (int(way), False)
+            )
+
+    def test_every_search_may_be_answered_as_the_first_one_was(self) -> None:
+        with one_type(same_answer=True) as emulator:
+            first = ids(emulator, page_size=10)
+            assert ids(emulator, page_size=50, page_no=1, sort=["-trigger_time"]) == first
+
     def test_a_cap_shortens_pages_without_a_word(self) -> None:
         with one_type(page_cap=37) as emulator:
             assert len(rows(emulator, page_size=1_000)) == 37

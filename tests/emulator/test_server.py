@@ -145,6 +145,49 @@ class TestWireFaults:
     async def test_garbage(self) -> None:
         assert await self.befallen("garbage") == b"SSH-2.0-OpenSSH_9.6\r\n"
 
+    async def test_reset_after_head(self) -> None:
+        with pytest.raises(ConnectionResetError):
+            await self.befallen("reset-after-head")
+
+    @pytest.mark.parametrize("kind", ["sliced", "early-hints"])
+    async def test_an_honest_answer_that_comes_in_an_odd_way(self, kind: str) -> None:
+        usual = (await self.befallen("code-0")).partition(b"\r\n\r\n")[0]
+        answer = await self.befallen(kind)
+        assert answer.startswith(b"HTTP/1.1 103" if kind == "early-hints" else usual[:15])
+        assert json.loads(answer.rpartition(b"\r\n\r\n")[2])["code"] == 0
+
+    async def test_chunks(self) -> None:
+        head, _, rest = (await self.befallen("chunked")).partition(b"\r\n\r\n")
+        assert b"Transfer-Encoding: chunked" in head
+        body = b""
+        while size := int(rest.partition(b";")[0].partition(b"\r")[0], 16):
+            piece, rest = rest.partition(b"\r\n")[2][:size], rest.partition(b"\r\n")[2][size + 2 :]
+            body += piece
+        assert json.loads(body)["code"] == 0
+
+    @pytest.mark.parametrize(
+        ("kind", "part"),
+        [
+            ("bad-status-line", b"HTTP/1.1 2OO OK\r\n"),
+            ("long-header", b"X-Long: " + b"a" * 9_000),
+            ("many-headers", b"X-149: 1\r\n"),
+        ],
+    )
+    async def test_a_head_that_is_not_as_it_should_be(self, kind: str, part: bytes) -> None:
+        assert part in (await self.befallen(kind)).partition(b"\r\n\r\n")[0] + b"\r\n"
+
+    async def test_two_lengths(self) -> None:
+        assert (await self.befallen("two-lengths")).count(b"Content-Length: ") == 2
+
+    async def test_bytes_after_the_body(self) -> None:
+        assert (await self.befallen("bytes-after")).count(b"HTTP/1.1 200 OK") == 2
+
+    async def test_a_header_twice(self) -> None:
+        async with Emulator(5, faults=[Fault(1, "http-429", retry_after="5|9")]) as emulator:
+            answer = await exchanged(emulator)
+        assert b"Retry-After: 5\r\n" in answer
+        assert b"Retry-After: 9\r\n" in answer
+
     async def test_drip(self) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
@@ -230,7 +273,10 @@ class TestCommandLine:
             "changes_in": (1_700_000_000_000, 1_700_000_000_001),
             "change_kinds": ["flip"],
             "changes_per_search": 0.5,
-            "faults": [Fault(3, "http-302", location="http://127.0.0.1:9/a=b?c", on="any")],
+            "faults": [
+                Fault(3, "http-302", location="http://127.0.0.1:9/a=b?c", on="any"),
+                Fault(4, "http-429", retry_after="Wed, 21 Oct 2015 07:28:00 GMT|5"),
+            ],
         }
         told = switches(vars(parser().parse_args(as_arguments(keywords))))
         one, other = Emulator(**told), Emulator(**keywords)  # type: ignore[arg-type]

@@ -142,6 +142,13 @@ class TestRetry:
             await caller_of(transport).call(REQUEST, read, tries=1)
         assert len(transport.sent) == 1
 
+    @pytest.mark.parametrize(
+        "lost", [ConnectFailed("refused"), Disconnected("closed"), BrokenBody("cut off"), answer("", 429)]
+    )
+    async def test_what_says_nothing_of_the_request_takes_none_of_its_few_tries(self, lost: Outcome) -> None:
+        transport = FakeTransport([lost, lost, lost, OK])
+        assert await caller_of(transport).call(REQUEST, read, tries=1) == "fine"
+
     async def test_a_page_of_html_is_asked_for_once_more(self) -> None:
         transport = FakeTransport([answer("<html>log in</html>")] * 3)
         with pytest.raises(AnswerError):
@@ -455,6 +462,12 @@ class TestToken:
         transport = FakeTransport(Gateway())
         assert await caller_of(transport, auth=KEY, off=off).call(REQUEST, read, tries=1) == "fine"
         assert len(transport.sent) == 3
+
+    async def test_where_no_time_is_sent_none_is_set_right(self) -> None:
+        transport = FakeTransport([answer("", 404, Date=formatdate(NOON, usegmt=True)), OK])
+        with pytest.raises(ServiceError):
+            await caller_of(transport, off=7200.0).call(REQUEST, read)
+        assert len(transport.sent) == 1
 
     async def test_a_token_that_dies_while_its_bearers_wait_is_renewed_by_the_first(self) -> None:
         gateway = Gateway()

@@ -1,0 +1,60 @@
+"""One scan among several: that of one schedule type."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from aioflows._core.heed import FirstPages
+from aioflows._core.pages import Ask, Page
+from aioflows._core.scan import Scan
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance, ScheduleType
+
+__all__ = ["Lane"]
+
+
+@attrs.define(eq=False)
+class Lane:
+    """One scan among several.
+
+    Args:
+        type: the *schedule type* it reads.
+        scan: the machine.
+        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
+        rows: decoded *rows* that another lane may still precede.
+    """
+
+    type: ScheduleType
+    scan: Scan
+    handed: dict[int, str] = attrs.field(factory=dict)
+    rows: list[FlowInstance] = attrs.field(init=False, factory=list)
+    ended: bool = attrs.field(init=False, default=False)
+    first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
+    """Of all lanes of one scan."""
+
+    @property
+    def held(self) -> int:
+        """Rows that were read and not yet given."""
+        return self.scan.held + len(self.rows)
+
+    def received(self, ask: Ask, page: Page) -> None:
+        """Take the answer to a request."""
+        self.first_pages.look(self.type, page)
+        self.scan.received(ask, page)
+
+    def failed(self, ask: Ask, error: AioflowsError) -> None:
+        """Take the error that a request ended with, its retries spent."""
+        self.first_pages.answered.add(self.type)
+        self.scan.failed(ask, error)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether there is something to ask for, and nothing was answered yet."""
+        return bool(self.scan.spans) and self.type not in self.first_pages.answered
+
+    @property
+    def second(self) -> float:
+        """The second of scan time that all its further rows lie in or after."""
+        return math.inf if self.ended else self.scan.position // 1000
