@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "settings", "models", "query", "checkpoint", "stats", "events"],
+    ["errors", "printable", "settings", "models", "query", "checkpoint", "stats", "events"],
     # bytes <-> values <-> meaning
     [
         "_core.times",
@@ -67,9 +67,11 @@ LAYERS = [
     [
         "_net.transport",
         "_net.http",
+        "_net.watch",
         "_net.gate",
         "_net.shared",
         "_net.credentials",
+        "_net.call",
         "_net.attempt",
         "_net.caller",
     ],
@@ -93,6 +95,7 @@ EDGES = {
         "checkpoint",
         "stats",
         "events",
+        "printable",
         "scan",
         "session",
         "export",
