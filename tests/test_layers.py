@@ -86,6 +86,7 @@ ORDER = [name for row in LAYERS for name in row]
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
     "export": {"errors", "models"},
+    "telemetry": {""},
     "cli": {
         "",
         "errors",
@@ -110,6 +111,7 @@ FOREIGN = {
     "attrs": None,
     "backoff": {"_net.caller"},
     "cattrs": {"_core.codec"},
+    "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
     "rich": {"cli"},
     "typer": {"cli"},
