@@ -87,7 +87,8 @@ class Attempts:
             except _TokenDied:
                 call.detours += 1
             except AioflowsError as error:
-                error.__traceback__ = None  # its frames hold headers and bodies, and an observer may keep it
+                # An observer may keep it, and the frames behind it hold headers and bodies.
+                error.__traceback__ = error.__context__ = None
                 call.ended(self._watch, _now(), error=error)
                 failure = self._judged(error, call)
             except BaseException:

@@ -332,6 +332,7 @@ class TestEvents:
             told.append(event)
             if isinstance(event, (RequestEnded, Retried)) and event.error is not None:
                 assert event.error.__traceback__ is None
+                assert event.error.__context__ is None
 
         caller = caller_of(FakeTransport([FAULT, BrokenBody("cut off"), OK]), observer=observe)
         await caller.call(REQUEST, read)
