@@ -53,6 +53,10 @@ E = TypeVar("E", bound=Event)
 
 ORDERS = ["trigger_time", "-trigger_time", None, "start_time", "-end_time", ("trigger_time", "-start_time")]
 KEY = AppKey("access-CANARY", "secret-CANARY")
+HITCHES = tuple(
+    Fault(at=number, kind=kind, seconds=1.0)
+    for number, kind in ((6, "throttle"), (14, "http-503"), (22, "code-62109"), (30, "throttle"))
+)
 
 
 class World:
@@ -85,7 +89,12 @@ async def world(
     **switches: Any,
 ) -> AsyncIterator[World]:
     told: list[Event] = []
-    switches = {"schedule_types": (1,), "user_id": "user-CANARY", "org_id": "org-CANARY"} | switches
+    switches = {
+        "schedule_types": (1,),
+        "fault_kinds": ("http-503", "code-62109"),
+        "user_id": "user-CANARY",
+        "org_id": "org-CANARY",
+    } | switches
     with Emulator(instances=instances, seed=5, **switches) as emulator:
         session = FlowSession(
             "https://enos.test",
@@ -94,7 +103,7 @@ async def world(
             auth=auth,
             http=EmulatorTransport(emulator, latency=0.01),
             limits=Limits(page_size=50, concurrency=4, buffer=buffer),
-            retry=retry or RetryPolicy(),
+            retry=retry or RetryPolicy(max_tries=30),
             observer=told.append,
         )
         async with session:
@@ -194,7 +203,7 @@ async def test_a_result_that_stands_still_has_no_drift() -> None:
 
 
 async def test_the_account_can_be_kept_by_events_alone() -> None:
-    async with world(fault_share=0.2, rate=40.0, burst=10) as here:
+    async with world(faults=HITCHES) as here:
         async with here.session.scan(here.query()) as scan:
             async for _ in scan:
                 pass
@@ -368,7 +377,7 @@ def test_every_kind_of_event_is_exported() -> None:
 
 async def test_every_event_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "aioflows")
-    async with world(fault_share=0.2, rate=40.0, burst=10) as here:
+    async with world(faults=HITCHES) as here:
         async for _ in here.session.flow_instances(here.query()):
             pass
         told = here.told
@@ -380,7 +389,7 @@ async def test_every_event_is_one_line_of_the_log(caplog: pytest.LogCaptureFixtu
 async def test_the_level_tells_what_is_ordinary(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "aioflows")
     async with world(
-        2_000, rate=40.0, burst=10, auth=KEY, app_key=KEY.access_key, app_secret=KEY.secret_key
+        2_000, faults=HITCHES, auth=KEY, app_key=KEY.access_key, app_secret=KEY.secret_key
     ) as here:
         async for _ in here.session.flow_instances(here.query()):
             pass
@@ -431,7 +440,7 @@ def broken(event):
     raise RuntimeError
 
 async def main():
-    async with Emulator(instances=500, seed=1, fault_share=0.3, rate=200.0) as emulator:
+    async with Emulator(instances=500, seed=1, fault_share=0.3, fault_kinds=["http-503"]) as emulator:
         async with FlowSession(emulator.url, user_id="u", org_id="o", observer=broken) as session:
             async for _ in session.flow_instances(FlowQuery(emulator.start, emulator.end)):
                 pass
@@ -453,8 +462,7 @@ async def test_no_event_and_no_line_of_the_log_holds_a_secret(caplog: pytest.Log
         app_secret=KEY.secret_key,
         token_uses=40,
         fault_share=0.3,
-        rate=100.0,
-        burst=10,
+        faults=HITCHES,
     ) as here:
         async for _ in here.session.flow_instances(here.query()):
             pass

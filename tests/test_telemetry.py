@@ -38,6 +38,10 @@ from aioflows.telemetry import Telemetry
 from tests.fakes import EmulatorTransport, FakeTransport, envelope
 
 KEY = AppKey("access-CANARY", "secret-CANARY")
+HITCHES = tuple(
+    Fault(at=number, kind=kind, seconds=1.0)
+    for number, kind in ((6, "throttle"), (14, "http-503"), (22, "throttle"))
+)
 Points = dict[str, Sequence[DataPointT]]
 
 
@@ -95,11 +99,16 @@ class World:
 @asynccontextmanager
 async def world(
     instances: int = 1_000,
-    retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+    retry: RetryPolicy = RetryPolicy(max_tries=30),  # noqa: B008  (frozen)
     auth: AppKey | None = None,
     **switches: Any,
 ) -> AsyncIterator[World]:
-    switches = {"schedule_types": (1,), "user_id": "user-CANARY", "org_id": "org-CANARY"} | switches
+    switches = {
+        "schedule_types": (1,),
+        "fault_kinds": ("http-503", "code-62109"),
+        "user_id": "user-CANARY",
+        "org_id": "org-CANARY",
+    } | switches
     with Emulator(instances, seed=5, **switches) as emulator:
         here = World(emulator, retry, auth)
         async with here.session:
@@ -251,7 +260,7 @@ async def test_drift_is_an_event_of_the_scan() -> None:
 
 
 async def test_metrics_add_up_to_the_account() -> None:
-    async with world(fault_share=0.2, rate=40.0, burst=10) as here:
+    async with world(faults=HITCHES) as here:
         stats = (await here.scanned()).stats
         points = here.points()
     durations = [
