@@ -14,8 +14,10 @@ from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
+from aioflows._net.watch import ScanWatch
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
+from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
@@ -46,6 +48,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         query: FlowQuery,
         page_size: int,
         limit: int | None,
+        watch: ScanWatch,
     ) -> None:
         self._engine = engine
         self._machine = machine
@@ -63,7 +66,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._began = self._ended = 0.0
         self._busy = self._cut = self._over = self._closed = False
         self._error: AioflowsError | None = None
-        self._on_close: Callable[[FlowScan], None] = lambda _: None
+        self._watch = watch
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
@@ -113,6 +116,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         if self._error is not None:
             raise self._error
         if self._over or self._left == 0:
+            self._tell_end(ScanOutcome.LIMIT)
             raise StopAsyncIteration
         self._rows, self._at = [], 0  # not kept while waiting: rows that die young cost less
         self._busy = True
@@ -124,11 +128,11 @@ class FlowScan(AsyncIterator[FlowInstance]):
         finally:
             self._busy = False
         if self._error is not None:
-            await self._finish()
+            await self._finish(ScanOutcome.FAILED)
             raise self._error
         if rows is None:
             self._over = True
-            await self._finish()
+            await self._finish(ScanOutcome.COMPLETE)
             raise StopAsyncIteration
         self._rows = rows
         if self._left is not None:
@@ -136,7 +140,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
             self._left -= len(self._rows)
             self._cut = len(self._rows) < len(rows)
             if not self._left:
-                await self._finish()
+                await self._stop()  # its end is told when the last of these rows was taken
 
     def _check(self) -> None:
         if self._closed:
@@ -146,6 +150,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop, self._began = loop, loop.time()
+            self._watch.began()
         elif self._loop is not loop:
             raise RuntimeError("this scan belongs to another event loop; make a new one on this loop")
 
@@ -162,16 +167,27 @@ class FlowScan(AsyncIterator[FlowInstance]):
     async def aclose(self) -> None:
         """Stop: cancel what is under way, and wait until it is over. Twice is fine."""
         self._closed = True
-        await self._finish()
+        taken = self._left == 0 and self._at >= len(self._rows)
+        await self._finish(ScanOutcome.LIMIT if taken else ScanOutcome.CLOSED)
 
-    async def _finish(self) -> None:
+    async def _finish(self, outcome: ScanOutcome) -> None:
+        try:
+            await self._stop()
+        finally:
+            self._tell_end(outcome)
+
+    async def _stop(self) -> None:
         if self._loop is not None and not self._ended:
             self._ended = self._loop.time()
-        self._on_close(self)
         await self._engine.aclose()
 
+    def _tell_end(self, outcome: ScanOutcome) -> None:
+        self._watch.ended(outcome, self._handed, self._tally.requests, self._elapsed, self._error)
+
     def __del__(self) -> None:
-        if getattr(self, "_engine", None) is not None and self._engine.under_way:
+        if getattr(self, "_watch", None) is None:
+            return
+        if self._engine.under_way:
             warnings.warn(
                 f"{self!r} was never closed; use 'async with session.scan(...)'",
                 ResourceWarning,
@@ -179,8 +195,14 @@ class FlowScan(AsyncIterator[FlowInstance]):
                 source=self,
             )
             self._engine.cancel()
+        self._tell_end(ScanOutcome.CLOSED)
 
     # What it tells
+
+    @property
+    def number(self) -> int:
+        """Which scan it is, of all in this process: the ``scan`` of its events."""
+        return self._watch.number
 
     @property
     def progress(self) -> float:
@@ -191,7 +213,6 @@ class FlowScan(AsyncIterator[FlowInstance]):
     def stats(self) -> ScanStats:
         """The account so far."""
         zone = self._zone()
-        now = self._ended or (self._loop.time() if self._loop is not None else 0.0)
         return ScanStats(
             requests=self._tally.requests,
             retries=self._tally.retries,
@@ -200,7 +221,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
             rows_yielded=self._handed,
             duplicates=self._machine.duplicates,
             windows=self._machine.windows,
-            elapsed=now - self._began if self._loop is not None else 0.0,
+            elapsed=self._elapsed,
             waited=self._tally.waited,
             proofs=self._machine.proofs,
             counted=tuple(sorted(self._machine.counted, key=lambda one: one.from_ms)),
@@ -208,6 +229,10 @@ class FlowScan(AsyncIterator[FlowInstance]):
             page_cap=self._service.cap,
             first_page=self._service.first_page,
         )
+
+    @property
+    def _elapsed(self) -> float:
+        return 0.0 if self._loop is None else (self._ended or self._loop.time()) - self._began
 
     def plan(self) -> ScanPlan:
         """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""

@@ -25,6 +25,7 @@ from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
+from aioflows._net.watch import Observer, ScanWatch, Watch
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowPage
@@ -60,7 +61,8 @@ class FlowSession:
         server_timezone: the *zone* that the service's times are in, as a tzinfo or a text ("GMT+8", "Asia/Shanghai");
             None: the service is asked. It names a fixed offset, so give the zone if it has daylight saving time.
         first_page: the *number* of the service's first page, 0 or 1; None: it is found out.
-        observer: called with a frozen event at each retry and pause.
+        observer: called with each `Event`, as it happens, on the loop that it happens on: so it must be quick. What it
+            raises is logged once, and harms nobody.
         allow_http: accept plain HTTP to a host that is not this machine.
 
     Raises:
@@ -79,7 +81,7 @@ class FlowSession:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
         first_page: int | None = None,
-        observer: Callable[[object], None] | None = None,
+        observer: Observer | None = None,
         allow_http: bool = False,
     ) -> None:
         self._address = Address(base_url, allow_http=allow_http)
@@ -94,9 +96,9 @@ class FlowSession:
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
-        self._caller = Caller(
-            self._transport, self._gate, Credentials(auth, self._address.gateway), retry, observer=observer
-        )
+        self._watch = Watch(observer)
+        credentials = Credentials(auth, self._address.gateway, watch=self._watch)
+        self._caller = Caller(self._transport, self._gate, credentials, retry, watch=self._watch)
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -171,16 +173,18 @@ class FlowSession:
         machine = machine_of(query, self._service, self.limits, limit=limit, resume=resume, proven=proven)
         if self._zone is not None:
             machine.read_in(self._zone)
-        tally = Tally()
+        tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resume is not None)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
-        engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots)
-        scan = FlowScan(
-            engine, machine, self._service, lambda: self._zone, tally, query, self.limits.page_size, limit
-        )
+        fetch = self._fetcher(query, tally, watch.number)
+        engine = Engine(machine, fetch, self._known_zone, slots, watch.news)
+        size = self.limits.page_size
+        scan = FlowScan(engine, machine, self._service, lambda: self._zone, tally, query, size, limit, watch)
         self._scans.add(scan)
         return scan
 
-    def _fetcher(self, query: FlowQuery, tally: Tally) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
+    def _fetcher(
+        self, query: FlowQuery, tally: Tally, scan: int
+    ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
         # What is planned by other fields than the trigger time is decoded at once.
         whole = bool(query.sorters) and query.sorters[0][0] != "trigger_time"
         read = partial(self._read_page, whole=whole)
@@ -196,7 +200,7 @@ class FlowSession:
                 sorters=((ask.field, ask.descending),),
                 expression=ask.expression,
             )
-            return await self._call(self._search(body), read, tally=tally, tries=ask.tries)
+            return await self._call(self._search(body), read, tally=tally, tries=ask.tries, scan=scan)
 
         return fetch
 
@@ -235,6 +239,7 @@ class FlowSession:
             "GET",
             self._address.instances,
             (("action", "get"), ("flowInstId", _name("instance_id", instance_id)), *self._identity),
+            operation="get",
         )
         zone = await self._known_zone()
         return await self._call(request, lambda body: read_instance(body, zone))
@@ -245,11 +250,15 @@ class FlowSession:
 
     async def server_time(self) -> datetime:
         """Ask for the service's current time ("Get Current Time"), in UTC."""
-        request = Request("GET", self._address.time, (("action", "getCurrentTime"),))
+        request = self._time("getCurrentTime")
         return _EPOCH + timedelta(milliseconds=await self._call(request, read_time))
 
     def _search(self, body: bytes) -> Request:
-        return Request("POST", self._address.instances, (("action", "search"), *self._identity), body)
+        query = (("action", "search"), *self._identity)
+        return Request("POST", self._address.instances, query, body, "search")
+
+    def _time(self, action: str) -> Request:
+        return Request("GET", self._address.time, (("action", action),), operation=action)
 
     async def _call(
         self,
@@ -258,6 +267,7 @@ class FlowSession:
         *,
         tally: Tally | None = None,
         tries: int | None = None,
+        scan: int | None = None,
     ) -> T:
         if self._state != "open":
             raise RuntimeError(
@@ -268,7 +278,7 @@ class FlowSession:
             if self._loop is not None:
                 raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
             self._loop = loop
-        return await self._caller.call(request, read, tally=tally, tries=tries)
+        return await self._caller.call(request, read, tally=tally, tries=tries, scan=scan)
 
     async def _known_zone(self) -> Zone:
         """Give the zone; it is asked for once, and whoever comes meanwhile waits for the same answer."""
@@ -279,8 +289,7 @@ class FlowSession:
         return self._zone
 
     async def _ask_zone(self) -> Zone:
-        request = Request("GET", self._address.time, (("action", "getTimeZone"),))
-        return Zone.parse(await self._call(request, read_timezone))
+        return Zone.parse(await self._call(self._time("getTimeZone"), read_timezone))
 
 
 def _name(field: str, value: object) -> str:

@@ -14,9 +14,8 @@ import argparse
 import asyncio
 import time
 
-from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
+from aioflows import Event, FlowQuery, FlowSession, Limits, Paused, RequestSent, ScheduleType
 from aioflows.emulator import EmulatorProcess
-from aioflows.events import Paused
 
 GUISES = {
     "429": 0.92,
@@ -45,11 +44,14 @@ async def scan(guise: str, options: argparse.Namespace) -> tuple[float, float, i
         latency=options.latency,
     )
     limits = Limits(page_size=PAGE, concurrency=options.concurrency)
-    pauses: list[tuple[float, float]] = []
+    paused_until, early = 0.0, 0
 
-    def observe(event: object) -> None:
+    def observe(event: Event) -> None:
+        nonlocal paused_until, early
         if isinstance(event, Paused):
-            pauses.append((time.monotonic(), time.monotonic() + event.seconds))
+            paused_until = max(paused_until, time.monotonic() + event.seconds)
+        elif isinstance(event, RequestSent):
+            early += time.monotonic() < paused_until
 
     async with process as emulator:
         query = FlowQuery(emulator.start_ms, emulator.end_ms, type=ScheduleType.PERIODIC)
@@ -64,7 +66,7 @@ async def scan(guise: str, options: argparse.Namespace) -> tuple[float, float, i
             stats = rows.stats
     assert stats.rows_yielded == options.pages * PAGE, f"{stats.rows_yielded} rows"
     answered = stats.requests - stats.throttled
-    return answered / seconds / options.rate, stats.throttled / stats.requests, 0
+    return answered / seconds / options.rate, stats.throttled / stats.requests, early
 
 
 async def main(options: argparse.Namespace) -> None:

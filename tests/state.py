@@ -27,7 +27,7 @@ Parts: TypeAlias = Callable[[Any], Iterable[Any]]
 _PLAIN = {int, float, str, bool, bytes, type(None), range, Zone, Axis}
 """Compared by what they are; zones and axes never change."""
 
-_ACCOUNT = {"rows_received", "duplicates", "proofs", "counted"}
+_ACCOUNT = {"rows_received", "duplicates", "proofs", "counted", "news"}
 """What the machine counts for its users and never reads itself; with it, no two states would be equal."""
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "settings", "models", "query", "checkpoint", "stats", "events"],
+    ["errors", "printable", "settings", "models", "query", "checkpoint", "stats", "events"],
     # bytes <-> values <-> meaning
     [
         "_core.times",
@@ -71,9 +71,11 @@ LAYERS = [
     [
         "_net.transport",
         "_net.http",
+        "_net.watch",
         "_net.gate",
         "_net.shared",
         "_net.credentials",
+        "_net.call",
         "_net.attempt",
         "_net.caller",
     ],
@@ -88,6 +90,7 @@ ORDER = [name for row in LAYERS for name in row]
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
     "export": {"errors", "models"},
+    "telemetry": {""},
     "cli": {
         "",
         "errors",
@@ -97,6 +100,7 @@ EDGES = {
         "checkpoint",
         "stats",
         "events",
+        "printable",
         "scan",
         "session",
         "export",
@@ -111,6 +115,7 @@ FOREIGN = {
     "attrs": None,
     "backoff": {"_net.caller"},
     "cattrs": {"_core.codec"},
+    "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
     "rich": {"cli"},
     "typer": {"cli"},

@@ -14,11 +14,12 @@ then the result has moved, and the scan ends.
 from __future__ import annotations
 
 from collections import Counter, deque
+from functools import partial
 
 import attrs
 
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Load, Rows, Store
+from aioflows._core.machine import Asker, Load, News, Rows, Store
 from aioflows._core.numbered import Numbered, Place
 from aioflows._core.orders import Sorter
 from aioflows._core.pages import Ask, Axis, Page
@@ -27,6 +28,7 @@ from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.events import DriftFound, WindowDone
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
@@ -71,6 +73,7 @@ class Blind:
         self._end = self._tries = self._given = 0
         self._short = self._over = False
         self._error: AioflowsError | None = None
+        self._news: list[News] = []
 
     def __repr__(self) -> str:
         return f"<Blind by {self._sorter[0]}, {self._end} rows read>"
@@ -104,6 +107,11 @@ class Blind:
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return 0.0 if self._over else max(0.0, self._lanes.expected - self._end)
+
+    def news(self) -> list[News]:
+        """Give what happened since the last call: that pages did not join, that the window was read."""
+        news, self._news = self._news, []
+        return news
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
@@ -222,6 +230,8 @@ class Blind:
             or not self._seen.isdisjoint(ids[shared:])
         ):
             self._tries += 1
+            if ids:
+                self._drifted("two pages did not join")
             if self._tries < _TRIES:
                 pages.once_more()
             elif ids:
@@ -250,12 +260,22 @@ class Blind:
         last = self._last[-1][-1] if self._last and self._last[-1] else None
         if not self._back_ids or not known.issuperset(self._back_ids) or last not in self._back_ids:
             self._tries += 1
+            self._drifted("its pages ended before its end")
             if self._tries < _TRIES:
                 self._back = self._back_ids = None
                 return NEED_PAGES
             raise self._moved("its pages ended before its end")
         self._over = True
+        first, until = self._window().from_ms, self._window().to_ms
+        done = partial(WindowDone, type=self.type, from_ms=first, to_ms=until)
+        self._news.append(partial(done, rows=self._end, proof=Proof.SORTED))
         return DONE
+
+    def _drifted(self, reason: str) -> None:
+        window = self._window()
+        self._news.append(
+            partial(DriftFound, type=self.type, from_ms=window.from_ms, to_ms=window.to_ms, reason=reason)
+        )
 
     def _moved(self, what: str) -> CompletenessError:
         first, until = self._window().from_ms, self._window().to_ms

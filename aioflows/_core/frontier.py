@@ -36,11 +36,14 @@ class Frontier:
         """How many windows were proven in which way."""
         self.counted: list[tuple[int, int, int]] = []
         """Windows whose rows could only be counted, and how many these are."""
+        self.news: list[tuple[int, int, int, Proof]] = []
+        """Windows that were proven since this was last emptied, their rows, and how."""
         self._errands = errands
 
     def settle(self, gap: Gap, run: Run, proof: Proof, known: tuple[int, int] | None = None) -> None:
         """Take a proven run out of a gap; *known*: the seconds of its first and last row."""
         self.proofs[proof] += 1
+        self.news.append((run.first, run.until, len(run.batch), proof))
         if proof is Proof.COUNTED:
             self.counted.append((run.first, run.until, len(run.batch)))
         self.gaps.take(gap, run.first, run.until, len(run.batch), known)

@@ -10,16 +10,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from aioflows._core.heed import FirstPages, check_statuses
 from aioflows._core.lane import Lane
-from aioflows._core.machine import Asker, Load, Rows, Store
+from aioflows._core.machine import Asker, Load, News, Rows, Store
 from aioflows._core.pages import Ask
 from aioflows._core.release import Run
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
+from aioflows.events import WindowDone
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
@@ -98,6 +100,14 @@ class Lanes:
         """The share of the time range that was handed out, from 0 to 1."""
         shares = [lane.scan.progress for lane in self.lanes]
         return min(shares) if self._merged else sum(shares) / len(shares)
+
+    def news(self) -> list[News]:
+        """Give the windows that were proven since the last call."""
+        return [
+            partial(WindowDone, type=lane.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
+            for lane in self.lanes
+            for first, until, rows, proof in lane.scan.news()
+        ]
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 import attrs
@@ -12,12 +13,16 @@ from aioflows._core.scan import Signal
 from aioflows._core.times import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
+from aioflows.events import DriftFound, WindowDone
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
-__all__ = ["Asker", "Load", "Machine", "Rows", "Store"]
+__all__ = ["Asker", "Load", "Machine", "News", "Rows", "Store"]
 
 Rows: TypeAlias = "list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]"
+
+News: TypeAlias = "partial[WindowDone] | partial[DriftFound]"
+"""An event that lacks the number of the scan."""
 
 
 class Asker(Protocol):
@@ -103,6 +108,10 @@ class Machine(Protocol):
     @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet, as far as is known."""
+        ...
+
+    def news(self) -> Sequence[News]:
+        """Give what happened since the last call."""
         ...
 
     def read_in(self, zone: Zone) -> None:

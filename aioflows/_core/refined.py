@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Load, Rows, Store
+from aioflows._core.machine import Asker, Load, News, Rows, Store
 from aioflows._core.orders import Key, Order
 from aioflows._core.pages import Ask
 from aioflows._core.probes import Probes
@@ -80,6 +80,10 @@ class Refined:
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return self._lanes.expected
+
+    def news(self) -> list[News]:
+        """Give the windows that were proven since the last call."""
+        return self._lanes.news()
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""

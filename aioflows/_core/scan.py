@@ -154,6 +154,11 @@ class Scan:
         """The windows whose rows could only be counted."""
         return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
 
+    def news(self) -> list[tuple[int, int, int, Proof]]:
+        """Give the windows proven since the last call, in *milliseconds* of real time, their rows, and how."""
+        news, self._frontier.news = self._frontier.news, []
+        return [(*self.axis.window(first, until), rows, proof) for first, until, rows, proof in news]
+
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer.
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Load, Rows, Store
+from aioflows._core.machine import Asker, Load, News, Rows, Store
 from aioflows._core.merge import Merge, Shelf
 from aioflows._core.orders import Order
 from aioflows._core.pages import Ask
@@ -149,6 +149,10 @@ class SortedScan:
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return self._lanes.expected if self._merge is None else max(0.0, self._expected - self._rows_given)
+
+    def news(self) -> list[News]:
+        """Give the windows that were read, and those that have to be read again, since the last call."""
+        return self._lanes.news() + self._strips.news()
 
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""

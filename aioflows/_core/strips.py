@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import attrs
 
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Store
+from aioflows._core.machine import Asker, News, Store
 from aioflows._core.merge import Merge
 from aioflows._core.orders import Order
 from aioflows._core.pages import Ask
 from aioflows._core.sorter import Sorter
 from aioflows._core.strip import Strip
 from aioflows.errors import AioflowsError
+from aioflows.events import DriftFound, WindowDone
 from aioflows.models import ScheduleType
 from aioflows.stats import CountedWindow, Proof
 
@@ -96,6 +98,7 @@ class Strips:
         self._page = page
         self._buffer = buffer
         self._second: tuple[Sorter, list[Strip]] | None = None
+        self._news: list[News] = []
 
     @property
     def held(self) -> int:
@@ -109,6 +112,11 @@ class Strips:
         for strip in self._strips:
             account = account.plus(strip.rows_received, strip.duplicates)
         return account if self._second is None else account.with_walk(self._second[0].lanes)
+
+    def news(self) -> list[News]:
+        """Give the windows that were read, and those that were torn, since the last call."""
+        news, self._news = self._news, []
+        return news if self._second is None else news + self._second[0].lanes.news()
 
     # What to ask
 
@@ -178,12 +186,17 @@ class Strips:
             self._drop(merge, set(torn))
             merge.sources += sorter.sources()
         self._past = self._past.with_walk(sorter.lanes)
+        self._news += sorter.lanes.news()
         self._second = None
         return True
 
     def _begin(self, merge: Merge, torn: Sequence[Strip]) -> Sorter:
         for strip in torn:
             strip.given_up = True
+            first, until = strip.window
+            self._news.append(
+                partial(DriftFound, type=strip.type, from_ms=first, to_ms=until, reason=strip.torn)
+            )
         return Sorter(
             self._again([(strip.type, *strip.window) for strip in torn]),
             self._order,
@@ -205,5 +218,12 @@ class Strips:
         for strip in gone:
             proofs = Counter() if strip.torn else Counter({Proof.SORTED: 1})
             self._past = self._past.plus(strip.rows_received, strip.duplicates, proofs)
+            if not strip.torn:
+                first, until = strip.window
+                rows, proof = len(strip.seen), Proof.SORTED
+                done = partial(
+                    WindowDone, type=strip.type, from_ms=first, to_ms=until, rows=rows, proof=proof
+                )
+                self._news.append(done)
         self._strips = [strip for strip in self._strips if strip not in gone]
         merge.sources = [source for source in merge.sources if source not in gone]

@@ -8,17 +8,16 @@ the gate like any other; so no slot waits for another one, even if there is only
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
-
-import attrs
+from typing import Any, Final, TypeVar
 
 from aioflows._core.answers import decipher
 from aioflows._core.budget import Budget
+from aioflows._core.search import Page
+from aioflows._net.call import Again, Call
 from aioflows._net.credentials import Credentials, Fetch
-from aioflows._net.gate import Gate, Ticket
+from aioflows._net.gate import Gate
 from aioflows._net.transport import Request, SecretHeaders, Transport
+from aioflows._net.watch import Watch
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -29,70 +28,16 @@ from aioflows.errors import (
     TimedOut,
     TokenExpired,
 )
-from aioflows.events import Paused, Retried
+from aioflows.events import Paused, RequestThrottled
 from aioflows.settings import RetryPolicy
 
-__all__ = ["Again", "Attempts", "Call", "Event", "Tally"]
+__all__ = ["Attempts"]
 
 T = TypeVar("T")
-Event = Retried | Paused
 
-_log: Final = logging.getLogger("aioflows")
 _MOST_REFUSALS: Final = 50
 _CLOCK_STEP: Final = 5.0
 _UNAVAILABLE: Final = 503  # "temporary overload", or something else (RFC 9110, section 15.6.4)
-
-
-@attrs.define
-class Tally:
-    """Counts what a group of calls has cost.
-
-    Args:
-        requests: *attempts* sent.
-        retries: *attempts* that were not the first of their request.
-        throttled: *answers* that said "too many requests".
-        waited: *seconds* between attempts, added up.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    waited: float = 0.0
-    turn: int = attrs.field(default=0, eq=False, repr=False)
-    """The round at the gate for which it has drawn its last ticket."""
-
-
-@attrs.define
-class Call(Generic[T]):
-    """A request on its way through its attempts."""
-
-    make: Callable[[], Request]
-    read: Callable[[bytes], T]
-    tally: Tally
-    tries: int
-    signed: bool = True
-    ticket: Ticket | None = None  # its place at the gate, for all of its attempts
-    deadline: float = 0.0
-    sent: int = 0
-    failures: int = 0
-    refusals: int = 0
-    detours: int = 0  # times that the token died while the call waited at the gate
-    clock_corrected: bool = False
-    doubt: BadCredentials | None = None
-    # Of the latest attempt:
-    entered: float = 0.0
-    generation: int = 0
-    offset: float = 0.0
-    status: int = 0
-
-
-class Again(Exception):
-    """Wraps the error of an attempt that may be worth another, so that the retry sees which call it belongs to."""
-
-    def __init__(self, error: AioflowsError, call: Call[Any]) -> None:
-        super().__init__()
-        self.error = error
-        self.call = call
 
 
 class _TokenDied(Exception):
@@ -109,7 +54,7 @@ class Attempts:
         policy: how long an attempt may take, and what is an answer of "too many requests".
         budget: is filled by answers.
         fetch: gets a new *token*, as a call of its own.
-        observer: is called with each event; what it raises is ignored.
+        watch: is told what happens.
     """
 
     def __init__(
@@ -121,7 +66,7 @@ class Attempts:
         budget: Budget,
         *,
         fetch: Fetch,
-        observer: Callable[[Event], object] | None,
+        watch: Watch,
     ) -> None:
         self._transport = transport
         self._gate = gate
@@ -129,7 +74,7 @@ class Attempts:
         self._policy = policy
         self._budget = budget
         self._fetch = fetch
-        self._observer = observer
+        self._watch = watch
 
     async def make(self, call: Call[T]) -> T:
         """Makes one attempt; a token that has died is not the request's fault, and costs it no try.
@@ -145,11 +90,20 @@ class Attempts:
                 raise call.doubt
             failure: Exception | None = None
             try:
-                return await self._attempt(call)
+                answer = await self._attempt(call)
             except _TokenDied:
                 call.detours += 1
             except AioflowsError as error:
+                # An observer may keep it, and the frames behind it hold headers and bodies.
+                error.__traceback__ = error.__context__ = None
+                call.ended(self._watch, _now(), error=error)
                 failure = self._judged(error, call)
+            except BaseException:
+                call.ended(self._watch, _now(), cancelled=True)
+                raise
+            else:
+                call.ended(self._watch, _now(), rows=len(answer) if isinstance(answer, Page) else None)
+                return answer
             if failure is not None:
                 raise failure
 
@@ -171,12 +125,13 @@ class Attempts:
         return call.read(body)
 
     async def _exchange(self, call: Call[Any]) -> bytes:
-        call.entered, call.status = _now(), 0
+        call.entered, call.answered, call.status, call.size = _now(), 0.0, 0, None
         request, headers = self._signed(call)
         sent = self._credentials.local_time()
         self._count(call)
+        call.sends(self._watch, request)
         answer = await self._transport.send(request, headers, self._policy.attempt_timeout)
-        call.status = answer.status
+        call.answered, call.status, call.size = _now(), answer.status, len(answer.body)
         self._credentials.heard(answer.headers.get("Date"), sent)
         now = self._credentials.local_time()
         body = decipher(answer.status, answer.headers, answer.body, self._policy.throttle_codes, now)
@@ -246,20 +201,14 @@ class Attempts:
 
     def _slow_down(self, error: Throttled, call: Call[Any]) -> None:
         call.tally.throttled += 1
+        if self._watch.wanted(RequestThrottled):
+            self._watch.tell(RequestThrottled(**call.facts, retry_after=error.retry_after, error=error))
         wait = error.retry_after or 0.0
         if not wait <= self._policy.max_retry_after:
             return  # too long to wait for, so whoever called decides
         self._gate.throttled(call.entered, wait)
-        if self._gate.pause(wait):
-            self.tell(Paused(error, wait))
-
-    def tell(self, event: Event) -> None:
-        """Lets the observer know."""
-        if self._observer is not None:
-            try:
-                self._observer(event)
-            except Exception:  # noqa: BLE001  (it looks on; what it does wrong is not the request's business)
-                _log.warning("the observer failed", exc_info=True)
+        if self._gate.pause(wait) and self._watch.wanted(Paused):
+            self._watch.tell(Paused(seconds=wait, error=error))
 
     def __repr__(self) -> str:
         return f"{self._transport!r}, {self._gate!r}, {self._credentials!r}"

@@ -15,10 +15,12 @@ import backoff
 from aioflows._core.answers import Token, read_token
 from aioflows._core.budget import Budget
 from aioflows._core.retry import TABLE, Disconnected, Table, waits
-from aioflows._net.attempt import Again, Attempts, Call, Event, Tally
+from aioflows._net.attempt import Attempts
+from aioflows._net.call import Again, Call, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import FIRST, Gate
 from aioflows._net.transport import Request, Transport
+from aioflows._net.watch import Watch
 from aioflows.errors import AioflowsError
 from aioflows.events import Retried
 from aioflows.settings import RetryPolicy
@@ -40,7 +42,7 @@ class Caller:
         policy: how often again, after how long, and how long an attempt may take.
         rng: draws the *jitter*.
         table: which *errors* are tried again.
-        observer: is called with each `Retried` and `Paused`; what it raises is ignored.
+        watch: is told what happens.
     """
 
     def __init__(
@@ -52,14 +54,15 @@ class Caller:
         *,
         rng: random.Random | None = None,
         table: Table = TABLE,
-        observer: Callable[[Event], object] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._policy = policy
         self._rng = rng or random.Random()
         self._table = table
+        self._watch = watch or Watch()
         self._budget = Budget(max(_LEAST_BUDGET, 8 * gate.limit) if policy.budget is None else policy.budget)
         self._attempts = Attempts(
-            transport, gate, credentials, policy, self._budget, fetch=self._fetch_token, observer=observer
+            transport, gate, credentials, policy, self._budget, fetch=self._fetch_token, watch=self._watch
         )
         # The one door to backoff. Its own jitter would also shorten a wait that the service dictates, its own time limit
         # never fires in time, and its log would show what was sent: so it gets the waits from us, ready to be slept.
@@ -81,6 +84,7 @@ class Caller:
         *,
         tally: Tally | None = None,
         tries: int | None = None,
+        scan: int | None = None,
     ) -> T:
         """Makes a request and gives what *read* makes of the answer.
 
@@ -90,11 +94,13 @@ class Caller:
             tally: counts what it costs.
             tries: *attempts* that the service may fail or be too slow at, where that is fewer than the policy's; what
                 may go wrong on the way there and back says nothing about the request, and is tried again in any case.
+            scan: the *number* of the scan that it belongs to.
 
         Raises:
             AioflowsError: the error of the last attempt.
         """
-        return await self._run(Call(lambda: request, read, tally or Tally(), tries or self._policy.max_tries))
+        tries = tries or self._policy.max_tries
+        return await self._run(Call(lambda: request, read, tally or Tally(), tries, scan))
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
         # All wait for it, so it waits for nobody.
@@ -130,8 +136,10 @@ class Caller:
 
     def _backing_off(self, details: Mapping[str, Any]) -> None:
         again: Again = details["exception"]
-        again.call.tally.waited += details["wait"]
-        self._attempts.tell(Retried(again.error, details["tries"], details["wait"]))
+        call, wait = again.call, details["wait"]
+        call.tally.waited += wait
+        if self._watch.wanted(Retried):
+            self._watch.tell(Retried(**call.facts, wait=wait, error=again.error))
 
     def __repr__(self) -> str:
         return f"<Caller {self._attempts!r}>"

@@ -22,7 +22,9 @@ from aioflows._core.answers import Token
 from aioflows._core.signing import encryption, signature, signed_text
 from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, SecretHeaders
+from aioflows._net.watch import Watch
 from aioflows.errors import AioflowsError, AnswerError, ServiceError
+from aioflows.events import TokenRenewed
 from aioflows.settings import AppKey
 
 __all__ = ["Credentials", "Fetch"]
@@ -48,6 +50,7 @@ class Credentials:
         base_url: *scheme, host and port* of the gateway.
         now: gives the *local time* in seconds since 1970-01-01 UTC.
         clock: gives a *time* in seconds that no one sets; the running loop's by default.
+        watch: is told of each new token.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Credentials:
         *,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = _loop_time,
+        watch: Watch | None = None,
     ) -> None:
         self.generation = 0
         """The number of the token in use; 0 before the first."""
@@ -66,6 +70,7 @@ class Credentials:
         self._url = f"{base_url}/apim-token-service/v2.0/token/"
         self._now = now
         self._clock = clock
+        self._watch = watch or Watch()
         self._token = ""
         self._refused = False  # the service has called the token in use expired
         self._accepted = 0  # the last generation that the service has taken
@@ -173,7 +178,7 @@ class Credentials:
             self._asked_at = self._clock()
             proof = encryption(key.access_key, stamp, key.secret_key)
             body = {"appKey": key.access_key, "encryption": proof, "timestamp": stamp, **members}
-            return Request("POST", self._url + action, (), json.dumps(body).encode())
+            return Request("POST", self._url + action, (), json.dumps(body).encode(), f"token/{action}")
 
         return make
 
@@ -186,6 +191,8 @@ class Credentials:
         self._token = token.access_token
         self._refused = False
         self.generation += 1
+        if self._watch.wanted(TokenRenewed):
+            self._watch.tell(TokenRenewed(generation=self.generation, life=life))
 
     def _milliseconds(self) -> int:
         return int((self._now() + self.offset) * 1000)

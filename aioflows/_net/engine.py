@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aioflows._core.machine import Asker, Machine
+from aioflows._core.machine import Asker, Machine, News
 from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
@@ -32,6 +32,7 @@ class Engine:
         zone: tells the zone that the service's times are in.
         slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
             place at the gate empty.
+        told: takes what happened to the scan, as it happens.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Engine:
         fetch: Callable[[Asker, Ask], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
+        told: Callable[[News], object],
     ) -> None:
         self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
         self._slots = slots
+        self._told = told
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Asker, Ask]] = {}
         self._beside: set[asyncio.Task[Callable[[], None]]] = set()
@@ -65,7 +68,11 @@ class Engine:
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
         while not self._closed:
             self._feed()
-            rows = self._machine.next_rows()
+            try:
+                rows = self._machine.next_rows()
+            finally:
+                for news in self._machine.news():
+                    self._told(news)
             self._start()
             if rows is DONE:
                 return None

@@ -24,12 +24,14 @@ class Request:
         url: scheme, host, port and path, without a query.
         query: names and values as they are before percent-encoding.
         body: the bytes to be sent and signed; None: no body.
+        operation: the service's name for what is asked, as events tell it.
     """
 
     method: str
     url: str
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=_size)
+    operation: str = ""
 
 
 @attrs.frozen

@@ -16,12 +16,12 @@ from aioflows.cli.demo import Demo, demo
 from aioflows.cli.emulate import emulate, settings
 from aioflows.cli.ending import ended
 from aioflows.cli.exits import EPILOG, Exit, complain
-from aioflows.cli.printable import printable
 from aioflows.cli.scanning import ScanJob, scan
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
 from aioflows.cli.sink import checked_target
 from aioflows.emulator import Emulator
+from aioflows.printable import printable
 
 __all__ = ["run"]
 

@@ -17,8 +17,8 @@ from aioflows import (
     TokenExpired,
     TransportError,
 )
-from aioflows.cli.printable import printable
 from aioflows.cli.sink import SinkError
+from aioflows.printable import printable
 
 __all__ = ["EPILOG", "Exit", "complain", "judged"]
 

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from aioflows import ScanStats
-from aioflows.cli.printable import printable
 from aioflows.cli.screen import shown_duration
 from aioflows.cli.summary import FlowTotal, OrderCheck, Summary
 from aioflows.cli.table import fitted, shown_status, status_style
+from aioflows.printable import printable
 
 __all__ = ["Outcome", "print_report"]
 

@@ -11,11 +11,11 @@ import attrs
 
 from aioflows import AioflowsError, FlowInstance, FlowQuery, FlowScan, FlowSession, Limits
 from aioflows.cli.exits import complain
-from aioflows.cli.printable import printable
 from aioflows.cli.screen import Meter, account, console_on, is_terminal, live_meter, no_meter
 from aioflows.cli.service import Service
 from aioflows.cli.sink import json_lines
 from aioflows.cli.table import RowTable
+from aioflows.printable import printable
 
 __all__ = ["ScanJob", "scan"]
 

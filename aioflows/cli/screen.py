@@ -14,12 +14,14 @@ from typing import Protocol, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from aioflows import FlowScan, ScanStats
-from aioflows.events import Paused
+from aioflows import DriftFound, Event, FlowScan, Paused, Retried, ScanStats
+from aioflows.printable import printable
 
 __all__ = ["Meter", "console_on", "is_terminal", "live_meter", "no_meter", "plain_meter", "shown_duration"]
 
 _SECONDS_BETWEEN_LINES = 5.0
+_LONG_WAIT = 1.0
+_LONGEST_REASON = 60
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -57,7 +59,7 @@ class Meter(AbstractContextManager["Meter"], Protocol):
     def show(self, scan: FlowScan, share: float) -> None:
         """Show a scan that has done this share of its work."""
 
-    def heard(self, event: object) -> None:
+    def heard(self, event: Event) -> None:
         """Take an event of the session: its observer."""
 
 
@@ -66,6 +68,18 @@ def account(stats: ScanStats) -> str:
     rate = stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0
     text = f"{stats.rows_yielded:,} rows · {stats.requests:,} requests · {rate:,.0f} rows/s"
     return f"{text} · {stats.retries:,} retries" if stats.retries else text
+
+
+def hitch(event: Event) -> str:
+    """Give words for what makes a scan wait; none for everything else."""
+    match event:
+        case Paused(seconds=seconds):
+            return f"the service asks us to wait {seconds:.0f} s"
+        case Retried(wait=wait, error=error) if wait >= _LONG_WAIT:
+            return f"again in {wait:.0f} s: {printable(str(error), _LONGEST_REASON)}"
+        case DriftFound():
+            return "rows have moved, a window is read again"
+    return ""
 
 
 class _Live:
@@ -95,11 +109,9 @@ class _Live:
     def show(self, scan: FlowScan, share: float) -> None:
         self._progress.update(self._task, completed=share, description=account(scan.stats))
 
-    def heard(self, event: object) -> None:
-        if isinstance(event, Paused):
-            self._progress.update(
-                self._task, description=f"the service asks us to wait {event.seconds:.0f} s"
-            )
+    def heard(self, event: Event) -> None:
+        if words := hitch(event):
+            self._progress.update(self._task, description=words)
 
 
 class _Plain:
@@ -123,8 +135,9 @@ class _Plain:
             self._next = self._clock() + _SECONDS_BETWEEN_LINES
             self._say(f"{share:.0%} · {account(scan.stats)}")
 
-    def heard(self, event: object) -> None:
-        pass
+    def heard(self, event: Event) -> None:
+        if isinstance(event, Paused):  # retries are in the account
+            self._say(hitch(event))
 
 
 def live_meter(console: Console) -> Meter:

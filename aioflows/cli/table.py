@@ -10,8 +10,8 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.cli.printable import printable
 from aioflows.cli.screen import shown_duration
+from aioflows.printable import printable
 
 __all__ = ["RowTable", "fitted", "shown_status", "status_style"]
 

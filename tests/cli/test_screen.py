@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from aioflows import ScanStats
-from aioflows.cli.screen import account, console_on, is_terminal, shown_duration
+from aioflows import ConnectFailed, DriftFound, Event, Paused, Retried, ScanStats, ScheduleType, Throttled
+from aioflows.cli.screen import account, console_on, hitch, is_terminal, plain_meter, shown_duration
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,42 @@ def test_a_console_takes_no_text_for_markup() -> None:
 
 def test_a_stream_that_is_closed_is_no_terminal() -> None:
     assert not is_terminal(None)
+
+
+def retried(wait: float, reason: str = "no connection") -> Retried:
+    error = ConnectFailed(reason)
+    return Retried(scan=1, request=1, operation="search", attempt=1, wait=wait, error=error)
+
+
+PAUSED = Paused(seconds=12.3, error=Throttled(429, "busy", 12.3))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (PAUSED, "the service asks us to wait 12 s"),
+        (retried(3.2), "again in 3 s: no connection"),
+        (retried(0.4), ""),
+        (
+            DriftFound(scan=1, type=ScheduleType.PERIODIC, from_ms=0, to_ms=1, reason="torn"),
+            "rows have moved, a window is read again",
+        ),
+        (Event(), ""),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_makes_a_scan_wait_is_said_in_words(event: Event, words: str) -> None:
+    assert hitch(event) == words
+
+
+def test_what_the_service_says_cannot_move_the_cursor() -> None:
+    assert hitch(retried(5, "\x1b[2J" + "x" * 500)).startswith(r"again in 5 s: \x1b[2Jxxx")
+    assert len(hitch(retried(5, "\x1b[2J" + "x" * 500))) < 100
+
+
+def test_a_log_has_a_line_for_each_pause() -> None:
+    said: list[str] = []
+    meter = plain_meter(said.append, lambda: 0.0)
+    for event in (PAUSED, retried(5), Event(), PAUSED):
+        meter.heard(event)
+    assert said == ["the service asks us to wait 12 s"] * 2

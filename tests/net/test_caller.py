@@ -8,6 +8,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from random import Random
 
+import attrs
 import pytest
 
 from aioflows._core.retry import TABLE, Disconnected, Rule, Table
@@ -15,6 +16,7 @@ from aioflows._net.caller import Caller, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import Gate
 from aioflows._net.transport import Request, Transport
+from aioflows._net.watch import Watch
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -27,7 +29,15 @@ from aioflows.errors import (
     Throttled,
     TransportError,
 )
-from aioflows.events import Paused, Retried
+from aioflows.events import (
+    Event,
+    Paused,
+    RequestEnded,
+    RequestEvent,
+    RequestSent,
+    Retried,
+    TokenRenewed,
+)
 from aioflows.settings import AppKey, RetryPolicy
 from tests.fakes import FakeTransport, Outcome, Sent, answer, envelope, loop_time
 
@@ -53,11 +63,12 @@ def caller_of(
     auth: AppKey | None = None,
     off: float = 0.0,
     table: Table = TABLE,
-    observer: Callable[[object], None] | None = None,
+    observer: Callable[[Event], object] | None = None,
 ) -> Caller:
-    keys = Credentials(auth, "https://gateway", now=lambda: NOON + loop_time() + off)
+    watch = Watch(observer)
+    keys = Credentials(auth, "https://gateway", now=lambda: NOON + loop_time() + off, watch=watch)
     policy = policy or RetryPolicy(base=0.5)
-    return Caller(transport, Gate(concurrency), keys, policy, rng=Highest(), table=table, observer=observer)
+    return Caller(transport, Gate(concurrency), keys, policy, rng=Highest(), table=table, watch=watch)
 
 
 def read(body: bytes) -> object:
@@ -298,28 +309,102 @@ class TestTally:
 
 
 class TestEvents:
+    async def test_an_attempt_is_told_when_it_is_sent_and_when_it_is_answered(self) -> None:
+        told: list[Event] = []
+        request = attrs.evolve(REQUEST, operation="search")
+        transport = FakeTransport([OK], latency=2.0)
+        await caller_of(transport, observer=told.append).call(request, read, scan=7)
+        sent, ended = told
+        facts = {"scan": 7, "request": sent.request, "operation": "search", "attempt": 1}  # type: ignore[attr-defined]
+        assert sent == RequestSent(**facts, method="POST", url="https://gateway/flowInstances")
+        assert ended == RequestEnded(**facts, duration=2.0, status=200, size=len(OK.body))
+
     async def test_a_retry_is_told_with_its_reason_and_wait(self) -> None:
-        told: list[object] = []
+        told: list[Event] = []
         transport = FakeTransport([FAULT, OK])
         await caller_of(transport, observer=told.append).call(REQUEST, read)
-        (event,) = told
-        assert isinstance(event, Retried)
-        assert (type(event.error), event.tries, event.wait) == (ServerFault, 1, 1.0)
+        (event,) = (event for event in told if isinstance(event, Retried))
+        assert (type(event.error), event.attempt, event.wait) == (ServerFault, 1, 1.0)
+
+    async def test_the_events_of_a_retry_come_in_the_order_in_which_things_happen(self) -> None:
+        told: list[Event] = []
+        transport = FakeTransport([answer("", 429, Retry_After="20"), OK])
+        await caller_of(transport, observer=told.append).call(REQUEST, read)
+        names = "RequestSent RequestEnded RequestThrottled Paused Retried RequestSent RequestEnded"
+        assert " ".join(type(event).__name__ for event in told) == names
+        attempts = [event.attempt for event in told if isinstance(event, RequestEvent)]
+        assert attempts == [1, 1, 1, 1, 2, 2]
+        assert len({event.request for event in told if isinstance(event, RequestEvent)}) == 1
+
+    async def test_an_attempt_that_gets_no_answer_has_an_error_and_no_status(self) -> None:
+        told: list[Event] = []
+        error = ConnectFailed("refused")
+        with pytest.raises(ConnectFailed):
+            await caller_of(FakeTransport([error], latency=3.0), observer=told.append).call(
+                REQUEST, read, tries=1
+            )
+        (ended,) = (event for event in told if isinstance(event, RequestEnded))
+        assert (ended.error, ended.status, ended.size, ended.duration) == (error, None, None, 3.0)
+
+    async def test_an_attempt_that_is_cancelled_in_flight_is_told_to_have_ended(self) -> None:
+        told: list[Event] = []
+        caller = caller_of(FakeTransport([OK], hang_at=1), observer=told.append)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await caller.call(REQUEST, read)
+        ended = told[-1]
+        assert isinstance(ended, RequestEnded)
+        assert (ended.cancelled, ended.error, ended.duration) == (True, None, 5.0)
+
+    async def test_one_that_is_cancelled_at_the_gate_was_never_sent(self) -> None:
+        told: list[Event] = []
+        caller = caller_of(FakeTransport([OK], hang_at=1), concurrency=1, observer=told.append)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(3)))
+        assert [type(event).__name__ for event in told] == ["RequestSent", "RequestEnded"]
+
+    async def test_an_error_in_an_event_holds_no_frame(self) -> None:
+        """An observer may keep events; the frames of an attempt hold its headers and its body."""
+        behind: list[object] = []
+
+        def observe(event: Event) -> None:
+            if isinstance(event, (RequestEnded, Retried)) and event.error is not None:
+                behind.extend((event.error.__traceback__, event.error.__context__))
+
+        caller = caller_of(FakeTransport([FAULT, BrokenBody("cut off"), OK]), observer=observe)
+        await caller.call(REQUEST, read)
+        assert behind == [None] * 8
 
     async def test_a_pause_is_told_once_for_all(self) -> None:
-        told: list[object] = []
+        told: list[Event] = []
         transport = FakeTransport(lambda _: answer("", 429, Retry_After="20") if loop_time() < 20 else OK)
         caller = caller_of(transport, observer=told.append)
         await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(8)))
         pauses = [event for event in told if isinstance(event, Paused)]
         assert [pause.seconds for pause in pauses] == [20.0]
 
-    async def test_an_observer_that_fails_hurts_nobody(self) -> None:
-        def broken(event: object) -> None:
+    async def test_each_new_token_is_told_by_its_number(self) -> None:
+        told: list[Event] = []
+        caller = caller_of(FakeTransport(Gateway(uses=2)), auth=KEY, concurrency=1, observer=told.append)
+        for _ in range(5):
+            await caller.call(REQUEST, read)
+        renewals = [event for event in told if isinstance(event, TokenRenewed)]
+        assert [renewal.generation for renewal in renewals] == [1, 2, 3]
+        sent = [event for event in told if isinstance(event, RequestSent) and event.operation == "token/get"]
+        assert [event.scan for event in sent] == [None] * 3
+
+    async def test_an_observer_that_fails_hurts_nobody_and_is_named_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(event: Event) -> None:
             raise RuntimeError("the observer's own fault")
 
         transport = FakeTransport([FAULT, answer("", 429, Retry_After="1"), OK])
         assert await caller_of(transport, observer=broken).call(REQUEST, read) == "fine"
+        complaints = [record for record in caplog.records if record.exc_info]
+        assert [record.levelname for record in complaints] == ["WARNING"]
+        assert "the observer's own fault" in str(complaints[0].exc_info)
 
 
 class Gateway:

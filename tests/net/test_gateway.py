@@ -13,6 +13,7 @@ from aioflows._net.caller import Caller, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import Gate
 from aioflows._net.transport import Request
+from aioflows._net.watch import Watch
 from aioflows.emulator import Emulator
 from aioflows.events import Paused
 from aioflows.settings import AppKey, RetryPolicy
@@ -91,7 +92,7 @@ class TestLimits:
 
         with Emulator(instances=50, seed=1, rate=10.0, burst=3) as emulator:
             transport = EmulatorTransport(emulator, latency=0.05)
-            caller = Caller(transport, Gate(8), Credentials(None, ""), RetryPolicy(), observer=observe)
+            caller = Caller(transport, Gate(8), Credentials(None, ""), RetryPolicy(), watch=Watch(observe))
             await asyncio.gather(*(caller.call(REQUEST, json.loads) for _ in range(100)))
         assert pauses
         assert not [sent.at for sent in transport.sent for begin, end in pauses if begin < sent.at < end]

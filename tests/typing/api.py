@@ -10,6 +10,7 @@ import aiohttp
 
 import aioflows
 from aioflows.emulator import Emulator
+from aioflows.telemetry import Telemetry
 
 
 async def sessions(http: aiohttp.ClientSession) -> None:
@@ -62,6 +63,28 @@ async def errors() -> None:
         assert_type(error.retry_after, float | None)
     except aioflows.AioflowsError as error:
         assert_type(error.checkpoint, aioflows.Checkpoint | None)
+
+
+async def events() -> None:
+    def observer(event: aioflows.Event) -> None:
+        match event:
+            case aioflows.RequestEnded():
+                assert_type(event.scan, int | None)
+                assert_type(event.duration, float)
+                assert_type(event.error, aioflows.AioflowsError | None)
+            case aioflows.WindowDone(proof=proof, type=kind, rows=rows):
+                assert_type(proof, aioflows.Proof)
+                assert_type(kind, aioflows.ScheduleType)
+                assert_type(rows, int)
+            case aioflows.ScanEnded(outcome=outcome):
+                assert_type(outcome, aioflows.ScanOutcome)
+            case aioflows.RequestThrottled(error=error) | aioflows.Paused(error=error):
+                assert_type(error, aioflows.Throttled)
+
+    heard: list[aioflows.Event] = []
+    for told in (observer, heard.append, Telemetry(), None):
+        session = aioflows.FlowSession("http://127.0.0.1", user_id="u", org_id="o", observer=told)
+        assert_type(session.scan(aioflows.FlowQuery(0, 1)).number, int)
 
 
 async def emulators() -> None:

@@ -1,4 +1,4 @@
-"""What the service says, made harmless to a terminal."""
+"""What the service says, made harmless to a terminal and to a log."""
 
 from __future__ import annotations
 
