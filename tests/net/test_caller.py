@@ -340,9 +340,9 @@ class TestEvents:
         told: list[Event] = []
         error = ConnectFailed("refused")
         with pytest.raises(ConnectFailed):
-            await caller_of(FakeTransport([error], latency=3.0), observer=told.append).call(
-                REQUEST, read, tries=1
-            )
+            await caller_of(
+                FakeTransport([error], latency=3.0), policy=RetryPolicy(max_tries=1), observer=told.append
+            ).call(REQUEST, read)
         (ended,) = (event for event in told if isinstance(event, RequestEnded))
         assert (ended.error, ended.status, ended.size, ended.duration) == (error, None, None, 3.0)
 
