@@ -166,6 +166,9 @@ class Attempts:
         """Gives what an error of an attempt leads to: itself, if it is final; `Again`; or None: at once again."""
         if isinstance(error, TokenExpired) and call.signed:
             return self._expired(error, call)
+        if call.signed:
+            # Lost on the way or answered with a fault, it may have been one use of a token that bears only a few.
+            self._credentials.accepted(call.generation)
         if isinstance(error, ServiceError) and self._clock_was_wrong(call):
             return None
         if isinstance(error, AnswerError) and not 200 <= call.status < 300 and call.status:

@@ -115,11 +115,11 @@ class Credentials:
         )
 
     def accepted(self, generation: int) -> None:
-        """Notes that the service has taken this token."""
+        """Notes that a request with this token has come to another end than its refusal."""
         self._accepted = max(self._accepted, generation)
 
     def is_proven(self, generation: int) -> bool:
-        """Whether the service has ever taken this token, so that a refusal means no more than its age."""
+        """Whether the service may ever have taken this token, so that a refusal means no more than its age."""
         return generation <= self._accepted
 
     def refused(self, generation: int) -> None:

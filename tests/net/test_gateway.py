@@ -37,9 +37,11 @@ REQUEST = Request(
 KEYS: dict[str, Any] = {"app_key": "access", "app_secret": "secret"}
 
 
-async def asked(count: int, *, off: float = 0.0, concurrency: int = 16, **access: Any) -> Tally:
+async def asked(
+    count: int, *, off: float = 0.0, concurrency: int = 16, seed: int = 1, **access: Any
+) -> Tally:
     """Asks the same *count* times at once, all of which must be answered; gives what it cost."""
-    with Emulator(instances=50, seed=1, **access) as emulator:
+    with Emulator(instances=50, seed=seed, **access) as emulator:
         transport = EmulatorTransport(emulator, latency=0.05)
         auth = AppKey("access", "secret") if "app_key" in access else None
         keys = Credentials(auth, "https://gateway", now=lambda: transport.now() + off)
@@ -62,6 +64,11 @@ class TestTokens:
     @pytest.mark.parametrize("uses", [2, 5, 17])
     async def test_the_end_of_many_is_met_without_an_error(self, uses: int) -> None:
         assert (await asked(60, token_uses=uses, **KEYS)).retries > 0
+
+    @pytest.mark.parametrize("seed", range(8))
+    async def test_nor_is_it_mistaken_for_a_wrong_key_where_answers_get_lost_as_well(self, seed: int) -> None:
+        kinds = ("reset", "http-500", "cut")
+        await asked(300, seed=seed, concurrency=4, token_uses=5, fault_share=0.4, fault_kinds=kinds, **KEYS)
 
     @pytest.mark.parametrize("expire", [0, -1, "7200", 10**12, "soon"])
     async def test_whatever_it_says_of_its_life(self, expire: int | str) -> None:
