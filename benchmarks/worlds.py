@@ -100,14 +100,16 @@ class Verdict:
         return f"{said or 'nothing amiss'} in {self.rows} rows, {self.searches} searches, {self.error!r:.300}"
 
 
-async def judged(session: FlowSession, emulator: Emulator, query: FlowQuery) -> Verdict:
+async def judged(
+    session: FlowSession, emulator: Emulator, query: FlowQuery, *, patience: float = PATIENCE
+) -> Verdict:
     """Scan, and let the oracle judge what came."""
     before = emulator.requests.get("search", 0)
     got: list[FlowInstance] = []
     error: Exception | None = None
     with watching(emulator, query) as watch:
         try:
-            async with asyncio.timeout(PATIENCE), session.scan(query) as scan:
+            async with asyncio.timeout(patience), session.scan(query) as scan:
                 async for instance in scan:
                     got.append(instance)  # noqa: PERF401 - what came before an error counts
         except (AioflowsError, TimeoutError) as caught:

@@ -32,12 +32,13 @@ _REMEMBERED = 1024  # answers
 
 # What follows from it
 _START = 4.0  # times what was answered in the second before the first complaint: too much, so that it is soon known
+_AT_START = 4  # answers, or more
 _SEARCH = 3.0  # times as much in each second, or after each
 _ANSWERS = 8  # answers, whatever takes longer
 _LESS = 0.98  # of a rate that was too high, at most
 _HALF = 0.5
 _GAIN, _GAINED_AFTER = 0.1, 20.0  # of a bound that was found, and seconds
-_LEAST, _MOST = 0.5, 5_000.0  # requests per second; nobody sends as many, so that bound is dropped
+_LEAST, _MOST = 1.0, 5_000.0  # requests per second; nobody sends as many, so that bound is dropped
 
 # What is not about the rate
 _RUNS = 6  # between refusals; their lengths tell
@@ -110,13 +111,13 @@ class Pace:
             pause: *seconds* in which nothing will be sent, and nothing is learnt.
         """
         self._in_a_row += 1
-        if sent < self._set_at or self._is_chance(sent):
+        if sent < self._set_at or (not pause and self._is_chance(sent)):
             return False
         rate = self.rate(sent)
         if rate is None:
             self._burst = self._answers_since(now - _AT_ONCE)
             self._guessed = True
-            self.bound = _START * max(1, self._answers_since(now - 1))
+            self.bound = _START * max(_AT_START, self._answers_since(now - 1))
         elif self._answered or self._silent < _SILENT:
             found = self._found(now)
             self._guessed = found is None

@@ -159,7 +159,7 @@ class TestPace:
     def test_nothing_is_learnt_in_a_pause(self) -> None:
         pace = Pace()
         pace.throttled(0.0, 0.0, pause=60.0)
-        assert pace.gap(30.0) == pace.gap(60.0) == 0.25
+        assert pace.gap(30.0) == pace.gap(60.0) == 1 / 16
 
     def test_a_bound_that_nobody_reaches_is_dropped(self) -> None:
         pace = Pace()

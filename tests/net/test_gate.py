@@ -197,8 +197,8 @@ class TestComplaint:
         complained = now()
         gate.throttled(entered=0.0, pause=0.0)
         first, second, third = await entries(gate, 3)
-        assert first - complained == pytest.approx(0.25)
-        assert second - first == third - second == pytest.approx(0.25)
+        assert first - complained == pytest.approx(1 / 16)
+        assert [second - first, third - second] == pytest.approx([1 / 16, 1 / 16])
 
     async def test_answers_set_the_rate(self) -> None:
         gate = Gate(16)
