@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "settings", "models", "query", "checkpoint", "stats", "events"],
+    ["errors", "secret", "settings", "models", "query", "checkpoint", "stats", "events"],
     # bytes <-> values <-> meaning
     [
         "_core.times",
