@@ -30,21 +30,19 @@ class TestKeys:
             repr,
             str,
             "{}".format,
-            "{:>40}".format,
-            "%r %s".__mod__,
+            lambda key: f"{key._secret_key:>40}",
+            lambda key: "%r %s" % (key, key),  # noqa: UP031  (that is the point)
             lambda key: repr(attrs.asdict(key)),
             lambda key: repr(attrs.astuple(key)),
             lambda key: json.dumps(attrs.asdict(key), default=str),
             lambda key: repr([getattr(key, field.name) for field in attrs.fields(AppKey)]),
             lambda key: repr(pickle.dumps(key)),
             lambda key: repr(pickle.loads(pickle.dumps(key))),
-            lambda key: f"{vars(Secret)} {key!r:.9}",
         ],
-        ids=range(12),
+        ids=range(11),
     )
-    def test_none_of_what_shows_a_value_shows_them(self, shown: Callable[[object], str]) -> None:
-        value: object = (KEY, KEY) if shown == "%r %s".__mod__ else KEY
-        assert "CANARY" not in shown(value)
+    def test_none_of_what_shows_a_value_shows_them(self, shown: Callable[[AppKey], str]) -> None:
+        assert "CANARY" not in shown(KEY)
 
     def test_they_can_be_read_where_they_are_needed(self) -> None:
         assert (KEY.access_key, KEY.secret_key) == (ACCESS, SECRET)
