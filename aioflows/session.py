@@ -25,6 +25,7 @@ from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
+from aioflows._net.turns import Turns
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowPage
@@ -94,8 +95,14 @@ class FlowSession:
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
+        self._turns = Turns()
         self._caller = Caller(
-            self._transport, self._gate, Credentials(auth, self._address.gateway), retry, observer=observer
+            self._transport,
+            self._gate,
+            Credentials(auth, self._address.gateway),
+            retry,
+            observer=observer,
+            turns=self._turns,
         )
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
@@ -172,7 +179,7 @@ class FlowSession:
             machine.read_in(self._zone)
         tally = Tally()
         slots = self.limits.concurrency + (self.limits.concurrency + 2) // 3
-        engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots)
+        engine = Engine(machine, self._fetcher(query, tally), self._known_zone, slots, self._turns)
         scan = FlowScan(
             engine, machine, self._service, lambda: self._zone, tally, query, self.limits.page_size, limit
         )

@@ -68,6 +68,7 @@ LAYERS = [
         "_net.transport",
         "_net.http",
         "_net.gate",
+        "_net.turns",
         "_net.shared",
         "_net.credentials",
         "_net.attempt",

@@ -18,6 +18,7 @@ from aioflows._core.answers import decipher
 from aioflows._net.credentials import Credentials, Fetch
 from aioflows._net.gate import Gate
 from aioflows._net.transport import Request, SecretHeaders, Transport
+from aioflows._net.turns import Turns
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -103,6 +104,7 @@ class Attempts:
         policy: how long an attempt may take, and what is an answer of "too many requests".
         fetch: gets a new *token*, as a call of its own.
         observer: is called with each event; what it raises is ignored.
+        turns: when to *read* an answer.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Attempts:
         credentials: Credentials,
         policy: RetryPolicy,
         *,
+        turns: Turns,
         fetch: Fetch,
         observer: Callable[[Event], object] | None,
     ) -> None:
@@ -119,6 +122,7 @@ class Attempts:
         self._gate = gate
         self._credentials = credentials
         self._policy = policy
+        self._turns = turns
         self._fetch = fetch
         self._observer = observer
 
@@ -158,7 +162,9 @@ class Attempts:
             # its bytes are written. Reading is work for the loop, and would keep the slot idle.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        return call.read(body)
+        await self._turns.take()
+        with self._turns:
+            return call.read(body)
 
     async def _exchange(self, call: Call[Any]) -> bytes:
         call.entered, call.status = _now(), 0

@@ -18,6 +18,7 @@ from aioflows._net.attempt import Again, Attempts, Call, Event, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import FIRST, Gate
 from aioflows._net.transport import Request, Transport
+from aioflows._net.turns import Turns
 from aioflows.errors import AioflowsError
 from aioflows.events import Retried
 from aioflows.settings import RetryPolicy
@@ -38,6 +39,7 @@ class Caller:
         rng: draws the *jitter*.
         table: which *errors* are tried again.
         observer: is called with each `Retried` and `Paused`; what it raises is ignored.
+        turns: when to *read* an answer; None: whenever it comes, as far as nobody else shares the loop's time.
     """
 
     def __init__(
@@ -50,12 +52,19 @@ class Caller:
         rng: random.Random | None = None,
         table: Table = TABLE,
         observer: Callable[[Event], object] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._policy = policy
         self._rng = rng or random.Random()
         self._table = table
         self._attempts = Attempts(
-            transport, gate, credentials, policy, fetch=self._fetch_token, observer=observer
+            transport,
+            gate,
+            credentials,
+            policy,
+            turns=turns or Turns(),
+            fetch=self._fetch_token,
+            observer=observer,
         )
         # The one door to backoff. Its own jitter would also shorten a wait that the service dictates, its own time limit
         # never fires in time, and its log would show what was sent: so it gets the waits from us, ready to be slept.

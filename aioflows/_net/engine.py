@@ -17,6 +17,7 @@ from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
 from aioflows._net.spill import Spill
+from aioflows._net.turns import Turns
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 
@@ -32,6 +33,7 @@ class Engine:
         zone: tells the zone that the service's times are in.
         slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
             place at the gate empty.
+        turns: when to *work* on answers.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Engine:
         fetch: Callable[[Asker, Ask], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
+        turns: Turns,
     ) -> None:
         self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
         self._slots = slots
+        self._turns = turns
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Asker, Ask]] = {}
         self._beside: set[asyncio.Task[Callable[[], None]]] = set()
@@ -64,9 +68,13 @@ class Engine:
         """
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
         while not self._closed:
-            self._feed()
-            rows = self._machine.next_rows()
-            self._start()
+            await self._feed()
+            await self._turns.take()
+            if self._closed:
+                break
+            with self._turns:
+                rows = self._machine.next_rows()
+                self._start()
             if rows is DONE:
                 return None
             if rows is NEED_PAGES:
@@ -106,7 +114,7 @@ class Engine:
         for aside in self._machine.beside():
             self._beside.add(asyncio.create_task(self._spill.perform(aside)))
 
-    def _feed(self) -> None:
+    async def _feed(self) -> None:
         for task in [task for task in self._beside if task.done()]:
             self._beside.discard(task)
             error = task.exception()
@@ -116,21 +124,25 @@ class Engine:
                 self._machine.broken(error)
             else:
                 raise error
-        self._feed_answers()
-
-    def _feed_answers(self) -> None:
         if self._zone is None or not self._zone.done():
             return
         self._machine.read_in(self._zone.result())
-        for task in [task for task in self._under_way if task.done()]:
-            asker, ask = self._under_way.pop(task)
-            error = task.exception()
-            if error is None:
-                asker.received(ask, task.result())
-            elif isinstance(error, AioflowsError):
-                asker.failed(ask, error)
-            else:
-                raise error
+        for answered in [task for task in self._under_way if task.done()]:
+            await self._turns.take()
+            if self._closed:
+                return
+            with self._turns:
+                self._feed_answer(answered)
+
+    def _feed_answer(self, task: asyncio.Task[Page]) -> None:
+        asker, ask = self._under_way.pop(task)
+        error = task.exception()
+        if error is None:
+            asker.received(ask, task.result())
+        elif isinstance(error, AioflowsError):
+            asker.failed(ask, error)
+        else:
+            raise error
 
     async def _wait(self) -> None:
         if self._zone is not None and not self._zone.done():
