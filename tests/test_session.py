@@ -347,7 +347,6 @@ async def test_what_was_not_handed_out_follows_after_a_resume(order: str | None,
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
 async def test_a_large_page_is_given_in_pieces_and_may_be_left_between_them(
     order: str | None, stop_after: int
@@ -367,6 +366,7 @@ async def test_a_large_page_is_given_in_pieces_and_may_be_left_between_them(
         assert (sorted(got) if order is None else got) == (sorted(expected) if order is None else expected)
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("profile", ["cron", "midnight"])
 async def test_a_scan_may_be_stopped_and_resumed_any_number_of_times(profile: str, order: str | None) -> None:
     async with world(800, profile=profile) as here:
