@@ -107,6 +107,7 @@ class FlowSession:
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._state = "not entered"
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return (
@@ -114,6 +115,7 @@ class FlowSession:
         )
 
     async def __aenter__(self) -> Self:
+        self._check_loop()
         self._state = "open"
         return self
 
@@ -123,11 +125,25 @@ class FlowSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every scan that is still open, and the connections. Twice is fine."""
+        """Close every scan that is still open, and the connections. Twice is fine.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, which still runs.
+        """
+        if self._loop is not None and not self._loop.is_closed():
+            self._check_loop()
         self._state = "closed"
         for scan in list(self._scans):
             await scan.aclose()
         await self._transport.close()
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            # Its connections live there. In a process that was forked off they are the other process's.
+            raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
 
     # Scans
 
@@ -269,6 +285,7 @@ class FlowSession:
             raise RuntimeError(
                 f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
             )
+        self._check_loop()
         return await self._caller.call(request, read, tally=tally, tries=tries)
 
     async def _known_zone(self) -> Zone:

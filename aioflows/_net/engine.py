@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from aioflows._core.machine import Asker, Machine
@@ -86,9 +85,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is over."""
         self._closed = True
-        tasks: list[asyncio.Task[Any]] = [*self._under_way, *self._beside]
-        if self._zone is not None:
-            tasks.append(self._zone)
+        tasks = self._tasks()
         self._under_way.clear()
         self._beside.clear()
         self._zone = None
@@ -99,10 +96,20 @@ class Engine:
         await self._spill.aclose()
 
     def cancel(self) -> None:
-        """Cancel what is under way, where nobody can wait for it."""
-        with suppress(RuntimeError):  # the loop may be gone, and its tasks with it
-            for task in [*self._under_way, *self._beside]:
-                task.cancel()
+        """Cancel what is under way, where nobody can wait for it: in any thread, and even after the loop was closed."""
+        tasks = self._tasks()
+        self._under_way.clear()
+        self._beside.clear()
+        self._zone = None
+        for task in tasks:
+            try:
+                task.get_loop().call_soon_threadsafe(_abandon, task)
+            except RuntimeError:  # the loop is closed
+                _abandon(task, for_good=True)
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        zone = [] if self._zone is None else [self._zone]
+        return [*self._under_way, *self._beside, *zone]
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
@@ -151,3 +158,19 @@ class Engine:
             await asyncio.wait([*self._under_way, *self._beside], return_when=asyncio.FIRST_COMPLETED)
         else:
             raise RuntimeError(f"the scan needs pages but asks for none: {self._machine!r}")
+
+
+def _abandon(task: asyncio.Task[Any], *, for_good: bool = False) -> None:
+    """Cancel a task that nobody will ask about, and let it not complain about that."""
+    if for_good and not task.done():
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  (as `asyncio.gather` does)
+    elif not task.done():
+        task.cancel()
+        task.add_done_callback(_seen)
+    else:
+        _seen(task)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
