@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 from aioflows._core.address import Address
-from aioflows._core.answers import read_instance, read_time, read_timezone
+from aioflows._core.answers import read_instance, read_time, read_zone
 from aioflows._core.choice import machine_of
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask, Page
@@ -298,7 +298,7 @@ class FlowSession:
 
     async def _ask_zone(self) -> Zone:
         request = Request("GET", self._address.time, (("action", "getTimeZone"),))
-        return Zone.parse(await self._call(request, read_timezone))
+        return await self._call(request, read_zone)
 
 
 def _name(field: str, value: object) -> str:

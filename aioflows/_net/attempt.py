@@ -144,6 +144,7 @@ class Attempts:
             except _TokenDied:
                 call.detours += 1
             except AioflowsError as error:
+                self._credentials.censor(error)
                 failure = self._judged(error, call)
             if failure is not None:
                 raise failure
