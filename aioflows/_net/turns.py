@@ -3,7 +3,7 @@
 A page takes a few milliseconds of work that cannot be interrupted, and the loop runs all tasks that are ready before it
 looks at timers and sockets again. Fifty scans that each have a page ready would make that a quarter of a second. So:
 
-1. Between two looks of the loop there is work for one `SLICE`, and what is begun before its end; who comes later waits.
+1. In one step of the loop there is work for one `SLICE`, and what is begun before its end; who comes later waits.
 2. Who waits is let in first come, first served, one at each step of the loop; so a slow stretch is shared by all.
 3. Nobody waits where there is nobody else: one scan alone never exceeds a slice by more than a page.
 """
@@ -56,6 +56,9 @@ class Turns:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._spent += self._clock() - self._began
+        if self._spent >= SLICE and self._step is not None:
+            self._step.cancel()  # it may be due in this very step of the loop, which has done its share
+            self._step = None
         self._go_on()
 
     def _go_on(self) -> None:

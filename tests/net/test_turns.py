@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 
@@ -49,6 +50,17 @@ async def test_fifty_pages_do_not_come_between_two_looks_of_the_loop() -> None:
     await asyncio.gather(work.watch(200), *(work.piece(number, 0.004) for number in range(50)))
     assert work.longest <= 0.008
     assert work.done == list(range(50)), "first come, first served"
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_nor_do_pages_that_come_while_others_wait(seed: int) -> None:
+    work, rng = Work(), Random(seed)
+    tasks = [asyncio.create_task(work.watch(400))]
+    for _ in range(150):
+        tasks += [asyncio.create_task(work.piece(0, 0.004)) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
+        await asyncio.sleep(0)
+    await asyncio.wait(tasks)
+    assert work.longest < SLICE + 0.004 + 1e-9
 
 
 async def test_one_alone_goes_on_after_one_step() -> None:
