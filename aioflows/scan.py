@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import warnings
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
@@ -88,9 +89,9 @@ class FlowScan(AsyncIterator[FlowInstance]):
     async def __anext__(self) -> FlowInstance:
         """Give the next instance."""
         at = self._at
-        if at >= len(self._rows) or self._closed or self._busy:
+        if at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
-            at = 0
+            at = self._at
         row = self._rows[at]
         self._at = at + 1
         self._last = row
@@ -102,7 +103,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         return _Pages(self)
 
     async def _next_page(self) -> list[FlowInstance]:
-        if self._at >= len(self._rows) or self._closed or self._busy:
+        if self._at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
         rows = self._rows[self._at :] if self._at else self._rows
         self._at = len(self._rows)
@@ -147,7 +148,10 @@ class FlowScan(AsyncIterator[FlowInstance]):
             raise RuntimeError("this scan was closed; make a new one with session.scan(query)")
         if self._busy:
             raise RuntimeError("this scan is being iterated by another task; make a scan for each consumer")
-        loop = asyncio.get_running_loop()
+        self._check_loop()
+
+    def _check_loop(self) -> None:
+        loop = get_running_loop()
         if self._loop is None:
             self._loop, self._began = loop, loop.time()
             self._watch.began()
@@ -165,7 +169,17 @@ class FlowScan(AsyncIterator[FlowInstance]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop: cancel what is under way, and wait until it is over. Twice is fine."""
+        """Stop: cancel what is under way, and wait until it is over. Twice is fine.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, which still runs; only there can its requests be stopped.
+        """
+        if self._loop is not None and self._loop.is_closed():
+            self._closed = True
+            self._engine.cancel()  # with the loop went whatever was under way
+            return
+        if self._loop is not None:
+            self._check_loop()
         self._closed = True
         taken = self._left == 0 and self._at >= len(self._rows)
         await self._finish(ScanOutcome.LIMIT if taken else ScanOutcome.CLOSED)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 from aioflows._core.address import Address
-from aioflows._core.answers import read_instance, read_time, read_timezone
+from aioflows._core.answers import read_instance, read_time, read_zone
 from aioflows._core.choice import machine_of
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask, Page
@@ -25,6 +25,7 @@ from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
+from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import QueryError
@@ -96,13 +97,16 @@ class FlowSession:
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
+        self._turns = Turns()
         self._watch = Watch(observer)
         credentials = Credentials(auth, self._address.gateway, watch=self._watch)
-        self._caller = Caller(self._transport, self._gate, credentials, retry, watch=self._watch)
+        self._caller = Caller(
+            self._transport, self._gate, credentials, retry, watch=self._watch, turns=self._turns
+        )
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._state = "not entered"
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return (
@@ -110,6 +114,7 @@ class FlowSession:
         )
 
     async def __aenter__(self) -> Self:
+        self._check_loop()
         self._state = "open"
         return self
 
@@ -119,11 +124,25 @@ class FlowSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every scan that is still open, and the connections. Twice is fine."""
+        """Close every scan that is still open, and the connections. Twice is fine.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, which still runs.
+        """
+        if self._loop is not None and not self._loop.is_closed():
+            self._check_loop()
         self._state = "closed"
         for scan in list(self._scans):
             await scan.aclose()
         await self._transport.close()
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            # Its connections live there. In a process that was forked off they are the other process's.
+            raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
 
     # Scans
 
@@ -176,7 +195,7 @@ class FlowSession:
         tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resume is not None)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)
-        engine = Engine(machine, fetch, self._known_zone, slots, watch.news)
+        engine = Engine(machine, fetch, self._known_zone, slots, self._turns, watch.news)
         size = self.limits.page_size
         scan = FlowScan(engine, machine, self._service, lambda: self._zone, tally, query, size, limit, watch)
         self._scans.add(scan)
@@ -230,8 +249,13 @@ class FlowSession:
             page_size=page_size,
             sorters=query.sorters,
         )
-        zone, page = await asyncio.gather(self._known_zone(), self._call(self._search(body), self._read_page))
-        return FlowPage(page.instances(zone), page.count)
+        zone = asyncio.create_task(self._known_zone())  # beside the search, not before it: it costs no time
+        try:
+            page = await self._call(self._search(body), self._read_page)
+            return FlowPage(page.instances(await zone), page.count)
+        finally:
+            zone.cancel()
+            await asyncio.gather(zone, return_exceptions=True)
 
     async def get(self, instance_id: str) -> FlowInstance:
         """Ask for one flow instance by its id ("Get Flow Instance")."""
@@ -273,11 +297,7 @@ class FlowSession:
             raise RuntimeError(
                 f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
             )
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            if self._loop is not None:
-                raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
-            self._loop = loop
+        self._check_loop()
         return await self._caller.call(request, read, tally=tally, tries=tries, scan=scan)
 
     async def _known_zone(self) -> Zone:
@@ -289,7 +309,7 @@ class FlowSession:
         return self._zone
 
     async def _ask_zone(self) -> Zone:
-        return Zone.parse(await self._call(self._time("getTimeZone"), read_timezone))
+        return await self._call(self._time("getTimeZone"), read_zone)
 
 
 def _name(field: str, value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from aioflows.errors import QueryError
+from aioflows.secret import STARS, Secret
 
 __all__ = ["AppKey", "Limits", "RetryPolicy"]
 
@@ -98,24 +99,48 @@ class RetryPolicy:
     budget: int | None = attrs.field(default=None, validator=attrs.validators.optional(_whole(0, 1_000_000)))
 
 
-def _secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
+def _secret(_: object, field: attrs.Attribute[Any], value: Secret) -> None:
     # The value is never shown, not even where it is wrong.
-    if not isinstance(value, str) or not value.strip():
+    text: object = value.reveal()
+    if not isinstance(text, str) or not text.strip():
         raise QueryError(
-            f"{field.name} of AppKey is missing or blank; pass the one that the EnOS console shows"
+            f"{field.alias} of AppKey is missing or blank; pass the one that the EnOS console shows"
         )
-    if value != value.strip() or not value.isprintable():
+    if text != text.strip() or not text.isprintable():
         raise QueryError(
-            f"{field.name} of AppKey holds white space or a control character; was a line break copied along?"
+            f"{field.alias} of AppKey holds white space or a control character; was a line break copied along?"
         )
 
 
-@attrs.frozen
+def _hidden(value: str | Secret) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value or "")
+
+
+@attrs.frozen(repr=False)
 class AppKey:
-    """The credentials of an EnOS application: its access key and secret key. Neither appears in any ``repr``.
+    """The credentials of an EnOS application: its access key and secret key.
 
-    Source: EnOS "API authentication": the token request is signed with both, every further request with the secret.
+    Neither is shown by ``repr``, ``str``, ``format``, ``attrs.asdict``, JSON or pickle; a key that was pickled has to be
+    made anew. Source: EnOS "API authentication": the token request is signed with both, every further request with the
+    secret.
+
+    Args:
+        access_key: the application's *name* to the gateway.
+        secret_key: what proves it.
     """
 
-    access_key: str = attrs.field(repr=False, validator=_secret)
-    secret_key: str = attrs.field(repr=False, validator=_secret)
+    _access_key: Secret = attrs.field(alias="access_key", converter=_hidden, validator=_secret)
+    _secret_key: Secret = attrs.field(alias="secret_key", converter=_hidden, validator=_secret)
+
+    def __repr__(self) -> str:
+        return f"AppKey(access_key={STARS}, secret_key={STARS})"
+
+    @property
+    def access_key(self) -> str:
+        """The access key itself."""
+        return self._access_key.reveal()
+
+    @property
+    def secret_key(self) -> str:
+        """The secret key itself."""
+        return self._secret_key.reveal()

@@ -113,7 +113,7 @@ BUGS = [
         "two passes over mixed ties are enough", _tests("core/test_rounds.py")),
     Bug("_core/rounds.py", "elif not past.holed:", "else:", "a pass with a hole counts as one that overlooked rows",
         _tests("test_threats.py", only="7th")),
-    Bug("_core/split.py", "if lacking and self._looks[text] < _LOOKS:", "if not text:",
+    Bug("_core/split.py", "if self._looks[text] < self._looks_needed(known):", "if not text:",
         "a part that lacks all its rows is read", _tests("core/test_split.py")),
     Bug("_core/split.py", "if meant * 2 < len(names):", "if meant < 0:",
         "a service that does not heed the text is believed", _tests("core/test_split.py")),

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "printable", "settings", "models", "query", "checkpoint", "stats", "events"],
+    ["errors", "printable", "secret", "settings", "models", "query", "checkpoint", "stats", "events"],
     # bytes <-> values <-> meaning
     [
         "_core.times",
@@ -73,6 +73,7 @@ LAYERS = [
         "_net.http",
         "_net.watch",
         "_net.gate",
+        "_net.turns",
         "_net.shared",
         "_net.credentials",
         "_net.call",

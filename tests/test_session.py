@@ -347,6 +347,26 @@ async def test_what_was_not_handed_out_follows_after_a_resume(order: str | None,
 
 
 @pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
+async def test_a_large_page_is_given_in_pieces_and_may_be_left_between_them(
+    order: str | None, stop_after: int
+) -> None:
+    async with world(4_000, page_size=2_000) as here:
+        query = here.query(order, type=ScheduleType.PERIODIC)
+        got: list[str] = []
+        async with here.session.scan(query) as scan:
+            pages = scan.pages()
+            for _ in range(stop_after):
+                instances = await anext(pages)
+                assert len(instances) < 1_000
+                got += [one.instance_id for one in instances]
+        async with here.session.scan(query, resume=scan.checkpoint()) as rest:
+            got += [one.instance_id async for one in rest]
+        expected = here.expected(query)
+        assert (sorted(got) if order is None else got) == (sorted(expected) if order is None else expected)
+
+
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("profile", ["cron", "midnight"])
 async def test_a_scan_may_be_stopped_and_resumed_any_number_of_times(profile: str, order: str | None) -> None:
     async with world(800, profile=profile) as here:

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aioflows import AppKey, FlowQuery, FlowSession, Limits, ScheduleType
-from aioflows.emulator import EmulatorProcess
+from aioflows import AppKey, ConnectFailed, FlowQuery, FlowSession, Limits, ScheduleType, TransportError
+from aioflows.emulator import EmulatorProcess, Fault
 
 pytestmark = pytest.mark.real_time
 
@@ -93,3 +93,15 @@ async def test_scans_of_one_session_run_side_by_side(emulator: EmulatorProcess) 
             return sum([len(page) async for page in session.scan(query).pages()])
 
         assert await asyncio.gather(*(count() for _ in range(4))) == [emulator.instances] * 4
+
+
+async def test_a_request_ends_with_its_session() -> None:
+    hole = Fault(1, "black-hole", times=100)
+    async with EmulatorProcess(instances=10, seed=1, faults=[hole]) as hollow:
+        async with FlowSession(hollow.url, user_id="u", org_id="o") as session:
+            query = FlowQuery(hollow.start_ms, hollow.end_ms, type=ScheduleType.PERIODIC)
+            requests = [asyncio.create_task(session.page(query, 0, 10)) for _ in range(20)]
+            while hollow.requests.get("search", 0) < 16:  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.01)
+        ends = await asyncio.wait_for(asyncio.gather(*requests, return_exceptions=True), 1)
+        assert {type(end) for end in ends} <= {RuntimeError, ConnectFailed, TransportError}

@@ -34,6 +34,7 @@ from aioflows._core.wire import naive_times
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
+    QueryError,
     ServerFault,
     ServiceError,
     Throttled,
@@ -41,7 +42,16 @@ from aioflows.errors import (
 )
 from aioflows.models import FlowInstance
 
-__all__ = ["Token", "decipher", "read_instance", "read_time", "read_timezone", "read_token", "retry_after"]
+__all__ = [
+    "Token",
+    "decipher",
+    "read_instance",
+    "read_time",
+    "read_timezone",
+    "read_token",
+    "read_zone",
+    "retry_after",
+]
 
 _START = 4096  # bytes; a refusal is no longer than that, and of what is longer no more is quoted
 _ROWS = b'"flowInsts"'
@@ -202,6 +212,18 @@ def read_timezone(body: bytes) -> str:
     if not isinstance(name, str) or not name.strip():
         raise AnswerError(f"{name!r:.60} is no time zone", "$.data.timezone")
     return name.strip()
+
+
+def read_zone(body: bytes) -> Zone:
+    """Read the answer to "Get Timezone", and understand it."""
+    name = read_timezone(body)
+    try:
+        return Zone.parse(name)
+    except QueryError:
+        problem = (
+            f"{excerpt(name)!r} is no time zone that is known here; give FlowSession(server_timezone=...)"
+        )
+        raise AnswerError(problem, "$.data.timezone") from None
 
 
 def read_time(body: bytes) -> int:

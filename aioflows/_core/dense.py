@@ -35,6 +35,10 @@ __all__ = ["Dense"]
 _MORE_LOOKS = 2
 """How often a piece that was answered with nothing is asked for again."""
 
+_MOST_ROWS = 1_000_000
+_MOST_ANSWERS = 50_000
+"""Rows and answers after which a second is given up. A service that makes up rows would otherwise be read for ever."""
+
 _ROUND = 100
 """Rows of which a total that nothing confirms must be no multiple: where page numbers end, they end at a round number."""
 
@@ -78,6 +82,7 @@ class Dense:
         self._piece_sent: Ask | None = None
         self._reading: Walk | Rounds | Split | None = None
         self._counted: Instant | None = None
+        self._answers = 0
         self._stuck: int | None = None
         """The millisecond that no page holds; None: nothing was read by milliseconds."""
         self._unsure: Walk | Rounds | None = None
@@ -115,7 +120,10 @@ class Dense:
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take an answer; raise `CompletenessError` if the second cannot be read whole."""
+        self._answers += 1
         if self._reading is not None:
+            if self._answers > _MOST_ANSWERS or len(self._reading.rows) > _MOST_ROWS:
+                raise self._unread(self._reading.rows, "ever more come")
             self._reading.received(ask, Sheet.of(self._counted or self._instant, ask, page, self._reader))
             self._go_on()
         elif ask is self._piece_sent:

@@ -90,7 +90,7 @@ class Emptiness:
             elif witness is None or self._service.zone_pinned:
                 if witness is None:
                     self._believed.append((ask, gap.looks))
-                self._frontier.settle(gap, Run(gap.first, gap.until, Batch()), Proof.EMPTY)
+                self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
 

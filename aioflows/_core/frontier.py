@@ -40,14 +40,25 @@ class Frontier:
         """Windows that were proven since this was last emptied, their rows, and how."""
         self._errands = errands
 
-    def settle(self, gap: Gap, run: Run, proof: Proof, known: tuple[int, int] | None = None) -> None:
-        """Take a proven run out of a gap; *known*: the seconds of its first and last row."""
+    def settle(
+        self, gap: Gap, runs: Sequence[Run], proof: Proof, known: tuple[int, int] | None = None
+    ) -> None:
+        """Take a proven window out of a gap.
+
+        Args:
+            gap: what it lies in.
+            runs: the *runs* that it is given out in, each of which begins where the one before it ends.
+            proof: how it was proven.
+            known: the *seconds* of its first and last row.
+        """
+        first, until, rows = runs[0].first, runs[-1].until, sum(len(run.batch) for run in runs)
         self.proofs[proof] += 1
-        self.news.append((run.first, run.until, len(run.batch), proof))
+        self.news.append((first, until, rows, proof))
         if proof is Proof.COUNTED:
-            self.counted.append((run.first, run.until, len(run.batch)))
-        self.gaps.take(gap, run.first, run.until, len(run.batch), known)
-        self.release.put(run)
+            self.counted.append((first, until, rows))
+        self.gaps.take(gap, first, until, rows, known)
+        for run in runs:
+            self.release.put(run)
 
     def instants(self, gap: Gap, axis: Axis, widest: int) -> list[Instant]:
         """Give the ways to read a gap of one second by pages that run on to a row of another one, the better first.

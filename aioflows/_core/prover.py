@@ -8,6 +8,7 @@ than it seems to is found out elsewhere: an answer with nothing in it (`emptines
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import attrs
 
@@ -126,11 +127,16 @@ class Prover:
         for gap in gaps:
             low, high = max(first, gap.first), min(until, gap.until)
             start, stop = reading.index(low // 1000), reading.index(-(-high // 1000))
-            rows = reading.rows(start, stop)
-            kept += len(rows)
             known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
-            run = Run(low, high, Batch(((page, rows),) if rows else ()))
-            self._frontier.settle(gap, run, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
+            cuts = reading.cuts(start, stop)
+            pieces = [(page, reading.rows(*ends)) for ends in pairwise([start, *cuts, stop])]
+            edges = pairwise([low, *(reading.second(cut) * 1000 for cut in cuts), high])
+            runs = [
+                Run(*ends, Batch((piece,) if piece[1] else ()))
+                for ends, piece in zip(edges, pieces, strict=True)
+            ]
+            kept += sum(len(run.batch) for run in runs)
+            self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         edge = reading.first if ask.backward else reading.last
         proven = len(reading) if whole else len(reading) - len(reading.at(edge))
@@ -231,7 +237,7 @@ class Prover:
         if dense.done:
             second = gap.first // 1000
             proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
-            self._frontier.settle(gap, Run(gap.first, gap.until, dense.batch()), proof, (second, second))
+            self._frontier.settle(gap, [Run(gap.first, gap.until, dense.batch())], proof, (second, second))
             if dense.overrun is not None:
                 self._go_on_from(*dense.overrun)
 

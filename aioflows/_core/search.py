@@ -110,9 +110,10 @@ class Page:
     ) -> None:
         if not all(ids):
             raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
-        self._walls = _walls(times, ids)
-        self.ids = ids
-        self.times = _plain(times)
+        # Tuples, since the collector stops looking at a tuple of texts, and goes through a list of them again and again.
+        self._walls = tuple(_walls(times, ids))
+        self.ids: Sequence[str] = tuple(ids)
+        self.times: Sequence[str] = tuple(_plain(times))
         self.count = count
         self._body = b"" if decoded is not None else body
         self._decoded = decoded
@@ -126,7 +127,7 @@ class Page:
 
     def drop_columns(self) -> None:
         """Forget ids and times; the rows can still be handed out."""
-        self.ids, self.times = [], []
+        self.ids, self.times = (), ()
 
     def instances(
         self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
@@ -148,7 +149,7 @@ class Page:
         if rows is None:
             rows = range(len(self))
         else:
-            walls = [walls[row] for row in rows]
+            walls = tuple([walls[row] for row in rows])
             decoded = decoded and [decoded[row] for row in rows]
             loose = loose and [loose[row] for row in rows]
         paths = [_path(row) for row in rows] if loose else ()

@@ -161,7 +161,8 @@ def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
 
 
-@lru_cache(maxsize=4096)
+# A text comes back within a page or two, or never; a larger cache has no more hits, and looks like a leak until it is full.
+@lru_cache(maxsize=512)
 def wall_seconds(text: str) -> int:
     """Read a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, as seconds since 1970-01-01 as if it were UTC.
 

@@ -17,6 +17,7 @@ from aioflows._net.call import Again, Call
 from aioflows._net.credentials import Credentials, Fetch
 from aioflows._net.gate import Gate
 from aioflows._net.transport import Request, SecretHeaders, Transport
+from aioflows._net.turns import Turns
 from aioflows._net.watch import Watch
 from aioflows.errors import (
     AioflowsError,
@@ -54,6 +55,7 @@ class Attempts:
         policy: how long an attempt may take, and what is an answer of "too many requests".
         budget: is filled by answers.
         fetch: gets a new *token*, as a call of its own.
+        turns: when to *read* an answer.
         watch: is told what happens.
     """
 
@@ -65,6 +67,7 @@ class Attempts:
         policy: RetryPolicy,
         budget: Budget,
         *,
+        turns: Turns,
         fetch: Fetch,
         watch: Watch,
     ) -> None:
@@ -73,6 +76,7 @@ class Attempts:
         self._credentials = credentials
         self._policy = policy
         self._budget = budget
+        self._turns = turns
         self._fetch = fetch
         self._watch = watch
 
@@ -94,11 +98,12 @@ class Attempts:
             except _TokenDied:
                 call.detours += 1
             except AioflowsError as error:
+                self._credentials.censor(error)
                 # An observer may keep it, and the frames behind it hold headers and bodies.
                 error.__traceback__ = error.__context__ = None
                 call.ended(self._watch, _now(), error=error)
                 failure = self._judged(error, call)
-            except BaseException:
+            except asyncio.CancelledError:
                 call.ended(self._watch, _now(), cancelled=True)
                 raise
             else:
@@ -109,8 +114,8 @@ class Attempts:
 
     async def _attempt(self, call: Call[T]) -> T:
         if call.ticket is None:
-            call.ticket = self._gate.ticket(call.tally.turn)
-            call.tally.turn = call.ticket[0]
+            call.ticket = self._gate.ticket(call.tally.round)
+            call.tally.round = call.ticket[0]
         await self._gate.enter(call.ticket)
         try:
             body = await self._exchange(call)
@@ -122,7 +127,9 @@ class Attempts:
             # its bytes are written. Reading is work for the loop, and would keep the slot idle.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        return call.read(body)
+        await self._turns.take()
+        with self._turns:
+            return call.read(body)
 
     async def _exchange(self, call: Call[Any]) -> bytes:
         call.entered, call.answered, call.status, call.size = _now(), 0.0, 0, None

@@ -36,7 +36,7 @@ class Tally:
     retries: int = 0
     throttled: int = 0
     waited: float = 0.0
-    turn: int = attrs.field(default=0, eq=False, repr=False)
+    round: int = attrs.field(default=0, eq=False, repr=False)
     """The round at the gate for which it has drawn its last ticket."""
 
 

@@ -20,6 +20,7 @@ from aioflows._net.call import Again, Call, Tally
 from aioflows._net.credentials import Credentials
 from aioflows._net.gate import FIRST, Gate
 from aioflows._net.transport import Request, Transport
+from aioflows._net.turns import Turns
 from aioflows._net.watch import Watch
 from aioflows.errors import AioflowsError
 from aioflows.events import Retried
@@ -43,6 +44,7 @@ class Caller:
         rng: draws the *jitter*.
         table: which *errors* are tried again.
         watch: is told what happens.
+        turns: when to *read* an answer; None: whenever it comes, as far as nobody else shares the loop's time.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Caller:
         rng: random.Random | None = None,
         table: Table = TABLE,
         watch: Watch | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._policy = policy
         self._rng = rng or random.Random()
@@ -62,7 +65,14 @@ class Caller:
         self._watch = watch or Watch()
         self._budget = Budget(max(_LEAST_BUDGET, 8 * gate.limit) if policy.budget is None else policy.budget)
         self._attempts = Attempts(
-            transport, gate, credentials, policy, self._budget, fetch=self._fetch_token, watch=self._watch
+            transport,
+            gate,
+            credentials,
+            policy,
+            self._budget,
+            turns=turns or Turns(),
+            fetch=self._fetch_token,
+            watch=self._watch,
         )
         # The one door to backoff. Its own jitter would also shorten a wait that the service dictates, its own time limit
         # never fires in time, and its log would show what was sent: so it gets the waits from us, ready to be slept.

@@ -16,6 +16,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import takewhile
+from operator import eq
 from typing import Final
 
 from aioflows._core.answers import Token
@@ -25,6 +27,7 @@ from aioflows._net.transport import Request, SecretHeaders
 from aioflows._net.watch import Watch
 from aioflows.errors import AioflowsError, AnswerError, ServiceError
 from aioflows.events import TokenRenewed
+from aioflows.secret import STARS
 from aioflows.settings import AppKey
 
 __all__ = ["Credentials", "Fetch"]
@@ -36,6 +39,7 @@ _TOLERANCE: Final = 5.0
 _LONGEST_LIFE: Final = 30 * 86_400.0
 _LIFE_IF_UNKNOWN: Final = 60.0
 _LONGEST_MARGIN: Final = 60.0
+_RECOGNIZED: Final = 8  # characters
 
 
 def _loop_time() -> float:
@@ -197,6 +201,15 @@ class Credentials:
     def _milliseconds(self) -> int:
         return int((self._now() + self.offset) * 1000)
 
+    def censor(self, error: AioflowsError) -> None:
+        """Cuts out of an error what the other side has repeated of the keys and the token, as debug pages do."""
+        if self._key is None:
+            return
+        secrets = (self._key.access_key, self._key.secret_key, self._token)
+        error.args = tuple(_without(secrets, value) for value in error.args)
+        for name, value in vars(error).items():
+            setattr(error, name, _without(secrets, value))
+
     def __repr__(self) -> str:
         state = (
             "not needed"
@@ -207,6 +220,22 @@ class Credentials:
         )
         renewing = self._renewal is not None and not self._renewal.over
         return f"<Credentials {state}{', renewing' if renewing else ''}>"
+
+
+def _without(secrets: Iterable[str], value: object) -> object:
+    """Gives a text without these, nor with the beginning of one that was cut off."""
+    if not isinstance(value, str):
+        return value
+    for secret in secrets:
+        # A shorter one is nobody's real one, and may be an ordinary word.
+        while len(secret) >= _RECOGNIZED and (at := value.find(secret[:_RECOGNIZED])) >= 0:
+            value = value[:at] + STARS + value[at + _shared(value[at:], secret) :]
+    return value
+
+
+def _shared(one: str, other: str) -> int:
+    """Tells how many characters two texts begin with in common."""
+    return sum(1 for _ in takewhile(bool, map(eq, one, other)))
 
 
 def _instant(date: str | None) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from aioflows._core.machine import Asker, Machine, News
@@ -17,6 +16,7 @@ from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
 from aioflows._net.spill import Spill
+from aioflows._net.turns import Turns
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 
@@ -32,6 +32,7 @@ class Engine:
         zone: tells the zone that the service's times are in.
         slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
             place at the gate empty.
+        turns: when to *work* on answers.
         told: takes what happened to the scan, as it happens.
     """
 
@@ -41,12 +42,14 @@ class Engine:
         fetch: Callable[[Asker, Ask], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
+        turns: Turns,
         told: Callable[[News], object],
     ) -> None:
         self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
         self._slots = slots
+        self._turns = turns
         self._told = told
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Asker, Ask]] = {}
@@ -67,13 +70,17 @@ class Engine:
         """
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
         while not self._closed:
-            self._feed()
-            try:
-                rows = self._machine.next_rows()
-            finally:
-                for news in self._machine.news():
-                    self._told(news)
-            self._start()
+            await self._feed()
+            await self._turns.take()
+            if self._closed:
+                break
+            with self._turns:
+                try:
+                    rows = self._machine.next_rows()
+                finally:
+                    for news in self._machine.news():
+                        self._told(news)
+                self._start()
             if rows is DONE:
                 return None
             if rows is NEED_PAGES:
@@ -85,9 +92,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is over."""
         self._closed = True
-        tasks: list[asyncio.Task[Any]] = [*self._under_way, *self._beside]
-        if self._zone is not None:
-            tasks.append(self._zone)
+        tasks = self._tasks()
         self._under_way.clear()
         self._beside.clear()
         self._zone = None
@@ -98,10 +103,20 @@ class Engine:
         await self._spill.aclose()
 
     def cancel(self) -> None:
-        """Cancel what is under way, where nobody can wait for it."""
-        with suppress(RuntimeError):  # the loop may be gone, and its tasks with it
-            for task in [*self._under_way, *self._beside]:
-                task.cancel()
+        """Cancel what is under way, where nobody can wait for it: in any thread, and even after the loop was closed."""
+        tasks = self._tasks()
+        self._under_way.clear()
+        self._beside.clear()
+        self._zone = None
+        for task in tasks:
+            try:
+                task.get_loop().call_soon_threadsafe(_abandon, task)
+            except RuntimeError:  # the loop is closed
+                _abandon(task, for_good=True)
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        zone = [] if self._zone is None else [self._zone]
+        return [*self._under_way, *self._beside, *zone]
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
@@ -113,7 +128,7 @@ class Engine:
         for aside in self._machine.beside():
             self._beside.add(asyncio.create_task(self._spill.perform(aside)))
 
-    def _feed(self) -> None:
+    async def _feed(self) -> None:
         for task in [task for task in self._beside if task.done()]:
             self._beside.discard(task)
             error = task.exception()
@@ -123,21 +138,25 @@ class Engine:
                 self._machine.broken(error)
             else:
                 raise error
-        self._feed_answers()
-
-    def _feed_answers(self) -> None:
         if self._zone is None or not self._zone.done():
             return
         self._machine.read_in(self._zone.result())
-        for task in [task for task in self._under_way if task.done()]:
-            asker, ask = self._under_way.pop(task)
-            error = task.exception()
-            if error is None:
-                asker.received(ask, task.result())
-            elif isinstance(error, AioflowsError):
-                asker.failed(ask, error)
-            else:
-                raise error
+        for answered in [task for task in self._under_way if task.done()]:
+            await self._turns.take()
+            if self._closed:
+                return
+            with self._turns:
+                self._feed_answer(answered)
+
+    def _feed_answer(self, task: asyncio.Task[Page]) -> None:
+        asker, ask = self._under_way.pop(task)
+        error = task.exception()
+        if error is None:
+            asker.received(ask, task.result())
+        elif isinstance(error, AioflowsError):
+            asker.failed(ask, error)
+        else:
+            raise error
 
     async def _wait(self) -> None:
         if self._zone is not None and not self._zone.done():
@@ -146,3 +165,19 @@ class Engine:
             await asyncio.wait([*self._under_way, *self._beside], return_when=asyncio.FIRST_COMPLETED)
         else:
             raise RuntimeError(f"the scan needs pages but asks for none: {self._machine!r}")
+
+
+def _abandon(task: asyncio.Task[Any], *, for_good: bool = False) -> None:
+    """Cancel a task that nobody will ask about, and let it not complain about that."""
+    if for_good and not task.done():
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  (as `asyncio.gather` does)
+    elif not task.done():
+        task.cancel()
+        task.add_done_callback(_seen)
+    else:
+        _seen(task)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

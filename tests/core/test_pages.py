@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import pairwise
 
-from aioflows._core.pages import Ask, Axis, Reading
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioflows._core.pages import PIECE, Ask, Axis, Reading
 from aioflows._core.times import wall_seconds
 from aioflows.errors import CompletenessError
 from tests.model import START, ModelPage
@@ -95,3 +99,30 @@ def test_no_advice_is_given_where_no_zone_would_fit() -> None:
 def test_a_window_that_begins_inside_a_second_takes_the_rows_of_that_second() -> None:
     page = reading(("a", "00:00:01"), first=START + 1500)
     assert page.first == SECOND + 1
+
+
+@given(
+    seconds=st.lists(st.tuples(st.integers(1, 900), st.integers(1, 3)), min_size=1, max_size=8),
+    descending=st.booleans(),
+    backward=st.booleans(),
+)
+def test_pieces_begin_where_a_second_does_and_are_larger_than_usual_only_where_one_is(
+    seconds: list[tuple[int, int]], descending: bool, backward: bool
+) -> None:
+    rows, moment = [], 0
+    for count, step in seconds:
+        moment += step
+        rows += [(f"{moment}-{number}", f"00:00:{moment:02}") for number in range(count)]
+    if descending != backward:
+        rows.reverse()
+    page = reading(*rows, descending=descending, backward=backward)
+    edges = [0, *page.cuts(0, len(page)), len(page)]
+    for first, until in pairwise(edges):
+        assert first < until
+        assert not first or page.second(first - 1) != page.second(first)
+        assert until - first <= PIECE or page.second(first) == page.second(until - 1)
+
+
+def test_a_page_of_usual_size_is_one_piece() -> None:
+    page = reading(*((f"{number:04}", f"00:{number // 60:02}:{number % 60:02}") for number in range(PIECE)))
+    assert page.cuts(0, PIECE) == []
