@@ -17,12 +17,13 @@ from aioflows.errors import (
     AioflowsError,
     BadCredentials,
     Denied,
+    ServerFault,
     ServiceError,
     Throttled,
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "Trail", "next_step", "refusal", "size_refused"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal", "size_refused"]
 
 
 class Outcome(enum.Enum):
@@ -48,6 +49,9 @@ _ROWS, _EMPTY, _REFUSED = Outcome
 
 _SIZE_REFUSALS = {400, 413, 1004}
 """HTTP "bad request" and "content too large", and the gateway's "parameter is not legal"."""
+
+_CODES_OF_THE_SERVICE = 1000
+"""What is below is an HTTP status."""
 
 _STEPS: dict[tuple[Outcome, ...], Step] = {
     # page 0
@@ -85,10 +89,19 @@ def next_step(outcomes: tuple[Outcome, ...]) -> Step:
 
 
 def refusal(error: AioflowsError) -> bool:
-    """Tell whether an error may mean "there is no page of this number" rather than anything else."""
+    """Tell whether an error may be about what was asked for rather than about who asks, or when."""
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
+
+
+def no_such_page(error: AioflowsError) -> bool:
+    """Tell whether an error may mean "there is no page of this number".
+
+    The service would say that itself. A gateway in trouble (HTTP 5xx) says nothing of page numbers, and to take page 1 for
+    the first because of it would be to leave out a page everywhere.
+    """
+    return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
 
 
 def size_refused(error: AioflowsError) -> bool:

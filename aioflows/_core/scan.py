@@ -20,7 +20,7 @@ import attrs
 
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier
-from aioflows._core.opening import Outcome, Step, Trail, refusal, size_refused
+from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal, size_refused
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
@@ -50,6 +50,9 @@ Who stops within the first batch has then cost one request more than that batch.
 
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
+
+_MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
+"""Errors that a narrower window may not meet."""
 
 _HALVINGS = 10
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
@@ -277,12 +280,12 @@ class Scan:
                 gap.forward_size = gap.backward_size = 0
         elif (trail := self._trails.pop(ask, None)) is None:
             self._refused(ask, error)
-        elif refusal(error):
+        elif no_such_page(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
-        elif ask.tries == 1 and isinstance(error, TimedOut):
-            self._again(ask, trail)
+        elif ask.tries == 1 and isinstance(error, _MAY_BE_TOO_MUCH):
+            self._again(ask, trail, tries=2)  # it says nothing about page numbers
         else:
-            self._refused(ask, error)
+            self._refused(ask, error, trail)
 
     def _back(self, ask: Ask) -> None:
         if ask not in self._under_way:
@@ -322,26 +325,34 @@ class Scan:
         else:
             self._prover.answered(ask, answer)
 
-    def _again(self, ask: Ask, trail: Trail) -> None:
-        """Ask for the first page once more, after an error that says nothing about page numbers."""
-        again = attrs.evolve(ask, tries=None)
+    def _again(self, ask: Ask, trail: Trail | None, tries: int | None) -> None:
+        """Ask for the same once more, with more tries."""
+        again = attrs.evolve(ask, tries=tries)
         self._frontier.follow(ask, again)
-        self._trails[again] = trail
+        if trail is not None:
+            self._trails[again] = trail
 
-    def _refused(self, ask: Ask, error: AioflowsError) -> None:
+    def _refused(self, ask: Ask, error: AioflowsError, trail: Trail | None = None) -> None:
         """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
-        gaps = self._frontier.put_down(ask)
+        gaps = self._gaps.within(ask.first, ask.until)
         if not gaps or (size_refused(error) and self._service.halve(ask.page_size)):
+            self._frontier.put_down(ask)
             return
         gap = gaps[-1] if ask.backward else gaps[0]
-        narrower = isinstance(error, (ServerFault, TimedOut)) and gap.halvings < _HALVINGS
+        failed = isinstance(error, _MAY_BE_TOO_MUCH)
+        narrower = failed and gap.halvings < _HALVINGS
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
+            self._frontier.put_down(ask)
             gap.halvings += 1  # it is asked for again without what lies behind it
         elif narrower and self._is_wide(ask.until - ask.first) and gap.first < cut < gap.until:
+            self._frontier.put_down(ask)
             gap.halvings += 1
             self._gaps.split(gap, cut)
+        elif failed and ask.tries is not None:
+            self._again(ask, trail, tries=None)
         else:
+            self._frontier.put_down(ask)
             self._frontier.fail(gap, error)
 
     # What to hand out
