@@ -45,6 +45,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         machine: Machine,
         service: Service,
         zone: Callable[[], Zone | None],
+        rate: Callable[[], float | None],
         tally: Tally,
         query: FlowQuery,
         page_size: int,
@@ -55,6 +56,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._machine = machine
         self._service = service
         self._zone = zone
+        self._rate = rate
         self._tally = tally
         self._query = query
         self._page_size = page_size
@@ -242,6 +244,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
             time_zone=None if zone is None else str(zone.tzinfo),
             page_cap=self._service.cap,
             first_page=self._service.first_page,
+            rate=self._rate(),
         )
 
     @property

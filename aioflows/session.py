@@ -196,8 +196,18 @@ class FlowSession:
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)
         engine = Engine(machine, fetch, self._known_zone, slots, self._turns, watch.news)
-        size = self.limits.page_size
-        scan = FlowScan(engine, machine, self._service, lambda: self._zone, tally, query, size, limit, watch)
+        scan = FlowScan(
+            engine,
+            machine,
+            self._service,
+            lambda: self._zone,
+            lambda: self._gate.rate,
+            tally,
+            query,
+            self.limits.page_size,
+            limit,
+            watch,
+        )
         self._scans.add(scan)
         return scan
 

@@ -85,6 +85,7 @@ class ScanStats:
         time_zone: the *zone* that the service's times were read in; None: not known yet.
         page_cap: *rows* that the service was found to give at most, though more were asked for; None: no cap was found.
         first_page: the *number* of the service's first page; None: not known yet.
+        rate: *requests per second* that the service was found to bear; None: it has not complained of too many.
     """
 
     requests: int = 0
@@ -101,3 +102,4 @@ class ScanStats:
     time_zone: str | None = None
     page_cap: int | None = None
     first_page: int | None = None
+    rate: float | None = None

@@ -30,7 +30,7 @@ from aioflows import (
     ServiceError,
 )
 from aioflows.emulator import Emulator, Fault
-from tests.fakes import EmulatorTransport
+from tests.fakes import EmulatorTransport, loop_time
 
 ORDERS = ["trigger_time", "-trigger_time", None]
 
@@ -456,6 +456,54 @@ async def test_a_throttled_scan_waits_as_long_as_it_is_told() -> None:
 
 
 # Authentication
+
+
+async def test_the_rate_that_the_service_bears_is_found_and_told() -> None:
+    async with world(20_000, rate=40.0, burst=10, throttle="429", profile="uniform") as here:
+        async with here.session.scan(here.query()) as scan:
+            assert scan.stats.rate is None
+            async for _ in scan:
+                pass
+        assert scan.stats.rate == pytest.approx(40, rel=0.05)
+        assert "a second" in repr(here.session)
+
+
+async def test_a_question_is_not_starved_by_a_scan_that_is_throttled() -> None:
+    async with world(20_000, rate=20.0, burst=10, throttle="429", profile="uniform") as here:
+        waits: list[float] = []
+
+        async def ask() -> None:
+            for _ in range(20):
+                await asyncio.sleep(1)
+                began = loop_time()
+                await here.session.server_time()
+                waits.append(loop_time() - began)
+
+        async with here.session.scan(here.query()) as scan:
+            questions = asyncio.create_task(ask())
+            async for _ in scan:
+                pass
+            assert not questions.done(), "the scan was over before the questions"
+            questions.cancel()
+        assert len(waits) >= 5
+        assert max(waits) < 0.5
+
+
+async def test_two_scans_of_a_session_get_the_same_share_of_a_rate() -> None:
+    async with world(20_000, rate=40.0, burst=10, throttle="429", profile="uniform") as here:
+        async with here.session.scan(here.query()) as one, here.session.scan(here.query()) as other:
+
+            async def read(scan: FlowScan) -> None:
+                async for _ in scan.pages():
+                    pass
+
+            tasks = [asyncio.create_task(read(scan)) for scan in (one, other)]
+            await asyncio.sleep(5)
+            first, second = one.stats.requests, other.stats.requests
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert first == pytest.approx(second, rel=0.2)
 
 
 async def test_requests_are_signed_with_one_token_for_all() -> None:
