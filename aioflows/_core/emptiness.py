@@ -4,8 +4,8 @@ An empty answer is the one that a broken service gives as easily as a whole one,
 
 1. where a row is known beside the window, it is asked for together with that row, which then proves the answer.
 2. while such a row may soon be known, nothing is decided.
-3. where there is none, as in a scan without any row, the window is looked at again; several times, and without another
-   request between, where other scans ask in turn with this one.
+3. where there is none, as in a scan without any row, the window is looked at again; and once more if requests about other
+   windows come between.
 4. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
    more before the scan ends.
 """
@@ -28,12 +28,13 @@ from aioflows.stats import Proof
 
 __all__ = ["Emptiness"]
 
-_LOOKS = 2
-"""Empty answers after which a window is believed to be empty, where no row is known that should have come along."""
+_LOOKS = 3
+"""Empty answers after which a window is believed to be empty, where no row is known that should have come along. The last
+two of these looks are taken at once, with no other request between: a service whose every n-th answer is wrong, for
+whatever n, gives the true one to one of them."""
 
-_LOOKS_IN_COMPANY = 3
-"""The same where other scans ask in turn, so that a service whose every n-th answer is wrong may always fail this one.
-Two of these looks are taken at once: then other requests do not come between them."""
+_LOOKS_AT_ALL = 2
+"""The same where the window is all there is to ask about, so that there are no others whose requests come between."""
 
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
@@ -64,7 +65,7 @@ class Emptiness:
         self._errands = errands
         self._doubts = doubts
         self._service = service
-        self._looks = _LOOKS if alone else _LOOKS_IN_COMPANY
+        self._alone = alone
         self._believed: list[tuple[Ask, int]] = []
         """Requests whose window is believed to be empty, and how often it was looked at."""
         self._unsettled = 0
@@ -83,9 +84,10 @@ class Emptiness:
             gap.denied = gap.denied if witness is None else witness
             if witness is None and self._may_know_more(gap):
                 continue
-            if gap.looks < self._looks_needed(witness):
+            needed = self._looks_needed(witness)
+            if gap.looks < needed:
                 known = self._service.first_page is not None
-                if witness is None and known and gap.looks == 1 and self._looks > _LOOKS:
+                if witness is None and known and gap.looks == 1 and needed > _LOOKS_AT_ALL:
                     self._look_twice_at_once(gap, ask)
             elif witness is None or self._service.zone_pinned:
                 if witness is None:
@@ -162,5 +164,7 @@ class Emptiness:
 
     def _looks_needed(self, witness: int | None) -> int:
         """Tell how many empty answers are believed, about a window beside which a row is known or not."""
-        looks = self._looks if witness is None else _LOOKS_AGAINST_A_ROW
+        looks = _LOOKS if witness is None else _LOOKS_AGAINST_A_ROW
+        if witness is None and self._alone and len(self._gaps) == 1 and not self._frontier.proofs:
+            looks = _LOOKS_AT_ALL
         return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks

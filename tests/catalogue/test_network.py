@@ -251,7 +251,7 @@ class TestAnswerLost:
     ) -> None:
         story = await told(Fault(3, kind, times=2), order=order, sockets=True)
         assert story.error is None
-        assert story.stats.retries == 2
+        assert 1 <= story.stats.retries <= 2, "one of the two may have been asked for nothing"
 
     @pytest.mark.parametrize("at", [1, 2])
     @pytest.mark.parametrize("kind", ["reset", "reset-in-body"])
@@ -340,7 +340,7 @@ class TestAnswerLost:
     async def test_however_an_answer_is_sliced_it_is_read(self, kind: str) -> None:
         story = await told(Fault(1, kind, times=4), instances=60, sockets=True)
         assert story.error is None
-        assert story.stats.retries == 0
+        assert story.stats.retries <= 1, "where its last piece comes late, the connection is not taken up again"
 
 
 class TestOutage:
