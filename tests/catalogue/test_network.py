@@ -340,7 +340,9 @@ class TestAnswerLost:
     async def test_however_an_answer_is_sliced_it_is_read(self, kind: str) -> None:
         story = await told(Fault(1, kind, times=4), instances=60, sockets=True)
         assert story.error is None
-        assert story.stats.retries <= 1, "where its last piece comes late, the connection is not taken up again"
+        assert story.stats.retries <= 1, (
+            "where its last piece comes late, the connection is not taken up again"
+        )
 
 
 class TestOutage:
