@@ -86,7 +86,7 @@ BUGS = [
     Bug("_core/pages.py", "keys.sort(key=operator.itemgetter(0, 1), reverse=self._axis.descending)",
         "keys.sort(key=operator.itemgetter(0, 1))", "ids ascend in a descending scan"),
     # Emptiness
-    Bug("_core/emptiness.py", "_LOOKS = 2\n", "_LOOKS = 1\n", "the first empty answer is believed"),
+    Bug("_core/emptiness.py", "needed = self._looks_needed(witness)", "needed = 1", "the first empty answer is believed"),
     Bug("_core/doubts.py", "elif not doubt.rounds and doubt.shown:", "elif not doubt:",
         "rows that were misread are taken for rows that went", _tests("test_threats.py", only="time")),
     # Page numbers
