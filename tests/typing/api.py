@@ -44,6 +44,8 @@ async def scans(session: aioflows.FlowSession) -> None:
         async for instance in scan:
             assert_type(instance, aioflows.FlowInstance)
             values(instance)
+    assert_type(await session.scan(query).list(), list[aioflows.FlowInstance])
+    assert_type(await session.scan(query).first(), aioflows.FlowInstance | None)
     assert_type(await session.page(query, 0, 10), aioflows.FlowPage)
 
 
