@@ -139,6 +139,20 @@ class FlowScan(AsyncIterator[FlowInstance]):
     async def _next_page(self) -> _Rows:
         if self._at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
+        return self._take_page()
+
+    @property
+    def _held(self) -> bool:
+        """Whether there are rows that can be taken with no loop; while nobody refills it, in any thread."""
+        return self._at < len(self._rows) and not self._closed
+
+    def _take(self) -> FlowInstance:
+        row = self._last = self._rows[self._at]
+        self._at += 1
+        self._handed += 1
+        return row
+
+    def _take_page(self) -> _Rows:
         rows = self._rows[self._at :] if self._at else self._rows
         self._at = len(self._rows)
         self._last = rows[-1]

@@ -81,9 +81,9 @@ LAYERS = [
         "_net.caller",
     ],
     # many requests
-    ["_net.spill", "_net.engine"],
+    ["_net.spill", "_net.engine", "_net.thread"],
     # the words users say
-    ["scan", "session", "__init__"],
+    ["scan", "session", "__init__", "sync"],
 ]
 ORDER = [name for row in LAYERS for name in row]
 

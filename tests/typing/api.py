@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import assert_type
 
 import aiohttp
 
 import aioflows
+import aioflows.sync
 from aioflows.emulator import Emulator
 from aioflows.telemetry import Telemetry
 
@@ -47,6 +48,25 @@ async def scans(session: aioflows.FlowSession) -> None:
     assert_type(await session.scan(query).list(), list[aioflows.FlowInstance])
     assert_type(await session.scan(query).first(), aioflows.FlowInstance | None)
     assert_type(await session.page(query, 0, 10), aioflows.FlowPage)
+
+
+def without_await(query: aioflows.FlowQuery) -> None:
+    with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
+        assert_type(session, aioflows.sync.FlowSession)
+        assert_type(session.flow_instances(query), Iterator[aioflows.FlowInstance])
+        assert_type(session.page(query, 0, 10), aioflows.FlowPage)
+        assert_type(session.get("1-2"), aioflows.FlowInstance)
+        assert_type(session.server_time(), datetime)
+        assert_type(session.server_timezone(), tzinfo)
+        with session.scan(query, limit=10) as scan:
+            assert_type(scan, aioflows.sync.FlowScan)
+            assert_type(scan.pages(), Iterator[list[aioflows.FlowInstance]])
+            assert_type(scan.list(), list[aioflows.FlowInstance])
+            assert_type(scan.first(), aioflows.FlowInstance | None)
+            assert_type(scan.checkpoint(), aioflows.Checkpoint)
+            assert_type(scan.stats, aioflows.ScanStats)
+            for instance in scan:
+                assert_type(instance, aioflows.FlowInstance)
 
 
 def values(instance: aioflows.FlowInstance) -> None:
