@@ -66,6 +66,8 @@ LAYERS = [
         "_core.refined",
         "_core.blind",
         "_core.choice",
+        "_core.roll",
+        "_core.follow",
     ],
     # one request, done well
     [
@@ -83,7 +85,7 @@ LAYERS = [
     # many requests
     ["_net.spill", "_net.engine", "_net.thread"],
     # the words users say
-    ["scan", "session", "__init__", "sync"],
+    ["scan", "follow", "session", "__init__", "sync"],
 ]
 ORDER = [name for row in LAYERS for name in row]
 
