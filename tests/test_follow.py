@@ -67,7 +67,7 @@ class Scene:
         self.emulator.set_status(name, status, now_ms=self.now())
         self.history[name].append(status)
 
-    async def live(self, seconds: float, step: float = 0.05) -> None:
+    async def live(self, seconds: float, step: float = 0.1, latest: float = 0.8 * SETTLE) -> None:
         """Lets instances come, late by up to nearly the margin, and change until each of them is finished."""
         end = self.now() + seconds * 1000
         running: list[str] = []
@@ -75,17 +75,16 @@ class Scene:
             await asyncio.sleep(self.chance.uniform(0, 2 * step))
             if self.now() < end:
                 for _ in range(self.chance.choice([0, 1, 1, 2, 5])):
-                    late = self.chance.choice([0.0, self.chance.uniform(0, 0.8 * SETTLE)])
+                    late = self.chance.choice([0.0, self.chance.uniform(0, latest)])
                     status = self.chance.choice([*UNFINISHED, 1])
                     name = self.insert(late, status)
                     if status in UNFINISHED:
                         running.append(name)
-            if running and self.chance.random() < 0.5:
-                name = self.chance.choice(running)
-                others = [one for one in FINISHED + UNFINISHED if one != self.history[name][-1]]
-                status = self.chance.choice(others)
-                self.turn(name, status)
-                if status in FINISHED:
+            for name in self.chance.sample(running, (len(running) + 9) // 10):
+                finished = self.chance.random() < 0.4
+                codes = FINISHED if finished else UNFINISHED
+                self.turn(name, self.chance.choice([one for one in codes if one != self.history[name][-1]]))
+                if finished:
                     running.remove(name)
 
     def expected(self, query: FlowQuery) -> list[str]:
@@ -103,7 +102,9 @@ async def scene(seed: int = 1, **switches: Any) -> AsyncIterator[Scene]:
 
 
 def follow(here: Scene, query: FlowQuery, **how: Any) -> FlowFollow:
-    return here.session.follow(query, **{"settle": SETTLE, "least": 0.3, "most": 1.5} | how)
+    return here.session.follow(
+        query, **{"since": here.since, "settle": SETTLE, "least": 0.3, "most": 1.5} | how
+    )
 
 
 def names(rows: list[FlowInstance]) -> list[str]:
@@ -134,7 +135,7 @@ async def test_a_minute_of_inserts_and_changes_is_followed_exactly(
         async with follow(here, query) as following:
             got = [row async for row in following]
         await living
-        assert len(got) > 500
+        assert len(got) > 400
         assert names(got) == here.expected(query)
 
 
@@ -234,9 +235,9 @@ async def test_it_may_be_stopped_and_resumed_any_number_of_times(seed: int, chan
             assert not changes or told[-1] == here.history[name][-1]
 
 
-@pytest.mark.parametrize("seconds", [0.001, 0.013, 0.021, 0.05])
+@pytest.mark.parametrize("seconds", [0.025, 0.05, 0.3])
 async def test_steps_that_time_out_lose_nothing(seconds: float) -> None:
-    async with scene() as here:
+    async with scene() as here:  # where an answer takes 0.02 s
         query = here.query(20)
         living = asyncio.create_task(here.live(20))
         got: list[FlowInstance] = []
@@ -245,21 +246,11 @@ async def test_steps_that_time_out_lose_nothing(seconds: float) -> None:
                 try:
                     got.append(await asyncio.wait_for(anext(following), seconds))
                 except TimeoutError:
-                    if seconds < 0.02:  # less than an answer takes: let one come once in a while
-                        await asyncio.sleep(0.05)
-                        if here.chance.random() < 0.5:
-                            got += await _one(following)
+                    pass
                 except StopAsyncIteration:
                     break
         await living
         assert names(got) == here.expected(query)
-
-
-async def _one(following: FlowFollow) -> list[FlowInstance]:
-    try:
-        return [await asyncio.wait_for(anext(following), 0.5)]
-    except (TimeoutError, StopAsyncIteration):
-        return []
 
 
 async def test_an_error_ends_the_iteration_and_not_the_follow() -> None:
@@ -277,10 +268,10 @@ async def test_an_error_ends_the_iteration_and_not_the_follow() -> None:
                     break
                 except Denied as error:
                     errors.append(error)
-                    assert error.checkpoint is None
-                    assert error.followed == following.checkpoint()
+                    told = error.checkpoint is None and error.followed == following.checkpoint()
+                    assert told, "an error tells where the follow stands"
         await living
-        assert len(errors) == len(faults)
+        assert 3 <= len(errors) <= len(faults)  # those of one poll are one error
         assert names(got) == here.expected(query)
 
 
@@ -300,7 +291,7 @@ async def test_batches_are_what_is_there_at_once() -> None:
 
 
 async def test_a_quiet_hour_costs_few_polls_and_an_instance_then_makes_them_frequent() -> None:
-    async with scene() as here:
+    async with scene() as here:  # noqa: SIM117
         async with here.session.follow(here.query(7_200)) as following:
             waiting = asyncio.create_task(anext(following))
             await asyncio.sleep(3_600)
@@ -340,7 +331,7 @@ async def test_what_makes_no_sense_is_refused() -> None:
             lambda: here.session.follow("query"),  # type: ignore[arg-type]
             lambda: Checkpoint.from_json(checkpoint.to_json()),
             lambda: FollowCheckpoint.from_json(here.session.scan(query).checkpoint().to_json()),
-            lambda: FollowCheckpoint.from_json(checkpoint.to_json().replace("null", "12")),
+            lambda: FollowCheckpoint.from_json(checkpoint.to_json().replace("[]", '[["x", 1, 1, true]]')),
             lambda: FollowCheckpoint.from_json(checkpoint.to_json()[:-5]),
         ):
             with pytest.raises(QueryError):
@@ -348,13 +339,13 @@ async def test_what_makes_no_sense_is_refused() -> None:
 
 
 async def test_closing_ends_the_wait_of_whoever_iterates_it() -> None:
-    for close in (lambda here, one: one.aclose(), lambda here, one: here.session.aclose()):
+    for which in ("follow", "session"):
         async with scene() as here:
             following = follow(here, here.query(1_000), least=100, most=100)
             waiting = asyncio.create_task(anext(following))
             await asyncio.sleep(10)
             before = here.now()
-            await close(here, following)
+            await (following if which == "follow" else here.session).aclose()
             with pytest.raises(RuntimeError, match="closed"):
                 await waiting
             assert here.now() == before
@@ -378,18 +369,17 @@ async def test_an_outage_is_an_error_and_what_came_meanwhile_follows() -> None:
     async with scene(faults=faults) as here:
         query = here.query(2_000)
         async with follow(here, query) as following:
-            first = here.insert(0.0, 1)
-            assert (await anext(following)).instance_id == first
-            missed = here.insert(0.0, 1)
+            inserted = [here.insert(0.0, 1)]
             failed = 0
-            while True:
+            got: list[FlowInstance] = []
+            while len(got) < 2:
                 try:
-                    row = await anext(following)
-                    break
+                    got.append(await anext(following))
                 except ServerFault:
                     failed += 1
+                    inserted += [] if failed > 1 else [here.insert(0.0, 1)]
             assert failed
-            assert row.instance_id == missed
+            assert names(got) == sorted(inserted)
 
 
 # On sockets
@@ -397,18 +387,21 @@ async def test_an_outage_is_an_error_and_what_came_meanwhile_follows() -> None:
 
 @pytest.mark.real_time
 async def test_three_seconds_on_real_sockets_are_followed_exactly() -> None:
-    async with Emulator(instances=200, seed=3, latency=0.002) as emulator:
+    async with Emulator(instances=200, seed=3, latency=0.002) as emulator:  # noqa: SIM117
         async with FlowSession(emulator.url, user_id="u", org_id="o") as session:
             here = Scene(emulator, session, lambda: time.time() * 1000, seed=1)
             query = here.query(3)
-            living = asyncio.create_task(here.live(3, step=0.02))
+            living = asyncio.create_task(here.live(3, step=0.03, latest=1.2))
             async with session.follow(
-                query, since=here.since, changes=True, settle=SETTLE, least=0.1, most=0.4
+                query, since=here.since, changes=True, settle=2, least=0.1, most=0.4
             ) as following:
                 got = [row async for row in following]
             await living
     last = {row.instance_id: row.status for row in got}
     assert sorted(last) == here.expected(query)
-    assert len(got) == len({(row.instance_id, row.status, number) for number, row in enumerate(got)})
     assert all(last[name] == here.history[name][-1] for name in last)
+    for name in last:
+        assert all(
+            one != after for one, after in pairwise(row.status for row in got if row.instance_id == name)
+        )
     assert timedelta(seconds=3) < timedelta(milliseconds=here.now() - here.since)

@@ -50,6 +50,21 @@ async def scans(session: aioflows.FlowSession) -> None:
     assert_type(await session.page(query, 0, 10), aioflows.FlowPage)
 
 
+async def follows(session: aioflows.FlowSession, query: aioflows.FlowQuery) -> None:
+    async with session.follow(query, since=datetime(2025, 1, 1, tzinfo=UTC), changes=True) as follow:
+        assert_type(follow, aioflows.FlowFollow)
+        assert_type(follow.batches(), AsyncIterator[list[aioflows.FlowInstance]])
+        assert_type(follow.stats, aioflows.FollowStats)
+        async for instance in follow:
+            assert_type(instance, aioflows.FlowInstance)
+    text = follow.checkpoint().to_json()
+    assert_type(text, str)
+    session.follow(
+        query, resume=aioflows.FollowCheckpoint.from_json(text), settle=120.0, least=5.0, most=300.0
+    )
+    assert_type(aioflows.AioflowsError().followed, aioflows.FollowCheckpoint | None)
+
+
 def without_await(query: aioflows.FlowQuery) -> None:
     with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
         assert_type(session, aioflows.sync.FlowSession)
