@@ -16,6 +16,7 @@ from aioflows.errors import AioflowsError, QueryError
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
+from aioflows.shown import facts
 from aioflows.stats import FollowStats
 
 __all__ = ["FlowFollow"]
@@ -64,6 +65,9 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         state = "closed" if self._closed else "open"
         stats = self.stats
         return f"<FlowFollow {state}, {stats.polls} polls, {stats.rows_yielded} instances handed out, {stats.watched} watched>"
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self), attrs.asdict(self.stats).items())
 
     # Iterating
 

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
+import attrs
+
 from aioflows._core.machine import Machine
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
@@ -21,6 +23,7 @@ from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
+from aioflows.shown import facts
 from aioflows.stats import ScanPlan, ScanStats
 
 __all__ = ["FlowScan"]
@@ -77,6 +80,9 @@ class FlowScan(AsyncIterator[FlowInstance]):
     def __repr__(self) -> str:
         state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
         return f"<FlowScan {state}, {self._handed} instances handed out, {self._engine.under_way} requests under way>"
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self), attrs.asdict(self.stats, recurse=False).items())
 
     # Iterating
 

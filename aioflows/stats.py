@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from aioflows.checkpoint import Remainder
+from aioflows.shown import facts
 
 __all__ = ["CountedWindow", "FollowStats", "Proof", "ScanPlan", "ScanStats"]
 
@@ -102,6 +103,9 @@ class ScanStats:
     page_cap: int | None = None
     first_page: int | None = None
 
+    def _repr_html_(self) -> str:
+        return facts("ScanStats", attrs.asdict(self, recurse=False).items())
+
 
 @attrs.frozen
 class FollowStats:
@@ -127,3 +131,6 @@ class FollowStats:
     given_up: int = 0
     settled_ms: int | None = None
     wait: float = 0.0
+
+    def _repr_html_(self) -> str:
+        return facts("FollowStats", attrs.asdict(self).items())

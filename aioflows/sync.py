@@ -189,6 +189,9 @@ class FlowScan(Iterator[FlowInstance]):
     def __repr__(self) -> str:
         return f"<sync {self._scan!r}>"
 
+    def _repr_html_(self) -> str:
+        return self._thread.ask(self._scan._repr_html_)
+
     def __enter__(self) -> Self:
         return self
 

@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "printable", "secret", "settings", "models", "query", "checkpoint", "stats", "events"],
+    [
+        "errors",
+        "printable",
+        "shown",
+        "secret",
+        "settings",
+        "models",
+        "query",
+        "checkpoint",
+        "stats",
+        "events",
+    ],
     # bytes <-> values <-> meaning
     [
         "_core.times",
