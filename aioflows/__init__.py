@@ -6,7 +6,7 @@ order, and provably without a gap. Start with `FlowSession` and `FlowQuery`; the
 
 import logging
 
-from aioflows.checkpoint import Checkpoint
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -39,12 +39,13 @@ from aioflows.events import (
     TokenRenewed,
     WindowDone,
 )
+from aioflows.follow import FlowFollow
 from aioflows.models import FlowInstance, FlowPage, FlowStatus, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.session import FlowSession
 from aioflows.settings import AppKey, Limits, RetryPolicy
-from aioflows.stats import CountedWindow, Proof, ScanPlan, ScanStats
+from aioflows.stats import CountedWindow, FollowStats, Proof, ScanPlan, ScanStats
 
 __version__ = "0.1.0"
 
@@ -63,12 +64,15 @@ __all__ = [
     "Denied",
     "DriftFound",
     "Event",
+    "FlowFollow",
     "FlowInstance",
     "FlowPage",
     "FlowQuery",
     "FlowScan",
     "FlowSession",
     "FlowStatus",
+    "FollowCheckpoint",
+    "FollowStats",
     "Limits",
     "Paused",
     "Proof",

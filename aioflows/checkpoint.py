@@ -1,4 +1,4 @@
-"""Where a scan stands, as a value that survives the process."""
+"""Where a scan stands, or a follow, as a value that survives the process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ import attrs
 from aioflows.errors import QueryError
 from aioflows.query import FlowQuery
 
-__all__ = ["Checkpoint", "Position", "Remainder", "fingerprint"]
+__all__ = [
+    "Checkpoint",
+    "FollowCheckpoint",
+    "Known",
+    "Position",
+    "Remainder",
+    "fingerprint",
+    "follow_fingerprint",
+]
 
 Position: TypeAlias = tuple[tuple[int | None, ...], str]
 """A row's place in an order: the fields of it, in *microseconds* since 1970 as the service shows them, and its id."""
 
 _VERSION = 1
+_SCAN, _FOLLOW = "scan", "follow"
 
 
 @attrs.frozen
@@ -56,10 +65,10 @@ class Checkpoint:
 
     def to_json(self) -> str:
         """Give it as a JSON text."""
-        content = {"version": _VERSION, **attrs.asdict(self)}
+        content = attrs.asdict(self)
         if self.position is None:
             del content["position"]  # so that who knows no such orders reads all others
-        return json.dumps({**content, "checksum": _checksum(content)})
+        return _text(content)
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
@@ -68,17 +77,7 @@ class Checkpoint:
         Raises:
             QueryError: it is damaged, no checkpoint at all, or of a newer version.
         """
-        try:
-            content = json.loads(text)
-            version, checksum = content["version"], content.pop("checksum")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise QueryError("this is no checkpoint of aioflows, or it was cut off") from error
-        if version != _VERSION:
-            raise QueryError(
-                f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}"
-            )
-        if checksum != _checksum(content):
-            raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
+        content = _content(text, _SCAN)
         try:
             return cls(
                 content["fingerprint"],
@@ -89,9 +88,78 @@ class Checkpoint:
             raise QueryError("this checkpoint is damaged: it lacks a part") from error
 
 
+@attrs.frozen
+class Known:
+    """An instance that a follow has handed out, or watches.
+
+    Args:
+        id: its *id*.
+        second: its trigger time in whole *seconds* since 1970-01-01 UTC.
+        status: the *status* it had when it was seen last.
+        watched: whether its next status is waited for.
+    """
+
+    id: str
+    second: int
+    status: int | None
+    watched: bool
+
+
+@attrs.frozen
+class FollowCheckpoint:
+    """What a follow has settled; `FlowSession.follow` takes it as ``resume=`` and goes on there.
+
+    It holds no secret, and no word of the query but a fingerprint.
+
+    Args:
+        fingerprint: tells the *query* it belongs to.
+        from_ms: the first trigger time that is to be read again, in *milliseconds* since 1970-01-01 UTC; None: it has not
+            begun.
+        known: the *instances* from there on that were handed out, and all that are watched.
+    """
+
+    fingerprint: str
+    from_ms: int | None
+    known: tuple[Known, ...]
+
+    def to_json(self) -> str:
+        """Give it as a JSON text."""
+        known = [list(attrs.astuple(one)) for one in self.known]
+        return _text(
+            {"kind": _FOLLOW, "fingerprint": self.fingerprint, "from_ms": self.from_ms, "known": known}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> FollowCheckpoint:
+        """Read what `to_json` gave.
+
+        Raises:
+            QueryError: it is damaged, no checkpoint of a follow, or of a newer version.
+        """
+        content = _content(text, _FOLLOW)
+        try:
+            from_ms = content["from_ms"]
+            return cls(
+                str(content["fingerprint"]),
+                None if from_ms is None else int(from_ms),
+                tuple(_known(*one) for one in content["known"]),
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise QueryError("this checkpoint is damaged: it lacks a part") from error
+
+
 def fingerprint(query: FlowQuery) -> str:
     """Give a text that is the same for two queries if, and only if, they ask the same."""
-    asked: dict[str, Any] = {
+    return _digest(_asked(query))
+
+
+def follow_fingerprint(query: FlowQuery, *, changes: bool) -> str:
+    """The same for two follows."""
+    return _digest({**_asked(query), "changes": changes})
+
+
+def _asked(query: FlowQuery) -> dict[str, Any]:
+    return {
         "from": query.from_ms,
         "to": query.to_ms,
         "type": query.type,
@@ -100,7 +168,34 @@ def fingerprint(query: FlowQuery) -> str:
         "expression": query.expression,
         "order": query.sorters,
     }
+
+
+def _digest(asked: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _text(content: dict[str, Any]) -> str:
+    content = {"version": _VERSION, **content}
+    return json.dumps({**content, "checksum": _checksum(content)})
+
+
+def _content(text: str, kind: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(text)
+        version, checksum = content["version"], content.pop("checksum")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise QueryError("this is no checkpoint of aioflows, or it was cut off") from error
+    if version != _VERSION:
+        raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
+    if checksum != _checksum(content):
+        raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
+    if content.get("kind", _SCAN) != kind:
+        raise QueryError(f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}")
+    return content
+
+
+def _known(id: str, second: int, status: int | None, watched: bool) -> Known:
+    return Known(str(id), int(second), None if status is None else int(status), bool(watched))
 
 
 def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> Remainder:

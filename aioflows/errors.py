@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aioflows.checkpoint import Checkpoint
+    from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 
 __all__ = [
     "AioflowsError",
@@ -48,6 +48,8 @@ class AioflowsError(Exception):
 
     checkpoint: Checkpoint | None = None
     """Where the scan stood, if a scan raised this: what had not been handed out is what it still names."""
+    followed: FollowCheckpoint | None = None
+    """Where the follow stood, if a follow raised this."""
 
 
 class QueryError(AioflowsError, ValueError):

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 import attrs
 
 from aioflows.errors import QueryError
+from aioflows.shown import facts
 
 __all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
 
@@ -163,6 +164,13 @@ def _text(value: Json | _Decoded) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+_TEXTS = {"graph": "graph_text", "parameters": "parameters_text"}
+_SHOWN = [
+    name
+    for field in attrs.fields(StoredInstance)
+    for name in (("end_time", "duration") if field.name == "end_time" else (field.name,))
+    if name != "instance_id"
+]
 _SLOTS = [_slot(field.name) for field in attrs.fields(StoredInstance)]
 
 
@@ -264,6 +272,17 @@ class FlowInstance(StoredInstance):
         return (
             f"FlowInstance({self.instance_id!r}, flow_name={self.flow_name!r}, status={status}, "
             f"trigger_time={self.trigger_time and self.trigger_time.isoformat()})"
+        )
+
+    def _repr_html_(self) -> str:
+        names = (_TEXTS.get(name, name) for name in _SHOWN)
+        return facts(
+            f"FlowInstance {self.instance_id}",
+            (
+                (name, value)
+                for name, shown in zip(_SHOWN, names, strict=True)
+                if (value := getattr(self, shown)) not in (None, {})
+            ),
         )
 
 

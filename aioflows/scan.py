@@ -6,9 +6,11 @@ import asyncio
 import math
 import warnings
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias, TypeVar
+
+import attrs
 
 from aioflows._core.machine import Machine
 from aioflows._core.service import Service
@@ -21,9 +23,14 @@ from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
+from aioflows.shown import facts
 from aioflows.stats import ScanPlan, ScanStats
 
 __all__ = ["FlowScan"]
+
+_T = TypeVar("_T")
+# Within the class, `list` is a method.
+_Rows: TypeAlias = list[FlowInstance]
 
 
 class FlowScan(AsyncIterator[FlowInstance]):
@@ -61,7 +68,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._query = query
         self._page_size = page_size
         self._left = limit
-        self._rows: list[FlowInstance] = []
+        self._rows: _Rows = []
         self._at = 0
         self._handed = 0
         self._last: FlowInstance | None = None
@@ -69,11 +76,15 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._began = self._ended = 0.0
         self._busy = self._cut = self._over = self._closed = False
         self._error: AioflowsError | None = None
+        self._unlisted: Checkpoint | None = None
         self._watch = watch
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
         return f"<FlowScan {state}, {self._handed} instances handed out, {self._engine.under_way} requests under way>"
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self), attrs.asdict(self.stats, recurse=False).items())
 
     # Iterating
 
@@ -84,9 +95,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         raise TypeError("a FlowScan is asynchronous: use 'async for instance in scan'")
 
     def __await__(self) -> None:
-        raise TypeError(
-            "a FlowScan is not awaited: use 'async for instance in scan', or 'async with ... as scan'"
-        )
+        raise TypeError("a FlowScan is not awaited: use 'async for instance in scan', or 'await scan.list()'")
 
     async def __anext__(self) -> FlowInstance:
         """Give the next instance."""
@@ -100,13 +109,58 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._handed += 1
         return row
 
-    def pages(self) -> AsyncIterator[list[FlowInstance]]:
+    def pages(self) -> AsyncIterator[_Rows]:
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
-    async def _next_page(self) -> list[FlowInstance]:
+    async def list(self) -> _Rows:
+        """Read everything that was not handed out yet, as one list, and close.
+
+        If it is cancelled or fails, nothing of that counts as handed out: the checkpoint is the one from before.
+        """
+        return await self._to_its_end(self._collect)
+
+    async def first(self) -> FlowInstance | None:
+        """Give the next instance, or None if there is none, and close."""
+        return await self._to_its_end(lambda: anext(self, None))
+
+    async def _collect(self) -> _Rows:
+        rows: _Rows = []
+        async for page in self.pages():
+            rows += page
+        return rows
+
+    async def _to_its_end(self, read: Callable[[], Awaitable[_T]]) -> _T:
+        self._check()
+        before = self.checkpoint()
+        try:
+            try:
+                return await read()
+            finally:
+                await self.aclose()
+        except BaseException as error:
+            self._unlisted = before  # what was read is lost with the result
+            if isinstance(error, AioflowsError):
+                error.checkpoint = before
+            raise
+
+    async def _next_page(self) -> _Rows:
         if self._at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
+        return self._take_page()
+
+    @property
+    def _held(self) -> bool:
+        """Whether there are rows that can be taken with no loop; while nobody refills it, in any thread."""
+        return self._at < len(self._rows) and not self._closed
+
+    def _take(self) -> FlowInstance:
+        row = self._last = self._rows[self._at]
+        self._at += 1
+        self._handed += 1
+        return row
+
+    def _take_page(self) -> _Rows:
         rows = self._rows[self._at :] if self._at else self._rows
         self._at = len(self._rows)
         self._last = rows[-1]
@@ -266,6 +320,8 @@ class FlowScan(AsyncIterator[FlowInstance]):
 
     def checkpoint(self) -> Checkpoint:
         """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
+        if self._unlisted is not None:
+            return self._unlisted
         if self._over:
             return Checkpoint(fingerprint(self._query), ())
         begun, all_handed = self._at > 0, self._at >= len(self._rows) and not self._cut
@@ -276,7 +332,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
         )
 
 
-class _Pages(AsyncIterator[list[FlowInstance]]):
+class _Pages(AsyncIterator[_Rows]):
     """A scan by lists. Not an async generator: one that is cancelled while it waits would be over."""
 
     def __init__(self, scan: FlowScan) -> None:
@@ -285,5 +341,5 @@ class _Pages(AsyncIterator[list[FlowInstance]]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[FlowInstance]:
+    async def __anext__(self) -> _Rows:
         return await self._scan._next_page()  # noqa: SLF001  (two views of one object)

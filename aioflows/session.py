@@ -13,6 +13,7 @@ from weakref import WeakSet
 from aioflows._core.address import Address
 from aioflows._core.answers import read_instance, read_time, read_zone
 from aioflows._core.choice import machine_of
+from aioflows._core.follow import Follow, Pace
 from aioflows._core.machine import Asker
 from aioflows._core.pages import Ask, Page
 from aioflows._core.search import read_search, search_body
@@ -27,10 +28,11 @@ from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
-from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import QueryError
+from aioflows.follow import FlowFollow
 from aioflows.models import FlowInstance, FlowPage
-from aioflows.query import FlowQuery
+from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
 from aioflows.settings import AppKey, Limits, RetryPolicy
 
@@ -104,6 +106,7 @@ class FlowSession:
             self._transport, self._gate, credentials, retry, watch=self._watch, turns=self._turns
         )
         self._scans: WeakSet[FlowScan] = WeakSet()
+        self._follows: WeakSet[FlowFollow] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._state = "not entered"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,7 +127,7 @@ class FlowSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every scan that is still open, and the connections. Twice is fine.
+        """Close every scan and follow that is still open, and the connections. Twice is fine.
 
         Raises:
             RuntimeError: it belongs to another event loop, which still runs.
@@ -132,6 +135,8 @@ class FlowSession:
         if self._loop is not None and not self._loop.is_closed():
             self._check_loop()
         self._state = "closed"
+        for follow in list(self._follows):
+            await follow.aclose()
         for scan in list(self._scans):
             await scan.aclose()
         await self._transport.close()
@@ -211,6 +216,57 @@ class FlowSession:
         self._scans.add(scan)
         return scan
 
+    def follow(
+        self,
+        query: FlowQuery,
+        *,
+        since: datetime | int | None = None,
+        changes: bool = False,
+        settle: float = 60.0,
+        watch: float = 86_400.0,
+        least: float = 2.0,
+        most: float = 60.0,
+        resume: FollowCheckpoint | None = None,
+    ) -> FlowFollow:
+        """Make a follow: the instances of a query, as they appear from now on; nothing is sent before it is iterated.
+
+        Where the query asks for statuses, an instance appears when it first has one of them, however long it has run until
+        then. A follow ends where the query's range does, so give it one that reaches far into the future.
+
+        Args:
+            query: *which* instances; its order is that of the trigger time.
+            since: the first *trigger time* that counts, an aware datetime or epoch milliseconds; None: the service's
+                present time.
+            changes: give an instance again at each change of its status that a poll sees, until it is finished.
+            settle: how *late* after its trigger time an instance may show, in seconds: what shows later may be missed, and
+                so long a window is read again by every poll.
+            watch: how *long* after its trigger time an unfinished instance is watched, in seconds.
+            least: the *shortest* wait between two polls, in seconds, which it comes to while there is something new.
+            most: the *longest*, which it comes to while there is nothing.
+            resume: where an earlier follow of the same query stood: what it had not handed out follows; *since* is
+                without meaning then.
+
+        Raises:
+            QueryError: the checkpoint belongs to another follow, or a value makes no sense.
+        """
+        if not isinstance(query, FlowQuery):
+            raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
+        mark = follow_fingerprint(query, changes=changes)
+        if resume is not None and resume.fingerprint != mark:
+            raise QueryError("the checkpoint belongs to another follow; resume with what it was made of")
+        machine = Follow(
+            None if since is None else epoch_ms(since, "since"),
+            query.from_ms,
+            query.to_ms,
+            status=query.status,
+            changes=changes,
+            pace=Pace(settle, watch, least, most),
+            resume=resume,
+        )
+        follow = FlowFollow(machine, query, self.scan, self._server_ms, mark)
+        self._follows.add(follow)
+        return follow
+
     def _fetcher(
         self, query: FlowQuery, tally: Tally, scan: int
     ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
@@ -284,8 +340,10 @@ class FlowSession:
 
     async def server_time(self) -> datetime:
         """Ask for the service's current time ("Get Current Time"), in UTC."""
-        request = self._time("getCurrentTime")
-        return _EPOCH + timedelta(milliseconds=await self._call(request, read_time))
+        return _EPOCH + timedelta(milliseconds=await self._server_ms())
+
+    async def _server_ms(self) -> int:
+        return await self._call(self._time("getCurrentTime"), read_time)
 
     def _search(self, body: bytes) -> Request:
         query = (("action", "search"), *self._identity)

@@ -1,4 +1,4 @@
-"""What a scan is going to do, and what it has done so far."""
+"""What a scan is going to do, and what it, or a follow, has done so far."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from aioflows.checkpoint import Remainder
+from aioflows.shown import facts
 
-__all__ = ["CountedWindow", "Proof", "ScanPlan", "ScanStats"]
+__all__ = ["CountedWindow", "FollowStats", "Proof", "ScanPlan", "ScanStats"]
 
 
 class Proof(enum.StrEnum):
@@ -103,3 +104,35 @@ class ScanStats:
     page_cap: int | None = None
     first_page: int | None = None
     rate: float | None = None
+
+    def _repr_html_(self) -> str:
+        return facts("ScanStats", attrs.asdict(self, recurse=False).items())
+
+
+@attrs.frozen
+class FollowStats:
+    """The account of a follow, as of the moment it was asked for.
+
+    Args:
+        polls: how *often* it has looked.
+        rows_received: *rows* that its scans have brought.
+        rows_yielded: *rows* handed to the consumer.
+        known: *instances* that it remembers.
+        watched: how many of these are not finished, and watched.
+        given_up: *instances* that were watched for as long as was asked for, and have not finished.
+        settled_ms: the moment, in *milliseconds* since 1970-01-01 UTC, before which nothing appears any more; None: not
+            known yet.
+        wait: the *seconds* to the next poll.
+    """
+
+    polls: int = 0
+    rows_received: int = 0
+    rows_yielded: int = 0
+    known: int = 0
+    watched: int = 0
+    given_up: int = 0
+    settled_ms: int | None = None
+    wait: float = 0.0
+
+    def _repr_html_(self) -> str:
+        return facts("FollowStats", attrs.asdict(self).items())

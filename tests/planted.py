@@ -54,6 +54,7 @@ def _tests(*files: str, only: str = "") -> str:
 
 
 SCAN = _tests("core/test_scan.py")
+FOLLOW = _tests("core/test_follow.py")
 BUGS = [
     # What a page proves
     Bug("_core/prover.py", "until = min(until, reading.last * 1000)", "until = min(until, reading.last * 1000 + 1000)",
@@ -186,6 +187,31 @@ BUGS = [
         "what the service says forges lines of the log", _tests("test_events.py", only="forges")),
     Bug("scan.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
+    # What a follow remembers
+    Bug("_core/follow.py", "int(now_ms - self._pace.settle * 1000)", "int(now_ms)",
+        "what shows late is not read again", FOLLOW),
+    Bug("_core/follow.py", "self._roll.forget(self._mark, self._poll)\n", "self._roll.forget(self._now or 0, self._poll + 1)\n",
+        "what is read again is not remembered, and comes twice", FOLLOW),
+    Bug("_core/follow.py", "mark = min(self._reached - _CLOCKS_CHANGE, self._settled(self._now))", "mark = self._reached",
+        "within a poll the mark passes what may still show", FOLLOW),
+    Bug("_core/follow.py", "self._mark = max(self._mark, self._settled(now_ms))", "self._mark = self._settled(now_ms)",
+        "a clock that is put back brings what was settled again", FOLLOW),
+    Bug("_core/follow.py", "self._reads.extend(self._looks())", "self._looks()",
+        "what has finished behind the mark is taken for gone", FOLLOW),
+    Bug("_core/follow.py", "self._roll.drop(self._roll.missing(self._mark, self._poll))", "self._roll.missing(self._mark, self._poll)",
+        "what was deleted is watched on", FOLLOW),
+    Bug("_core/follow.py", "self._reads.append(Read(self._mark, until, fresh=True))", "self._reads.append(Read(self._mark + 1000, until, fresh=True))",
+        "the second at the mark is not read again", FOLLOW),
+    Bug("_core/roll.py", "for row, before in reversed(self._line):", "for row, before in ():",
+        "a checkpoint takes what is in line for handed out", FOLLOW),
+    Bug("_core/roll.py", "if one.watched or not one.behind(mark) or one.poll >= poll", "if one.watched or not one.behind(mark)",
+        "what is dated wrongly comes again at every poll", FOLLOW),
+    Bug("_core/roll.py", "if one.watched or not one.behind(mark) or one.poll >= poll", "if not one.behind(mark) or one.poll >= poll",
+        "what is watched is forgotten", FOLLOW),
+    Bug("_core/roll.py", "more = self._changes or not wanted", "more = True",
+        "what came to a status is told again", FOLLOW),
+    Bug("_core/roll.py", "if not before.watched or before.status == status:", "if before.status == status:",
+        "what has finished is told again", FOLLOW),
 ]  # fmt: skip
 
 

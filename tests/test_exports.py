@@ -7,6 +7,7 @@ import inspect
 import aioflows
 import aioflows.emulator
 import aioflows.errors
+import aioflows.sync
 
 CONTRACT = {
     "FlowQuery", "FlowSession", "FlowScan", "FlowInstance", "FlowPage", "FlowStatus", "ScheduleType", "AppKey", "Limits",
@@ -32,6 +33,22 @@ def test_every_public_class_and_method_says_what_it_is() -> None:
             for member, function in vars(value).items():
                 if inspect.isfunction(function) and not member.startswith("_"):
                     assert inspect.getdoc(function), f"{name}.{member} has no docstring"
+
+
+def test_the_two_doors_take_the_same_words() -> None:
+    for name in aioflows.sync.__all__:
+        awaited, plain = getattr(aioflows, name), getattr(aioflows.sync, name)
+        assert inspect.getdoc(plain)
+        offered = {member for member in vars(awaited) if not member.startswith("_")}
+        missing = {
+            member for member in offered - set(vars(plain)) if member not in ("aclose", "limits", "follow")
+        }
+        assert not missing, f"aioflows.sync.{name} lacks {', '.join(sorted(missing))}"
+        for member in offered & set(vars(plain)):
+            ways = [vars(one)[member] for one in (awaited, plain)]
+            if inspect.isfunction(ways[0]):
+                taken = [list(inspect.signature(way).parameters) for way in ways]
+                assert taken[0] == taken[1], f"{name}.{member}"
 
 
 def test_every_error_is_exported_and_has_one_root() -> None:

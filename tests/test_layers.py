@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "printable", "secret", "settings", "models", "query", "checkpoint", "stats", "events"],
+    [
+        "errors",
+        "printable",
+        "shown",
+        "secret",
+        "settings",
+        "models",
+        "query",
+        "checkpoint",
+        "stats",
+        "events",
+    ],
     # bytes <-> values <-> meaning
     [
         "_core.times",
@@ -66,6 +77,8 @@ LAYERS = [
         "_core.refined",
         "_core.blind",
         "_core.choice",
+        "_core.roll",
+        "_core.follow",
     ],
     # one request, done well
     [
@@ -81,9 +94,9 @@ LAYERS = [
         "_net.caller",
     ],
     # many requests
-    ["_net.spill", "_net.engine"],
+    ["_net.spill", "_net.engine", "_net.thread"],
     # the words users say
-    ["scan", "session", "__init__"],
+    ["scan", "follow", "session", "__init__", "sync"],
 ]
 ORDER = [name for row in LAYERS for name in row]
 

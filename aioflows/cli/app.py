@@ -11,19 +11,24 @@ from typing import Annotated, Any
 import typer
 
 from aioflows import FlowQuery, Limits, __version__
-from aioflows.cli import flags, options
+from aioflows.cli import flags, follow_flags, options
 from aioflows.cli.demo import Demo, demo
 from aioflows.cli.emulate import emulate, settings
 from aioflows.cli.ending import ended
 from aioflows.cli.exits import EPILOG, Exit, complain
+from aioflows.cli.following import FollowJob, follow, kept
 from aioflows.cli.scanning import ScanJob, scan
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
 from aioflows.cli.sink import checked_target
 from aioflows.emulator import Emulator
 from aioflows.printable import printable
+from aioflows.query import epoch_ms
 
 __all__ = ["run"]
+
+_NEVER = 9_999_999_999_000
+"""Milliseconds; in the year 2286."""
 
 app = typer.Typer(
     name="aioflows",
@@ -115,6 +120,71 @@ def scan_command(
             os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
         )
         await scan(service, job)
+        return Exit.COMPLETE
+
+    raise typer.Exit(ended(work))
+
+
+@app.command("follow", epilog=EPILOG)
+def follow_command(
+    *,
+    since: follow_flags.Since = None,
+    until: follow_flags.Until = None,
+    zone: flags.LocalZone = None,
+    type: flags.Kind = "all",
+    status: flags.Status = None,
+    owner: flags.Owner = "",
+    expression: flags.Expression = "",
+    changes: follow_flags.Changes = False,
+    url: flags.Url = None,
+    user_id: flags.UserId = None,
+    org_id: flags.OrgId = None,
+    secret_file: flags.SecretFile = None,
+    server_timezone: flags.ServerZone = None,
+    first_page: flags.FirstPage = None,
+    allow_http: flags.AllowHttp = False,
+    settle: follow_flags.Settle = 60.0,
+    watch: follow_flags.Watch = 86_400.0,
+    least: follow_flags.Least = 2.0,
+    most: follow_flags.Most = 60.0,
+    page_size: flags.PageSize = 500,
+    concurrency: flags.Concurrency = 16,
+    rate: flags.Rate = None,
+    checkpoint: follow_flags.Mark = None,
+) -> None:
+    """Show instances as they appear, and go on until Ctrl-C."""
+
+    async def work() -> Exit:
+        local = options.zone(zone)
+        first = None if since is None else epoch_ms(options.time(since, "--since", local))
+        last = _NEVER if until is None else epoch_ms(options.time(until, "--until", local))
+        query = FlowQuery(
+            first or 0,
+            last,
+            type=options.schedule_type(type),
+            status=options.statuses(status or ()),
+            owner=owner,
+            expression=expression,
+        )
+        job = FollowJob(
+            query,
+            since_ms=first,
+            changes=changes,
+            settle=settle,
+            watch=watch,
+            least=least,
+            most=most,
+            mark=checkpoint,
+            limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
+            server_timezone=server_timezone,
+            first_page=first_page,
+            allow_http=allow_http,
+        )
+        kept(checkpoint)
+        service = Service.found(
+            os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
+        )
+        await follow(service, job)
         return Exit.COMPLETE
 
     raise typer.Exit(ended(work))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import assert_type
 
 import aiohttp
 
 import aioflows
+import aioflows.sync
 from aioflows.emulator import Emulator
 from aioflows.telemetry import Telemetry
 
@@ -44,7 +45,43 @@ async def scans(session: aioflows.FlowSession) -> None:
         async for instance in scan:
             assert_type(instance, aioflows.FlowInstance)
             values(instance)
+    assert_type(await session.scan(query).list(), list[aioflows.FlowInstance])
+    assert_type(await session.scan(query).first(), aioflows.FlowInstance | None)
     assert_type(await session.page(query, 0, 10), aioflows.FlowPage)
+
+
+async def follows(session: aioflows.FlowSession, query: aioflows.FlowQuery) -> None:
+    async with session.follow(query, since=datetime(2025, 1, 1, tzinfo=UTC), changes=True) as follow:
+        assert_type(follow, aioflows.FlowFollow)
+        assert_type(follow.batches(), AsyncIterator[list[aioflows.FlowInstance]])
+        assert_type(follow.stats, aioflows.FollowStats)
+        async for instance in follow:
+            assert_type(instance, aioflows.FlowInstance)
+    text = follow.checkpoint().to_json()
+    assert_type(text, str)
+    session.follow(
+        query, resume=aioflows.FollowCheckpoint.from_json(text), settle=120.0, least=5.0, most=300.0
+    )
+    assert_type(aioflows.AioflowsError().followed, aioflows.FollowCheckpoint | None)
+
+
+def without_await(query: aioflows.FlowQuery) -> None:
+    with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
+        assert_type(session, aioflows.sync.FlowSession)
+        assert_type(session.flow_instances(query), Iterator[aioflows.FlowInstance])
+        assert_type(session.page(query, 0, 10), aioflows.FlowPage)
+        assert_type(session.get("1-2"), aioflows.FlowInstance)
+        assert_type(session.server_time(), datetime)
+        assert_type(session.server_timezone(), tzinfo)
+        with session.scan(query, limit=10) as scan:
+            assert_type(scan, aioflows.sync.FlowScan)
+            assert_type(scan.pages(), Iterator[list[aioflows.FlowInstance]])
+            assert_type(scan.list(), list[aioflows.FlowInstance])
+            assert_type(scan.first(), aioflows.FlowInstance | None)
+            assert_type(scan.checkpoint(), aioflows.Checkpoint)
+            assert_type(scan.stats, aioflows.ScanStats)
+            for instance in scan:
+                assert_type(instance, aioflows.FlowInstance)
 
 
 def values(instance: aioflows.FlowInstance) -> None:

@@ -1,0 +1,274 @@
+"""What appears from now on: which window to read next, what of it is new, and when to look again.
+
+1. What shows within the margin after its trigger time is handed out once. Time is the service's own, asked for before
+   each poll: a poll that began at *now* shows whatever was triggered before *now* less the margin, since that had shown
+   by then; so nothing before that moment, the *mark*, needs to be read again.
+2. What was triggered behind the mark is read again by every poll, and known by its id. Known are therefore the ids of one
+   margin, and what is still watched: that is all the memory there is.
+3. Where changes are wanted, or statuses, whatever is not finished is watched, however long ago it was triggered. Behind
+   the mark one search for all unfinished instances tells which of them still are; what is missing from it is looked at in
+   the second that it belongs to. So no status is missed because it was not asked for.
+4. Only what was handed out counts: a checkpoint forgets what is still in line, and the mark waits for it.
+
+Dates are trusted as far as they must be: an id is not forgotten while polls show it, and a mark that moves within a poll
+keeps away from the dates by more than clocks are ever put forward or back.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Collection, Iterable
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from aioflows._core.roll import UNFINISHED, Roll, second_of
+from aioflows.checkpoint import FollowCheckpoint
+from aioflows.errors import QueryError
+from aioflows.models import FlowInstance
+from aioflows.stats import FollowStats
+
+__all__ = ["DONE", "TIME", "Follow", "Pace", "Read", "Step", "Wait"]
+
+_CLOCKS_CHANGE: Final = 3 * 3_600_000
+_LONGEST: Final = 10 * 365 * 86_400
+_NEAR: Final = 10
+"""Seconds; what is to be looked at so close together is looked at in one window."""
+
+
+class _Signal(enum.Enum):
+    TIME = enum.auto()
+    DONE = enum.auto()
+
+
+TIME: Final = _Signal.TIME
+"""Ask the service what time it is."""
+DONE: Final = _Signal.DONE
+"""Nothing can appear any more."""
+
+
+@attrs.frozen
+class Wait:
+    """Let *seconds* pass."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Read:
+    """Read a window whole, in the order of the trigger time.
+
+    Args:
+        from_ms: its first *millisecond*.
+        to_ms: the first behind it.
+        status: the *statuses* to ask for; none: all.
+        fresh: whether it may hold what was not seen yet.
+    """
+
+    from_ms: int
+    to_ms: int
+    status: tuple[int, ...] = ()
+    fresh: bool = False
+
+
+Step: TypeAlias = "Read | Wait | Literal[_Signal.TIME, _Signal.DONE]"
+
+
+def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LONGEST:
+        raise QueryError(f"{field.name} must be a number of seconds from 0, not {value!r}")
+
+
+@attrs.frozen
+class Pace:
+    """How long to remember and how often to look, all in *seconds*.
+
+    Args:
+        settle: how *late* after its trigger time an instance may show.
+        watch: how *long* after its trigger time an unfinished instance is watched.
+        least: the shortest *wait* between two polls.
+        most: the longest.
+
+    Raises:
+        QueryError: a value makes no sense.
+    """
+
+    settle: float = attrs.field(validator=_seconds)
+    watch: float = attrs.field(validator=_seconds)
+    least: float = attrs.field(validator=_seconds)
+    most: float = attrs.field(validator=_seconds)
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 < self.least <= self.most:
+            raise QueryError(
+                f"least must be more than 0 seconds and at most most, not {self.least!r} and {self.most!r}"
+            )
+
+
+class Follow:
+    """Names steps to be taken, one at a time, and is told what came of them.
+
+    Args:
+        since_ms: the first *trigger time* that counts; None: that of the first step.
+        from_ms: the first trigger time that is asked for.
+        to_ms: the first that no longer is.
+        status: the *statuses* that are handed out; none: all.
+        changes: whether each change of status is.
+        pace: how *often*.
+        resume: where an earlier one stood.
+    """
+
+    def __init__(
+        self,
+        since_ms: int | None,
+        from_ms: int,
+        to_ms: int,
+        *,
+        status: Collection[int],
+        changes: bool,
+        pace: Pace,
+        resume: FollowCheckpoint | None = None,
+    ) -> None:
+        self._mark = None if since_ms is None else max(since_ms, from_ms)
+        self._from_ms, self._to_ms = from_ms, to_ms
+        self._watches = changes or bool(status)
+        self._pace = pace
+        if resume is not None:
+            self._mark = resume.from_ms
+        self._roll = Roll(status, changes=changes, known=() if resume is None else resume.known)
+        self._now: int | None = None
+        self._reads: deque[Read] = deque()
+        self._looked = self._resting = self._news = False
+        self._reached: int | None = None
+        self._wait = pace.least
+        self._poll = self._received = self._handed = 0
+
+    def __repr__(self) -> str:
+        return f"<Follow from {self._mark}, {len(self._roll)} known, {self._roll.in_line} in line>"
+
+    # What to do
+
+    def step(self) -> Step:
+        """Name what is to be done now, and again until that was done; everything in line must have been handed out."""
+        assert not self._roll.in_line
+        if self._now is None:
+            return DONE if self._over() else Wait(self._wait) if self._resting else TIME
+        self._advance()
+        if not self._reads and not self._looked:
+            self._looked = True
+            self._reads.extend(self._looks())
+        if self._reads:
+            return self._reads[0]
+        self._end_poll(self._now)
+        return self.step()
+
+    def told_time(self, now_ms: int) -> None:
+        """Take the service's time, as it was after everything before had been done: a poll begins."""
+        self._now = now_ms
+        if self._mark is None:
+            self._mark = max(now_ms, self._from_ms)
+        self._poll += 1
+        self._looked = not self._watches
+        self._reached = None
+        until = min(now_ms, self._to_ms)
+        if self._mark < until:
+            self._reads.append(Read(self._mark, until, fresh=True))
+        oldest = self._roll.oldest_watched(self._mark)
+        if oldest is not None:
+            self._reads.append(Read(oldest * 1000, self._mark, tuple(sorted(UNFINISHED))))
+
+    def waited(self) -> None:
+        """Say that the wait is over."""
+        self._resting = False
+
+    def received(self, rows: Iterable[FlowInstance]) -> None:
+        """Take rows of the window that is being read, in its order."""
+        fresh = self._reads[0].fresh
+        for row in rows:
+            self._received += 1
+            if self._roll.take(row, self._poll, fresh=fresh):
+                self._news = True
+            if fresh:
+                self._reached = second_of(row) * 1000
+
+    def read(self) -> None:
+        """Say that the window was read to its end."""
+        self._reads.popleft()
+
+    def failed(self) -> None:
+        """Say that a step failed: the poll is over, and the next one reads again what it has not settled."""
+        self._rest()
+
+    def next_instance(self) -> FlowInstance | None:
+        """Hand out what is next in line."""
+        row = self._roll.next_instance()
+        if row is not None:
+            self._handed += 1
+        return row
+
+    # What is settled
+
+    def _advance(self) -> None:
+        """Move the mark within a long poll: what was read and handed out need not be read again."""
+        assert self._now is not None
+        assert self._mark is not None
+        if self._reached is None or not self._reads or not self._reads[0].fresh:
+            return
+        mark = min(self._reached - _CLOCKS_CHANGE, self._settled(self._now))
+        if mark > self._mark:
+            self._mark = mark
+            self._roll.forget(mark - _CLOCKS_CHANGE, self._poll + 1)
+
+    def _settled(self, now_ms: int) -> int:
+        return int(now_ms - self._pace.settle * 1000) // 1000 * 1000
+
+    def _end_poll(self, now_ms: int) -> None:
+        assert self._mark is not None
+        self._roll.drop(self._roll.missing(self._mark, self._poll))
+        self._mark = max(self._mark, self._settled(now_ms))
+        self._roll.give_up(min(self._mark, int(now_ms - self._pace.watch * 1000)))
+        self._roll.forget(self._mark, self._poll)
+        self._rest()
+
+    def _looks(self) -> list[Read]:
+        """Name the windows of what is watched and was not seen in this poll."""
+        assert self._mark is not None
+        windows: list[list[int]] = []
+        for second in sorted(set(self._roll.missing(self._mark, self._poll).values())):
+            if windows and second - windows[-1][1] <= _NEAR:
+                windows[-1][1] = second
+            else:
+                windows.append([second, second])
+        return [Read(first * 1000, (last + 1) * 1000) for first, last in windows]
+
+    def _rest(self) -> None:
+        news, self._news = self._news, False
+        wait = self._wait / 2 if news else self._wait * 1.5
+        self._wait = min(max(wait, self._pace.least), self._pace.most)
+        self._reads.clear()
+        self._now = None
+        self._resting = True
+
+    def _over(self) -> bool:
+        return self._mark is not None and self._mark >= self._to_ms and not self._roll.watched
+
+    # What it tells
+
+    def checkpoint(self, fingerprint: str) -> FollowCheckpoint:
+        """Tell where it stands: what is in line was not handed out yet, so it will be new again."""
+        return FollowCheckpoint(fingerprint, self._mark, self._roll.known())
+
+    @property
+    def stats(self) -> FollowStats:
+        """The account so far."""
+        return FollowStats(
+            polls=self._poll,
+            rows_received=self._received,
+            rows_yielded=self._handed,
+            known=len(self._roll),
+            watched=self._roll.watched,
+            given_up=self._roll.given_up,
+            settled_ms=self._mark,
+            wait=self._wait,
+        )

@@ -1,0 +1,177 @@
+"""``aioflows follow``: what appears from now on, as it appears, on a terminal or in a pipe.
+
+Rows are written before the checkpoint that counts them is: after a crash in between they come again, and none is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from aioflows import (
+    AioflowsError,
+    FlowFollow,
+    FlowInstance,
+    FlowQuery,
+    FlowSession,
+    FollowCheckpoint,
+    Limits,
+    QueryError,
+)
+from aioflows.cli.screen import console_on, is_terminal
+from aioflows.cli.service import Service
+from aioflows.cli.sink import SinkError, json_lines
+from aioflows.cli.table import RowTable
+
+__all__ = ["FollowJob", "follow", "kept"]
+
+_SAVE_EVERY = 30.0
+"""Seconds; so often is the checkpoint kept even if nothing appears, so that little is to be read again."""
+_LARGEST_FILE = 100_000_000
+
+
+class _Sink(Protocol):
+    async def write(self, rows: Sequence[FlowInstance], /) -> None: ...
+
+
+@attrs.frozen
+class FollowJob:
+    """Everything that ``aioflows follow`` was told.
+
+    Args:
+        query: *what* to follow.
+        since_ms: the first *trigger time* that counts; None: the service's now.
+        changes: whether changes of status are shown.
+        settle: how *late* an instance may show, in seconds.
+        watch: how *long* an unfinished one is watched, in seconds.
+        least: the shortest *wait* between two polls, in seconds.
+        most: the longest.
+        mark: the *file* that keeps the checkpoint.
+        limits: how much at a time.
+        server_timezone: the *zone* of the service; None: it is asked.
+        first_page: the *number* of its first page; None: it is found out.
+        allow_http: whether plain HTTP to another machine is fine.
+    """
+
+    query: FlowQuery
+    since_ms: int | None = None
+    changes: bool = False
+    settle: float = 60.0
+    watch: float = 86_400.0
+    least: float = 2.0
+    most: float = 60.0
+    mark: Path | None = None
+    limits: Limits = attrs.field(factory=Limits)
+    server_timezone: str | None = None
+    first_page: int | None = None
+    allow_http: bool = False
+
+
+async def follow(service: Service, job: FollowJob) -> None:
+    """Write what appears, until the query's range is over."""
+    session = FlowSession(
+        service.url,
+        user_id=service.user_id,
+        org_id=service.org_id,
+        auth=service.auth,
+        limits=job.limits,
+        server_timezone=job.server_timezone,
+        first_page=job.first_page,
+        allow_http=job.allow_http,
+    )
+    following = session.follow(
+        job.query,
+        since=job.since_ms,
+        changes=job.changes,
+        settle=job.settle,
+        watch=job.watch,
+        least=job.least,
+        most=job.most,
+        resume=kept(job.mark),
+    )
+    try:
+        async with _sink() as sink, session, following:
+            await _copy(following, sink, job.mark)
+    except AioflowsError as error:
+        if job.mark is not None:
+            error.add_note(f"what was not written follows with --checkpoint {str(job.mark)!r}")
+        raise
+
+
+async def _copy(following: FlowFollow, sink: _Sink, mark: Path | None) -> None:
+    batches = following.batches()
+    while True:
+        waiting = asyncio.ensure_future(anext(batches, None))
+        try:
+            while not (await asyncio.wait([waiting], timeout=_SAVE_EVERY))[0]:
+                _keep(following, mark)
+            rows = waiting.result()
+        finally:
+            if waiting.cancel():
+                await asyncio.wait([waiting])
+        if rows is not None:
+            await sink.write(rows)
+        _keep(following, mark)
+        if rows is None:
+            return
+
+
+@asynccontextmanager
+async def _sink() -> AsyncIterator[_Sink]:
+    if is_terminal(sys.stdout):
+        yield RowTable(console_on(sys.stdout))
+    else:
+        async with json_lines(None) as lines:
+            yield lines
+
+
+def kept(mark: Path | None) -> FollowCheckpoint | None:
+    """Read a checkpoint, if there is one.
+
+    Raises:
+        QueryError: it cannot be read, or it could not be written.
+    """
+    if mark is None:
+        return None
+    if not mark.parent.is_dir():
+        raise QueryError(f"--checkpoint {str(mark)!r}: there is no folder {str(mark.parent)!r}")
+    try:
+        with mark.open(encoding="utf-8") as file:
+            return FollowCheckpoint.from_json(file.read(_LARGEST_FILE))
+    except FileNotFoundError:
+        return None
+    except QueryError as error:
+        raise QueryError(f"--checkpoint {str(mark)!r}: {error}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise QueryError(f"--checkpoint {str(mark)!r} cannot be read: {reason}") from None
+
+
+def _keep(following: FlowFollow, mark: Path | None) -> None:
+    if mark is not None:
+        # Not aside: a thread that the program does not wait for would leave its draft behind.
+        _replace(mark, following.checkpoint().to_json())
+
+
+def _replace(mark: Path, text: str) -> None:
+    """Put a text in a file's place: it holds the one before or this one, whole, whatever happens."""
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=".aioflows-", suffix=".part", dir=mark.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            Path(draft).replace(mark)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        raise SinkError(f"{mark} cannot be written: {error.strerror}") from error

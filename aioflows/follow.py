@@ -1,0 +1,217 @@
+"""The follow as its users hold it: an async iterator without an end, that polls only while its consumer waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+import attrs
+
+from aioflows._core.follow import DONE, TIME, Follow, Read, Wait
+from aioflows.checkpoint import FollowCheckpoint
+from aioflows.errors import AioflowsError, QueryError
+from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
+from aioflows.scan import FlowScan
+from aioflows.shown import facts
+from aioflows.stats import FollowStats
+
+__all__ = ["FlowFollow"]
+
+_ORDERS = ("trigger_time", None)
+
+
+class _Scans(Protocol):
+    def __call__(self, query: FlowQuery, /) -> FlowScan: ...
+
+
+class FlowFollow(AsyncIterator[FlowInstance]):
+    """The instances of a query as they appear; made by `FlowSession.follow`, and nothing is sent before iteration.
+
+    Iterate it (``async for instance in follow``), or its `batches`, once and from one task. Used as an async context
+    manager it leaves no request under way; otherwise call `aclose`. A ``__anext__`` that is cancelled, for instance by
+    ``asyncio.timeout``, loses nothing. An error ends the iteration and not the follow: iterate it again, and it goes on.
+
+    Raises:
+        AioflowsError: while iterating; its ``followed`` is the checkpoint.
+        RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
+    """
+
+    def __init__(
+        self,
+        machine: Follow,
+        query: FlowQuery,
+        scan: _Scans,
+        clock: Callable[[], Awaitable[int]],
+        fingerprint: str,
+    ) -> None:
+        if query.order_by not in _ORDERS:
+            raise QueryError(f"a follow comes in the order of the trigger time, not by {query.order_by!r}")
+        self._machine = machine
+        self._query = query
+        self._make_scan = scan
+        self._clock = clock
+        self._fingerprint = fingerprint
+        self._scan: FlowScan | None = None
+        self._due: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell = asyncio.Event()
+        self._busy = self._closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        stats = self.stats
+        return f"<FlowFollow {state}, {stats.polls} polls, {stats.rows_yielded} instances handed out, {stats.watched} watched>"
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self), attrs.asdict(self.stats).items())
+
+    # Iterating
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> FlowInstance:
+        """Give the next instance; wait until there is one."""
+        while (instance := await self._ready()) is None:
+            pass
+        return instance
+
+    def batches(self) -> AsyncIterator[list[FlowInstance]]:
+        """Iterate lists of what has appeared; after each of them everything was handed out, so a checkpoint is small."""
+        return _Batches(self)
+
+    async def _next_batch(self) -> list[FlowInstance]:
+        batch = [await anext(self)]
+        while (instance := self._machine.next_instance()) is not None:
+            batch.append(instance)
+        return batch
+
+    async def _ready(self) -> FlowInstance | None:
+        self._check()
+        instance = self._machine.next_instance()
+        if instance is None:
+            self._busy = True
+            try:
+                await self._proceed()
+            except AioflowsError as error:
+                self._machine.failed()
+                error.checkpoint, error.followed = None, self.checkpoint()
+                await self._stop_reading()
+                raise
+            finally:
+                self._busy = False
+        return instance
+
+    async def _proceed(self) -> None:
+        step = self._machine.step()
+        if step is DONE:
+            raise StopAsyncIteration
+        if step is TIME:
+            self._machine.told_time(await self._clock())
+        elif isinstance(step, Wait):
+            await self._rest(step.seconds)
+        else:
+            await self._read(step)
+
+    async def _rest(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._due is None:  # and not begun again after a time-out
+            self._due = loop.time() + seconds
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._due):
+                await self._bell.wait()
+        self._check_open()
+        self._due = None
+        self._machine.waited()
+
+    async def _read(self, step: Read) -> None:
+        if self._scan is None:
+            self._scan = self._make_scan(
+                attrs.evolve(
+                    self._query,
+                    from_trigger_time=step.from_ms,
+                    to_trigger_time=step.to_ms,
+                    status=step.status,
+                    order_by="trigger_time",
+                )
+            )
+        rows = await anext(self._scan.pages(), None)
+        if rows is None:
+            self._scan = None
+            self._machine.read()
+        else:
+            self._machine.received(rows)
+
+    def _check(self) -> None:
+        self._check_open()
+        if self._busy:
+            raise RuntimeError(
+                "this follow is being iterated by another task; make a follow for each consumer"
+            )
+        self._check_loop()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this follow was closed; make a new one with session.follow(query)")
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError("this follow belongs to another event loop; make a new one on this loop")
+
+    # Ending
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop: cancel what is under way, and wait until it is over. Twice is fine.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, which still runs; only there can its requests be stopped.
+        """
+        if self._loop is not None and not self._loop.is_closed():
+            self._check_loop()
+            self._bell.set()
+        self._closed = True
+        await self._stop_reading()
+
+    async def _stop_reading(self) -> None:
+        scan, self._scan = self._scan, None
+        if scan is not None:
+            await scan.aclose()
+
+    # What it tells
+
+    @property
+    def stats(self) -> FollowStats:
+        """The account so far."""
+        return self._machine.stats
+
+    def checkpoint(self) -> FollowCheckpoint:
+        """Tell what was settled, to go on there with ``session.follow(query, resume=...)``."""
+        return self._machine.checkpoint(self._fingerprint)
+
+
+class _Batches(AsyncIterator[list[FlowInstance]]):
+    """A follow by lists."""
+
+    def __init__(self, follow: FlowFollow) -> None:
+        self._follow = follow
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[FlowInstance]:
+        return await self._follow._next_batch()  # noqa: SLF001  (two views of one object)
