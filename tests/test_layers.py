@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 # From the bottom to the top; within a row, from left to right.
 LAYERS = [
     # values
-    ["errors", "printable", "secret", "settings", "models", "query", "checkpoint", "stats", "events"],
+    [
+        "errors",
+        "printable",
+        "secret",
+        "settings",
+        "models",
+        "columns",
+        "query",
+        "checkpoint",
+        "stats",
+        "events",
+    ],
     # bytes <-> values <-> meaning
     [
         "_core.times",
@@ -90,7 +101,7 @@ ORDER = [name for row in LAYERS for name in row]
 # Edges see the values, the door, and nothing else; only the command line sees other edges.
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
-    "export": {"errors", "models"},
+    "export": {"errors", "models", "columns", "query", "checkpoint", "export"},
     "telemetry": {""},
     "cli": {
         "",

@@ -68,7 +68,29 @@ class TestScan:
         assert len(ids(target.read_text())) == 2_000
         second = run(*scan(emulator, "-o", str(target)))
         assert second.code == 2
-        assert second.err == f"error: --output {str(target)!r} exists; give --overwrite to replace it\n"
+        assert (
+            second.err == f"error: {str(target)!r} exists; give overwrite=True (--overwrite) to replace it\n"
+        )
+        third = run(*scan(emulator, "-o", str(target), "--resume"))
+        assert (third.code, third.err) == (0, "")
+        assert len(ids(target.read_text())) == 2_000
+
+    def test_a_file_that_was_cut_off_is_gone_on_with(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
+        target, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
+        narrow = ("--columns", "instance_id,status", "--page-size", "50", "--concurrency", "1")
+        process = started(*scan(emulator, "-o", str(target), "--rate", "8", *narrow))
+        while not (tmp_path / ".out.csv.aioflows" / "journal.json").exists():
+            assert process.poll() is None
+        process.kill()
+        told(process)
+        assert not target.exists()
+        refused = run(*scan(emulator, "-o", str(target), *narrow))
+        assert refused.code == 2
+        assert "give resume=True (--resume) to go on" in refused.err
+        assert run(*scan(emulator, "-o", str(target), "--resume", *narrow)).code == 0
+        assert run(*scan(emulator, "-o", str(whole), *narrow)).code == 0
+        assert target.read_bytes() == whole.read_bytes()
+        assert len(target.read_bytes().splitlines()) == 2_001
 
     def test_a_reader_that_has_enough_ends_it_quietly(self, emulator: EmulatorProcess) -> None:
         process = started(*scan(emulator))
