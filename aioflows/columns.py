@@ -18,7 +18,7 @@ import attrs
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowStatus, Json
 
-__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout"]
+__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout", "whole"]
 
 Values: TypeAlias = Sequence[Any]
 
@@ -174,6 +174,21 @@ class Layout:
         return [
             list(map(column.read, tasks if column in TASK_COLUMNS else owners)) for column in self.columns
         ]
+
+
+def whole(column: Column, values: Values) -> list[int | None]:
+    """Give the values of a column of integers for what holds 64 bits and no more.
+
+    Raises:
+        QueryError: one has more.
+    """
+    numbers = [None if value is None else int(value) for value in values]
+    for number in numbers:
+        if number is not None and not -(2**63) <= number < 2**63:
+            raise QueryError(
+                f"{column.name} holds {number}, which has more than 64 bits; leave the column out, or take JSON lines or CSV"
+            )
+    return numbers
 
 
 def _tasks(instance: FlowInstance) -> Sequence[_Task | None]:

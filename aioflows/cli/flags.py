@@ -89,14 +89,16 @@ Output: TypeAlias = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="File to write, whose ending tells the format: .jsonl, .csv; or - for standard output.",
+        help="File to write, whose ending tells the format: .jsonl, .csv, .sqlite; or - for standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
         rich_help_panel=_OUTPUT,
     ),
 ]
 FileFormat: TypeAlias = Annotated[
     str | None,
-    typer.Option("--format", help="jsonl, csv.", show_default="the ending tells", rich_help_panel=_OUTPUT),
+    typer.Option(
+        "--format", help="jsonl, csv, sqlite.", show_default="the ending tells", rich_help_panel=_OUTPUT
+    ),
 ]
 Columns: TypeAlias = Annotated[
     list[str] | None,

@@ -26,6 +26,7 @@ from aioflows.export.files import Files
 from aioflows.export.lines import Lines
 from aioflows.export.mark import Mark
 from aioflows.export.opening import Sink, begun
+from aioflows.export.sqlite import SqliteSink
 from aioflows.export.stream import Stream
 from aioflows.export.target import Format, Target
 from aioflows.export.text import Encoder, TextSink
@@ -145,6 +146,8 @@ def _encoder(format: Format, layout: Layout, *, raw: bool) -> Encoder:
 
 
 def _sink(format: Format, draft: Draft, layout: Layout, *, raw: bool) -> Sink:
+    if format is Format.SQLITE:
+        return SqliteSink(draft, layout)
     return TextSink(draft, _encoder(format, layout, raw=raw))
 
 

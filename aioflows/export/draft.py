@@ -13,6 +13,7 @@ stays in the folder: a run that is told to resume, and finds all done, must be a
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from aioflows.export.errors import SinkError
@@ -102,6 +103,18 @@ class Draft:
         for path in self.folder.iterdir():
             if path.name != _LOCK:
                 self.files.remove(path)
+
+    def check_alone(self, endings: Sequence[str]) -> None:
+        """Refuse a target beside which lies what a database would take for a part of the new one.
+
+        Args:
+            endings: what the *names* of such files have more than the target's.
+        """
+        for ending in endings:
+            if os.path.lexists(f"{self.target}{ending}"):
+                raise SinkError(
+                    f"{self.name} is in use, or was not closed: {self.target.name}{ending} lies beside it; remove both"
+                )
 
     def publish(self, mark: Mark) -> None:
         """Put the rows in the target's place, if they are not there already.

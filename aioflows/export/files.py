@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -69,6 +70,10 @@ class Files:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+    def sqlite(self, path: str) -> sqlite3.Connection:
+        """Open a SQLite database, without transactions that begin by themselves."""
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
     def lock(self, descriptor: int) -> bool:
         """Take a file for this process until it is closed; False: another has it."""

@@ -21,12 +21,16 @@ class Format(enum.StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    SQLITE = "sqlite"
 
 
 _ENDINGS = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
     ".csv": Format.CSV,
+    ".sqlite": Format.SQLITE,
+    ".sqlite3": Format.SQLITE,
+    ".db": Format.SQLITE,
 }
 _STREAMS = (Format.JSONL, Format.CSV)
 

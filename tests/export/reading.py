@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,18 @@ def _cells(target: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-_READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {".jsonl": _lines, ".csv": _cells}
+def _sqlite(target: Path) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(target)) as connection:
+        connection.row_factory = sqlite3.Row
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        return [dict(row) for row in connection.execute("SELECT * FROM instances ORDER BY rowid")]
+
+
+_READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
+    ".jsonl": _lines,
+    ".csv": _cells,
+    ".sqlite": _sqlite,
+}
 ENDINGS = tuple(_READERS)
 
 
