@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -18,7 +19,7 @@ import attrs
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowStatus, Json
 
-__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout", "whole"]
+__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout", "members_text", "utf8", "whole"]
 
 Values: TypeAlias = Sequence[Any]
 
@@ -189,6 +190,21 @@ def whole(column: Column, values: Values) -> list[int | None]:
                 f"{column.name} holds {number}, which has more than 64 bits; leave the column out, or take JSON lines or CSV"
             )
     return numbers
+
+
+def members_text(members: object) -> str:
+    """Give decoded members as a JSON text; what no JSON can express, as Python shows it."""
+    if members == {}:
+        return "{}"
+    try:
+        return json.dumps(members, separators=(",", ":"), allow_nan=False, default=repr)
+    except (ValueError, RecursionError):
+        return json.dumps(repr(members))
+
+
+def utf8(text: str) -> str:
+    """Give a text that can be written as UTF-8, which a lone surrogate cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _tasks(instance: FlowInstance) -> Sequence[_Task | None]:

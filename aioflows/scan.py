@@ -6,9 +6,9 @@ import asyncio
 import math
 import warnings
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aioflows._core.machine import Machine
 from aioflows._core.service import Service
@@ -16,14 +16,21 @@ from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows._net.watch import ScanWatch
+from aioflows.arrow import arrow_schema, record_batch
 from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.columns import Layout
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["FlowScan"]
+
+_BATCH = 1_000  # instances
 
 
 class FlowScan(AsyncIterator[FlowInstance]):
@@ -102,11 +109,28 @@ class FlowScan(AsyncIterator[FlowInstance]):
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
-    async def _next_page(self) -> list[FlowInstance]:
+    def record_batches(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Iterate Arrow record batches, in the same order; their schema is that of `aioflows.arrow`.
+
+        Args:
+            columns: the *columns* wanted, in this order; None: every one.
+            tasks: whether an instance becomes a row for each *task* of its graph.
+
+        Raises:
+            QueryError: there is no such column, or pyarrow is not installed.
+        """
+        layout = Layout(columns, tasks=tasks)
+        arrow_schema(layout)
+        return _Batches(self, layout)
+
+    async def _next_page(self, most: int | None = None) -> list[FlowInstance]:
         if self._at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
-        rows = self._rows[self._at :] if self._at else self._rows
-        self._at = len(self._rows)
+        end = len(self._rows) if most is None else min(len(self._rows), self._at + most)
+        rows = self._rows[self._at : end] if self._at or end < len(self._rows) else self._rows
+        self._at = end
         self._last = rows[-1]
         self._handed += len(rows)
         return rows
@@ -284,3 +308,18 @@ class _Pages(AsyncIterator[list[FlowInstance]]):
 
     async def __anext__(self) -> list[FlowInstance]:
         return await self._scan._next_page()  # noqa: SLF001  (two views of one object)
+
+
+class _Batches(AsyncIterator["pa.RecordBatch"]):
+    """A scan by record batches, none so large that making it would hold up the loop."""
+
+    def __init__(self, scan: FlowScan, layout: Layout) -> None:
+        self._scan = scan
+        self._layout = layout
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        rows = await self._scan._next_page(_BATCH)  # noqa: SLF001  (two views of one object)
+        return record_batch(self._layout, rows)

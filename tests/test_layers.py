@@ -19,6 +19,7 @@ LAYERS = [
         "settings",
         "models",
         "columns",
+        "arrow",
         "query",
         "checkpoint",
         "stats",
@@ -101,7 +102,7 @@ ORDER = [name for row in LAYERS for name in row]
 # Edges see the values, the door, and nothing else; only the command line sees other edges.
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
-    "export": {"errors", "models", "columns", "query", "checkpoint", "export"},
+    "export": {"errors", "models", "columns", "arrow", "query", "checkpoint", "export"},
     "telemetry": {""},
     "cli": {
         "",
@@ -129,6 +130,8 @@ FOREIGN = {
     "cattrs": {"_core.codec"},
     "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
+    "duckdb": {"export.duck", "export.files"},
+    "pyarrow": {"arrow", "export.parquet"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yarl": {"_net.http"},

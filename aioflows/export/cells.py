@@ -7,15 +7,14 @@ it is wanted raw; a number never does, so that status -1 stays -1.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from aioflows.columns import Column, Kind, Layout
+from aioflows.columns import Column, Kind, Layout, members_text
 from aioflows.models import FlowInstance
 
-__all__ = ["Cells", "as_json"]
+__all__ = ["Cells"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -59,7 +58,7 @@ def _text_of(column: Column, *, raw: bool) -> Callable[[object], str]:
     if column.kind is Kind.NUMBER:
         return lambda value: "" if value is None else repr(value)
     if column.kind is Kind.MEMBERS:
-        return lambda value: "" if value is None else _cell(as_json(value), raw=raw)
+        return lambda value: "" if value is None else _cell(members_text(value), raw=raw)
     return lambda value: "" if value is None else _cell(str(value), raw=raw)
 
 
@@ -69,11 +68,3 @@ def _cell(text: str, *, raw: bool) -> str:
     if not text or _QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text
-
-
-def as_json(members: object) -> str:
-    """Give decoded members as a JSON text; what no JSON can express, as Python shows it."""
-    try:
-        return json.dumps(members, separators=(",", ":"), allow_nan=False, default=repr)
-    except (ValueError, RecursionError):
-        return json.dumps(repr(members))

@@ -22,10 +22,12 @@ from aioflows.errors import AioflowsError, QueryError
 from aioflows.export.beside import Beside
 from aioflows.export.cells import Cells
 from aioflows.export.draft import Draft
+from aioflows.export.duck import DuckSink
 from aioflows.export.files import Files
 from aioflows.export.lines import Lines
 from aioflows.export.mark import Mark
 from aioflows.export.opening import Sink, begun
+from aioflows.export.parquet import FileSink, FolderSink
 from aioflows.export.sqlite import SqliteSink
 from aioflows.export.stream import Stream
 from aioflows.export.target import Format, Target
@@ -134,10 +136,10 @@ async def export(
     files = files or Files()
     if place.path is None or place.special:
         return await job.stream(Stream(place.path, files), _encoder(place.format, layout, raw=raw))
-    told_apart = [fingerprint(query), place.format, layout.names, tasks, raw, limit]
+    told_apart = [fingerprint(query), place.format, place.folder, layout.names, tasks, raw, limit]
     fresh = Mark(job=hashlib.sha256(json.dumps(told_apart).encode()).hexdigest()[:32], overwrite=overwrite)
     draft = Draft(place.path, place.name, files)
-    sink = _sink(place.format, draft, layout, raw=raw)
+    sink = _sink(place, draft, layout, fresh.job, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
@@ -145,10 +147,16 @@ def _encoder(format: Format, layout: Layout, *, raw: bool) -> Encoder:
     return Cells(layout, raw=raw) if format is Format.CSV else Lines(layout)
 
 
-def _sink(format: Format, draft: Draft, layout: Layout, *, raw: bool) -> Sink:
-    if format is Format.SQLITE:
-        return SqliteSink(draft, layout)
-    return TextSink(draft, _encoder(format, layout, raw=raw))
+def _sink(place: Target, draft: Draft, layout: Layout, job: str, *, raw: bool) -> Sink:
+    match place.format:
+        case Format.PARQUET:
+            return FolderSink(draft, layout, job) if place.folder else FileSink(draft, layout, job)
+        case Format.SQLITE:
+            return SqliteSink(draft, layout)
+        case Format.DUCKDB:
+            return DuckSink(draft, layout)
+        case _:
+            return TextSink(draft, _encoder(place.format, layout, raw=raw))
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Files"]
 
@@ -23,7 +24,7 @@ class Files:
         """Open a file to be written; it is made if it is not there."""
         return os.open(path, os.O_RDWR | os.O_CREAT | _EXTRA, 0o600)
 
-    def write(self, descriptor: int, content: bytes) -> None:
+    def write(self, descriptor: int, content: bytes | bytearray) -> None:
         """Write all of it."""
         left = memoryview(content)
         while left:
@@ -74,6 +75,12 @@ class Files:
     def sqlite(self, path: str) -> sqlite3.Connection:
         """Open a SQLite database, without transactions that begin by themselves."""
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def duckdb(self, path: Path) -> Any:
+        """Open a DuckDB database."""
+        import duckdb  # noqa: PLC0415
+
+        return duckdb.connect(str(path))
 
     def lock(self, descriptor: int) -> bool:
         """Take a file for this process until it is closed; False: another has it."""

@@ -19,14 +19,16 @@ from aioflows.models import FlowInstance
 __all__ = ["Sink", "begun"]
 
 _REPLACE = "give overwrite=True (--overwrite) to replace it"
+_OTHER = "is another query, or has other columns"
 _AGAIN = "overwrite=True (--overwrite) to begin again"
 
 
 class Sink(Protocol):
     """Where rows go, together with the mark that counts them; nothing but `encode` is called on the event loop."""
 
-    heavy: bool
-    """Whether it holds so much that it should be committed."""
+    @property
+    def heavy(self) -> bool:
+        """Whether it holds so much that it should be committed."""
 
     def encode(self, instances: Sequence[FlowInstance], /) -> Any:
         """Give instances as `write` takes them."""
@@ -94,18 +96,19 @@ def _found(sink: Sink, draft: Draft, fresh: Mark) -> Mark | None:
         if exists and not fresh.overwrite:
             raise QueryError(f"{draft.name!r} exists, and there is no export of it to go on with; {_REPLACE}")
         return None
-    if kept.job != fresh.job:
-        raise QueryError(
-            f"what was exported to {draft.name!r} is another query, or has other columns; give the same, or {_AGAIN}"
-        )
     if _unpublished(kept, draft):
+        if kept.job != fresh.job:
+            raise QueryError(f"what was exported to {draft.name!r} {_OTHER}; give the same, or {_AGAIN}")
         going = kept.done or kept.checkpoint is not None
         return attrs.evolve(kept, overwrite=kept.overwrite or fresh.overwrite) if going else None
     if not exists:
         return None  # it was whole, and was taken away
-    if not sink.finished(kept):
-        raise QueryError(f"{draft.name!r} is not what was exported to it any more; {_REPLACE}")
-    return kept
+    if kept.job == fresh.job and sink.finished(kept):
+        return kept
+    if fresh.overwrite:
+        return None
+    what = _OTHER if kept.job != fresh.job else "was changed since"
+    raise QueryError(f"what was exported to {draft.name!r} {what}; {_REPLACE}")
 
 
 def _unpublished(kept: Mark, draft: Draft) -> bool:

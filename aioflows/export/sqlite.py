@@ -12,8 +12,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
-from aioflows.columns import Kind, Layout, whole
-from aioflows.export.cells import as_json
+from aioflows.columns import Kind, Layout, members_text, utf8, whole
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
 from aioflows.export.mark import Mark
@@ -138,15 +137,14 @@ def _mark(connection: sqlite3.Connection) -> Mark | None:
 
 
 def _text(value: str | None) -> str | None:
-    # A lone surrogate is no UTF-8.
-    return value if value is None or value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    return None if value is None else utf8(value)
 
 
 _VALUES: dict[Kind, Callable[[Any], object]] = {
     Kind.TEXT: _text,
     Kind.NAME: _text,
     Kind.JSON: _text,
-    Kind.MEMBERS: lambda value: None if value is None else as_json(value),
+    Kind.MEMBERS: lambda value: None if value is None else members_text(value),
     Kind.TIME: lambda time: time.isoformat() if isinstance(time, datetime) else None,
     Kind.BOOLEAN: lambda value: None if value is None else int(value),
     Kind.NUMBER: lambda value: value,

@@ -21,17 +21,22 @@ class Format(enum.StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
     SQLITE = "sqlite"
+    DUCKDB = "duckdb"
 
 
 _ENDINGS = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
     ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
     ".sqlite": Format.SQLITE,
     ".sqlite3": Format.SQLITE,
     ".db": Format.SQLITE,
+    ".duckdb": Format.DUCKDB,
 }
+_OURS = ("date=", "_common_metadata")
 _STREAMS = (Format.JSONL, Format.CSV)
 
 
@@ -44,12 +49,14 @@ class Target:
         path: the *path* of it, links followed; None: standard output.
         format: how it is *written*.
         special: whether it is a pipe or a device, in whose place nothing can be put.
+        folder: whether it is a *folder*, of Parquet files by day.
     """
 
     name: str
     path: Path | None
     format: Format
     special: bool = False
+    folder: bool = False
 
     @property
     def streams(self) -> bool:
@@ -61,7 +68,8 @@ class Target:
         """Read a name; nothing is written.
 
         Args:
-            name: a *path*, or "-" for standard output.
+            name: a *path*, or "-" for standard output; with a "/" at its end, or where a folder is, it is a folder of
+                Parquet files.
             format: the *format*; None: the name's ending tells.
 
         Raises:
@@ -79,9 +87,14 @@ class Target:
             raise QueryError(f"{name!r}: there is no folder {str(path.parent)!r}")
         if special:
             return cls(name, path, _streamed(given, name), special=True)
-        found = given or _ENDINGS.get(path.suffix.lower())
-        if path.is_dir():
-            raise QueryError(f"{name!r} is a folder; name a file in it")
+        slash = name.endswith(("/", os.sep))
+        found = given or _ENDINGS.get(path.suffix.lower()) or (Format.PARQUET if slash else None)
+        if slash or path.is_dir():
+            if found is not Format.PARQUET:
+                raise QueryError(f"{name!r} is a folder; name a file in it")
+            if path.exists() and not path.is_dir():
+                raise QueryError(f"{name!r} is no folder")
+            return cls(name, path, found, folder=True)
         if found is None:
             raise QueryError(f"{name!r} has no ending that tells a format; known are {', '.join(_ENDINGS)}")
         return cls(name, path, found)
@@ -99,6 +112,12 @@ class Target:
                 )
         elif self.path is not None and self.path.exists() and not (resume or overwrite):
             raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
+        if self.folder and self.path is not None and self.path.is_dir():
+            for one in self.path.iterdir():
+                if not one.name.startswith(_OURS):
+                    raise QueryError(
+                        f"{self.name!r} holds {one.name!r}, so it is no folder of Parquet files by day"
+                    )
 
 
 def _format(value: str | None) -> Format | None:

@@ -29,14 +29,42 @@ def _sqlite(target: Path) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute("SELECT * FROM instances ORDER BY rowid")]
 
 
+def _parquet(target: Path) -> list[dict[str, Any]]:
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    if target.is_file():
+        return list(pq.read_table(target).to_pylist())
+    files = sorted(target.glob("date=*/part-*.parquet"))
+    assert all(path.name.startswith("_common") for path in target.iterdir() if not path.is_dir())
+    days = [ds.dataset(path).to_table().to_pylist() for path in files]
+    return [row for day in days for row in day]
+
+
+def _duck(target: Path) -> list[dict[str, Any]]:
+    import duckdb
+
+    with closing(duckdb.connect(str(target), read_only=True)) as connection:
+        return list(connection.sql("SELECT * FROM instances").to_arrow_table().to_pylist())
+
+
 _READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     ".jsonl": _lines,
     ".csv": _cells,
     ".sqlite": _sqlite,
+    ".parquet": _parquet,
+    ".parquet/": _parquet,
+    ".duckdb": _duck,
 }
 ENDINGS = tuple(_READERS)
+"""With a "/" where it is a folder."""
+
+
+def named(folder: Path) -> set[str]:
+    """Give the names in a folder."""
+    return {path.name for path in folder.iterdir()}
 
 
 def content(target: Path) -> list[dict[str, Any]]:
     """Give the rows."""
-    return _READERS[target.suffix](target)
+    return _READERS[target.suffix + "/" * target.is_dir()](target)

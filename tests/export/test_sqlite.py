@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from aioflows import FlowInstance, QueryError
 from aioflows.export import SinkError, export
 from tests.export.given import QUERY, Rows, instances
+from tests.export.reading import named
 
 pytestmark = pytest.mark.real_time
 
@@ -71,4 +71,4 @@ async def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path) -
 
 async def test_nothing_else_is_left_in_its_folder(tmp_path: Path) -> None:
     await exported(tmp_path, instances(3), "SELECT 1")
-    assert os.listdir(tmp_path) == ["out.sqlite"]
+    assert named(tmp_path) == {"out.sqlite"}
