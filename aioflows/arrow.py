@@ -55,11 +55,15 @@ def _array(column: Column, values: Values) -> pa.Array:
         values = [None if value is None else members_text(value) for value in values]
     if column.kind in (Kind.TIME, Kind.NUMBER, Kind.BOOLEAN):
         return arrow.array(values, type)
+    if column.kind is not Kind.NAME:
+        # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
+        texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
+        return arrow.array(texts, arrow.binary()).cast(type)
     try:
-        texts = arrow.array(values, arrow.string())
+        return arrow.array(values, arrow.string()).dictionary_encode()
     except UnicodeError:
-        texts = arrow.array([None if value is None else utf8(value) for value in values], arrow.string())
-    return texts.dictionary_encode() if column.kind is Kind.NAME else texts
+        names = [None if name is None else utf8(name) for name in values]
+        return arrow.array(names, arrow.string()).dictionary_encode()
 
 
 @cache

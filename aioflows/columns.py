@@ -11,6 +11,7 @@ import difflib
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timezone
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -56,14 +57,21 @@ class Column:
     read: Callable[[Any], object]
 
 
+_STATUS_NAMES: dict[int | None, str | None] = {None: None} | {one: one.name for one in FlowStatus}
+
+
 def _status_name(instance: FlowInstance) -> str | None:
     status = instance.status
-    return status.name if isinstance(status, FlowStatus) else None if status is None else str(status)
+    return _STATUS_NAMES[status] if status in _STATUS_NAMES else str(status)
 
 
 def _seconds(instance: FlowInstance) -> float | None:
-    duration = instance.duration
-    return None if duration is None else duration.total_seconds()
+    start, end = instance.start_time, instance.end_time
+    if start is None or end is None:
+        return None
+    if start.tzinfo is end.tzinfo and type(end.tzinfo) is timezone:
+        return (end - start).total_seconds()  # nearly every row, at half the cost
+    return None if instance.duration is None else instance.duration.total_seconds()
 
 
 def _field(name: str, kind: Kind, attribute: str | None = None) -> Column:
