@@ -89,7 +89,8 @@ Output: TypeAlias = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="File to write, whose ending tells the format: .jsonl, .csv, .sqlite; or - for standard output.",
+        help="File to write, whose ending tells the format: .jsonl, .csv, .parquet, .sqlite, .duckdb; with / at its end "
+        "a folder of Parquet files by day; or - for standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
         rich_help_panel=_OUTPUT,
     ),
@@ -97,7 +98,10 @@ Output: TypeAlias = Annotated[
 FileFormat: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--format", help="jsonl, csv, sqlite.", show_default="the ending tells", rich_help_panel=_OUTPUT
+        "--format",
+        help="jsonl, csv, parquet, sqlite, duckdb.",
+        show_default="the ending tells",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 Columns: TypeAlias = Annotated[
@@ -120,7 +124,7 @@ Resume: TypeAlias = Annotated[
     typer.Option("--resume", help="Go on with what an earlier run left.", rich_help_panel=_OUTPUT),
 ]
 Overwrite: TypeAlias = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a file that exists.", rich_help_panel=_OUTPUT)
+    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_OUTPUT)

@@ -100,7 +100,7 @@ async def export(
     resume: bool = False,
     overwrite: bool = False,
     every: int = 20_000,
-    watch: Callable[[S], None] | None = None,
+    watch: Callable[[S], object] | None = None,
     files: Files | None = None,
 ) -> Exported:
     """Write every instance that a query asks for to a file, which is there whole or as it was.
@@ -167,7 +167,7 @@ class _Job:
     proven: bool
     resumable: bool
     every: int
-    watch: Callable[[Any], None]
+    watch: Callable[[Any], object]
 
     async def stream(self, stream: Stream, encoder: Encoder) -> Exported:
         """Write to where nothing can be taken back."""
@@ -198,6 +198,11 @@ class _Job:
                 await self._copy(sink, counted, beside)
             await beside.begin(lambda: sink.finish(counted.mark))
             await beside.ended()
+        except AioflowsError as error:
+            if counted.opened and counted.mark.instances and self.resumable:
+                kept = f"{counted.mark.instances:,} instances are kept"
+                error.add_note(f"{kept}; go on with resume=True (--resume)")
+            raise
         finally:
             await beside.close(partial(_leave, sink, draft, counted, keep=self.resumable))
         return Exported(counted.mark.instances, before)

@@ -67,4 +67,4 @@ def named(folder: Path) -> set[str]:
 
 def content(target: Path) -> list[dict[str, Any]]:
     """Give the rows."""
-    return _READERS[target.suffix + "/" * target.is_dir()](target)
+    return _READERS[".parquet/" if target.is_dir() else target.suffix](target)

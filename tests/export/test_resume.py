@@ -78,8 +78,10 @@ async def test_after_a_failure_the_rest_follows_and_nothing_is_read_twice(
     ending: str, error: BaseException, tmp_path: Path
 ) -> None:
     target = tmp_path / f"out{ending}"
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         await export(Rows(MANY, before=failing(50, error)), QUERY, to(target, ending), every=10)
+    if isinstance(error, ServerFault):
+        assert caught.value.__notes__[-1] == "50 instances are kept; go on with resume=True (--resume)"
     assert not target.exists()
     rest = Rows(MANY)
     done = await export(rest, QUERY, to(target, ending), every=10, resume=True)
