@@ -131,7 +131,7 @@ FOREIGN = {
     "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
     "duckdb": {"export.duck", "export.files"},
-    "pyarrow": {"arrow", "export.parquet"},
+    "pyarrow": {"arrow", "export.parquet", "export.parts"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yarl": {"_net.http"},

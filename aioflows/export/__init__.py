@@ -1,7 +1,8 @@
 """Flow instances in files: exactly once, whatever dies meanwhile, in formats that others read."""
 
-from aioflows.export.door import Exported, export
+from aioflows.export.door import export
 from aioflows.export.errors import ReaderGone, SinkError
+from aioflows.export.job import Exported
 from aioflows.export.lines import json_line
 from aioflows.export.target import Format, Target
 

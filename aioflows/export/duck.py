@@ -40,6 +40,7 @@ class DuckSink:
         layout: the *columns*.
     """
 
+    patience = 1.0
     heavy = False
 
     def __init__(self, draft: Draft, layout: Layout) -> None:

@@ -27,6 +27,10 @@ class Sink(Protocol):
     """Where rows go, together with the mark that counts them; nothing but `encode` is called on the event loop."""
 
     @property
+    def patience(self) -> float:
+        """Seconds after which what was added should be committed, however little it is."""
+
+    @property
     def heavy(self) -> bool:
         """Whether it holds so much that it should be committed."""
 

@@ -7,11 +7,10 @@ metadata which export it is.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,8 +18,8 @@ from aioflows.arrow import arrow_schema, record_batch
 from aioflows.columns import Layout
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
-from aioflows.export.files import Files
 from aioflows.export.mark import Mark
+from aioflows.export.parts import GROUP, fill_arrow, fill_parquet, job_of, write_whole
 from aioflows.models import FlowInstance
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ COMMON = "_common_metadata"
 """The name that Parquet's own tools give to a file that holds nothing but a schema."""
 
 _HEAVY = 16_000_000  # bytes of columns that are worth a part file, or a row group
-_GROUP = 128_000  # rows
-_PIECE = 1_000_000  # bytes
 _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 
@@ -100,13 +97,15 @@ class _Parts:
 class FileSink(_Parts):
     """Writes one Parquet file."""
 
+    patience = 5.0
+
     @property
     def _folder(self) -> Path:
         return self._draft.folder / "parts"
 
     def finished(self, mark: Mark) -> bool:
         """Tell whether the target is what this mark is the account of."""
-        return self._draft.target.is_file() and _job_of(self._draft.target) == mark.job
+        return self._draft.target.is_file() and job_of(self._draft.target) == mark.job
 
     def open(self, mark: Mark) -> None:
         """Go on behind the parts that a mark counts."""
@@ -123,7 +122,7 @@ class FileSink(_Parts):
         """Keep what was written until now, together with a mark; with the last one all parts become one file."""
         table, files = self._collected(), self._draft.files
         if table.num_rows:
-            _write(files, self._folder / _part(self._length), partial(_fill_part, table=table))
+            write_whole(files, self._folder / _part(self._length), partial(fill_arrow, table=table))
             files.sync_folder(self._folder)
             self._length += 1
         mark = attrs.evolve(mark, length=self._length)
@@ -131,7 +130,7 @@ class FileSink(_Parts):
             # Done is what has its rows where `publish` looks for them.
             self._draft.keep(attrs.evolve(mark, done=False))
             schema = self._schema.with_metadata(self._job)
-            _write(files, self._draft.rows, partial(_fill, schema=schema, tables=self._groups()))
+            write_whole(files, self._draft.rows, partial(fill_parquet, schema=schema, tables=self._groups()))
         self._draft.keep(mark)
         return mark
 
@@ -144,7 +143,7 @@ class FileSink(_Parts):
         for number in range(self._length):
             with (self._folder / _part(number)).open("rb") as file:
                 tables.append(pyarrow.ipc.open_stream(file).read_all())
-            if sum(one.num_rows for one in tables) >= _GROUP or sum(one.nbytes for one in tables) >= _HEAVY:
+            if sum(one.num_rows for one in tables) >= GROUP or sum(one.nbytes for one in tables) >= _HEAVY:
                 yield pa.concat_tables(tables)
                 tables = []
                 pa.default_memory_pool().release_unused()
@@ -155,6 +154,8 @@ class FileSink(_Parts):
 class FolderSink(_Parts):
     """Writes a folder of Parquet files, laid out by day."""
 
+    patience = 60.0  # since each commit leaves a file for good
+
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         self._kept_names = layout.names
         if _DAY not in layout.names:
@@ -163,7 +164,7 @@ class FolderSink(_Parts):
 
     def finished(self, mark: Mark) -> bool:
         """Tell whether the target is what this mark is the account of."""
-        return self._draft.target.is_dir() and _job_of(self._draft.target / COMMON) == mark.job
+        return self._draft.target.is_dir() and job_of(self._draft.target / COMMON) == mark.job
 
     def open(self, mark: Mark) -> None:
         """Go on behind the parts that a mark counts."""
@@ -187,12 +188,14 @@ class FolderSink(_Parts):
                 files.folder(rows / f"date={day}")
                 part = some.select(list(self._kept_names))
                 path = rows / f"date={day}" / _name(self._length)
-                _write(files, path, partial(_fill, schema=part.schema, tables=[part]))
+                write_whole(files, path, partial(fill_parquet, schema=part.schema, tables=[part]))
                 files.sync_folder(rows / f"date={day}")
             self._length += 1
         if mark.done:
             schema = self._schema.empty_table().select(list(self._kept_names)).schema
-            _write(files, rows / COMMON, partial(_fill, schema=schema.with_metadata(self._job), tables=[]))
+            write_whole(
+                files, rows / COMMON, partial(fill_parquet, schema=schema.with_metadata(self._job), tables=[])
+            )
         files.sync_folder(rows)
         mark = attrs.evolve(mark, length=self._length)
         self._draft.keep(mark)
@@ -215,83 +218,3 @@ def _part(number: int) -> str:
 
 def _name(number: int) -> str:
     return f"part-{number:06}.parquet"
-
-
-def _job_of(path: Path) -> str | None:
-    """Tell which export a file is; None: none of ours."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError):
-        return None
-    job: bytes = metadata.get(b"aioflows", b"")
-    return job.decode()
-
-
-def _write(files: Files, path: Path, fill: Callable[[_Out], None]) -> None:
-    """Write a file that is there whole, or not at all, whenever this ends."""
-    part = path.with_name(f"{path.name}.part")
-    descriptor = files.open(part)
-    try:
-        files.truncate(descriptor, 0)
-        # Closed before the descriptor is: a writer that failed writes once more when it is collected, and by then the
-        # same number may be another file's.
-        with _Out(files, descriptor) as out:
-            fill(out)
-            out.drain()
-        files.sync(descriptor)
-    finally:
-        files.close(descriptor)
-    files.rename(part, path)
-
-
-def _fill(out: _Out, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write Parquet."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    # Texts that hardly ever repeat cost more as a dictionary than they save.
-    names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    with pq.ParquetWriter(
-        out, schema, compression="zstd", compression_level=1, use_dictionary=names or False
-    ) as writer:
-        for table in tables:
-            writer.write_table(table.cast(schema), row_group_size=_GROUP)
-
-
-def _fill_part(out: _Out, *, table: pa.Table) -> None:
-    """Write what is read again by this module alone, and soon: Arrow's own format costs a third of Parquet."""
-    import pyarrow.ipc  # noqa: PLC0415
-
-    options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
-    with pyarrow.ipc.new_stream(out, table.schema, options=options) as writer:
-        writer.write_table(table)
-
-
-class _Out(io.RawIOBase):
-    """An open file, as pyarrow writes to it: in many small pieces, which are put together here."""
-
-    def __init__(self, files: Files, descriptor: int) -> None:
-        self._files = files
-        self._descriptor = descriptor
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        """Say that it can be written to."""
-        return True
-
-    def write(self, content: Any, /) -> int:
-        """Take it."""
-        if self.closed:
-            raise ValueError("this file is closed")
-        self._held += content
-        if len(self._held) >= _PIECE:
-            self.drain()
-        return len(memoryview(content).cast("B"))
-
-    def drain(self) -> None:
-        """Write what was taken."""
-        held, self._held = self._held, bytearray()
-        self._files.write(self._descriptor, held)

@@ -36,6 +36,7 @@ class SqliteSink:
         layout: the *columns*.
     """
 
+    patience = 1.0
     heavy = False
 
     def __init__(self, draft: Draft, layout: Layout) -> None:

@@ -32,6 +32,7 @@ class TextSink:
         encoder: what a *row* looks like.
     """
 
+    patience = 1.0
     heavy = False
 
     def __init__(self, draft: Draft, encoder: Encoder) -> None:

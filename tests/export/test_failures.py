@@ -16,7 +16,7 @@ import pytest
 
 from aioflows.export import SinkError, export
 from aioflows.export.files import Files
-from tests.export.given import QUERY, Rows, instances
+from tests.export.given import QUERY, Quick, Rows, instances
 from tests.export.reading import ENDINGS, content
 
 pytestmark = pytest.mark.real_time
@@ -26,18 +26,6 @@ NEW = instances(24)
 
 class Died(Exception):
     """The process is gone."""
-
-
-class Quick(Files):
-    """Waits for no disk: what dies here is no machine."""
-
-    def sync(self, descriptor: int) -> None:
-        """Nothing is lost without it either, as long as the machine runs."""
-
-    def sqlite(self, path: str) -> sqlite3.Connection:
-        connection = super().sqlite(path)
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
 
 
 class Failing(Quick):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aioflows import FlowQuery, QueryError, ServerFault
-from aioflows.export import SinkError, export
+from aioflows import export as exports
+from aioflows.export import SinkError
 from aioflows.export.draft import Draft
 from aioflows.export.files import Files
-from tests.export.given import QUERY, START, Rows, instances
+from tests.export.given import QUERY, START, Quick, Rows, instances
 from tests.export.reading import ENDINGS, content, named
 
 pytestmark = [pytest.mark.real_time, pytest.mark.parametrize("ending", ENDINGS)]
 
 MANY = instances(95)
+export = partial(exports.export, files=Quick())
 
 
 def failing(at: int, error: BaseException) -> Callable[[int], None]:
