@@ -32,7 +32,7 @@ async def measured(format: str, url: str, start: int, end: int) -> dict[str, flo
     """Run a format in this process; "scan" is the bare scan."""
     query = FlowQuery(start, end, type=ScheduleType.PERIODIC)
     async with FlowSession(url, user_id="u", org_id="o") as session:
-        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             await run(session, query, format, f"{folder}/small-", limit=1_000)
             gc.collect()
             idle = resident("VmRSS")
