@@ -110,7 +110,8 @@ class _Decoded:
     value: Json
 
 
-def _decode(text: str) -> Json:
+def decoded(text: str) -> Json:
+    """Give what a JSON text holds, encoded once or twice; a text that is no JSON is given as it is."""
     if not text:
         return None
     try:
@@ -149,7 +150,7 @@ def _json(name: str) -> Callable[[Any], Json]:
     def read(row: StoredInstance) -> Json:
         value = slot.__get__(row)
         if isinstance(value, str):
-            value = _Decoded(value, _decode(value))
+            value = _Decoded(value, decoded(value))
             slot.__set__(row, value)
         return value.value if isinstance(value, _Decoded) else value
 

@@ -6,9 +6,9 @@ import asyncio
 import math
 import warnings
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -18,7 +18,9 @@ from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows._net.watch import ScanWatch
+from aioflows.arrow import arrow_schema, record_batch
 from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.columns import Layout
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
@@ -26,7 +28,12 @@ from aioflows.query import FlowQuery
 from aioflows.shown import facts
 from aioflows.stats import ScanPlan, ScanStats
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["FlowScan"]
+
+_BATCH = 1_000  # instances
 
 _T = TypeVar("_T")
 # Within the class, `list` is a method.
@@ -113,6 +120,22 @@ class FlowScan(AsyncIterator[FlowInstance]):
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
+    def record_batches(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Iterate Arrow record batches, in the same order; their schema is that of `aioflows.arrow`.
+
+        Args:
+            columns: the *columns* wanted, in this order; None: every one.
+            tasks: whether an instance becomes a row for each *task* of its graph.
+
+        Raises:
+            QueryError: there is no such column, or pyarrow is not installed.
+        """
+        layout = Layout(columns, tasks=tasks)
+        arrow_schema(layout)
+        return _Batches(self, layout)
+
     async def list(self) -> _Rows:
         """Read everything that was not handed out yet, as one list, and close.
 
@@ -144,10 +167,10 @@ class FlowScan(AsyncIterator[FlowInstance]):
                 error.checkpoint = before
             raise
 
-    async def _next_page(self) -> _Rows:
+    async def _next_page(self, most: int | None = None) -> _Rows:
         if self._at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
-        return self._take_page()
+        return self._take_page(most)
 
     @property
     def _held(self) -> bool:
@@ -160,9 +183,10 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._handed += 1
         return row
 
-    def _take_page(self) -> _Rows:
-        rows = self._rows[self._at :] if self._at else self._rows
-        self._at = len(self._rows)
+    def _take_page(self, most: int | None = None) -> _Rows:
+        end = len(self._rows) if most is None else min(len(self._rows), self._at + most)
+        rows = self._rows[self._at : end] if self._at or end < len(self._rows) else self._rows
+        self._at = end
         self._last = rows[-1]
         self._handed += len(rows)
         return rows
@@ -343,3 +367,18 @@ class _Pages(AsyncIterator[_Rows]):
 
     async def __anext__(self) -> _Rows:
         return await self._scan._next_page()  # noqa: SLF001  (two views of one object)
+
+
+class _Batches(AsyncIterator["pa.RecordBatch"]):
+    """A scan by record batches, none so large that making it would hold up the loop."""
+
+    def __init__(self, scan: FlowScan, layout: Layout) -> None:
+        self._scan = scan
+        self._layout = layout
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        rows = await self._scan._next_page(_BATCH)  # noqa: SLF001  (two views of one object)
+        return record_batch(self._layout, rows)

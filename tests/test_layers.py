@@ -19,6 +19,8 @@ LAYERS = [
         "secret",
         "settings",
         "models",
+        "columns",
+        "arrow",
         "query",
         "checkpoint",
         "stats",
@@ -103,7 +105,7 @@ ORDER = [name for row in LAYERS for name in row]
 # Edges see the values, the door, and nothing else; only the command line sees other edges.
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
-    "export": {"errors", "models"},
+    "export": {"errors", "models", "columns", "arrow", "query", "checkpoint", "export"},
     "telemetry": {""},
     "cli": {
         "",
@@ -131,6 +133,8 @@ FOREIGN = {
     "cattrs": {"_core.codec"},
     "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
+    "duckdb": {"export.duck", "export.files"},
+    "pyarrow": {"arrow", "export.parquet", "export.parts"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yarl": {"_net.http"},

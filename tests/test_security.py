@@ -4,7 +4,7 @@ TLS, redirects, bodies that are too large or cut off: ``tests/net/test_http.py``
 and ``tests/net/test_credentials.py``. Bodies that are no JSON, or not what they should be: ``tests/core/test_search.py``
 and ``tests/core/test_answers.py``. Checkpoints: ``tests/test_session.py``. Marked secrets, searched for everywhere:
 ``tests/test_canary.py``. Names that reach a terminal or a file: ``tests/cli/test_printable.py``,
-``tests/cli/test_terminal.py``, ``tests/cli/test_sink.py`` and ``tests/test_export.py``.
+``tests/cli/test_terminal.py``, ``tests/export/test_resume.py`` and ``tests/export/test_lines.py``.
 """
 
 from __future__ import annotations

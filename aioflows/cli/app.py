@@ -20,8 +20,8 @@ from aioflows.cli.following import FollowJob, follow, kept
 from aioflows.cli.scanning import ScanJob, scan
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
-from aioflows.cli.sink import checked_target
 from aioflows.emulator import Emulator
+from aioflows.export import Target
 from aioflows.printable import printable
 from aioflows.query import epoch_ms
 
@@ -88,6 +88,11 @@ def scan_command(
     concurrency: flags.Concurrency = 16,
     rate: flags.Rate = None,
     output: flags.Output = None,
+    format: flags.FileFormat = None,
+    columns: flags.Columns = None,
+    tasks: flags.Tasks = False,
+    raw: flags.Raw = False,
+    resume: flags.Resume = False,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
 ) -> None:
@@ -112,10 +117,18 @@ def scan_command(
             first_page=first_page,
             allow_http=allow_http,
             output=output,
+            format=format,
+            columns=options.names(columns),
+            tasks=tasks,
+            raw=raw,
+            resume=resume,
             overwrite=overwrite,
             quiet=quiet,
         )
-        checked_target(output, overwrite=overwrite)
+        if output is not None:
+            Target.named(output, format).check(
+                resume=resume, overwrite=overwrite
+            )  # before a secret is asked for
         service = Service.found(
             os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
         )

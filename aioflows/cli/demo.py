@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
-from aioflows.cli.aside import aside
 from aioflows.cli.exits import Exit
 from aioflows.cli.report import Outcome, print_report
 from aioflows.cli.screen import Meter, live_meter, plain_meter
 from aioflows.cli.summary import OrderCheck, Summary
 from aioflows.emulator import Emulator, EmulatorProcess
+from aioflows.export.aside import aside
 
 __all__ = ["Demo", "demo"]
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from aioflows.cli.exits import Exit, complain, judged
-from aioflows.cli.sink import ReaderGone
+from aioflows.export import ReaderGone
 
 __all__ = ["ended"]
 

@@ -17,7 +17,7 @@ from aioflows import (
     TokenExpired,
     TransportError,
 )
-from aioflows.cli.sink import SinkError
+from aioflows.export import SinkError
 from aioflows.printable import printable
 
 __all__ = ["EPILOG", "Exit", "complain", "judged"]

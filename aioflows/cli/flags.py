@@ -89,13 +89,42 @@ Output: TypeAlias = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="File for JSON lines, or - for standard output.",
+        help="File to write, whose ending tells the format: .jsonl, .csv, .parquet, .sqlite, .duckdb; with / at its end "
+        "a folder of Parquet files by day; or - for standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
         rich_help_panel=_OUTPUT,
     ),
 ]
+FileFormat: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="jsonl, csv, parquet, sqlite, duckdb.",
+        show_default="the ending tells",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Columns: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="instance_id, flow_name, …; several with commas, or again.",
+        show_default="every one",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Tasks: TypeAlias = Annotated[
+    bool, typer.Option("--tasks", help="A row for each task of the graph.", rich_help_panel=_OUTPUT)
+]
+Raw: TypeAlias = Annotated[
+    bool,
+    typer.Option("--raw", help="Leave texts that look like formulas as they are.", rich_help_panel=_OUTPUT),
+]
+Resume: TypeAlias = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with what an earlier run left.", rich_help_panel=_OUTPUT),
+]
 Overwrite: TypeAlias = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a file that exists.", rich_help_panel=_OUTPUT)
+    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_OUTPUT)

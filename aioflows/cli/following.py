@@ -28,8 +28,10 @@ from aioflows import (
 )
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
-from aioflows.cli.sink import SinkError, json_lines
 from aioflows.cli.table import RowTable
+from aioflows.export import SinkError, json_line
+from aioflows.export.files import Files
+from aioflows.export.stream import Stream
 
 __all__ = ["FollowJob", "follow", "kept"]
 
@@ -40,6 +42,16 @@ _LARGEST_FILE = 100_000_000
 
 class _Sink(Protocol):
     async def write(self, rows: Sequence[FlowInstance], /) -> None: ...
+
+
+class _Lines:
+    """Rows as lines of JSON."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    async def write(self, rows: Sequence[FlowInstance], /) -> None:
+        await self._stream.write(b"".join(map(json_line, rows)))
 
 
 @attrs.frozen
@@ -129,8 +141,9 @@ async def _sink() -> AsyncIterator[_Sink]:
     if is_terminal(sys.stdout):
         yield RowTable(console_on(sys.stdout))
     else:
-        async with json_lines(None) as lines:
-            yield lines
+        stream = Stream(None, Files())
+        await stream.open()
+        yield _Lines(stream)
 
 
 def kept(mark: Path | None) -> FollowCheckpoint | None:

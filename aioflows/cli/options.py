@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aioflows import FlowStatus, QueryError, ScheduleType
 
-__all__ = ["order", "schedule_type", "statuses", "time", "zone"]
+__all__ = ["names", "order", "schedule_type", "statuses", "time", "zone"]
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -108,6 +108,13 @@ def order(text: str) -> str | tuple[str, ...] | None:
         return None
     fields = tuple(part.strip() for part in text.split(","))
     return fields[0] if len(fields) == 1 else fields
+
+
+def names(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Read names, each text holding one or several with commas between; None where nothing was said."""
+    if not texts:
+        return None
+    return tuple(name.strip() for text in texts for name in text.split(","))
 
 
 def _unknown(option: str, text: str, names: list[str]) -> QueryError:

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from aioflows.emulator import EmulatorProcess
+from aioflows.export.draft import Draft
+from aioflows.export.files import Files
 from tests.cli.commands import ROOT, command, environment, run
+from tests.export.reading import content
 
 SECRET = "canary-secret-8f21"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
@@ -68,7 +71,51 @@ class TestScan:
         assert len(ids(target.read_text())) == 2_000
         second = run(*scan(emulator, "-o", str(target)))
         assert second.code == 2
-        assert second.err == f"error: --output {str(target)!r} exists; give --overwrite to replace it\n"
+        assert (
+            second.err == f"error: {str(target)!r} exists; give overwrite=True (--overwrite) to replace it\n"
+        )
+        third = run(*scan(emulator, "-o", str(target), "--resume"))
+        assert (third.code, third.err) == (0, "")
+        assert len(ids(target.read_text())) == 2_000
+
+    def test_a_file_that_was_cut_off_is_gone_on_with(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
+        target, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
+        narrow = ("--columns", "instance_id,status", "--page-size", "50", "--concurrency", "1")
+        process = started(*scan(emulator, "-o", str(target), "--rate", "8", *narrow))
+        while not (tmp_path / ".out.csv.aioflows" / "journal.json").exists():
+            assert process.poll() is None
+        process.kill()
+        told(process)
+        assert not target.exists()
+        refused = run(*scan(emulator, "-o", str(target), *narrow))
+        assert refused.code == 2
+        assert "give resume=True (--resume) to go on" in refused.err
+        assert run(*scan(emulator, "-o", str(target), "--resume", *narrow)).code == 0
+        assert run(*scan(emulator, "-o", str(whole), *narrow)).code == 0
+        assert target.read_bytes() == whole.read_bytes()
+        assert len(target.read_bytes().splitlines()) == 2_001
+
+    def test_two_exports_of_one_file_are_one_too_many(
+        self, emulator: EmulatorProcess, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "out.jsonl"
+        other = Draft(target, "other", Files())
+        other.enter()
+        refused = run(*scan(emulator, "-o", str(target)))
+        other.leave()
+        assert refused.code == 6
+        words = f"error: {target} is being written by another export; {target} was not written\n"
+        assert refused.err == words
+
+    @pytest.mark.parametrize("name", ["out.parquet", "days/", "out.sqlite", "out.duckdb", "out.csv"])
+    def test_a_name_tells_the_format(self, emulator: EmulatorProcess, name: str, tmp_path: Path) -> None:
+        more = ("--columns", "instance_id,task_id", "--tasks", "--limit", "20")
+        ended = run(*scan(emulator, "-o", f"{tmp_path}/{name}", *more))
+        assert (ended.code, ended.out, ended.err) == (0, "", "")
+        rows = content(tmp_path / name)
+        assert len({row["instance_id"] for row in rows}) == 20
+        assert len(rows) > 20
+        assert all(row["task_id"] for row in rows)
 
     def test_a_reader_that_has_enough_ends_it_quietly(self, emulator: EmulatorProcess) -> None:
         process = started(*scan(emulator))

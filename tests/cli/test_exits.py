@@ -6,7 +6,7 @@ import pytest
 
 import aioflows
 from aioflows.cli.exits import EPILOG, Exit, judged
-from aioflows.cli.sink import SinkError
+from aioflows.export import SinkError
 
 CASES = [
     (aioflows.QueryError("x"), Exit.USAGE),

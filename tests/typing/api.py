@@ -11,6 +11,7 @@ import aiohttp
 import aioflows
 import aioflows.sync
 from aioflows.emulator import Emulator
+from aioflows.export import Exported, export
 from aioflows.telemetry import Telemetry
 
 
@@ -37,6 +38,12 @@ async def scans(session: aioflows.FlowSession) -> None:
         assert_type(scan, aioflows.FlowScan)
         assert_type(scan.pages(), AsyncIterator[list[aioflows.FlowInstance]])
         assert_type(scan.checkpoint().to_json(), str)
+        scan.record_batches(["instance_id"], tasks=False)
+    exported = await export(
+        session, query, "out.parquet", resume=True, watch=lambda scan: assert_type(scan.progress, float)
+    )
+    assert_type(exported, Exported)
+    async with session.scan(query) as scan:
         assert_type(scan.stats.rows_yielded, int)
         assert_type(scan.stats.proofs, Mapping[aioflows.Proof, int])
         assert_type(scan.stats.counted, tuple[aioflows.CountedWindow, ...])

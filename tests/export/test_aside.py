@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from aioflows.cli.aside import aside
+from aioflows.export.aside import aside
 
 
 @pytest.mark.real_time

@@ -1,0 +1,241 @@
+"""Flow instances as a table: which columns there are, of which kind, and their values, a column at a time.
+
+A column is a sequence as long as the others, in the order of the instances; what a kind of value becomes in a file is for
+the format to say. Nothing is left out unless somebody asks for that: an instance whose graph has no tasks still has a row
+where there is one for each task.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timezone
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import attrs
+
+from aioflows.errors import QueryError
+from aioflows.models import FlowInstance, FlowStatus, Json
+
+__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout", "members_text", "utf8", "whole"]
+
+Values: TypeAlias = Sequence[Any]
+
+
+class Kind(enum.Enum):
+    """What the values of a column are; any of them may be None."""
+
+    TEXT = enum.auto()
+    NAME = enum.auto()
+    """A text that many rows share."""
+    INTEGER = enum.auto()
+    NUMBER = enum.auto()
+    BOOLEAN = enum.auto()
+    TIME = enum.auto()
+    """An aware datetime."""
+    JSON = enum.auto()
+    """A text that should hold JSON, as the service sent it."""
+    MEMBERS = enum.auto()
+    """A mapping of names to JSON values."""
+
+
+@attrs.frozen
+class Column:
+    """One column.
+
+    Args:
+        name: what it is *called* in every format.
+        kind: what its *values* are.
+        read: gives the *value* of a row.
+    """
+
+    name: str
+    kind: Kind
+    read: Callable[[Any], object]
+
+
+_STATUS_NAMES: dict[int | None, str | None] = {None: None} | {one: one.name for one in FlowStatus}
+
+
+def _status_name(instance: FlowInstance) -> str | None:
+    status = instance.status
+    return _STATUS_NAMES[status] if status in _STATUS_NAMES else str(status)
+
+
+def _seconds(instance: FlowInstance) -> float | None:
+    start, end = instance.start_time, instance.end_time
+    if start is None or end is None:
+        return None
+    if start.tzinfo is end.tzinfo and type(end.tzinfo) is timezone:
+        return (end - start).total_seconds()  # nearly every row, at half the cost
+    return None if instance.duration is None else instance.duration.total_seconds()
+
+
+def _field(name: str, kind: Kind, attribute: str | None = None) -> Column:
+    return Column(name, kind, attrgetter(attribute or name))
+
+
+FIELDS = (
+    _field("instance_id", Kind.TEXT),
+    _field("flow_id", Kind.INTEGER),
+    _field("flow_name", Kind.NAME),
+    _field("freq", Kind.NAME),
+    _field("cycle", Kind.NAME),
+    _field("parameters", Kind.JSON, "parameters_text"),
+    _field("do_as", Kind.NAME),
+    _field("graph", Kind.JSON, "graph_text"),
+    _field("status", Kind.INTEGER),
+    _field("status_desc", Kind.NAME),
+    _field("trigger_time", Kind.TIME),
+    _field("start_time", Kind.TIME),
+    _field("end_time", Kind.TIME),
+    _field("timestamp", Kind.TIME),
+    _field("virtual", Kind.BOOLEAN),
+    _field("owner", Kind.NAME),
+    _field("has_edit_pri", Kind.BOOLEAN),
+    _field("has_read_pri", Kind.BOOLEAN),
+    _field("is_cancelled", Kind.BOOLEAN),
+    _field("alert_mode", Kind.INTEGER),
+    _field("cal_dt", Kind.TEXT),
+    _field("extra", Kind.MEMBERS),
+)
+"""The fields of a flow instance, by the names that it has for them."""
+
+COLUMNS = (
+    *FIELDS,
+    Column("status_name", Kind.NAME, _status_name),
+    Column("duration", Kind.NUMBER, _seconds),
+)
+"""Every column of an instance: its fields, the name of its status, and how long it ran, in seconds."""
+
+
+class _Task:
+    """A task of a graph, as far as it can be understood."""
+
+    __slots__ = ("number", "task")
+
+    def __init__(self, number: int, task: Json) -> None:
+        self.number = number
+        self.task = task
+
+    def text(self, member: str) -> str | None:
+        """Give a member as a text: ids are numbers in some graphs and texts in others."""
+        value = self.task.get(member) if isinstance(self.task, Mapping) else None
+        return None if value is None or isinstance(value, (Mapping, list)) else str(value)
+
+    def code(self) -> int | None:
+        """Give the code of its status, where it has one."""
+        value = self.task.get("status") if isinstance(self.task, Mapping) else None
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _of_task(member: str) -> Callable[[_Task | None], object]:
+    return lambda task: None if task is None else task.text(member)
+
+
+# The names of its members are the vendor's: "graph.tasks" in the documented sample of an answer.
+TASK_COLUMNS = (
+    Column("task_number", Kind.INTEGER, lambda task: None if task is None else task.number),
+    Column("task_id", Kind.TEXT, _of_task("taskId")),
+    Column("task_name", Kind.NAME, _of_task("taskName")),
+    Column("task_instance_id", Kind.TEXT, _of_task("taskInstId")),
+    Column("task_node_id", Kind.TEXT, _of_task("nodeId")),
+    Column("task_status", Kind.INTEGER, lambda task: None if task is None else task.code()),
+    Column("task", Kind.MEMBERS, lambda task: None if task is None else task.task),
+)
+"""What a row has besides where there is one for each task of the graph: its place in it from 0, and its members."""
+
+
+class Layout:
+    """Which columns there are, and whether a row is an instance or one of its tasks.
+
+    Args:
+        names: the *columns* in the order wanted; None: ``default``, without the graph where that is taken apart.
+        tasks: whether an instance becomes a *row for each task* of its graph; one without any still has a row.
+        default: what None stands for.
+
+    Raises:
+        QueryError: there is no such column, or it is named twice.
+    """
+
+    def __init__(
+        self, names: Iterable[str] | None = None, *, tasks: bool = False, default: Sequence[Column] = COLUMNS
+    ) -> None:
+        self.tasks = tasks
+        known = {column.name: column for column in (*COLUMNS, *(TASK_COLUMNS if tasks else ()))}
+        if names is None:
+            kept = [column for column in default if not (tasks and column.name == "graph")]
+            self.columns = (*kept, *TASK_COLUMNS) if tasks else tuple(kept)
+        else:
+            chosen = _chosen(names, known)
+            self.columns = tuple(known[name] for name in chosen)
+        self.names = tuple(column.name for column in self.columns)
+
+    def values(self, instances: Sequence[FlowInstance]) -> list[Values]:
+        """Give the columns of these instances, each as long as there are rows."""
+        if not self.tasks:
+            return [list(map(column.read, instances)) for column in self.columns]
+        rows = [(instance, task) for instance in instances for task in _tasks(instance)]
+        owners, tasks = [row[0] for row in rows], [row[1] for row in rows]
+        return [
+            list(map(column.read, tasks if column in TASK_COLUMNS else owners)) for column in self.columns
+        ]
+
+
+def whole(column: Column, values: Values) -> list[int | None]:
+    """Give the values of a column of integers for what holds 64 bits and no more.
+
+    Raises:
+        QueryError: one has more.
+    """
+    numbers = [None if value is None else int(value) for value in values]
+    for number in numbers:
+        if number is not None and not -(2**63) <= number < 2**63:
+            raise QueryError(
+                f"{column.name} holds {number}, which has more than 64 bits; leave the column out, or take JSON lines or CSV"
+            )
+    return numbers
+
+
+def members_text(members: object) -> str:
+    """Give decoded members as a JSON text; what no JSON can express, as Python shows it."""
+    if members == {}:
+        return "{}"
+    try:
+        return json.dumps(members, separators=(",", ":"), allow_nan=False, default=repr)
+    except (ValueError, RecursionError):
+        return json.dumps(repr(members))
+
+
+def utf8(text: str) -> str:
+    """Give a text that can be written as UTF-8, which a lone surrogate cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _tasks(instance: FlowInstance) -> Sequence[_Task | None]:
+    graph = instance.graph
+    tasks = graph.get("tasks") if isinstance(graph, Mapping) else None
+    if not isinstance(tasks, list) or not tasks:
+        return (None,)
+    return [_Task(number, task) for number, task in enumerate(tasks)]
+
+
+def _chosen(names: Iterable[str], known: Mapping[str, Column]) -> list[str]:
+    if isinstance(names, str):
+        raise QueryError(f"columns must be several names, as in ['instance_id', 'status'], not {names!r}")
+    chosen = list(names)
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            if name in {column.name for column in TASK_COLUMNS}:
+                hint = "; it needs a row for each task (tasks=True, --tasks)"
+            raise QueryError(f"there is no column {name!r}, but {', '.join(known)}{hint}")
+        if chosen.count(name) > 1:
+            raise QueryError(f"column {name!r} is named twice")
+    if not chosen:
+        raise QueryError("no column is named; leave it out to get all of them")
+    return chosen

@@ -1,0 +1,208 @@
+"""An export under way: rows are taken from a scan on the loop, and written beside it.
+
+A mark is made of what was taken until then, before anything more is taken; so it tells the truth, however far the writing is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from aioflows.checkpoint import Checkpoint
+from aioflows.errors import AioflowsError
+from aioflows.export.beside import Beside
+from aioflows.export.draft import Draft
+from aioflows.export.mark import Mark
+from aioflows.export.opening import Sink, begun
+from aioflows.export.stream import Stream
+from aioflows.export.text import Encoder
+from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
+
+__all__ = ["Exported", "Job", "S", "Scan", "Session"]
+
+_SLICE = 500  # instances that are encoded before others get their turn on the loop
+_CHUNK = 2_000  # instances that are worth a thread
+
+
+class Scan(Protocol):
+    """What is needed of a scan."""
+
+    def pages(self) -> AsyncIterator[list[FlowInstance]]:
+        """Iterate lists of instances."""
+
+    def checkpoint(self) -> Checkpoint:
+        """Tell where it stands."""
+
+    async def aclose(self) -> None:
+        """Stop it."""
+
+
+S = TypeVar("S", bound=Scan)
+S_co = TypeVar("S_co", bound=Scan, covariant=True)
+
+
+class Session(Protocol[S_co]):
+    """What is needed of a session."""
+
+    def scan(
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        resume: Checkpoint | None = None,
+        proven: bool = False,
+    ) -> S_co:
+        """Make a scan."""
+
+
+@attrs.frozen
+class Exported:
+    """What came of an export.
+
+    Args:
+        instances: *instances* in the target.
+        before: those of the *instances* that an earlier run had written.
+    """
+
+    instances: int
+    before: int = 0
+
+
+@attrs.frozen
+class Job:
+    """What is to be exported, whatever the format.
+
+    Args:
+        session: makes the *scan*.
+        query: *what*.
+        limit: *instances* in all; None: every one.
+        proven: as for a scan.
+        resumable: whether a checkpoint of this query is good for anything.
+        every: *instances* after which what was written counts.
+        watch: called with the *scan* whenever rows were taken from it.
+    """
+
+    session: Session[Any]
+    query: FlowQuery
+    limit: int | None
+    proven: bool
+    resumable: bool
+    every: int
+    watch: Callable[[Any], object]
+
+    async def stream(self, stream: Stream, encoder: Encoder) -> Exported:
+        """Write to where nothing can be taken back."""
+        instances = 0
+        scan = self.session.scan(self.query, limit=self.limit, proven=self.proven)
+        try:
+            await stream.open()
+            if encoder.head:
+                await stream.write(encoder.head)
+            async for rows in scan.pages():
+                for some in _slices(rows):
+                    await stream.write(encoder.encode(some))
+                instances += len(rows)
+                self.watch(scan)
+        finally:
+            stream.close()
+            await scan.aclose()
+        return Exported(instances)
+
+    async def export(self, sink: Sink, draft: Draft, fresh: Mark, *, resume: bool) -> Exported:
+        """Write to a draft, and make it the target."""
+        beside, counted = Beside(draft.name), _Counted(fresh)
+        try:
+            await beside.begin(partial(counted.begin, sink, draft, resume=resume))
+            await beside.ended()
+            before = counted.mark.instances
+            if not counted.mark.done:
+                await self._copy(sink, counted, beside)
+            await beside.begin(lambda: sink.finish(counted.mark))
+            await beside.ended()
+        except AioflowsError as error:
+            if counted.opened and counted.mark.instances and self.resumable:
+                kept = f"{counted.mark.instances:,} instances are kept"
+                error.add_note(f"{kept}; go on with resume=True (--resume)")
+            raise
+        finally:
+            await beside.close(partial(_leave, sink, draft, counted, keep=self.resumable))
+        return Exported(counted.mark.instances, before)
+
+    async def _copy(self, sink: Sink, counted: _Counted, beside: Beside) -> None:
+        mark, loop = counted.mark, asyncio.get_running_loop()
+        left = self.limit
+        if left is not None and mark.instances:
+            left = max(0, left - mark.instances)
+        scan = self.session.scan(self.query, limit=left, resume=mark.checkpoint, proven=self.proven)
+        where = scan.checkpoint if self.resumable else lambda: None
+        chunks, held, since, due = [], 0, 0, loop.time() + sink.patience
+        try:
+            pages = scan.pages()
+            while True:
+                error = None
+                try:
+                    rows = await anext(pages, None)
+                except AioflowsError as caught:
+                    rows, error = None, caught
+                for some in _slices(rows or ()):
+                    chunks.append(sink.encode(some))
+                    await asyncio.sleep(0)
+                added = len(rows or ())
+                mark = attrs.evolve(mark, instances=mark.instances + added)
+                held, since = held + added, since + added
+                if rows is None or since >= self.every or loop.time() >= due or sink.heavy:
+                    done = rows is None and error is None
+                    mark = attrs.evolve(mark, checkpoint=where(), done=done)
+                    await beside.begin(partial(counted.commit, sink, chunks, mark))
+                    chunks, held, since, due = [], 0, 0, loop.time() + sink.patience
+                elif held >= _CHUNK:
+                    await beside.begin(partial(counted.write, sink, chunks))
+                    chunks, held = [], 0
+                self.watch(scan)
+                if rows is None:
+                    await beside.ended()
+                    if error is not None:
+                        raise error
+                    return
+        finally:
+            await scan.aclose()
+
+
+class _Counted:
+    """What counts, as the thread that writes knows it."""
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.opened = False
+
+    def begin(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
+        draft.enter()
+        self.mark = begun(sink, draft, self.mark, resume=resume)
+        self.opened = True
+
+    def write(self, sink: Sink, chunks: Sequence[Any]) -> None:
+        for chunk in chunks:
+            sink.write(chunk)
+
+    def commit(self, sink: Sink, chunks: Sequence[Any], mark: Mark) -> None:
+        self.write(sink, chunks)
+        self.mark = sink.commit(mark)
+
+
+def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:
+    return [rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE)]
+
+
+def _leave(sink: Sink, draft: Draft, counted: _Counted, *, keep: bool) -> None:
+    """Let go of everything; a draft that nobody can go on with goes too."""
+    try:
+        sink.close()
+        if counted.opened and not counted.mark.done and not (keep and counted.mark.instances):
+            draft.begin_again()
+    finally:
+        draft.leave()

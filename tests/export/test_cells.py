@@ -1,0 +1,64 @@
+"""Comma-separated values, as RFC 4180 has them, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioflows import FlowInstance, FlowStatus
+from aioflows.columns import Layout
+from aioflows.export.cells import Cells
+
+
+def cell(name: str, *, raw: bool = False, **fields: object) -> str:
+    content = Cells(Layout([name]), raw=raw).encode([FlowInstance("a", **fields)])  # type: ignore[arg-type]
+    ((value,),) = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+    return value
+
+
+def test_there_is_a_header_and_every_line_ends_as_the_standard_says() -> None:
+    cells = Cells(Layout(["instance_id", "status"]))
+    assert cells.head == b"instance_id,status\r\n"
+    assert cells.encode([FlowInstance("a", status=FlowStatus.FAIL)]) == b"a,-1\r\n"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0"])
+def test_what_looks_like_a_formula_gets_a_mark_unless_it_is_wanted_raw(start: str) -> None:
+    assert cell("flow_name", flow_name=f"{start}1+1") == f"'{start}1+1"
+    assert cell("flow_name", flow_name=f"{start}1+1", raw=True) == f"{start}1+1"
+    assert cell("graph", graph=f"{start}1") == f"'{start}1"
+
+
+def test_a_number_stays_a_number() -> None:
+    assert cell("status", status=-1) == "-1"
+    assert cell("flow_id", flow_id=-7) == "-7"
+
+
+def test_times_carry_their_offset() -> None:
+    time = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+    assert cell("trigger_time", trigger_time=time) == "2024-01-01T00:00:00+08:00"
+
+
+def test_what_is_missing_is_told_from_what_is_empty() -> None:
+    cells = Cells(Layout(["instance_id", "flow_name", "owner"]))
+    assert cells.encode([FlowInstance("a", owner="")]) == b'a,,""\r\n'
+
+
+def test_a_line_is_never_empty() -> None:
+    assert Cells(Layout(["flow_name"])).encode([FlowInstance("a")]) == b'""\r\n'
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.text(), st.text()), min_size=1))
+def test_any_text_is_read_back_by_another_reader(texts: list[tuple[str, str, str]]) -> None:
+    rows = [FlowInstance(one, flow_name=two, graph=three) for one, two, three in texts]
+    content = Cells(Layout(["instance_id", "flow_name", "graph"]), raw=True).encode(rows)
+    assert [tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True)] == texts
+
+
+def test_a_lone_surrogate_does_not_stop_it() -> None:
+    assert cell("flow_name", flow_name="a\ud800") == "a\\ud800"

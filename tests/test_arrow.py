@@ -1,0 +1,132 @@
+"""Record batches: their types, and that every value arrives."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioflows import FlowInstance, FlowQuery, QueryError
+from aioflows.arrow import arrow_schema, record_batch
+from aioflows.columns import COLUMNS, Layout
+from aioflows.emulator import Emulator
+from benchmarks.worlds import session_to
+from tests.export.given import instances
+
+NAMES = pa.dictionary(pa.int32(), pa.string())
+TYPES = {
+    pa.string(): "instance_id parameters graph cal_dt extra",
+    NAMES: "flow_name freq cycle do_as status_desc owner status_name",
+    pa.int64(): "flow_id status alert_mode",
+    pa.bool_(): "virtual has_edit_pri has_read_pri is_cancelled",
+    pa.timestamp("us", tz="UTC"): "trigger_time start_time end_time timestamp",
+    pa.float64(): "duration",
+}
+
+
+def test_every_column_has_its_type_with_rows_and_without() -> None:
+    wanted = {name: type for type, names in TYPES.items() for name in names.split()}
+    for batch in (record_batch(Layout(), instances(3)), record_batch(Layout(), [])):
+        assert {field.name: field.type for field in batch.schema} == wanted
+        assert batch.schema == arrow_schema(Layout())
+    assert set(wanted) == {column.name for column in COLUMNS}
+
+
+def test_every_value_arrives() -> None:
+    rows = instances(5)
+    found = record_batch(Layout(), rows).to_pylist()
+    for row, one in zip(found, rows, strict=True):
+        assert row["instance_id"] == one.instance_id
+        assert row["status"] == one.status
+        assert row["graph"] == one.graph_text
+        assert (row["trigger_time"], row["end_time"]) == (one.trigger_time, one.end_time)
+        assert row["duration"] == (None if one.duration is None else one.duration.total_seconds())
+        assert row["extra"] == f'{{"more":{one.extra["more"]}}}'
+
+
+ZONES = [
+    UTC,
+    timezone(timedelta(hours=-3, minutes=-30)),
+    ZoneInfo("Europe/Berlin"),
+    ZoneInfo("Asia/Shanghai"),
+]
+
+
+@given(
+    st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1)),  # noqa: DTZ001
+    st.sampled_from(ZONES),
+    st.sampled_from([0, 1]),
+)
+def test_an_instant_is_the_same_in_whatever_zone_it_was_given(
+    naive: datetime, zone: ZoneInfo, fold: int
+) -> None:
+    time = naive.replace(tzinfo=zone, fold=fold)
+    batch = record_batch(Layout(["trigger_time"]), [FlowInstance("a", trigger_time=time)])
+    assert batch.to_pylist() == [{"trigger_time": time.astimezone(UTC)}]
+
+
+@pytest.mark.parametrize("name", ["风机", "\x1b]52;c;x\x07", "", None])
+def test_any_name_is_kept(name: str | None) -> None:
+    rows = [FlowInstance("a", flow_name=name, graph=name)]
+    assert record_batch(Layout(["flow_name", "graph"]), rows).to_pylist() == [
+        {"flow_name": name, "graph": name}
+    ]
+
+
+def test_a_lone_surrogate_is_escaped() -> None:
+    rows = [FlowInstance("a", flow_name="x\ud800"), FlowInstance("b")]
+    assert record_batch(Layout(["flow_name"]), rows).column(0).to_pylist() == ["x\\ud800", None]
+
+
+def test_a_number_of_more_than_64_bits_is_refused() -> None:
+    with pytest.raises(QueryError, match="flow_id holds 9223372036854775808, which has more than 64 bits"):
+        record_batch(Layout(), [FlowInstance("a", flow_id=2**63)])
+
+
+def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aioflows.arrow import _arrow
+
+    _arrow.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(QueryError, match=r"install aioflows\[arrow\]"):
+        _arrow()
+
+
+class TestScan:
+    async def test_its_batches_hold_every_instance_in_order_and_none_is_large(self) -> None:
+        async with Emulator(instances=3_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end)
+            async with session_to(emulator, page_size=100) as session:
+                rows = [one async for one in session.flow_instances(query)]
+                batches = [batch async for batch in session.scan(query).record_batches()]
+        table = pa.Table.from_batches(batches)
+        assert table.column("instance_id").to_pylist() == [row.instance_id for row in rows]
+        assert max(batch.num_rows for batch in batches) <= 1_000
+
+    async def test_a_checkpoint_between_two_batches_loses_and_repeats_nothing(self) -> None:
+        async with Emulator(instances=1_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end)
+            async with session_to(emulator, page_size=50) as session:
+                whole = [one.instance_id async for one in session.flow_instances(query)]
+                ids: list[str] = []
+                checkpoint = None
+                while len(ids) < len(whole):
+                    async with session.scan(query, resume=checkpoint) as scan:
+                        batches = scan.record_batches(["instance_id"])
+                        for _ in range(3):
+                            if (batch := await anext(batches, None)) is not None:
+                                ids += batch.column(0).to_pylist()
+                        checkpoint = scan.checkpoint()
+        assert ids == whole
+
+    async def test_a_column_that_there_is_not_is_refused_before_anything_is_sent(self) -> None:
+        async with Emulator(instances=10) as emulator, session_to(emulator) as session:
+            scan = session.scan(FlowQuery(emulator.start, emulator.end))
+            with pytest.raises(QueryError, match="did you mean 'status'"):
+                scan.record_batches(["statsu"])
+            assert not emulator.requests
