@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from datetime import datetime, tzinfo
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import aioflows
 from aioflows._net.thread import Thread
@@ -32,6 +32,9 @@ from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
 from aioflows.stats import ScanPlan, ScanStats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["FlowScan", "FlowSession"]
 
@@ -219,6 +222,12 @@ class FlowScan(Iterator[FlowInstance]):
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
+    def record_batches(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Iterate Arrow record batches, in the same order; see `aioflows.FlowScan.record_batches`."""
+        return _Batches(self, self._scan.record_batches(columns, tasks=tasks))
+
     def list(self) -> _Rows:
         """Read everything that was not handed out yet, as one list, and close."""
         with self._one_at_a_time:
@@ -233,6 +242,10 @@ class FlowScan(Iterator[FlowInstance]):
         with self._one_at_a_time:
             self._need_rows()
             return self._scan._take_page()
+
+    def _next_of(self, batches: AsyncIterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        with self._one_at_a_time:
+            return self._thread.run(lambda: _next_or_none(batches))
 
     def _need_rows(self) -> None:
         # They stay in the scan until they are taken here, so an interrupted call loses none.
@@ -278,3 +291,21 @@ class _Pages(Iterator[_Rows]):
 
     def __next__(self) -> _Rows:
         return self._scan._next_page()
+
+
+class _Batches(Iterator["pa.RecordBatch"]):
+    """A scan by record batches, which come from its own loop."""
+
+    def __init__(self, scan: FlowScan, batches: AsyncIterator[pa.RecordBatch]) -> None:
+        self._scan = scan
+        self._batches = batches
+
+    def __next__(self) -> pa.RecordBatch:
+        batch = self._scan._next_of(self._batches)
+        if batch is None:
+            raise StopIteration
+        return batch
+
+
+async def _next_or_none(batches: AsyncIterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+    return await anext(batches, None)

@@ -96,6 +96,8 @@ def test_every_way_to_read_a_scan_gives_the_same() -> None:
             [one for page in session.scan(query).pages() for one in page],
         ]
         assert [[one.instance_id for one in way] for way in ways] == [expected] * 3
+        batches = session.scan(query).record_batches(["instance_id"])
+        assert [name for batch in batches for name in batch.column(0).to_pylist()] == expected
         first = session.scan(query).first()
         assert first is not None
         assert first.instance_id == expected[0]
