@@ -164,7 +164,7 @@ async def test_a_window_is_told_before_its_rows_are_handed_out() -> None:
 
 
 async def test_drift_in_a_merged_order_is_told_and_the_window_is_read_again() -> None:
-    async with world(3_000, buffer=300, changes_per_search=0.5) as here:
+    async with world(2_000, buffer=300, changes_per_search=1.0) as here:
         async with here.session.scan(here.query("start_time")) as scan:
             async for _ in scan:
                 pass
