@@ -27,7 +27,7 @@ def rounds(service: ModelService, most: int, known: Service | None = None) -> Ro
     return rounds
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     count=st.integers(1, 200),
     most=st.integers(7, 60),
