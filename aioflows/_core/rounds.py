@@ -205,5 +205,10 @@ class Rounds:
 
 
 def _uneven(rows: int, size: int) -> int:
-    """Give a smaller size of pages that so many rows do not fill exactly, so that the last page is not full."""
-    return next((one for one in range(size - 1, 1, -1) if rows % one), size)
+    """Give a smaller size of pages that so many rows do not fill exactly, so that the last page is not full.
+
+    Nor do they fill them less one page of the present size, which was counted twice where page 0 was answered with page 1.
+    """
+    return next(
+        (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size
+    )

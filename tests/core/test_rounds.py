@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aioflows._core.pages import Ask
@@ -27,7 +27,8 @@ def rounds(service: ModelService, most: int, known: Service | None = None) -> Ro
     return rounds
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@example(count=84, most=7, base=1, unstable=True, seed=0)
+@settings(max_examples=100, deadline=None)
 @given(
     count=st.integers(1, 200),
     most=st.integers(7, 60),
@@ -40,6 +41,7 @@ def test_every_row_is_seen_whatever_the_ties_and_wherever_numbers_begin(
 ) -> None:
     rows = rows_at(START, count)
     done = rounds(ModelService(rows, cap=most, base=base, unstable=unstable, seed=seed), most)
+    assert done.done
     assert set(done.rows) == {name for _, name in rows}
 
 
