@@ -24,7 +24,7 @@ def whole(low: int, high: int) -> Check:
 def number(low: float, high: float) -> Check:
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         real = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not real or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]
+        if not real or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]  # `real` tells
             raise QueryError(f"{field.name} must be a number from {low:g} to {high:g}, not {value!r}")
 
     return check

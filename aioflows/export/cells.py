@@ -54,7 +54,7 @@ def _text_of(column: Column, *, raw: bool) -> Callable[[object], str]:
     if column.kind is Kind.BOOLEAN:
         return lambda value: "" if value is None else "true" if value else "false"
     if column.kind is Kind.INTEGER:
-        return lambda value: "" if value is None else str(int(value))  # type: ignore[call-overload]
+        return lambda value: "" if value is None else str(int(value))  # type: ignore[call-overload]  # columns of this kind hold numbers
     if column.kind is Kind.NUMBER:
         return lambda value: "" if value is None else repr(value)
     if column.kind is Kind.MEMBERS:
