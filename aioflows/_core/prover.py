@@ -103,10 +103,11 @@ class Prover:
     def _prove(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
         """Take what a page proves out of the gaps."""
         first, until = ask.first, ask.until
+        # A window may start, or end, within the second that its page leaves off at.
         if not whole and ask.backward:
-            first = max(first, (reading.first + 1) * 1000)
+            first = min(until, max(first, (reading.first + 1) * 1000))
         elif not whole:
-            until = min(until, reading.last * 1000)
+            until = max(first, min(until, reading.last * 1000))
         gaps = self._gaps.within(first, until) if first < until else []
         if not whole and self._order_unseen(ask, reading, gaps):
             edge = first if ask.backward else until

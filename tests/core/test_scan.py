@@ -219,6 +219,27 @@ def test_a_row_that_ended_a_page_may_go_for_good_before_it_comes_again() -> None
 # How many requests
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.integers(0, 3_000),
+    width=st.sampled_from([1, 40, 100, 1000, 2500]),
+    offsets=st.lists(st.integers(-500, 4_000) | st.just(7), max_size=30),
+    page_size=st.integers(2, 6),
+    larger=st.booleans(),
+    descending=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_a_window_may_start_and_end_within_a_second_that_holds_more_rows_than_a_page(
+    start: int, width: int, offsets: list[int], page_size: int, larger: bool, descending: bool, seed: int
+) -> None:
+    first, until = START + start, START + start + width
+    rows = [(first + offset, f"{number % 10}-{number}") for number, offset in enumerate(offsets)]
+    service = ModelService(rows, cap=1 << 30 if larger else page_size, seed=seed)
+    scan = Scan([(first, until)], service=Service(), descending=descending, page_size=page_size)
+    inside = [row for row in rows if first <= row[0] < until]
+    assert read(scan, service, rng=random.Random(seed)) == in_order(inside, descending=descending)
+
+
 def test_few_rows_cost_two_requests_while_nothing_is_known_of_the_service() -> None:
     service = ModelService(rows_every(3600, 7))
     assert len(read(scan_of(), service)) == 7
