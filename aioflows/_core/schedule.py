@@ -28,6 +28,9 @@ __all__ = ["Move", "Sizes", "moves"]
 _SMALLEST = 2
 """Pages of the smallest window that is cut: one for each end."""
 
+_ENOUGH = 4, 1_600
+"""Pages and rows of a window that is large enough: more would hardly save requests, and rows that wait take memory."""
+
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request from its end is worth it."""
 
@@ -63,10 +66,14 @@ class Sizes:
         """Choose them from the rows that may be held and the rows that are still to come.
 
         A window of many pages wastes less, since only one of its pages is partly filled, as long as all slots have one
-        to share and all of them fit into the buffer.
+        to share and all of them fit into the buffer. Where order matters, the number is even: otherwise one of a window's
+        two requests waits for the other at its end, and everything behind the window with it.
         """
-        share = min(budget, pending) / page / max(1.0, slots / 2)
-        return cls(page, max(1.0, min(budget / page, max(share, _SMALLEST))))
+        window = max(_SMALLEST, min(budget, pending) / page / max(1.0, slots / 2))
+        if math.isfinite(budget):
+            pages, rows = _ENOUGH
+            window = min(2 * (window // 2), max(pages, 2 * math.ceil(rows / page / 2)))
+        return cls(page, max(1.0, min(budget / page, window)))
 
     @property
     def rows(self) -> float:
