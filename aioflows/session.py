@@ -270,10 +270,6 @@ class FlowSession:
     def _fetcher(
         self, query: FlowQuery, tally: Tally, scan: int
     ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
-        # What is planned by other fields than the trigger time is decoded at once.
-        whole = bool(query.sorters) and query.sorters[0][0] != "trigger_time"
-        read = partial(self._read_page, whole=whole)
-
         async def fetch(asker: Asker, ask: Ask) -> Page:
             body = search_body(
                 query,
@@ -285,6 +281,7 @@ class FlowSession:
                 sorters=((ask.field, ask.descending),),
                 expression=ask.expression,
             )
+            read = partial(self._read_page, whole=ask.whole)
             return await self._call(self._search(body), read, tally=tally, tries=ask.tries, scan=scan)
 
         return fetch

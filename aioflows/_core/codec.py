@@ -23,15 +23,13 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from aioflows._core.wire import NAMES, Row
 from aioflows.errors import AnswerError
-from aioflows.models import FlowInstance, StoredInstance, handed_over
+from aioflows.models import FlowInstance, StoredInstance, as_member, handed_over
 
 __all__ = ["Rows", "flow_instances"]
 
 _WIRE_NAMES = frozenset(NAMES)
 _WIRE_NAME = dict(zip(Row.__struct_fields__, NAMES, strict=True))
-_READ = {
-    field: name for field, name in _WIRE_NAME.items() if field != "trigger_time"
-}  # that is read beforehand
+_READ = {field: name for field, name in _WIRE_NAME.items() if field not in ("trigger_time", "graph")}
 
 
 @attrs.frozen
@@ -120,7 +118,9 @@ def _converter() -> cattrs.Converter:
         field.name: override(rename=name, struct_hook=_HOOKS[str(field.type).partition(" ")[0]])
         for field, name in zip(fields, NAMES, strict=False)
     }
-    overrides["trigger_time"] = overrides["extra"] = override(omit=True)  # both are set afterwards
+    overrides["trigger_time"] = overrides["graph"] = overrides["extra"] = override(
+        omit=True
+    )  # set afterwards
     by_hand = make_dict_structure_fn(StoredInstance, converter, **overrides)
     converter.register_structure_hook(StoredInstance, by_hand)
     converter.register_structure_hook_func(lambda kind: kind == list[FlowInstance], _structure)
@@ -155,6 +155,8 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
     if not row.keys() <= _WIRE_NAMES:
         aside = {name: value for name, value in row.items() if name not in _WIRE_NAMES}
         row = {name: value for name, value in row.items() if name in _WIRE_NAMES}
+    row = dict(row)
+    graph = row.pop("graph", None)
     try:
         stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
     except ValueError:  # msgspec's, or a lone surrogate in a time
@@ -162,6 +164,7 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
         for field, name in _READ.items():
             if getattr(stored, field) is None and row.get(name) not in (None, ""):
                 aside[name] = row[name]
+    stored.graph = as_member(graph)
     if aside:
         stored.extra = aside
     return stored

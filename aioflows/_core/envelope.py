@@ -29,6 +29,7 @@ __all__ = [
     "Envelope",
     "check",
     "excerpt",
+    "not_utf8",
     "opened",
     "parse",
     "refusal",
@@ -196,6 +197,11 @@ def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
         raise msgspec.ValidationError("there is a lone surrogate in a name or a time") from None
 
 
+def not_utf8(error: UnicodeDecodeError) -> AnswerError:
+    """Give the error of a body that is no text."""
+    return AnswerError(f"the answer is not UTF-8: {error.reason}")
+
+
 def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode a body.
 
@@ -223,7 +229,7 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
             raise AnswerError(f"a web page came where JSON is due: {page}") from None
         raise AnswerError(str(error)) from None
     except UnicodeDecodeError as error:
-        raise AnswerError(f"the answer is not UTF-8: {error.reason}") from None
+        raise not_utf8(error) from None
     except RecursionError:
         raise AnswerError("the answer is nested too deeply") from None
 
