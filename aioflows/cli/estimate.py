@@ -4,9 +4,11 @@ Rules:
 1. Rows count, not time: an hour at midnight may hold more of them than the month before it.
 2. A window speaks for its neighbourhood. A stretch of which nothing is known is taken to hold what lies as near to it, on
    both sides, as it is long; so the guess knows no scale, and one burst does not make a week dense.
-3. What is known speaks for ten times as much, and no further. The dense end of a quiet year tells nothing of the year.
-4. A guess that has just told another end is none, and is not shown: where rows come in bursts nobody knows how many follow.
-5. What is shown moves as a person expects: towards the guess, never by leaps, and never below zero.
+3. What is known speaks for ten times as much, and no further, nor where one side holds ten times what the other does. The
+   dense end of a quiet year tells nothing of the year.
+4. Where half of the rows came within a few moments, nobody knows how many such moments follow.
+5. A guess that has just told another end, measured by what it says is left, is none, and is not shown.
+6. What is shown moves as a person expects: towards the guess, never by leaps, and never below zero.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ __all__ = ["Ground", "Remaining", "Rest"]
 _BEFORE = 2.0
 """Seconds that have to be over before there is a guess."""
 _SPEAKS_FOR = 10.0
+"""How many times as much time what is known speaks for, and how far its two sides may differ."""
 _LUMP = 1_000
+"""Half of the rows in less than one part of so many of the time tell nothing of the rest."""
 _NEAR = 0.5
 """How far a look goes to either side of a stretch, in lengths of it."""
-_STEADY = 1.5
-"""The most by which guesses of the end may differ, over the last third of the time."""
+_STEADY = 0.5
+"""The most by which guesses of the end may differ, over the last third of the time, as a share of what is left."""
 
 
 @attrs.frozen
@@ -68,15 +72,19 @@ class Ground:
             known = _Known(self._read[kind])
             for first, until in known.gaps([(a, b) for one, a, b in self._spans if one == kind]):
                 length = until - first
-                near = (
-                    known.within(first - _NEAR * length, first),
-                    known.within(until, until + _NEAR * length),
-                )
-                seen, width = near[0][0] + near[1][0], near[0][1] + near[1][1]
+                left = known.within(first - _NEAR * length, first)
+                right = known.within(until, until + _NEAR * length)
+                seen, width = left[0] + right[0], left[1] + right[1]
                 guess = length * (seen / width if width else known.density)
                 rows += guess
-                sure += guess if width * _SPEAKS_FOR >= length else 0.0
+                sure += guess if width * _SPEAKS_FOR >= length and _alike(left, right) else 0.0
         return Rest(rows, sure / rows if rows else 1.0)
+
+
+def _alike(left: tuple[float, float], right: tuple[float, float]) -> bool:
+    """Tell whether two sides do not contradict each other, as far as both are known."""
+    densities = [max(rows, 1.0) / width for rows, width in (left, right) if width]
+    return not densities or max(densities) <= _SPEAKS_FOR * min(densities)
 
 
 def _lumpy(windows: list[tuple[int, int, int]]) -> bool:

@@ -6,18 +6,14 @@ Everything here is a process of its own, and waits for what it can see of it, ne
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
 import pty
-import resource
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +24,7 @@ from aioflows.emulator import EmulatorProcess
 from tests.cli.commands import Ended, command, environment, run
 from tests.export.reading import ENDINGS, content
 
+TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
 ROWS = 3_000
 PATIENCE = 120
@@ -41,19 +38,36 @@ def emulator() -> Iterator[EmulatorProcess]:
 
 
 def scan(emulator: EmulatorProcess, target: str | Path, *more: str) -> tuple[str, ...]:
-    return ("scan", "--url", emulator.url, "--user-id", "u", "--org-id", "o", *RANGE, "-o", str(target), *more)
+    return (
+        "scan",
+        "--url",
+        emulator.url,
+        "--user-id",
+        "u",
+        "--org-id",
+        "o",
+        *RANGE,
+        "-o",
+        str(target),
+        *more,
+    )
 
 
-def began(*arguments: str, before: Callable[[], object] | None = None) -> subprocess.Popen[str]:
+def began(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+    """Begin a command, in whose process a program runs before it does."""
     return subprocess.Popen(
-        command(*arguments),
+        [*prepared(before), *arguments] if before else command(*arguments),
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=before,
     )
+
+
+def prepared(before: str) -> list[str]:
+    then = "import os, sys; os.execv(sys.executable, [sys.executable, '-m', 'aioflows', *sys.argv[1:]])"
+    return [sys.executable, "-c", f"{before}\n{then}"]
 
 
 def over(process: subprocess.Popen[str]) -> Ended:
@@ -172,18 +186,13 @@ class TestSignals:
         self, emulator: EmulatorProcess, tmp_path: Path
     ) -> None:
         ours, theirs = pty.openpty()
-
-        def take_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
-
         process = subprocess.Popen(
-            command(*scan(emulator, tmp_path / "out.jsonl", *SLOW)),
+            [*prepared(TAKE_TERMINAL), *scan(emulator, tmp_path / "out.jsonl", *SLOW)],
             env=environment(TERM="xterm"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            preexec_fn=take_terminal,
+            start_new_session=True,
         )
         os.close(theirs)
         end = time.monotonic() + PATIENCE
@@ -203,8 +212,10 @@ class TestSignals:
 
     def test_what_is_to_outlive_its_terminal_does(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
         process = began(
-            *scan(emulator, tmp_path / "out.jsonl", "--page-size", "500", "--concurrency", "1", "--rate", "8"),
-            before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # as nohup does
+            *scan(
+                emulator, tmp_path / "out.jsonl", "--page-size", "500", "--concurrency", "1", "--rate", "8"
+            ),
+            before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)",  # as nohup does
         )
         when((tmp_path / ".out.jsonl.aioflows" / "lock").exists, process)
         process.send_signal(signal.SIGHUP)
@@ -212,42 +223,36 @@ class TestSignals:
         assert len(list(content(tmp_path / "out.jsonl"))) == ROWS
 
 
-def no_room(bytes: int) -> Callable[[], None]:
+def no_room(size: int) -> str:
     """Lets a process write files of so many bytes, as a small disk would."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (bytes, bytes))
-
-    return limit
-
-
-_LIBC = ctypes.CDLL(None)
-_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1
+    return f"""
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+"""
 
 
-def as_anybody() -> None:
-    """Lets permissions bind the program that is about to begin, though it is root's."""
-    _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
+# PR_CAPBSET_DROP, CAP_DAC_OVERRIDE: permissions bind the program that follows, though it is root's.
+AS_ANYBODY = "import ctypes, os; os.geteuid() or ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)"
 
 
 def bound(folder: Path) -> bool:
     """Whether permissions really bind such a program."""
-    touch = [sys.executable, "-c", f"open({str(folder / 'x')!r}, 'w')"]
-    return subprocess.run(touch, preexec_fn=as_anybody, stderr=subprocess.DEVNULL, check=False).returncode != 0
+    touch = ["touch", str(folder / "x")]
+    then = f"import os; os.execvp('touch', {touch!r})"
+    done = subprocess.run([sys.executable, "-c", f"{AS_ANYBODY}\n{then}"], capture_output=True, check=False)
+    return done.returncode != 0
 
 
 @contextlib.contextmanager
-def disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
-    """A file system of its own size; gives what makes it another."""
+def disk(folder: Path, size: str) -> Iterator[None]:
+    """A file system of its own size."""
     folder.mkdir()
     made = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if sys.platform != "linux" or subprocess.run(made, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        yield lambda size: subprocess.run(
-            ["mount", "-o", f"remount,size={size}", str(folder)], check=True
-        ) and None
+        yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -271,7 +276,7 @@ class TestRoom:
     def test_a_disk_that_is_full_is_one_line_and_leaves_the_old_and_a_way_on(
         self, emulator: EmulatorProcess, ending: str, tmp_path: Path
     ) -> None:
-        with disk(tmp_path / "disk", "16m") as resize:
+        with disk(tmp_path / "disk", "48m"):
             folder = tmp_path / "disk"
             old = ("--columns", "instance_id", "--limit", "3")
             assert run(*scan(emulator, named(folder, ending), *old)).code == 0
@@ -282,7 +287,6 @@ class TestRoom:
             assert refused(ended, named(folder, ending)), ended
             assert content(folder / f"out{ending}") == before
             (folder / "else").unlink()
-            resize("64m")
             done = run(*words, "--resume")
             assert (done.code, done.err) == (0, "")
             assert content(folder / f"out{ending}") == whole(emulator, tmp_path / "whole", ending)
@@ -308,7 +312,7 @@ class TestRoom:
         folder.chmod(0o555)
         if not bound(folder):
             pytest.skip("this process may write wherever it likes, and cannot give that up")
-        ended = over(began(*scan(emulator, named(folder, ending), "--overwrite"), before=as_anybody))
+        ended = over(began(*scan(emulator, named(folder, ending), "--overwrite"), before=AS_ANYBODY))
         folder.chmod(0o755)
         name = named(folder, ending)
         words = f"error: {name} cannot be written: Permission denied; {name} was not written\n"
