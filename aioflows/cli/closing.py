@@ -49,7 +49,11 @@ class Closing:
     @property
     def least(self) -> int:
         """The requests that it takes to carry the rows of this run, with every page full."""
-        return math.ceil(self.stats.rows_yielded / min(self.page_size, self.stats.page_cap or self.page_size))
+        return math.ceil(self.stats.rows_yielded / self._page)
+
+    @property
+    def _page(self) -> int:
+        return min(self.page_size, self.stats.page_cap or self.page_size)
 
     @property
     def size(self) -> int | None:
@@ -67,7 +71,7 @@ class Closing:
         """Give it to a person."""
         stats, size = self.stats, self.size
         rate = stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0
-        ratio = f" ({stats.requests / self.least:.2f} × least)" if self.least else ""
+        ratio = f", {stats.requests / self.least:.2f} × full pages of {self._page:,}" if self.least else ""
         parts = [self.outcome]
         if self.output is not None:
             parts.append(printable(self.output) + ("" if size is None else f", {_sized(size)}"))

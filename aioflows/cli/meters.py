@@ -60,6 +60,7 @@ class _Live:
             _Words(progress),
             console=console,
             transient=True,
+            refresh_per_second=5,
             # What others print would be read as markup otherwise, and nobody prints beside us.
             redirect_stdout=False,
             redirect_stderr=False,

@@ -173,7 +173,7 @@ STATS = ScanStats(
 
 def test_the_closing_line_tells_what_it_cost_and_how_it_is_proven() -> None:
     assert Closing(QUERY, STATS, rows=25_000, before=5_000).line() == (
-        "complete · 5,000 of 25,000 instances were there before · 20,000 rows · 44 requests (1.10 × least) · "
+        "complete · 5,000 of 25,000 instances were there before · 20,000 rows · 44 requests, 1.10 × full pages of 500 · "
         "4.0 s, 5,000 rows/s · 3 retries, 2 throttled, waited 2.5 s · 41 windows proven, 1 of them by counting · "
         "from 2024-01-01T00:00:00+00:00 to 2024-02-01T00:00:00+00:00"
     )
