@@ -68,6 +68,7 @@ def demo_command(
 @app.command("scan", epilog=EPILOG)
 def scan_command(
     *,
+    context: typer.Context,
     from_: flags.From,
     to: flags.To,
     zone: flags.LocalZone = None,
@@ -95,6 +96,7 @@ def scan_command(
     resume: flags.Resume = False,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
+    as_json: flags.Json = False,
 ) -> None:
     """Read every instance that matches, to the terminal, a pipe or a file."""
 
@@ -124,6 +126,8 @@ def scan_command(
             resume=resume,
             overwrite=overwrite,
             quiet=quiet,
+            as_json=as_json,
+            words=context.obj,
         )
         if output is not None:
             Target.named(output, format).check(
@@ -135,7 +139,7 @@ def scan_command(
         await scan(service, job)
         return Exit.COMPLETE
 
-    raise typer.Exit(ended(work))
+    raise typer.Exit(ended(work, as_json=as_json))
 
 
 @app.command("follow", epilog=EPILOG)
@@ -235,7 +239,7 @@ def emulate_command(
         return Exit.COMPLETE
 
     code = ended(work, interruptible=False)
-    raise typer.Exit(Exit.COMPLETE if code in (Exit.INTERRUPTED, Exit.TERMINATED) else code)
+    raise typer.Exit(Exit.COMPLETE if code in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP) else code)
 
 
 @app.callback(invoke_without_command=True)
@@ -260,8 +264,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(
                 errors="backslashreplace"
             )  # a terminal that is not UTF-8 gets no traceback for a name
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(args=arguments, prog_name="aioflows", standalone_mode=False) or Exit.COMPLETE
+        return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
     except typer.Abort:
         complain("interrupted")
         return Exit.INTERRUPTED

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
 from aioflows.cli.exits import Exit
+from aioflows.cli.meters import Meter, live_meter, plain_meter
 from aioflows.cli.report import Outcome, print_report
-from aioflows.cli.screen import Meter, live_meter, plain_meter
 from aioflows.cli.summary import OrderCheck, Summary
 from aioflows.emulator import Emulator, EmulatorProcess
 from aioflows.export.aside import aside
@@ -92,7 +92,7 @@ async def _read(show: Demo, emulator: EmulatorProcess, meter: Meter) -> Outcome:
         async for rows in scan.pages():
             summary.add(rows)
             order.add(rows)
-            meter.show(scan, scan.progress)
+            meter.show(scan)
     return Outcome(emulator.instances, summary, order, order_by, scan.stats, show.limits.page_size)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import json
 import sys
+from contextlib import suppress
 
 from aioflows import (
     AioflowsError,
@@ -20,7 +22,7 @@ from aioflows import (
 from aioflows.export import SinkError
 from aioflows.printable import printable
 
-__all__ = ["EPILOG", "Exit", "complain", "judged"]
+__all__ = ["EPILOG", "Exit", "complain", "judged", "record"]
 
 
 class Exit(enum.IntEnum):
@@ -32,6 +34,7 @@ class Exit(enum.IntEnum):
     INCOMPLETE = 4
     INCONSISTENT = 5
     SINK = 6
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -43,6 +46,7 @@ _MEANINGS = {
     Exit.INCOMPLETE: "the service failed; what was written is right but incomplete",
     Exit.INCONSISTENT: "it cannot be proven that nothing is missing",
     Exit.SINK: "the output cannot be written",
+    Exit.HUNG_UP: "the terminal was closed",
     Exit.INTERRUPTED: "interrupted",
     Exit.TERMINATED: "terminated",
 }
@@ -73,7 +77,20 @@ def judged(error: Exception) -> tuple[Exit, str] | None:
     return None
 
 
-def complain(line: str) -> None:
-    """Show a line on standard error, if there is one."""
+def complain(line: str, code: Exit | None = None) -> None:
+    """Show a line on standard error, if there is one.
+
+    Args:
+        line: what to *say*.
+        code: with which *exit code* the command ends, where a machine is to read it; None: a person reads.
+    """
+    if code is not None:
+        line = record("error", exit=int(code), meaning=_MEANINGS[code], message=line)
     if sys.stderr is not None:  # print() would take standard output instead
-        print(line, file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print(line, file=sys.stderr, flush=True)
+
+
+def record(kind: str, **facts: object) -> str:
+    """Give a line for a machine: one JSON object, ASCII only."""
+    return json.dumps({"kind": kind, **facts}, allow_nan=False)

@@ -129,6 +129,14 @@ Overwrite: TypeAlias = Annotated[
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_OUTPUT)
 ]
+Json: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Say progress, the account and errors as JSON, one object a line, on standard error.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 
 # The emulated deployment
 

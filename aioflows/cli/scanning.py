@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 import sys
+from pathlib import Path
 
 import attrs
+from rich.console import Console
 
-from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits
+from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats, ScheduleType
+from aioflows.cli.closing import Closing
 from aioflows.cli.exits import complain
-from aioflows.cli.screen import Meter, account, console_on, is_terminal, live_meter, no_meter
+from aioflows.cli.meters import Meter, json_meter, live_meter, no_meter
+from aioflows.cli.progress import Progress
+from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
 from aioflows.cli.table import RowTable
 from aioflows.export import Exported, export
-from aioflows.printable import printable
 
 __all__ = ["ScanJob", "scan"]
 
@@ -36,6 +42,8 @@ class ScanJob:
         resume: whether to go on with what an earlier run left.
         overwrite: whether a file that exists may be replaced.
         quiet: whether to say nothing but errors.
+        as_json: whether a machine reads what is said.
+        words: the *words* of the command line, without the program.
     """
 
     query: FlowQuery
@@ -52,6 +60,8 @@ class ScanJob:
     resume: bool = False
     overwrite: bool = False
     quiet: bool = False
+    as_json: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def shaped(self) -> bool:
@@ -66,7 +76,7 @@ async def scan(service: Service, job: ScanJob) -> None:
     # JSON and a bar on one terminal would write into each other.
     beside_json = not to_screen and job.output in (None, "-") and is_terminal(sys.stdout)
     watched = not job.quiet and not beside_json and console.is_terminal
-    meter = live_meter(console) if watched else no_meter()
+    meter = _meter(job, console if watched else None)
     session = FlowSession(
         service.url,
         user_id=service.user_id,
@@ -78,27 +88,48 @@ async def scan(service: Service, job: ScanJob) -> None:
         observer=meter.heard,
         allow_http=job.allow_http,
     )
-    seen = _Seen(meter, job.limit)
+    seen = _Seen(meter)
     try:
         async with session:
             with meter:
                 exported = await (
                     _show(session, job, RowTable(console), seen) if to_screen else _export(session, job, seen)
                 )
-    except AioflowsError as error:
+    except (AioflowsError, asyncio.CancelledError) as error:
+        if seen.kept and isinstance(error, asyncio.CancelledError):  # other errors say so themselves
+            error.add_note(f"{seen.kept:,} instances are kept")
         error.add_note(_left_behind(seen, job, to_screen=to_screen))
+        if seen.kept:
+            error.add_note(f"to go on: {again(job.words)}")
         raise
-    if watched:
-        complain(_closing(exported, seen, job))
+    closing = _closing(exported, seen, job)
+    if job.as_json and not job.quiet:
+        complain(closing.json())
+    elif watched:
+        complain(closing.line())
+
+
+def again(words: tuple[str, ...]) -> str:
+    """Give the command that goes on where one with these words has stopped."""
+    # As "python -m aioflows" the program may have no name that a shell finds.
+    own = [sys.executable, "-m", "aioflows"] if Path(sys.argv[0]).name == "__main__.py" else ["aioflows"]
+    return shlex.join([*own, *words, *(() if "--resume" in words else ("--resume",))])
+
+
+def _meter(job: ScanJob, console: Console | None) -> Meter:
+    progress = Progress(job.limit, 1 if job.query.type is not None else len(ScheduleType))
+    if job.as_json and not job.quiet:
+        return json_meter(complain, progress)
+    return no_meter() if console is None else live_meter(console, progress)
 
 
 class _Seen:
-    """The scan, as soon as there is one."""
+    """The scan, as soon as there is one, and how many instances are safe on the disk."""
 
-    def __init__(self, meter: Meter, limit: int | None) -> None:
+    def __init__(self, meter: Meter) -> None:
         self.reading: FlowScan | None = None
+        self.kept = 0
         self._meter = meter
-        self._limit = limit
 
     @property
     def rows(self) -> int:
@@ -106,8 +137,10 @@ class _Seen:
 
     def took(self, reading: FlowScan) -> None:
         self.reading = reading
-        counted = reading.stats.rows_yielded / self._limit if self._limit else 0.0
-        self._meter.show(reading, max(reading.progress, counted))
+        self._meter.show(reading)
+
+    def keeps(self, instances: int) -> None:
+        self.kept = instances
 
 
 async def _show(session: FlowSession, job: ScanJob, table: RowTable, seen: _Seen) -> Exported:
@@ -131,6 +164,7 @@ async def _export(session: FlowSession, job: ScanJob, seen: _Seen) -> Exported:
         resume=job.resume,
         overwrite=job.overwrite,
         watch=seen.took,
+        kept=seen.keeps,
     )
 
 
@@ -141,15 +175,13 @@ def _left_behind(seen: _Seen, job: ScanJob, *, to_screen: bool) -> str:
     return f"{job.output} was not written"
 
 
-def _closing(exported: Exported, seen: _Seen, job: ScanJob) -> str:
-    total = exported.instances
-    cut = job.limit is not None and total == job.limit
-    parts = ["as many as asked for" if cut else "complete" if total else "nothing matches"]
-    if job.output not in (None, "-"):
-        parts.append(printable(str(job.output)))
-    if exported.before:
-        parts.append(f"{exported.before:,} of {total:,} instances were there before")
-    if seen.reading is not None:
-        stats = seen.reading.stats
-        parts += [account(stats), f"{stats.elapsed:.1f} s"]
-    return " · ".join(parts)
+def _closing(exported: Exported, seen: _Seen, job: ScanJob) -> Closing:
+    return Closing(
+        job.query,
+        ScanStats() if seen.reading is None else seen.reading.stats,
+        exported.instances,
+        exported.before,
+        job.limit,
+        job.limits.page_size,
+        None if job.output in (None, "-") else job.output,
+    )

@@ -47,6 +47,7 @@ async def export(
     overwrite: bool = False,
     every: int = 20_000,
     watch: Callable[[S], object] | None = None,
+    kept: Callable[[int], object] | None = None,
     files: Files | None = None,
 ) -> Exported:
     """Write every instance that a query asks for to a file, which is there whole or as it was.
@@ -65,6 +66,7 @@ async def export(
         overwrite: whether a target that exists is replaced.
         every: *instances* after which what was written counts, and is not read again.
         watch: called with the *scan* whenever rows were taken from it.
+        kept: called, in another thread, with the *instances* that a later run can go on behind, whenever these are more.
         files: the file *system*.
 
     Raises:
@@ -78,7 +80,9 @@ async def export(
     if resume and not resumable:
         raise QueryError("a scan by update_time cannot be resumed, so an export of it cannot either")
     layout = Layout(columns, tasks=tasks, default=FIELDS if place.format is Format.JSONL else COLUMNS)
-    job = Job(session, query, limit, proven, resumable, every, watch or (lambda _: None))
+    job = Job(
+        session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
+    )
     files = files or Files()
     if place.path is None or place.special:
         return await job.stream(Stream(place.path, files), _encoder(place.format, layout, raw=raw))

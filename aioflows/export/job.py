@@ -85,6 +85,7 @@ class Job:
         resumable: whether a checkpoint of this query is good for anything.
         every: *instances* after which what was written counts.
         watch: called with the *scan* whenever rows were taken from it.
+        kept: called with the *instances* that a later run can go on behind.
     """
 
     session: Session[Any]
@@ -94,6 +95,7 @@ class Job:
     resumable: bool
     every: int
     watch: Callable[[Any], object]
+    kept: Callable[[int], object]
 
     async def stream(self, stream: Stream, encoder: Encoder) -> Exported:
         """Write to where nothing can be taken back."""
@@ -115,7 +117,7 @@ class Job:
 
     async def export(self, sink: Sink, draft: Draft, fresh: Mark, *, resume: bool) -> Exported:
         """Write to a draft, and make it the target."""
-        beside, counted = Beside(draft.name), _Counted(fresh)
+        beside, counted = Beside(draft.name), _Counted(fresh, self.kept if self.resumable else lambda _: None)
         try:
             await beside.begin(partial(counted.begin, sink, draft, resume=resume))
             await beside.ended()
@@ -176,14 +178,16 @@ class Job:
 class _Counted:
     """What counts, as the thread that writes knows it."""
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: Mark, kept: Callable[[int], object]) -> None:
         self.mark = mark
+        self._kept = kept
         self.opened = False
 
     def begin(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
         draft.enter()
         self.mark = begun(sink, draft, self.mark, resume=resume)
         self.opened = True
+        self._kept(self.mark.instances)
 
     def write(self, sink: Sink, chunks: Sequence[Any]) -> None:
         for chunk in chunks:
@@ -192,6 +196,7 @@ class _Counted:
     def commit(self, sink: Sink, chunks: Sequence[Any], mark: Mark) -> None:
         self.write(sink, chunks)
         self.mark = sink.commit(mark)
+        self._kept(mark.instances)
 
 
 def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:

@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 
 from aioflows import ConnectFailed, DriftFound, Event, Paused, Retried, ScanStats, ScheduleType, Throttled
-from aioflows.cli.screen import account, console_on, hitch, is_terminal, plain_meter, shown_duration
+from aioflows.cli.meters import plain_meter
+from aioflows.cli.progress import hitch
+from aioflows.cli.screen import account, console_on, is_terminal, shown_duration
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ PAUSED = Paused(seconds=12.3, error=Throttled(429, "busy", 12.3))
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (PAUSED, "the service asks us to wait 12 s"),
+        (PAUSED, "throttled: waiting 12 s"),
         (retried(3.2), "again in 3 s: no connection"),
         (retried(0.4), ""),
         (
@@ -94,4 +96,4 @@ def test_a_log_has_a_line_for_each_pause() -> None:
     meter = plain_meter(said.append, lambda: 0.0)
     for event in (PAUSED, retried(5), Event(), PAUSED):
         meter.heard(event)
-    assert said == ["the service asks us to wait 12 s"] * 2
+    assert said == ["throttled: waiting 12 s"] * 2

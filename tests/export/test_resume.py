@@ -94,6 +94,25 @@ async def test_after_a_failure_the_rest_follows_and_nothing_is_read_twice(
     assert content(target) == await whole(tmp_path / "whole", ending)
 
 
+async def test_what_counts_is_told_as_it_grows(ending: str, tmp_path: Path) -> None:
+    target, told = tmp_path / f"out{ending}", list[int]()
+    with pytest.raises(ServerFault):
+        await export(
+            Rows(MANY, before=failing(50, ServerFault(1, ""))),
+            QUERY,
+            to(target, ending),
+            every=10,
+            kept=told.append,
+        )
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert told[-1] == 50
+    again: list[int] = []
+    done = await export(Rows(MANY), QUERY, to(target, ending), every=10, resume=True, kept=again.append)
+    assert again[0] == done.before == 50
+    assert again[-1] == 95
+
+
 async def test_a_failure_before_the_first_row_leaves_nothing(ending: str, tmp_path: Path) -> None:
     with pytest.raises(ServerFault):
         await export(
