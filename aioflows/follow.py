@@ -76,35 +76,36 @@ class FlowFollow(AsyncIterator[FlowInstance]):
 
     async def __anext__(self) -> FlowInstance:
         """Give the next instance; wait until there is one."""
-        while (instance := await self._ready()) is None:
-            pass
-        return instance
+        await self._refill()
+        return self._take()
 
     def batches(self) -> AsyncIterator[list[FlowInstance]]:
         """Iterate lists of what has appeared; after each of them everything was handed out, so a checkpoint is small."""
         return _Batches(self)
 
-    async def _next_batch(self) -> list[FlowInstance]:
-        batch = [await anext(self)]
-        while (instance := self._machine.next_instance()) is not None:
-            batch.append(instance)
-        return batch
-
-    async def _ready(self) -> FlowInstance | None:
+    async def _refill(self) -> None:
+        """Go on until there is something to be taken."""
         self._check()
-        instance = self._machine.next_instance()
-        if instance is None:
-            self._busy = True
-            try:
+        self._busy = True
+        try:
+            while not self._machine.in_line:
                 await self._proceed()
-            except AioflowsError as error:
-                self._machine.failed()
-                error.checkpoint, error.followed = None, self.checkpoint()
-                await self._stop_reading()
-                raise
-            finally:
-                self._busy = False
+                self._check_open()
+        except AioflowsError as error:
+            self._machine.failed()
+            error.checkpoint, error.followed = None, self.checkpoint()
+            await self._stop_reading()
+            raise
+        finally:
+            self._busy = False
+
+    def _take(self) -> FlowInstance:
+        instance = self._machine.next_instance()
+        assert instance is not None
         return instance
+
+    def _take_batch(self) -> list[FlowInstance]:
+        return [self._take() for _ in range(self._machine.in_line)]
 
     async def _proceed(self) -> None:
         step = self._machine.step()
@@ -214,4 +215,5 @@ class _Batches(AsyncIterator[list[FlowInstance]]):
         return self
 
     async def __anext__(self) -> list[FlowInstance]:
-        return await self._follow._next_batch()  # noqa: SLF001  (two views of one object)
+        await self._follow._refill()  # noqa: SLF001  (two views of one object)
+        return self._follow._take_batch()  # noqa: SLF001

@@ -27,16 +27,17 @@ import aioflows
 from aioflows._net.thread import Thread
 from aioflows._net.transport import Transport
 from aioflows._net.watch import Observer
-from aioflows.checkpoint import Checkpoint
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
 from aioflows.stats import ScanPlan, ScanStats
+from aioflows.sync_follow import FlowFollow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FlowScan", "FlowSession"]
+__all__ = ["FlowFollow", "FlowScan", "FlowSession"]
 
 T = TypeVar("T")
 # Within the class, `list` is a method.
@@ -112,7 +113,7 @@ class FlowSession:
         return self
 
     def close(self) -> None:
-        """Close every scan that is still open, the connections, and the thread. Twice is fine."""
+        """Close every scan and follow that is still open, the connections, and the thread. Twice is fine."""
         if self._thread is not None:
             self._thread.stop()
 
@@ -149,6 +150,37 @@ class FlowSession:
         thread = self._opened()
         make = self._session.scan
         return FlowScan(thread, thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven)))
+
+    def follow(
+        self,
+        query: FlowQuery,
+        *,
+        since: datetime | int | None = None,
+        changes: bool = False,
+        settle: float = 60.0,
+        watch: float = 86_400.0,
+        least: float = 2.0,
+        most: float = 60.0,
+        resume: FollowCheckpoint | None = None,
+    ) -> FlowFollow:
+        """Make a follow; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.follow`."""
+        thread = self._opened()
+        make = self._session.follow
+        return FlowFollow(
+            thread,
+            thread.ask(
+                lambda: make(
+                    query,
+                    since=since,
+                    changes=changes,
+                    settle=settle,
+                    watch=watch,
+                    least=least,
+                    most=most,
+                    resume=resume,
+                )
+            ),
+        )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
         """Give every instance that a query asks for, in its order."""

@@ -200,6 +200,11 @@ class Follow:
         """Say that a step failed: the poll is over, and the next one reads again what it has not settled."""
         self._rest()
 
+    @property
+    def in_line(self) -> int:
+        """How many instances wait to be handed out."""
+        return self._roll.in_line
+
     def next_instance(self) -> FlowInstance | None:
         """Hand out what is next in line."""
         row = self._roll.next_instance()
