@@ -106,7 +106,14 @@ ORDER = [name for row in LAYERS for name in row]
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
     "export": {"errors", "models", "columns", "arrow", "query", "checkpoint", "export"},
-    "report": {"errors", "models", "printable", "stats", "export", "report"},  # a page is written as an export is
+    "report": {
+        "errors",
+        "models",
+        "printable",
+        "stats",
+        "export",
+        "report",
+    },  # a page is written as an export is
     "telemetry": {""},
     "cli": {
         "",

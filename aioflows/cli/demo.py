@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
-from aioflows.cli.exits import Exit
 from aioflows.cli.account import Outcome, print_account
+from aioflows.cli.exits import Exit
 from aioflows.cli.screen import Meter, live_meter, plain_meter
 from aioflows.cli.summary import OrderCheck, Summary
 from aioflows.emulator import Emulator, EmulatorProcess

@@ -14,6 +14,7 @@ from aioflows.report import FAILURES
 
 __all__ = ["FlowTotal", "OrderCheck", "Summary"]
 
+
 @attrs.define
 class FlowTotal:
     """One flow's instances, added up.

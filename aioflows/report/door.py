@@ -21,7 +21,7 @@ from aioflows.report.page import page, plotly_js
 from aioflows.report.tally import Tally
 from aioflows.stats import ScanPlan, ScanStats
 
-__all__ = ["report", "target"]
+__all__ = ["report", "report_target"]
 
 
 class Scan(Protocol):
@@ -44,7 +44,7 @@ class Scan(Protocol):
 S = TypeVar("S", bound=Scan)
 
 
-def target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
+def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
     """Read the name of a page to be written, and refuse one that cannot be.
 
     Raises:
@@ -82,7 +82,7 @@ async def report(
         SinkError: it cannot be written.
         AioflowsError: as a scan raises it; nothing is written then.
     """
-    place, files, tally = target(path, overwrite=overwrite), files or Files(), Tally(zone, day)
+    place, files, tally = report_target(path, overwrite=overwrite), files or Files(), Tally(zone, day)
     try:
         async for rows in scan.pages():
             tally.add(rows)
@@ -110,7 +110,9 @@ def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
         try:
             kept = draft.kept()
             if kept is not None and not kept.done:
-                raise QueryError(f"an unfinished export to {draft.name!r} is kept; take another name, or resume it")
+                raise QueryError(
+                    f"an unfinished export to {draft.name!r} is kept; take another name, or resume it"
+                )
             draft.begin_again()
             try:
                 draft.write(draft.rows, content)

@@ -23,12 +23,14 @@ def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
     found = {key[3] for key in tally.counts} | {run.status for _, runs in days for run in runs}
     order = sorted(found, key=_rank)
     states = {status: place for place, status in enumerate(order)}
-    names: dict[str, int] = {}
+    names: dict[tuple[bool, str], int] = {}
     owners: dict[str, int] = {}
     sources = []
     for source in places:
         name, owner = tally.sources[source]
-        sources.append([names.setdefault(name, len(names)), owners.setdefault(owner, len(owners))])
+        sources.append(
+            [names.setdefault((source == 0, name), len(names)), owners.setdefault(owner, len(owners))]
+        )
     counts = [(row, hour, places[s], states[status], n) for (row, hour, s, status), n in tally.counts.items()]
     lengths = [
         (row, places[s], states[status], part, spell.runs, spell.ms, spell.longest)
@@ -42,7 +44,7 @@ def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
         "span": tally.span,
         "rows": {row: date.fromordinal(max(1, row * tally.span)).isoformat() for row in rows},
         "edges": EDGES,
-        "names": list(names),
+        "names": [name for _, name in names],
         "owners": list(owners),
         "sources": sources,
         "states": [{"name": _name(status), "failure": status in FAILURES} for status in order],
@@ -72,7 +74,9 @@ def embedded(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _runs(tally: Tally, runs: list[Run], places: dict[int, int], states: dict[Status, int]) -> list[list[Any]]:
+def _runs(
+    tally: Tally, runs: list[Run], places: dict[int, int], states: dict[Status, int]
+) -> list[list[Any]]:
     # Wall clocks as if they were UTC, which is how the page shows them: a browser knows only its own zone.
     def wall(ms: int | None) -> int | None:
         if ms is None:
@@ -103,7 +107,13 @@ def _shown(ms: int, zone: tzinfo | None) -> str:
 
 
 def _rank(status: Status) -> tuple[int, int]:
-    known = (FlowStatus.SUCCESS, FlowStatus.RUNNING, FlowStatus.FAIL, FlowStatus.TIMEOUT, FlowStatus.INTERNAL_ERROR)
+    known = (
+        FlowStatus.SUCCESS,
+        FlowStatus.RUNNING,
+        FlowStatus.FAIL,
+        FlowStatus.TIMEOUT,
+        FlowStatus.INTERNAL_ERROR,
+    )
     if status in known:
         return 0, known.index(FlowStatus(status))
     return 1, -99 if status is None else int(status)

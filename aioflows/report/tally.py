@@ -11,17 +11,18 @@ are put together, first by weeks. Hours are those of wall clocks: one that clock
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import attrs
 
 from aioflows.models import FlowInstance, FlowStatus
 from aioflows.printable import printable
 
-__all__ = ["EDGES", "FAILURES", "Bounds", "Run", "Spell", "Tally"]
+__all__ = ["EDGES", "FAILURES", "Bounds", "Run", "Spell", "Tally", "quantile"]
 
 FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 
@@ -100,7 +101,9 @@ class Tally:
         bounds: how large it may become.
     """
 
-    def __init__(self, zone: tzinfo | None = None, day: date | None = None, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, zone: tzinfo | None = None, day: date | None = None, bounds: Bounds | None = None
+    ) -> None:
         self.zone = zone
         self.instances = 0
         self.undated = 0
@@ -161,8 +164,8 @@ class Tally:
                     printable(instance.instance_id, _LONGEST),
                     source,
                     status,
-                    instance.start_time and _ms(instance.start_time),
-                    instance.end_time and _ms(instance.end_time),
+                    _ms_or_none(instance.start_time),
+                    _ms_or_none(instance.end_time),
                 )
             )
             if len(runs) >= 2 * self._bounds.runs:
@@ -222,6 +225,27 @@ class Tally:
             self.counts[row // ratio, hour, self.home(source), status] += count
         for (row, source, status, part), spell in before[1].items():
             self.lengths.setdefault((row // ratio, self.home(source), status, part), Spell()).add(spell)
+
+
+def quantile(tally: Tally, share: float) -> timedelta | None:
+    """Give the duration that a share of the runs does not exceed, as exactly as `EDGES` tell it; None: there are none."""
+    parts = [0] * (len(EDGES) + 1)
+    longest = 0.0
+    for (_, _, _, part), spell in tally.lengths.items():
+        parts[part] += spell.runs
+        longest = max(longest, spell.longest / 1000)
+    left = share * sum(parts)
+    for part, runs in enumerate(parts):
+        if runs and left <= runs:
+            low = EDGES[part - 1] if part else 0
+            high = min(EDGES[part] if part < len(EDGES) else math.inf, max(low, longest))
+            return timedelta(seconds=low + (high - low) * left / runs)
+        left -= runs
+    return None
+
+
+def _ms_or_none(time: datetime | None) -> int | None:
+    return None if time is None else _ms(time)
 
 
 def _ms(time: datetime) -> int:
