@@ -158,7 +158,10 @@
     const value = (one) => (!one ? null : measure === "instances" ? one.instances : measure === "failures" ? one.failed : (100 * one.failed) / one.instances);
     const hours = Array.from({ length: 24 }, (_, hour) => hour);
     const cells = hours.map((hour) => shown.map((row) => sum.hours.get(row * 24 + hour)));
-    const z = cells.map((line) => line.map(value)), most = z.flat().reduce((one, other) => Math.max(one, other), 1);
+    const z = cells.map((line) => line.map(value)), found = z.flat().filter((one) => one > 0).sort((a, b) => a - b);
+    // One hour in which all went wrong shall not make all others look alike.
+    const most = Math.max(1, found[Math.floor(0.99 * found.length)] || 0), clipped = measure !== "share" && found.at(-1) > most;
+    at("heat-note").textContent = `Hours without instances are blank.${clipped ? ` The darkest or brightest colour means ${number(most)} or more, up to ${number(found.at(-1))}.` : ""}`;
     // From what hardly differs from the paper to what stands out, on either paper; hours without instances stay blank.
     const dark = matchMedia("(prefers-color-scheme: dark)").matches, blue = measure === "instances";
     const steps = blue ? ["#7cb9e8", "#0072b2"] : ["#f2a65e", "#d55e00"];
@@ -275,7 +278,10 @@
   };
   document.body.addEventListener("change", show);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
-  at("filters").addEventListener("reset", () => setTimeout(show));
+  at("anew").addEventListener("click", () => {
+    at("filters").reset();
+    show();
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   show();
 })();

@@ -1,7 +1,7 @@
 """What a report is made of: counts of flow instances, added up page by page, and the runs of a few days.
 
 Rules:
-1. Its size is bounded, however many instances there are: by `Bounds`, and by the number of flows and owners.
+1. Its size is bounded, however many instances there are: by `Bounds`, and by the number of flows, owners and statuses.
 2. Nothing is lost quietly: every instance is in the counts, and what had to be made coarser or left out is told.
 3. It does not matter in which order or in which pages instances come, unless flows had to be folded.
 
