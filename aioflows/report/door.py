@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import date, tzinfo
@@ -9,7 +10,6 @@ from typing import Protocol, TypeVar
 
 from aioflows.errors import QueryError
 from aioflows.export import Format, Target
-from aioflows.export.aside import aside
 from aioflows.export.draft import Draft
 from aioflows.export.errors import told
 from aioflows.export.files import Files
@@ -100,7 +100,7 @@ async def report(
             stream.close()
         return tally
     draft = Draft(place.path, place.name, files)
-    await aside(lambda: _written(draft, content, overwrite=overwrite))
+    await asyncio.to_thread(_written, draft, content, overwrite=overwrite)
     return tally
 
 

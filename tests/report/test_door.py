@@ -25,8 +25,8 @@ async def written(
     with Emulator(instances=1_500, seed=3, days=20) as emulator:
         session = FlowSession(
             "https://enos.test",
-            user_id="USER-CANARY",
-            org_id="ORG-CANARY",
+            user_id="u",
+            org_id="o",
             auth=AppKey("ACCESS-CANARY", "SECRET-CANARY"),
             http=EmulatorTransport(emulator, latency=0.01),
             limits=Limits(page_size=200),
