@@ -48,11 +48,13 @@ def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
     """Read the name of a page to be written, and refuse one that cannot be.
 
     Raises:
-        QueryError: it is no path, it exists and may not be replaced, or plotly is not installed.
+        QueryError: it is no path, something is there that may not be replaced, or plotly is not installed.
     """
     plotly_js()
     place = Target.named(name, Format.JSONL)  # a page goes wherever a text may go
     place.check(resume=False, overwrite=overwrite)
+    if place.path is not None and not place.special:
+        _check_unused(Draft(place.path, place.name, Files()))
     return place
 
 
@@ -108,11 +110,7 @@ def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
     with told(draft.name):
         draft.enter()
         try:
-            kept = draft.kept()
-            if kept is not None and not kept.done:
-                raise QueryError(
-                    f"an unfinished export to {draft.name!r} is kept; take another name, or resume it"
-                )
+            _check_unused(draft)  # once more, now that no other process can begin one
             draft.begin_again()
             try:
                 draft.write(draft.rows, content)
@@ -121,3 +119,9 @@ def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
                 draft.begin_again()
         finally:
             draft.leave()
+
+
+def _check_unused(draft: Draft) -> None:
+    kept = draft.kept()
+    if kept is not None and not kept.done:
+        raise QueryError(f"an unfinished export to {draft.name!r} is kept; take another name, or resume it")

@@ -14,7 +14,9 @@ import pytest
 from aioflows import AppKey, CompletenessError, FlowQuery, FlowScan, FlowSession, Limits, QueryError
 from aioflows.emulator import Emulator
 from aioflows.export import SinkError
+from aioflows.export.draft import Draft
 from aioflows.export.files import Files
+from aioflows.export.mark import Mark
 from aioflows.report import report
 from tests.fakes import EmulatorTransport
 
@@ -64,6 +66,21 @@ async def test_a_page_that_exists_is_replaced_only_when_told(tmp_path: Path) -> 
         await written(path)
     assert path.read_text() == "mine"
     assert (await written(path, overwrite=True, day=date(2024, 1, 3)))["instances"] == 1_500
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_what_an_unfinished_export_has_kept_is_left_alone(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "report.html"
+    draft = Draft(path, str(path), Files())
+    draft.enter()
+    draft.keep(Mark(job="another", instances=10))
+    draft.leave()
+    with pytest.raises(QueryError, match="unfinished export"):
+        await written(path, overwrite=overwrite)
+    kept = draft.kept()
+    assert kept is not None
+    assert kept.instances == 10
+    assert not path.exists()
 
 
 async def test_a_scan_that_fails_leaves_nothing(tmp_path: Path) -> None:
