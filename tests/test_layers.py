@@ -106,6 +106,14 @@ ORDER = [name for row in LAYERS for name in row]
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
     "export": {"errors", "models", "columns", "arrow", "query", "checkpoint", "export"},
+    "report": {
+        "errors",
+        "models",
+        "printable",
+        "stats",
+        "export",
+        "report",
+    },  # a page is written as an export is
     "telemetry": {""},
     "cli": {
         "",
@@ -120,6 +128,7 @@ EDGES = {
         "scan",
         "session",
         "export",
+        "report",
         "emulator",
         "cli",
     },
@@ -135,6 +144,7 @@ FOREIGN = {
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
     "duckdb": {"export.duck", "export.files"},
     "pyarrow": {"arrow", "export.parquet", "export.parts"},
+    "plotly": {"report.page"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yarl": {"_net.http"},

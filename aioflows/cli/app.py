@@ -17,6 +17,7 @@ from aioflows.cli.emulate import emulate, settings
 from aioflows.cli.ending import ended
 from aioflows.cli.exits import EPILOG, Exit, complain
 from aioflows.cli.following import FollowJob, follow, kept
+from aioflows.cli.reporting import ReportJob, report
 from aioflows.cli.scanning import ScanJob, scan
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
@@ -140,6 +141,66 @@ def scan_command(
         return Exit.COMPLETE
 
     raise typer.Exit(ended(work, as_json=as_json))
+
+
+@app.command("report", epilog=EPILOG)
+def report_command(
+    *,
+    from_: flags.From,
+    to: flags.To,
+    zone: flags.LocalZone = None,
+    type: flags.Kind = "all",
+    status: flags.Status = None,
+    owner: flags.Owner = "",
+    expression: flags.Expression = "",
+    limit: flags.Limit = None,
+    url: flags.Url = None,
+    user_id: flags.UserId = None,
+    org_id: flags.OrgId = None,
+    secret_file: flags.SecretFile = None,
+    server_timezone: flags.ServerZone = None,
+    first_page: flags.FirstPage = None,
+    allow_http: flags.AllowHttp = False,
+    page_size: flags.PageSize = 500,
+    concurrency: flags.Concurrency = 16,
+    rate: flags.Rate = None,
+    output: flags.Page = None,
+    day: flags.Day = None,
+    overwrite: flags.Overwrite = False,
+    quiet: flags.Quiet = False,
+) -> None:
+    """Show what ran when, how it ended and how long it took: on the terminal, or as a page that needs no network."""
+
+    async def work() -> Exit:
+        local = options.zone(zone)
+        query = FlowQuery(
+            options.time(from_, "--from", local),
+            options.time(to, "--to", local),
+            type=options.schedule_type(type),
+            status=options.statuses(status or ()),
+            owner=owner,
+            expression=expression,
+        )
+        job = ReportJob(
+            query,
+            limit=limit,
+            limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
+            server_timezone=server_timezone,
+            first_page=first_page,
+            allow_http=allow_http,
+            output=output,
+            zone=local,
+            day=options.day(day),
+            overwrite=overwrite,
+            quiet=quiet,
+        )
+        service = Service.found(
+            os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
+        )
+        await report(service, job)
+        return Exit.COMPLETE
+
+    raise typer.Exit(ended(work))
 
 
 @app.command("follow", epilog=EPILOG)

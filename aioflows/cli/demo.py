@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
+from aioflows.cli.account import Outcome, print_account
 from aioflows.cli.exits import Exit
 from aioflows.cli.meters import Meter, live_meter, plain_meter
-from aioflows.cli.report import Outcome, print_report
 from aioflows.cli.summary import OrderCheck, Summary
 from aioflows.emulator import Emulator, EmulatorProcess
 from aioflows.export.aside import aside
@@ -75,7 +75,7 @@ async def demo(show: Demo, console: Console) -> Exit:
         stack.push_async_callback(asyncio.to_thread, emulator.stop)
         with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
             outcome = await _read(show, emulator, meter)
-    print_report(outcome, console)
+    print_account(outcome, console)
     return Exit.COMPLETE if outcome.exact else Exit.INCONSISTENT
 
 

@@ -138,6 +138,25 @@ Json: TypeAlias = Annotated[
     ),
 ]
 
+Page: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="HTML page to write; or - for standard output.",
+        show_default="a summary on the terminal",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Day: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Day whose runs the page shows one by one: 2024-01-31.",
+        show_default="the newest seven",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
 # The emulated deployment
 
 Instances: TypeAlias = Annotated[int, typer.Option(help="How many instances it has.")]

@@ -6,12 +6,12 @@ import difflib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from aioflows import FlowStatus, QueryError, ScheduleType
 
-__all__ = ["names", "order", "schedule_type", "statuses", "time", "zone"]
+__all__ = ["day", "names", "order", "schedule_type", "statuses", "time", "zone"]
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -63,6 +63,16 @@ def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
         missing = "a time of day and a zone" if match["clock"] is None else "a zone"
         raise QueryError(f"{option} {text!r} has no zone; add {missing}, {_AS_IN}, or give --zone")
     return _local(given, zone, option)
+
+
+def day(text: str | None) -> date | None:
+    """Read a date; None where nothing was said."""
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007  (a date has no zone)
+    except ValueError:
+        raise QueryError(f"--day {text!r} is no date; give it as in 2024-01-31") from None
 
 
 def _local(naive: datetime, zone: tzinfo, option: str) -> datetime:

@@ -10,10 +10,9 @@ from datetime import timedelta
 import attrs
 
 from aioflows import FlowInstance, FlowStatus
+from aioflows.report import FAILURES
 
-__all__ = ["FAILURES", "FlowTotal", "OrderCheck", "Summary"]
-
-FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
+__all__ = ["FlowTotal", "OrderCheck", "Summary"]
 
 
 @attrs.define

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rich.cells import cell_len
 
 from aioflows import FlowInstance, FlowStatus, ScanStats
-from aioflows.cli.report import Outcome, print_report
+from aioflows.cli.account import Outcome, print_account
 from aioflows.cli.screen import console_on
 from aioflows.cli.summary import OrderCheck, Summary
 
@@ -43,7 +43,7 @@ def outcome(
 
 def text(outcome: Outcome) -> str:
     file = io.StringIO()
-    print_report(outcome, console_on(file))
+    print_account(outcome, console_on(file))
     return file.getvalue()
 
 

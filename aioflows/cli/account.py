@@ -16,7 +16,7 @@ from aioflows.cli.summary import FlowTotal, OrderCheck, Summary
 from aioflows.cli.table import fitted, shown_status, status_style
 from aioflows.printable import printable
 
-__all__ = ["Outcome", "print_report"]
+__all__ = ["Outcome", "print_account"]
 
 _WIDEST_BAR = 30
 
@@ -52,7 +52,7 @@ class Outcome:
         return math.ceil(self.expected / self.page_size)
 
 
-def print_report(outcome: Outcome, console: Console) -> None:
+def print_account(outcome: Outcome, console: Console) -> None:
     """Print everything there is to say about a scan."""
     console.print(
         Group(

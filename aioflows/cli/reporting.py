@@ -1,0 +1,105 @@
+"""``aioflows report``: one question, its answer as a page, or in one screen of the terminal."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, tzinfo
+
+import attrs
+
+from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, QueryError
+from aioflows.cli.brief import print_brief
+from aioflows.cli.exits import complain
+from aioflows.cli.screen import account, console_on, live_meter, no_meter
+from aioflows.cli.service import Service
+from aioflows.cli.summary import Summary
+from aioflows.printable import printable
+from aioflows.report import Facts, Tally, report_target
+from aioflows.report import report as page_of
+
+__all__ = ["ReportJob", "report"]
+
+
+@attrs.frozen
+class ReportJob:
+    """Everything that ``aioflows report`` was told.
+
+    Args:
+        query: *what* to read.
+        limit: *instances* in all; None: every one.
+        limits: how much at a time.
+        server_timezone: the *zone* of the service; None: it is asked.
+        first_page: the *number* of its first page; None: it is found out.
+        allow_http: whether plain HTTP to another machine is fine.
+        output: a *path*; "-": standard output; None: a summary for a person in place of a page.
+        zone: what days and hours are told *in*; None: the service's zone.
+        day: the *day* whose runs the page shows; None: each of the newest ones.
+        overwrite: whether a file that exists may be replaced.
+        quiet: whether to say nothing but errors.
+
+    Raises:
+        QueryError: the page cannot be written there, or there is no page for what was asked for.
+    """
+
+    query: FlowQuery
+    limit: int | None = None
+    limits: Limits = attrs.field(factory=Limits)
+    server_timezone: str | None = None
+    first_page: int | None = None
+    allow_http: bool = False
+    output: str | None = None
+    zone: tzinfo | None = None
+    day: date | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.output is not None:
+            report_target(self.output, overwrite=self.overwrite)  # before a secret is asked for
+        elif self.day is not None or self.overwrite:
+            raise QueryError("--day and --overwrite are about a page; give -o report.html")
+
+
+async def report(service: Service, job: ReportJob) -> None:
+    """Read all that a job asks for, and show what it comes to."""
+    console = console_on(sys.stderr)
+    watched = not job.quiet and console.is_terminal
+    meter = live_meter(console) if watched else no_meter()
+    session = FlowSession(
+        service.url,
+        user_id=service.user_id,
+        org_id=service.org_id,
+        auth=service.auth,
+        limits=job.limits,
+        server_timezone=job.server_timezone,
+        first_page=job.first_page,
+        observer=meter.heard,
+        allow_http=job.allow_http,
+    )
+
+    def took(scan: FlowScan) -> None:
+        counted = scan.stats.rows_yielded / job.limit if job.limit else 0.0
+        meter.show(scan, max(scan.progress, counted))
+
+    tally, summary = Tally(job.zone, job.day), Summary()
+    try:
+        async with session, session.scan(job.query, limit=job.limit) as scan:
+            with meter:
+                if job.output is not None:
+                    await page_of(
+                        scan, job.output, zone=job.zone, day=job.day, overwrite=job.overwrite, watch=took
+                    )
+                else:
+                    async for rows in scan.pages():
+                        tally.add(rows)
+                        summary.add(rows)
+                        took(scan)
+            facts = Facts.of(scan.plan(), scan.stats)
+    except AioflowsError as error:
+        if job.output not in (None, "-"):
+            error.add_note(f"{job.output} was not written")
+        raise
+    if job.output is None:
+        print_brief(tally, summary, facts, console_on(sys.stdout))
+    elif watched:
+        complain(" · ".join([facts.verdict, printable(job.output), account(scan.stats)]))

@@ -1,0 +1,63 @@
+"""The page: everything it needs is in it, and its policy forbids the browser to load anything else, or to run other scripts.
+
+What the service says is in the page once, as JSON, and becomes text there and never HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+from aioflows.errors import QueryError
+from aioflows.report.facts import Facts
+from aioflows.report.payload import embedded, payload
+from aioflows.report.tally import Tally
+
+__all__ = ["page", "plotly_js"]
+
+
+def page(tally: Tally, facts: Facts) -> str:
+    """Give a report as HTML.
+
+    Raises:
+        QueryError: plotly is not installed.
+    """
+    library, script = plotly_js(), _part("page.js")
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; "
+        f"style-src 'unsafe-inline'; script-src {_hash(library)} {_hash(script)}"
+    )
+    parts = {
+        "policy": policy,
+        "style": _part("page.css"),
+        "rows": embedded(payload(tally, facts)),
+        "library": library,
+        "script": script,
+    }
+    pieces = _part("page.html").split("%%")  # text, name, text, …
+    return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+@cache
+def plotly_js() -> str:
+    """Give the JavaScript that draws.
+
+    Raises:
+        QueryError: plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs  # noqa: PLC0415
+    except ImportError:
+        raise QueryError("this needs plotly: install aioflows[report]") from None
+    return str(get_plotlyjs())
+
+
+@cache
+def _part(name: str) -> str:
+    return resources.files("aioflows.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,0 +1,125 @@
+"""A tally as the JSON that the page computes with: columns of numbers, and each name once."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+from aioflows.models import FlowStatus
+from aioflows.report.facts import Facts
+from aioflows.report.tally import EDGES, FAILURES, Run, Status, Tally
+
+__all__ = ["embedded", "payload"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
+    """Give everything that is to be seen on the page."""
+    days = list(tally.runs())
+    used = {0, *(key[2] for key in tally.counts), *(run.source for _, runs in days for run in runs)}
+    places = {source: place for place, source in enumerate(sorted(used))}
+    found = {key[3] for key in tally.counts} | {run.status for _, runs in days for run in runs}
+    order = sorted(found, key=_rank)
+    states = {status: place for place, status in enumerate(order)}
+    names: dict[tuple[bool, str], int] = {}
+    owners: dict[str, int] = {}
+    sources = []
+    for source in places:
+        name, owner = tally.sources[source]
+        sources.append(
+            [names.setdefault((source == 0, name), len(names)), owners.setdefault(owner, len(owners))]
+        )
+    counts = [(row, hour, places[s], states[status], n) for (row, hour, s, status), n in tally.counts.items()]
+    lengths = [
+        (row, places[s], states[status], part, spell.runs, spell.ms, spell.longest)
+        for (row, s, status, part), spell in tally.lengths.items()
+    ]
+    rows = sorted({key[0] for key in tally.counts})
+    return {
+        "instances": tally.instances,
+        "undated": tally.undated,
+        "folded": tally.folded,
+        "span": tally.span,
+        "rows": {row: date.fromordinal(max(1, row * tally.span)).isoformat() for row in rows},
+        "edges": EDGES,
+        "names": [name for _, name in names],
+        "owners": list(owners),
+        "sources": sources,
+        "states": [{"name": _name(status), "failure": status in FAILURES} for status in order],
+        "counts": list(zip(*sorted(counts), strict=True)),
+        "lengths": list(zip(*sorted(lengths), strict=True)),
+        "days": [
+            {
+                "day": date.fromordinal(day).isoformat(),
+                "left_out": tally.left_out[day],
+                "runs": _runs(tally, runs, places, states),
+            }
+            for day, runs in days
+        ],
+        "zone": str(tally.zone or "UTC"),
+        "service_zone": facts.stats.time_zone or "not known",
+        "from": _shown(facts.from_ms, tally.zone),
+        "to": _shown(facts.to_ms, tally.zone),
+        "made": facts.made.astimezone(tally.zone or UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "verdict": facts.verdict,
+        "requests": facts.stats.requests,
+    }
+
+
+def embedded(value: object) -> str:
+    """Give JSON that can stand in an HTML script element: ASCII only, and nothing in it opens or closes a tag."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _runs(
+    tally: Tally, runs: list[Run], places: dict[int, int], states: dict[Status, int]
+) -> list[list[Any]]:
+    # Wall clocks as if they were UTC, which is how the page shows them: a browser knows only its own zone.
+    def wall(ms: int | None) -> int | None:
+        if ms is None:
+            return None
+        offset = _at(ms, tally.zone).utcoffset() or timedelta()
+        return ms + int(offset.total_seconds()) * 1000
+
+    return [
+        [
+            run.instance_id,
+            places[run.source],
+            places[tally.home(run.source)],
+            states[run.status],
+            wall(run.trigger),
+            wall(run.start),
+            None if run.end is None or run.start is None else run.end - run.start,
+        ]
+        for run in runs
+    ]
+
+
+def _at(ms: int, zone: tzinfo | None) -> datetime:
+    return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone or UTC)
+
+
+def _shown(ms: int, zone: tzinfo | None) -> str:
+    return _at(ms, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _rank(status: Status) -> tuple[int, int]:
+    known = (
+        FlowStatus.SUCCESS,
+        FlowStatus.RUNNING,
+        FlowStatus.FAIL,
+        FlowStatus.TIMEOUT,
+        FlowStatus.INTERNAL_ERROR,
+    )
+    if status in known:
+        return 0, known.index(FlowStatus(status))
+    return 1, -99 if status is None else int(status)
+
+
+def _name(status: Status) -> str:
+    if isinstance(status, FlowStatus):
+        return status.name
+    return "no status" if status is None else f"status {status}"
