@@ -134,7 +134,7 @@ FOREIGN = {
     "opentelemetry": {"telemetry"},
     "msgspec": {"_core.codec", "_core.envelope", "_core.wire", "_core.search", "_core.answers", "export"},
     "duckdb": {"export.duck", "export.files"},
-    "pyarrow": {"arrow", "export.parquet", "export.parts"},
+    "pyarrow": {"arrow", "export.parquet", "export.parts", "export.files", "export.duck"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yarl": {"_net.http"},
