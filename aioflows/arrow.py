@@ -116,7 +116,9 @@ class _Arrays:
         if kind is Kind.MEMBERS:
             return self._members(column)
         if column is STATUS_NAME:
-            return arrow.array(list(map(STATUS_NAMES.__getitem__, map(column.stored, self._rows))), arrow.string())
+            return arrow.array(
+                list(map(STATUS_NAMES.__getitem__, map(column.stored, self._rows))), arrow.string()
+            )
         values = list(map(column.read, self._rows))
         return _names(values) if kind is Kind.NAME else arrow.array(values, _types()[kind])
 
@@ -155,7 +157,9 @@ class _Arrays:
         if column is EXTRA and not any(map(column.stored, self._rows)):  # as a rule there is nothing
             return arrow.repeat(members_text({}), len(self._rows))
         values = map(column.read, self._rows)
-        return arrow.array([None if value is None else members_text(value) for value in values], arrow.string())
+        return arrow.array(
+            [None if value is None else members_text(value) for value in values], arrow.string()
+        )
 
     def _texts(self, column: Column) -> pa.Array:
         # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.

@@ -42,7 +42,7 @@ COMMON = "_common_metadata"
 """The name that Parquet's own tools give to a file that holds nothing but a schema."""
 
 _HEAVY = 16_000_000  # bytes of columns that are worth a part, or a row group
-_SCATTERED = 2  # times as many row groups as needed are worth new ones
+_SCATTERED = 4  # times as many row groups as needed are worth new ones
 _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 

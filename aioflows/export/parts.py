@@ -23,12 +23,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["GROUP", "add_part", "end_parts", "fill_parquet", "job_of", "parts_of", "read_parts", "write_whole"]
+__all__ = [
+    "GROUP",
+    "add_part",
+    "end_parts",
+    "fill_parquet",
+    "job_of",
+    "parts_of",
+    "read_parts",
+    "write_whole",
+]
 
 GROUP = 128_000
 """The most rows of a row group."""
 
-_MAGIC = b"PAR1"  # https://parquet.apache.org/docs/file-format/: at the start of a file, and at its end behind ...
+_MAGIC = (
+    b"PAR1"  # https://parquet.apache.org/docs/file-format/: at the start of a file, and at its end behind ...
+)
 _LENGTH = 4  # ... the bytes that tell how long the footer is
 
 
@@ -113,7 +124,9 @@ def parts_of(path: Path, length: int) -> list[pq.FileMetaData]:
             try:
                 footer = _footer(file, length)
                 column = footer.row_group(0).column(0)
-                first = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+                first = (
+                    column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+                )
             except (pa.ArrowException, OSError, IndexError) as error:
                 raise ValueError(f"no part of a file ends at {length}") from error
             if not len(_MAGIC) <= first < length:
