@@ -164,6 +164,7 @@ class _Arrays:
     def _texts(self, column: Column) -> pa.Array:
         # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
         arrow = _arrow()
+        texts: list[bytes | None]
         try:
             texts = list(map(str.encode, map(column.stored, self._rows)))
         except (TypeError, UnicodeError):  # there is None among them, a decoded value, or a lone surrogate

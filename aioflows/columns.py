@@ -73,11 +73,11 @@ class Column:
 
     name: str
     kind: Kind
-    read: Callable[[Any], object]
-    stored: Callable[[Any], object] = attrs.field()
+    read: Callable[[Any], Any]
+    stored: Callable[[Any], Any] = attrs.field()
 
     @stored.default
-    def _as_read(self) -> Callable[[Any], object]:
+    def _as_read(self) -> Callable[[Any], Any]:
         return self.read
 
 

@@ -159,11 +159,12 @@ class FileSink(_Parts):
     def _scattered(self) -> bool:
         """Whether the parts are so small, as those of a slow service, that readers are better off with new row groups."""
         groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
-        most = max(
+        most: float = max(
             sum(group.num_rows for group in groups) / GROUP,
             sum(group.total_byte_size for group in groups) / _HEAVY,
         )
-        return len(groups) > _SCATTERED * (1 + most)
+        worse: bool = len(groups) > _SCATTERED * (1 + most)
+        return worse
 
     def _groups(self) -> Iterator[pa.Table]:
         """Give all rows, in pieces that make good row groups."""
