@@ -11,17 +11,35 @@ The types follow from the kind of a column, so that a batch without rows has the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aioflows.columns import Column, Kind, Layout, Values, members_text, utf8, whole
+from aioflows.columns import (
+    DURATION,
+    END,
+    EXTRA,
+    START,
+    STATUS_NAME,
+    STATUS_NAMES,
+    TASK_COLUMNS,
+    Column,
+    Kind,
+    Layout,
+    Values,
+    members_text,
+    shared_epoch,
+    utf8,
+    whole,
+)
 from aioflows.errors import QueryError
-from aioflows.models import FlowInstance
+from aioflows.models import NAIVE_EPOCH, FlowInstance
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "record_batch"]
+__all__ = ["arrow_schema", "joined", "record_batch", "text_batch"]
 
 
 def arrow_schema(layout: Layout) -> pa.Schema:
@@ -40,36 +58,142 @@ def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.Record
     Raises:
         QueryError: pyarrow is not installed, or an integer has more than 64 bits.
     """
+    return _with_names(_arrow().RecordBatch, text_batch(layout, instances), arrow_schema(layout))
+
+
+def text_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
+    """Give the same with names as texts: the half of the work that needs Python, and so cannot be done beside it."""
+    rows, tasks = layout.rows(instances)
+    of_rows, of_tasks = _Arrays(rows, shared_epoch(rows)), _Arrays(tasks, None)
+    arrays = [(of_tasks if column in TASK_COLUMNS else of_rows).array(column) for column in layout.columns]
+    return _arrow().RecordBatch.from_arrays(arrays, layout.names)
+
+
+def joined(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """Do the other half, for all rows together, so that each name stands there once."""
+    if not batches:
+        return schema.empty_table()
+    table = _arrow().Table
+    return _with_names(table, table.from_batches(batches), schema)
+
+
+def _with_names(kind: Any, texts: Any, schema: pa.Schema) -> Any:
+    is_name = _arrow().types.is_dictionary
     arrays = [
-        _array(column, values)
-        for column, values in zip(layout.columns, layout.values(instances), strict=True)
+        array.dictionary_encode() if is_name(field.type) else array
+        for array, field in zip(texts.columns, schema, strict=True)
     ]
-    return _arrow().RecordBatch.from_arrays(arrays, schema=arrow_schema(layout))
+    return kind.from_arrays(arrays, schema=schema)
 
 
-def _array(column: Column, values: Values) -> pa.Array:
-    arrow, type = _arrow(), _types()[column.kind]
-    if column.kind is Kind.INTEGER:
-        return arrow.array(whole(column, values), type)
-    if column.kind is Kind.MEMBERS:
-        values = [None if value is None else members_text(value) for value in values]
-    if column.kind in (Kind.TIME, Kind.NUMBER, Kind.BOOLEAN):
-        return arrow.array(values, type)
-    if column.kind is not Kind.NAME:
+class _Arrays:
+    """Arrays of rows, a column at a time, with as little Python for each row as their values allow.
+
+    What a column holds is what its `Column.read` gives; here is how to get there from what is stored, as long as nothing among
+    the rows is out of the ordinary. Where something is, that column is read.
+
+    Args:
+        rows: the *rows*.
+        epoch: 1970-01-01 00:00:00 by the clocks of all rows, if these have one *offset*.
+    """
+
+    def __init__(self, rows: Sequence[Any], epoch: datetime | None) -> None:
+        self._rows = rows
+        self._epoch = epoch
+        self._times: dict[str, pa.Array] = {}
+
+    def array(self, column: Column) -> pa.Array:
+        """Give a column."""
+        arrow, kind = _arrow(), column.kind
+        if kind is Kind.TIME:
+            return self._instants(column)
+        if column is DURATION:
+            return self._seconds()
+        if kind is Kind.INTEGER:
+            return self._whole(column)
+        if kind in (Kind.TEXT, Kind.JSON):
+            return self._texts(column)
+        if kind is Kind.MEMBERS:
+            return self._members(column)
+        if column is STATUS_NAME:
+            return arrow.array(
+                list(map(STATUS_NAMES.__getitem__, map(column.stored, self._rows))), arrow.string()
+            )
+        values = list(map(column.read, self._rows))
+        return _names(values) if kind is Kind.NAME else arrow.array(values, _types()[kind])
+
+    def _instants(self, column: Column) -> pa.Array:
+        if column.name in self._times:
+            return self._times[column.name]
+        arrow, type = _arrow(), _types()[Kind.TIME]
+        since = None if self._epoch is None else _since(list(map(column.stored, self._rows)), self._epoch)
+        if since is None or self._epoch is None:
+            array = arrow.array(list(map(column.read, self._rows)), type)
+        else:
+            walls = arrow.array(since, arrow.duration("us")).view(arrow.timestamp("us"))
+            offset = arrow.scalar(self._epoch.utcoffset(), arrow.duration("us"))
+            array = arrow.compute.subtract(walls, offset).cast(type)
+        self._times[column.name] = array
+        return array
+
+    def _seconds(self) -> pa.Array:
+        arrow, type = _arrow(), _types()[Kind.NUMBER]
+        if self._epoch is not None:
+            ran = arrow.compute.subtract(self._instants(END), self._instants(START)).view(arrow.int64())
+            with suppress(arrow.ArrowInvalid):  # centuries, that a float does not hold to the microsecond
+                return arrow.compute.divide(ran.cast(type), 1e6)
+        return arrow.array(list(map(DURATION.read, self._rows)), type)
+
+    def _whole(self, column: Column) -> pa.Array:
+        arrow, type = _arrow(), _types()[Kind.INTEGER]
+        values = list(map(column.stored, self._rows))
+        try:
+            return arrow.array(values, type)
+        except (arrow.ArrowException, OverflowError, TypeError, ValueError):
+            return arrow.array(whole(column, values), type)
+
+    def _members(self, column: Column) -> pa.Array:
+        arrow = _arrow()
+        if column is EXTRA and not any(map(column.stored, self._rows)):  # as a rule there is nothing
+            return arrow.repeat(members_text({}), len(self._rows))
+        values = map(column.read, self._rows)
+        return arrow.array(
+            [None if value is None else members_text(value) for value in values], arrow.string()
+        )
+
+    def _texts(self, column: Column) -> pa.Array:
         # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
-        texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
-        return arrow.array(texts, arrow.binary()).cast(type)
+        arrow = _arrow()
+        texts: list[bytes | None]
+        try:
+            texts = list(map(str.encode, map(column.stored, self._rows)))
+        except (TypeError, UnicodeError):  # there is None among them, a decoded value, or a lone surrogate
+            values = map(column.read, self._rows)
+            texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
+        return arrow.array(texts, arrow.binary()).view(_types()[column.kind])
+
+
+def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
+    """Give how long after the epoch clocks showed these times; None if only some of them have a zone."""
+    for start in (NAIVE_EPOCH, epoch):
+        with suppress(TypeError):  # with zone minus without, or the other way round
+            return [None if time is None else time - start for time in times]
+    return None
+
+
+def _names(values: Values) -> pa.Array:
+    arrow = _arrow()
     try:
-        return arrow.array(values, arrow.string()).dictionary_encode()
+        return arrow.array(values, arrow.string())
     except UnicodeError:
-        names = [None if name is None else utf8(name) for name in values]
-        return arrow.array(names, arrow.string()).dictionary_encode()
+        return arrow.array([None if name is None else utf8(name) for name in values], arrow.string())
 
 
 @cache
 def _arrow() -> Any:
     try:
         import pyarrow  # noqa: PLC0415, ICN001
+        import pyarrow.compute  # noqa: PLC0415
     except ImportError:
         raise QueryError("this needs pyarrow: install aioflows[arrow]") from None
     return pyarrow

@@ -11,7 +11,7 @@ import difflib
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -20,7 +20,24 @@ import attrs
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowStatus, Json
 
-__all__ = ["COLUMNS", "FIELDS", "TASK_COLUMNS", "Column", "Kind", "Layout", "members_text", "utf8", "whole"]
+__all__ = [
+    "COLUMNS",
+    "DURATION",
+    "END",
+    "EXTRA",
+    "FIELDS",
+    "START",
+    "STATUS_NAME",
+    "STATUS_NAMES",
+    "TASK_COLUMNS",
+    "Column",
+    "Kind",
+    "Layout",
+    "members_text",
+    "shared_epoch",
+    "utf8",
+    "whole",
+]
 
 Values: TypeAlias = Sequence[Any]
 
@@ -50,19 +67,35 @@ class Column:
         name: what it is *called* in every format.
         kind: what its *values* are.
         read: gives the *value* of a row.
+        stored: gives it as it was answered, at less cost: a time may lack its zone, a code may be a bare number, and what
+            was decoded since is no text.
     """
 
     name: str
     kind: Kind
-    read: Callable[[Any], object]
+    read: Callable[[Any], Any]
+    stored: Callable[[Any], Any] = attrs.field()
+
+    @stored.default
+    def _as_read(self) -> Callable[[Any], Any]:
+        return self.read
 
 
-_STATUS_NAMES: dict[int | None, str | None] = {None: None} | {one: one.name for one in FlowStatus}
+_code = attrgetter("_status")
+_epoch = attrgetter("_epoch")
+
+
+class _StatusNames(dict[int | None, str | None]):
+    def __missing__(self, code: int | None) -> str:
+        return str(code)
+
+
+STATUS_NAMES = _StatusNames({None: None} | {one: one.name for one in FlowStatus})
+"""What `status_name` is for each code that ``status`` has stored."""
 
 
 def _status_name(instance: FlowInstance) -> str | None:
-    status = instance.status
-    return _STATUS_NAMES[status] if status in _STATUS_NAMES else str(status)
+    return STATUS_NAMES[_code(instance)]
 
 
 def _seconds(instance: FlowInstance) -> float | None:
@@ -75,7 +108,9 @@ def _seconds(instance: FlowInstance) -> float | None:
 
 
 def _field(name: str, kind: Kind, attribute: str | None = None) -> Column:
-    return Column(name, kind, attrgetter(attribute or name))
+    # A graph is stored as the JSON that stands in the answer, which is not its text.
+    hidden = f"_{name}" if name != "graph" and hasattr(FlowInstance, f"_{name}") else None
+    return Column(name, kind, attrgetter(attribute or name), attrgetter(hidden or attribute or name))
 
 
 FIELDS = (
@@ -104,11 +139,12 @@ FIELDS = (
 )
 """The fields of a flow instance, by the names that it has for them."""
 
-COLUMNS = (
-    *FIELDS,
-    Column("status_name", Kind.NAME, _status_name),
-    Column("duration", Kind.NUMBER, _seconds),
-)
+_BY_NAME = {column.name: column for column in FIELDS}
+START, END, EXTRA = _BY_NAME["start_time"], _BY_NAME["end_time"], _BY_NAME["extra"]
+STATUS_NAME = Column("status_name", Kind.NAME, _status_name, _code)
+DURATION = Column("duration", Kind.NUMBER, _seconds)
+
+COLUMNS = (*FIELDS, STATUS_NAME, DURATION)
 """Every column of an instance: its fields, the name of its status, and how long it ran, in seconds."""
 
 
@@ -176,13 +212,27 @@ class Layout:
 
     def values(self, instances: Sequence[FlowInstance]) -> list[Values]:
         """Give the columns of these instances, each as long as there are rows."""
+        rows, tasks = self.rows(instances)
+        return [list(map(column.read, tasks if column in TASK_COLUMNS else rows)) for column in self.columns]
+
+    def rows(self, instances: Sequence[FlowInstance]) -> tuple[Sequence[FlowInstance], Sequence[object]]:
+        """Give what columns are read from: for each row its instance, and, where there are such rows, its task."""
         if not self.tasks:
-            return [list(map(column.read, instances)) for column in self.columns]
+            return instances, ()
         rows = [(instance, task) for instance in instances for task in _tasks(instance)]
-        owners, tasks = [row[0] for row in rows], [row[1] for row in rows]
-        return [
-            list(map(column.read, tasks if column in TASK_COLUMNS else owners)) for column in self.columns
-        ]
+        return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def shared_epoch(instances: Sequence[FlowInstance]) -> datetime | None:
+    """Give 1970-01-01 00:00:00 by the clocks that all of these were answered by; None if they are not known to have one offset."""
+    try:
+        epochs = {id(epoch): epoch for epoch in map(_epoch, instances)}
+    except AttributeError:  # made by hand
+        return None
+    if len(epochs) != 1:
+        return None
+    ((_, epoch),) = epochs.items()
+    return epoch if type(epoch.tzinfo) is timezone else None
 
 
 def whole(column: Column, values: Values) -> list[int | None]:

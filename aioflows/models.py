@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -101,6 +102,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_text_decoder = msgspec.json.Decoder(str)
 
 
 @attrs.frozen
@@ -156,6 +158,9 @@ def as_member(value: Json) -> Json:
 
 
 def _of_member(member: str) -> Json:
+    if member.startswith('"'):
+        with suppress(msgspec.DecodeError):  # a lone surrogate
+            return _text_decoder.decode(member)
     try:
         value: Json = _decoder.decode(member)
     except (ValueError, RecursionError):  # nested more deeply, or with a longer number, than Python reads

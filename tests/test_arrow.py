@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowQuery, QueryError
+from aioflows._core.search import read_search
+from aioflows._core.times import Zone
 from aioflows.arrow import arrow_schema, record_batch
 from aioflows.columns import COLUMNS, Layout
 from aioflows.emulator import Emulator
@@ -81,6 +84,40 @@ def test_any_name_is_kept(name: str | None) -> None:
 def test_a_lone_surrogate_is_escaped() -> None:
     rows = [FlowInstance("a", flow_name="x\ud800"), FlowInstance("b")]
     assert record_batch(Layout(["flow_name"]), rows).column(0).to_pylist() == ["x\\ud800", None]
+
+
+HOSTILE = st.fixed_dictionaries(
+    {
+        "flowId": st.sampled_from([None, 7, "8", 9.0, 2**40]),
+        "flowName": st.sampled_from([None, "风机", "", 5]),
+        "graph": st.sampled_from([None, '{"tasks":[]}', {"tasks": [1]}, "风", ""]),
+        "status": st.sampled_from([None, 1, -1, 99, "2", "odd"]),
+        "startTime": st.sampled_from([None, "2024-01-01 00:00:01", "2024-01-01T00:00:01.5+02:00", "never"]),
+        "endTime": st.sampled_from(
+            [None, "2024-01-01 00:00:04.25", "2024-03-31 03:30:00", "9999-12-31 23:59:59"]
+        ),
+        "virtual": st.sampled_from([None, True, 0]),
+        "more": st.sampled_from([None, 1, {"a": [1]}]),
+    }
+)
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=4), st.sampled_from(["GMT+8", "UTC", "Europe/Berlin"]))
+def test_columns_hold_what_their_rows_say_one_by_one(members: list[dict[str, object]], zone: str) -> None:
+    given = [
+        {"instanceId": f"a{number}", "triggerTime": "2024-01-01 00:00:00", **one}
+        for number, one in enumerate(members)
+    ]
+    body = json.dumps({"code": 0, "data": {"flowInsts": given}}).encode()
+    rows = read_search(body).instances(Zone.parse(zone))
+    found = record_batch(Layout(), rows).to_pylist()
+    for row, one in zip(found, rows, strict=True):
+        assert row["duration"] == (None if one.duration is None else one.duration.total_seconds())
+        for name in ("trigger_time", "start_time", "end_time", "flow_id", "flow_name", "status", "virtual"):
+            assert row[name] == getattr(one, name), name
+        assert row["graph"] == one.graph_text
+        assert row["status_name"] == Layout(["status_name"]).values([one])[0][0]
+        assert json.loads(row["extra"]) == one.extra
 
 
 def test_a_number_of_more_than_64_bits_is_refused() -> None:

@@ -7,10 +7,12 @@ from datetime import date, tzinfo
 
 import attrs
 
-from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, QueryError
+from aioflows import AioflowsError, FlowQuery, FlowSession, Limits, QueryError, ScheduleType
 from aioflows.cli.brief import print_brief
 from aioflows.cli.exits import complain
-from aioflows.cli.screen import account, console_on, live_meter, no_meter
+from aioflows.cli.meters import live_meter, no_meter
+from aioflows.cli.progress import Progress
+from aioflows.cli.screen import account, console_on
 from aioflows.cli.service import Service
 from aioflows.cli.summary import Summary
 from aioflows.printable import printable
@@ -64,7 +66,10 @@ async def report(service: Service, job: ReportJob) -> None:
     """Read all that a job asks for, and show what it comes to."""
     console = console_on(sys.stderr)
     watched = not job.quiet and console.is_terminal
-    meter = live_meter(console) if watched else no_meter()
+    meter = no_meter()
+    if watched:
+        kinds = 1 if job.query.type is not None else len(ScheduleType)
+        meter = live_meter(console, Progress(job.limit, kinds))
     session = FlowSession(
         service.url,
         user_id=service.user_id,
@@ -77,23 +82,24 @@ async def report(service: Service, job: ReportJob) -> None:
         allow_http=job.allow_http,
     )
 
-    def took(scan: FlowScan) -> None:
-        counted = scan.stats.rows_yielded / job.limit if job.limit else 0.0
-        meter.show(scan, max(scan.progress, counted))
-
     tally, summary = Tally(job.zone, job.day), Summary()
     try:
         async with session, session.scan(job.query, limit=job.limit) as scan:
             with meter:
                 if job.output is not None:
                     await page_of(
-                        scan, job.output, zone=job.zone, day=job.day, overwrite=job.overwrite, watch=took
+                        scan,
+                        job.output,
+                        zone=job.zone,
+                        day=job.day,
+                        overwrite=job.overwrite,
+                        watch=meter.show,
                     )
                 else:
                     async for rows in scan.pages():
                         tally.add(rows)
                         summary.add(rows)
-                        took(scan)
+                        meter.show(scan)
             facts = Facts.of(scan.plan(), scan.stats)
     except AioflowsError as error:
         if job.output not in (None, "-"):

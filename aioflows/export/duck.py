@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aioflows.arrow import arrow_schema, record_batch
+from aioflows.arrow import arrow_schema, text_batch
 from aioflows.columns import Kind, Layout
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
@@ -41,7 +41,7 @@ class DuckSink:
     """
 
     patience = 1.0
-    heavy = False
+    worth = 10_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
         arrow_schema(layout)  # which says it if pyarrow is missing
@@ -53,7 +53,11 @@ class DuckSink:
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
         """Give these instances as columns."""
-        return record_batch(self._layout, instances)
+        return text_batch(self._layout, instances)
+
+    def weight(self, _: pa.RecordBatch) -> float:
+        """Nothing stays in memory."""
+        return 0.0
 
     def kept(self) -> Mark | None:
         """Give the mark of the draft, or, where there is none, that of the target."""
@@ -85,13 +89,17 @@ class DuckSink:
                 self._connection.execute("CREATE TABLE aioflows_export (mark VARCHAR NOT NULL)")
                 self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (mark.to_json(),))
 
-    def write(self, chunk: pa.RecordBatch) -> None:
+    def write(self, chunks: Sequence[pa.RecordBatch]) -> None:
         """Add rows."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        if not chunks:
+            return
         with self._told():
             self._begin()
-            self._connection.register("batch", chunk)
-            self._connection.execute("INSERT INTO instances SELECT * FROM batch")
-            self._connection.unregister("batch")
+            self._connection.register("rows_of_export", pa.Table.from_batches(chunks))
+            self._connection.execute("INSERT INTO instances SELECT * FROM rows_of_export")
+            self._connection.unregister("rows_of_export")
 
     def commit(self, mark: Mark) -> Mark:
         """Keep what was written until now, together with a mark."""

@@ -24,6 +24,12 @@ class Files:
         """Open a file to be written; it is made if it is not there."""
         return os.open(path, os.O_RDWR | os.O_CREAT | _EXTRA, 0o600)
 
+    def append(self, path: Path) -> Any:
+        """Open a file for pyarrow, which writes to its end by itself; close it."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        return pa.OSFile(str(path), "ab")
+
     def write(self, descriptor: int, content: bytes | bytearray) -> None:
         """Write all of it."""
         left = memoryview(content)

@@ -26,7 +26,6 @@ from aioflows.query import FlowQuery
 __all__ = ["Exported", "Job", "S", "Scan", "Session"]
 
 _SLICE = 500  # instances that are encoded before others get their turn on the loop
-_CHUNK = 2_000  # instances that are worth a thread
 
 
 class Scan(Protocol):
@@ -142,7 +141,8 @@ class Job:
             left = max(0, left - mark.instances)
         scan = self.session.scan(self.query, limit=left, resume=mark.checkpoint, proven=self.proven)
         where = scan.checkpoint if self.resumable else lambda: None
-        chunks, held, since, due = [], 0, 0, loop.time() + sink.patience
+        chunks: list[Any] = []
+        held, since, weight, due = 0, 0, 0.0, loop.time() + sink.patience
         try:
             pages = scan.pages()
             while True:
@@ -153,17 +153,18 @@ class Job:
                     rows, error = None, caught
                 for some in _slices(rows or ()):
                     chunks.append(sink.encode(some))
+                    weight += sink.weight(chunks[-1])
                     await asyncio.sleep(0)
                 added = len(rows or ())
                 mark = attrs.evolve(mark, instances=mark.instances + added)
                 held, since = held + added, since + added
-                if rows is None or since >= self.every or loop.time() >= due or sink.heavy:
+                if rows is None or since >= self.every or loop.time() >= due or weight >= 1:
                     done = rows is None and error is None
                     mark = attrs.evolve(mark, checkpoint=where(), done=done)
                     await beside.begin(partial(counted.commit, sink, chunks, mark))
-                    chunks, held, since, due = [], 0, 0, loop.time() + sink.patience
-                elif held >= _CHUNK:
-                    await beside.begin(partial(counted.write, sink, chunks))
+                    chunks, held, since, weight, due = [], 0, 0, 0.0, loop.time() + sink.patience
+                elif held >= sink.worth:
+                    await beside.begin(partial(sink.write, chunks))
                     chunks, held = [], 0
                 self.watch(scan)
                 if rows is None:
@@ -189,12 +190,8 @@ class _Counted:
         self.opened = True
         self._kept(self.mark.instances)
 
-    def write(self, sink: Sink, chunks: Sequence[Any]) -> None:
-        for chunk in chunks:
-            sink.write(chunk)
-
     def commit(self, sink: Sink, chunks: Sequence[Any], mark: Mark) -> None:
-        self.write(sink, chunks)
+        sink.write(chunks)
         self.mark = sink.commit(mark)
         self._kept(mark.instances)
 

@@ -22,7 +22,7 @@ class Mark:
     Args:
         job: tells *what* is exported, and how: the same for two exports that give the same.
         instances: *instances* that were written.
-        length: how much of the draft counts: *bytes* of a text, part files of columns.
+        length: how much of the draft counts: *bytes* of a file, part files of a folder.
         checkpoint: where the scan *stood*; None: nothing was written, or the order is one that cannot be gone on with.
         overwrite: whether a target that exists may be replaced by it.
         done: whether that is all.

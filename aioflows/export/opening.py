@@ -24,18 +24,21 @@ _AGAIN = "overwrite=True (--overwrite) to begin again"
 
 
 class Sink(Protocol):
-    """Where rows go, together with the mark that counts them; nothing but `encode` is called on the event loop."""
+    """Where rows go, together with the mark that counts them; nothing but `encode` and `weight` is called on the event loop."""
 
     @property
     def patience(self) -> float:
         """Seconds after which what was added should be committed, however little it is."""
 
     @property
-    def heavy(self) -> bool:
-        """Whether it holds so much that it should be committed."""
+    def worth(self) -> float:
+        """Instances that are worth a thread to write them."""
 
     def encode(self, instances: Sequence[FlowInstance], /) -> Any:
         """Give instances as `write` takes them."""
+
+    def weight(self, chunk: Any, /) -> float:
+        """Tell what share it is of what should be committed at the latest, so that memory has a bound."""
 
     def kept(self) -> Mark | None:
         """Give the mark of what was written before."""
@@ -46,7 +49,7 @@ class Sink(Protocol):
     def open(self, mark: Mark, /) -> None:
         """Go on behind what a mark counts."""
 
-    def write(self, chunk: Any, /) -> None:
+    def write(self, chunks: Sequence[Any], /) -> None:
         """Add rows, which do not count yet."""
 
     def commit(self, mark: Mark, /) -> Mark:

@@ -1,12 +1,13 @@
-"""Parquet: nothing can be added to such a file, so that rows are collected in part files, and a mark says how many count.
+"""Parquet: rows are collected until they are worth a part, and a mark says which parts count.
 
-A single file is put together from its parts, which are Arrow streams, when all of them are there; a folder is the parts, laid out by day: the UTC date of
+A single file is all its parts, one behind the other; a folder has them as files, laid out by day: the UTC date of
 the trigger time, ``date=2024-01-01/part-000000.parquet``, as Hive, Spark, DuckDB, Polars and pandas read it. Either says in its
 metadata which export it is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,29 +15,40 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aioflows.arrow import arrow_schema, record_batch
+from aioflows.arrow import arrow_schema, joined, text_batch
 from aioflows.columns import Layout
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
 from aioflows.export.mark import Mark
-from aioflows.export.parts import GROUP, fill_arrow, fill_parquet, job_of, write_whole
+from aioflows.export.parts import (
+    GROUP,
+    add_part,
+    end_parts,
+    fill_parquet,
+    job_of,
+    parts_of,
+    read_parts,
+    write_whole,
+)
 from aioflows.models import FlowInstance
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = ["COMMON", "FileSink", "FolderSink"]
 
 COMMON = "_common_metadata"
 """The name that Parquet's own tools give to a file that holds nothing but a schema."""
 
-_HEAVY = 16_000_000  # bytes of columns that are worth a part file, or a row group
+_HEAVY = 16_000_000  # bytes of columns that are worth a part, or a row group
+_SCATTERED = 4  # times as many row groups as needed are worth new ones
 _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 
 
 class _Parts:
-    """Collects batches, and writes part files of them when they shall count.
+    """Collects batches, and writes parts of them when they shall count.
 
     Args:
         draft: where.
@@ -44,32 +56,32 @@ class _Parts:
         job: which *export* it is.
     """
 
+    worth = math.inf  # nothing is written before
+
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         self._draft = draft
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout)
         self._job = {"aioflows": job}
         self._batches: list[pa.RecordBatch] = []
-        self._bytes = 0
         self._length = 0
-
-    @property
-    def heavy(self) -> bool:
-        """Whether it holds so much that it should be committed."""
-        return self._bytes > _HEAVY
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
         """Give these instances as columns."""
-        return record_batch(self._layout, instances)
+        return text_batch(self._layout, instances)
+
+    def weight(self, chunk: pa.RecordBatch) -> float:
+        """Tell what share of a part it is."""
+        share: float = chunk.get_total_buffer_size() / _HEAVY
+        return share
 
     def kept(self) -> Mark | None:
         """Give the mark of what was written before."""
         return self._draft.kept()
 
-    def write(self, chunk: pa.RecordBatch) -> None:
+    def write(self, chunks: Sequence[pa.RecordBatch]) -> None:
         """Add rows."""
-        self._batches.append(chunk)
-        self._bytes += chunk.nbytes
+        self._batches += chunks
 
     def finish(self, mark: Mark) -> None:
         """Make all of it the target."""
@@ -77,14 +89,11 @@ class _Parts:
 
     def close(self) -> None:
         """Forget what does not count."""
-        self._batches, self._bytes = [], 0
+        self._batches = []
 
     def _collected(self) -> pa.Table:
-        import pyarrow as pa  # noqa: PLC0415
-
-        table = pa.Table.from_batches(self._batches, schema=self._schema)
+        table = joined(self._batches, self._schema)
         self.close()
-        pa.default_memory_pool().release_unused()
         return table
 
     def _damaged(self) -> SinkError:
@@ -95,12 +104,17 @@ class _Parts:
 
 
 class FileSink(_Parts):
-    """Writes one Parquet file."""
+    """Writes one Parquet file, which grows by parts."""
 
     patience = 5.0
 
+    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
+        super().__init__(draft, layout, job)
+        self._schema = self._schema.with_metadata({"aioflows": job})
+        self._footers: list[pq.FileMetaData] = []
+
     @property
-    def _folder(self) -> Path:
+    def _path(self) -> Path:
         return self._draft.folder / "parts"
 
     def finished(self, mark: Mark) -> bool:
@@ -109,40 +123,56 @@ class FileSink(_Parts):
 
     def open(self, mark: Mark) -> None:
         """Go on behind the parts that a mark counts."""
-        files, self._length = self._draft.files, mark.length
-        files.folder(self._folder)
-        there = {path.name for path in self._folder.iterdir()}
-        counted = set(map(_part, range(mark.length)))
-        if counted - there:
-            raise self._damaged()
-        for name in there - counted:
-            files.remove(self._folder / name)
+        if self._draft.rows.exists() and not self._path.exists():
+            # Put there by a run that died before it could say so.
+            self._draft.files.rename(self._draft.rows, self._path)
+        try:
+            self._footers = parts_of(self._path, mark.length) if mark.length else []
+        except (OSError, ValueError) as error:
+            raise self._damaged() from error
+        self._length = mark.length
 
     def commit(self, mark: Mark) -> Mark:
         """Keep what was written until now, together with a mark; with the last one all parts become one file."""
         table, files = self._collected(), self._draft.files
         if table.num_rows:
-            write_whole(files, self._folder / _part(self._length), partial(fill_arrow, table=table))
-            files.sync_folder(self._folder)
-            self._length += 1
+            footer, self._length = add_part(files, self._path, self._length, self._schema, [table])
+            self._footers.append(footer)
         mark = attrs.evolve(mark, length=self._length)
         if mark.done:
             # Done is what has its rows where `publish` looks for them.
             self._draft.keep(attrs.evolve(mark, done=False))
-            schema = self._schema.with_metadata(self._job)
-            write_whole(files, self._draft.rows, partial(fill_parquet, schema=schema, tables=self._groups()))
+            self._end()
         self._draft.keep(mark)
         return mark
+
+    def _end(self) -> None:
+        files, rows = self._draft.files, self._draft.rows
+        if self._footers and not self._scattered:
+            end_parts(files, self._path, self._length, self._footers)
+            files.rename(self._path, rows)
+        else:
+            write_whole(files, rows, partial(fill_parquet, schema=self._schema, tables=self._groups()))
+        files.sync_folder(self._draft.folder)
+
+    @property
+    def _scattered(self) -> bool:
+        """Whether the parts are so small, as those of a slow service, that readers are better off with new row groups."""
+        groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
+        most: float = max(
+            sum(group.num_rows for group in groups) / GROUP,
+            sum(group.total_byte_size for group in groups) / _HEAVY,
+        )
+        worse: bool = len(groups) > _SCATTERED * (1 + most)
+        return worse
 
     def _groups(self) -> Iterator[pa.Table]:
         """Give all rows, in pieces that make good row groups."""
         import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.ipc  # noqa: PLC0415
 
         tables: list[pa.Table] = []
-        for number in range(self._length):
-            with (self._folder / _part(number)).open("rb") as file:
-                tables.append(pyarrow.ipc.open_stream(file).read_all())
+        for table in read_parts(self._path, self._footers):
+            tables.append(table)
             if sum(one.num_rows for one in tables) >= GROUP or sum(one.nbytes for one in tables) >= _HEAVY:
                 yield pa.concat_tables(tables)
                 tables = []
@@ -210,10 +240,6 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for day in pc.unique(days).to_pylist():
         among = pc.is_null(days) if day is None else pc.equal(days, day)
         yield _NO_DAY if day is None else day.isoformat(), table.filter(among)
-
-
-def _part(number: int) -> str:
-    return f"part-{number:06}.arrow"
 
 
 def _name(number: int) -> str:

@@ -1,23 +1,46 @@
-"""Files of columns: written so that they are there whole or not at all, and read by no one else before they are."""
+"""Parquet on the disk: files that are there whole or not at all, and one that grows by row groups.
+
+A Parquet file says at its end where its row groups lie, and nothing can be added to it. But its readers look at nothing that
+this footer does not name. So a file grows by whole part files, one behind the other, whose footers name places in the file
+that holds them all; in the end one footer more names the row groups of every part. Nothing is encoded twice for that, and the
+file can be cut behind any part, and gone on with there. What is left of it is a footer of some kilobytes for each part.
+
+pyarrow writes to the disk by itself, since for each piece it would otherwise have to wait for Python, which is busy with the
+next rows.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from aioflows.export.files import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-__all__ = ["GROUP", "Out", "fill_arrow", "fill_parquet", "job_of", "write_whole"]
+__all__ = [
+    "GROUP",
+    "add_part",
+    "end_parts",
+    "fill_parquet",
+    "job_of",
+    "parts_of",
+    "read_parts",
+    "write_whole",
+]
 
 GROUP = 128_000
 """The most rows of a row group."""
 
-_PIECE = 1_000_000  # bytes
+_MAGIC = (
+    b"PAR1"  # https://parquet.apache.org/docs/file-format/: at the start of a file, and at its end behind ...
+)
+_LENGTH = 4  # ... the bytes that tell how long the footer is
 
 
 def job_of(path: Path) -> str | None:
@@ -33,68 +56,114 @@ def job_of(path: Path) -> str | None:
     return job.decode()
 
 
-def write_whole(files: Files, path: Path, fill: Callable[[Out], None]) -> None:
+def write_whole(files: Files, path: Path, fill: Callable[[Any], object]) -> None:
     """Write a file that is there whole, or not at all, whenever this ends."""
     part = path.with_name(f"{path.name}.part")
-    descriptor = files.open(part)
-    try:
-        files.truncate(descriptor, 0)
-        # Closed before the descriptor is: a writer that failed writes once more when it is collected, and by then the
-        # same number may be another file's.
-        with Out(files, descriptor) as out:
-            fill(out)
-            out.drain()
-        files.sync(descriptor)
-    finally:
-        files.close(descriptor)
+    with _behind(files, part, 0) as out:
+        fill(out)
     files.rename(part, path)
 
 
-def fill_parquet(out: Out, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write Parquet."""
+def fill_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
+    """Write Parquet; give its footer."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     # Texts that hardly ever repeat cost more as a dictionary than they save.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    footers: list[pq.FileMetaData] = []
     with pq.ParquetWriter(
-        out, schema, compression="zstd", compression_level=1, use_dictionary=names or False
+        out,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=names or False,
+        metadata_collector=footers,
     ) as writer:
         for table in tables:
-            writer.write_table(table.cast(schema), row_group_size=GROUP)
+            # Each batch has dictionaries of its own, which a writer would give up on.
+            writer.write_table(table.cast(schema).unify_dictionaries(), row_group_size=GROUP)
+    return footers[0]
 
 
-def fill_arrow(out: Out, *, table: pa.Table) -> None:
-    """Write what is read again by this module alone, and soon: Arrow's own format costs a third of Parquet."""
-    import pyarrow.ipc  # noqa: PLC0415
-
-    options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
-    with pyarrow.ipc.new_stream(out, table.schema, options=options) as writer:
-        writer.write_table(table)
+# A file that grows
 
 
-class Out(io.RawIOBase):
-    """An open file, as pyarrow writes to it: in many small pieces, which are put together here."""
+def add_part(
+    files: Files, path: Path, length: int, schema: pa.Schema, tables: Iterable[pa.Table]
+) -> tuple[pq.FileMetaData, int]:
+    """Write rows behind the first *bytes* of a file, on the disk when this ends; give their footer, and its new length."""
+    with _behind(files, path, length) as out:
+        # A writer refuses to begin anywhere but at 0. What it writes goes to the file's end all the same, and from then on that is
+        # where it finds itself.
+        os.lseek(out.fileno(), 0, os.SEEK_SET)
+        footer = fill_parquet(out, schema=schema, tables=tables)
+        return footer, out.tell()
 
-    def __init__(self, files: Files, descriptor: int) -> None:
-        self._files = files
-        self._descriptor = descriptor
-        self._held = bytearray()
 
-    def writable(self) -> bool:
-        """Say that it can be written to."""
-        return True
+def end_parts(files: Files, path: Path, length: int, footers: Sequence[pq.FileMetaData]) -> None:
+    """Write the footer that makes a file of all parts in its first *bytes*."""
+    whole = footers[0]
+    for footer in footers[1:]:
+        whole.append_row_groups(footer)
+    with _behind(files, path, length) as out:
+        whole.write_metadata_file(out)
 
-    def write(self, content: Any, /) -> int:
-        """Take it."""
-        if self.closed:
-            raise ValueError("this file is closed")
-        self._held += content
-        if len(self._held) >= _PIECE:
-            self.drain()
-        return len(memoryview(content).cast("B"))
 
-    def drain(self) -> None:
-        """Write what was taken."""
-        held, self._held = self._held, bytearray()
-        self._files.write(self._descriptor, held)
+def parts_of(path: Path, length: int) -> list[pq.FileMetaData]:
+    """Read the footers of the parts in the first *bytes* of a file.
+
+    Raises:
+        ValueError: there are none.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    footers = []
+    with path.open("rb") as file:
+        while length:
+            try:
+                footer = _footer(file, length)
+                column = footer.row_group(0).column(0)
+                first = (
+                    column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+                )
+            except (pa.ArrowException, OSError, IndexError) as error:
+                raise ValueError(f"no part of a file ends at {length}") from error
+            if not len(_MAGIC) <= first < length:
+                raise ValueError(f"a part of a file begins at {first}")
+            footers.append(footer)
+            length = first - len(_MAGIC)
+    return footers[::-1]
+
+
+def read_parts(path: Path, footers: Iterable[pq.FileMetaData]) -> Iterator[pa.Table]:
+    """Give the rows of each part."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    for footer in footers:
+        with pq.ParquetFile(path, metadata=footer) as file:
+            yield file.read()
+
+
+def _footer(file: BinaryIO, end: int) -> pq.FileMetaData:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    tail = _LENGTH + len(_MAGIC)
+    file.seek(end - tail)
+    size = int.from_bytes(file.read(_LENGTH), "little")
+    file.seek(end - tail - size)
+    return pq.read_metadata(pa.BufferReader(_MAGIC + file.read(size + tail)))
+
+
+@contextmanager
+def _behind(files: Files, path: Path, length: int) -> Iterator[Any]:
+    """Cut a file, let something be written behind the rest, and return when that lies on the disk."""
+    descriptor = files.open(path)
+    try:
+        files.truncate(descriptor, length)
+    finally:
+        files.close(descriptor)
+    with closing(files.append(path)) as out:
+        yield out
+        files.sync(out.fileno())

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from aioflows.columns import Kind, Layout, members_text, utf8, whole
@@ -37,7 +38,7 @@ class SqliteSink:
     """
 
     patience = 1.0
-    heavy = False
+    worth = 2_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
         self._draft = draft
@@ -54,6 +55,10 @@ class SqliteSink:
             for column, values in zip(self._layout.columns, self._layout.values(instances), strict=True)
         ]
         return list(zip(*columns, strict=True))
+
+    def weight(self, _: list[tuple[object, ...]]) -> float:
+        """Nothing stays in memory."""
+        return 0.0
 
     def kept(self) -> Mark | None:
         """Give the mark of the draft, or, where there is none, that of the target."""
@@ -84,13 +89,13 @@ class SqliteSink:
                 self._connection.execute("CREATE TABLE aioflows_export (mark TEXT NOT NULL)")
                 self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (mark.to_json(),))
 
-    def write(self, chunk: list[tuple[object, ...]]) -> None:
+    def write(self, chunks: Sequence[list[tuple[object, ...]]]) -> None:
         """Add rows."""
         assert self._connection is not None
         with self._told():
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN")
-            self._connection.executemany(self._insert, chunk)
+            self._connection.executemany(self._insert, chain.from_iterable(chunks))
 
     def commit(self, mark: Mark) -> Mark:
         """Keep what was written until now, together with a mark."""

@@ -33,13 +33,17 @@ class TextSink:
     """
 
     patience = 1.0
-    heavy = False
+    worth = 2_000
 
     def __init__(self, draft: Draft, encoder: Encoder) -> None:
         self.encode = encoder.encode
         self._draft = draft
         self._head = encoder.head
         self._descriptor: int | None = None
+
+    def weight(self, _: bytes) -> float:
+        """Nothing stays in memory."""
+        return 0.0
 
     def kept(self) -> Mark | None:
         """Give the mark of what was written before."""
@@ -65,13 +69,14 @@ class TextSink:
         files.truncate(self._descriptor, mark.length)
         self._length = mark.length
         if not mark.length:
-            self.write(self._head)
+            self.write([self._head])
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunks: Sequence[bytes]) -> None:
         """Add rows."""
         assert self._descriptor is not None
-        self._draft.files.write(self._descriptor, chunk)
-        self._length += len(chunk)
+        content = b"".join(chunks)
+        self._draft.files.write(self._descriptor, content)
+        self._length += len(content)
 
     def commit(self, mark: Mark) -> Mark:
         """Keep what was written until now, together with a mark."""
