@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -72,17 +72,23 @@ def fill_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> 
     # Texts that hardly ever repeat cost more as a dictionary than they save.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     footers: list[pq.FileMetaData] = []
-    with pq.ParquetWriter(
+    writer = pq.ParquetWriter(
         out,
         schema,
         compression="zstd",
         compression_level=1,
         use_dictionary=names or False,
         metadata_collector=footers,
-    ) as writer:
+    )
+    try:
         for table in tables:
             # Each batch has dictionaries of its own, which a writer would give up on.
             writer.write_table(table.cast(schema).unify_dictionaries(), row_group_size=GROUP)
+    except BaseException:
+        with suppress(Exception):  # it would say that it has no footer, in place of what went wrong
+            writer.close()
+        raise
+    writer.close()
     return footers[0]
 
 
