@@ -11,37 +11,20 @@ from __future__ import annotations
 
 import argparse
 import gc
-import heapq
 import platform
 import random
-import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-import attrs
-
 from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
+from aioflows._core.scan import Scan
 from aioflows._core.service import Service
-from aioflows._core.times import Zone
-from aioflows.models import FlowInstance
 from benchmarks.memory import forget_peak, resident
+from benchmarks.planner import Page, simulated
 
 START = 1_704_067_200_000
 YEAR = 365 * 86_400_000
 SLOTS = 16
-
-
-@attrs.frozen
-class Page:
-    """A page, as far as it is planned by."""
-
-    ids: Sequence[str]
-    times: Sequence[str]
-
-    def instances(self, zone: Zone, rows: object, *, offset: int | None = None) -> list[FlowInstance]:
-        raise NotImplementedError("nothing is decoded here")
 
 
 @lru_cache(maxsize=1024)
@@ -65,35 +48,14 @@ def answer(ask: Ask, rows: int) -> Page:
 
 def planned(pages: int, page_size: int) -> tuple[float, float, float]:
     """Run a scan of so many pages: microseconds of planning a page, requests over the least, and the peak in MB."""
-    rng, rows = random.Random(pages), pages * page_size
+    rows = pages * page_size
     scan = Scan([(START, START + YEAR)], service=Service(), page_size=page_size, concurrency=SLOTS)
-    scan.read_in(Zone.parse("UTC"))
-    under_way: list[tuple[float, int, Ask]] = []
-    now, asked, got, spent = 0.0, 0, 0, 0.0
     gc.collect()
     before = resident("VmRSS")
     forget_peak()
-    while True:
-        began = time.perf_counter()
-        item = scan.next_item()
-        scan.news()
-        asks = scan.wanted(SLOTS - len(under_way))
-        spent += time.perf_counter() - began
-        for ask in asks:
-            asked += 1
-            heapq.heappush(under_way, (now + rng.uniform(0.9, 1.1), asked, ask))
-        if item is DONE:
-            break
-        if item is not NEED_PAGES:
-            got += len(item.batch)
-            continue
-        now, _, ask = heapq.heappop(under_way)
-        page = answer(ask, rows)
-        began = time.perf_counter()
-        scan.received(ask, page)
-        spent += time.perf_counter() - began
-    assert got == rows, f"{got:,} of {rows:,} rows"
-    return spent / asked * 1e6, asked / pages, resident("VmHWM") - before
+    done = simulated(scan, SLOTS, lambda ask: answer(ask, rows), random.Random(pages))
+    assert done.rows == rows, f"{done.rows:,} of {rows:,} rows"
+    return done.spent / done.asked * 1e6, done.asked / pages, resident("VmHWM") - before
 
 
 def main(options: argparse.Namespace) -> None:
