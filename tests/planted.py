@@ -57,10 +57,14 @@ SCAN = _tests("core/test_scan.py")
 FOLLOW = _tests("core/test_follow.py")
 BUGS = [
     # What a page proves
-    Bug("_core/prover.py", "until = min(until, reading.last * 1000)", "until = min(until, reading.last * 1000 + 1000)",
+    Bug("_core/prover.py", "until = max(first, min(until, reading.last * 1000))",
+        "until = max(first, min(until, reading.last * 1000 + 1000))",
         "the second that a page ends in is passed, and what of it was not on the page is lost"),
-    Bug("_core/prover.py", "first = max(first, (reading.first + 1) * 1000)", "first = max(first, reading.first * 1000)",
+    Bug("_core/prover.py", "first = min(until, max(first, (reading.first + 1) * 1000))",
+        "first = min(until, max(first, reading.first * 1000))",
         "the same for pages that are read from a window's end"),
+    Bug("_core/prover.py", "until = max(first, min(until, reading.last * 1000))", "until = min(until, reading.last * 1000)",
+        "a window that starts within a second which fills a page is asked for again for ever"),
     Bug("_core/prover.py", "whole = self._service.ends_short(ask.page_size, len(reading))",
         "whole = len(reading) < ask.page_size", "a short page is trusted, whatever cap there may be"),
     Bug("_core/prover.py", "if anchor.ids.isdisjoint(reading.at(anchor.second)):", "if not anchor:",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from aioflows._core.pages import Ask, Axis
 from aioflows._core.plan import Gap, Gaps
 from aioflows._core.schedule import Move, moves
@@ -56,10 +58,14 @@ def test_a_window_under_way_is_not_cut_for_a_slot_that_has_work_in_another() -> 
     assert (move.gap, len(gaps)) == (last, SLOTS // 2)
 
 
-def test_windows_of_an_ordered_scan_share_the_buffer_among_the_slots() -> None:
+@pytest.mark.parametrize(("buffer", "pages"), [(60, 6), (90, 10), (200, 16), (2_000, 16)])
+def test_windows_of_an_ordered_scan_share_the_buffer_among_the_slots_as_far_as_they_need_it(
+    buffer: int, pages: int
+) -> None:
+    """An even number of pages, since two requests share each window."""
     gaps = gaps_of(6000)
-    start(gaps, budget=200 * PAGE)
-    assert 0.9 * 25 * PAGE < gaps[0].expected <= 25 * PAGE
+    start(gaps, budget=buffer * PAGE)
+    assert pages - 1 < gaps[0].expected / PAGE <= pages
 
 
 def test_no_window_is_cut_smaller_than_a_page_for_each_of_its_ends() -> None:
