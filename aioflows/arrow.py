@@ -16,10 +16,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from aioflows.columns import (
     DURATION,
     END,
     EXTRA,
+    GRAPH,
     START,
     STATUS_NAME,
     STATUS_NAMES,
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["arrow_schema", "joined", "record_batch", "text_batch"]
+
+
+_member = msgspec.json.Decoder(str).decode
 
 
 def arrow_schema(layout: Layout) -> pa.Schema:
@@ -164,10 +170,15 @@ class _Arrays:
     def _texts(self, column: Column) -> pa.Array:
         # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
         arrow = _arrow()
+        stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
-            texts = list(map(str.encode, map(column.stored, self._rows)))
-        except (TypeError, UnicodeError):  # there is None among them, a decoded value, or a lone surrogate
+            texts = list(map(str.encode, map(_member, stored) if column is GRAPH else stored))
+        except (
+            TypeError,
+            UnicodeError,
+            msgspec.MsgspecError,
+        ):  # there is None among them, an object, a decoded value, or a lone surrogate
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
         return arrow.array(texts, arrow.binary()).view(_types()[column.kind])
