@@ -133,12 +133,10 @@ class _Arrays:
             return self._times[column.name]
         arrow, type = _arrow(), _types()[Kind.TIME]
         since = None if self._epoch is None else _since(list(map(column.stored, self._rows)), self._epoch)
-        if since is None or self._epoch is None:
+        if since is None:
             array = arrow.array(list(map(column.read, self._rows)), type)
         else:
-            walls = arrow.array(since, arrow.duration("us")).view(arrow.timestamp("us"))
-            offset = arrow.scalar(self._epoch.utcoffset(), arrow.duration("us"))
-            array = arrow.compute.subtract(walls, offset).cast(type)
+            array = arrow.array(since, arrow.duration("us")).view(type)
         self._times[column.name] = array
         return array
 
@@ -173,20 +171,20 @@ class _Arrays:
         stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
-            texts = list(map(str.encode, map(_member, stored) if column is GRAPH else stored))
-        except (
-            TypeError,
-            UnicodeError,
-            msgspec.MsgspecError,
-        ):  # there is None among them, an object, a decoded value, or a lone surrogate
+            texts = list(map(str.encode, stored))
+            if column is GRAPH:
+                texts = list(map(str.encode, map(_member, texts)))
+        except (TypeError, UnicodeError, msgspec.MsgspecError):
+            # There is None among them, an object, a decoded value, or a lone surrogate.
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
         return arrow.array(texts, arrow.binary()).view(_types()[column.kind])
 
 
 def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
-    """Give how long after the epoch clocks showed these times; None if only some of them have a zone."""
-    for start in (NAIVE_EPOCH, epoch):
+    """Give how long after 1970-01-01 00:00:00 UTC these times are; None if only some of them have a zone."""
+    offset = epoch.utcoffset() or timedelta()
+    for start in (NAIVE_EPOCH + offset, epoch + offset):
         with suppress(TypeError):  # with zone minus without, or the other way round
             return [None if time is None else time - start for time in times]
     return None
