@@ -16,8 +16,6 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from aioflows.columns import (
     DURATION,
     END,
@@ -37,15 +35,12 @@ from aioflows.columns import (
     whole,
 )
 from aioflows.errors import QueryError
-from aioflows.models import NAIVE_EPOCH, FlowInstance
+from aioflows.models import NAIVE_EPOCH, FlowInstance, member_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["arrow_schema", "joined", "record_batch", "text_batch"]
-
-
-_member = msgspec.json.Decoder(str).decode
 
 
 def arrow_schema(layout: Layout) -> pa.Schema:
@@ -176,15 +171,15 @@ class _Arrays:
         )
 
     def _texts(self, column: Column) -> pa.Array:
-        # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
+        # By way of bytes: pyarrow and msgspec would leave a second copy in UTF-8 with each text that is not ASCII.
         arrow = _arrow()
         stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
-            texts = list(map(str.encode, stored))
             if column is GRAPH:
-                texts = list(map(str.encode, map(_member, texts)))
-        except (TypeError, UnicodeError, msgspec.MsgspecError):
+                stored = map(member_text, map(str.encode, stored))
+            texts = list(map(str.encode, stored))
+        except (TypeError, ValueError):
             # There is None among them, an object, a decoded value, or a lone surrogate.
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]

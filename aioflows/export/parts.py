@@ -45,7 +45,10 @@ _LENGTH = 4  # ... the bytes that tell how long the footer is
 
 
 def memory() -> pa.MemoryPool:
-    """Give where the rows of an export take memory from: what pyarrow has of its own keeps what one thread takes and another gives back."""
+    """Give where the rows of an export take memory from.
+
+    They are made by one thread and let go of by another, and pyarrow's own pool keeps the most of what it gets back that way.
+    """
     import pyarrow as pa  # noqa: PLC0415
 
     return pa.system_memory_pool()
