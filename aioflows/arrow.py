@@ -10,16 +10,17 @@ The types follow from the kind of a column, so that a batch without rows has the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aioflows.columns import (
     DURATION,
     END,
     EXTRA,
+    GRAPH,
     START,
     STATUS_NAME,
     STATUS_NAMES,
@@ -34,7 +35,7 @@ from aioflows.columns import (
     whole,
 )
 from aioflows.errors import QueryError
-from aioflows.models import NAIVE_EPOCH, FlowInstance
+from aioflows.models import NAIVE_EPOCH, FlowInstance, member_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,10 +62,18 @@ def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.Record
     return _with_names(_arrow().RecordBatch, text_batch(layout, instances), arrow_schema(layout))
 
 
-def text_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-    """Give the same with names as texts: the half of the work that needs Python, and so cannot be done beside it."""
+def text_batch(
+    layout: Layout, instances: Sequence[FlowInstance], pool: pa.MemoryPool | None = None
+) -> pa.RecordBatch:
+    """Give the same with names as texts: the half of the work that needs Python, and so cannot be done beside it.
+
+    Args:
+        layout: the *columns*.
+        instances: the *rows*.
+        pool: where pyarrow takes *memory* from; None: where it does otherwise.
+    """
     rows, tasks = layout.rows(instances)
-    of_rows, of_tasks = _Arrays(rows, shared_epoch(rows)), _Arrays(tasks, None)
+    of_rows, of_tasks = _Arrays(rows, shared_epoch(rows), pool), _Arrays(tasks, None, pool)
     arrays = [(of_tasks if column in TASK_COLUMNS else of_rows).array(column) for column in layout.columns]
     return _arrow().RecordBatch.from_arrays(arrays, layout.names)
 
@@ -95,11 +104,13 @@ class _Arrays:
     Args:
         rows: the *rows*.
         epoch: 1970-01-01 00:00:00 by the clocks of all rows, if these have one *offset*.
+        pool: where *memory* is taken from.
     """
 
-    def __init__(self, rows: Sequence[Any], epoch: datetime | None) -> None:
+    def __init__(self, rows: Sequence[Any], epoch: datetime | None, pool: pa.MemoryPool | None) -> None:
         self._rows = rows
         self._epoch = epoch
+        self._array = partial(_arrow().array, memory_pool=pool)
         self._times: dict[str, pa.Array] = {}
 
     def array(self, column: Column) -> pa.Array:
@@ -116,23 +127,21 @@ class _Arrays:
         if kind is Kind.MEMBERS:
             return self._members(column)
         if column is STATUS_NAME:
-            return arrow.array(
+            return self._array(
                 list(map(STATUS_NAMES.__getitem__, map(column.stored, self._rows))), arrow.string()
             )
         values = list(map(column.read, self._rows))
-        return _names(values) if kind is Kind.NAME else arrow.array(values, _types()[kind])
+        return _names(self._array, values) if kind is Kind.NAME else self._array(values, _types()[kind])
 
     def _instants(self, column: Column) -> pa.Array:
         if column.name in self._times:
             return self._times[column.name]
         arrow, type = _arrow(), _types()[Kind.TIME]
         since = None if self._epoch is None else _since(list(map(column.stored, self._rows)), self._epoch)
-        if since is None or self._epoch is None:
-            array = arrow.array(list(map(column.read, self._rows)), type)
+        if since is None:
+            array = self._array(list(map(column.read, self._rows)), type)
         else:
-            walls = arrow.array(since, arrow.duration("us")).view(arrow.timestamp("us"))
-            offset = arrow.scalar(self._epoch.utcoffset(), arrow.duration("us"))
-            array = arrow.compute.subtract(walls, offset).cast(type)
+            array = self._array(since, arrow.duration("us")).view(type)
         self._times[column.name] = array
         return array
 
@@ -142,51 +151,56 @@ class _Arrays:
             ran = arrow.compute.subtract(self._instants(END), self._instants(START)).view(arrow.int64())
             with suppress(arrow.ArrowInvalid):  # centuries, that a float does not hold to the microsecond
                 return arrow.compute.divide(ran.cast(type), 1e6)
-        return arrow.array(list(map(DURATION.read, self._rows)), type)
+        return self._array(list(map(DURATION.read, self._rows)), type)
 
     def _whole(self, column: Column) -> pa.Array:
         arrow, type = _arrow(), _types()[Kind.INTEGER]
         values = list(map(column.stored, self._rows))
         try:
-            return arrow.array(values, type)
+            return self._array(values, type)
         except (arrow.ArrowException, OverflowError, TypeError, ValueError):
-            return arrow.array(whole(column, values), type)
+            return self._array(whole(column, values), type)
 
     def _members(self, column: Column) -> pa.Array:
         arrow = _arrow()
         if column is EXTRA and not any(map(column.stored, self._rows)):  # as a rule there is nothing
             return arrow.repeat(members_text({}), len(self._rows))
         values = map(column.read, self._rows)
-        return arrow.array(
+        return self._array(
             [None if value is None else members_text(value) for value in values], arrow.string()
         )
 
     def _texts(self, column: Column) -> pa.Array:
-        # By way of bytes: pyarrow would leave a second copy of a text in UTF-8 with each text that is not ASCII.
+        # By way of bytes: pyarrow and msgspec would leave a second copy in UTF-8 with each text that is not ASCII.
         arrow = _arrow()
+        stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
-            texts = list(map(str.encode, map(column.stored, self._rows)))
-        except (TypeError, UnicodeError):  # there is None among them, a decoded value, or a lone surrogate
+            if column is GRAPH:
+                stored = map(member_text, map(str.encode, stored))
+            texts = list(map(str.encode, stored))
+        except (TypeError, ValueError):
+            # There is None among them, an object, a decoded value, or a lone surrogate.
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
-        return arrow.array(texts, arrow.binary()).view(_types()[column.kind])
+        return self._array(texts, arrow.binary()).view(_types()[column.kind])
 
 
 def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
-    """Give how long after the epoch clocks showed these times; None if only some of them have a zone."""
-    for start in (NAIVE_EPOCH, epoch):
+    """Give how long after 1970-01-01 00:00:00 UTC these times are; None if only some of them have a zone."""
+    offset = epoch.utcoffset() or timedelta()
+    for start in (NAIVE_EPOCH + offset, epoch + offset):
         with suppress(TypeError):  # with zone minus without, or the other way round
             return [None if time is None else time - start for time in times]
     return None
 
 
-def _names(values: Values) -> pa.Array:
+def _names(array: Callable[..., pa.Array], values: Values) -> pa.Array:
     arrow = _arrow()
     try:
-        return arrow.array(values, arrow.string())
+        return array(values, arrow.string())
     except UnicodeError:
-        return arrow.array([None if name is None else utf8(name) for name in values], arrow.string())
+        return array([None if name is None else utf8(name) for name in values], arrow.string())
 
 
 @cache

@@ -26,6 +26,7 @@ __all__ = [
     "END",
     "EXTRA",
     "FIELDS",
+    "GRAPH",
     "START",
     "STATUS_NAME",
     "STATUS_NAMES",
@@ -67,8 +68,8 @@ class Column:
         name: what it is *called* in every format.
         kind: what its *values* are.
         read: gives the *value* of a row.
-        stored: gives it as it was answered, at less cost: a time may lack its zone, a code may be a bare number, and what
-            was decoded since is no text.
+        stored: gives it as it was answered, at less cost: a time may lack its zone, a code may be a bare number, a graph is
+            the JSON that stood there, and what was decoded since is no text.
     """
 
     name: str
@@ -108,8 +109,7 @@ def _seconds(instance: FlowInstance) -> float | None:
 
 
 def _field(name: str, kind: Kind, attribute: str | None = None) -> Column:
-    # A graph is stored as the JSON that stands in the answer, which is not its text.
-    hidden = f"_{name}" if name != "graph" and hasattr(FlowInstance, f"_{name}") else None
+    hidden = f"_{name}" if hasattr(FlowInstance, f"_{name}") else None
     return Column(name, kind, attrgetter(attribute or name), attrgetter(hidden or attribute or name))
 
 
@@ -140,7 +140,8 @@ FIELDS = (
 """The fields of a flow instance, by the names that it has for them."""
 
 _BY_NAME = {column.name: column for column in FIELDS}
-START, END, EXTRA = _BY_NAME["start_time"], _BY_NAME["end_time"], _BY_NAME["extra"]
+START, END = _BY_NAME["start_time"], _BY_NAME["end_time"]
+GRAPH, EXTRA = _BY_NAME["graph"], _BY_NAME["extra"]
 STATUS_NAME = Column("status_name", Kind.NAME, _status_name, _code)
 DURATION = Column("duration", Kind.NUMBER, _seconds)
 

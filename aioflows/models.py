@@ -102,7 +102,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-_text_decoder = msgspec.json.Decoder(str)
+member_text = msgspec.json.Decoder(str).decode
+"""Gives a graph that is a text, from the JSON in its slot; ValueError: it is none, or one with a lone surrogate."""
 
 
 @attrs.frozen
@@ -160,7 +161,7 @@ def as_member(value: Json) -> Json:
 def _of_member(member: str) -> Json:
     if member.startswith('"'):
         with suppress(msgspec.DecodeError):  # a lone surrogate
-            return _text_decoder.decode(member)
+            return member_text(member)
     try:
         value: Json = _decoder.decode(member)
     except (ValueError, RecursionError):  # nested more deeply, or with a longer number, than Python reads

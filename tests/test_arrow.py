@@ -16,7 +16,7 @@ from aioflows import FlowInstance, FlowQuery, QueryError
 from aioflows._core.search import read_search
 from aioflows._core.times import Zone
 from aioflows.arrow import arrow_schema, record_batch
-from aioflows.columns import COLUMNS, Layout
+from aioflows.columns import COLUMNS, Layout, utf8
 from aioflows.emulator import Emulator
 from benchmarks.worlds import session_to
 from tests.export.given import instances
@@ -118,6 +118,33 @@ def test_columns_hold_what_their_rows_say_one_by_one(members: list[dict[str, obj
         assert row["graph"] == one.graph_text
         assert row["status_name"] == Layout(["status_name"]).values([one])[0][0]
         assert json.loads(row["extra"]) == one.extra
+
+
+GRAPHS = st.one_of(
+    st.none(),
+    st.text(st.sampled_from('"\\\n\x7f{}[]:,e风\U0001f300\ud800')),
+    st.builds(json.dumps, st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.text())),
+    st.sampled_from([7, 1.5, True, [], {"tasks": ["\ud800"]}, {'a"': None}]),
+)
+
+
+@given(st.lists(GRAPHS, max_size=5), st.booleans(), st.lists(st.integers(0, 4)))
+def test_a_graph_in_a_column_is_the_text_that_its_row_gives(
+    graphs: list[object], escaped: bool, read: list[int]
+) -> None:
+    given = [
+        {"instanceId": f"a{number}", "triggerTime": "2024-01-01 00:00:00", "graph": graph}
+        for number, graph in enumerate(graphs)
+    ]
+    body = json.dumps({"code": 0, "data": {"flowInsts": given}}, ensure_ascii=escaped)
+    rows = read_search(utf8(body).encode()).instances(Zone.parse("UTC"))
+    for number in read:
+        _ = number < len(rows) and rows[number].graph
+    texts = [one.graph_text for one in rows]
+    assert record_batch(Layout(["graph"]), rows).column(0).to_pylist() == [
+        None if text is None else utf8(text) for text in texts
+    ]
+    assert [one.graph_text for one in rows] == texts
 
 
 def test_a_number_of_more_than_64_bits_is_refused() -> None:

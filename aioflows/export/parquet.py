@@ -26,6 +26,7 @@ from aioflows.export.parts import (
     end_parts,
     fill_parquet,
     job_of,
+    memory,
     parts_of,
     read_parts,
     write_whole,
@@ -68,7 +69,7 @@ class _Parts:
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
         """Give these instances as columns."""
-        return text_batch(self._layout, instances)
+        return text_batch(self._layout, instances, memory())
 
     def weight(self, chunk: pa.RecordBatch) -> float:
         """Tell what share of a part it is."""

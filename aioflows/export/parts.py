@@ -29,6 +29,7 @@ __all__ = [
     "end_parts",
     "fill_parquet",
     "job_of",
+    "memory",
     "parts_of",
     "read_parts",
     "write_whole",
@@ -41,6 +42,16 @@ _MAGIC = (
     b"PAR1"  # https://parquet.apache.org/docs/file-format/: at the start of a file, and at its end behind ...
 )
 _LENGTH = 4  # ... the bytes that tell how long the footer is
+
+
+def memory() -> pa.MemoryPool:
+    """Give where the rows of an export take memory from.
+
+    They are made by one thread and let go of by another, and pyarrow's own pool keeps the most of what it gets back that way.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.system_memory_pool()
 
 
 def job_of(path: Path) -> str | None:
@@ -79,11 +90,12 @@ def fill_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> 
         compression_level=1,
         use_dictionary=names or False,
         metadata_collector=footers,
+        memory_pool=memory(),
     )
     try:
         for table in tables:
             # Each batch has dictionaries of its own, which a writer would give up on.
-            writer.write_table(table.cast(schema).unify_dictionaries(), row_group_size=GROUP)
+            writer.write_table(table.cast(schema).unify_dictionaries(memory()), row_group_size=GROUP)
     except BaseException:
         with suppress(Exception):  # it would say that it has no footer, in place of what went wrong
             writer.close()
