@@ -10,10 +10,10 @@ from typing import Protocol, Self
 
 import attrs
 
-from aioflows._core.follow import DONE, TIME, Follow, Read, Wait
+from aioflows._core.follow import DONE, TIME, Follow, Glance, Read, Wait
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError
-from aioflows.models import FlowInstance
+from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.shown import facts
@@ -26,6 +26,10 @@ _ORDERS = ("trigger_time", None)
 
 class _Scans(Protocol):
     def __call__(self, query: FlowQuery, /) -> FlowScan: ...
+
+
+class _Look(Protocol):
+    async def __call__(self, query: FlowQuery, /, *, turn: int) -> list[FlowInstance] | None: ...
 
 
 class FlowFollow(AsyncIterator[FlowInstance]):
@@ -46,6 +50,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         query: FlowQuery,
         scan: _Scans,
         clock: Callable[[], Awaitable[int]],
+        look: _Look,
         fingerprint: str,
     ) -> None:
         if query.order_by not in _ORDERS:
@@ -54,6 +59,11 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         self._query = query
         self._make_scan = scan
         self._clock = clock
+        self._look = look
+        self._types = [query.type] if query.type is not None else list(ScheduleType)
+        self._running = self._types
+        """The same, those first in which something that is watched was seen last."""
+        self._glanced: list[list[FlowInstance]] = []
         self._fingerprint = fingerprint
         self._scan: FlowScan | None = None
         self._due: float | None = None
@@ -115,6 +125,8 @@ class FlowFollow(AsyncIterator[FlowInstance]):
             self._machine.told_time(await self._clock())
         elif isinstance(step, Wait):
             await self._rest(step.seconds)
+        elif isinstance(step, Glance):
+            await self._glance(step)
         else:
             await self._read(step)
 
@@ -146,6 +158,38 @@ class FlowFollow(AsyncIterator[FlowInstance]):
             self._machine.read()
         else:
             self._machine.received(rows)
+
+    async def _glance(self, step: Glance) -> None:
+        """Ask for a page of each schedule type; what a time-out lets come, stays."""
+        # Whoever answers every third search with nothing is not to hide the same type from each poll.
+        turn = step.poll % len(self._types)
+        types = self._running if step.status else [*self._types[turn:], *self._types[:turn]]
+        pages = self._glanced
+        rows: list[FlowInstance] | None = [row for page in pages for row in page]
+        while (
+            rows is not None
+            and len(pages) < len(types)
+            and not (step.status and self._machine.as_known(rows))
+        ):
+            query = attrs.evolve(
+                self._query,
+                from_trigger_time=step.from_ms,
+                to_trigger_time=step.to_ms,
+                type=types[len(pages)],
+                status=step.status,
+                order_by="-trigger_time",
+            )
+            page = await self._look(query, turn=step.poll)
+            if page is None:
+                rows = None
+            else:
+                pages.append(page)
+                rows += page
+        if step.status:
+            shown = [type for type, page in zip(types, pages, strict=False) if page]
+            self._running = [*shown, *(type for type in types if type not in shown)]
+        self._glanced = []
+        self._machine.glanced(rows)
 
     def _check(self) -> None:
         self._check_open()

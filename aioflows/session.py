@@ -29,7 +29,7 @@ from aioflows._net.transport import Request, Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
-from aioflows.errors import QueryError
+from aioflows.errors import AioflowsError, QueryError
 from aioflows.follow import FlowFollow
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery, epoch_ms
@@ -43,6 +43,7 @@ __all__ = ["FlowSession"]
 
 T = TypeVar("T")
 
+_GLANCE_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -263,7 +264,7 @@ class FlowSession:
             pace=Pace(settle, watch, least, most),
             resume=resume,
         )
-        follow = FlowFollow(machine, query, self.scan, self._server_ms, mark)
+        follow = FlowFollow(machine, query, self.scan, self._server_ms, self._glance, mark)
         self._follows.add(follow)
         return follow
 
@@ -296,6 +297,11 @@ class FlowSession:
             page_no: the page's *number*; whether the first is 0 or 1 depends on the deployment.
             page_size: *instances* on a page.
         """
+        return await self._page(query, page_no, page_size)
+
+    async def _page(
+        self, query: FlowQuery, page_no: int, page_size: int, *, tries: int | None = None
+    ) -> FlowPage:
         if query.type is None:
             raise QueryError(
                 "page() is one request, and the service takes one schedule type: give FlowQuery(type=...)"
@@ -314,11 +320,29 @@ class FlowSession:
         )
         zone = asyncio.create_task(self._known_zone())  # beside the search, not before it: it costs no time
         try:
-            page = await self._call(self._search(body), self._read_page)
+            page = await self._call(self._search(body), self._read_page, tries=tries)
             return FlowPage(page.instances(await zone), page.count)
         finally:
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
+
+    async def _glance(self, query: FlowQuery, *, turn: int) -> list[FlowInstance] | None:
+        """Give what one page of a query shows; None: there is none, or nobody should rely on it.
+
+        Args:
+            query: *what* to ask for.
+            turn: the *number* of this glance; where it is not known which page is the first, they are tried by turns.
+        """
+        if self._service.lied:
+            return None
+        first = turn % 2 if self._service.first_page is None else self._service.first_page
+        try:
+            page = await self._page(
+                query, first, self._service.usual(self.limits.page_size), tries=_GLANCE_TRIES
+            )
+        except AioflowsError:
+            return None  # whoever reads the window whole then says what is wrong
+        return list(page.instances)
 
     async def get(self, instance_id: str) -> FlowInstance:
         """Ask for one flow instance by its id ("Get Flow Instance")."""

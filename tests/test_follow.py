@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 from aioflows import (
     AioflowsError,
     Checkpoint,
+    CompletenessError,
     Denied,
     FlowFollow,
     FlowInstance,
@@ -28,6 +29,7 @@ from aioflows import (
     FollowCheckpoint,
     Limits,
     QueryError,
+    ScheduleType,
     ServerFault,
 )
 from aioflows.emulator import Emulator, Fault
@@ -194,6 +196,12 @@ async def test_what_was_there_before_is_not_told_but_for_what_was_triggered_sinc
         assert before not in names((await reading)[0])
 
 
+async def _next(following: FlowFollow) -> FlowInstance:
+    while True:
+        with suppress(CompletenessError):
+            return await anext(following)
+
+
 async def _all(following: FlowFollow) -> list[FlowInstance]:
     async with following:
         return [row async for row in following]
@@ -305,6 +313,100 @@ async def test_a_quiet_hour_costs_few_polls_and_an_instance_then_makes_them_freq
             assert following.stats.wait == 2.0
             waiting.cancel()
             await asyncio.wait([waiting])
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "changes", "most"),
+    [
+        (None, 0, False, 3.6),
+        (None, 6, False, 3.3),
+        (None, 1, True, 4.5),
+        (None, 6, True, 6.5),
+        (ScheduleType.PERIODIC, 6, False, 1.1),
+        (ScheduleType.PERIODIC, 6, True, 2.2),
+    ],
+)
+async def test_a_quiet_poll_costs_hardly_more_than_a_search_for_each_type_and_for_each_that_runs(
+    type: ScheduleType | None, before: int, changes: bool, most: float
+) -> None:
+    async with (
+        scene() as here,
+        here.session.follow(here.query(7_200, type=type), since=here.since, changes=changes) as one,
+    ):
+        waiting = asyncio.create_task(_all(one))
+        await asyncio.sleep(5)
+        for number in range(before):
+            here.emulator.insert(
+                int(here.now()),
+                type=number % 3 if type is None else int(type),
+                status=2 if changes else 1,
+            )
+        await asyncio.sleep(1_800)
+        searches, polls = here.emulator.requests["search"], one.stats.polls
+        await asyncio.sleep(1_800)
+        cost = (here.emulator.requests["search"] - searches) / (one.stats.polls - polls)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert cost <= most, f"{cost:.2f} searches a poll"
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"empty_answers": 2},
+        {"empty_answers": 3},
+        {"empty_answers": 4},
+        {"ties": "unstable", "page_cap": 3},
+        {"first_page": 1, "page_zero": "empty"},
+        {"first_page": 1, "page_zero": "error", "zone": "+05:30"},
+        {"fault_share": 0.15, "stale_searches": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("changes", [False, True])
+async def test_what_comes_after_a_long_quiet_is_followed_exactly(
+    switches: dict[str, Any], changes: bool
+) -> None:
+    async with scene(**switches) as here:
+        query = here.query(1_500)
+
+        async def live() -> None:
+            for quiet in (30, 100, 300, 7, 600):
+                await here.live(2)
+                await asyncio.sleep(quiet)
+
+        living = asyncio.create_task(live())
+        got: list[FlowInstance] = []
+        async with follow(here, query, changes=changes) as following:
+            for _ in range(200):
+                try:
+                    async for row in following:
+                        got.append(row)
+                    break
+                except CompletenessError:  # it cannot be proven against so many lies, and says so
+                    continue
+        assert living.done(), "it never came to its end"
+        last = {row.instance_id: row.status for row in got}
+        assert sorted(last) == here.expected(query)
+        assert changes or len(got) == len(last)
+        assert not changes or all(last[name] == codes[-1] for name, codes in here.history.items())
+
+
+@pytest.mark.parametrize("empty_answers", [0, 3, 4])
+async def test_what_comes_after_a_long_quiet_is_soon_told_whatever_is_falsely_empty(
+    empty_answers: int,
+) -> None:
+    async with scene(empty_answers=empty_answers) as here:
+        polls = []
+        async with follow(here, here.query(7_200), least=1.0, most=10.0) as following:
+            for quiet in (50, 500, 505, 510, 515, 1_000):
+                waiting = asyncio.create_task(_next(following))
+                await asyncio.sleep(quiet)
+                name, before = here.insert(0.0, 1), following.stats.polls
+                assert (await waiting).instance_id == name
+                polls.append(following.stats.polls - before)
+        assert max(polls) <= 3, f"told after so many polls: {polls}"
 
 
 async def test_nothing_is_sent_before_iteration() -> None:

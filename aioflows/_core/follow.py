@@ -9,6 +9,9 @@
    the mark one search for all unfinished instances tells which of them still are; what is missing from it is looked at in
    the second that it belongs to. So no status is missed because it was not asked for.
 4. Only what was handed out counts: a checkpoint forgets what is still in line, and the mark waits for it.
+5. While nothing comes, most polls are a glance: one page, in which nothing is new and nothing known is missing. It proves
+   nothing, as an empty answer may be false, so it settles nothing: the mark stays, and the next poll that reads its windows
+   whole finds what a glance was not shown. Those grow rare as long as they find nothing, within bounds.
 
 Dates are trusted as far as they must be: an id is not forgotten while polls show it, and a mark that moves within a poll
 keeps away from the dates by more than clocks are ever put forward or back.
@@ -29,12 +32,17 @@ from aioflows.errors import QueryError
 from aioflows.models import FlowInstance
 from aioflows.stats import FollowStats
 
-__all__ = ["DONE", "TIME", "Follow", "Pace", "Read", "Step", "Wait"]
+__all__ = ["DONE", "TIME", "Follow", "Glance", "Pace", "Read", "Step", "Wait"]
 
 _CLOCKS_CHANGE: Final = 3 * 3_600_000
 _LONGEST: Final = 10 * 365 * 86_400
+_UNFINISHED: Final = tuple(sorted(int(one) for one in UNFINISHED))
 _NEAR: Final = 10
 """Seconds; what is to be looked at so close together is looked at in one window."""
+
+_MOST_GLANCES: Final = 32
+_LONGEST_GLANCING: Final = 1_800_000
+"""Milliseconds behind the margin for which glances may leave the mark where it is."""
 
 
 class _Signal(enum.Enum):
@@ -72,7 +80,24 @@ class Read:
     fresh: bool = False
 
 
-Step: TypeAlias = "Read | Wait | Literal[_Signal.TIME, _Signal.DONE]"
+@attrs.frozen
+class Glance:
+    """Ask for the newest page of a window, once; what it lacks may be there nevertheless.
+
+    Args:
+        from_ms: its first *millisecond*.
+        to_ms: the first behind it.
+        status: the *statuses* to ask for; none: all, and then a page of each schedule type is needed.
+        poll: the *number* of the poll.
+    """
+
+    from_ms: int
+    to_ms: int
+    status: tuple[int, ...]
+    poll: int
+
+
+Step: TypeAlias = "Read | Glance | Wait | Literal[_Signal.TIME, _Signal.DONE]"
 
 
 def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
@@ -139,6 +164,8 @@ class Follow:
         self._roll = Roll(status, changes=changes, known=() if resume is None else resume.known)
         self._now: int | None = None
         self._reads: deque[Read] = deque()
+        self._glances: deque[Glance] = deque()
+        self._glances_left = self._trust = 0
         self._looked = self._resting = self._news = False
         self._reached: int | None = None
         self._wait = pace.least
@@ -154,6 +181,8 @@ class Follow:
         assert not self._roll.in_line
         if self._now is None:
             return DONE if self._over() else Wait(self._wait) if self._resting else TIME
+        if self._glances:
+            return self._glances[0]
         self._advance()
         if not self._reads and not self._looked:
             self._looked = True
@@ -169,14 +198,52 @@ class Follow:
         if self._mark is None:
             self._mark = max(now_ms, self._from_ms)
         self._poll += 1
+        oldest = self._roll.oldest_watched(self._mark)
+        if self._may_glance(self._mark, now_ms):
+            self._glances_left -= 1
+            self._glances.append(Glance(self._mark, now_ms, (), self._poll))
+            if oldest is not None:
+                self._glances.append(Glance(oldest * 1000, self._mark, _UNFINISHED, self._poll))
+        else:
+            self._read_whole(self._mark, now_ms)
+
+    def _may_glance(self, mark: int, now_ms: int) -> bool:
+        longest = self._pace.settle * 1000 + _LONGEST_GLANCING
+        return self._glances_left > 0 and mark < now_ms < self._to_ms and now_ms - mark <= longest
+
+    def _read_whole(self, mark: int, now_ms: int) -> None:
         self._looked = not self._watches
         self._reached = None
         until = min(now_ms, self._to_ms)
-        if self._mark < until:
-            self._reads.append(Read(self._mark, until, fresh=True))
-        oldest = self._roll.oldest_watched(self._mark)
+        if mark < until:
+            self._reads.append(Read(mark, until, fresh=True))
+        oldest = self._roll.oldest_watched(mark)
         if oldest is not None:
-            self._reads.append(Read(oldest * 1000, self._mark, tuple(sorted(UNFINISHED))))
+            self._reads.append(Read(oldest * 1000, mark, _UNFINISHED))
+
+    def as_known(self, rows: Collection[FlowInstance]) -> bool:
+        """Tell whether rows of the present glance are nothing new, and all that is known to be there."""
+        assert self._mark is not None
+        glance = self._glances[0]
+        ids = (
+            self._roll.watched_before(self._mark)
+            if glance.status
+            else self._roll.since(self._mark, glance.to_ms)
+        )
+        return self._roll.agrees(rows, ids, fresh=not glance.status)
+
+    def glanced(self, rows: Collection[FlowInstance] | None) -> None:
+        """Take all rows of a glance; None: there was no answer."""
+        assert self._now is not None
+        assert self._mark is not None
+        if rows is None or not self.as_known(rows):
+            self._glances.clear()
+            self._trust = -1  # unless it is news: who glances in vain pays for both
+            self._read_whole(self._mark, self._now)
+            return
+        self._glances.popleft()
+        if not self._glances:
+            self._rest()
 
     def waited(self) -> None:
         """Say that the wait is over."""
@@ -198,6 +265,7 @@ class Follow:
 
     def failed(self) -> None:
         """Say that a step failed: the poll is over, and the next one reads again what it has not settled."""
+        self._glances_left = self._trust = 0
         self._rest()
 
     @property
@@ -234,6 +302,8 @@ class Follow:
         self._mark = max(self._mark, self._settled(now_ms))
         self._roll.give_up(min(self._mark, int(now_ms - self._pace.watch * 1000)))
         self._roll.forget(self._mark, self._poll)
+        self._trust = 0 if self._news else min(_MOST_GLANCES, max(self._trust + 1, 2 * self._trust))
+        self._glances_left = self._trust
         self._rest()
 
     def _looks(self) -> list[Read]:
@@ -252,6 +322,7 @@ class Follow:
         wait = self._wait / 2 if news else self._wait * 1.5
         self._wait = min(max(wait, self._pace.least), self._pace.most)
         self._reads.clear()
+        self._glances.clear()
         self._now = None
         self._resting = True
 

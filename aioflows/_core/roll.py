@@ -105,6 +105,23 @@ class Roll:
             self._line.append((row, before))
         return wanted
 
+    def agrees(self, rows: Collection[FlowInstance], ids: Collection[str], *, fresh: bool) -> bool:
+        """Tell whether rows hold nothing to be taken, and all of the given ids.
+
+        Args:
+            rows: the *rows*.
+            ids: what they must *hold*.
+            fresh: whether one that was never seen is to be taken.
+        """
+        for row in rows:
+            record = self._records.get(row.instance_id)
+            if record is None and fresh:
+                return False
+            status = None if row.status is None else int(row.status)
+            if record is not None and record.watched and record.status != status:
+                return False
+        return {row.instance_id for row in rows}.issuperset(ids)
+
     def next_instance(self) -> FlowInstance | None:
         """Hand out what is next in line."""
         return self._line.popleft()[0] if self._line else None
@@ -116,6 +133,14 @@ class Roll:
         return min(
             (one.second for one in self._records.values() if one.watched and one.behind(mark)), default=None
         )
+
+    def watched_before(self, mark: int) -> list[str]:
+        """Give what is watched before a moment."""
+        return [id for id, one in self._records.items() if one.watched and one.behind(mark)]
+
+    def since(self, mark: int, until: int) -> list[str]:
+        """Give what belongs to the time from a moment on, and until another."""
+        return [id for id, one in self._records.items() if not one.behind(mark) and one.second * 1000 < until]
 
     def missing(self, mark: int, poll: int) -> dict[str, int]:
         """Give what is watched before a moment but was not shown by a poll, and the second it belongs to."""

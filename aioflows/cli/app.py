@@ -205,6 +205,7 @@ def report_command(
 
 @app.command("follow", epilog=EPILOG)
 def follow_command(
+    context: typer.Context,
     *,
     since: follow_flags.Since = None,
     until: follow_flags.Until = None,
@@ -253,6 +254,7 @@ def follow_command(
             least=least,
             most=most,
             mark=checkpoint,
+            words=context.obj,
             limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
             server_timezone=server_timezone,
             first_page=first_page,

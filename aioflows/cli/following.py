@@ -1,6 +1,7 @@
 """``aioflows follow``: what appears from now on, as it appears, on a terminal or in a pipe.
 
-Rows are written before the checkpoint that counts them is: after a crash in between they come again, and none is missing.
+1. Rows are written before the checkpoint that counts them is: after a crash in between they come again, and none is missing.
+2. However it ends otherwise, by a signal or by an error, the checkpoint is kept once more, of exactly what was written.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from aioflows import (
     Limits,
     QueryError,
 )
+from aioflows.cli.scanning import again
 from aioflows.cli.screen import console_on, is_terminal
 from aioflows.cli.service import Service
 from aioflows.cli.table import RowTable
@@ -38,6 +40,8 @@ __all__ = ["FollowJob", "follow", "kept"]
 _SAVE_EVERY = 30.0
 """Seconds; so often is the checkpoint kept even if nothing appears, so that little is to be read again."""
 _LARGEST_FILE = 100_000_000
+_LAST_WRITE = 5.0
+"""Seconds; so long may what is being written take once a signal has come: a reader that stands still keeps nobody."""
 
 
 class _Sink(Protocol):
@@ -71,6 +75,7 @@ class FollowJob:
         server_timezone: the *zone* of the service; None: it is asked.
         first_page: the *number* of its first page; None: it is found out.
         allow_http: whether plain HTTP to another machine is fine.
+        words: the *words* of the command line, without the program.
     """
 
     query: FlowQuery
@@ -85,6 +90,7 @@ class FollowJob:
     server_timezone: str | None = None
     first_page: int | None = None
     allow_http: bool = False
+    words: tuple[str, ...] = ()
 
 
 async def follow(service: Service, job: FollowJob) -> None:
@@ -109,31 +115,85 @@ async def follow(service: Service, job: FollowJob) -> None:
         most=job.most,
         resume=kept(job.mark),
     )
-    try:
-        async with _sink() as sink, session, following:
-            await _copy(following, sink, job.mark)
-    except AioflowsError as error:
-        if job.mark is not None:
-            error.add_note(f"what was not written follows with --checkpoint {str(job.mark)!r}")
-        raise
-
-
-async def _copy(following: FlowFollow, sink: _Sink, mark: Path | None) -> None:
-    batches = following.batches()
-    while True:
-        waiting = asyncio.ensure_future(anext(batches, None))
+    async with _sink() as sink, session, following:
+        copy = _Copy(following, sink, job.mark)
         try:
-            while not (await asyncio.wait([waiting], timeout=_SAVE_EVERY))[0]:
-                _keep(following, mark)
-            rows = waiting.result()
-        finally:
-            if waiting.cancel():
+            await copy.run()
+        except (AioflowsError, asyncio.CancelledError) as error:
+            for note in copy.left(job.words):
+                error.add_note(note)
+            raise
+
+
+class _Copy:
+    """Writes what a follow gives, and keeps its checkpoint."""
+
+    def __init__(self, following: FlowFollow, sink: _Sink, mark: Path | None) -> None:
+        self._following = following
+        self._batches = following.batches()
+        self._sink = sink
+        self._mark = mark
+        self._written = 0
+        self._exact = True
+        """Whether all that was taken from the follow was written."""
+
+    async def run(self) -> None:
+        more = True
+        while more:
+            waiting = asyncio.ensure_future(anext(self._batches, None))
+            try:
+                while not (await asyncio.wait([waiting], timeout=_SAVE_EVERY))[0]:
+                    self._keep()
+            except asyncio.CancelledError:
+                waiting.cancel()
                 await asyncio.wait([waiting])
-        if rows is not None:
-            await sink.write(rows)
-        _keep(following, mark)
-        if rows is None:
-            return
+                if not waiting.cancelled() and waiting.exception() is None:  # it has come at the same moment
+                    await self._write(waiting.result() or ())
+                raise
+            rows = waiting.result()
+            await self._write(rows or ())
+            self._keep()
+            more = rows is not None
+
+    async def _write(self, rows: Sequence[FlowInstance]) -> None:
+        """Write rows, to their end even where a signal comes meanwhile."""
+        self._exact = False
+        writing = asyncio.ensure_future(self._sink.write(rows))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing], timeout=_LAST_WRITE)
+            if writing.cancel():
+                raise
+            writing.result()
+            self._wrote(rows)
+            raise
+        self._wrote(rows)
+
+    def _wrote(self, rows: Sequence[FlowInstance]) -> None:
+        self._written += len(rows)
+        self._exact = True
+
+    def _keep(self) -> None:
+        if self._mark is not None:
+            # Not aside: a thread that the program does not wait for would leave its draft behind.
+            _replace(self._mark, self._following.checkpoint().to_json())
+
+    def left(self, words: tuple[str, ...]) -> list[str]:
+        """Keep the checkpoint of what was written, and say how much that is and how to go on."""
+        said = [f"{self._written:,} instances were written"] if self._written or self._mark else []
+        if self._mark is None:
+            return said
+        if self._exact:
+            try:
+                self._keep()
+            except SinkError as error:
+                said.append(str(error))
+                self._exact = False
+        if self._mark.exists():
+            counted = [] if self._exact else ["the last of them come again"]
+            return [*said, *counted, f"to go on: {again(words)}"]
+        return said
 
 
 @asynccontextmanager
@@ -166,12 +226,6 @@ def kept(mark: Path | None) -> FollowCheckpoint | None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise QueryError(f"--checkpoint {str(mark)!r} cannot be read: {reason}") from None
-
-
-def _keep(following: FlowFollow, mark: Path | None) -> None:
-    if mark is not None:
-        # Not aside: a thread that the program does not wait for would leave its draft behind.
-        _replace(mark, following.checkpoint().to_json())
 
 
 def _replace(mark: Path, text: str) -> None:

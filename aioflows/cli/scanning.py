@@ -100,7 +100,7 @@ async def scan(service: Service, job: ScanJob) -> None:
             error.add_note(f"{seen.kept:,} instances are kept")
         error.add_note(_left_behind(seen, job, to_screen=to_screen))
         if seen.kept:
-            error.add_note(f"to go on: {again(job.words)}")
+            error.add_note(f"to go on: {again(job.words, '--resume')}")
         raise
     closing = _closing(exported, seen, job)
     if job.as_json and not job.quiet:
@@ -109,11 +109,11 @@ async def scan(service: Service, job: ScanJob) -> None:
         complain(closing.line())
 
 
-def again(words: tuple[str, ...]) -> str:
-    """Give the command that goes on where one with these words has stopped."""
+def again(words: tuple[str, ...], *more: str) -> str:
+    """Give the command that goes on where one with these words has stopped: the same, with more words."""
     # As "python -m aioflows" the program may have no name that a shell finds.
     own = [sys.executable, "-m", "aioflows"] if Path(sys.argv[0]).name == "__main__.py" else ["aioflows"]
-    return shlex.join([*own, *words, *(() if "--resume" in words else ("--resume",))])
+    return shlex.join([*own, *words, *(one for one in more if one not in words)])
 
 
 def _meter(job: ScanJob, console: Console | None) -> Meter:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -48,6 +50,17 @@ def ids(lines: bytes) -> list[str]:
     return [json.loads(line)["instance_id"] for line in lines.splitlines()]
 
 
+def stopped(err: bytes, word: str) -> tuple[int, list[str]]:
+    """How many rows a line says were written, and the words of the command that it says goes on."""
+    assert err.count(b"\n") == 1, err.decode()
+    said = err.decode().strip().split("; ")
+    assert said[0].startswith(word), said
+    own = shlex.split(said[-1].removeprefix("to go on: "))
+    assert own[:3] == [sys.executable, "-m", "aioflows"]
+    (written,) = (one for one in said if one.endswith(" instances were written"))
+    return int(written.split()[0].replace(",", "")), own[3:]
+
+
 async def live(emulator: Emulator, until: int) -> list[str]:
     names: list[str] = []
     while now() < until:
@@ -80,8 +93,11 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
         before = b"".join([await first.stdout.readline() for _ in range(10)])
         first.send_signal(signal.SIGTERM)
         rest, err = await first.communicate()
-        assert (first.returncode, err) == (143, b"terminated\n")
-        second = await started(arguments)
+        assert first.returncode == 143
+        written, way_on = stopped(err, "terminated")
+        assert written == len((before + rest).splitlines()) >= 10
+        assert way_on == list(arguments)
+        second = await started(way_on)
         names = await living
         for name in names:
             emulator.set_status(name, 1)

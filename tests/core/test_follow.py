@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus, QueryError
-from aioflows._core.follow import DONE, TIME, Follow, Pace, Read, Wait
+from aioflows._core.follow import DONE, TIME, Follow, Glance, Pace, Read, Wait
 from aioflows._core.roll import FINISHED, UNFINISHED
 from aioflows.checkpoint import FollowCheckpoint
 
@@ -49,7 +49,7 @@ class Service:
     lives: list[Life]
     now: int = START
 
-    def page(self, read: Read) -> list[FlowInstance]:
+    def page(self, read: Read | Glance) -> list[FlowInstance]:
         """What a read gives at this moment, in order."""
         found = [
             (life.trigger // 1000, life.id, life.row(status))
@@ -112,6 +112,12 @@ class Run:
             elif isinstance(step, Wait):
                 self.service.now += int(step.seconds * 1000)
                 self.follow.waited()
+            elif isinstance(step, Glance):
+                self.service.now += self.chance.randint(0, 50)
+                # It may be answered with nothing, in part, or not at all.
+                shown = self.chance.choice([1, 1, 1, 0, 0.5]) if again else 1
+                page = [row for row in self.service.page(step) if self.chance.random() < shown]
+                self.follow.glanced(None if again and self.chance.random() < 0.1 else page)
             elif isinstance(step, Read):
                 if rows is None:
                     rows = self.service.page(step)
@@ -213,6 +219,8 @@ def poll(machine: Follow, service: Service) -> list[str]:
         elif isinstance(step, Read):
             machine.received(service.page(step))
             machine.read()
+        elif isinstance(step, Glance):
+            machine.glanced(service.page(step))
         else:
             if isinstance(step, Wait):
                 machine.waited()
@@ -329,6 +337,69 @@ def test_waits_grow_while_nothing_comes_and_shrink_while_something_does() -> Non
         poll(machine, service)
         waits.append(machine.stats.wait)
     assert waits == [1.5, 2.25, 3.375, 5.0625, 7.59375, 10, 10, 10, 5, 2.5, 1.25, 1]
+
+
+def steps(machine: Follow, service: Service, shown: bool) -> list[object]:
+    """Makes one poll, whose glances show all there is or nothing, and gives its steps."""
+    made: list[object] = []
+    while not isinstance(step := machine.step(), Wait):
+        if step is TIME:
+            machine.told_time(service.now)
+        elif isinstance(step, Glance):
+            machine.glanced(service.page(step) if shown else [])
+            made.append(Glance)
+        elif isinstance(step, Read):
+            machine.received(service.page(step))
+            machine.read()
+            made.append(Read)
+        while machine.next_instance() is not None:
+            pass
+    machine.waited()
+    return made
+
+
+def test_a_glance_settles_nothing_and_what_it_was_not_shown_is_found_by_the_next_whole_read() -> None:
+    service = Service([])
+    machine = follow(5.0, to=FAR)
+    for _ in range(40):
+        service.now += 2_000
+        steps(machine, service, shown=True)
+    service.lives.append(instance("hidden", (service.now - BASE) // 1000))
+    settled = machine.stats.settled_ms
+    glances = 0
+    while steps(machine, service, shown=False) != [Read]:
+        service.now += 10_000
+        glances += 1
+        assert machine.stats.settled_ms == settled
+    assert glances > 5
+    assert machine.stats.rows_yielded == 1
+
+
+def test_whole_reads_grow_rare_while_nothing_comes_but_half_an_hour_is_never_without() -> None:
+    service = Service([])
+    machine = follow(5.0, to=FAR * 2)
+    whole = []
+    for poll in range(100):
+        service.now += 10_000
+        if steps(machine, service, shown=True) == [Read]:
+            whole.append(poll)
+    assert whole == [0, 2, 5, 10, 19, 36, 69]
+    service.now += 1_900_000
+    assert steps(machine, service, shown=True) == [Read]
+
+
+def test_a_glance_that_lacks_what_is_known_or_shows_it_changed_is_followed_by_a_whole_read() -> None:
+    for change in ("nothing", "gone", "turned"):
+        service = Service([instance("one", 80, FlowStatus.RUNNING)], now=BASE + 81_000)
+        machine = follow(600.0, changes=True, to=FAR)
+        assert [steps(machine, service, shown=True) for _ in range(2)] == [[Read], [Read]]
+        if change == "gone":
+            service.lives.clear()
+        elif change == "turned":
+            service.lives = [instance("one", 80, FlowStatus.SUCCESS)]
+        expected = [Glance] if change == "nothing" else [Glance, Read]
+        assert steps(machine, service, shown=True) == expected, change
+        assert machine.stats.rows_yielded == 1 + (change == "turned")
 
 
 def test_a_clock_that_is_put_back_asks_for_nothing_that_was_settled() -> None:
