@@ -165,12 +165,9 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         turn = step.poll % len(self._types)
         types = self._running if step.status else [*self._types[turn:], *self._types[:turn]]
         pages = self._glanced
-        rows: list[FlowInstance] | None = [row for page in pages for row in page]
-        while (
-            rows is not None
-            and len(pages) < len(types)
-            and not (step.status and self._machine.as_known(rows))
-        ):
+        rows = [row for page in pages for row in page]
+        whole = True
+        while whole and len(pages) < len(types) and not (step.status and self._machine.as_known(rows)):
             query = attrs.evolve(
                 self._query,
                 from_trigger_time=step.from_ms,
@@ -181,7 +178,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
             )
             page = await self._look(query, turn=step.poll)
             if page is None:
-                rows = None
+                whole = False
             else:
                 pages.append(page)
                 rows += page
@@ -189,7 +186,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
             shown = [type for type, page in zip(types, pages, strict=False) if page]
             self._running = [*shown, *(type for type in types if type not in shown)]
         self._glanced = []
-        self._machine.glanced(rows)
+        self._machine.glanced(rows, whole=whole)
 
     def _check(self) -> None:
         self._check_open()

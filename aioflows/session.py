@@ -14,7 +14,7 @@ from aioflows._core.address import Address
 from aioflows._core.answers import read_instance, read_time, read_zone
 from aioflows._core.choice import machine_of
 from aioflows._core.follow import Follow, Pace
-from aioflows._core.machine import Asker
+from aioflows._core.machine import Asker, Machine
 from aioflows._core.pages import Ask, Page
 from aioflows._core.search import read_search, search_body
 from aioflows._core.service import Service
@@ -196,9 +196,21 @@ class FlowSession:
                 "the checkpoint belongs to another query; resume with the query that it was made of"
             )
         machine = machine_of(query, self._service, self.limits, limit=limit, resume=resume, proven=proven)
+        return self._scan(machine, query, limit=limit, resumed=resume is not None)
+
+    def _scan_growing(self, query: FlowQuery) -> FlowScan:
+        """Make a scan of a window in which rows still appear."""
+        machine = machine_of(
+            query, self._service, self.limits, limit=None, resume=None, proven=False, growing=True
+        )
+        return self._scan(machine, query)
+
+    def _scan(
+        self, machine: Machine, query: FlowQuery, *, limit: int | None = None, resumed: bool = False
+    ) -> FlowScan:
         if self._zone is not None:
             machine.read_in(self._zone)
-        tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resume is not None)
+        tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resumed)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)
         engine = Engine(machine, fetch, self._known_zone, slots, self._turns, watch.news)
@@ -264,7 +276,7 @@ class FlowSession:
             pace=Pace(settle, watch, least, most),
             resume=resume,
         )
-        follow = FlowFollow(machine, query, self.scan, self._server_ms, self._glance, mark)
+        follow = FlowFollow(machine, query, self._scan_growing, self._server_ms, self._glance, mark)
         self._follows.add(follow)
         return follow
 

@@ -369,10 +369,10 @@ async def test_what_comes_after_a_long_quiet_is_followed_exactly(
     switches: dict[str, Any], changes: bool
 ) -> None:
     async with scene(**switches) as here:
-        query = here.query(1_500)
+        query = here.query(300)
 
         async def live() -> None:
-            for quiet in (30, 100, 300, 7, 600):
+            for quiet in (30, 7, 200):
                 await here.live(2)
                 await asyncio.sleep(quiet)
 
@@ -407,6 +407,24 @@ async def test_what_comes_after_a_long_quiet_is_soon_told_whatever_is_falsely_em
                 assert (await waiting).instance_id == name
                 polls.append(following.stats.polls - before)
         assert max(polls) <= 3, f"told after so many polls: {polls}"
+
+
+async def test_a_burst_that_begins_between_two_looks_at_nothing_makes_no_later_poll_dear() -> None:
+    async with (
+        scene(first_page=1, page_zero="error") as here,
+        here.session.follow(here.query(7_200), since=here.since) as one,
+    ):
+        waiting = asyncio.create_task(_all(one))
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            here.insert(10.0, 1)
+        await asyncio.sleep(1_800)
+        searches, polls = here.emulator.requests["search"], one.stats.polls
+        await asyncio.sleep(1_800)
+        cost = (here.emulator.requests["search"] - searches) / (one.stats.polls - polls)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert cost <= 3.6, f"{cost:.2f} searches a poll"
 
 
 async def test_nothing_is_sent_before_iteration() -> None:

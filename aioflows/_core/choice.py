@@ -38,6 +38,7 @@ def machine_of(
     limit: int | None,
     resume: Checkpoint | None,
     proven: bool,
+    growing: bool = False,
 ) -> Machine:
     """Give the machine that reads a query.
 
@@ -48,6 +49,7 @@ def machine_of(
         limit: *rows* in all that will be taken; None: every one.
         resume: where an earlier scan of the same query stood.
         proven: whether completeness is to be proven under change, whatever that costs.
+        growing: by trigger time: whether rows still appear, many at once, where there was nothing.
 
     Raises:
         QueryError: the order cannot be given.
@@ -65,7 +67,9 @@ def machine_of(
         return Blind(lanes, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer)
     if len(fields) < 2 and fields in ([], ["trigger_time"]):
         falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
-        walk = _lanes(query, service, limits, resume, limit, descending=falling, ordered=ordered)
+        walk = _lanes(
+            query, service, limits, resume, limit, descending=falling, ordered=ordered, growing=growing
+        )
         return Lanes(walk, ordered=ordered, descending=falling, statuses=query.status)
     order = Order(sorters, service)
     after = None if resume is None else resume.position
@@ -120,6 +124,7 @@ def _lanes(
     *,
     descending: bool,
     ordered: bool,
+    growing: bool = False,
 ) -> list[Lane]:
     types = list(ScheduleType) if query.type is None else [query.type]
     lanes = []
@@ -140,6 +145,7 @@ def _lanes(
             ordered=ordered,
             splits=not query.expression,
             alone=len(types) == 1,
+            growing=growing,
         )
         lanes.append(Lane(type, scan, handed))
     return lanes
@@ -155,6 +161,7 @@ def _scan(
     ordered: bool = False,
     splits: bool,
     alone: bool,
+    growing: bool = False,
 ) -> Scan:
     return Scan(
         windows,
@@ -167,6 +174,7 @@ def _scan(
         limit=limit,
         splits=splits,
         alone=alone,
+        growing=growing,
     )
 
 

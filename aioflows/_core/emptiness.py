@@ -55,10 +55,18 @@ class Emptiness:
         doubts: finds out what became of rows that are missed.
         service: what the session knows of the service.
         alone: whether no other scan asks in turn with this one.
+        growing: whether many rows may appear at once where there was nothing, so that they convict nobody.
     """
 
     def __init__(
-        self, frontier: Frontier, errands: Errands, doubts: Doubts, service: Service, *, alone: bool
+        self,
+        frontier: Frontier,
+        errands: Errands,
+        doubts: Doubts,
+        service: Service,
+        *,
+        alone: bool,
+        growing: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
@@ -66,6 +74,7 @@ class Emptiness:
         self._doubts = doubts
         self._service = service
         self._alone = alone
+        self._growing = growing
         self._believed: list[tuple[Ask, int]] = []
         """Requests whose window is believed to be empty, and how often it was looked at."""
         self._unsettled = 0
@@ -154,13 +163,12 @@ class Emptiness:
         self._errands.add(gap.forward)
         self._errands.add(gap.backward)
 
-    @staticmethod
-    def _shows(reading: Reading, gap: Gap) -> bool:
+    def _shows(self, reading: Reading, gap: Gap) -> bool:
         """Tell whether a page has a row that was left out, or more than may have come since there was nothing."""
         if gap.denied is not None and reading.index(gap.denied + 1) > reading.index(gap.denied):
             return True
         rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
-        return rows >= _ROWS_OF_A_LIE
+        return rows >= _ROWS_OF_A_LIE and not self._growing
 
     def _looks_needed(self, witness: int | None) -> int:
         """Tell how many empty answers are believed, about a window beside which a row is known or not."""

@@ -11,7 +11,8 @@
 4. Only what was handed out counts: a checkpoint forgets what is still in line, and the mark waits for it.
 5. While nothing comes, most polls are a glance: one page, in which nothing is new and nothing known is missing. It proves
    nothing, as an empty answer may be false, so it settles nothing: the mark stays, and the next poll that reads its windows
-   whole finds what a glance was not shown. Those grow rare as long as they find nothing, within bounds.
+   whole finds what a glance was not shown. Those grow rare as long as they find nothing, within bounds. What a glance did
+   show is not asked for in vain: where the whole read that it leads to lacks it, it counts as seen.
 
 Dates are trusted as far as they must be: an id is not forgotten while polls show it, and a mark that moves within a poll
 keeps away from the dates by more than clocks are ever put forward or back.
@@ -165,6 +166,8 @@ class Follow:
         self._now: int | None = None
         self._reads: deque[Read] = deque()
         self._glances: deque[Glance] = deque()
+        self._glimpsed: list[tuple[FlowInstance, bool]] = []
+        """What the glances of this poll have shown, and whether it may be new."""
         self._glances_left = self._trust = 0
         self._looked = self._resting = self._news = False
         self._reached: int | None = None
@@ -232,11 +235,13 @@ class Follow:
         )
         return self._roll.agrees(rows, ids, fresh=not glance.status)
 
-    def glanced(self, rows: Collection[FlowInstance] | None) -> None:
-        """Take all rows of a glance; None: there was no answer."""
+    def glanced(self, rows: Collection[FlowInstance], *, whole: bool = True) -> None:
+        """Take the rows of a glance, and whether those are all: not every search of it may have been answered."""
         assert self._now is not None
         assert self._mark is not None
-        if rows is None or not self.as_known(rows):
+        fresh = not self._glances[0].status
+        self._glimpsed += [(row, fresh) for row in rows]
+        if not whole or not self.as_known(rows):
             self._glances.clear()
             self._trust = -1  # unless it is news: who glances in vain pays for both
             self._read_whole(self._mark, self._now)
@@ -262,6 +267,11 @@ class Follow:
     def read(self) -> None:
         """Say that the window was read to its end."""
         self._reads.popleft()
+        if not self._reads:
+            for row, fresh in sorted(self._glimpsed, key=lambda one: second_of(one[0])):
+                if not self._roll.shown(row.instance_id, self._poll):
+                    self._news |= self._roll.take(row, self._poll, fresh=fresh)
+            self._glimpsed.clear()
 
     def failed(self) -> None:
         """Say that a step failed: the poll is over, and the next one reads again what it has not settled."""
@@ -323,6 +333,7 @@ class Follow:
         self._wait = min(max(wait, self._pace.least), self._pace.most)
         self._reads.clear()
         self._glances.clear()
+        self._glimpsed.clear()
         self._now = None
         self._resting = True
 

@@ -45,6 +45,7 @@ class Prover:
         page_size: *rows* a request.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         alone: whether no other scan asks in turn with this one.
+        growing: whether rows still appear, many at once, where there was nothing.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Prover:
         *,
         splits: bool,
         alone: bool,
+        growing: bool,
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
@@ -65,7 +67,7 @@ class Prover:
         self._wanted_size = page_size
         self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
-        self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone)
+        self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone, growing=growing)
         self._lone = Lone(frontier, service, self._prove)
         self.duplicates = 0
         """Rows that came again and were dropped."""

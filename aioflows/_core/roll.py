@@ -122,6 +122,10 @@ class Roll:
                 return False
         return {row.instance_id for row in rows}.issuperset(ids)
 
+    def shown(self, id: str, poll: int) -> bool:
+        """Tell whether an instance was shown by a poll."""
+        return id in self._records and self._records[id].poll == poll
+
     def next_instance(self) -> FlowInstance | None:
         """Hand out what is next in line."""
         return self._line.popleft()[0] if self._line else None

@@ -72,6 +72,7 @@ class Scan:
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         alone: whether no other scan asks in turn with this one.
+        growing: whether rows still appear, many at once, where there was nothing.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Scan:
         limit: int | None = None,
         splits: bool = True,
         alone: bool = True,
+        growing: bool = False,
     ) -> None:
         self.axis = Axis(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
@@ -103,7 +105,14 @@ class Scan:
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
         self._prover = Prover(
-            self._frontier, self._errands, self._reader, service, page_size, splits=splits, alone=alone
+            self._frontier,
+            self._errands,
+            self._reader,
+            service,
+            page_size,
+            splits=splits,
+            alone=alone,
+            growing=growing,
         )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}

@@ -117,7 +117,7 @@ class Run:
                 # It may be answered with nothing, in part, or not at all.
                 shown = self.chance.choice([1, 1, 1, 0, 0.5]) if again else 1
                 page = [row for row in self.service.page(step) if self.chance.random() < shown]
-                self.follow.glanced(None if again and self.chance.random() < 0.1 else page)
+                self.follow.glanced(page, whole=not again or self.chance.random() >= 0.1)
             elif isinstance(step, Read):
                 if rows is None:
                     rows = self.service.page(step)
@@ -400,6 +400,30 @@ def test_a_glance_that_lacks_what_is_known_or_shows_it_changed_is_followed_by_a_
         expected = [Glance] if change == "nothing" else [Glance, Read]
         assert steps(machine, service, shown=True) == expected, change
         assert machine.stats.rows_yielded == 1 + (change == "turned")
+
+
+def test_what_a_glance_has_shown_counts_as_seen_where_the_whole_read_after_it_lacks_it() -> None:
+    service = Service([])
+    machine = follow(5.0, to=FAR)
+    service.now += 2_000
+    steps(machine, service, shown=True)
+    row = instance("hidden", (service.now - BASE) // 1000)
+    service.now += 2_000
+    assert machine.step() is TIME
+    machine.told_time(service.now)
+    glance = machine.step()
+    assert isinstance(glance, Glance)
+    machine.glanced(Service([row], now=service.now).page(glance), whole=False)
+    assert isinstance(machine.step(), Read)
+    machine.read()
+    given = machine.next_instance()
+    assert given is not None
+    assert given.instance_id == row.id
+    assert isinstance(machine.step(), Wait)
+    machine.waited()
+    service.now += 2_000
+    assert steps(machine, service, shown=True) == [Read]
+    assert machine.stats.rows_yielded == 1
 
 
 def test_a_clock_that_is_put_back_asks_for_nothing_that_was_settled() -> None:
