@@ -68,7 +68,7 @@ class Scan:
         ordered: whether to give rows in order; otherwise as their pages come.
         page_size: *rows* a request.
         concurrency: *requests* that may be under way.
-        buffer: *rows* read ahead of the consumer.
+        buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most.
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         alone: whether no other scan asks in turn with this one.
@@ -202,7 +202,9 @@ class Scan:
             asks.append(errand)
         if self._came_back < len(_LOOK_AHEAD):
             slots = min(slots, _LOOK_AHEAD[self._came_back] - len(self._under_way))
-        budget = min(max(self._buffer - elsewhere, 1), self._limit - self.rows_released)
+        # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
+        coming = min(self._buffer, self._concurrency * self._page_size)
+        budget = min(max(self._buffer + coming - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > len(asks) and held < budget:
             page = self._service.full(self._page_size)
