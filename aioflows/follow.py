@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Protocol, Self
 
 import attrs
 
 from aioflows._core.follow import DONE, TIME, Follow, Glance, Read, Wait
+from aioflows.bound import LoopBound
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.models import FlowInstance, ScheduleType
@@ -32,7 +32,7 @@ class _Look(Protocol):
     async def __call__(self, query: FlowQuery, /, *, turn: int) -> list[FlowInstance] | None: ...
 
 
-class FlowFollow(AsyncIterator[FlowInstance]):
+class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
     """The instances of a query as they appear; made by `FlowSession.follow`, and nothing is sent before iteration.
 
     Iterate it (``async for instance in follow``), or its `batches`, once and from one task. Used as an async context
@@ -43,6 +43,8 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         AioflowsError: while iterating; its ``followed`` is the checkpoint.
         RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
     """
+
+    _NAME = "follow"
 
     def __init__(
         self,
@@ -67,7 +69,6 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         self._fingerprint = fingerprint
         self._scan: FlowScan | None = None
         self._due: float | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._bell = asyncio.Event()
         self._busy = self._closed = False
 
@@ -200,22 +201,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         if self._closed:
             raise RuntimeError("this follow was closed; make a new one with session.follow(query)")
 
-    def _check_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise RuntimeError("this follow belongs to another event loop; make a new one on this loop")
-
     # Ending
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Stop: cancel what is under way, and wait until it is over. Twice is fine.
@@ -223,8 +209,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         Raises:
             RuntimeError: it belongs to another event loop, which still runs; only there can its requests be stopped.
         """
-        if self._loop is not None and not self._loop.is_closed():
-            self._check_loop()
+        if self._check_loop_to_close():
             self._bell.set()
         self._closed = True
         await self._stop_reading()

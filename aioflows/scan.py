@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import warnings
 from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import attrs
@@ -19,6 +17,7 @@ from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows._net.watch import ScanWatch
 from aioflows.arrow import arrow_schema, record_batch
+from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.columns import Layout
 from aioflows.errors import AioflowsError
@@ -40,7 +39,7 @@ _T = TypeVar("_T")
 _Rows: TypeAlias = list[FlowInstance]
 
 
-class FlowScan(AsyncIterator[FlowInstance]):
+class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
     """Every flow instance that a query asks for; made by `FlowSession.scan`, and nothing is sent before iteration.
 
     Iterate it (``async for instance in scan``), or its `pages`, once and from one task. Used as an async context
@@ -52,6 +51,8 @@ class FlowScan(AsyncIterator[FlowInstance]):
             ``checkpoint`` tells what is left.
         RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
     """
+
+    _NAME = "scan"
 
     def __init__(
         self,
@@ -79,7 +80,6 @@ class FlowScan(AsyncIterator[FlowInstance]):
         self._at = 0
         self._handed = 0
         self._last: FlowInstance | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._began = self._ended = 0.0
         self._busy = self._cut = self._over = self._closed = False
         self._error: AioflowsError | None = None
@@ -228,25 +228,13 @@ class FlowScan(AsyncIterator[FlowInstance]):
             raise RuntimeError("this scan was closed; make a new one with session.scan(query)")
         if self._busy:
             raise RuntimeError("this scan is being iterated by another task; make a scan for each consumer")
+        begins = self._loop is None
         self._check_loop()
-
-    def _check_loop(self) -> None:
-        loop = get_running_loop()
-        if self._loop is None:
-            self._loop, self._began = loop, loop.time()
+        if begins:
+            self._began = get_running_loop().time()
             self._watch.began()
-        elif self._loop is not loop:
-            raise RuntimeError("this scan belongs to another event loop; make a new one on this loop")
 
     # Ending
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Stop: cancel what is under way, and wait until it is over. Twice is fine.
@@ -258,8 +246,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
             self._closed = True
             self._engine.cancel()  # with the loop went whatever was under way
             return
-        if self._loop is not None:
-            self._check_loop()
+        self._check_loop_to_close()
         self._closed = True
         taken = self._left == 0 and self._at >= len(self._rows)
         await self._finish(ScanOutcome.LIMIT if taken else ScanOutcome.CLOSED)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
@@ -28,6 +27,7 @@ from aioflows._net.shared import Shared
 from aioflows._net.transport import Request, Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
+from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.follow import FlowFollow
@@ -47,7 +47,7 @@ _GLANCE_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class FlowSession:
+class FlowSession(LoopBound):
     """A session with one EnOS deployment, as one user of one organization.
 
     Use it as an async context manager, and one for the life of your application: its scans share its connections, its
@@ -72,6 +72,8 @@ class FlowSession:
     Raises:
         QueryError: a value makes no sense; the message says what to give instead.
     """
+
+    _NAME = "session"
 
     def __init__(
         self,
@@ -110,7 +112,6 @@ class FlowSession:
         self._follows: WeakSet[FlowFollow] = WeakSet()
         self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._state = "not entered"
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return (
@@ -122,33 +123,19 @@ class FlowSession:
         self._state = "open"
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
     async def aclose(self) -> None:
         """Close every scan and follow that is still open, and the connections. Twice is fine.
 
         Raises:
             RuntimeError: it belongs to another event loop, which still runs.
         """
-        if self._loop is not None and not self._loop.is_closed():
-            self._check_loop()
+        self._check_loop_to_close()
         self._state = "closed"
         for follow in list(self._follows):
             await follow.aclose()
         for scan in list(self._scans):
             await scan.aclose()
         await self._transport.close()
-
-    def _check_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            # Its connections live there. In a process that was forked off they are the other process's.
-            raise RuntimeError("this session belongs to another event loop; make a new one on this loop")
 
     # Scans
 

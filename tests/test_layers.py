@@ -16,6 +16,7 @@ LAYERS = [
         "errors",
         "printable",
         "shown",
+        "bound",
         "secret",
         "settings",
         "models",
