@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from aioflows._core.address import Address
-from aioflows._core.answers import read_instance, read_time, read_zone
 from aioflows._core.choice import machine_of
 from aioflows._core.follow import Follow, Pace
 from aioflows._core.machine import Asker, Machine
 from aioflows._core.pages import Ask, Page
-from aioflows._core.search import read_search, search_body
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows._net.caller import Caller, Tally
@@ -23,8 +20,9 @@ from aioflows._net.credentials import Credentials
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
+from aioflows._net.operations import Operations
 from aioflows._net.shared import Shared
-from aioflows._net.transport import Request, Transport
+from aioflows._net.transport import Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
 from aioflows.bound import LoopBound
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 __all__ = ["FlowSession"]
-
-T = TypeVar("T")
 
 _GLANCE_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +87,7 @@ class FlowSession(LoopBound):
         allow_http: bool = False,
     ) -> None:
         self._address = Address(base_url, allow_http=allow_http)
-        self._identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
+        identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
         if first_page not in (None, 0, 1) or isinstance(first_page, bool):
             raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
         self.limits = limits
@@ -108,9 +104,11 @@ class FlowSession(LoopBound):
         self._caller = Caller(
             self._transport, self._gate, credentials, retry, watch=self._watch, turns=self._turns
         )
+        self._operations = Operations(
+            self._address, identity, self._caller, self._check_usable, retry.throttle_codes
+        )
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._follows: WeakSet[FlowFollow] = WeakSet()
-        self._read_page = partial(read_search, throttle_codes=retry.throttle_codes)
         self._state = "not entered"
 
     def __repr__(self) -> str:
@@ -263,26 +261,28 @@ class FlowSession(LoopBound):
             pace=Pace(settle, watch, least, most),
             resume=resume,
         )
-        follow = FlowFollow(machine, query, self._scan_growing, self._server_ms, self._glance, mark)
+        follow = FlowFollow(machine, query, self._scan_growing, self._operations.time_ms, self._glance, mark)
         self._follows.add(follow)
         return follow
 
     def _fetcher(
         self, query: FlowQuery, tally: Tally, scan: int
     ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
-        async def fetch(asker: Asker, ask: Ask) -> Page:
-            body = search_body(
+        def fetch(asker: Asker, ask: Ask) -> Coroutine[Any, Any, Page]:
+            return self._operations.search(
                 query,
-                type=asker.type,
-                from_ms=ask.from_ms,
-                to_ms=ask.to_ms,
+                asker.type,
+                ask.from_ms,
+                ask.to_ms,
                 page_no=ask.page_no,
                 page_size=ask.page_size,
                 sorters=((ask.field, ask.descending),),
                 expression=ask.expression,
+                whole=ask.whole,
+                tally=tally,
+                tries=ask.tries,
+                scan=scan,
             )
-            read = partial(self._read_page, whole=ask.whole)
-            return await self._call(self._search(body), read, tally=tally, tries=ask.tries, scan=scan)
 
         return fetch
 
@@ -308,18 +308,18 @@ class FlowSession(LoopBound):
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
-        body = search_body(
-            query,
-            type=query.type,
-            from_ms=query.from_ms,
-            to_ms=query.to_ms,
-            page_no=page_no,
-            page_size=page_size,
-            sorters=query.sorters,
-        )
         zone = asyncio.create_task(self._known_zone())  # beside the search, not before it: it costs no time
         try:
-            page = await self._call(self._search(body), self._read_page, tries=tries)
+            page = await self._operations.search(
+                query,
+                query.type,
+                query.from_ms,
+                query.to_ms,
+                page_no=page_no,
+                page_size=page_size,
+                sorters=query.sorters,
+                tries=tries,
+            )
             return FlowPage(page.instances(await zone), page.count)
         finally:
             zone.cancel()
@@ -345,14 +345,8 @@ class FlowSession(LoopBound):
 
     async def get(self, instance_id: str) -> FlowInstance:
         """Ask for one flow instance by its id ("Get Flow Instance")."""
-        request = Request(
-            "GET",
-            self._address.instances,
-            (("action", "get"), ("flowInstId", _name("instance_id", instance_id)), *self._identity),
-            operation="get",
-        )
-        zone = await self._known_zone()
-        return await self._call(request, lambda body: read_instance(body, zone))
+        name = _name("instance_id", instance_id)
+        return await self._operations.instance(name, await self._known_zone())
 
     async def server_timezone(self) -> tzinfo:
         """Tell the zone that the service's times are in: the one given, or else the one the service names."""
@@ -360,44 +354,22 @@ class FlowSession(LoopBound):
 
     async def server_time(self) -> datetime:
         """Ask for the service's current time ("Get Current Time"), in UTC."""
-        return _EPOCH + timedelta(milliseconds=await self._server_ms())
-
-    async def _server_ms(self) -> int:
-        return await self._call(self._time("getCurrentTime"), read_time)
-
-    def _search(self, body: bytes) -> Request:
-        query = (("action", "search"), *self._identity)
-        return Request("POST", self._address.instances, query, body, "search")
-
-    def _time(self, action: str) -> Request:
-        return Request("GET", self._address.time, (("action", action),), operation=action)
-
-    async def _call(
-        self,
-        request: Request,
-        read: Callable[[bytes], T],
-        *,
-        tally: Tally | None = None,
-        tries: int | None = None,
-        scan: int | None = None,
-    ) -> T:
-        if self._state != "open":
-            raise RuntimeError(
-                f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
-            )
-        self._check_loop()
-        return await self._caller.call(request, read, tally=tally, tries=tries, scan=scan)
+        return _EPOCH + timedelta(milliseconds=await self._operations.time_ms())
 
     async def _known_zone(self) -> Zone:
         """Give the zone; it is asked for once, and whoever comes meanwhile waits for the same answer."""
         if self._zone is None:
             if self._zone_request is None or self._zone_request.over:
-                self._zone_request = Shared(self._ask_zone(), "aioflows time zone")
+                self._zone_request = Shared(self._operations.zone(), "aioflows time zone")
             self._zone = await self._zone_request.wait()
         return self._zone
 
-    async def _ask_zone(self) -> Zone:
-        return await self._call(self._time("getTimeZone"), read_zone)
+    def _check_usable(self) -> None:
+        if self._state != "open":
+            raise RuntimeError(
+                f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
+            )
+        self._check_loop()
 
 
 def _name(field: str, value: object) -> str:

@@ -95,6 +95,7 @@ LAYERS = [
         "_net.call",
         "_net.attempt",
         "_net.caller",
+        "_net.operations",
     ],
     # many requests
     ["_net.spill", "_net.engine", "_net.thread"],

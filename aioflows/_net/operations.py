@@ -1,0 +1,107 @@
+"""What is asked of the service, one request each: its operations, by their documented names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TypeVar
+
+from aioflows._core.address import Address
+from aioflows._core.answers import read_instance, read_time, read_zone
+from aioflows._core.search import Page, read_search, search_body
+from aioflows._core.times import Zone
+from aioflows._net.caller import Caller, Tally
+from aioflows._net.transport import Request
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.query import FlowQuery
+
+__all__ = ["Operations"]
+
+T = TypeVar("T")
+
+
+class Operations:
+    """The operations of one service, for one user.
+
+    Args:
+        address: where they *are*.
+        identity: the *parameters* that say who asks.
+        caller: makes requests.
+        usable: raises where nothing may be asked, before anything is sent.
+        throttle_codes: *codes* of an answer that mean "too many requests".
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        identity: tuple[tuple[str, str], ...],
+        caller: Caller,
+        usable: Callable[[], None],
+        throttle_codes: Collection[int],
+    ) -> None:
+        self._address = address
+        self._identity = identity
+        self._caller = caller
+        self._check_usable = usable
+        self._read_page = partial(read_search, throttle_codes=throttle_codes)
+
+    async def search(
+        self,
+        query: FlowQuery,
+        type: ScheduleType,
+        from_ms: int,
+        to_ms: int,
+        *,
+        page_no: int,
+        page_size: int,
+        sorters: Sequence[tuple[str, bool]],
+        expression: str = "",
+        whole: bool = False,
+        tally: Tally | None = None,
+        tries: int | None = None,
+        scan: int | None = None,
+    ) -> Page:
+        """Ask for one page ("List Flow Instances"); the arguments are those of `search_body`, `read_search` and `Caller.call`."""
+        body = search_body(
+            query,
+            type=type,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            page_no=page_no,
+            page_size=page_size,
+            sorters=sorters,
+            expression=expression,
+        )
+        where = (("action", "search"), *self._identity)
+        request = Request("POST", self._address.instances, where, body, "search")
+        read = partial(self._read_page, whole=whole)
+        return await self._call(request, read, tally=tally, tries=tries, scan=scan)
+
+    async def instance(self, name: str, zone: Zone) -> FlowInstance:
+        """Ask for one flow instance by its id ("Get Flow Instance")."""
+        where = (("action", "get"), ("flowInstId", name), *self._identity)
+        request = Request("GET", self._address.instances, where, operation="get")
+        return await self._call(request, lambda body: read_instance(body, zone))
+
+    async def time_ms(self) -> int:
+        """Ask what time it is ("Get Current Time"), in milliseconds since the epoch."""
+        return await self._call(self._time("getCurrentTime"), read_time)
+
+    async def zone(self) -> Zone:
+        """Ask for the zone that its times are in ("Get Timezone")."""
+        return await self._call(self._time("getTimeZone"), read_zone)
+
+    def _time(self, action: str) -> Request:
+        return Request("GET", self._address.time, (("action", action),), operation=action)
+
+    async def _call(
+        self,
+        request: Request,
+        read: Callable[[bytes], T],
+        *,
+        tally: Tally | None = None,
+        tries: int | None = None,
+        scan: int | None = None,
+    ) -> T:
+        self._check_usable()
+        return await self._caller.call(request, read, tally=tally, tries=tries, scan=scan)
