@@ -2,11 +2,11 @@
 
 Rows lie in days of 5,320, of which 870 share the second of midnight; the rest are spread evenly. Each is one of 2,000
 ready-made texts with an id and a trigger time of its own put in front. It knows windows, page numbers (the first is 0) and
-both directions of the trigger time, and nothing else: no authentication, no filters, no faults. Of what a service may do
-wrong, it has the two things that every reader of pages meets: rows of one second in another order in every answer, and
-answers that are silently cut short. The rest is the emulator's business.
+both directions of the trigger time, and nothing else: no authentication, no filters. Of what a service may do wrong, it has
+the three things that every reader of pages meets: rows of one second in another order in every answer, answers that are
+silently cut short, and answers that fail now and then. The rest is the emulator's business.
 
-    python -m benchmarks.canned INSTANCES LATENCY CAP UNSTABLE
+    python -m benchmarks.canned INSTANCES LATENCY CAP FAILING UNSTABLE
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class Answers:
 class Connection(asyncio.Protocol):
     """One connection; requests come one after the other."""
 
-    def __init__(self, answers: Answers, latency: float, counted: dict[str, int]) -> None:
-        self._answers, self._latency, self._counted = answers, latency, counted
+    def __init__(self, answers: Answers, latency: float, failing: int, counted: dict[str, int]) -> None:
+        self._answers, self._latency, self._failing, self._counted = answers, latency, failing, counted
         self._came = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,24 +143,30 @@ class Connection(asyncio.Protocol):
             self._counted["searches"] += 1
             loop = asyncio.get_running_loop()
             due = loop.time() + self._latency
-            answer = self._answers.search(body)
-            loop.call_at(due, self._say, answer)  # the latency includes what the answer took to make
+            if self._failing and self._counted["searches"] % self._failing == 0:
+                loop.call_at(due, self._say, b"try again", b"503 Service Unavailable")
+            else:
+                answer = self._answers.search(body)
+                loop.call_at(due, self._say, answer)  # the latency includes what the answer took to make
         elif b"getTimeZone" in head:
             asyncio.get_running_loop().call_later(self._latency, self._say, _ZONE)
         else:
             self._say(json.dumps(self._counted).encode())
             self._counted.update(searches=0, connections=0)
 
-    def _say(self, body: bytes) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    def _say(self, body: bytes, status: bytes = b"200 OK") -> None:
+        head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
+            status,
+            len(body),
+        )
         self._transport.write(head + body)
 
 
-async def serve(instances: int, latency: float, cap: int, *, unstable: bool) -> None:
+async def serve(instances: int, latency: float, cap: int, failing: int, *, unstable: bool) -> None:
     """Serve until standard input closes; the first line printed is the port."""
     loop = asyncio.get_running_loop()
     answers, counted = Answers(instances, cap, unstable=unstable), {"searches": 0, "connections": 0}
-    server = await loop.create_server(lambda: Connection(answers, latency, counted), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(answers, latency, failing, counted), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
@@ -174,12 +180,19 @@ class CannedService:
         latency: *seconds* from a request to its answer.
         cap: *rows* that no answer exceeds.
         unstable: whether rows of one second come in another *order* in every answer.
+        failing: every so *many* searches one is answered with HTTP 503; 0: none.
     """
 
     def __init__(
-        self, instances: int, latency: float = 0.0, *, cap: int = 1_000_000, unstable: bool = False
+        self,
+        instances: int,
+        latency: float = 0.0,
+        *,
+        cap: int = 1_000_000,
+        unstable: bool = False,
+        failing: int = 0,
     ) -> None:
-        self._arguments = [str(instances), str(latency), str(cap), str(int(unstable))]
+        self._arguments = [str(instances), str(latency), str(cap), str(failing), str(int(unstable))]
         self.start_ms = START * 1000
         self.end_ms = (trigger_second(instances - 1) // DAY * DAY + DAY) * 1000
 
@@ -201,4 +214,12 @@ class CannedService:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), unstable=sys.argv[4] == "1"))
+    asyncio.run(
+        serve(
+            int(sys.argv[1]),
+            float(sys.argv[2]),
+            int(sys.argv[3]),
+            int(sys.argv[4]),
+            unstable=sys.argv[5] == "1",
+        )
+    )

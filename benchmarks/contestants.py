@@ -211,6 +211,21 @@ async def row_by_row(task: Task, took: Took) -> None:
             took((row,))
 
 
+async def with_checkpoints(task: Task, took: Took) -> None:
+    """A scan, page by page, that could go on elsewhere after each of them."""
+    async with _session(task) as session, session.scan(_query(task)) as scan:
+        async for rows in scan.pages():
+            took(rows)
+            scan.checkpoint().to_json()
+
+
+async def by_start(task: Task, took: Took) -> None:
+    """A scan in an order that the service could give as well, but would not prove."""
+    async with _session(task) as session, session.scan(_query(task, "start_time"), proven=True) as scan:
+        async for rows in scan.pages():
+            took(rows)
+
+
 async def in_no_order(task: Task, took: Took) -> None:
     """A scan that gives rows as their pages come."""
     await by_pages(task, took, order=None)
@@ -233,6 +248,8 @@ CONTESTANTS: dict[str, tuple[Callable[[Task, Took], Any], Callable[[Any], tuple[
     "pages()": (by_pages, _key),
     "row by row": (row_by_row, _key),
     "in no order": (in_no_order, _key),
+    "checkpoints": (with_checkpoints, _key),
+    "by start time": (by_start, operator.attrgetter("start_time", "instance_id")),
     "sequential": (sequential, _wire_key),
     "days at once": (days_at_once, _wire_key),
     "vendor's SDK": (vendor_sdk, _wire_key),

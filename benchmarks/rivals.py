@@ -11,17 +11,23 @@ a day share the second of midnight: what became of them is the last table.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import subprocess
 import sys
-from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
 from benchmarks.canned import A_DAY, CannedService
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.runs import middle, ratio, run
 
+READERS = (
+    "hand-tuned",
+    "pages()",
+    "row by row",
+    "in no order",
+    "sequential",
+    "days at once",
+    "vendor's SDK",
+    "dlt",
+)
 SLOW = ("sequential", "vendor's SDK", "dlt")
 """Who reads one page after the other: with latency once is enough, since that is nearly all of their time."""
 
@@ -32,23 +38,10 @@ THREATS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(name: str, service: CannedService, page_size: int, *flags: str) -> dict[str, Any]:
-    """Let one of them read everything, in a process of its own."""
-    service.counted()
-    numbers = [str(number) for number in (service.start_ms, service.end_ms, page_size)]
-    command = [sys.executable, "-m", "benchmarks.contestants", name, service.url, *numbers, *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout)
-    found.update(service.counted())
-    return found
-
-
 def speeds(latency: float, page_size: int, options: argparse.Namespace) -> None:
     """Print who takes how long."""
     rows = options.days * A_DAY
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in READERS}
     with CannedService(rows, latency / 1000) as service:
         for number in range(options.rounds):
             for name, found in results.items():
@@ -63,17 +56,13 @@ def speeds(latency: float, page_size: int, options: argparse.Namespace) -> None:
     )
     base = results["hand-tuned"]
     for name, found in results.items():
-        middle = {key: median(one[key] for one in found) for key in found[0]}
-        wall, cpu = ratios(found, base, "seconds"), ratios(found, base, "cpu")
+        compared = base[: len(found)]  # who is slow reads once
         print(
-            f"{name:14}{middle['seconds']:9.2f}{wall:7.2f}{middle['cpu']:8.2f}{cpu:7.2f}"
-            f"{middle['searches']:10,.0f}{middle['connections']:13.0f}{middle['peak']:9.0f}",
+            f"{name:14}{middle(found, 'seconds'):9.2f}{ratio(found, compared, 'seconds'):7.2f}"
+            f"{middle(found, 'cpu'):8.2f}{ratio(found, compared, 'cpu'):7.2f}{middle(found, 'searches'):10,.0f}"
+            f"{middle(found, 'connections'):13.0f}{middle(found, 'peak'):9.0f}",
             flush=True,
         )
-
-
-def ratios(found: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]], key: str) -> float:
-    return float(median(one[key] / other[key] for one, other in zip(found, base, strict=False)))
 
 
 def right(options: argparse.Namespace) -> None:
@@ -84,7 +73,7 @@ def right(options: argparse.Namespace) -> None:
     for words, threat in THREATS.items():
         print(words)
         with CannedService(rows, **threat) as service:
-            for name in CONTESTANTS:
+            for name in READERS:
                 found = run(name, service, 500, "--checked")
                 missing, twice = rows - found["distinct"], found["rows"] - found["distinct"]
                 order = "yes" if found["ordered"] else "no"

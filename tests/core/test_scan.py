@@ -224,9 +224,8 @@ def test_a_row_that_ended_a_page_may_go_for_good_before_it_comes_again() -> None
     start=st.integers(0, 3_000),
     width=st.sampled_from([1, 40, 100, 1000, 2500]),
     offsets=st.lists(st.integers(-500, 4_000) | st.just(7), max_size=40),
-    page_size=st.integers(
-        4, 8
-    ),  # two full milliseconds of a service that caps pages at less may be more than can be proven
+    # Two full milliseconds of a service that caps pages at less may be more than can be proven.
+    page_size=st.integers(4, 8),
     larger=st.booleans(),
     descending=st.booleans(),
     seed=st.integers(0, 2**32),
