@@ -6,8 +6,16 @@ import gc
 import inspect
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.virtual import run_real, run_virtual
+
+# The same examples in every run, on a busy machine too: what fails, fails again. To look for new ones, leave the profile
+# out with --hypothesis-profile=default.
+settings.register_profile(
+    "seeded", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("seeded")
 
 
 def pytest_collection_finish() -> None:

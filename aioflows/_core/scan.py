@@ -132,6 +132,11 @@ class Scan:
         return self._service.usual(self._wanted_size)
 
     @property
+    def _stuck(self) -> bool:
+        """Whether a full page has come, and nothing can be made of it: the scan begins with a dense second."""
+        return self.rows_received >= self._page_size and not self._frontier.proofs
+
+    @property
     def progress(self) -> float:
         """The share of the time range that was released, from 0 to 1."""
         return self._release.progress
@@ -201,7 +206,8 @@ class Scan:
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
         if self._came_back < len(_LOOK_AHEAD):
-            slots = min(slots, _LOOK_AHEAD[self._came_back] - len(self._under_way))
+            most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
+            slots = min(slots, most - len(self._under_way))
         # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
         coming = min(self._buffer, self._concurrency * self._page_size)
         budget = min(max(self._buffer + coming - elsewhere, 1), self._limit - self.rows_released)
@@ -250,7 +256,10 @@ class Scan:
             if beside is not None and (beside[2] or gap.looks):
                 return beside
         elif not backward and gap.left is not None and not self._service.zone_pinned:
-            return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
+            edge = min(gap.until, gap.left.second * 1000 + 1000)
+            if self._stuck and edge < gap.until:
+                self._gaps.split(gap, edge)  # what lies behind need not wait for that second
+            return gap.first, edge, False
         elif not backward and not gap.halvings:
             return gap.first, self._gaps.reach(gap, gap.first + widest), False
         return gap.first, gap.until, backward
