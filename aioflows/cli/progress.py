@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Self
 
 import attrs
 
 from aioflows import (
     DriftFound,
     Event,
+    FlowQuery,
     FlowScan,
     Paused,
     RequestEnded,
@@ -21,6 +23,7 @@ from aioflows import (
     Retried,
     ScanBegan,
     ScanStats,
+    ScheduleType,
     WindowDone,
 )
 from aioflows.cli.estimate import Ground, Remaining, Rest
@@ -102,6 +105,11 @@ class Progress:
         self._until = 0.0
         self._hitch: Event | None = None
         self.standing: Standing | None = None
+
+    @classmethod
+    def of(cls, query: FlowQuery, limit: int | None) -> Self:
+        """Follow a scan of a query."""
+        return cls(limit, 1 if query.type is not None else len(ScheduleType))
 
     def heard(self, event: Event) -> None:
         """Take an event of the session."""
