@@ -77,7 +77,16 @@ async def scan_command(
     """Read every instance that matches, to the terminal, a pipe or a file."""
     zone = options.zone(which.zone)
     query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
-    await scan(access, ScanJob(query, limit, speed.limits(), output, quiet, as_json, context.obj))
+    job = ScanJob(
+        query,
+        limit=limit,
+        limits=speed.limits(),
+        output=output,
+        quiet=quiet,
+        as_json=as_json,
+        words=context.obj,
+    )
+    await scan(access, job)
     return Exit.COMPLETE
 
 
@@ -98,8 +107,17 @@ async def report_command(
     """Show what ran when, how it ended and how long it took: on the terminal, or as a page that needs no network."""
     zone = options.zone(which.zone)
     query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
-    limits = speed.limits()
-    await report(access, ReportJob(query, limit, limits, output, zone, options.day(day), overwrite, quiet))
+    job = ReportJob(
+        query,
+        limit=limit,
+        limits=speed.limits(),
+        output=output,
+        zone=zone,
+        day=options.day(day),
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    await report(access, job)
     return Exit.COMPLETE
 
 
@@ -121,7 +139,16 @@ async def follow_command(
     first = None if since is None else options.time(since, "--since", zone)
     last = _NEVER if until is None else options.time(until, "--until", zone)
     query = which.query(first or 0, last)
-    await follow(access, FollowJob(query, first, changes, pace, checkpoint, speed.limits(), context.obj))
+    job = FollowJob(
+        query,
+        since=first,
+        changes=changes,
+        pace=pace,
+        mark=checkpoint,
+        limits=speed.limits(),
+        words=context.obj,
+    )
+    await follow(access, job)
     return Exit.COMPLETE
 
 

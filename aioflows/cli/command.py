@@ -42,9 +42,13 @@ def command(app: typer.Typer, name: str, *, interruptible: bool = True) -> Calla
 
         def run(**given: Any) -> None:
             as_json = given.get("as_json", False)
-            for parameter, group in groups.items():
-                given[parameter] = group(**{one.name: given.pop(one.name) for one in attrs.fields(group)})
-            raise typer.Exit(ended(lambda: work(**given), interruptible=interruptible, as_json=as_json))
+            grouped = {
+                parameter: group(**{one.name: given.pop(one.name) for one in attrs.fields(group)})
+                for parameter, group in groups.items()
+            }
+            raise typer.Exit(
+                ended(lambda: work(**given, **grouped), interruptible=interruptible, as_json=as_json)
+            )
 
         vars(run)["__signature__"] = inspect.Signature(options)
         run.__doc__ = work.__doc__
