@@ -201,9 +201,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that is not UTF-8 gets no traceback for a name
+            # A terminal that is not UTF-8 gets no traceback for a name.
+            stream.reconfigure(errors="backslashreplace")
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE

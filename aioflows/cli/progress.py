@@ -27,7 +27,7 @@ from aioflows import (
     WindowDone,
 )
 from aioflows.cli.estimate import Ground, Remaining, Rest
-from aioflows.cli.screen import account, shown_duration
+from aioflows.cli.screen import account, rows_per_second, shown_duration
 from aioflows.printable import printable
 
 __all__ = ["Progress", "Standing", "hitch"]
@@ -69,7 +69,7 @@ class Standing:
         return {
             "share": round(self.share, 4),
             "rows": stats.rows_yielded,
-            "rows_per_second": _rate(stats),
+            "rows_per_second": round(rows_per_second(stats), 1),
             "requests": stats.requests,
             "in_flight": self.in_flight,
             "requests_per_second": stats.rate,
@@ -183,7 +183,3 @@ def hitch(event: Event, left: float | None = None) -> str:
         case DriftFound():
             return "rows have moved, a window is read again"
     return ""
-
-
-def _rate(stats: ScanStats) -> float:
-    return round(stats.rows_yielded / stats.elapsed, 1) if stats.elapsed > 0 else 0.0
