@@ -12,16 +12,13 @@
             print(instance.instance_id)
 """
 
-# ruff: noqa: SLF001  (two doors of one scan)
-
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime, tzinfo
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeVar
 
 import aioflows
 from aioflows._net.thread import Thread
@@ -31,17 +28,12 @@ from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
-from aioflows.stats import ScanPlan, ScanStats
 from aioflows.sync_follow import FlowFollow
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from aioflows.sync_scan import FlowScan
 
 __all__ = ["FlowFollow", "FlowScan", "FlowSession"]
 
 T = TypeVar("T")
-# Within the class, `list` is a method.
-_Rows: TypeAlias = list[FlowInstance]
 
 
 class FlowSession:
@@ -202,142 +194,3 @@ class FlowSession:
     def server_time(self) -> datetime:
         """Ask for the service's current time, in UTC."""
         return self._run(self._session.server_time)
-
-
-class FlowScan(Iterator[FlowInstance]):
-    """Every flow instance that a query asks for, as an iterator; made by `FlowSession.scan`.
-
-    It is `aioflows.FlowScan` without ``await``. One that is dropped before its end, as by ``break``, stops by itself;
-    ``with`` or `close` wait for that. Threads may share it: each instance goes to one of them.
-
-    Raises:
-        AioflowsError: while iterating, the specific error, after everything before it in the order was handed out; its
-            ``checkpoint`` tells what is left.
-        RuntimeError: it was closed, or its session was.
-    """
-
-    def __init__(self, thread: Thread, scan: aioflows.FlowScan) -> None:
-        self._thread = thread
-        self._scan = scan
-        self._one_at_a_time = threading.Lock()
-
-    def __repr__(self) -> str:
-        return f"<sync {self._scan!r}>"
-
-    def _repr_html_(self) -> str:
-        return self._thread.ask(self._scan._repr_html_)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop: cancel what is under way, and wait until it is over. Twice is fine."""
-        if self._thread.alive:
-            self._thread.run(self._scan.aclose)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_scan"):
-            self._thread.soon(self._scan.aclose)
-
-    def __next__(self) -> FlowInstance:
-        """Give the next instance."""
-        with self._one_at_a_time:
-            self._need_rows()
-            return self._scan._take()
-
-    def pages(self) -> Iterator[_Rows]:
-        """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
-        return _Pages(self)
-
-    def record_batches(
-        self, columns: Iterable[str] | None = None, *, tasks: bool = False
-    ) -> Iterator[pa.RecordBatch]:
-        """Iterate Arrow record batches, in the same order; see `aioflows.FlowScan.record_batches`."""
-        return _Batches(self, self._scan.record_batches(columns, tasks=tasks))
-
-    def list(self) -> _Rows:
-        """Read everything that was not handed out yet, as one list, and close."""
-        with self._one_at_a_time:
-            return self._thread.run(self._scan.list)
-
-    def first(self) -> FlowInstance | None:
-        """Give the next instance, or None if there is none, and close."""
-        with self._one_at_a_time:
-            return self._thread.run(self._scan.first)
-
-    def _next_page(self) -> _Rows:
-        with self._one_at_a_time:
-            self._need_rows()
-            return self._scan._take_page()
-
-    def _next_of(self, batches: AsyncIterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-        with self._one_at_a_time:
-            return self._thread.run(lambda: _next_or_none(batches))
-
-    def _need_rows(self) -> None:
-        # They stay in the scan until they are taken here, so an interrupted call loses none.
-        if not self._scan._held and not self._thread.run(self._more):
-            raise StopIteration
-
-    async def _more(self) -> bool:
-        try:
-            await self._scan._refill()
-        except StopAsyncIteration:
-            return False
-        return True
-
-    @property
-    def number(self) -> int:
-        """Which scan it is, of all in this process: the ``scan`` of its events."""
-        return self._scan.number
-
-    @property
-    def progress(self) -> float:
-        """The share of the time range that was read and handed out, from 0 to 1."""
-        return self._thread.ask(lambda: self._scan.progress)
-
-    @property
-    def stats(self) -> ScanStats:
-        """The account so far."""
-        return self._thread.ask(lambda: self._scan.stats)
-
-    def plan(self) -> ScanPlan:
-        """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""
-        return self._thread.ask(self._scan.plan)
-
-    def checkpoint(self) -> Checkpoint:
-        """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
-        return self._thread.ask(self._scan.checkpoint)
-
-
-class _Pages(Iterator[_Rows]):
-    """A scan by lists. Not a generator: one that is interrupted while it waits would be over."""
-
-    def __init__(self, scan: FlowScan) -> None:
-        self._scan = scan
-
-    def __next__(self) -> _Rows:
-        return self._scan._next_page()
-
-
-class _Batches(Iterator["pa.RecordBatch"]):
-    """A scan by record batches, which come from its own loop."""
-
-    def __init__(self, scan: FlowScan, batches: AsyncIterator[pa.RecordBatch]) -> None:
-        self._scan = scan
-        self._batches = batches
-
-    def __next__(self) -> pa.RecordBatch:
-        batch = self._scan._next_of(self._batches)
-        if batch is None:
-            raise StopIteration
-        return batch
-
-
-async def _next_or_none(batches: AsyncIterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-    return await anext(batches, None)

@@ -100,7 +100,7 @@ LAYERS = [
     # many requests
     ["_net.spill", "_net.engine", "_net.thread"],
     # the words users say
-    ["scan", "follow", "session", "__init__", "sync_follow", "sync"],
+    ["scan", "follow", "session", "__init__", "sync_pull", "sync_scan", "sync_follow", "sync"],
 ]
 ORDER = [name for row in LAYERS for name in row]
 

@@ -84,7 +84,7 @@ def test_a_follow_that_is_dropped_stops_by_itself() -> None:
         insert(world, query, 3)
         following = follow(world, query)
         next(following)
-        inner = following._follow
+        inner = following._source
         del following
         gc.collect()
         assert soon(lambda: "closed" in repr(inner))

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aioflows import ScanStats
-from aioflows.cli.screen import shown_duration
+from aioflows.cli.screen import rows_per_second, shown_duration
 from aioflows.cli.summary import FlowTotal, OrderCheck, Summary
 from aioflows.cli.table import fitted, shown_status, status_style
 from aioflows.printable import printable
@@ -94,10 +94,9 @@ def _verdict(good: bool, claim: str, words: str) -> Text:
 
 def _figures(outcome: Outcome) -> Text:
     stats, least = outcome.stats, outcome.least_requests
-    rate = stats.rows_yielded / stats.elapsed if stats.elapsed else 0.0
     ratio = f" ({stats.requests / least:.2f} ×)" if least else ""
     lines = [
-        ("time", f"{stats.elapsed:.1f} s, {rate:,.0f} instances a second"),
+        ("time", f"{stats.elapsed:.1f} s, {rows_per_second(stats):,.0f} instances a second"),
         (
             "requests",
             f"{stats.requests:,}; full pages of {outcome.page_size:,} would take {least:,}{ratio}",

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from aioflows import FlowQuery, Limits, __version__
-from aioflows.cli import flags, follow_flags, options
+from aioflows import Limits, __version__
+from aioflows.cli import flags, options
+from aioflows.cli.command import command
 from aioflows.cli.demo import Demo, demo
 from aioflows.cli.emulate import emulate, settings
-from aioflows.cli.ending import ended
 from aioflows.cli.exits import EPILOG, Exit, complain
-from aioflows.cli.following import FollowJob, follow, kept
+from aioflows.cli.following import FollowJob, Pace, follow
+from aioflows.cli.groups import Speed, Which
 from aioflows.cli.reporting import ReportJob, report
-from aioflows.cli.scanning import ScanJob, scan
-from aioflows.cli.screen import console_on, is_terminal
-from aioflows.cli.service import Service
+from aioflows.cli.scanning import Output, ScanJob, scan
+from aioflows.cli.screen import console_on
+from aioflows.cli.service import Access
 from aioflows.emulator import Emulator
-from aioflows.export import Target
 from aioflows.printable import printable
-from aioflows.query import epoch_ms
 
 __all__ = ["run"]
 
@@ -42,8 +39,8 @@ app = typer.Typer(
 )
 
 
-@app.command("demo", epilog=EPILOG)
-def demo_command(
+@command(app, "demo")
+async def demo_command(
     *,
     instances: flags.Instances = 100_000,
     seed: flags.Seed = 1,
@@ -53,225 +50,110 @@ def demo_command(
     order: flags.OrderBy = "trigger_time",
     page_size: flags.PageSize = 500,
     concurrency: flags.Concurrency = 16,
-) -> None:
+) -> Exit:
     """Read an emulated deployment to its end, and check that nothing is missing."""
-
-    async def work() -> Exit:
-        # Nobody here is slow to take what was read, so the scan may read far ahead.
-        ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
-        limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
-        show = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
-        return await demo(show, console_on(sys.stdout))
-
-    raise typer.Exit(ended(work))
+    # Nobody here is slow to take what was read, so the scan may read far ahead.
+    ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
+    limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
+    show = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
+    return await demo(show, console_on(sys.stdout))
 
 
-@app.command("scan", epilog=EPILOG)
-def scan_command(
+@command(app, "scan")
+async def scan_command(
     *,
     context: typer.Context,
     from_: flags.From,
     to: flags.To,
-    zone: flags.LocalZone = None,
-    type: flags.Kind = "all",
-    status: flags.Status = None,
-    owner: flags.Owner = "",
-    expression: flags.Expression = "",
+    which: Which,
     order_by: flags.OrderBy = "trigger_time",
     limit: flags.Limit = None,
-    url: flags.Url = None,
-    user_id: flags.UserId = None,
-    org_id: flags.OrgId = None,
-    secret_file: flags.SecretFile = None,
-    server_timezone: flags.ServerZone = None,
-    first_page: flags.FirstPage = None,
-    allow_http: flags.AllowHttp = False,
-    page_size: flags.PageSize = 500,
-    concurrency: flags.Concurrency = 16,
-    rate: flags.Rate = None,
-    output: flags.Output = None,
-    format: flags.FileFormat = None,
-    columns: flags.Columns = None,
-    tasks: flags.Tasks = False,
-    raw: flags.Raw = False,
-    resume: flags.Resume = False,
-    overwrite: flags.Overwrite = False,
+    access: Access,
+    speed: Speed,
+    output: Output,
     quiet: flags.Quiet = False,
     as_json: flags.Json = False,
-) -> None:
+) -> Exit:
     """Read every instance that matches, to the terminal, a pipe or a file."""
-
-    async def work() -> Exit:
-        local = options.zone(zone)
-        query = FlowQuery(
-            options.time(from_, "--from", local),
-            options.time(to, "--to", local),
-            type=options.schedule_type(type),
-            status=options.statuses(status or ()),
-            owner=owner,
-            expression=expression,
-            order_by=options.order(order_by),
-        )
-        job = ScanJob(
-            query,
-            limit=limit,
-            limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
-            server_timezone=server_timezone,
-            first_page=first_page,
-            allow_http=allow_http,
-            output=output,
-            format=format,
-            columns=options.names(columns),
-            tasks=tasks,
-            raw=raw,
-            resume=resume,
-            overwrite=overwrite,
-            quiet=quiet,
-            as_json=as_json,
-            words=context.obj,
-        )
-        if output is not None:
-            Target.named(output, format).check(
-                resume=resume, overwrite=overwrite
-            )  # before a secret is asked for
-        service = Service.found(
-            os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
-        )
-        await scan(service, job)
-        return Exit.COMPLETE
-
-    raise typer.Exit(ended(work, as_json=as_json))
+    zone = options.zone(which.zone)
+    query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
+    job = ScanJob(
+        query,
+        limit=limit,
+        limits=speed.limits(),
+        output=output,
+        quiet=quiet,
+        as_json=as_json,
+        words=context.obj,
+    )
+    await scan(access, job)
+    return Exit.COMPLETE
 
 
-@app.command("report", epilog=EPILOG)
-def report_command(
+@command(app, "report")
+async def report_command(
     *,
     from_: flags.From,
     to: flags.To,
-    zone: flags.LocalZone = None,
-    type: flags.Kind = "all",
-    status: flags.Status = None,
-    owner: flags.Owner = "",
-    expression: flags.Expression = "",
+    which: Which,
     limit: flags.Limit = None,
-    url: flags.Url = None,
-    user_id: flags.UserId = None,
-    org_id: flags.OrgId = None,
-    secret_file: flags.SecretFile = None,
-    server_timezone: flags.ServerZone = None,
-    first_page: flags.FirstPage = None,
-    allow_http: flags.AllowHttp = False,
-    page_size: flags.PageSize = 500,
-    concurrency: flags.Concurrency = 16,
-    rate: flags.Rate = None,
+    access: Access,
+    speed: Speed,
     output: flags.Page = None,
     day: flags.Day = None,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
-) -> None:
+) -> Exit:
     """Show what ran when, how it ended and how long it took: on the terminal, or as a page that needs no network."""
-
-    async def work() -> Exit:
-        local = options.zone(zone)
-        query = FlowQuery(
-            options.time(from_, "--from", local),
-            options.time(to, "--to", local),
-            type=options.schedule_type(type),
-            status=options.statuses(status or ()),
-            owner=owner,
-            expression=expression,
-        )
-        job = ReportJob(
-            query,
-            limit=limit,
-            limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
-            server_timezone=server_timezone,
-            first_page=first_page,
-            allow_http=allow_http,
-            output=output,
-            zone=local,
-            day=options.day(day),
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        service = Service.found(
-            os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
-        )
-        await report(service, job)
-        return Exit.COMPLETE
-
-    raise typer.Exit(ended(work))
+    zone = options.zone(which.zone)
+    query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
+    job = ReportJob(
+        query,
+        limit=limit,
+        limits=speed.limits(),
+        output=output,
+        zone=zone,
+        day=options.day(day),
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    await report(access, job)
+    return Exit.COMPLETE
 
 
-@app.command("follow", epilog=EPILOG)
-def follow_command(
-    context: typer.Context,
+@command(app, "follow")
+async def follow_command(
     *,
-    since: follow_flags.Since = None,
-    until: follow_flags.Until = None,
-    zone: flags.LocalZone = None,
-    type: flags.Kind = "all",
-    status: flags.Status = None,
-    owner: flags.Owner = "",
-    expression: flags.Expression = "",
-    changes: follow_flags.Changes = False,
-    url: flags.Url = None,
-    user_id: flags.UserId = None,
-    org_id: flags.OrgId = None,
-    secret_file: flags.SecretFile = None,
-    server_timezone: flags.ServerZone = None,
-    first_page: flags.FirstPage = None,
-    allow_http: flags.AllowHttp = False,
-    settle: follow_flags.Settle = 60.0,
-    watch: follow_flags.Watch = 86_400.0,
-    least: follow_flags.Least = 2.0,
-    most: follow_flags.Most = 60.0,
-    page_size: flags.PageSize = 500,
-    concurrency: flags.Concurrency = 16,
-    rate: flags.Rate = None,
-    checkpoint: follow_flags.Mark = None,
-) -> None:
+    context: typer.Context,
+    since: flags.Since = None,
+    until: flags.Until = None,
+    which: Which,
+    changes: flags.Changes = False,
+    access: Access,
+    pace: Pace,
+    speed: Speed,
+    checkpoint: flags.Mark = None,
+) -> Exit:
     """Show instances as they appear, and go on until Ctrl-C."""
-
-    async def work() -> Exit:
-        local = options.zone(zone)
-        first = None if since is None else epoch_ms(options.time(since, "--since", local))
-        last = _NEVER if until is None else epoch_ms(options.time(until, "--until", local))
-        query = FlowQuery(
-            first or 0,
-            last,
-            type=options.schedule_type(type),
-            status=options.statuses(status or ()),
-            owner=owner,
-            expression=expression,
-        )
-        job = FollowJob(
-            query,
-            since_ms=first,
-            changes=changes,
-            settle=settle,
-            watch=watch,
-            least=least,
-            most=most,
-            mark=checkpoint,
-            words=context.obj,
-            limits=Limits(concurrency=concurrency, rate=rate, page_size=page_size),
-            server_timezone=server_timezone,
-            first_page=first_page,
-            allow_http=allow_http,
-        )
-        kept(checkpoint)
-        service = Service.found(
-            os.environ, url=url, user_id=user_id, org_id=org_id, secret_file=secret_file, ask=_asker()
-        )
-        await follow(service, job)
-        return Exit.COMPLETE
-
-    raise typer.Exit(ended(work))
+    zone = options.zone(which.zone)
+    first = None if since is None else options.time(since, "--since", zone)
+    last = _NEVER if until is None else options.time(until, "--until", zone)
+    query = which.query(first or 0, last)
+    job = FollowJob(
+        query,
+        since=first,
+        changes=changes,
+        pace=pace,
+        mark=checkpoint,
+        limits=speed.limits(),
+        words=context.obj,
+    )
+    await follow(access, job)
+    return Exit.COMPLETE
 
 
-@app.command("emulate", epilog=EPILOG)
-def emulate_command(
+@command(app, "emulate", interruptible=False)
+async def emulate_command(
     *,
     instances: flags.Instances = 10_000,
     seed: flags.Seed = 1,
@@ -283,26 +165,21 @@ def emulate_command(
     first_page: flags.FirstPageIs = 0,
     zone: flags.OwnZone = "+08:00",
     set: flags.Switches = None,
-) -> None:
+) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
-
-    async def work() -> Exit:
-        told = settings(set or ())
-        given: dict[str, Any] = {
-            "instances": instances,
-            "seed": seed,
-            "profile": profile,
-            "latency": latency / 1000,
-            "page_cap": page_cap,
-            "first_page": first_page,
-            "zone": zone,
-        }
-        emulator = Emulator(**(given | told), port=port, path=path)
-        await emulate(emulator, console_on(sys.stdout))
-        return Exit.COMPLETE
-
-    code = ended(work, interruptible=False)
-    raise typer.Exit(Exit.COMPLETE if code in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP) else code)
+    told = settings(set or ())
+    given: dict[str, Any] = {
+        "instances": instances,
+        "seed": seed,
+        "profile": profile,
+        "latency": latency / 1000,
+        "page_cap": page_cap,
+        "first_page": first_page,
+        "zone": zone,
+    }
+    emulator = Emulator(**(given | told), port=port, path=path)
+    await emulate(emulator, console_on(sys.stdout))
+    return Exit.COMPLETE
 
 
 @app.callback(invoke_without_command=True)
@@ -324,9 +201,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that is not UTF-8 gets no traceback for a name
+            # A terminal that is not UTF-8 gets no traceback for a name.
+            stream.reconfigure(errors="backslashreplace")
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
@@ -340,7 +216,3 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         complain(f"error: {printable(' '.join(words().split()))}; see aioflows --help")
         return Exit.USAGE
-
-
-def _asker() -> Callable[[str], str] | None:
-    return getpass.getpass if is_terminal(sys.stdin) and is_terminal(sys.stderr) else None

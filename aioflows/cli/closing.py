@@ -10,6 +10,7 @@ import attrs
 
 from aioflows import FlowQuery, ScanStats
 from aioflows.cli.exits import record
+from aioflows.cli.screen import rows_per_second
 from aioflows.printable import printable
 
 __all__ = ["Closing"]
@@ -70,7 +71,6 @@ class Closing:
     def line(self) -> str:
         """Give it to a person."""
         stats, size = self.stats, self.size
-        rate = stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0
         ratio = f", {stats.requests / self.least:.2f} × full pages of {self._page:,}" if self.least else ""
         parts = [self.outcome]
         if self.output is not None:
@@ -78,7 +78,7 @@ class Closing:
         if self.before:
             parts.append(f"{self.before:,} of {self.rows:,} instances were there before")
         parts.append(f"{stats.rows_yielded:,} rows · {stats.requests:,} requests{ratio}")
-        parts.append(f"{stats.elapsed:.1f} s, {rate:,.0f} rows/s")
+        parts.append(f"{stats.elapsed:.1f} s, {rows_per_second(stats):,.0f} rows/s")
         if stats.retries:
             parts.append(
                 f"{stats.retries:,} retries, {stats.throttled:,} throttled, waited {stats.waited:.1f} s"
@@ -108,7 +108,7 @@ class Closing:
             requests=stats.requests,
             least_requests=self.least,
             elapsed=round(stats.elapsed, 3),
-            rows_per_second=round(stats.rows_yielded / stats.elapsed, 1) if stats.elapsed > 0 else 0.0,
+            rows_per_second=round(rows_per_second(stats), 1),
             retries=stats.retries,
             throttled=stats.throttled,
             waited=round(stats.waited, 3),

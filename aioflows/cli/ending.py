@@ -48,7 +48,7 @@ def ended(
 
     Args:
         work: what is *done*.
-        interruptible: whether it is worth a word that it was interrupted.
+        interruptible: whether to be interrupted is worth a word, and a code of its own.
         as_json: whether that line is for a *machine*.
     """
     try:
@@ -65,8 +65,9 @@ def ended(
         if verdict is None:
             raise
         code, line = verdict[0], verdict[1] if as_json else f"error: {verdict[1]}"
-    if interruptible or code not in {code for code, _ in _SIGNALS.values()}:
-        complain(line, code if as_json else None)
+    if not interruptible and code in {code for code, _ in _SIGNALS.values()}:
+        return Exit.COMPLETE
+    complain(line, code if as_json else None)
     return code
 
 

@@ -2,158 +2,129 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-_WHICH, _SERVICE, _SPEED, _OUTPUT = "Which instances", "Which service", "How fast", "Output"
+_which = partial(typer.Option, rich_help_panel="Which instances")
+_service = partial(typer.Option, rich_help_panel="Which service")
+_speed = partial(typer.Option, rich_help_panel="How fast")
+_pace = partial(typer.Option, rich_help_panel="How often")
+_output = partial(typer.Option, rich_help_panel="Output")
 
 # Which instances
 
-From: TypeAlias = Annotated[
-    str,
-    typer.Option("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.", rich_help_panel=_WHICH),
-]
-To: TypeAlias = Annotated[str, typer.Option(help="First trigger time left out.", rich_help_panel=_WHICH)]
+From: TypeAlias = Annotated[str, _which("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
+To: TypeAlias = Annotated[str, _which(help="First trigger time left out.")]
 LocalZone: TypeAlias = Annotated[
-    str | None,
-    typer.Option(help="What times without a zone, and dates, are in: Asia/Shanghai.", rich_help_panel=_WHICH),
+    str | None, _which(help="What times without a zone, and dates, are in: Asia/Shanghai.")
 ]
-Kind: TypeAlias = Annotated[
-    str, typer.Option(help="manual, periodic, temporary or all.", rich_help_panel=_WHICH)
-]
+Kind: TypeAlias = Annotated[str, _which(help="manual, periodic, temporary or all.")]
 Status: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="SUCCESS, FAIL, TIMEOUT, …; several with commas, or again.", rich_help_panel=_WHICH),
+    list[str] | None, _which(help="SUCCESS, FAIL, TIMEOUT, …; several with commas, or again.")
 ]
-Owner: TypeAlias = Annotated[str, typer.Option(help="User name of the owner.", rich_help_panel=_WHICH)]
-Expression: TypeAlias = Annotated[
-    str, typer.Option(help="Part of the instance's id or the flow's name.", rich_help_panel=_WHICH)
-]
-OrderBy: TypeAlias = Annotated[
-    str, typer.Option(help="trigger_time, -trigger_time, or none.", rich_help_panel=_WHICH)
-]
-Limit: TypeAlias = Annotated[
-    int | None, typer.Option(help="Instances in all.", show_default="every one", rich_help_panel=_WHICH)
-]
+Owner: TypeAlias = Annotated[str, _which(help="User name of the owner.")]
+Expression: TypeAlias = Annotated[str, _which(help="Part of the instance's id or the flow's name.")]
+OrderBy: TypeAlias = Annotated[str, _which(help="trigger_time, -trigger_time, or none.")]
+Limit: TypeAlias = Annotated[int | None, _which(help="Instances in all.", show_default="every one")]
 
 # Which service
 
-Url: TypeAlias = Annotated[
-    str | None, typer.Option(help="Address of the API gateway, or AIOFLOWS_URL.", rich_help_panel=_SERVICE)
-]
-UserId: TypeAlias = Annotated[
-    str | None, typer.Option(help="Who asks, or AIOFLOWS_USER_ID.", rich_help_panel=_SERVICE)
-]
-OrgId: TypeAlias = Annotated[
-    str | None, typer.Option(help="The organization, or AIOFLOWS_ORG_ID.", rich_help_panel=_SERVICE)
-]
+Url: TypeAlias = Annotated[str | None, _service(help="Address of the API gateway, or AIOFLOWS_URL.")]
+UserId: TypeAlias = Annotated[str | None, _service(help="Who asks, or AIOFLOWS_USER_ID.")]
+OrgId: TypeAlias = Annotated[str | None, _service(help="The organization, or AIOFLOWS_ORG_ID.")]
 SecretFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
+    _service(
         help="File with the secret key, in place of AIOFLOWS_SECRET_KEY; without either it is asked for. "
-        "The access key is AIOFLOWS_ACCESS_KEY.",
-        rich_help_panel=_SERVICE,
+        "The access key is AIOFLOWS_ACCESS_KEY."
     ),
 ]
 ServerZone: TypeAlias = Annotated[
-    str | None,
-    typer.Option(help="Zone of the service's times.", show_default="it is asked", rich_help_panel=_SERVICE),
+    str | None, _service(help="Zone of the service's times.", show_default="it is asked")
 ]
 FirstPage: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of its first page, 0 or 1.", show_default="found out", rich_help_panel=_SERVICE
-    ),
+    int | None, _service(help="Number of its first page, 0 or 1.", show_default="found out")
 ]
-AllowHttp: TypeAlias = Annotated[
-    bool, typer.Option("--allow-http", help="Trust a network without encryption.", rich_help_panel=_SERVICE)
-]
+AllowHttp: TypeAlias = Annotated[bool, _service("--allow-http", help="Trust a network without encryption.")]
 
 # How fast
 
-PageSize: TypeAlias = Annotated[int, typer.Option(help="Instances in one request.", rich_help_panel=_SPEED)]
-Concurrency: TypeAlias = Annotated[
-    int, typer.Option(help="Requests under way at once.", rich_help_panel=_SPEED)
-]
-Rate: TypeAlias = Annotated[
-    float | None,
-    typer.Option(help="Requests per second.", show_default="no limit", rich_help_panel=_SPEED),
-]
+PageSize: TypeAlias = Annotated[int, _speed(help="Instances in one request.")]
+Concurrency: TypeAlias = Annotated[int, _speed(help="Requests under way at once.")]
+Rate: TypeAlias = Annotated[float | None, _speed(help="Requests per second.", show_default="no limit")]
 
 # Output
 
 Output: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    _output(
         "--output",
         "-o",
         help="File to write, whose ending tells the format: .jsonl, .csv, .parquet, .sqlite, .duckdb; with / at its end "
         "a folder of Parquet files by day; or - for standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 FileFormat: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--format",
-        help="jsonl, csv, parquet, sqlite, duckdb.",
-        show_default="the ending tells",
-        rich_help_panel=_OUTPUT,
-    ),
+    _output("--format", help="jsonl, csv, parquet, sqlite, duckdb.", show_default="the ending tells"),
 ]
 Columns: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
-        help="instance_id, flow_name, …; several with commas, or again.",
-        show_default="every one",
-        rich_help_panel=_OUTPUT,
-    ),
+    _output(help="instance_id, flow_name, …; several with commas, or again.", show_default="every one"),
 ]
-Tasks: TypeAlias = Annotated[
-    bool, typer.Option("--tasks", help="A row for each task of the graph.", rich_help_panel=_OUTPUT)
-]
-Raw: TypeAlias = Annotated[
-    bool,
-    typer.Option("--raw", help="Leave texts that look like formulas as they are.", rich_help_panel=_OUTPUT),
-]
-Resume: TypeAlias = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on with what an earlier run left.", rich_help_panel=_OUTPUT),
-]
-Overwrite: TypeAlias = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
-]
-Quiet: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_OUTPUT)
-]
+Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="A row for each task of the graph.")]
+Raw: TypeAlias = Annotated[bool, _output("--raw", help="Leave texts that look like formulas as they are.")]
+Resume: TypeAlias = Annotated[bool, _output("--resume", help="Go on with what an earlier run left.")]
+Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace what exists.")]
+Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Say nothing but errors.")]
 Json: TypeAlias = Annotated[
     bool,
-    typer.Option(
-        "--json",
-        help="Say progress, the account and errors as JSON, one object a line, on standard error.",
-        rich_help_panel=_OUTPUT,
+    _output(
+        "--json", help="Say progress, the account and errors as JSON, one object a line, on standard error."
     ),
 ]
 
 Page: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    _output(
         "--output",
         "-o",
         help="HTML page to write; or - for standard output.",
         show_default="a summary on the terminal",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 Day: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        help="Day whose runs the page shows one by one: 2024-01-31.",
-        show_default="the newest seven",
-        rich_help_panel=_OUTPUT,
+    _output(help="Day whose runs the page shows one by one: 2024-01-31.", show_default="the newest seven"),
+]
+
+# What is followed, and how often it is asked for
+
+Since: TypeAlias = Annotated[
+    str | None,
+    _which(help="First trigger time, as in 2024-01-01T00:00+08:00.", show_default="the service's now"),
+]
+Until: TypeAlias = Annotated[str | None, _which(help="First trigger time left out.", show_default="none")]
+Changes: TypeAlias = Annotated[
+    bool,
+    _which("--changes", help="Show an instance again when its status has changed, until it is finished."),
+]
+Settle: TypeAlias = Annotated[
+    float, _pace(help="Seconds after its trigger time within which an instance shows.")
+]
+Watch: TypeAlias = Annotated[float, _pace(help="Seconds for which an unfinished instance is watched.")]
+Least: TypeAlias = Annotated[float, _pace(help="Shortest wait between two polls, in seconds.")]
+Most: TypeAlias = Annotated[float, _pace(help="Longest wait between two polls, in seconds.")]
+Mark: TypeAlias = Annotated[
+    Path | None,
+    _output(
+        "--checkpoint",
+        help="File that keeps where it stands; if it is there, following goes on from it.",
+        show_default="none",
     ),
 ]
 
@@ -181,7 +152,6 @@ OwnZone: TypeAlias = Annotated[str, typer.Option(help="Zone of its times.")]
 Switches: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set",
-        help="Any other switch, as in ties=unstable; python -m aioflows.emulator --help lists them.",
+        "--set", help="Any other switch, as in ties=unstable; python -m aioflows.emulator --help lists them."
     ),
 ]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -22,20 +23,20 @@ from aioflows import (
     FlowFollow,
     FlowInstance,
     FlowQuery,
-    FlowSession,
     FollowCheckpoint,
     Limits,
     QueryError,
 )
+from aioflows.cli import flags
 from aioflows.cli.scanning import again
 from aioflows.cli.screen import console_on, is_terminal
-from aioflows.cli.service import Service
+from aioflows.cli.service import Access
 from aioflows.cli.table import RowTable
 from aioflows.export import SinkError, json_line
 from aioflows.export.files import Files
 from aioflows.export.stream import Stream
 
-__all__ = ["FollowJob", "follow", "kept"]
+__all__ = ["FollowJob", "Pace", "follow"]
 
 _SAVE_EVERY = 30.0
 """Seconds; so often is the checkpoint kept even if nothing appears, so that little is to be read again."""
@@ -59,61 +60,51 @@ class _Lines:
 
 
 @attrs.frozen
+class Pace:
+    """How often a follow asks, and for what."""
+
+    settle: flags.Settle = 60.0
+    watch: flags.Watch = 86_400.0
+    least: flags.Least = 2.0
+    most: flags.Most = 60.0
+
+
+@attrs.frozen
 class FollowJob:
     """Everything that ``aioflows follow`` was told.
 
     Args:
         query: *what* to follow.
-        since_ms: the first *trigger time* that counts; None: the service's now.
+        since: the first *trigger time* that counts; None: the service's now.
         changes: whether changes of status are shown.
-        settle: how *late* an instance may show, in seconds.
-        watch: how *long* an unfinished one is watched, in seconds.
-        least: the shortest *wait* between two polls, in seconds.
-        most: the longest.
+        pace: how *often* it is asked for.
         mark: the *file* that keeps the checkpoint.
         limits: how much at a time.
-        server_timezone: the *zone* of the service; None: it is asked.
-        first_page: the *number* of its first page; None: it is found out.
-        allow_http: whether plain HTTP to another machine is fine.
         words: the *words* of the command line, without the program.
     """
 
     query: FlowQuery
-    since_ms: int | None = None
-    changes: bool = False
-    settle: float = 60.0
-    watch: float = 86_400.0
-    least: float = 2.0
-    most: float = 60.0
-    mark: Path | None = None
-    limits: Limits = attrs.field(factory=Limits)
-    server_timezone: str | None = None
-    first_page: int | None = None
-    allow_http: bool = False
-    words: tuple[str, ...] = ()
+    since: datetime | None
+    changes: bool
+    pace: Pace
+    mark: Path | None
+    limits: Limits
+    words: tuple[str, ...]
 
 
-async def follow(service: Service, job: FollowJob) -> None:
+async def follow(access: Access, job: FollowJob) -> None:
     """Write what appears, until the query's range is over."""
-    session = FlowSession(
-        service.url,
-        user_id=service.user_id,
-        org_id=service.org_id,
-        auth=service.auth,
-        limits=job.limits,
-        server_timezone=job.server_timezone,
-        first_page=job.first_page,
-        allow_http=job.allow_http,
-    )
+    resume = _kept(job.mark)  # before a secret is asked for
+    session = access.session(job.limits)
     following = session.follow(
         job.query,
-        since=job.since_ms,
+        since=job.since,
         changes=job.changes,
-        settle=job.settle,
-        watch=job.watch,
-        least=job.least,
-        most=job.most,
-        resume=kept(job.mark),
+        settle=job.pace.settle,
+        watch=job.pace.watch,
+        least=job.pace.least,
+        most=job.pace.most,
+        resume=resume,
     )
     async with _sink() as sink, session, following:
         copy = _Copy(following, sink, job.mark)
@@ -206,7 +197,7 @@ async def _sink() -> AsyncIterator[_Sink]:
         yield _Lines(stream)
 
 
-def kept(mark: Path | None) -> FollowCheckpoint | None:
+def _kept(mark: Path | None) -> FollowCheckpoint | None:
     """Read a checkpoint, if there is one.
 
     Raises:

@@ -83,7 +83,25 @@ class _Live:
         self._progress.heard(event)
 
 
-class _Plain:
+class _Silent:
+    """Nothing at all."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, scan: FlowScan) -> None:
+        pass
+
+    def heard(self, event: Event) -> None:
+        pass
+
+
+class _Plain(_Silent):
     """A line now and then."""
 
     def __init__(
@@ -94,14 +112,6 @@ class _Plain:
         self._clock = clock
         self._next = clock() + between
         self._progress = progress
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        pass
 
     def show(self, scan: FlowScan) -> None:
         # Looked at between the lines too: what is left is told from how it went.
@@ -133,24 +143,6 @@ class _Json(_Plain):
         self._progress.heard(event)
         if isinstance(event, Paused):
             self._say(record("waiting", seconds=round(event.seconds, 3), reason=hitch(event)))
-
-
-class _Silent:
-    """Nothing at all."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        pass
-
-    def show(self, scan: FlowScan) -> None:
-        pass
-
-    def heard(self, event: Event) -> None:
-        pass
 
 
 def live_meter(console: Console, progress: Progress | None = None) -> Meter:

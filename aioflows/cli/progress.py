@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Self
 
 import attrs
 
 from aioflows import (
     DriftFound,
     Event,
+    FlowQuery,
     FlowScan,
     Paused,
     RequestEnded,
@@ -21,10 +23,11 @@ from aioflows import (
     Retried,
     ScanBegan,
     ScanStats,
+    ScheduleType,
     WindowDone,
 )
 from aioflows.cli.estimate import Ground, Remaining, Rest
-from aioflows.cli.screen import account, shown_duration
+from aioflows.cli.screen import account, rows_per_second, shown_duration
 from aioflows.printable import printable
 
 __all__ = ["Progress", "Standing", "hitch"]
@@ -66,7 +69,7 @@ class Standing:
         return {
             "share": round(self.share, 4),
             "rows": stats.rows_yielded,
-            "rows_per_second": _rate(stats),
+            "rows_per_second": round(rows_per_second(stats), 1),
             "requests": stats.requests,
             "in_flight": self.in_flight,
             "requests_per_second": stats.rate,
@@ -102,6 +105,11 @@ class Progress:
         self._until = 0.0
         self._hitch: Event | None = None
         self.standing: Standing | None = None
+
+    @classmethod
+    def of(cls, query: FlowQuery, limit: int | None) -> Self:
+        """Follow a scan of a query."""
+        return cls(limit, 1 if query.type is not None else len(ScheduleType))
 
     def heard(self, event: Event) -> None:
         """Take an event of the session."""
@@ -175,7 +183,3 @@ def hitch(event: Event, left: float | None = None) -> str:
         case DriftFound():
             return "rows have moved, a window is read again"
     return ""
-
-
-def _rate(stats: ScanStats) -> float:
-    return round(stats.rows_yielded / stats.elapsed, 1) if stats.elapsed > 0 else 0.0

@@ -7,13 +7,13 @@ from datetime import date, tzinfo
 
 import attrs
 
-from aioflows import AioflowsError, FlowQuery, FlowSession, Limits, QueryError, ScheduleType
+from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows.cli.brief import print_brief
 from aioflows.cli.exits import complain
 from aioflows.cli.meters import live_meter, no_meter
 from aioflows.cli.progress import Progress
 from aioflows.cli.screen import account, console_on
-from aioflows.cli.service import Service
+from aioflows.cli.service import Access
 from aioflows.cli.summary import Summary
 from aioflows.printable import printable
 from aioflows.report import Facts, Tally, report_target
@@ -30,9 +30,6 @@ class ReportJob:
         query: *what* to read.
         limit: *instances* in all; None: every one.
         limits: how much at a time.
-        server_timezone: the *zone* of the service; None: it is asked.
-        first_page: the *number* of its first page; None: it is found out.
-        allow_http: whether plain HTTP to another machine is fine.
         output: a *path*; "-": standard output; None: a summary for a person in place of a page.
         zone: what days and hours are told *in*; None: the service's zone.
         day: the *day* whose runs the page shows; None: each of the newest ones.
@@ -44,16 +41,13 @@ class ReportJob:
     """
 
     query: FlowQuery
-    limit: int | None = None
-    limits: Limits = attrs.field(factory=Limits)
-    server_timezone: str | None = None
-    first_page: int | None = None
-    allow_http: bool = False
-    output: str | None = None
-    zone: tzinfo | None = None
-    day: date | None = None
-    overwrite: bool = False
-    quiet: bool = False
+    limit: int | None
+    limits: Limits
+    output: str | None
+    zone: tzinfo | None
+    day: date | None
+    overwrite: bool
+    quiet: bool
 
     def __attrs_post_init__(self) -> None:
         if self.output is not None:
@@ -62,26 +56,12 @@ class ReportJob:
             raise QueryError("--day and --overwrite are about a page; give -o report.html")
 
 
-async def report(service: Service, job: ReportJob) -> None:
+async def report(access: Access, job: ReportJob) -> None:
     """Read all that a job asks for, and show what it comes to."""
     console = console_on(sys.stderr)
     watched = not job.quiet and console.is_terminal
-    meter = no_meter()
-    if watched:
-        kinds = 1 if job.query.type is not None else len(ScheduleType)
-        meter = live_meter(console, Progress(job.limit, kinds))
-    session = FlowSession(
-        service.url,
-        user_id=service.user_id,
-        org_id=service.org_id,
-        auth=service.auth,
-        limits=job.limits,
-        server_timezone=job.server_timezone,
-        first_page=job.first_page,
-        observer=meter.heard,
-        allow_http=job.allow_http,
-    )
-
+    meter = live_meter(console, Progress.of(job.query, job.limit)) if watched else no_meter()
+    session = access.session(job.limits, meter.heard)
     tally, summary = Tally(job.zone, job.day), Summary()
     try:
         async with session, session.scan(job.query, limit=job.limit) as scan:

@@ -10,17 +10,41 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats, ScheduleType
+from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats
+from aioflows.cli import flags, options
 from aioflows.cli.closing import Closing
 from aioflows.cli.exits import complain
 from aioflows.cli.meters import Meter, json_meter, live_meter, no_meter
 from aioflows.cli.progress import Progress
 from aioflows.cli.screen import console_on, is_terminal
-from aioflows.cli.service import Service
+from aioflows.cli.service import Access
 from aioflows.cli.table import RowTable
-from aioflows.export import Exported, export
+from aioflows.export import Exported, Target, export
 
-__all__ = ["ScanJob", "scan"]
+__all__ = ["Output", "ScanJob", "scan"]
+
+
+@attrs.frozen
+class Output:
+    """Where rows go, and how."""
+
+    path: flags.Output = None
+    format: flags.FileFormat = None
+    columns: flags.Columns = None
+    tasks: flags.Tasks = False
+    raw: flags.Raw = False
+    resume: flags.Resume = False
+    overwrite: flags.Overwrite = False
+
+    @property
+    def shaped(self) -> bool:
+        """Whether anything was said of what it looks like, so that it is no table for a person."""
+        return self.format is not None or bool(self.columns) or self.tasks or self.raw
+
+    @property
+    def file(self) -> str | None:
+        """What is written by name; None: standard output, in one way or another."""
+        return None if self.path == "-" else self.path
 
 
 @attrs.frozen
@@ -31,63 +55,39 @@ class ScanJob:
         query: *what* to read.
         limit: *instances* in all; None: every one.
         limits: how much at a time.
-        server_timezone: the *zone* of the service; None: it is asked.
-        first_page: the *number* of its first page; None: it is found out.
-        allow_http: whether plain HTTP to another machine is fine.
-        output: a *path*; "-": standard output; None: the same, or a table if that is a terminal.
-        format: the *format* of the output; None: the path tells.
-        columns: the *columns* of the output; None: every one.
-        tasks: whether an instance becomes a row for each *task*.
-        raw: whether what looks like a formula stays as it is in a CSV file.
-        resume: whether to go on with what an earlier run left.
-        overwrite: whether a file that exists may be replaced.
+        output: *where* the rows go, and how.
         quiet: whether to say nothing but errors.
         as_json: whether a machine reads what is said.
         words: the *words* of the command line, without the program.
+
+    Raises:
+        QueryError: the rows cannot be written there.
     """
 
     query: FlowQuery
-    limit: int | None = None
-    limits: Limits = attrs.field(factory=Limits)
-    server_timezone: str | None = None
-    first_page: int | None = None
-    allow_http: bool = False
-    output: str | None = None
-    format: str | None = None
-    columns: tuple[str, ...] | None = None
-    tasks: bool = False
-    raw: bool = False
-    resume: bool = False
-    overwrite: bool = False
-    quiet: bool = False
-    as_json: bool = False
-    words: tuple[str, ...] = ()
+    limit: int | None
+    limits: Limits
+    output: Output
+    quiet: bool
+    as_json: bool
+    words: tuple[str, ...]
 
-    @property
-    def shaped(self) -> bool:
-        """Whether anything was said of what the output looks like, so that it is no table for a person."""
-        return self.format is not None or self.columns is not None or self.tasks or self.raw
+    def __attrs_post_init__(self) -> None:
+        to = self.output
+        if to.path is not None:
+            # Before a secret is asked for.
+            Target.named(to.path, to.format).check(resume=to.resume, overwrite=to.overwrite)
 
 
-async def scan(service: Service, job: ScanJob) -> None:
+async def scan(access: Access, job: ScanJob) -> None:
     """Read all that a job asks for, and write it."""
-    to_screen = job.output is None and is_terminal(sys.stdout) and not job.shaped
+    to_screen = job.output.path is None and is_terminal(sys.stdout) and not job.output.shaped
     console = console_on(sys.stdout if to_screen else sys.stderr)
     # JSON and a bar on one terminal would write into each other.
-    beside_json = not to_screen and job.output in (None, "-") and is_terminal(sys.stdout)
+    beside_json = not to_screen and job.output.file is None and is_terminal(sys.stdout)
     watched = not job.quiet and not beside_json and console.is_terminal
     meter = _meter(job, console if watched else None)
-    session = FlowSession(
-        service.url,
-        user_id=service.user_id,
-        org_id=service.org_id,
-        auth=service.auth,
-        limits=job.limits,
-        server_timezone=job.server_timezone,
-        first_page=job.first_page,
-        observer=meter.heard,
-        allow_http=job.allow_http,
-    )
+    session = access.session(job.limits, meter.heard)
     seen = _Seen(meter)
     try:
         async with session:
@@ -117,7 +117,7 @@ def again(words: tuple[str, ...], *more: str) -> str:
 
 
 def _meter(job: ScanJob, console: Console | None) -> Meter:
-    progress = Progress(job.limit, 1 if job.query.type is not None else len(ScheduleType))
+    progress = Progress.of(job.query, job.limit)
     if job.as_json and not job.quiet:
         return json_meter(complain, progress)
     return no_meter() if console is None else live_meter(console, progress)
@@ -152,27 +152,28 @@ async def _show(session: FlowSession, job: ScanJob, table: RowTable, seen: _Seen
 
 
 async def _export(session: FlowSession, job: ScanJob, seen: _Seen) -> Exported:
+    to = job.output
     return await export(
         session,
         job.query,
-        job.output or "-",
-        format=job.format,
-        columns=job.columns,
-        tasks=job.tasks,
-        raw=job.raw,
+        to.path or "-",
+        format=to.format,
+        columns=options.names(to.columns),
+        tasks=to.tasks,
+        raw=to.raw,
         limit=job.limit,
-        resume=job.resume,
-        overwrite=job.overwrite,
+        resume=to.resume,
+        overwrite=to.overwrite,
         watch=seen.took,
         kept=seen.keeps,
     )
 
 
 def _left_behind(seen: _Seen, job: ScanJob, *, to_screen: bool) -> str:
-    if job.output in (None, "-"):
+    if job.output.file is None:
         shown = "shown" if to_screen else "written"
         return f"the first {seen.rows:,} instances were {shown} before" if seen.rows else ""
-    return f"{job.output} was not written"
+    return f"{job.output.file} was not written"
 
 
 def _closing(exported: Exported, seen: _Seen, job: ScanJob) -> Closing:
@@ -183,5 +184,5 @@ def _closing(exported: Exported, seen: _Seen, job: ScanJob) -> Closing:
         exported.before,
         job.limit,
         job.limits.page_size,
-        None if job.output in (None, "-") else job.output,
+        job.output.file,
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from aioflows import ScanStats
 
-__all__ = ["account", "console_on", "is_terminal", "shown_duration"]
+__all__ = ["account", "console_on", "is_terminal", "rows_per_second", "shown_duration"]
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -45,6 +45,11 @@ def shown_duration(duration: timedelta | None) -> str:
 
 def account(stats: ScanStats) -> str:
     """Give the figures of a scan in a line."""
-    rate = stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0
+    rate = rows_per_second(stats)
     text = f"{stats.rows_yielded:,} rows · {stats.requests:,} requests · {rate:,.0f} rows/s"
     return f"{text} · {stats.retries:,} retries" if stats.retries else text
+
+
+def rows_per_second(stats: ScanStats) -> float:
+    """Give the rate at which a scan has handed out its rows."""
+    return stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
 
-from aioflows import AppKey, QueryError
+from aioflows import AppKey, Event, FlowSession, Limits, QueryError
+from aioflows.cli import flags
+from aioflows.cli.screen import is_terminal
 
-__all__ = ["Service", "chosen"]
+__all__ = ["Access", "Service"]
 
 _LONGEST_SECRET_FILE = 10_000
 
 
 @attrs.frozen
 class Service:
-    """What is needed to talk to a service.
+    """A service, and who asks it.
 
     Args:
         url: *scheme and host* of the gateway.
@@ -30,49 +35,63 @@ class Service:
     org_id: str
     auth: AppKey | None = None
 
-    @classmethod
-    def found(
-        cls,
-        environment: Mapping[str, str],
-        *,
-        url: str | None = None,
-        user_id: str | None = None,
-        org_id: str | None = None,
-        secret_file: Path | None = None,
-        ask: Callable[[str], str] | None = None,
-    ) -> Service:
+
+@attrs.frozen
+class Access:
+    """What the options of a command say of the service."""
+
+    url: flags.Url = None
+    user_id: flags.UserId = None
+    org_id: flags.OrgId = None
+    secret_file: flags.SecretFile = None
+    server_timezone: flags.ServerZone = None
+    first_page: flags.FirstPage = None
+    allow_http: flags.AllowHttp = False
+
+    def session(self, limits: Limits, observer: Callable[[Event], None] | None = None) -> FlowSession:
+        """Make a session with the service, for which a person at a terminal may be asked for the secret.
+
+        Raises:
+            QueryError: something is missing or makes no sense, or two places disagree.
+        """
+        person = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        service = self.found(os.environ, getpass.getpass if person else None)
+        return FlowSession(
+            service.url,
+            user_id=service.user_id,
+            org_id=service.org_id,
+            auth=service.auth,
+            limits=limits,
+            server_timezone=self.server_timezone,
+            first_page=self.first_page,
+            observer=observer,
+            allow_http=self.allow_http,
+        )
+
+    def found(self, environment: Mapping[str, str], ask: Callable[[str], str] | None = None) -> Service:
         """Put together what was given here and there.
 
         Args:
             environment: the *variables* of the process.
-            url: what the *option* says, as do the two that follow.
-            user_id: likewise.
-            org_id: likewise.
-            secret_file: a *file* that holds the secret key and nothing else.
             ask: asks a person for the secret; None: there is nobody to ask.
 
         Raises:
             QueryError: something is missing, or two places disagree.
         """
-        return cls(
-            _needed("--url", url, "AIOFLOWS_URL", environment),
-            _needed("--user-id", user_id, "AIOFLOWS_USER_ID", environment),
-            _needed("--org-id", org_id, "AIOFLOWS_ORG_ID", environment),
-            _keys(environment, secret_file, ask),
+        return Service(
+            _needed("--url", self.url, "AIOFLOWS_URL", environment),
+            _needed("--user-id", self.user_id, "AIOFLOWS_USER_ID", environment),
+            _needed("--org-id", self.org_id, "AIOFLOWS_ORG_ID", environment),
+            _keys(environment, self.secret_file, ask),
         )
 
 
-def chosen(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str | None:
-    """Give the value of an option that a variable may stand in for; two values that differ are a `QueryError`."""
+def _needed(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str:
     stated = environment.get(variable) or None
     if given is not None and stated is not None and given != stated:
         # To take one of them would read another service, or as another user, than somebody meant.
         raise QueryError(f"{option} and {variable} say different things; drop one of them")
-    return given if given is not None else stated
-
-
-def _needed(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str:
-    value = chosen(option, given, variable, environment)
+    value = given if given is not None else stated
     if value is None:
         raise QueryError(f"{option} is missing; give it, or set {variable}")
     return value
