@@ -171,7 +171,7 @@ BUGS = [
         "a service that ignores the status is believed", _tests("catalogue/test_consistency.py", only="ignores_the_status")),
     Bug("_core/envelope.py", "        return understood(decoder, mended)", "        raise",
         "an unescaped graph in a short answer ends the scan", _tests("catalogue/test_bodies.py", only="mended")),
-    Bug("session.py", "if self._loop is not loop:", "if self._loop is None:",
+    Bug("bound.py", "elif self._loop is not loop:", "elif self._loop is None:",
         "a session hangs on another loop", _tests("catalogue/test_control.py", only="another_loop")),
     # Other orders
     Bug("_core/orders.py", "self.descending = ", "self.descending = not ", "ids run against the first key",
