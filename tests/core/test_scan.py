@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aioflows._core.pages import Ask
@@ -219,6 +219,15 @@ def test_a_row_that_ended_a_page_may_go_for_good_before_it_comes_again() -> None
 # How many requests
 
 
+@example(
+    start=2_247,
+    width=1,
+    offsets=[0, 0, 3, *[0] * 5, 4, *[0] * 14, -2, -5, 0, 0, 3],
+    page_size=5,
+    larger=False,
+    descending=True,
+    seed=1_422_224_538,
+)
 @settings(max_examples=200, deadline=None)
 @given(
     start=st.integers(0, 3_000),
