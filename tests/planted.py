@@ -64,7 +64,7 @@ BUGS = [
         "first = min(until, max(first, reading.first * 1000))",
         "the same for pages that are read from a window's end"),
     Bug("_core/prover.py", "until = max(first, min(until, reading.last * 1000))", "until = min(until, reading.last * 1000)",
-        "a window that starts within a second which fills a page is asked for again for ever"),
+        "a window that starts within a second which fills a page is asked for again for ever", SCAN),
     Bug("_core/prover.py", "whole = self._service.ends_short(ask.page_size, len(reading))",
         "whole = len(reading) < ask.page_size", "a short page is trusted, whatever cap there may be"),
     Bug("_core/prover.py", "if anchor.ids.isdisjoint(reading.at(anchor.second)):", "if not anchor:",
