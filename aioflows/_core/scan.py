@@ -46,7 +46,8 @@ DONE: Final = Signal.DONE
 
 _LOOK_AHEAD = (1, 4)
 """Requests that may be under way before the consumer has come back for a second and a third batch; after that, every slot.
-Who stops within the first batch has then cost one request more than that batch."""
+Who stops within the first batch has then cost one request more than that batch. Who takes rows in no order and comes back takes
+all of them."""
 
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
@@ -205,7 +206,7 @@ class Scan:
         workers = max(self._concurrency, slots + len(self._under_way))
         while slots > len(asks) and (errand := self._errands.next()) is not None:
             asks.append(errand)
-        if self._came_back < len(_LOOK_AHEAD):
+        if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
             most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
             slots = min(slots, most - len(self._under_way))
         # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
