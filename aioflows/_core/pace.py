@@ -6,7 +6,8 @@
    than that burst and what the rate has brought. So what was answered in a stretch, less the burst, over its length, is
    never more than the rate; and it is the rate, if the limiter was full when the stretch began and empty when it ended.
    It ends where we are refused, and of all stretches that end there, one began with a full limiter: the largest of these
-   quotients is the bound. The burst is what the service took at once before its first complaint.
+   quotients is the bound. The burst is what the service took at once before its first complaint, less what the rate has
+   brought while it came: so the time that it took is no part of the stretch.
 3. Where that says nothing, since the complaint came too soon, the rate is halved. A bound that is a guess grows quickly,
    with time and with the answers that speak for it; one that was found grows along a cubic curve that is flat at the bound
    and steep far from it, so that a service that bears more again is soon found out (that of TCP's CUBIC, RFC 9438).
@@ -37,6 +38,7 @@ _SEARCH = 3.0  # times as much in each second, or after each
 _ANSWERS = 8  # answers, whatever takes longer
 _LESS = 0.98  # of a rate that was too high, at most
 _HALF = 0.5
+_WARY = 0.97  # of a rate that was found, where to be refused once more costs a pause
 _GAIN, _GAINED_AFTER = 0.1, 20.0  # of a bound that was found, and seconds
 _LEAST, _MOST = 1.0, 5_000.0  # requests per second; nobody sends as many, so that bound is dropped
 
@@ -59,7 +61,7 @@ class Pace:
         self._guessed = True
         self._set_at = -1.0
         self._resumed_at = 0.0
-        self._burst = 0
+        self._burst, self._burst_took = 0, 0.0
         self._answered: deque[float] = deque(maxlen=_REMEMBERED)  # since the last episode
         self._in_a_row = 0
         self._silent = 0
@@ -116,6 +118,7 @@ class Pace:
         rate = self.rate(sent)
         if rate is None:
             self._burst = self._answers_since(now - _AT_ONCE)
+            self._burst_took = now - self._answered[-self._burst] if self._burst else 0.0
             self._guessed = True
             self.bound = _START * max(_AT_START, self._answers_since(now - 1))
         elif self._answered or self._silent < _SILENT:
@@ -125,7 +128,7 @@ class Pace:
                 found = max(
                     found or 0.0, rate * _HALF
                 )  # a burst that was taken for larger weighs much in a short time
-            self.bound = max(_LEAST, min(rate * _LESS, found))
+            self.bound = max(_LEAST, min(rate * _LESS, found * _WARY if pause else found))
         self._silent += not self._answered
         self._set_at, self._resumed_at = now, now + pause
         self._answered.clear()
@@ -136,12 +139,12 @@ class Pace:
 
     def _found(self, now: float) -> float | None:
         """Give the rate that the service bears at least, by what it has answered since the last episode."""
-        count = len(self._answered)
+        count, began = len(self._answered), now - self._burst_took
         stretches = [
             # The limiter is empty, but for a part of one request: half of one, taken fairly.
-            (count - number + 0.5 - self._burst) / (now - moment)
+            (count - number + 0.5 - self._burst) / (began - moment)
             for number, moment in enumerate(self._answered)
-            if now - moment >= _LEAST_STRETCH and count - number - self._burst >= _TELLING
+            if began - moment >= _LEAST_STRETCH and count - number - self._burst >= _TELLING
         ]
         since = now - self._set_at
         if self._resumed_at == self._set_at and since >= _LEAST_STRETCH and count >= _TELLING:

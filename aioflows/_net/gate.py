@@ -35,7 +35,7 @@ Ticket = tuple[int, int]
 FIRST: Ticket = (0, 0)
 """The ticket of those who go before everybody else."""
 
-_APART = 0.002  # seconds between the first entries, and between those after a pause
+_APART = 0.003  # seconds between the first entries, and between those after a pause
 _AT_FIRST = 16  # attempts inside while the service has answered none
 
 

@@ -80,7 +80,7 @@ class TestConcurrency:
 
     async def test_the_first_entries_are_kept_a_little_apart_and_the_later_ones_are_not(self) -> None:
         gate = Gate(4)
-        assert await entries(gate, 4) == pytest.approx([0.0, 0.002, 0.004, 0.006])
+        assert await entries(gate, 4) == pytest.approx([0.0, 0.003, 0.006, 0.009])
         await asyncio.sleep(1)
         assert len(set(await entries(gate, 4))) == 1
 
@@ -283,7 +283,7 @@ class TestPause:
         gate = Gate(10)
         gate.pause(5.0)
         moments = await entries(gate, 10)
-        assert moments == pytest.approx([5.0 + 0.002 * n for n in range(10)])
+        assert moments == pytest.approx([5.0 + 0.003 * n for n in range(10)])
 
     async def test_a_shorter_one_does_not_shorten_it(self) -> None:
         gate = Gate(1)
