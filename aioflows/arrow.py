@@ -35,7 +35,7 @@ from aioflows.columns import (
     whole,
 )
 from aioflows.errors import QueryError
-from aioflows.models import NAIVE_EPOCH, FlowInstance, member_text
+from aioflows.models import NAIVE_EPOCH, FlowInstance, texts_of_members
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,9 +176,7 @@ class _Arrays:
         stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
-            if column is GRAPH:
-                stored = map(member_text, map(str.encode, stored))
-            texts = list(map(str.encode, stored))
+            texts = list(map(str.encode, texts_of_members(stored) if column is GRAPH else stored))
         except (TypeError, ValueError):
             # There is None among them, an object, a decoded value, or a lone surrogate.
             values = map(column.read, self._rows)

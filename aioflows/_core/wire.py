@@ -40,7 +40,7 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     do_as: str | None = None
     graph: msgspec.Raw = msgspec.Raw(
         b"null"
-    )  # `Reader` makes it a text, which the answer's bytes need not outlive
+    )  # `Reader` copies it, so that the answer need not outlive the row
     status: int | None = None
     status_desc: str | None = None
     trigger_time: str = ""  # a text, because pages are planned by it; made a time for all rows at once
@@ -130,12 +130,20 @@ class Reader:
                 raise
             self._shape = wider
             answer = parse(wider.decoder, body)
-        try:
-            for row in (answer.data and answer.data.flow_insts) or ():
-                row.graph = str(row.graph, "utf-8")
-        except UnicodeDecodeError as error:
-            raise not_utf8(error) from None
+        rows = (answer.data and answer.data.flow_insts) or ()
+        if not body.isascii():
+            _check_utf8(rows)
+        for row in rows:
+            row.graph = bytes(row.graph)
         return answer
+
+
+def _check_utf8(rows: Sequence[Row]) -> None:
+    """See to it that the graphs are UTF-8, as msgspec does for all else; together, at half the cost of one by one."""
+    try:
+        str(b",".join([row.graph for row in rows]), "utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(error) from None
 
 
 class LooseData(msgspec.Struct, rename="camel"):
