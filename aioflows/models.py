@@ -259,7 +259,7 @@ class FlowInstance(StoredInstance):
             names that the answer gives them.
 
     Raises:
-        QueryError: a time has no zone.
+        QueryError: a time has no zone, or the graph is bytes.
     """
 
     # The slots by second names, since the properties below hide them.
@@ -275,6 +275,8 @@ class FlowInstance(StoredInstance):
         name: object = self.instance_id
         if not isinstance(name, str) or not name:
             raise QueryError(f"instance_id must be a text that is not empty, not {name!r}")
+        if isinstance(self._graph, bytes):
+            raise QueryError("graph must be decoded JSON or a text, not bytes")
         _slot("graph").__set__(self, as_member(self._graph))
         for field in ("trigger_time", "start_time", "end_time", "timestamp"):
             time: object = _slot(field).__get__(self)

@@ -8,7 +8,7 @@ import pickle
 import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -129,6 +129,10 @@ class TestMaking:
     def test_a_time_without_zone_is_refused(self, field: str, time: Any) -> None:
         with pytest.raises(QueryError, match=f"{field} must be an aware datetime"):
             FlowInstance("a", **{field: time})
+
+    def test_a_graph_of_bytes_is_refused(self) -> None:
+        with pytest.raises(QueryError, match="graph must be decoded JSON or a text"):
+            FlowInstance("a", graph=cast("Any", b"{}"))
 
 
 class TestStatus:

@@ -38,9 +38,7 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     cycle: str | None = None
     parameters: str | dict[str, Any] | list[Any] | None = None
     do_as: str | None = None
-    graph: msgspec.Raw = msgspec.Raw(
-        b"null"
-    )  # `Reader` copies it, so that the answer need not outlive the row
+    graph: msgspec.Raw = msgspec.Raw(b"null")  # `Reader` copies it, lest a row keep its whole answer
     status: int | None = None
     status_desc: str | None = None
     trigger_time: str = ""  # a text, because pages are planned by it; made a time for all rows at once

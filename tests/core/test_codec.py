@@ -32,6 +32,15 @@ def test_the_wire_and_the_slots_have_the_same_fields_in_the_same_order() -> None
     assert (*Row.__struct_fields__, "extra") == slots
 
 
+@pytest.mark.parametrize("graphs", [[b"\xff"], ["\u62a5".encode(), b"\xe6\x8a"], [b"\xe6\x8a", b"\xa5"]])
+def test_a_graph_that_is_not_utf_8_is_refused_before_anybody_reads_it(graphs: list[bytes]) -> None:
+    body = answer(*({"instanceId": "7-1", "graph": f"here {number}"} for number in range(len(graphs))))
+    for number, graph in enumerate(graphs):
+        body = body.replace(b"here %d" % number, graph)
+    with pytest.raises(AnswerError, match="not UTF-8"):
+        Reader().answer(body)
+
+
 class TestUnknownMembers:
     def test_they_are_kept_as_they_are_decoded(self) -> None:
         (instance,) = read({"region": {"name": "north", "ids": [1, None]}, "my-field": "x", "flowId": 7})

@@ -39,8 +39,10 @@ class Limiter:
         return True
 
 
-def driven(pace: Pace, limiter: Service, begin: float, end: float, pause: float = 0.0) -> tuple[int, int]:
-    """Sends as fast as the pace allows, at most 1,000 a second; gives how many were answered and how many refused."""
+def driven(
+    pace: Pace, limiter: Service, begin: float, end: float, pause: float = 0.0, apart: float = 0.001
+) -> tuple[int, int]:
+    """Sends as fast as the pace allows, some seconds apart; gives how many were answered and how many refused."""
     now, answered, refused = begin, 0, 0
     while now < end:
         if limiter.takes(now):
@@ -50,7 +52,7 @@ def driven(pace: Pace, limiter: Service, begin: float, end: float, pause: float 
             refused += 1
             pace.throttled(now, now, pause)
             now += pause
-        now += max(0.001, pace.gap(now))
+        now += max(apart, pace.gap(now))
     return answered, refused
 
 
@@ -160,6 +162,14 @@ class TestPace:
         pace = Pace()
         pace.throttled(0.0, 0.0, pause=60.0)
         assert pace.gap(30.0) == pace.gap(60.0) == 1 / 16
+
+    @pytest.mark.parametrize("rate", [37.0, 40.0, 43.0])
+    def test_after_two_pauses_it_is_little_below_what_is_borne_and_never_above(self, rate: float) -> None:
+        pace = Pace()
+        _, refused = driven(pace, Limiter(rate, 10), 0.0, 2.0, pause=1.0, apart=0.003)
+        assert refused == 2
+        assert pace.bound is not None
+        assert 0.96 < pace.bound / rate < 1.0
 
     def test_a_bound_that_nobody_reaches_is_dropped(self) -> None:
         pace = Pace()
