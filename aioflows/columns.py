@@ -28,6 +28,7 @@ __all__ = [
     "FIELDS",
     "GRAPH",
     "START",
+    "STATUS",
     "STATUS_NAME",
     "STATUS_NAMES",
     "TASK_COLUMNS",
@@ -141,7 +142,7 @@ FIELDS = (
 
 _BY_NAME = {column.name: column for column in FIELDS}
 START, END = _BY_NAME["start_time"], _BY_NAME["end_time"]
-GRAPH, EXTRA = _BY_NAME["graph"], _BY_NAME["extra"]
+GRAPH, STATUS, EXTRA = _BY_NAME["graph"], _BY_NAME["status"], _BY_NAME["extra"]
 STATUS_NAME = Column("status_name", Kind.NAME, _status_name, _code)
 DURATION = Column("duration", Kind.NUMBER, _seconds)
 

@@ -16,7 +16,7 @@ from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows._net.watch import ScanWatch
-from aioflows.arrow import arrow_schema, record_batch
+from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
 from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.columns import Layout
@@ -26,6 +26,7 @@ from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.shown import facts
 from aioflows.stats import ScanPlan, ScanStats
+from aioflows.undecoded import Undecoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,6 +121,10 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
+    def undecoded(self) -> AsyncIterator[_Rows | Undecoded]:
+        """Iterate the same, but rows that need not be looked at as the answer they stand in: for who makes columns of bytes."""
+        return _Answers(self)
+
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False
     ) -> AsyncIterator[pa.RecordBatch]:
@@ -172,6 +177,24 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             await self._refill()
         return self._take_page(most)
 
+    async def _next_as(self, convert: Callable[[Undecoded], _T], most: int | None = None) -> _T | _Rows:
+        """Give the next rows as what is made of the answer they stand in, or, where they were decoded, as instances."""
+        if self._at < len(self._rows) or self._left is not None:
+            return await self._next_page(most)
+        rows: _Rows | Undecoded = await self._more(self._engine.next_undecoded)
+        if not isinstance(rows, Undecoded):
+            self._rows = rows
+            return self._take_page(most)
+        try:
+            made = convert(rows)
+        except AioflowsError as error:
+            self._cut = True  # nothing of them was handed out
+            await self._fail(error)
+            raise
+        self._last = rows.last
+        self._handed += len(rows)
+        return made
+
     @property
     def _held(self) -> bool:
         """Whether there are rows that can be taken with no loop; while nobody refills it, in any thread."""
@@ -193,6 +216,16 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
 
     async def _refill(self) -> None:
         """Get more rows; raise StopAsyncIteration if there are none."""
+        rows = await self._more(self._engine.next_rows)
+        self._rows = rows
+        if self._left is not None:
+            self._rows = rows[: self._left]
+            self._left -= len(self._rows)
+            self._cut = len(self._rows) < len(rows)
+            if not self._left:
+                await self._stop()  # its end is told when the last of these rows was taken
+
+    async def _more(self, get: Callable[[], Awaitable[_T | None]]) -> _T:
         self._check()
         if self._error is not None:
             raise self._error
@@ -202,26 +235,23 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         self._rows, self._at = [], 0  # not kept while waiting: rows that die young cost less
         self._busy = True
         try:
-            rows = await self._engine.next_rows()
+            rows = await get()
         except AioflowsError as error:
-            error.checkpoint = self.checkpoint()
-            self._error = error
+            self._busy = False
+            await self._fail(error)
+            raise
         finally:
             self._busy = False
-        if self._error is not None:
-            await self._finish(ScanOutcome.FAILED)
-            raise self._error
         if rows is None:
             self._over = True
             await self._finish(ScanOutcome.COMPLETE)
             raise StopAsyncIteration
-        self._rows = rows
-        if self._left is not None:
-            self._rows = rows[: self._left]
-            self._left -= len(self._rows)
-            self._cut = len(self._rows) < len(rows)
-            if not self._left:
-                await self._stop()  # its end is told when the last of these rows was taken
+        return rows
+
+    async def _fail(self, error: AioflowsError) -> None:
+        error.checkpoint = self.checkpoint()
+        self._error = error
+        await self._finish(ScanOutcome.FAILED)
 
     def _check(self) -> None:
         if self._closed:
@@ -356,16 +386,32 @@ class _Pages(AsyncIterator[_Rows]):
         return await self._scan._next_page()  # noqa: SLF001  (two views of one object)
 
 
+class _Answers(AsyncIterator["_Rows | Undecoded"]):
+    """A scan by answers."""
+
+    def __init__(self, scan: FlowScan) -> None:
+        self._scan = scan
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _Rows | Undecoded:
+        return await self._scan._next_as(lambda answer: answer)  # noqa: SLF001  (two views of one object)
+
+
 class _Batches(AsyncIterator["pa.RecordBatch"]):
     """A scan by record batches, none so large that making it would hold up the loop."""
 
     def __init__(self, scan: FlowScan, layout: Layout) -> None:
         self._scan = scan
         self._layout = layout
+        self._columns = AnswerColumns(layout)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> pa.RecordBatch:
-        rows = await self._scan._next_page(_BATCH)  # noqa: SLF001  (two views of one object)
-        return record_batch(self._layout, rows)
+        rows = await self._scan._next_as(self._columns.batch, _BATCH)  # noqa: SLF001  (two views of one object)
+        if isinstance(rows, list):
+            return record_batch(self._layout, rows)
+        return with_names(rows, arrow_schema(self._layout))

@@ -43,6 +43,7 @@ NO_CAP = 1 << 30
 class Page:
     ids: list[str]
     times: list[str]
+    body: bytes = b""
 
     def instances(self, zone: Zone, rows: object, *, offset: int | None = None) -> list[FlowInstance]:
         raise NotImplementedError("nothing is decoded here")

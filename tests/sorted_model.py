@@ -115,7 +115,7 @@ class FullService:
         skip = max(0, number) * min(ask.page_size, self.cap)
         page = rows[: self.deepest][skip : skip + min(ask.page_size, self.cap)]
         texts = [str(EPOCH + timedelta(seconds=row.trigger_time // 1000)) for row in page]
-        return FullPage([row.id for row in page], texts, page)
+        return FullPage([row.id for row in page], texts, rows=page)
 
 
 @dataclass

@@ -153,12 +153,12 @@ def test_a_number_of_more_than_64_bits_is_refused() -> None:
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aioflows.arrow import _arrow
+    from aioflows.arrow.schema import pyarrow
 
-    _arrow.cache_clear()
+    pyarrow.cache_clear()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(QueryError, match=r"install aioflows\[arrow\]"):
-        _arrow()
+        pyarrow()
 
 
 class TestScan:

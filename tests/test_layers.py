@@ -20,7 +20,11 @@ LAYERS = [
         "secret",
         "settings",
         "models",
+        "undecoded",
         "columns",
+        "arrow.schema",
+        "arrow.rows",
+        "arrow.answers",
         "arrow",
         "query",
         "checkpoint",
@@ -107,7 +111,7 @@ ORDER = [name for row in LAYERS for name in row]
 # Edges see the values, the door, and nothing else; only the command line sees other edges.
 EDGES = {
     "emulator": {"errors", "models", "emulator"},
-    "export": {"errors", "models", "columns", "arrow", "query", "checkpoint", "export"},
+    "export": {"errors", "models", "undecoded", "columns", "arrow", "query", "checkpoint", "export"},
     "report": {
         "errors",
         "models",

@@ -10,22 +10,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from aioflows._core.heed import FirstPages, check_statuses
 from aioflows._core.lane import Lane
-from aioflows._core.machine import Asker, Load, News, Rows, Store
+from aioflows._core.machine import Asker, Load, News, Rows, Store, Waiting
 from aioflows._core.pages import Ask
 from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES
-from aioflows._core.times import Zone
+from aioflows._core.scan import DONE, NEED_PAGES, Signal
+from aioflows._core.times import Zone, wall_seconds
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.events import WindowDone
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
+from aioflows.undecoded import Undecoded
 
 __all__ = ["Lanes"]
+
+_R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
 
 _BATCHES_FOR_SURE = 2
 """Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
@@ -144,12 +149,25 @@ class Lanes:
 
     def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
-        if self._first_pages.error is not None:
-            raise self._first_pages.error
-        rows = self._next_merged() if self._merged else self._next_of_any()
+        self._check_types()
+        rows = self._next_merged() if self._merged else self._next_of_any(self._next_of)
         if isinstance(rows, list):
             self._given += 1
         return rows
+
+    def next_undecoded(self) -> Rows | Undecoded:
+        """Give the same as the answer they stand in, where they are the rows of one and need not be looked at."""
+        if self._merged:
+            return self.next_rows()
+        self._check_types()
+        rows = self._next_of_any(self._next_undecoded_of)
+        if not isinstance(rows, Signal):
+            self._given += 1
+        return rows
+
+    def _check_types(self) -> None:
+        if self._first_pages.error is not None:
+            raise self._first_pages.error
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Give the windows that are left.
@@ -197,17 +215,17 @@ class Lanes:
         name = lane.handed.get(first // 1000)
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
-    def _next_of_any(self) -> Rows:
+    def _next_of_any(self, next_of: Callable[[Lane], _R | Waiting]) -> _R | Waiting:
         # A row whose type is not what was asked for would go out for one lane and be left to another.
         if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
             return NEED_PAGES
         for lane in self.lanes:
-            got = DONE if lane.ended else self._next_of(lane)
-            if isinstance(got, list):
+            got = DONE if lane.ended else next_of(lane)
+            if not isinstance(got, Signal):
                 return got
         return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
 
-    def _at_the_end(self) -> Rows:
+    def _at_the_end(self) -> Waiting:
         """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
         doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
         return NEED_PAGES if doubtful else DONE
@@ -240,11 +258,53 @@ class Lanes:
         return lane.scan.axis.second(_rank(row)[0])
 
     def _next_of(self, lane: Lane) -> Rows:
+        run = self._next_run(lane)
+        return self._rows_of(lane, run) if isinstance(run, Run) else run
+
+    def _next_undecoded_of(self, lane: Lane) -> Rows | Undecoded:
+        run = self._next_run(lane)
+        if not isinstance(run, Run):
+            return run
+        undecoded = self._undecoded(lane, run)
+        if undecoded is None:
+            return self._rows_of(lane, run)
+        self._open = (lane, run)
+        return undecoded
+
+    @staticmethod
+    def _next_run(lane: Lane) -> Run | Waiting:
         run = lane.scan.next_item()
         if run is DONE:
             lane.ended = True
-        if not isinstance(run, Run):
-            return run
+        return run
+
+    def _undecoded(self, lane: Lane, run: Run) -> Undecoded | None:
+        zone, batch = self.zone, run.batch
+        assert zone is not None, "read_in() comes before the first answer"
+        if (
+            self._noted is not None
+            or self._statuses
+            or lane.handed.get(run.first // 1000) is not None
+            or not zone.fixed
+            or batch.order is not None
+            or len(batch.parts) != 1
+        ):
+            return None
+        ((page, numbers),) = batch.parts
+        # Of a page that goes out in parts, each would read all of it again.
+        if not page.body or 2 * len(numbers) <= len(page.ids):
+            return None
+        time = zone.epoch + timedelta(seconds=wall_seconds(page.times[numbers[-1]]))
+        return Undecoded(
+            page.body,
+            page.ids,
+            numbers,
+            zone.epoch.utcoffset() or timedelta(),
+            FlowInstance(page.ids[numbers[-1]], trigger_time=time),
+            partial(page.instances, zone, numbers),
+        )
+
+    def _rows_of(self, lane: Lane, run: Run) -> list[FlowInstance]:
         self._open, self._unread = (lane, run), True
         rows = self._decode(lane, run)
         if self._statuses:

@@ -16,10 +16,13 @@ from aioflows.errors import AioflowsError
 from aioflows.events import DriftFound, WindowDone
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
+from aioflows.undecoded import Undecoded
 
-__all__ = ["Asker", "Load", "Machine", "News", "Rows", "Store"]
+__all__ = ["Asker", "Load", "Machine", "News", "Rows", "Store", "Waiting"]
 
-Rows: TypeAlias = "list[FlowInstance] | Literal[Signal.NEED_PAGES, Signal.DONE]"
+Waiting: TypeAlias = Literal[Signal.NEED_PAGES, Signal.DONE]
+
+Rows: TypeAlias = "list[FlowInstance] | Waiting"
 
 News: TypeAlias = "partial[WindowDone] | partial[DriftFound]"
 """An event that lacks the number of the scan."""
@@ -132,6 +135,10 @@ class Machine(Protocol):
 
     def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
+        ...
+
+    def next_undecoded(self) -> Rows | Undecoded:
+        """Give the same as the answer they stand in, where they are the rows of one and need not be looked at."""
         ...
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:

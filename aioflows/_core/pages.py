@@ -46,6 +46,11 @@ class Page(Protocol):
         """Trigger times as answered: texts of one format, so that they compare as the times do."""
         ...
 
+    @property
+    def body(self) -> bytes:
+        """The answer, as long as its rows are not decoded; then nothing."""
+        ...
+
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
         """Decode some rows, in the order of these numbers; *offset*: of the zone when they were triggered."""
         ...
@@ -273,6 +278,7 @@ class _Nothing:
 
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
+    body: bytes = b""
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
         """Give none."""

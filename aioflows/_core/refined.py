@@ -120,6 +120,10 @@ class Refined:
         start = self._from
         return [row for key, row in self._order.entries(rows) if key > start]
 
+    def next_undecoded(self) -> Rows:
+        """Give rows, since all of them are looked at."""
+        return self.next_rows()
+
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Give the windows that are left, from the second of the last row on."""
         left = self._lanes.remaining(last, begun, all_handed and not self._waiting)

@@ -98,7 +98,7 @@ class Page:
         AnswerError: an id is empty, or a trigger time is none.
     """
 
-    __slots__ = ("_body", "_decoded", "_loose", "_walls", "count", "ids", "times")
+    __slots__ = ("_decoded", "_loose", "_walls", "body", "count", "ids", "times")
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Page:
         self.ids: Sequence[str] = tuple(ids)
         self.times: Sequence[str] = tuple(_plain(times))
         self.count = count
-        self._body = b"" if decoded is not None else body
+        self.body = b"" if decoded is not None else body
         self._decoded = decoded
         self._loose: Sequence[dict[str, Any]] = ()
 
@@ -123,11 +123,7 @@ class Page:
         return len(self._walls)
 
     def __repr__(self) -> str:
-        return f"Page({len(self)} rows, {len(self._body):,} bytes)"
-
-    def drop_columns(self) -> None:
-        """Forget ids and times; the rows can still be handed out."""
-        self.ids, self.times = (), ()
+        return f"Page({len(self)} rows, {len(self.body):,} bytes)"
 
     def instances(
         self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
@@ -153,15 +149,15 @@ class Page:
             decoded = decoded and [decoded[row] for row in rows]
             loose = loose and [loose[row] for row in rows]
         paths = [_path(row) for row in rows] if loose else ()
-        if self._body and len(rows) == len(self):
+        if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only for who takes a page in parts
         return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
 
     def _read(self) -> None:
         try:
-            self._decoded = _reader.answer(self._body).data.flow_insts or ()
+            self._decoded = _reader.answer(self.body).data.flow_insts or ()
         except msgspec.ValidationError:
-            self._decoded, self._loose = (), loose_rows(self._body)
+            self._decoded, self._loose = (), loose_rows(self.body)
 
 
 def _path(number: int) -> str:

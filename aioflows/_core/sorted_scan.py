@@ -225,6 +225,10 @@ class SortedScan:
 
     # From collecting to merging
 
+    def next_undecoded(self) -> Rows:
+        """Give rows, since all of them are looked at."""
+        return self.next_rows()
+
     def _collected(self) -> bool:
         """Collect; True once there is something to merge."""
         walk = self._walk

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from aioflows._core.machine import Asker, Machine, News
+from aioflows._core.machine import Asker, Machine, News, Waiting
 from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone
@@ -19,8 +19,11 @@ from aioflows._net.spill import Spill
 from aioflows._net.turns import Turns
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
+from aioflows.undecoded import Undecoded
 
 __all__ = ["Engine"]
+
+_R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
 
 
 class Engine:
@@ -68,6 +71,13 @@ class Engine:
         Raises:
             RuntimeError: it was closed meanwhile.
         """
+        return await self._next(self._machine.next_rows)
+
+    async def next_undecoded(self) -> list[FlowInstance] | Undecoded | None:
+        """Give the same as the answer they stand in, where that is possible."""
+        return await self._next(self._machine.next_undecoded)
+
+    async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
         while not self._closed:
             await self._feed()
@@ -76,7 +86,7 @@ class Engine:
                 break
             with self._turns:
                 try:
-                    rows = self._machine.next_rows()
+                    rows = next_rows()
                 finally:
                     for news in self._machine.news():
                         self._told(news)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aioflows.arrow import arrow_schema, text_batch
+from aioflows.arrow import AnswerColumns, arrow_schema, text_batch
 from aioflows.columns import Kind, Layout
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
 from aioflows.export.mark import Mark
 from aioflows.models import FlowInstance
+from aioflows.undecoded import Undecoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,12 +42,14 @@ class DuckSink:
     """
 
     patience = 1.0
+    takes_answers = True
     worth = 10_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
         arrow_schema(layout)  # which says it if pyarrow is missing
         self._draft = draft
         self._layout = layout
+        self._columns = AnswerColumns(layout)
         self._duck = _duckdb()
         self._connection: Any = None
         self._within = False
@@ -55,7 +58,7 @@ class DuckSink:
         """Give these instances as columns."""
         return text_batch(self._layout, instances)
 
-    def weight(self, _: pa.RecordBatch) -> float:
+    def weight(self, _: pa.RecordBatch | Undecoded) -> float:
         """Nothing stays in memory."""
         return 0.0
 
@@ -89,15 +92,16 @@ class DuckSink:
                 self._connection.execute("CREATE TABLE aioflows_export (mark VARCHAR NOT NULL)")
                 self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (mark.to_json(),))
 
-    def write(self, chunks: Sequence[pa.RecordBatch]) -> None:
+    def write(self, chunks: Sequence[pa.RecordBatch | Undecoded]) -> None:
         """Add rows."""
         import pyarrow as pa  # noqa: PLC0415
 
         if not chunks:
             return
+        table = pa.Table.from_batches(self._columns.batches(chunks))
         with self._told():
             self._begin()
-            self._connection.register("rows_of_export", pa.Table.from_batches(chunks))
+            self._connection.register("rows_of_export", table)
             self._connection.execute("INSERT INTO instances SELECT * FROM rows_of_export")
             self._connection.unregister("rows_of_export")
 

@@ -6,7 +6,7 @@ A mark is made of what was taken until then, before anything more is taken; so i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from aioflows.export.stream import Stream
 from aioflows.export.text import Encoder
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
+from aioflows.undecoded import Undecoded
 
 __all__ = ["Exported", "Job", "S", "Scan", "Session"]
 
@@ -33,6 +34,9 @@ class Scan(Protocol):
 
     def pages(self) -> AsyncIterator[list[FlowInstance]]:
         """Iterate lists of instances."""
+
+    def undecoded(self) -> AsyncIterator[list[FlowInstance] | Undecoded]:
+        """Iterate the same, but some of them as the answer they stand in."""
 
     def checkpoint(self) -> Checkpoint:
         """Tell where it stands."""
@@ -144,16 +148,16 @@ class Job:
         chunks: list[Any] = []
         held, since, weight, due = 0, 0, 0.0, loop.time() + sink.patience
         try:
-            pages = scan.pages()
+            pages = scan.undecoded() if sink.takes_answers else scan.pages()
             while True:
                 error = None
                 try:
                     rows = await anext(pages, None)
                 except AioflowsError as caught:
                     rows, error = None, caught
-                for some in _slices(rows or ()):
-                    chunks.append(sink.encode(some))
-                    weight += sink.weight(chunks[-1])
+                for chunk in _chunks(sink, rows or ()):
+                    chunks.append(chunk)
+                    weight += sink.weight(chunk)
                     await asyncio.sleep(0)
                 added = len(rows or ())
                 mark = attrs.evolve(mark, instances=mark.instances + added)
@@ -194,6 +198,10 @@ class _Counted:
         sink.write(chunks)
         self.mark = sink.commit(mark)
         self._kept(mark.instances)
+
+
+def _chunks(sink: Sink, rows: Sequence[FlowInstance] | Undecoded) -> Iterable[Any]:
+    return (rows,) if isinstance(rows, Undecoded) else map(sink.encode, _slices(rows))
 
 
 def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:

@@ -31,6 +31,10 @@ class Sink(Protocol):
         """Seconds after which what was added should be committed, however little it is."""
 
     @property
+    def takes_answers(self) -> bool:
+        """Whether a chunk may be `Undecoded` rows as well."""
+
+    @property
     def worth(self) -> float:
         """Instances that are worth a thread to write them."""
 

@@ -7,7 +7,6 @@ metadata which export it is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aioflows.arrow import arrow_schema, joined, text_batch
+from aioflows.arrow import AnswerColumns, arrow_schema, joined, text_batch
 from aioflows.columns import Layout
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
@@ -32,6 +31,7 @@ from aioflows.export.parts import (
     write_whole,
 )
 from aioflows.models import FlowInstance
+from aioflows.undecoded import Undecoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,13 +57,15 @@ class _Parts:
         job: which *export* it is.
     """
 
-    worth = math.inf  # nothing is written before
+    worth = 2_000
+    takes_answers = True
 
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         self._draft = draft
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout)
         self._job = {"aioflows": job}
+        self._columns = AnswerColumns(layout, memory())
         self._batches: list[pa.RecordBatch] = []
         self._length = 0
 
@@ -71,18 +73,18 @@ class _Parts:
         """Give these instances as columns."""
         return text_batch(self._layout, instances, memory())
 
-    def weight(self, chunk: pa.RecordBatch) -> float:
+    def weight(self, chunk: pa.RecordBatch | Undecoded) -> float:
         """Tell what share of a part it is."""
-        share: float = chunk.get_total_buffer_size() / _HEAVY
-        return share
+        size: int = len(chunk.body) if isinstance(chunk, Undecoded) else chunk.get_total_buffer_size()
+        return size / _HEAVY
 
     def kept(self) -> Mark | None:
         """Give the mark of what was written before."""
         return self._draft.kept()
 
-    def write(self, chunks: Sequence[pa.RecordBatch]) -> None:
+    def write(self, chunks: Sequence[pa.RecordBatch | Undecoded]) -> None:
         """Add rows."""
-        self._batches += chunks
+        self._batches += self._columns.batches(chunks)
 
     def finish(self, mark: Mark) -> None:
         """Make all of it the target."""
@@ -93,7 +95,7 @@ class _Parts:
         self._batches = []
 
     def _collected(self) -> pa.Table:
-        table = joined(self._batches, self._schema)
+        table = joined(self._batches, self._schema, memory())
         self.close()
         return table
 

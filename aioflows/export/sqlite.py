@@ -38,6 +38,7 @@ class SqliteSink:
     """
 
     patience = 1.0
+    takes_answers = False
     worth = 2_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:

@@ -33,6 +33,7 @@ class TextSink:
     """
 
     patience = 1.0
+    takes_answers = False
     worth = 2_000
 
     def __init__(self, draft: Draft, encoder: Encoder) -> None:

@@ -13,13 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aioflows._core.lane import Lane
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker
+from aioflows._core.machine import Asker, Rows
 from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
+from aioflows.undecoded import Undecoded
 from tests.history import Account
 from tests.model import NEVER, START, ModelPage, ModelService, Row
 
@@ -71,7 +72,7 @@ class Reading(RuleBasedStateMachine):
         self.service = ModelService([], cap=self.cap, base=base[0], page_zero=base[1], grain=grain)
         self.session = Service(smallest_cap=1)
         self.gone: list[Row] = []
-        self.failures, self.lies, self.stops = FAILURES, LIES, STOPS
+        self.failures, self.lies, self.stops, self.pulls = FAILURES, LIES, STOPS, 0
         self.ended = self.changed = False
         for ms in [*first, *[START + 2_000] * crowd]:
             self.put(ms, from_the_start=True)
@@ -133,7 +134,9 @@ class Reading(RuleBasedStateMachine):
     def stop_and_go_on(self, place: int, forgets: bool) -> None:
         self.stops -= 1
         rows, begun, all_handed = self.next_rows(), False, True
-        if isinstance(rows, list) and rows:  # all of a batch may have been handed out before
+        if isinstance(rows, Undecoded):  # nobody takes a part of it
+            self.hand_out_undecoded(rows)
+        elif isinstance(rows, list) and rows:  # all of a batch may have been handed out before
             handed = rows[: place % len(rows) + 1]
             self.hand_out(handed)
             begun, all_handed = True, len(handed) == len(rows)
@@ -226,15 +229,19 @@ class Reading(RuleBasedStateMachine):
 
     def pulled(self) -> None:
         rows = self.next_rows()
-        if isinstance(rows, list) and rows:  # all of a batch may have been handed out before
+        if isinstance(rows, Undecoded):
+            self.hand_out_undecoded(rows)
+        elif isinstance(rows, list) and rows:  # all of a batch may have been handed out before
             self.hand_out(rows)
         elif rows is NEED_PAGES and not self.ended:
             assert self.under_way, f"{self.lanes.lanes} need pages and ask for none"
 
-    def next_rows(self) -> object:
+    def next_rows(self) -> Rows | Undecoded:
         """Take what is there; the scan's error ends it."""
+        self.pulls += 1
+        rows: Rows | Undecoded
         try:
-            rows = self.lanes.next_rows()
+            rows = self.lanes.next_undecoded() if self.pulls % 2 else self.lanes.next_rows()
         except (CompletenessError, TimedOut, ServerFault) as error:
             rows, self.error = DONE, error
         self.ended = rows is DONE
@@ -244,6 +251,12 @@ class Reading(RuleBasedStateMachine):
     def hand_out(self, rows: list[FlowInstance]) -> None:
         self.account.got += [row.instance_id for row in rows]
         self.last = rows[-1]
+
+    def hand_out_undecoded(self, rows: Undecoded) -> None:
+        self.hand_out(rows.read())
+        read, self.last = self.last, rows.last
+        assert read is not None
+        assert (read.instance_id, read.trigger_time) == (self.last.instance_id, self.last.trigger_time)
 
 
 TestReading = Reading.TestCase

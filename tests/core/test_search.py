@@ -141,12 +141,6 @@ class TestPage:
         first = page.instances(CHINA, [1])
         assert page.instances(CHINA) == [page.instances(CHINA, [0])[0], first[0]] == page.instances(CHINA)
 
-    def test_without_its_columns_it_still_has_its_rows(self, whole: bool) -> None:
-        page = read_search(body(row(1), row(2)), whole=whole)
-        page.drop_columns()
-        assert (list(page.ids), list(page.times), len(page)) == ([], [], 2)
-        assert [one.instance_id for one in page.instances(CHINA)] == ["7-1", "7-2"]
-
     def test_times_of_another_form_are_made_alike(self, whole: bool) -> None:
         times = ["2024-01-01T00:00:00", "2024-01-01 00:00:00.999", "2024-01-01 00:00:01"]
         page = read_search(body(*(row(triggerTime=time) for time in times)), whole=whole)

@@ -75,6 +75,8 @@ class _Scan:
     def pages(self) -> _Scan:
         return self
 
+    undecoded = pages
+
     def __aiter__(self) -> Self:
         return self
 

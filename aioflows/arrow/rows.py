@@ -1,21 +1,14 @@
-"""Flow instances as Arrow record batches, for whatever reads these: Polars, pandas, DuckDB, Parquet.
-
-The types follow from the kind of a column, so that a batch without rows has them too:
-
-- texts are ``string``; names, which many rows share, are ``dictionary<int32, string>``, ``status_name`` among them;
-- times are ``timestamp[us, UTC]``; the service's zone is gone, the instant is the same;
-- integers are ``int64``, numbers ``double``, truth values ``bool``;
-- JSON (``graph``, ``parameters``, ``extra``) is ``string``, the text that the service sent.
-"""
+"""Columns from instances, a column at a time, with as little Python for each row as the values allow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aioflows.arrow.schema import arrow_schema, pyarrow, seconds_between, types, with_names
 from aioflows.columns import (
     DURATION,
     END,
@@ -34,23 +27,12 @@ from aioflows.columns import (
     utf8,
     whole,
 )
-from aioflows.errors import QueryError
 from aioflows.models import NAIVE_EPOCH, FlowInstance, texts_of_members
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "joined", "record_batch", "text_batch"]
-
-
-def arrow_schema(layout: Layout) -> pa.Schema:
-    """Give the names and types of a layout's columns.
-
-    Raises:
-        QueryError: pyarrow is not installed.
-    """
-    arrow, types = _arrow(), _types()
-    return arrow.schema([(column.name, types[column.kind]) for column in layout.columns])
+__all__ = ["record_batch", "text_batch"]
 
 
 def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
@@ -59,44 +41,30 @@ def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.Record
     Raises:
         QueryError: pyarrow is not installed, or an integer has more than 64 bits.
     """
-    return _with_names(_arrow().RecordBatch, text_batch(layout, instances), arrow_schema(layout))
+    return with_names(text_batch(layout, instances), arrow_schema(layout))
 
 
 def text_batch(
     layout: Layout, instances: Sequence[FlowInstance], pool: pa.MemoryPool | None = None
 ) -> pa.RecordBatch:
-    """Give the same with names as texts: the half of the work that needs Python, and so cannot be done beside it.
+    """Give instances as a batch in which names are texts.
 
     Args:
         layout: the *columns*.
         instances: the *rows*.
         pool: where pyarrow takes *memory* from; None: where it does otherwise.
+
+    Raises:
+        QueryError: pyarrow is not installed, or an integer has more than 64 bits.
     """
     rows, tasks = layout.rows(instances)
     of_rows, of_tasks = _Arrays(rows, shared_epoch(rows), pool), _Arrays(tasks, None, pool)
     arrays = [(of_tasks if column in TASK_COLUMNS else of_rows).array(column) for column in layout.columns]
-    return _arrow().RecordBatch.from_arrays(arrays, layout.names)
-
-
-def joined(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """Do the other half, for all rows together, so that each name stands there once."""
-    if not batches:
-        return schema.empty_table()
-    table = _arrow().Table
-    return _with_names(table, table.from_batches(batches), schema)
-
-
-def _with_names(kind: Any, texts: Any, schema: pa.Schema) -> Any:
-    is_name = _arrow().types.is_dictionary
-    arrays = [
-        array.dictionary_encode() if is_name(field.type) else array
-        for array, field in zip(texts.columns, schema, strict=True)
-    ]
-    return kind.from_arrays(arrays, schema=schema)
+    return pyarrow().RecordBatch.from_arrays(arrays, layout.names)
 
 
 class _Arrays:
-    """Arrays of rows, a column at a time, with as little Python for each row as their values allow.
+    """Arrays of rows.
 
     What a column holds is what its `Column.read` gives; here is how to get there from what is stored, as long as nothing among
     the rows is out of the ordinary. Where something is, that column is read.
@@ -110,12 +78,12 @@ class _Arrays:
     def __init__(self, rows: Sequence[Any], epoch: datetime | None, pool: pa.MemoryPool | None) -> None:
         self._rows = rows
         self._epoch = epoch
-        self._array = partial(_arrow().array, memory_pool=pool)
+        self._array = partial(pyarrow().array, memory_pool=pool)
         self._times: dict[str, pa.Array] = {}
 
     def array(self, column: Column) -> pa.Array:
         """Give a column."""
-        arrow, kind = _arrow(), column.kind
+        arrow, kind = pyarrow(), column.kind
         if kind is Kind.TIME:
             return self._instants(column)
         if column is DURATION:
@@ -131,12 +99,12 @@ class _Arrays:
                 list(map(STATUS_NAMES.__getitem__, map(column.stored, self._rows))), arrow.string()
             )
         values = list(map(column.read, self._rows))
-        return _names(self._array, values) if kind is Kind.NAME else self._array(values, _types()[kind])
+        return _names(self._array, values) if kind is Kind.NAME else self._array(values, types()[kind])
 
     def _instants(self, column: Column) -> pa.Array:
         if column.name in self._times:
             return self._times[column.name]
-        arrow, type = _arrow(), _types()[Kind.TIME]
+        arrow, type = pyarrow(), types()[Kind.TIME]
         since = None if self._epoch is None else _since(list(map(column.stored, self._rows)), self._epoch)
         if since is None:
             array = self._array(list(map(column.read, self._rows)), type)
@@ -146,15 +114,13 @@ class _Arrays:
         return array
 
     def _seconds(self) -> pa.Array:
-        arrow, type = _arrow(), _types()[Kind.NUMBER]
         if self._epoch is not None:
-            ran = arrow.compute.subtract(self._instants(END), self._instants(START)).view(arrow.int64())
-            with suppress(arrow.ArrowInvalid):  # centuries, that a float does not hold to the microsecond
-                return arrow.compute.divide(ran.cast(type), 1e6)
-        return self._array(list(map(DURATION.read, self._rows)), type)
+            with suppress(pyarrow().ArrowInvalid):
+                return seconds_between(self._instants(START), self._instants(END))
+        return self._array(list(map(DURATION.read, self._rows)), types()[Kind.NUMBER])
 
     def _whole(self, column: Column) -> pa.Array:
-        arrow, type = _arrow(), _types()[Kind.INTEGER]
+        arrow, type = pyarrow(), types()[Kind.INTEGER]
         values = list(map(column.stored, self._rows))
         try:
             return self._array(values, type)
@@ -162,7 +128,7 @@ class _Arrays:
             return self._array(whole(column, values), type)
 
     def _members(self, column: Column) -> pa.Array:
-        arrow = _arrow()
+        arrow = pyarrow()
         if column is EXTRA and not any(map(column.stored, self._rows)):  # as a rule there is nothing
             return arrow.repeat(members_text({}), len(self._rows))
         values = map(column.read, self._rows)
@@ -172,7 +138,7 @@ class _Arrays:
 
     def _texts(self, column: Column) -> pa.Array:
         # By way of bytes: pyarrow and msgspec would leave a second copy in UTF-8 with each text that is not ASCII.
-        arrow = _arrow()
+        arrow = pyarrow()
         stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
@@ -181,7 +147,7 @@ class _Arrays:
             # There is None among them, an object, a decoded value, or a lone surrogate.
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
-        return self._array(texts, arrow.binary()).view(_types()[column.kind])
+        return self._array(texts, arrow.binary()).view(types()[column.kind])
 
 
 def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
@@ -194,33 +160,8 @@ def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | No
 
 
 def _names(array: Callable[..., pa.Array], values: Values) -> pa.Array:
-    arrow = _arrow()
+    arrow = pyarrow()
     try:
         return array(values, arrow.string())
     except UnicodeError:
         return array([None if name is None else utf8(name) for name in values], arrow.string())
-
-
-@cache
-def _arrow() -> Any:
-    try:
-        import pyarrow  # noqa: PLC0415, ICN001
-        import pyarrow.compute  # noqa: PLC0415
-    except ImportError:
-        raise QueryError("this needs pyarrow: install aioflows[arrow]") from None
-    return pyarrow
-
-
-@cache
-def _types() -> dict[Kind, Any]:
-    arrow = _arrow()
-    return {
-        Kind.TEXT: arrow.string(),
-        Kind.NAME: arrow.dictionary(arrow.int32(), arrow.string()),
-        Kind.INTEGER: arrow.int64(),
-        Kind.NUMBER: arrow.float64(),
-        Kind.BOOLEAN: arrow.bool_(),
-        Kind.TIME: arrow.timestamp("us", tz="UTC"),
-        Kind.JSON: arrow.string(),
-        Kind.MEMBERS: arrow.string(),
-    }

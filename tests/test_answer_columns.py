@@ -1,0 +1,282 @@
+"""Columns from the bytes of an answer: they hold what its rows hold, whatever stands in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import NoReturn
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, reject
+from hypothesis import strategies as st
+
+from aioflows import AioflowsError, AnswerError, FlowInstance, FlowQuery, ScheduleType
+from aioflows._core.search import read_search
+from aioflows._core.times import Zone
+from aioflows._core.wire import NAMES
+from aioflows.arrow import AnswerColumns, text_batch
+from aioflows.arrow.answers import _shape
+from aioflows.columns import Layout
+from aioflows.emulator import Emulator, Fault
+from aioflows.undecoded import Undecoded
+from benchmarks.worlds import session_to
+
+CHINA = Zone.parse("GMT+8")
+PLAIN: dict[str, object] = {
+    "instanceId": "7-1",
+    "flowId": 7,
+    "flowName": '风机 "7"',
+    "freq": "0 0 7 ? * FRI *",
+    "cycle": "W",
+    "parameters": '[{"name":"区域","value":"华东"}]',
+    "doAs": None,
+    "graph": '{"tasks":[{"taskId":"t\\u0041","x":0.002}],"parameters":"[{\\"name\\":1}]"}',
+    "status": 1,
+    "statusDesc": "SUCCESS",
+    "triggerTime": "2024-01-01 00:00:00",
+    "startTime": "2024-01-01 00:00:01.5",
+    "endTime": None,
+    "timestamp": "2024-01-01 00:00:00.0",
+    "virtual": False,
+    "owner": "wang.fang",
+    "hasEditPri": True,
+    "hasReadPri": None,
+}
+
+
+def body_of(rows: Sequence[dict[str, object]], *, ascii: bool = False) -> bytes:
+    answer = {"code": 0, "msg": "OK", "data": {"flowInsts": rows, "count": len(rows)}}
+    return json.dumps(answer, ensure_ascii=ascii, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def numbered(*changes: dict[str, object]) -> list[dict[str, object]]:
+    return [{**PLAIN, "instanceId": f"7-{number}", **one} for number, one in enumerate(changes)]
+
+
+def undecoded(
+    body: bytes,
+    numbers: Sequence[int] | None = None,
+    read: Callable[[], list[FlowInstance]] | None = None,
+    zone: Zone = CHINA,
+) -> Undecoded:
+    page = read_search(body)
+    numbers = range(len(page)) if numbers is None else numbers
+    read = read or partial(page.instances, zone, numbers)
+    ahead = zone.epoch.utcoffset() or timedelta()
+    return Undecoded(page.body, page.ids, numbers, ahead, FlowInstance(page.ids[-1]), read)
+
+
+def never() -> NoReturn:
+    raise AssertionError("rows with nothing out of the ordinary in them were decoded")
+
+
+def decoded(body: bytes, numbers: Sequence[int] | None = None, zone: Zone = CHINA) -> pa.RecordBatch:
+    return text_batch(Layout(), read_search(body).instances(zone, numbers))
+
+
+def test_the_members_are_those_that_rows_are_decoded_from() -> None:
+    assert [field.name for field in _shape().field(0).type.value_type] == [*NAMES]
+
+
+@pytest.mark.parametrize("numbers", [range(4), range(1, 3), range(3, -1, -1), [2, 0, 3], [1]])
+@pytest.mark.parametrize("ascii", [True, False])
+def test_rows_with_nothing_out_of_the_ordinary_are_not_decoded(numbers: Sequence[int], ascii: bool) -> None:
+    body = body_of(
+        numbered({}, {"status": None}, {"status": 99, "graph": "no JSON"}, {"owner": ""}), ascii=ascii
+    )
+    batch = AnswerColumns(Layout()).batch(undecoded(body, numbers, never))
+    assert batch.equals(decoded(body, numbers))
+
+
+def test_a_layout_may_name_some_columns_in_any_order() -> None:
+    layout = Layout(["duration", "status_name", "instance_id", "extra"])
+    rows = numbered({"endTime": "2024-01-01 00:00:04.25"}, {"status": 99})
+    batch = AnswerColumns(layout).batch(undecoded(body_of(rows), None, never))
+    assert batch.to_pylist() == [
+        {"duration": 2.75, "status_name": "SUCCESS", "instance_id": "7-0", "extra": "{}"},
+        {"duration": None, "status_name": "99", "instance_id": "7-1", "extra": "{}"},
+    ]
+
+
+def test_a_row_for_each_task_comes_of_the_instances() -> None:
+    layout, body = Layout(tasks=True), body_of(numbered({}, {}))
+    rows = read_search(body).instances(CHINA)
+    assert AnswerColumns(layout).batch(undecoded(body)).equals(text_batch(layout, rows))
+
+
+ODD: dict[str, list[object]] = {
+    "flowId": [7, "8", 9.0, 1e3, 2**40, 2**63, 2**70, True, -0.5, "x", {}],
+    "flowName": [5, True, "", "a\u0000b", "half \ud83d", "\U0001f300", ["x"]],
+    "parameters": [{"a": 1}, [1, {"b": 2}, {"c": 3}], "", "{", 7],
+    "graph": [{"tasks": [1]}, [{}, {"a": 1}], "风", "", '"\\n"', 1.5, False, "a},{b", '},{"instanceId":"7-1"}'],
+    "status": [99, "2", "odd", -1, 2.0, 2**63],
+    "triggerTime": ["2024-01-01T00:00:00", "2024-01-01 00:00:00.999"],
+    "startTime": ["2024-01-01T00:00:01.5+02:00", "never", "2024-01-01", "2024-01-01 00:00", 1704067200000, ""],
+    "endTime": ["9999-12-31 23:59:59", "0001-01-01 00:00:00", "2024-01-01 24:00:00", "2024-01-01 23:59:60"],
+    "timestamp": ["2024-01-01 00:00:00.1234567", "2024-01-01 00:00:00Z", "2024-02-30 00:00:00", " 2024-01-01 00:00:00"],
+    "virtual": [1, "true", "x"],
+    "hasReadPri": [0, "0"],
+    "alertMode": [3, "3", None],
+    "calDt": ["2024-01-01", 20240101],
+    "more": [1, None, {"a": [1]}],
+    "instanceId": ["7-9", 2809],
+}  # fmt: skip
+odd_rows = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(values) for name, values in ODD.items()}
+).map(lambda odd: {**PLAIN, **odd})
+zones = st.sampled_from(["GMT+8", "UTC", "-03:30"]).map(Zone.parse)
+
+
+@given(st.lists(st.lists(odd_rows, min_size=1, max_size=3), min_size=1, max_size=3), zones, st.booleans())
+def test_columns_of_answers_hold_what_their_rows_hold(
+    answers: list[list[dict[str, object]]], zone: Zone, ascii: bool
+) -> None:
+    bodies = [body_of(rows, ascii=ascii) for rows in answers]
+    try:
+        pages = [undecoded(body, zone=zone) for body in bodies]
+    except AioflowsError:  # one of them is no page
+        reject()
+    try:
+        wanted = [decoded(body, zone=zone) for body in bodies]
+    except AioflowsError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            AnswerColumns(Layout()).batches(pages)
+    else:
+        found = AnswerColumns(Layout()).batches(pages)
+        assert all(one.equals(other) for one, other in zip(found, wanted, strict=True))
+
+
+near_times = st.one_of(
+    st.from_regex(
+        r"[0-9]{4}-[01][0-9]-[0-3][0-9][ Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{0,9})?", fullmatch=True
+    ),
+    st.datetimes().map(str),
+    st.text(st.sampled_from("0123456789-: T.Z+,"), min_size=10, max_size=30),
+)
+
+
+@given(st.lists(st.none() | near_times, min_size=1, max_size=3))
+@example(["2024-01-01 00:00:00."])
+@example(["2024-01-01 00:00:00,5"])
+@example(["2024-1-01 00:00:00.00"])
+@example(["2024-01-01 00:00:00 "])
+@example(["0000-01-01 00:00:00"])
+def test_times_are_read_as_in_rows(times: list[str | None]) -> None:
+    changes: list[dict[str, object]] = [{"startTime": time} for time in times]
+    body = body_of(numbered(*changes))
+    assert AnswerColumns(Layout()).batch(undecoded(body)).equals(decoded(body))
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """An answer of which a few bytes were changed, left out, or put in."""
+    body = bytearray(
+        body_of(numbered({}, {"parameters": [{"a": 1}, {"b": 2}]} if draw(st.booleans()) else {}))
+    )
+    pieces = [b"", b'"', b"\\", b",", b"}", b"{", b"]", b"[", b"},{", b"\n", b"\xff", b"\xed\xa0\x80", b"0", b"-", b" ",
+              b'"flowId":8,', b"null", b"\\u0000", b"\\ud800"]  # fmt: skip
+    for _ in range(draw(st.integers(1, 3))):
+        at, length = draw(st.integers(0, len(body))), draw(st.integers(0, 2))
+        body[at : at + length] = draw(st.sampled_from(pieces))
+    return bytes(body)
+
+
+@given(damaged())
+def test_a_damaged_answer_is_read_as_its_rows_are_or_refused_as_they_are(body: bytes) -> None:
+    try:
+        rows = undecoded(body)
+    except (AioflowsError, IndexError):  # it is no page, or one without rows
+        reject()
+    try:
+        wanted = decoded(body)
+    except AioflowsError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            AnswerColumns(Layout()).batch(rows)
+    else:
+        assert AnswerColumns(Layout()).batch(rows).equals(wanted)
+
+
+class TestScan:
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
+    async def test_a_scan_of_one_type_is_handed_out_undecoded(self, order: str) -> None:
+        async with Emulator(instances=3_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
+            async with session_to(emulator, page_size=200) as session:
+                rows = [one async for one in session.flow_instances(query)]
+                async with session.scan(query) as scan:
+                    answers = [answer async for answer in scan.undecoded()]
+                assert scan.stats.rows_yielded == len(rows)
+        plain = [answer for answer in answers if isinstance(answer, Undecoded)]
+        assert sum(map(len, plain)) > 0.8 * len(rows)
+        assert [
+            row for answer in answers for row in (answer.read() if isinstance(answer, Undecoded) else answer)
+        ] == rows
+        for answer in plain:
+            last = answer.read()[-1]
+            assert (answer.last.instance_id, answer.last.trigger_time) == (
+                last.instance_id,
+                last.trigger_time,
+            )
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    async def test_where_a_row_cannot_be_read_the_checkpoint_loses_and_repeats_nothing(
+        self, order: str | None
+    ) -> None:
+        async with Emulator(instances=2_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
+            async with session_to(emulator, page_size=100) as session:
+                whole = [one.instance_id async for one in session.flow_instances(query)]
+        spoilt = [Fault(at=number, kind="owner-object") for number in (9, 14)]
+        async with Emulator(instances=2_000, seed=5, faults=spoilt) as emulator:
+            ids: list[str] = []
+            checkpoint, failed = None, 0
+            while True:
+                async with session_to(emulator, page_size=100) as session:
+                    scan = session.scan(query, resume=checkpoint)
+                    try:
+                        async for batch in scan.record_batches(["instance_id"]):
+                            ids += batch.column(0).to_pylist()
+                        break
+                    except AnswerError as error:
+                        checkpoint, failed = error.checkpoint, failed + 1
+        assert failed
+        assert sorted(ids) == sorted(whole)
+        assert order is None or ids == whole
+
+    async def test_a_limit_counts_rows_as_ever(self) -> None:
+        async with Emulator(instances=1_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+            async with session_to(emulator, page_size=100) as session:
+                batches = [
+                    batch async for batch in session.scan(query, limit=250).record_batches(["instance_id"])
+                ]
+        assert sum(batch.num_rows for batch in batches) == 250
+
+    async def test_rows_batches_and_answers_can_be_taken_in_turn(self) -> None:
+        async with Emulator(instances=2_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+            async with session_to(emulator, page_size=100) as session:
+                whole = [one.instance_id async for one in session.flow_instances(query)]
+                ids: list[str] = []
+                async with session.scan(query) as scan:
+                    batches, answers, pages = (
+                        scan.record_batches(["instance_id"]),
+                        scan.undecoded(),
+                        scan.pages(),
+                    )
+                    while True:
+                        ids += [one.instance_id for one in [await anext(scan, None)] if one is not None]
+                        ids += [one.instance_id for one in await anext(pages, [])]
+                        if (batch := await anext(batches, None)) is not None:
+                            ids += batch.column(0).to_pylist()
+                        if (answer := await anext(answers, None)) is None:
+                            break
+                        ids += [
+                            one.instance_id
+                            for one in (answer.read() if isinstance(answer, Undecoded) else answer)
+                        ]
+        assert ids == whole
