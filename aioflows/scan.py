@@ -237,7 +237,6 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         try:
             rows = await get()
         except AioflowsError as error:
-            self._busy = False
             await self._fail(error)
             raise
         finally:

@@ -7,7 +7,7 @@ The types follow from the kind of a column, so that a batch without rows has the
 - integers are ``int64``, numbers ``double``, truth values ``bool``;
 - JSON (``graph``, ``parameters``, ``extra``) is ``string``, the text that the service sent.
 
-A batch is made from instances (`rows`), or, at half the cost, from the bytes of an answer that nobody has decoded (`answers`).
+A batch is made from instances (`rows`), or, at less cost, from the bytes of an answer that nobody has decoded (`answers`).
 Either way names come as texts first; that each of them gets a number can be done for many batches at once (`schema`).
 """
 
