@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from aioflows._core.lane import Lane
 from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker
+from aioflows._core.machine import Asker, Rows
 from aioflows._core.pages import Ask
 from aioflows._core.scan import DONE, NEED_PAGES, Scan
 from aioflows._core.service import Service
@@ -23,6 +23,7 @@ from aioflows._core.times import Zone
 from aioflows.checkpoint import Remainder
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
+from aioflows.undecoded import Undecoded
 from tests.model import NEVER, START, ModelPage, ModelService, Row
 
 __all__ = ["KINDS", "Account", "Ending", "History", "Kind"]
@@ -174,7 +175,7 @@ class History:
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
         self.session = Service(smallest_cap=1)
         self.services = self._services()
-        self.asked = 0
+        self.asked = self.pulls = 0
         self.slots = rng.choice([1, 3, 8, 21])
         self.buffer = rng.choice([1, 30, 1000])
         self.tell(f"seed {seed}: {kind.name}; {self.account}")
@@ -280,8 +281,12 @@ class History:
         under_way: list[tuple[Asker, Ask]] = []
         last: FlowInstance | None = None
         while True:
+            self.pulls += 1
+            taken: Rows | Undecoded
             try:
-                rows = lanes.next_rows()
+                # A scan with a limit has its rows decoded.
+                undecoded = self.limit is None and self.pulls % 2
+                taken = lanes.next_undecoded() if undecoded else lanes.next_rows()
             except CompletenessError:
                 raise
             except AioflowsError:
@@ -289,22 +294,26 @@ class History:
                     raise
                 return self._unless_done(lanes.remaining(last, begun=False, all_handed=True))
             under_way += lanes.wanted(self.slots - len(under_way))
-            if rows is DONE:
+            if taken is DONE:
                 return None
-            if rows is NEED_PAGES:
+            if taken is NEED_PAGES:
                 assert under_way, f"{lanes.lanes} need pages and ask for none"
                 self._answer(*under_way.pop(self.rng.randrange(len(under_way))))
                 continue
+            rows = taken.read() if isinstance(taken, Undecoded) else taken
             for at, row in enumerate(rows):
                 if len(self.account.got) == self.limit:
                     return None
-                last = row
+                last, all_handed = row, at + 1 == len(rows)
                 self.account.got.append(row.instance_id)
                 self.tell(f"  given: {row.instance_id}")
                 if self.rng.random() < self.kind.stops and self.stopped < 5:
-                    return self._unless_done(
-                        lanes.remaining(last, begun=True, all_handed=at + 1 == len(rows))
-                    )
+                    if not isinstance(taken, Undecoded):
+                        return self._unless_done(lanes.remaining(last, begun=True, all_handed=all_handed))
+                    if all_handed:  # nobody takes a part of it
+                        return self._unless_done(lanes.remaining(taken.last, begun=False, all_handed=True))
+            if isinstance(taken, Undecoded):
+                last = taken.last
             if len(self.account.got) == self.limit:
                 return None
 

@@ -14,7 +14,15 @@ import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
-from aioflows import AioflowsError, AnswerError, FlowInstance, FlowQuery, ScheduleType
+from aioflows import (
+    AioflowsError,
+    AnswerError,
+    CompletenessError,
+    FlowInstance,
+    FlowQuery,
+    FlowStatus,
+    ScheduleType,
+)
 from aioflows._core.search import read_search
 from aioflows._core.times import Zone
 from aioflows._core.wire import NAMES
@@ -246,6 +254,45 @@ class TestScan:
         assert failed
         assert sorted(ids) == sorted(whole)
         assert order is None or ids == whole
+
+    async def test_where_clocks_are_put_back_every_hour_is_told_from_the_one_that_looks_like_it(self) -> None:
+        async with Emulator(
+            instances=3_000,
+            seed=5,
+            zone="Europe/Berlin",
+            first_day="2024-10-26",
+            days=3,
+            profile="uniform",
+        ) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+            async with session_to(emulator, page_size=100, server_timezone="Europe/Berlin") as session:
+                times = [one.trigger_time async for one in session.flow_instances(query)]
+                batches = [batch async for batch in session.scan(query).record_batches(["trigger_time"])]
+        found = [time.timestamp() for batch in batches for time in batch.column(0).to_pylist()]
+        assert found == [time.timestamp() for time in times if time is not None] == sorted(found)
+        assert len({time.utcoffset() for time in times if time is not None}) == 2
+
+    async def test_a_service_that_ignores_the_status_is_found_out(self) -> None:
+        async with Emulator(instances=1_000, seed=5, ignore=["status"]) as emulator:
+            query = FlowQuery(
+                emulator.start, emulator.end, type=ScheduleType.PERIODIC, status={FlowStatus.FAIL}
+            )
+            async with session_to(emulator, page_size=100) as session:
+                handed: list[int] = []
+                with pytest.raises(CompletenessError, match="ignores the status"):
+                    async for batch in session.scan(query).record_batches(["status"]):
+                        handed += batch.column(0).to_pylist()
+        assert set(handed) <= {FlowStatus.FAIL}
+
+    async def test_a_page_that_goes_out_in_parts_is_read_once(self) -> None:
+        async with Emulator(instances=5_000, seed=5) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+            async with session_to(emulator, page_size=2_000) as session:
+                whole = [one.instance_id async for one in session.flow_instances(query)]
+                answers = [answer async for answer in session.scan(query).undecoded()]
+        plain = [answer for answer in answers if isinstance(answer, Undecoded)]
+        assert all(2 * len(answer) > len(answer.ids) for answer in plain)
+        assert sum(map(len, answers)) == len(whole)
 
     async def test_a_limit_counts_rows_as_ever(self) -> None:
         async with Emulator(instances=1_000, seed=5) as emulator:
