@@ -55,6 +55,7 @@ def _tests(*files: str, only: str = "") -> str:
 
 SCAN = _tests("core/test_scan.py")
 FOLLOW = _tests("core/test_follow.py")
+COLUMNS = _tests("test_answer_columns.py")
 BUGS = [
     # What a page proves
     Bug("_core/prover.py", "until = max(first, min(until, reading.last * 1000))",
@@ -218,6 +219,29 @@ BUGS = [
         "what came to a status is told again", FOLLOW),
     Bug("_core/roll.py", "if not before.watched or before.status == status:", "if before.status == status:",
         "what has finished is told again", FOLLOW),
+    # Columns from the bytes of an answer
+    Bug("_core/lanes.py", "            or lane.handed.get(run.first // 1000) is not None\n", "",
+        "columns hold what was handed out before"),
+    Bug("_core/lanes.py", "or not zone.fixed", "or not zone",
+        "an hour that comes twice is the same in columns", COLUMNS),
+    Bug("_core/lanes.py", "            or self._statuses\n", "",
+        "columns hold statuses that nobody asked for", COLUMNS),
+    Bug("_core/lanes.py", "2 * len(numbers) <= len(page.ids)", "not numbers",
+        "a page is read again for each of its parts", COLUMNS),
+    Bug("_core/lanes.py", "FlowInstance(page.ids[numbers[-1]], trigger_time=time)", "FlowInstance(page.ids[numbers[0]], trigger_time=time)",
+        "a checkpoint behind columns stands at their first row", _tests("core/test_machine.py")),
+    Bug("scan.py", "            self._cut = True  # nothing of them was handed out\n", "",
+        "what could not become columns is left out by the checkpoint", COLUMNS),
+    Bug("arrow/answers.py", "shortest < _SHORTEST_TIME or first < _FIRST_TIME", "first < _FIRST_TIME",
+        "a date is a time in columns", COLUMNS),
+    Bug("arrow/answers.py", "shortest < _SHORTEST_TIME or first < _FIRST_TIME", "shortest < _SHORTEST_TIME",
+        "there is a year 0 in columns", COLUMNS),
+    Bug("arrow/answers.py", "    found.validate(full=True)", "    found.validate()",
+        "columns hold texts that are no UTF-8", COLUMNS),
+    Bug("arrow/answers.py", 'unexpected_field_behavior="error"', 'unexpected_field_behavior="ignore"',
+        "columns lack a member that nobody knows", COLUMNS),
+    Bug("arrow/answers.py", "numbers.step == 1", "numbers.step",
+        "rows of a page that was sorted backwards are others in columns", COLUMNS),
 ]  # fmt: skip
 
 

@@ -173,6 +173,8 @@ near_times = st.one_of(
 @example(["2024-1-01 00:00:00.00"])
 @example(["2024-01-01 00:00:00 "])
 @example(["0000-01-01 00:00:00"])
+@example(["2024-01-01"])
+@example(["2024-01-01 00:00"])
 def test_times_are_read_as_in_rows(times: list[str | None]) -> None:
     changes: list[dict[str, object]] = [{"startTime": time} for time in times]
     body = body_of(numbered(*changes))
