@@ -473,7 +473,7 @@ async def test_a_question_is_not_starved_by_a_scan_that_is_throttled() -> None:
         waits: list[float] = []
 
         async def ask() -> None:
-            for _ in range(20):
+            while True:
                 await asyncio.sleep(1)
                 began = loop_time()
                 await here.session.server_time()
@@ -483,7 +483,7 @@ async def test_a_question_is_not_starved_by_a_scan_that_is_throttled() -> None:
             questions = asyncio.create_task(ask())
             async for _ in scan:
                 pass
-            assert not questions.done(), "the scan was over before the questions"
+            assert not questions.done(), "a question has failed"
             questions.cancel()
         assert len(waits) >= 5
         assert max(waits) < 0.5
