@@ -1,4 +1,4 @@
-"""Rows that are handed out as the answer they stand in, for whoever does better than to make objects of them."""
+"""Rows that are handed out as the answers they stand in, for whoever does better than to make objects of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,51 @@ import attrs
 
 from aioflows.models import FlowInstance
 
-__all__ = ["Undecoded"]
+__all__ = ["Part", "Undecoded"]
 
 
 @attrs.frozen(eq=False)
-class Undecoded:
+class Part:
     """Rows of one answer.
 
     Args:
-        body: the *bytes* of the answer.
+        body: the *bytes* of the answer; none where it is better to decode these rows.
         ids: the *ids* of all its rows.
         numbers: which rows are meant, by their *numbers*, in the order wanted.
-        offset: how far the clocks that its times were read from are *ahead* of UTC.
-        last: a stand-in for the last of them, with its *id* and trigger *time*.
         read: decodes them.
     """
 
     body: bytes = attrs.field(repr=False)
     ids: Sequence[str] = attrs.field(repr=False)
     numbers: Sequence[int] = attrs.field(repr=False)
-    offset: timedelta
-    last: FlowInstance
     read: Callable[[], list[FlowInstance]] = attrs.field(repr=False)
 
+
+@attrs.frozen(eq=False)
+class Undecoded:
+    """Rows of some answers.
+
+    Args:
+        parts: the *rows*, at least one.
+        order: where these interleave, the *order* of them all.
+        offset: how far the clocks that their times were read from are *ahead* of UTC.
+        last: a stand-in for the last of them, with its *id* and trigger *time*.
+    """
+
+    parts: Sequence[Part]
+    order: Sequence[int] | None
+    offset: timedelta
+    last: FlowInstance
+
     def __len__(self) -> int:
-        return len(self.numbers)
+        return sum(len(part.numbers) for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """The bytes that it keeps."""
+        return sum(len(part.body) for part in self.parts)
+
+    def read(self) -> list[FlowInstance]:
+        """Decode them."""
+        rows = [row for part in self.parts for row in part.read()]
+        return rows if self.order is None else [rows[number] for number in self.order]

@@ -3,16 +3,53 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Sequence
 
 import attrs
 
 from aioflows._core.heed import FirstPages
 from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import Scan
+from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "Piece"]
+
+
+@attrs.frozen(eq=False)
+class Piece:
+    """Rows of one page.
+
+    Args:
+        lane: whose they *are*.
+        page: the *page*.
+        numbers: which of its *rows*, in the order of the scan.
+        offset: the *seconds* east of Greenwich that were in force when they were triggered.
+    """
+
+    lane: Lane
+    page: Page
+    numbers: Sequence[int]
+    offset: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def second(self, number: int) -> int:
+        """Give the second of scan time that a row lies in."""
+        return self.lane.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
+
+    def cut(self, second: float) -> tuple[Piece, Piece]:
+        """Cut off the rows that lie before a second of scan time."""
+        before = bisect_left(self.numbers, second, key=self.second)
+        numbers = self.numbers
+        return attrs.evolve(self, numbers=numbers[:before]), attrs.evolve(self, numbers=numbers[before:])
+
+    def read(self, zone: Zone) -> list[FlowInstance]:
+        """Decode them."""
+        return self.page.instances(zone, self.numbers, offset=self.offset)
 
 
 @attrs.define(eq=False)
@@ -23,13 +60,13 @@ class Lane:
         type: the *schedule type* it reads.
         scan: the machine.
         handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
-        rows: decoded *rows* that another lane may still precede.
+        pieces: *rows* that another lane may still precede.
     """
 
     type: ScheduleType
     scan: Scan
     handed: dict[int, str] = attrs.field(factory=dict)
-    rows: list[FlowInstance] = attrs.field(init=False, factory=list)
+    pieces: list[Piece] = attrs.field(init=False, factory=list)
     ended: bool = attrs.field(init=False, default=False)
     first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
     """Of all lanes of one scan."""
@@ -37,7 +74,7 @@ class Lane:
     @property
     def held(self) -> int:
         """Rows that were read and not yet given."""
-        return self.scan.held + len(self.rows)
+        return self.scan.held + sum(map(len, self.pieces))
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take the answer to a request."""

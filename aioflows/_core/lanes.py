@@ -1,39 +1,46 @@
 """Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
 
-A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, so that until then a page is held as the
-bytes it came as. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
+A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, if at all: until then a page is held as the
+bytes it came as, and rows of several lanes are merged by what pages are planned by. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
 where a lane stands says all about what it may still bring.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from itertools import accumulate, compress
+
+import attrs
 
 from aioflows._core.heed import FirstPages, check_statuses
-from aioflows._core.lane import Lane
+from aioflows._core.lane import Lane, Piece
 from aioflows._core.machine import Asker, Load, News, Rows, Store, Waiting
 from aioflows._core.pages import Ask
 from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES, Signal
+from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.times import Zone, wall_seconds
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.events import WindowDone
-from aioflows.models import FlowInstance, ScheduleType
+from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 from aioflows.stats import CountedWindow, Proof
-from aioflows.undecoded import Undecoded
+from aioflows.undecoded import Part, Undecoded
 
 __all__ = ["Lanes"]
 
-_R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
-
 _BATCHES_FOR_SURE = 2
 """Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
+
+
+@attrs.frozen(eq=False)
+class _Taken:
+    """Rows to hand out; where pieces interleave, the *order* of them all."""
+
+    pieces: Sequence[Piece]
+    order: Sequence[int] | None
 
 
 class Lanes:
@@ -149,25 +156,66 @@ class Lanes:
 
     def next_rows(self) -> Rows:
         """Give the next rows in order; raise the scan's error after everything before it was given."""
-        self._check_types()
-        rows = self._next_merged() if self._merged else self._next_of_any(self._next_of)
-        if isinstance(rows, list):
-            self._given += 1
-        return rows
+        taken = self._next()
+        return self._read(taken) if isinstance(taken, _Taken) else taken
 
     def next_undecoded(self) -> Rows | Undecoded:
-        """Give the same as the answer they stand in, where they are the rows of one and need not be looked at."""
-        if self._merged:
-            return self.next_rows()
-        self._check_types()
-        rows = self._next_of_any(self._next_undecoded_of)
-        if not isinstance(rows, Signal):
-            self._given += 1
-        return rows
+        """Give the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
+        taken = self._next()
+        if not isinstance(taken, _Taken):
+            return taken
+        zone = self._zone_known
+        if self._noted is not None or self._statuses or not zone.fixed or not taken.pieces:
+            return self._read(taken)
+        parts = [
+            # Of a page that goes out in many pieces, each would read all of it again.
+            Part(
+                piece.page.body if 2 * len(piece) > len(piece.page.ids) else b"",
+                piece.page.ids,
+                piece.numbers,
+                partial(piece.read, zone),
+            )
+            for piece in taken.pieces
+        ]
+        return Undecoded(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
 
-    def _check_types(self) -> None:
+    def _last_of(self, taken: _Taken) -> FlowInstance:
+        """Give a stand-in for the last row."""
+        at = sum(map(len, taken.pieces)) - 1 if taken.order is None else taken.order[-1]
+        for piece in taken.pieces:
+            if at < len(piece):
+                number = piece.numbers[at]
+                wall = NAIVE_EPOCH + timedelta(seconds=wall_seconds(piece.page.times[number]))
+                (time,) = self._zone_known.aware([wall], piece.offset)
+                return FlowInstance(piece.page.ids[number], trigger_time=time)
+            at -= len(piece)
+        raise AssertionError("the order names a row that there is not")
+
+    def _read(self, taken: _Taken) -> list[FlowInstance]:
+        rows: list[FlowInstance] = []
+        self._unread = True
+        for piece in taken.pieces:
+            some = piece.read(self._zone_known)
+            if self._statuses:
+                check_statuses(some, self._statuses)
+            if self._noted is not None:
+                self._noted(some, piece.lane.type)
+            rows += some
+        self._unread = False
+        return rows if taken.order is None else [rows[number] for number in taken.order]
+
+    @property
+    def _zone_known(self) -> Zone:
+        assert self.zone is not None, "read_in() comes before the first answer"
+        return self.zone
+
+    def _next(self) -> _Taken | Waiting:
         if self._first_pages.error is not None:
             raise self._first_pages.error
+        taken = self._next_merged() if self._merged else self._next_of_any()
+        if isinstance(taken, _Taken):
+            self._given += 1
+        return taken
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Give the windows that are left.
@@ -202,7 +250,7 @@ class Lanes:
                 yield max(run.first, second * 1000), run.until, mark
             else:
                 yield run.first, run.until, self._after(lane, run.first)
-        elif not (lane.ended and all_handed and not lane.rows):
+        elif not (lane.ended and all_handed and not lane.pieces):
             # Whatever the lane, nothing at or before the last row is left, since all lanes make one order.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:
@@ -215,13 +263,13 @@ class Lanes:
         name = lane.handed.get(first // 1000)
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
-    def _next_of_any(self, next_of: Callable[[Lane], _R | Waiting]) -> _R | Waiting:
+    def _next_of_any(self) -> _Taken | Waiting:
         # A row whose type is not what was asked for would go out for one lane and be left to another.
         if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
             return NEED_PAGES
         for lane in self.lanes:
-            got = DONE if lane.ended else next_of(lane)
-            if not isinstance(got, Signal):
+            got = DONE if lane.ended else self._next_of(lane)
+            if isinstance(got, _Taken):
                 return got
         return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
 
@@ -230,112 +278,74 @@ class Lanes:
         doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
         return NEED_PAGES if doubtful else DONE
 
-    def _next_merged(self) -> Rows:
+    def _next_merged(self) -> _Taken | Waiting:
         while True:
             behind = min(self.lanes, key=lambda lane: lane.second)
-            if rows := self._passed(behind.second):
-                return rows
+            if passed := self._passed(behind.second):
+                return _Taken(passed, self._order(passed))
             if behind.ended:
                 return self._at_the_end()
             stood = behind.second
             got = self._next_of(behind)
-            if isinstance(got, list):
-                behind.rows += got
+            if isinstance(got, _Taken):
+                behind.pieces += got.pieces
             elif got is NEED_PAGES and behind.second == stood:  # it may have passed an empty stretch
                 return NEED_PAGES
 
-    def _passed(self, second: float) -> list[FlowInstance]:
-        """Take the rows that lie before a second of scan time, from all lanes, in order."""
-        passed: list[FlowInstance] = []
+    def _passed(self, second: float) -> list[Piece]:
+        """Take the rows that lie before a second of scan time, from all lanes."""
+        passed: list[Piece] = []
         for lane in self.lanes:
-            ready = bisect_left(lane.rows, second, key=lambda row: self._second(lane, row))
-            passed += lane.rows[:ready]
-            del lane.rows[:ready]
-        passed.sort(key=_rank, reverse=self._descending)
+            left: list[Piece] = []
+            for piece in lane.pieces:
+                before, after = piece.cut(second)
+                passed += [before] if before else []
+                left += [after] if after else []
+            lane.pieces = left
         return passed
 
-    def _second(self, lane: Lane, row: FlowInstance) -> int:
-        return lane.scan.axis.second(_rank(row)[0])
+    def _order(self, pieces: Sequence[Piece]) -> list[int] | None:
+        """Give the order of all rows, by time and id; None if it is that in which they lie."""
+        if len(pieces) == 1:
+            return None
+        keys: list[tuple[str | int, str]] = []
+        for piece in pieces:
+            ids, times = piece.page.ids, piece.page.times
+            if self._zone_known.fixed:
+                keys += [(times[number], ids[number]) for number in piece.numbers]
+            else:  # the same text may mean two times
+                keys += [
+                    (wall_seconds(times[number]) - piece.offset, ids[number]) for number in piece.numbers
+                ]
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=self._descending)
 
-    def _next_of(self, lane: Lane) -> Rows:
-        run = self._next_run(lane)
-        return self._rows_of(lane, run) if isinstance(run, Run) else run
-
-    def _next_undecoded_of(self, lane: Lane) -> Rows | Undecoded:
-        run = self._next_run(lane)
-        if not isinstance(run, Run):
-            return run
-        undecoded = self._undecoded(lane, run)
-        if undecoded is None:
-            return self._rows_of(lane, run)
-        self._open = (lane, run)
-        return undecoded
-
-    @staticmethod
-    def _next_run(lane: Lane) -> Run | Waiting:
+    def _next_of(self, lane: Lane) -> _Taken | Waiting:
         run = lane.scan.next_item()
         if run is DONE:
             lane.ended = True
-        return run
-
-    def _undecoded(self, lane: Lane, run: Run) -> Undecoded | None:
-        zone, batch = self.zone, run.batch
-        assert zone is not None, "read_in() comes before the first answer"
-        if (
-            self._noted is not None
-            or self._statuses
-            or lane.handed.get(run.first // 1000) is not None
-            or not zone.fixed
-            or batch.order is not None
-            or len(batch.parts) != 1
-        ):
-            return None
-        ((page, numbers),) = batch.parts
-        # Of a page that goes out in parts, each would read all of it again.
-        if not page.body or 2 * len(numbers) <= len(page.ids):
-            return None
-        time = zone.epoch + timedelta(seconds=wall_seconds(page.times[numbers[-1]]))
-        return Undecoded(
-            page.body,
-            page.ids,
-            numbers,
-            zone.epoch.utcoffset() or timedelta(),
-            FlowInstance(page.ids[numbers[-1]], trigger_time=time),
-            partial(page.instances, zone, numbers),
-        )
-
-    def _rows_of(self, lane: Lane, run: Run) -> list[FlowInstance]:
-        self._open, self._unread = (lane, run), True
-        rows = self._decode(lane, run)
-        if self._statuses:
-            check_statuses(rows, self._statuses)
-        self._unread = False
-        if self._noted is not None:
-            self._noted(rows, lane.type)
+        if not isinstance(run, Run):
+            return run
+        self._open = lane, run
+        offset = self._zone_known.offset_at(lane.scan.axis.window(run.first, run.until)[0] // 1000)
+        pieces = [Piece(lane, page, numbers, offset) for page, numbers in run.batch.parts]
+        taken = _Taken(pieces, run.batch.order)
         name = lane.handed.get(run.first // 1000)
-        if name is None:
-            return rows
-        second = run.first // 1000
-        return [
-            row
-            for row in rows
-            if self._second(lane, row) != second
-            or (row.instance_id < name if self._descending else row.instance_id > name)
-        ]
+        return taken if name is None else self._after_row(taken, run.first // 1000, name)
 
-    def _decode(self, lane: Lane, run: Run) -> list[FlowInstance]:
-        zone = self.zone
-        assert zone is not None, "read_in() comes before the first answer"
-        # No window spans a change of the offset, so that of its start tells apart two hours that look alike.
-        offset = (
-            None if zone.fixed else zone.offset_at(lane.scan.axis.window(run.first, run.until)[0] // 1000)
-        )
-        rows: list[FlowInstance] = []
-        for page, numbers in run.batch.parts:
-            rows += page.instances(zone, numbers, offset=offset)
-        return rows if run.batch.order is None else [rows[number] for number in run.batch.order]
-
-
-def _rank(row: FlowInstance) -> tuple[int, str]:
-    assert row.trigger_time is not None, "a row without a trigger time is refused where it is read"
-    return int(row.trigger_time.timestamp()), row.instance_id
+    def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:
+        """Leave out the rows of a second that were handed out before, up to one of them."""
+        pieces, kept = [], []
+        for piece in taken.pieces:
+            ids = piece.page.ids
+            keeps = [
+                piece.second(number) != second
+                or (ids[number] < name if self._descending else ids[number] > name)
+                for number in piece.numbers
+            ]
+            pieces.append(attrs.evolve(piece, numbers=list(compress(piece.numbers, keeps))))
+            kept += keeps
+        pieces = [piece for piece in pieces if piece]
+        if taken.order is None:
+            return _Taken(pieces, None)
+        places = list(accumulate(kept, initial=0))
+        return _Taken(pieces, [places[number] for number in taken.order if kept[number]])

@@ -8,7 +8,7 @@ what comes out is what `aioflows.arrow.rows` makes of the instances, always.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
@@ -30,8 +30,8 @@ from aioflows.columns import (
     Layout,
     members_text,
 )
-from aioflows.models import NAIVE_EPOCH
-from aioflows.undecoded import Undecoded
+from aioflows.models import NAIVE_EPOCH, FlowInstance
+from aioflows.undecoded import Part, Undecoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,41 +58,72 @@ class AnswerColumns:
         self._pool = pool
 
     def batch(self, rows: Undecoded) -> pa.RecordBatch:
-        """Give the rows of an answer as a batch.
+        """Give rows as a batch.
 
         Raises:
             AnswerError: something in a row cannot be read; the error says where it stands.
             QueryError: an integer has more than 64 bits.
         """
-        (batch,) = self._read([rows])
+        (batch,) = self.batches([rows])
         return batch
 
     def batches(self, chunks: Iterable[pa.RecordBatch | Undecoded]) -> list[pa.RecordBatch]:
-        """Do so for several of them together, at less cost for each; what is a batch already stays in its place."""
+        """Do so for rows of one scan together, at less cost for each; what is a batch already stays in its place."""
         batches: list[pa.RecordBatch] = []
         for undecoded, together in groupby(chunks, lambda chunk: isinstance(chunk, Undecoded)):
             some = list(together)
-            batches += self._read(some) if undecoded else some
+            if not undecoded:
+                batches += some
+            elif self._layout.tasks:  # a row is no instance, and the order is one of instances
+                batches += [self._of_instances(rows.read()) for rows in some]
+            else:
+                batches.append(_in_order(some, self._of_parts(some)))
         return batches
 
-    def _read(self, answers: Sequence[Undecoded]) -> list[pa.RecordBatch]:
-        arrow = pyarrow()
-        if not self._layout.tasks:
-            with suppress(arrow.ArrowException):
-                return self._of_bytes(answers)
-        if len(answers) == 1:
-            return [text_batch(self._layout, answers[0].read(), self._pool)]
-        return [self.batch(rows) for rows in answers]
+    def _of_instances(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
+        return text_batch(self._layout, instances, self._pool)
 
-    def _of_bytes(self, answers: Sequence[Undecoded]) -> list[pa.RecordBatch]:
-        columns = _Columns(_members(answers, self._pool), answers[0].offset)
-        arrays = [columns.array(column) for column in self._layout.columns]
-        batch = pyarrow().RecordBatch.from_arrays(arrays, self._layout.names)
-        ends = accumulate(len(rows.ids) for rows in answers)
-        return [
-            _meant(batch.slice(end - len(rows.ids), len(rows.ids)), rows.numbers)
-            for rows, end in zip(answers, ends, strict=True)
-        ]
+    def _of_parts(self, chunks: Sequence[Undecoded]) -> list[pa.RecordBatch]:
+        parts = [part for rows in chunks for part in rows.parts]
+        plain = [part for part in parts if part.body]
+        few = [part for part in parts if not part.body]
+        batches = iter(self._of_answers(plain, chunks[0].offset) if plain else ())
+        decoded = iter(_slices(self._of_instances([row for part in few for row in part.read()]), few))
+        return [next(batches if part.body else decoded) for part in parts]
+
+    def _of_answers(self, parts: Sequence[Part], offset: timedelta) -> list[pa.RecordBatch]:
+        with suppress(pyarrow().ArrowException):
+            columns = _Columns(_members(parts, self._pool), offset)
+            arrays = [columns.array(column) for column in self._layout.columns]
+            batch = pyarrow().RecordBatch.from_arrays(arrays, self._layout.names)
+            ends = accumulate(len(part.ids) for part in parts)
+            return [
+                _meant(batch.slice(end - len(part.ids), len(part.ids)), part.numbers)
+                for part, end in zip(parts, ends, strict=True)
+            ]
+        if len(parts) == 1:
+            return [self._of_instances(parts[0].read())]
+        return [batch for part in parts for batch in self._of_answers([part], offset)]
+
+
+def _in_order(chunks: Sequence[Undecoded], batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Put the rows of all parts in the order that they are to have."""
+    arrow = pyarrow()
+    batch = batches[0] if len(batches) == 1 else arrow.concat_batches(batches)
+    if all(rows.order is None for rows in chunks):
+        return batch
+    order: list[int] = []
+    for rows in chunks:
+        start = len(order)
+        order += range(start, start + len(rows)) if rows.order is None else [start + at for at in rows.order]
+    return batch.take(arrow.array(order, arrow.int32()))
+
+
+def _slices(batch: pa.RecordBatch, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+    start = 0
+    for part in parts:
+        yield batch.slice(start, len(part.numbers))
+        start += len(part.numbers)
 
 
 def _meant(batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
@@ -102,21 +133,21 @@ def _meant(batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
     return batch.take(arrow.array(numbers, arrow.int32()))
 
 
-def _members(answers: Sequence[Undecoded], pool: pa.MemoryPool | None) -> Mapping[str, pa.Array]:
+def _members(parts: Sequence[Part], pool: pa.MemoryPool | None) -> Mapping[str, pa.Array]:
     """Read the members of all rows.
 
     Raises:
         ArrowException: something is out of the ordinary.
     """
     arrow = pyarrow()
-    document = b"".join(piece for rows in answers for piece in (b'{"":', _list(rows.body), b"}\n"))
+    document = b"".join(piece for part in parts for piece in (b'{"":', _list(part.body), b"}\n"))
     whole = arrow.json.ReadOptions(use_threads=False, block_size=len(document))
     strictly = arrow.json.ParseOptions(
         explicit_schema=_shape(), unexpected_field_behavior="error", newlines_in_values=True
     )
     table = arrow.json.read_json(arrow.BufferReader(document), whole, strictly, pool)
     found = table.column(0).chunk(0).values
-    ids = arrow.array([name for rows in answers for name in rows.ids], arrow.string())
+    ids = arrow.array([name for part in parts for name in part.ids], arrow.string())
     if not found.field(0).equals(ids):
         raise arrow.ArrowInvalid("these are not the lists that the ids were read from")
     found.validate(full=True)  # which is when it is looked at whether texts are UTF-8

@@ -75,7 +75,7 @@ class _Parts:
 
     def weight(self, chunk: pa.RecordBatch | Undecoded) -> float:
         """Tell what share of a part it is."""
-        size: int = len(chunk.body) if isinstance(chunk, Undecoded) else chunk.get_total_buffer_size()
+        size: int = chunk.size if isinstance(chunk, Undecoded) else chunk.get_total_buffer_size()
         return size / _HEAVY
 
     def kept(self) -> Mark | None:

@@ -18,22 +18,25 @@ KINDS = [".parquet", ".parquet/", ".duckdb"]
 COLUMNS = ["instance_id", "trigger_time", "duration", "status_name", "graph", "extra"]
 
 
-def query_of(emulator: Emulator) -> FlowQuery:
-    return FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+def query_of(emulator: Emulator, type: ScheduleType | None = ScheduleType.PERIODIC) -> FlowQuery:
+    return FlowQuery(emulator.start, emulator.end, type=type)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "odd", [0, 3]
-)  # requests, of which the last is answered with a member that nobody knows
-async def test_what_is_exported_is_what_the_instances_say(kind: str, odd: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
+@pytest.mark.parametrize("odd", [0, 3])
+async def test_what_is_exported_is_what_the_instances_say(
+    kind: str, type: ScheduleType | None, odd: int, tmp_path: Path
+) -> None:
+    # So many requests, of which the last is answered with a member that nobody knows.
     faults = [Fault(at=number, kind="extra-field") for number in range(odd, 40, odd)] if odd else []
     async with (
         Emulator(instances=2_000, seed=5, faults=faults) as emulator,
         session_to(emulator, page_size=100) as session,
     ):
-        await export(session, query_of(emulator), str(tmp_path / "rows") + kind, columns=COLUMNS)
-        rows = await session.scan(query_of(emulator)).list()
+        query = query_of(emulator, type)
+        await export(session, query, str(tmp_path / "rows") + kind, columns=COLUMNS)
+        rows = await session.scan(query).list()
     found = content(tmp_path / f"rows{kind}".rstrip("/"))
     assert [one["instance_id"] for one in found] == [row.instance_id for row in rows]
     assert [one["trigger_time"] for one in found] == [row.trigger_time for row in rows]
