@@ -234,7 +234,7 @@ BUGS = [
         "where clocks are put back, types are merged by what clocks show"),
     Bug("_core/lane.py", "self.page.times[number]) - self.offset)", "self.page.times[number]))",
         "rows of a type are held back, or go out early, by the zone"),
-    Bug("arrow/answers.py", "[start + at for at in rows.order]", "[*rows.order]",
+    Bug("arrow/answers.py", "[start + at for at in (range(len(rows)) if rows.order is None else rows.order)]", "range(start, start + len(rows))",
         "columns of several types are in disorder", COLUMNS),
     Bug("scan.py", "            self._cut = True  # nothing of them was handed out\n", "",
         "what could not become columns is left out by the checkpoint", COLUMNS),

@@ -64,8 +64,7 @@ class AnswerColumns:
             AnswerError: something in a row cannot be read; the error says where it stands.
             QueryError: an integer has more than 64 bits.
         """
-        (batch,) = self.batches([rows])
-        return batch
+        return _one(self.batches([rows]), self._pool)
 
     def batches(self, chunks: Iterable[pa.RecordBatch | Undecoded]) -> list[pa.RecordBatch]:
         """Do so for rows of one scan together, at less cost for each; what is a batch already stays in its place."""
@@ -77,7 +76,7 @@ class AnswerColumns:
             elif self._layout.tasks:  # a row is no instance, and the order is one of instances
                 batches += [self._of_instances(rows.read()) for rows in some]
             else:
-                batches.append(_in_order(some, self._of_parts(some)))
+                batches += self._in_order(some, self._of_parts(some))
         return batches
 
     def _of_instances(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
@@ -105,18 +104,19 @@ class AnswerColumns:
             return [self._of_instances(parts[0].read())]
         return [batch for part in parts for batch in self._of_answers([part], offset)]
 
+    def _in_order(self, chunks: Sequence[Undecoded], batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        if all(rows.order is None for rows in chunks):
+            return batches
+        arrow, order = pyarrow(), list[int]()
+        for rows in chunks:
+            start = len(order)
+            order += [start + at for at in (range(len(rows)) if rows.order is None else rows.order)]
+        whole = _one(batches, self._pool)
+        return [arrow.compute.take(whole, arrow.array(order, arrow.int32()), memory_pool=self._pool)]
 
-def _in_order(chunks: Sequence[Undecoded], batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Put the rows of all parts in the order that they are to have."""
-    arrow = pyarrow()
-    batch = batches[0] if len(batches) == 1 else arrow.concat_batches(batches)
-    if all(rows.order is None for rows in chunks):
-        return batch
-    order: list[int] = []
-    for rows in chunks:
-        start = len(order)
-        order += range(start, start + len(rows)) if rows.order is None else [start + at for at in rows.order]
-    return batch.take(arrow.array(order, arrow.int32()))
+
+def _one(batches: Sequence[pa.RecordBatch], pool: pa.MemoryPool | None) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pyarrow().concat_batches(batches, memory_pool=pool)
 
 
 def _slices(batch: pa.RecordBatch, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
