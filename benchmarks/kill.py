@@ -3,9 +3,9 @@
 For each format: one undisturbed export; then exports that are killed (SIGKILL) at random moments and resumed, until that many
 kills have met a running process. After each kill the target is not there, or whole; each export that comes to its end is
 compared with the undisturbed one, byte for byte where the format is a text, row for row elsewhere. The emulator runs in another
-process. Of one schedule type, answers go into Parquet and DuckDB without being decoded.
+process.
 
-    python benchmarks/kill.py [--kills 200] [--formats jsonl,csv,parquet,folder,sqlite,duckdb] [--rows 100000] [--seed 1] [--type 1]
+    python benchmarks/kill.py [--kills 200] [--formats jsonl,csv,parquet,folder,sqlite,duckdb] [--rows 100000] [--seed 1]
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import attrs
@@ -31,7 +30,7 @@ import duckdb  # noqa: F401  (what is imported here need not be imported after e
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
-from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
+from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import EmulatorProcess
 from aioflows.export import export
 from tests.export.reading import content
@@ -93,14 +92,14 @@ def end(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def write(emulator: EmulatorProcess, type: ScheduleType | None, target: str) -> None:
+def write(emulator: EmulatorProcess, target: str) -> None:
     """Export everything, or go on with it."""
 
     async def main() -> None:
         limits = Limits(page_size=PAGE, concurrency=4)
         async with FlowSession(emulator.url, user_id="u", org_id="o", limits=limits) as session:
             begin = emulator.start_ms
-            query = FlowQuery(begin, min(begin + SPAN, emulator.end_ms), type=type)
+            query = FlowQuery(begin, min(begin + SPAN, emulator.end_ms))
             await export(session, query, target, resume=True, every=EVERY)
 
     asyncio.run(main())
@@ -122,20 +121,18 @@ def digest(format: str, target: str) -> str:
     return found if end(child) == 0 else "unreadable"
 
 
-def killed(
-    format: str, kills: int, write: Callable[[str], None], folder: Path, rng: random.Random
-) -> Outcome:
+def killed(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng: random.Random) -> Outcome:
     """Export one format until it was killed so many times, and came to its end after the last of them."""
     outcome = Outcome()
     began = time.perf_counter()
-    if end(begin(lambda: write(f"{folder}/whole-{NAMES[format]}"))):
+    if end(begin(lambda: write(emulator, f"{folder}/whole-{NAMES[format]}"))):
         raise SystemExit(f"{format}: an export that nobody disturbs fails")
     span = time.perf_counter() - began
     whole = digest(format, f"{folder}/whole-{NAMES[format]}")
     while outcome.kills < kills:
         target = f"{folder}/{outcome.exports}-{NAMES[format]}"
         while True:
-            child = begin(lambda: write(target))  # noqa: B023 - it runs before the next one is named
+            child = begin(lambda: write(emulator, target))  # noqa: B023 - it runs before the next one is named
             if outcome.kills < kills:
                 time.sleep(rng.uniform(0, span))
                 os.kill(child, signal.SIGKILL)
@@ -166,9 +163,7 @@ def main(options: argparse.Namespace) -> int:
         for format in formats:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
-                found = killed(
-                    format, options.kills, partial(write, emulator, options.type), Path(folder), rng
-                )
+                found = killed(format, options.kills, emulator, Path(folder), rng)
                 taken = time.perf_counter() - began
             good = good and found.good
             print(
@@ -186,7 +181,4 @@ if __name__ == "__main__":
     parser.add_argument("--formats", default=",".join(NAMES))
     parser.add_argument("--rows", type=int, default=100_000, help="in a year, of which ten days are exported")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--type", type=lambda code: ScheduleType(int(code)), help="0, 1 or 2; all of them, if none"
-    )
     sys.exit(main(parser.parse_args()))
