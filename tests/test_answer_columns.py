@@ -293,7 +293,10 @@ class TestScan:
                 last.trigger_time,
             )
 
-    async def test_where_clocks_are_put_back_every_hour_is_told_from_the_one_that_looks_like_it(self) -> None:
+    @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
+    async def test_where_clocks_are_put_back_every_hour_is_told_from_the_one_that_looks_like_it(
+        self, type: ScheduleType | None
+    ) -> None:
         async with Emulator(
             instances=3_000,
             seed=5,
@@ -302,7 +305,7 @@ class TestScan:
             days=3,
             profile="uniform",
         ) as emulator:
-            query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
+            query = FlowQuery(emulator.start, emulator.end, type=type)
             async with session_to(emulator, page_size=100, server_timezone="Europe/Berlin") as session:
                 times = [one.trigger_time async for one in session.flow_instances(query)]
                 batches = [batch async for batch in session.scan(query).record_batches(["trigger_time"])]
