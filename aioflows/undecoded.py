@@ -49,8 +49,13 @@ class Undecoded:
         return sum(len(part.numbers) for part in self.parts)
 
     @property
+    def covered(self) -> int:
+        """The rows that need not be decoded."""
+        return sum(len(part.numbers) for part in self.parts if part.body)
+
+    @property
     def size(self) -> int:
-        """The bytes that it keeps."""
+        """The bytes of the answers."""
         return sum(len(part.body) for part in self.parts)
 
     def read(self) -> list[FlowInstance]:

@@ -219,6 +219,8 @@ BUGS = [
         "what came to a status is told again", FOLLOW),
     Bug("_core/roll.py", "if not before.watched or before.status == status:", "if before.status == status:",
         "what has finished is told again", FOLLOW),
+    Bug("_core/lanes.py", "elif self._unread or not (", "elif not (",
+        "rows of the last second that cannot be read are left out of the checkpoint", COLUMNS),
     # Columns from the bytes of an answer
     Bug("_core/lanes.py", "taken if name is None else self._after_row(taken, run.first // 1000, name)", "taken",
         "what was handed out of a second is handed out again"),

@@ -1,8 +1,8 @@
 """Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
 
 A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, if at all: until then a page is held as the
-bytes it came as, and rows of several lanes are merged by what pages are planned by. In order, a row may go out once every lane has passed its second: a run ends at a whole second, so
-where a lane stands says all about what it may still bring.
+bytes it came as, and rows of several lanes are merged by what pages are planned by. In order, a row may go out once every lane
+has passed its second: a run ends at a whole second, so where a lane stands says all about what it may still bring.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ class Lanes:
             )
             for piece in taken.pieces
         ]
-        return Undecoded(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
+        undecoded = Undecoded(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
+        # What has to be decoded after all is decoded here, where its size is known.
+        return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
 
     def _last_of(self, taken: _Taken) -> FlowInstance:
         """Give a stand-in for the last row."""
@@ -250,7 +252,7 @@ class Lanes:
                 yield max(run.first, second * 1000), run.until, mark
             else:
                 yield run.first, run.until, self._after(lane, run.first)
-        elif not (lane.ended and all_handed and not lane.pieces):
+        elif self._unread or not (lane.ended and all_handed and not lane.pieces):
             # Whatever the lane, nothing at or before the last row is left, since all lanes make one order.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:

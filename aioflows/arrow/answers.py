@@ -87,7 +87,8 @@ class AnswerColumns:
         plain = [part for part in parts if part.body]
         few = [part for part in parts if not part.body]
         batches = iter(self._of_answers(plain, chunks[0].offset) if plain else ())
-        decoded = iter(_slices(self._of_instances([row for part in few for row in part.read()]), few))
+        instances = [row for part in few for row in part.read()]
+        decoded = iter(_slices(self._of_instances(instances), few) if few else ())
         return [next(batches if part.body else decoded) for part in parts]
 
     def _of_answers(self, parts: Sequence[Part], offset: timedelta) -> list[pa.RecordBatch]:
