@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
+from random import Random
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
@@ -64,6 +65,7 @@ class FlowSession(LoopBound):
         observer: called with each `Event`, as it happens, on the loop that it happens on: so it must be quick. What it
             raises is logged once, and harms nobody.
         allow_http: accept plain HTTP to a host that is not this machine.
+        rng: draws the *jitter* of waits; None: one of its own, which the system seeds. With a seeded one a test repeats.
 
     Raises:
         QueryError: a value makes no sense; the message says what to give instead.
@@ -85,6 +87,7 @@ class FlowSession(LoopBound):
         first_page: int | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
+        rng: Random | None = None,
     ) -> None:
         self._address = Address(base_url, allow_http=allow_http)
         identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
@@ -102,7 +105,7 @@ class FlowSession(LoopBound):
         self._watch = Watch(observer)
         credentials = Credentials(auth, self._address.gateway, watch=self._watch)
         self._caller = Caller(
-            self._transport, self._gate, credentials, retry, watch=self._watch, turns=self._turns
+            self._transport, self._gate, credentials, retry, rng=rng, watch=self._watch, turns=self._turns
         )
         self._operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes

@@ -17,6 +17,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime, tzinfo
+from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -65,6 +66,7 @@ class FlowSession:
         first_page: int | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
+        rng: Random | None = None,
     ) -> None:
         self._session = aioflows.FlowSession(
             base_url,
@@ -78,6 +80,7 @@ class FlowSession:
             first_page=first_page,
             observer=observer,
             allow_http=allow_http,
+            rng=rng,
         )
         self._thread: Thread | None = None
 

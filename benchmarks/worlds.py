@@ -11,6 +11,7 @@ import asyncio
 import gc
 import math
 import operator
+import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
@@ -55,6 +56,7 @@ def session_to(
         http=EmulatorTransport(emulator, latency=latency),
         limits=Limits(page_size=page_size, concurrency=concurrency),
         retry=RetryPolicy(base=0.01, cap=0.1),
+        rng=random.Random(emulator.world.seed),
         **settings,
     )
 

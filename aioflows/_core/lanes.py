@@ -76,6 +76,7 @@ class Lanes:
         self._open: tuple[Lane, Run] | None = None
         self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
         self._given = self._turn = 0
+        self._pressed = lanes[0]
 
     @property
     def rows_received(self) -> int:
@@ -131,6 +132,12 @@ class Lanes:
         """Name requests to start, those of the lane that is farthest behind first."""
         asks: list[tuple[Asker, Ask]] = []
         held = sum(lane.held for lane in self.lanes)
+        # What answers made necessary goes before all else, and one lane's to its end: two looks at nothing are to have no
+        # request between them, of another lane either.
+        for lane in sorted(self.lanes, key=lambda lane: lane is not self._pressed):
+            if pressing := lane.scan.pressing(slots - len(asks)):
+                asks += [(lane, ask) for ask in pressing]
+                self._pressed = lane
         # In turn, so that a service which fails at every n-th request does not always fail the same lane.
         self._turn = (self._turn + 1) % len(self.lanes)
         lanes = [*self.lanes[self._turn :], *self.lanes[: self._turn]]

@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, Literal
 
 import attrs
@@ -195,6 +196,14 @@ class Scan:
 
     # What to ask
 
+    def pressing(self, slots: int) -> list[Ask]:
+        """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
+        asks: list[Ask] = []
+        while len(asks) < slots and (errand := self._errands.next()) is not None:
+            asks.append(errand)
+        self._under_way.update(asks)
+        return asks
+
     def wanted(self, slots: int, elsewhere: int = 0) -> list[Ask]:
         """Name requests to start.
 
@@ -202,10 +211,9 @@ class Scan:
             slots: how *many* at most; windows are cut for these and those under way, but for *concurrency* at least.
             elsewhere: *rows* of the buffer that others have taken.
         """
-        asks: list[Ask] = []
         workers = max(self._concurrency, slots + len(self._under_way))
-        while slots > len(asks) and (errand := self._errands.next()) is not None:
-            asks.append(errand)
+        asks = self.pressing(slots)
+        slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
             most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
             slots = min(slots, most - len(self._under_way))
@@ -213,13 +221,12 @@ class Scan:
         coming = min(self._buffer, self._concurrency * self._page_size)
         budget = min(max(self._buffer + coming - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
-        if slots > len(asks) and held < budget:
+        if slots > 0 and held < budget:
             page = self._service.full(self._page_size)
-            for move in moves(self._gaps, page, workers, budget if self._ordered else math.inf):
-                asks.append(self._ask(move))
-                if slots == len(asks):
-                    break
-        self._under_way.update(asks)
+            chosen = moves(self._gaps, page, workers, budget if self._ordered else math.inf)
+            planned = [self._ask(move) for move in islice(chosen, slots)]
+            self._under_way.update(planned)
+            asks += planned
         return asks
 
     def _ask(self, move: Move) -> Ask:
