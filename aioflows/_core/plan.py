@@ -262,6 +262,8 @@ class Gaps:
                 self.take(gap, first, until, rows, known)
                 return
             gap.first = until
+            if gap.forward is not None and gap.forward.until <= until:
+                gap.forward = None  # it asks for what another page has shown meanwhile
             gap.left, gap.short, gap.forward_size, gap.looks = None, False, 0, 0
             gap.witness = known[1] if known else gap.witness
             self._credit(at, rows)

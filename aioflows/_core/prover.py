@@ -62,6 +62,7 @@ class Prover:
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
+        self._errands = errands
         self._reader = reader
         self._service = service
         self._wanted_size = page_size
@@ -187,8 +188,33 @@ class Prover:
             gap.backward_size = size
         elif size:
             gap.forward_size = size
+            if not self._service.zone_pinned:
+                # What shows this second whole has to reach beyond it, and so cannot pin the zone.
+                self._pin(gap, second)
         elif stuck:
             self._open_dense(gap, anchor, reading.page)
+
+    def _pin(self, gap: Gap, second: int) -> None:
+        """Have a second looked at by itself, in which a row is known, for nothing but the zone."""
+        assert gap.left is not None
+        until = min(gap.until, second * 1000 + 1000)
+        alone = attrs.evolve(
+            gap.left.ask, first=gap.first, until=until, page_size=self._page_size, tries=None
+        )
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if isinstance(answer, AioflowsError):
+                return  # the larger page may well come, and what follows it pins the zone
+            if not answer.ids:
+                self._emptiness.answered(alone, self._gaps.within(alone.first, alone.until))
+                return
+            self.duplicates += len(answer.ids)
+            try:
+                self._reader.read(alone, answer)
+            except AioflowsError as error:
+                self._frontier.fail(gap, error)
+
+        self._errands.add(alone, looked)
 
     # Seconds that no page holds
 

@@ -263,11 +263,8 @@ class Scan:
             beside = gap.beside(widest)
             if beside is not None and (beside[2] or gap.looks):
                 return beside
-        elif not backward and gap.left is not None and not self._service.zone_pinned:
-            edge = min(gap.until, gap.left.second * 1000 + 1000)
-            if self._stuck and edge < gap.until:
-                self._gaps.split(gap, edge)  # what lies behind need not wait for that second
-            return gap.first, edge, False
+        elif not backward and gap.left is not None and not (self._service.zone_pinned or gap.forward_size):
+            return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
         elif not backward and not gap.halvings:
             return gap.first, self._gaps.reach(gap, gap.first + widest), False
         return gap.first, gap.until, backward

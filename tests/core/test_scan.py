@@ -94,6 +94,17 @@ def test_any_page_size_cap_base_tie_order_and_arrival_order_give_the_same_rows_i
 
 @settings(max_examples=150, deadline=None)
 @given(rows=worlds, page_size=st.integers(2, 50), cap=st.integers(2, 40), seed=st.integers(0, 2**32))
+# A page shows what a narrow one was to show, which pins the zone, lies before all that is left, and is answered last.
+@example(
+    rows=[
+        (START + ms, f"{number % 10}-{number}")
+        for ms, numbers in {0: (5, 9), 3_000: (6, 7, 10), 1_799_000: (0, 1, 4, 8), 2_165_000: (2,), 2_166_000: (3,)}.items()
+        for number in numbers
+    ],
+    page_size=5,
+    cap=9,
+    seed=417047,
+)  # fmt: skip
 def test_an_unordered_scan_gives_every_row_once(rows: list[Row], page_size: int, cap: int, seed: int) -> None:
     service = ModelService(rows, cap=cap, seed=seed)
     got = read(scan_of(1, page_size=page_size, ordered=False), service, rng=random.Random(seed))
@@ -281,6 +292,21 @@ def test_ten_rows_of_very_many_cost_two_requests() -> None:
         scan.received(ask, service.answer(ask))
     under_way += scan.wanted(21)
     assert len(service.asked) + len(under_way) == 2
+
+
+def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_three_requests() -> None:
+    crowd = rows_at(START, 30)
+    service = ModelService([*crowd, *rows_every(60, 300, START + 60_000)])
+    scan = scan_of(page_size=10)
+    scan.read_in(Zone.parse("UTC"))
+    asked = []
+    while (item := scan.next_item()) is NEED_PAGES:
+        asked.append(scan.wanted(16))
+        for ask in asked[-1]:
+            scan.received(ask, service.answer(ask))
+    assert isinstance(item, Run)
+    assert ids_of(item)[:30] == in_order(crowd)
+    assert list(map(len, asked)) == [1, 2]
 
 
 def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
