@@ -138,8 +138,9 @@ class Reading:
         self._second_of = second_of
         self._flipped = ask.backward
         times, ids = page.times, page.ids
-        in_order = operator.ge if ask.descending else operator.le
-        if not all(map(in_order, times, islice(times, 1, None))):
+        in_order, apart = (operator.ge, operator.gt) if ask.descending else (operator.le, operator.lt)
+        self._tied = not all(map(apart, times, islice(times, 1, None)))
+        if self._tied and not all(map(in_order, times, islice(times, 1, None))):
             at = next(i for i in range(1, len(times)) if not in_order(times[i - 1], times[i]))
             raise CompletenessError(
                 f"the service broke the order it was asked for: in the window {ask.from_ms}–{ask.to_ms} ms, sorted by "
@@ -200,8 +201,7 @@ class Reading:
         count = len(self.times)
         plain = range(count - 1 - start, count - 1 - stop, -1) if self._flipped else range(start, stop)
         times = self.times[start:stop]
-        ties = list(compress(range(1, len(times)), map(operator.eq, islice(times, 1, None), times)))
-        if not ties:
+        if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
         ids = self.ids[start:stop]
         keys = list(zip(times, ids, plain, strict=True))

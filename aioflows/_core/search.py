@@ -12,7 +12,7 @@ import contextlib
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,9 +33,13 @@ from aioflows.query import FlowQuery
 
 __all__ = ["Page", "read_search", "search_body"]
 
+T = TypeVar("T")
+
 _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
 _FIRST_ID = re.compile(rb'"instanceId"\s*:\s*"?')
+_DOCUMENTED = re.compile(rb'\{"code":0,"msg":"[^"\\]*","data":\{"flowInsts":0,"count":[0-9]+\}\}')
+"""The envelope as it is as a rule, in which no member comes twice."""
 
 _head = msgspec.json.Decoder(Head, strict=False)
 _reader = Reader()
@@ -141,13 +145,10 @@ class Page:
         """
         if self._decoded is None and not self._loose:
             self._read()
-        decoded, loose, walls = self._decoded or (), self._loose, self._walls
         if rows is None:
             rows = range(len(self))
-        else:
-            walls = tuple([walls[row] for row in rows])
-            decoded = decoded and [decoded[row] for row in rows]
-            loose = loose and [loose[row] for row in rows]
+        walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
+        loose = _picked(self._loose, rows)
         paths = [_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only for who takes a page in parts
@@ -158,6 +159,12 @@ class Page:
             self._decoded = _reader.answer(self.body).data.flow_insts or ()
         except msgspec.ValidationError:
             self._decoded, self._loose = (), loose_rows(self.body)
+
+
+def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
+    if column and isinstance(rows, range):  # as nearly always
+        return column[rows.start : rows.stop if rows.stop >= 0 else None : rows.step]
+    return column and [column[row] for row in rows]
 
 
 def _path(number: int) -> str:
@@ -264,11 +271,10 @@ def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
     A decoder keeps the last of two lists; the first row of the first list is then not the first row that it found.
     """
     start, end = body.find(_LIST, 0, _LONGEST_START), body.rfind(b"]") + 1
-    if (
-        len(body) <= _LONGEST_START
-        or start < 0
-        or not refuse_twins(body[:start] + b'"flowInsts":0' + body[end:])
-    ):
+    if len(body) <= _LONGEST_START or start < 0:
+        return True
+    envelope = body[:start] + b'"flowInsts":0' + body[end:]
+    if not (_DOCUMENTED.fullmatch(envelope) or refuse_twins(envelope)):
         return True
     first = _FIRST_ID.search(body, start)
     if not ids or first is None:
