@@ -179,7 +179,7 @@ async def test_drift_in_a_merged_order_is_told_and_the_window_is_read_again() ->
 
 
 async def test_drift_that_does_not_settle_is_told_before_the_error() -> None:
-    async with world(2_000, ties="unstable", profile="one-second") as here:
+    async with world(8_000, ties="unstable", profile="one-second") as here:
         with pytest.raises(CompletenessError):
             async for _ in here.session.flow_instances(here.query("update_time")):
                 pass

@@ -26,6 +26,11 @@ __all__ = ["Engine"]
 _R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
 
 
+_STEPS = 8
+"""Steps of the loop that are left to others before rows are handed out, if they have that much to do. An answer takes some
+five: to come, in pieces, to be read, to be fed to the machine, and to be followed by the next request."""
+
+
 class Engine:
     """Runs the machine of one scan.
 
@@ -78,7 +83,7 @@ class Engine:
         return await self._next(self._machine.next_undecoded)
 
     async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
-        await asyncio.sleep(0)  # rows may be ready for long: the requests must get their turn all the same
+        await self._others()
         while not self._closed:
             await self._feed()
             await self._turns.take()
@@ -98,6 +103,19 @@ class Engine:
             elif rows:
                 return rows
         raise RuntimeError("this scan was closed while it was being iterated")
+
+    async def _others(self) -> None:
+        """Let the requests have their turn, though rows may be ready for long: answers come in several steps of the loop."""
+        for _ in range(_STEPS):
+            busy = await self._turns.others()
+            if self._closed:
+                return
+            await self._feed()
+            if self._closed:
+                return
+            self._start()
+            if not busy:
+                return
 
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is over."""

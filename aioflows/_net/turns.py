@@ -6,6 +6,8 @@ looks at timers and sockets again. Fifty scans that each have a page ready would
 1. In one step of the loop there is work for one `SLICE`, and what is begun before its end; who comes later waits.
 2. Who waits is let in first come, first served, one at each step of the loop; so a slow stretch is shared by all.
 3. Nobody waits where there is nobody else: one scan alone never exceeds a slice by more than a page.
+
+Rows that are handed out come last of all: a request that gets under way a step later is a step later at its end, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ SLICE = 0.002
 """Seconds of work between two looks of the loop at everything else."""
 
 
+_QUIET = 0.0001
+"""Seconds that a step of the loop does not take in which nothing but a timer or two is due."""
+
+
 class Turns:
     """``await turns.take()``, then ``with turns:`` around one piece of work, with no ``await`` between or inside.
 
@@ -34,6 +40,12 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._spent = self._began = 0.0
         self._step: asyncio.Handle | None = None
+
+    async def others(self) -> bool:
+        """Lets everything else have one step of the loop; tells whether it had much to do in it."""
+        began = self._clock()
+        await asyncio.sleep(0)
+        return self._clock() - began > _QUIET
 
     async def take(self) -> None:
         """Returns when there is time for a piece of work."""

@@ -72,6 +72,14 @@ async def test_one_alone_goes_on_after_one_step() -> None:
     assert step.done()
 
 
+@pytest.mark.parametrize(("seconds", "busy"), [(0.0, False), (0.001, True)])
+async def test_a_step_tells_whether_others_had_much_to_do_in_it(seconds: float, busy: bool) -> None:
+    work = Work()
+    other = asyncio.create_task(work.piece(0, seconds))
+    assert await work.turns.others() is busy
+    assert other.done()
+
+
 async def test_an_error_in_a_piece_counts_and_comes_out() -> None:
     work = Work()
     with pytest.raises(ValueError, match="unreadable"), work.turns:
