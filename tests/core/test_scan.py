@@ -296,8 +296,8 @@ def test_ten_rows_of_very_many_cost_two_requests() -> None:
 
 def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_three_requests() -> None:
     crowd = rows_at(START, 30)
-    service = ModelService([*crowd, *rows_every(60, 300, START + 60_000)])
-    scan = scan_of(page_size=10)
+    service, known = ModelService([*crowd, *rows_every(60, 300, START + 60_000)]), Service()
+    scan = scan_of(page_size=10, service=known)
     scan.read_in(Zone.parse("UTC"))
     asked = []
     while (item := scan.next_item()) is NEED_PAGES:
@@ -307,6 +307,14 @@ def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_th
     assert isinstance(item, Run)
     assert ids_of(item)[:30] == in_order(crowd)
     assert list(map(len, asked)) == [1, 2]
+    assert known.zone_pinned, "one of these requests was to tell whether the zone is right"
+
+
+@pytest.mark.parametrize("offset", [3600, -900])
+def test_a_wrong_zone_is_told_where_a_range_begins_in_a_dense_second(offset: int) -> None:
+    rows = [*rows_at(START + 2 * HOUR, 30), *rows_every(60, 300, START + 2 * HOUR + 60_000)]
+    with pytest.raises(CompletenessError, match="zone"):
+        read(scan_of(page_size=10), ModelService(rows, offset=offset))
 
 
 def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
