@@ -63,7 +63,8 @@ class Limits:
         rate: *requests per second* at most; None: as fast as the service allows.
         page_size: *rows* asked for in one request, 1 to 10,000. Only a second that holds more rows than that is
             asked for with a larger page.
-        buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most.
+        buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most. Of rows
+            that weigh much fewer are: 15 MB of answers, or what two and a half rounds of requests bring.
     """
 
     concurrency: int = attrs.field(default=16, validator=_whole(1, 1024))

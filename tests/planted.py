@@ -129,6 +129,7 @@ BUGS = [
         SCAN),
     Bug("_core/pages.py", "if not (self._tied and any(", "if not (self._tied and all(", "some rows of one second keep the service's order",
         SCAN),
+    Bug("_core/scan.py", "min(self._buffer, max(rows, ", "max(self._buffer, max(rows, ", "wide rows fill the memory", SCAN),
     # Gaps, runs, lanes
     Bug("_core/plan.py", "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None",
         "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, gap.after, None, None, None",

@@ -56,6 +56,10 @@ _TRIES_OF_PAGE_0 = 4
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
 """Errors that a narrower window may not meet."""
 
+_WEIGHT, _ROUNDS = 15_000_000, 2.5
+"""Bytes of answers that may wait, or what so many rounds of requests bring if that is more: rows may be wide, and many small
+pages are no faster for being asked for long before their turn."""
+
 _HALVINGS = 10
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
 
@@ -70,7 +74,8 @@ class Scan:
         ordered: whether to give rows in order; otherwise as their pages come.
         page_size: *rows* a request.
         concurrency: *requests* that may be under way.
-        buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most.
+        buffer: *rows* read ahead of the consumer, fewer where they weigh much; what requests under way bring comes on top,
+            as many again at most.
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         alone: whether no other scan asks in turn with this one.
@@ -120,7 +125,7 @@ class Scan:
         self._trails: dict[Ask, Trail] = {}
         self._came_back = 0  # times that the consumer wanted more than a batch it was given
         self._given = False
-        self.rows_received = 0
+        self.rows_received = self._bytes = 0
         self.rows_released = 0
 
     def __repr__(self) -> str:
@@ -218,8 +223,9 @@ class Scan:
             most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
             slots = min(slots, most - len(self._under_way))
         # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
-        coming = min(self._buffer, self._concurrency * self._page_size)
-        budget = min(max(self._buffer + coming - elsewhere, 1), self._limit - self.rows_released)
+        room = self._room
+        coming = min(room, self._concurrency * self._page_size)
+        budget = min(max(room + coming - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > 0 and held < budget:
             page = self._service.full(self._page_size)
@@ -228,6 +234,12 @@ class Scan:
             self._under_way.update(planned)
             asks += planned
         return asks
+
+    @property
+    def _room(self) -> float:
+        """Rows that may wait: those of the buffer, unless they weigh too much."""
+        rows = _WEIGHT * self.rows_received / self._bytes if self._bytes else math.inf
+        return min(self._buffer, max(rows, _ROUNDS * self._concurrency * self._page_size))
 
     def _ask(self, move: Move) -> Ask:
         gap = move.gap
@@ -284,6 +296,7 @@ class Scan:
         """Take the answer to a request."""
         self._back(ask)
         self.rows_received += len(page.ids)
+        self._bytes += len(page.body)
         if page.ids:
             self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         if (job := self._errands.job(ask)) is not None:

@@ -344,6 +344,25 @@ def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() ->
     assert scan.rows_received - scan.rows_released <= 2 * 2_000 + 16 * 100
 
 
+@pytest.mark.parametrize(("width", "most"), [(100, 20_000), (10_000, 1_500)])
+def test_fewer_wide_rows_wait_than_the_buffer_has_place_for(width: int, most: int) -> None:
+    service = ModelService(rows_every(1, 50_000))
+    scan = scan_of(page_size=20, buffer=20_000, concurrency=16)
+    scan.read_in(Zone.parse("UTC"))
+
+    def answered() -> None:
+        for ask in scan.wanted(16):
+            page = service.answer(ask)
+            scan.received(ask, ModelPage(page.ids, page.times, b"x" * width * len(page.ids)))
+
+    for _ in range(6):
+        while scan.next_item() is NEED_PAGES:
+            answered()
+    for _ in range(200):
+        answered()
+    assert most / 2 <= scan.held <= most + 2 * 16 * 20
+
+
 # How close to the fewest requests
 
 
