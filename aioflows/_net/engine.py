@@ -26,9 +26,9 @@ __all__ = ["Engine"]
 _R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
 
 
-_STEPS = 8
-"""Steps of the loop that are left to others before rows are handed out, if they have that much to do. An answer takes some
-five: to come, in pieces, to be read, to be fed to the machine, and to be followed by the next request."""
+_STEPS, _PATIENCE = 8, 0.02
+"""Steps of the loop, and seconds, that are left to others before rows are handed out, if they have that much to do. An answer
+takes some five: to come, in pieces, to be read, to be fed to the machine, and to be followed by the next request."""
 
 
 class Engine:
@@ -106,15 +106,15 @@ class Engine:
 
     async def _others(self) -> None:
         """Let the requests have their turn, though rows may be ready for long: answers come in several steps of the loop."""
+        waited = 0.0
         for _ in range(_STEPS):
-            busy = await self._turns.others()
-            if self._closed:
-                return
-            await self._feed()
-            if self._closed:
-                return
-            self._start()
-            if not busy:
+            took = await self._turns.others()
+            waited += took
+            if not self._closed:
+                await self._feed()
+            if not self._closed:
+                self._start()
+            if self._closed or not took or waited > _PATIENCE:
                 return
 
     async def aclose(self) -> None:

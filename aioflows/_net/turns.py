@@ -41,11 +41,12 @@ class Turns:
         self._spent = self._began = 0.0
         self._step: asyncio.Handle | None = None
 
-    async def others(self) -> bool:
-        """Lets everything else have one step of the loop; tells whether it had much to do in it."""
+    async def others(self) -> float:
+        """Lets everything else have one step of the loop; gives the seconds that it took, 0 if there was hardly anything."""
         began = self._clock()
         await asyncio.sleep(0)
-        return self._clock() - began > _QUIET
+        took = self._clock() - began
+        return took if took > _QUIET else 0.0
 
     async def take(self) -> None:
         """Returns when there is time for a piece of work."""
