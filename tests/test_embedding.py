@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real_time
 
 CODE = readme_applications()
 FRAMEWORKS = ["aiohttp", "fastapi"]
-ROWS = 30_000
+ROWS = 50_000
 PATIENCE = 20.0
 
 
