@@ -162,9 +162,11 @@ class Page:
 
 
 def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
-    if column and isinstance(rows, range):  # as nearly always
+    if not (column and rows):
+        return ()
+    if isinstance(rows, range):  # as nearly always; one that ends before row 0 runs backwards, to it
         return column[rows.start : rows.stop if rows.stop >= 0 else None : rows.step]
-    return column and [column[row] for row in rows]
+    return [column[row] for row in rows]
 
 
 def _path(number: int) -> str:

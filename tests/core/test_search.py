@@ -130,7 +130,19 @@ class TestPage:
         assert (first.alert_mode, first.cal_dt, first.extra) == (None, None, {})
         assert second.instance_id == "2957-20190812075600"
 
-    @pytest.mark.parametrize("rows", [range(1, 4), range(3, 0, -1), [4, 0, 0], [], range(5)])
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            range(1, 4),
+            range(3, 0, -1),
+            range(4, -1, -1),
+            range(-1, -1, -1),
+            range(2, 2),
+            [4, 0, 0],
+            [],
+            range(5),
+        ],
+    )
     def test_some_rows_come_in_the_order_asked_for(self, whole: bool, rows: list[int]) -> None:
         page = read_search(body(*map(row, range(5))), whole=whole)
         assert [one.instance_id for one in page.instances(CHINA, rows)] == [f"7-{number}" for number in rows]
