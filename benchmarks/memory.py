@@ -55,15 +55,15 @@ class Case:
 
 CASES = [
     Case("an answer of 200 kB that inflates to 200 MB", "bomb", limit=80.0),
-    Case("slow, pages of 200", "many", slow=True, limit=64.0),
-    Case("slow, pages of 200, row by row", "fewer", slow=True, by_pages=False, limit=64.0),
-    Case("slow, pages of 200", "fewer", slow=True, limit=64.0),
-    Case("slow, pages of 500", "many", page_size=500, slow=True),
-    Case("slow, pages of 500", "fewer", page_size=500, slow=True),
-    Case("fast, pages of 200", "many", limit=64.0),
-    Case("fast, pages of 200", "fewer", limit=64.0),
-    Case("fast, pages of 500", "many", page_size=500),
-    Case("fast, pages of 500", "fewer", page_size=500),
+    Case("slow, pages of 200", "many", slow=True, limit=32.0),
+    Case("slow, pages of 200, row by row", "fewer", slow=True, by_pages=False, limit=32.0),
+    Case("slow, pages of 200", "fewer", slow=True, limit=32.0),
+    Case("slow, pages of 500", "many", page_size=500, slow=True, limit=64.0),
+    Case("slow, pages of 500", "fewer", page_size=500, slow=True, limit=64.0),
+    Case("fast, pages of 200", "many", limit=32.0),
+    Case("fast, pages of 200", "fewer", limit=32.0),
+    Case("fast, pages of 500", "many", page_size=500, limit=64.0),
+    Case("fast, pages of 500", "fewer", page_size=500, limit=64.0),
     Case("fast, pages of 500, in no order", "fewer", page_size=500, order=None),
 ]
 

@@ -85,7 +85,6 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
-        soon: whether its rows are to be handed out as soon as they come.
     """
 
     first: int
@@ -97,12 +96,11 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
-    soon: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether the answer is decoded in full when it comes, and not only what is planned by."""
-        return self.soon or self.field != "trigger_time"
+        return self.field != "trigger_time"  # what it is ordered by has to be read
 
     @property
     def from_ms(self) -> int:

@@ -256,8 +256,6 @@ class Scan:
             backward=backward,
             page_no=self._service.first_page or 0,
             tries=self._tries(until - first, beyond=until > gap.until),
-            # What waits decoded takes twice the memory.
-            soon=not self._ordered and self.held < self._concurrency * self._page_size,
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()

@@ -110,9 +110,7 @@ class Engine:
         for _ in range(_STEPS):
             took = await self._turns.others()
             waited += took
-            if not self._closed:
-                await self._feed()
-            if not self._closed:
+            if not self._closed and await self._feed() and not self._closed:
                 self._start()
             if self._closed or not took or waited > _PATIENCE:
                 return
@@ -156,25 +154,30 @@ class Engine:
         for aside in self._machine.beside():
             self._beside.add(asyncio.create_task(self._spill.perform(aside)))
 
-    async def _feed(self) -> None:
+    async def _feed(self) -> bool:
+        """Feed what has come to the machine; tell whether there was anything, so that it may want something else now."""
+        fed = False
         for task in [task for task in self._beside if task.done()]:
             self._beside.discard(task)
             error = task.exception()
             if error is None:
                 task.result()()
+                fed = True
             elif isinstance(error, AioflowsError):
                 self._machine.broken(error)
             else:
                 raise error
         if self._zone is None or not self._zone.done():
-            return
+            return fed
         self._machine.read_in(self._zone.result())
         for answered in [task for task in self._under_way if task.done()]:
             await self._turns.take()
             if self._closed:
-                return
+                return fed
             with self._turns:
                 self._feed_answer(answered)
+            fed = True
+        return fed
 
     def _feed_answer(self, task: asyncio.Task[Page]) -> None:
         asker, ask = self._under_way.pop(task)
