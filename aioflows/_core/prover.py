@@ -24,14 +24,15 @@ from aioflows._core.opening import refusal
 from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
-from aioflows._core.service import LARGEST_PAGE, Service
+from aioflows._core.service import LARGEST_PAGE, Service, larger
 from aioflows.errors import AioflowsError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
-_TIES_TO_GO_LARGER = 0.25
-"""The share of a full page in its last second from which that second is asked for with a larger page."""
+_TIES_TO_GO_LARGER, _TIES_AMONG_CROWDS = 0.25, 0.04
+"""The share of a full page in its last second from which that second is asked for with a larger page, and the same where
+others were met that no page holds."""
 
 
 class Prover:
@@ -181,7 +182,7 @@ class Prover:
                 and self._service.may_be_last(ask.page_size, len(reading))
                 and not self._no_larger(ask, len(reading))
             )
-        if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
+        if gap.short or not (stuck or self._many(len(ties))):
             return
         size = self._larger(ask, len(reading), stuck)
         if size and ask.backward:
@@ -218,13 +219,18 @@ class Prover:
 
     # Seconds that no page holds
 
+    def _many(self, ties: int) -> bool:
+        """Tell whether so many rows at the end of a page make it likely that their second holds more than a page."""
+        share = _TIES_AMONG_CROWDS if self._service.crowded(self._page_size) else _TIES_TO_GO_LARGER
+        return ties >= share * self._service.full(self._page_size)
+
     def _larger(self, ask: Ask, rows: int, stuck: bool) -> int:
         """Give the size of a larger page that is worth asking for, or 0 if the service gives none."""
         if self._no_larger(ask, rows):
             self._service.larger_pages = False
         if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):
             return 0
-        return min(LARGEST_PAGE, 4 * (ask.page_size if stuck else self._page_size))
+        return larger(ask.page_size if stuck else self._page_size)
 
     def _no_larger(self, ask: Ask, rows: int) -> bool:
         """Tell whether a page that was asked for larger than usual brought no more than a usual one."""

@@ -27,7 +27,7 @@ from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
 from aioflows._core.schedule import Move, moves
-from aioflows._core.service import Service
+from aioflows._core.service import Service, larger
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
 from aioflows.stats import CountedWindow, Proof
@@ -247,12 +247,11 @@ class Scan:
             self._errands.expect(move.ask, partial(self._prover.counted, gap, move.ask))
             return move.ask
         first, until, backward = self._window(gap, move.backward)
-        size = gap.backward_size if backward else gap.forward_size
         ask = Ask(
             first,
             until,
             self.axis,
-            page_size=size or self._page_size,
+            page_size=self._size(gap, until, backward),
             backward=backward,
             page_no=self._service.first_page or 0,
             tries=self._tries(until - first, beyond=until > gap.until),
@@ -264,6 +263,15 @@ class Scan:
         else:
             gap.forward = ask
         return ask
+
+    def _size(self, gap: Gap, until: int, backward: bool) -> int:
+        """Choose how many rows to ask for in a gap, by a window that ends at *until*."""
+        usual = self._page_size
+        size = gap.backward_size if backward else gap.forward_size
+        if not size and until <= gap.until and gap.expected < usual / 2 and self._service.crowded(usual):
+            # Few rows cost no more to ask for by a larger page, and there may be a second that holds many.
+            size = larger(usual)
+        return size or usual
 
     def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
         """Choose what to ask for in a gap: the window, and whether against scan time."""

@@ -6,7 +6,7 @@ open whether pages count from 0 or from 1, and knows of no cap.
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_PAGE", "NARROW", "Service"]
+__all__ = ["LARGEST_PAGE", "NARROW", "Service", "larger"]
 
 NARROW = 899_000
 """Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
@@ -14,6 +14,11 @@ whose rows are read inside it, is read with the right one."""
 
 LARGEST_PAGE = 4_000
 """Rows; no page larger than this is asked for, however dense a second is."""
+
+
+def larger(size: int) -> int:
+    """Give the rows to ask for where *size* were too few."""
+    return min(LARGEST_PAGE, 4 * size)
 
 
 class Service:
@@ -83,6 +88,10 @@ class Service:
     def usual(self, size: int) -> int:
         """Give the rows to ask for where *size* are wanted."""
         return min(size, self.largest_page or size)
+
+    def crowded(self, size: int) -> bool:
+        """Tell whether pages larger than *size*, asked for because a second may hold as many rows, have brought more."""
+        return self.larger_pages and self.most(LARGEST_PAGE) > size
 
     def halve(self, size: int) -> bool:
         """Ask for half as many rows from now on, because *size* were refused; False: that was tried already."""
