@@ -143,11 +143,20 @@ class Prover:
             kept += sum(len(run.batch) for run in runs)
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
-        edge = reading.first if ask.backward else reading.last
-        proven = len(reading) if whole else len(reading) - len(reading.at(edge))
-        self._learn(ask, Stretch(proven, until - first, whole))
+        self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
+
+    def _spread(self, ask: Ask, reading: Reading, whole: bool) -> int:
+        """Count the rows that tell how dense the stretch is that a page proves."""
+        start, end = (reading.last, reading.first) if ask.backward else (reading.first, reading.last)
+        proven = len(reading) if whole else len(reading) - len(reading.at(end))
+        if ask.page_size > self._page_size:
+            # A second that no usual page holds says nothing of those around it.
+            crowd = len(reading.at(start))
+            if self._page_size <= crowd < proven:
+                return proven - crowd
+        return proven
 
     def _order_unseen(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> bool:
         """Tell whether a page says that there is nothing before its only second, by an order that was never seen.
