@@ -18,7 +18,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import compress, islice
+from itertools import compress, islice, pairwise
 from typing import Protocol
 
 import attrs
@@ -145,7 +145,8 @@ class Reading:
                 f"trigger_time {'DESC' if ask.descending else 'ASC'}, {times[at - 1]} comes before {times[at]} "
                 f"(instance {ids[at]!r}). A service that ignores the sorter cannot be read completely"
             )
-        if len(set(ids)) < len(ids):
+        self._twice = len(set(ids)) < len(ids)
+        if self._twice:
             self._check_twins(ids, times)
         self.times: Sequence[str] = times[::-1] if ask.backward else times
         self.ids: Sequence[str] = ids[::-1] if ask.backward else ids
@@ -201,12 +202,13 @@ class Reading:
         times = self.times[start:stop]
         if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
-        ids = self.ids[start:stop]
-        keys = list(zip(times, ids, plain, strict=True))
-        keys.sort(key=operator.itemgetter(0, 1), reverse=self._axis.descending)
-        ids = [key[1] for key in keys]
-        repeated = set(compress(range(1, len(ids)), map(operator.eq, islice(ids, 1, None), ids)))
-        return [key[2] for number, key in enumerate(keys) if number not in repeated]
+        ids, numbers = self.ids[start:stop], list(plain)
+        cuts = compress(range(1, len(times)), map(operator.ne, islice(times, 1, None), times))
+        for first, until in pairwise([0, *cuts, len(times)]):
+            if until - first > 1:  # the page is in order but for its ties
+                ties = zip(ids[first:until], plain[first:until], strict=True)
+                numbers[first:until] = [number for _, number in sorted(ties, reverse=self._axis.descending)]
+        return list({self.page.ids[number]: number for number in numbers}.values()) if self._twice else numbers
 
     @staticmethod
     def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:

@@ -412,6 +412,21 @@ def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ende
     assert len(service.asked) <= 90 * 1.25
 
 
+@pytest.mark.parametrize(("descending", "ordered"), [(False, True), (True, True), (False, False)])
+def test_days_cost_some_two_requests_each_where_every_one_has_a_second_that_no_page_holds(
+    descending: bool, ordered: bool
+) -> None:
+    days = [START + day * 24 * HOUR for day in range(40)]
+    rows = [(ms, f"{ms}-{name}") for midnight in days for ms, name in rows_at(midnight, 150)]
+    rows += [(ms, f"{ms}-{name}") for midnight in days for ms, name in rows_every(1800, 40, midnight + HOUR)]
+    service = ModelService(rows)
+    scan = scan_of(
+        40 * 24, page_size=50, concurrency=16, buffer=10_000, descending=descending, ordered=ordered
+    )
+    assert len(read(scan, service, slots=16)) == len(rows)
+    assert len(service.asked) <= 2.1 * len(days) + 2
+
+
 def test_a_service_that_caps_pages_is_asked_for_a_larger_one_once() -> None:
     rows = rows_every(3600, 10) + [row for hour in range(9, 20) for row in rows_at(START + hour * HOUR, 300)]
     rows = [(ms, f"{ms}-{name}") for ms, name in rows]
