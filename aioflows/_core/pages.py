@@ -208,7 +208,9 @@ class Reading:
             if until - first > 1:  # the page is in order but for its ties
                 ties = zip(ids[first:until], plain[first:until], strict=True)
                 numbers[first:until] = [number for _, number in sorted(ties, reverse=self._axis.descending)]
-        return list({self.page.ids[number]: number for number in numbers}.values()) if self._twice else numbers
+        return (
+            list({self.page.ids[number]: number for number in numbers}.values()) if self._twice else numbers
+        )
 
     @staticmethod
     def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:
