@@ -130,6 +130,9 @@ BUGS = [
     Bug("_core/service.py", "return self.larger_pages and self.most(LARGEST_PAGE) > size", "return False",
         "that seconds are crowded is found out in each of them", SCAN),
     Bug("_core/scan.py", "min(self._buffer, max(rows, ", "max(self._buffer, max(rows, ", "wide rows fill the memory", SCAN),
+    # How a gap is asked for
+    Bug("_core/asking.py", "gaps.reach(gap, gap.first + service.reach), False", "gap.until, False",
+        "what lies behind a window that was cut too small is left to another request", SCAN),
     # Gaps, runs, lanes
     Bug("_core/plan.py", "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None",
         "gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, gap.after, None, None, None",

@@ -19,15 +19,15 @@ from typing import Final, Literal
 
 import attrs
 
+from aioflows._core.asking import ask_for
 from aioflows._core.errands import Errands
 from aioflows._core.frontier import Frontier
 from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal, size_refused
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
-from aioflows._core.plan import Gap
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
 from aioflows._core.schedule import Move, moves
-from aioflows._core.service import Service, larger
+from aioflows._core.service import Service
 from aioflows._core.times import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
 from aioflows.stats import CountedWindow, Proof
@@ -246,55 +246,21 @@ class Scan:
         if move.ask is not None:
             self._errands.expect(move.ask, partial(self._prover.counted, gap, move.ask))
             return move.ask
-        first, until, backward = self._window(gap, move.backward)
-        ask = Ask(
-            first,
-            until,
-            self.axis,
-            page_size=self._size(gap, until, backward),
-            backward=backward,
-            page_no=self._service.first_page or 0,
-            tries=self._tries(until - first, beyond=until > gap.until),
+        ask = ask_for(
+            gap,
+            backward=move.backward,
+            gaps=self._gaps,
+            service=self._service,
+            axis=self.axis,
+            usual=self._page_size,
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()
-        if backward:
+        if ask.backward:
             gap.backward = ask
         else:
             gap.forward = ask
         return ask
-
-    def _size(self, gap: Gap, until: int, backward: bool) -> int:
-        """Choose how many rows to ask for in a gap, by a window that ends at *until*."""
-        usual = self._page_size
-        size = gap.backward_size if backward else gap.forward_size
-        if not size and until <= gap.until and gap.expected < usual / 2 and self._service.crowded(usual):
-            # Few rows cost no more to ask for by a larger page, and there may be a second that holds many.
-            size = larger(usual)
-        return size or usual
-
-    def _window(self, gap: Gap, backward: bool) -> tuple[int, int, bool]:
-        """Choose what to ask for in a gap: the window, and whether against scan time."""
-        widest = self._service.reach
-        if gap.short or gap.looks:
-            # A row beside the gap is read again, so that the proof does not lean on an empty answer.
-            beside = gap.beside(widest)
-            if beside is not None and (beside[2] or gap.looks):
-                return beside
-        elif not backward and gap.left is not None and not (self._service.zone_pinned or gap.forward_size):
-            return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
-        elif not backward and not gap.halvings:
-            return gap.first, self._gaps.reach(gap, gap.first + widest), False
-        return gap.first, gap.until, backward
-
-    def _tries(self, width: int, *, beyond: bool) -> int | None:
-        """Try a window twice that can be made narrower: wider than any the service has answered, or beyond its gap."""
-        if self._service.first_page is None:
-            return 1
-        return 2 if beyond or self._is_wide(width) else None
-
-    def _is_wide(self, width: int) -> bool:
-        return width > self._service.reach
 
     # What came
 
@@ -391,7 +357,7 @@ class Scan:
         if narrower and ask.until > gap.until:
             self._frontier.put_down(ask)
             gap.halvings += 1  # it is asked for again without what lies behind it
-        elif narrower and self._is_wide(ask.until - ask.first) and gap.first < cut < gap.until:
+        elif narrower and ask.until - ask.first > self._service.reach and gap.first < cut < gap.until:
             self._frontier.put_down(ask)
             gap.halvings += 1
             self._gaps.split(gap, cut)
