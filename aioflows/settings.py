@@ -61,8 +61,8 @@ class Limits:
     Args:
         concurrency: *requests* of this session in flight at once, 1 to 1,024.
         rate: *requests per second* at most; None: as fast as the service allows.
-        page_size: *rows* asked for in one request, 1 to 10,000. Only a second that holds more rows than that is
-            asked for with a larger page.
+        page_size: *rows* asked for in one request, 1 to 10,000. A larger page is asked for only where a second may hold
+            more rows than that.
         buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most. Of rows
             that weigh much fewer are: 15 MB of answers, or what two and a half rounds of requests bring.
     """

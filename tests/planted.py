@@ -129,6 +129,8 @@ BUGS = [
         SCAN),
     Bug("_core/service.py", "return self.larger_pages and self.most(LARGEST_PAGE) > size", "return False",
         "that seconds are crowded is found out in each of them", SCAN),
+    Bug("_core/prover.py", "return proven - crowd", "return proven",
+        "what follows a crowded second is taken for as crowded", SCAN),
     Bug("_core/scan.py", "min(self._buffer, max(rows, ", "max(self._buffer, max(rows, ", "wide rows fill the memory", SCAN),
     # How a gap is asked for
     Bug("_core/asking.py", "gaps.reach(gap, gap.first + service.reach), False", "gap.until, False",

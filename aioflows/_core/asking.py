@@ -53,7 +53,7 @@ def _size(gap: Gap, service: Service, usual: int, *, until: int, backward: bool)
     """Choose how many rows to ask for by a window that ends at *until*."""
     size = gap.backward_size if backward else gap.forward_size
     if not size and until <= gap.until and gap.expected < usual / 2 and service.crowded(usual):
-        # Few rows cost no more to ask for by a larger page, and there may be a second that holds many.
+        # It brings no more than a usual page would, unless here is one more of the seconds that none holds.
         size = larger(usual)
     return size or usual
 

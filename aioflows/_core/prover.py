@@ -30,9 +30,8 @@ from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
-_TIES_TO_GO_LARGER, _TIES_AMONG_CROWDS = 0.25, 0.04
-"""The share of a full page in its last second from which that second is asked for with a larger page, and the same where
-others were met that no page holds."""
+_TIES_TO_GO_LARGER = 0.25
+"""The share of a full page in its last second from which that second is asked for with a larger page."""
 
 
 class Prover:
@@ -191,7 +190,7 @@ class Prover:
                 and self._service.may_be_last(ask.page_size, len(reading))
                 and not self._no_larger(ask, len(reading))
             )
-        if gap.short or not (stuck or self._many(len(ties))):
+        if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
         size = self._larger(ask, len(reading), stuck)
         if size and ask.backward:
@@ -227,11 +226,6 @@ class Prover:
         self._errands.add(alone, looked)
 
     # Seconds that no page holds
-
-    def _many(self, ties: int) -> bool:
-        """Tell whether so many rows at the end of a page make it likely that their second holds more than a page."""
-        share = _TIES_AMONG_CROWDS if self._service.crowded(self._page_size) else _TIES_TO_GO_LARGER
-        return ties >= share * self._service.full(self._page_size)
 
     def _larger(self, ask: Ask, rows: int, stuck: bool) -> int:
         """Give the size of a larger page that is worth asking for, or 0 if the service gives none."""

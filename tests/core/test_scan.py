@@ -412,19 +412,19 @@ def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ende
     assert len(service.asked) <= 90 * 1.25
 
 
-@pytest.mark.parametrize(("descending", "ordered"), [(False, True), (True, True), (False, False)])
-def test_days_cost_some_two_requests_each_where_every_one_has_a_second_that_no_page_holds(
-    descending: bool, ordered: bool
+@pytest.mark.parametrize(("others", "requests"), [(20, 1.6), (40, 2.2)])
+@pytest.mark.parametrize("descending", [False, True])
+def test_days_with_a_second_that_no_page_holds_cost_few_requests(
+    descending: bool, others: int, requests: float
 ) -> None:
     days = [START + day * 24 * HOUR for day in range(40)]
+    every = 86_400 // others
     rows = [(ms, f"{ms}-{name}") for midnight in days for ms, name in rows_at(midnight, 150)]
-    rows += [(ms, f"{ms}-{name}") for midnight in days for ms, name in rows_every(1800, 40, midnight + HOUR)]
+    rows += [(ms, f"{ms}-{name}") for midnight in days for ms, name in rows_every(every, others, midnight)]
     service = ModelService(rows)
-    scan = scan_of(
-        40 * 24, page_size=50, concurrency=16, buffer=10_000, descending=descending, ordered=ordered
-    )
-    assert len(read(scan, service, slots=16)) == len(rows)
-    assert len(service.asked) <= 2.1 * len(days) + 2
+    scan = scan_of(40 * 24, page_size=50, concurrency=16, buffer=10_000, descending=descending)
+    assert read(scan, service, slots=16) == in_order(rows, descending=descending)
+    assert len(service.asked) <= requests * len(days)
 
 
 def test_a_service_that_caps_pages_is_asked_for_a_larger_one_once() -> None:
