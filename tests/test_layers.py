@@ -61,6 +61,7 @@ LAYERS = [
         "_core.plan",
         "_core.density",
         "_core.schedule",
+        "_core.asking",
         "_core.errands",
         "_core.frontier",
         "_core.doubts",
