@@ -18,7 +18,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import compress, islice, pairwise
+from itertools import islice
 from typing import Protocol
 
 import attrs
@@ -202,15 +202,11 @@ class Reading:
         times = self.times[start:stop]
         if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
-        ids, numbers = self.ids[start:stop], list(plain)
-        cuts = compress(range(1, len(times)), map(operator.ne, islice(times, 1, None), times))
-        for first, until in pairwise([0, *cuts, len(times)]):
-            if until - first > 1:  # the page is in order but for its ties
-                ties = zip(ids[first:until], plain[first:until], strict=True)
-                numbers[first:until] = [number for _, number in sorted(ties, reverse=self._axis.descending)]
-        return (
-            list({self.page.ids[number]: number for number in numbers}.values()) if self._twice else numbers
-        )
+        # With no key of its own: the page is in order but for its ties, and making keys would cost more than sorting.
+        rows = sorted(zip(times, self.ids[start:stop], plain, strict=True), reverse=self._axis.descending)
+        if not self._twice:
+            return [number for _, _, number in rows]
+        return list({name: number for _, name, number in rows}.values())
 
     @staticmethod
     def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:
