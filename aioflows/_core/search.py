@@ -3,8 +3,8 @@
 A page is decoded twice. When it comes, only what it is planned by: the rows' ids and trigger times, while the rest is
 skipped in C. What waits to be handed out then waits as the bytes that came, which weigh half of what is made of them
 and are nothing to the garbage collector. When rows are handed out, the bytes are decoded in full. The skipping costs a
-third of a full decoding, and saves as much, since rows that are dropped at once cost less than rows that wait, be it for
-the answers that came with them. ``whole=True`` is for pages of which every row is needed when it comes.
+third of a full decoding, and saves as much: decoded rows cost more the longer they live, and these are dropped at once.
+``whole=True`` is for pages of which every row is needed when it comes.
 """
 
 from __future__ import annotations
