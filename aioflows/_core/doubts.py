@@ -16,6 +16,7 @@ from collections.abc import Callable
 import attrs
 
 from aioflows._core.errands import Errands
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.pages import Ask, Page, Reader
 from aioflows._core.plan import Anchor, Gap
@@ -52,6 +53,7 @@ class Doubts:
         errands: where requests go.
         reader: reads answers.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         go_on: takes an answer that turned out to hold.
     """
 
@@ -61,12 +63,14 @@ class Doubts:
         errands: Errands,
         reader: Reader,
         service: Service,
+        evidence: Evidence,
         go_on: Callable[[Ask, Page], None],
     ) -> None:
         self._frontier = frontier
         self._errands = errands
         self._reader = reader
         self._service = service
+        self._evidence = evidence
         self._go_on = go_on
 
     def raise_for(self, anchor: Anchor, gap: Gap, ask: Ask, page: Page) -> None:
@@ -112,7 +116,7 @@ class Doubts:
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        whole = self._service.ends_short(ask.page_size, len(reading))
+        whole = self._evidence.ends_short(ask.page_size, len(reading))
         return not (reached or whole or self._service.zone_pinned)
 
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
@@ -143,13 +147,17 @@ class Doubts:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
         gap.doubts += 1
-        self._service.lied = self._service.lied or not doubt.page.ids
+        if not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size:
+            self._service.refuse_size(ask.page_size)  # that many rows are answered with nothing
+        else:
+            self._service.lied = self._service.lied or not doubt.page.ids
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,
                 CompletenessError(
-                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms leave out, again and again, rows that "
-                    "other answers show there: nothing that this service answers can be relied on"
+                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms left out, again and again, rows that other "
+                    "answers showed there, so nothing shows which answer is whole. Several servers that are not in step "
+                    "with each other, or a cache, answer so: ask one server, or read again when the data is at rest"
                 ),
             )
 

@@ -23,7 +23,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal", "size_refused"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal"]
 
 
 class Outcome(enum.Enum):
@@ -46,9 +46,6 @@ class Step(enum.Enum):
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
-
-_SIZE_REFUSALS = {400, 413, 1004}
-"""HTTP "bad request" and "content too large", and the gateway's "parameter is not legal"."""
 
 _CODES_OF_THE_SERVICE = 1000
 """What is below is an HTTP status."""
@@ -102,11 +99,6 @@ def no_such_page(error: AioflowsError) -> bool:
     the first because of it would be to leave out a page everywhere.
     """
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
-
-
-def size_refused(error: AioflowsError) -> bool:
-    """Tell whether an error may mean "a page may not be that large" rather than anything else."""
-    return type(error) is ServiceError and error.code in _SIZE_REFUSALS
 
 
 @attrs.frozen

@@ -7,8 +7,7 @@ Invariants:
 2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
 3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
-   the second of its last row. What it proves is never more than that, unless the answer was short
-   (`Service.ends_short`): then it proves the whole window.
+   the second of its last row. What it proves is never more than that, however few rows it has (`prover`).
 
 A page that is out of order or reaches outside its window proves nothing and ends the scan.
 """
@@ -85,6 +84,7 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
+        ties: what rows that are alike in that are to be sorted by, one after the other.
     """
 
     first: int
@@ -96,6 +96,12 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
+    ties: tuple[str, ...] = ()
+
+    @property
+    def sorters(self) -> tuple[tuple[str, bool], ...]:
+        """The fields that the service is to sort by, each with whether it is descending."""
+        return tuple((field, self.descending) for field in (self.field, *self.ties))
 
     @property
     def whole(self) -> bool:

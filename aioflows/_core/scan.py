@@ -21,8 +21,9 @@ import attrs
 
 from aioflows._core.asking import ask_for
 from aioflows._core.errands import Errands
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
-from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal, size_refused
+from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
@@ -52,6 +53,9 @@ all of them."""
 
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
+
+_TRIES_OF_PAGE_1 = 2
+"""Tries of page 1 before a smaller page is tried. Where none of them is answered, the first one gets all its tries."""
 
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
 """Errors that a narrower window may not meet."""
@@ -106,6 +110,8 @@ class Scan:
         self._buffer = buffer
         self._limit = math.inf if limit is None else limit
         self._service = service
+        self.evidence = Evidence(service)
+        self._sizes_tried = False
         self._reader = Reader(service)
         self._errands = Errands()
         self._frontier = Frontier(self.spans, ordered, self._errands)
@@ -116,6 +122,7 @@ class Scan:
             self._errands,
             self._reader,
             service,
+            self.evidence,
             page_size,
             splits=splits,
             alone=alone,
@@ -198,6 +205,7 @@ class Scan:
             for cut in cuts:
                 later = self._gaps.split(later, cut)
                 self._gaps.fences.add(cut)
+                self._gaps.turns.add(cut)
 
     # What to ask
 
@@ -233,6 +241,10 @@ class Scan:
             planned = [self._ask(move) for move in islice(chosen, slots)]
             self._under_way.update(planned)
             asks += planned
+            slots -= len(planned)
+        if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
+            self._prover.stretches.settle(slots, self._page_size)
+            asks += self.pressing(slots)
         return asks
 
     @property
@@ -273,6 +285,8 @@ class Scan:
             self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         if (job := self._errands.job(ask)) is not None:
             job(page)
+        elif ask.page_size > self._page_size and not page.ids:
+            self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is not None:
             self._opened(ask, trail, Outcome.ROWS if page.ids else Outcome.EMPTY, page)
         else:
@@ -286,10 +300,7 @@ class Scan:
         if (job := self._errands.job(ask)) is not None:
             job(error)
         elif ask.page_size > self._page_size and refusal(error):
-            self._trails.pop(ask, None)
-            for gap in self._frontier.put_down(ask):
-                # The usual page is asked for next, and shows that the second is dense.
-                gap.forward_size = gap.backward_size = 0
+            self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is None:
             self._refused(ask, error)
         elif no_such_page(error):
@@ -298,6 +309,13 @@ class Scan:
             self._again(ask, trail, tries=2)  # it says nothing about page numbers
         else:
             self._refused(ask, error, trail)
+
+    def _too_large(self, ask: Ask) -> None:
+        """Drop a page that was asked for larger than usual: the usual one is next, and shows that a second is dense."""
+        self._service.larger_pages = False
+        self._trails.pop(ask, None)
+        for gap in self._frontier.put_down(ask):
+            gap.forward_size = gap.backward_size = 0
 
     def _back(self, ask: Ask) -> None:
         if ask not in self._under_way:
@@ -313,7 +331,8 @@ class Scan:
         step = trail.step
         if step in (Step.ASK_0, Step.ASK_1):
             number = 1 if step is Step.ASK_1 else 0
-            again = attrs.evolve(ask, page_no=number, tries=None if number else _TRIES_OF_PAGE_0)
+            tries = _TRIES_OF_PAGE_1 if number else _TRIES_OF_PAGE_0
+            again = attrs.evolve(ask, page_no=number, tries=tries)
             self._frontier.follow(ask, again)
             self._trails[again] = trail
             return
@@ -323,7 +342,7 @@ class Scan:
             self._service.first_page = self._service.base = 1
         if step is Step.FAIL:
             assert isinstance(answer, AioflowsError)
-            self._refused(ask, answer)
+            self._refused(ask, answer, Trail())
         else:
             self._frontier.put_down(ask)
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
@@ -340,14 +359,15 @@ class Scan:
     def _again(self, ask: Ask, trail: Trail | None, tries: int | None) -> None:
         """Ask for the same once more, with more tries."""
         again = attrs.evolve(ask, tries=tries)
-        self._frontier.follow(ask, again)
         if trail is not None:
+            again = attrs.evolve(again, page_no=0)
             self._trails[again] = trail
+        self._frontier.follow(ask, again)
 
     def _refused(self, ask: Ask, error: AioflowsError, trail: Trail | None = None) -> None:
         """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
         gaps = self._gaps.within(ask.first, ask.until)
-        if not gaps or (size_refused(error) and self._service.halve(ask.page_size)):
+        if not gaps or self._try_smaller(ask, error):
             self._frontier.put_down(ask)
             return
         gap = gaps[-1] if ask.backward else gaps[0]
@@ -366,6 +386,22 @@ class Scan:
         else:
             self._frontier.put_down(ask)
             self._frontier.fail(gap, error)
+
+    def _try_smaller(self, ask: Ask, error: AioflowsError) -> bool:
+        """Note that a page size is refused, if the error may mean that; the gap is asked for by a smaller one then.
+
+        Services refuse in many ways: with a code of the gateway or of their own, with HTTP 400 or 413, or by failing. One
+        that fails on a size that it has answered in this scan is in trouble of another kind.
+        """
+        if self._sizes_tried or not refusal(error):
+            return False
+        if isinstance(error, ServerFault) and self.evidence.most(ask.page_size):
+            return False
+        if self._service.refuse_size(ask.page_size):
+            return True
+        self._service.forget_sizes()
+        self._sizes_tried = True
+        return False
 
     # What to hand out
 

@@ -146,7 +146,8 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     if gap.short or gap.looks:
         # Nothing more may be there. A request that reaches a row known beside the gap tells, and proves it by that row.
         if gap.idle:
-            yield Move(gap, backward=gap.short)
+            alone = gap.witness is None and gap.beyond is None
+            yield Move(gap, backward=bool(gap.short or (gap.looks and alone)))
         return
     if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)

@@ -7,7 +7,7 @@ Invariants:
    that lasts before that row was on an earlier page, and all that follows is still to come, whatever else came or went.
 2. A walk whose joins all hold, and that brought no row twice, is clean. Any other proves nothing (`rounds`).
 3. The end is a row of another second, or a page that is not full. The latter is believed only where the service is
-   known to answer rows that deep, since page numbers may end before the rows do (`Service.deepest`).
+   known to answer rows that deep in this scan, since page numbers may end before the rows do (`Evidence.deepest`).
 
 A service that counts from 1 may answer page 0 with page 1: then the second page repeats the first, and numbers go on
 from there.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
 from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Page
@@ -48,13 +49,22 @@ class Walk:
         instant: *what* to read.
         most: *rows* that a page is known to bring.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         first: the first page, if it is known already.
     """
 
-    def __init__(self, instant: Instant, most: int, service: Service, first: Sheet | None = None) -> None:
+    def __init__(
+        self,
+        instant: Instant,
+        most: int,
+        service: Service,
+        evidence: Evidence,
+        first: Sheet | None = None,
+    ) -> None:
         self._instant = instant
         self._most = most
         self._service = service
+        self._evidence = evidence
         self._base = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = {}
         self.ending: Ending | None = None
@@ -66,6 +76,11 @@ class Walk:
             self._pages.append(next(self._plan))
             self._next = 1
             self._place(0, most, first)
+
+    @property
+    def tied(self) -> bool:
+        """Whether rows of one trigger time are sorted by further fields."""
+        return bool(self._instant.ties)
 
     @property
     def total(self) -> int:
@@ -81,7 +96,7 @@ class Walk:
     def clean(self) -> bool:
         """Whether every join held up to an end that can be believed."""
         return self.ending is Ending.REACHED or (
-            self.ending is Ending.SHORT and self.total < max(self._service.deepest, self._most)
+            self.ending is Ending.SHORT and self.total < max(self._evidence.deepest, self._most)
         )
 
     def _restart(self) -> None:
@@ -138,7 +153,7 @@ class Walk:
             return
         self._placed = [*self._placed[:offset], *ids]
         if len(ids) > overlap:
-            self._service.deepest = max(self._service.deepest, len(self._placed))
+            self._evidence.deepest = max(self._evidence.deepest, len(self._placed))
         if sheet.beyond:
             self.overrun = sheet.page
         if sheet.beyond or len(ids) < size:
