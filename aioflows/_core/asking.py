@@ -24,14 +24,15 @@ def ask_for(gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axi
         usual: *rows* of a usual request.
     """
     first, until, backward = _window(gap, gaps, service, backward=backward)
+    size = _size(gap, service, usual, until=until, backward=backward)
     return Ask(
         first,
         until,
         axis,
-        page_size=_size(gap, service, usual, until=until, backward=backward),
+        page_size=size,
         backward=backward,
         page_no=service.first_page or 0,
-        tries=_tries(service, until - first, beyond=until > gap.until),
+        tries=_tries(service, size, until - first, beyond=until > gap.until),
     )
 
 
@@ -43,7 +44,7 @@ def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[
     """
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
-    if gap.short or gap.looks or gap.narrowed:
+    if gap.closing:
         if behind is not None and behind - gap.first <= widest:
             before = None if gap.witness is None or gap.left is not None else gap.witness * 1000
             first = gap.first if before is None or behind - before > widest else before
@@ -70,8 +71,8 @@ def _size(gap: Gap, service: Service, usual: int, *, until: int, backward: bool)
     return size or usual
 
 
-def _tries(service: Service, width: int, *, beyond: bool) -> int | None:
+def _tries(service: Service, size: int, width: int, *, beyond: bool) -> int | None:
     """Try a window twice that can be made narrower: wider than any the service has answered, or beyond its gap."""
-    if service.first_page is None or service.tries_sizes:
+    if service.first_page is None or service.unsure_of(size):
         return 1
     return 2 if beyond or width > service.reach else None

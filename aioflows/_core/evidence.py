@@ -53,6 +53,10 @@ class Evidence:
         """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
 
+    def answered(self, size: int) -> bool:
+        """Return True if a page of so many rows, or of more, was answered with rows in this scan."""
+        return any(asked >= size for asked in self._most)
+
     def ends_short(self, size: int, rows: int) -> bool:
         """Return True if an answer of so many rows may be taken for all there is, where no row can witness that."""
         return not self.cut_short and rows < min(size, self.most(size))

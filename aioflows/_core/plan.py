@@ -73,6 +73,7 @@ class Gap:
         halvings: how often its window was halved because the service failed on it.
         doubts: how often an answer about it was disproved.
         narrowed: how often it was asked about by narrower windows, because nothing showed that the answer looks as far.
+        narrowest: *milliseconds* that the narrowest of these windows was wide.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -100,6 +101,7 @@ class Gap:
     halvings: int = 0
     doubts: int = 0
     narrowed: int = 0
+    narrowest: int = 0
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None
@@ -133,6 +135,11 @@ class Gap:
         return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
+    def closing(self) -> bool:
+        """Whether nothing more may be in it, so that it is asked about as a whole, one request at a time."""
+        return bool(self.short or self.looks or self.narrowed)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way in it."""
         return not (self.asked or self.held or self.dense)
@@ -140,7 +147,7 @@ class Gap:
     @property
     def untouched(self) -> bool:
         """Whether nothing is under way in it, and nothing was answered about it."""
-        return self.idle and not (self.looks or self.short or self.narrowed or self.halvings or self.broken)
+        return self.idle and not (self.closing or self.halvings or self.broken)
 
 
 class Gaps:
@@ -220,6 +227,7 @@ class Gaps:
             halvings=gap.halvings,
             doubts=gap.doubts,
             narrowed=gap.narrowed,
+            narrowest=gap.narrowest,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size, gap.at_end = 0, 0.0

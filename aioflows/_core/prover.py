@@ -166,7 +166,7 @@ class Prover:
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         if doubted is not None:
-            self.stretches.narrow(*doubted)
+            self.stretches.narrow(*doubted, ask.until - ask.first)
         self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)

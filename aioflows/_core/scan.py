@@ -395,7 +395,7 @@ class Scan:
         """
         if self._sizes_tried or not refusal(error):
             return False
-        if isinstance(error, ServerFault) and self.evidence.most(ask.page_size):
+        if isinstance(error, ServerFault) and self.evidence.answered(ask.page_size):
             return False
         if self._service.refuse_size(ask.page_size):
             return True

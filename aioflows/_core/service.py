@@ -129,10 +129,9 @@ class Service:
         """Note that page sizes are not what was refused: none of them is answered."""
         self._refused, self._accepted = None, 0
 
-    @property
-    def tries_sizes(self) -> bool:
-        """Whether the last page was refused, and none of a smaller size was answered yet."""
-        return self._refused is not None and not self._accepted
+    def unsure_of(self, size: int) -> bool:
+        """Return True if larger pages were refused, and none of *size* rows was answered yet."""
+        return self._refused is not None and size > self._accepted
 
     def accept_size(self, size: int) -> None:
         """Note that a page of *size* rows was answered with rows."""
@@ -152,7 +151,7 @@ class Service:
 
     def may_be_last(self, size: int, rows: int) -> bool:
         """Return True if an answer may well be all there is, though nothing proves it yet."""
-        return rows < size and rows != self._capped.get(size)
+        return rows < size and (rows < self.most(size) or rows > self._capped.get(size, 0))
 
     def most(self, size: int) -> int:
         """Give the most rows that a page of *size* is known to bring (a smaller one that brought them counts)."""

@@ -35,8 +35,12 @@ _SURPRISE = 0.05
 _HALVINGS = 2
 """How often a stretch is asked about by narrower windows before it is taken for empty."""
 
-_SHARE = 100
-"""Rows nearer to each other than this part of what the page spans count as one: a burst is one event."""
+_ROUNDS = 3
+"""How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
+rows may come and go between two answers."""
+
+_NEAR = 4
+"""Rows nearer to each other than this part of the mean distance count as one: a burst is one event."""
 
 
 @attrs.frozen(eq=False)
@@ -107,10 +111,19 @@ class Stretches:
         self._taken.append(_Stretch(ask, row))
         return None
 
-    def narrow(self, first: int, until: int) -> None:
-        """Have a stretch asked about by narrower windows: up to the row behind it first, then in halves."""
+    def narrow(self, first: int, until: int, width: int) -> None:
+        """Have a stretch asked about by narrower windows: up to the row behind it first, then in halves.
+
+        Args:
+            first: where the stretch starts, in milliseconds of scan time.
+            until: where it ends.
+            width: milliseconds of the window that showed no row in it.
+        """
         for gap in self._frontier.gaps.within(first, until):
+            if gap.narrowed and width >= gap.narrowest:
+                continue  # that was asked before
             gap.narrowed += 1
+            gap.narrowest = width
             cut = (gap.first + gap.until) // 2000 * 1000
             if gap.narrowed == _HALVINGS and gap.first < cut < gap.until:
                 self._frontier.gaps.split(gap, cut)
@@ -125,42 +138,52 @@ class Stretches:
         while self._taken and self._asked < slots:
             stretch = self._taken.popleft()
             if not self._evidence.sees(stretch.ask.until - stretch.ask.first, backward=stretch.ask.backward):
-                self._look(stretch, stretch.narrower)
+                self._look(stretch)
 
     @property
     def unsettled(self) -> bool:
         """Whether something is still to be asked, or to be answered."""
         return bool(self._taken) or self._asked > 0
 
-    def _look(self, stretch: _Stretch, ask: Ask, found: str = "") -> None:
-        """Ask for the stretch alone; then, if that shows a row, for the window that did not show it."""
+    def _look(self, stretch: _Stretch, found: str = "", rounds: int = _ROUNDS) -> None:
+        """Ask for the stretch alone; once that has shown a row, for the window that did not show it.
+
+        Args:
+            stretch: what is asked about.
+            found: the row that the stretch alone has brought last; ``""``: none yet.
+            rounds: how often that has still to be so.
+        """
+        ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
         self._asked += 1
 
         def looked(answer: Page | AioflowsError) -> None:
             self._asked -= 1
             try:
-                self._judge(stretch, found, answer)
+                self._judge(stretch, ask, answer, found, rounds)
             except AioflowsError as error:
                 self._frontier.error = self._frontier.error or error
 
         self._errands.add(ask, looked)
 
-    def _judge(self, stretch: _Stretch, found: str, answer: Page | AioflowsError) -> None:
+    def _judge(
+        self, stretch: _Stretch, ask: Ask, answer: Page | AioflowsError, found: str, rounds: int
+    ) -> None:
         if isinstance(answer, AioflowsError):
             raise answer
         if not answer.ids:
             return  # the row behind it has gone as well
-        ask = attrs.evolve(stretch.ask, tries=None)
         reading = self._reader.read(ask, answer)
         before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
-        if not found and before:
-            self._look(stretch, ask, reading.ids[-1 if ask.backward else 0])
-        elif found and not before:
-            low, high = sorted((stretch.row * 1000, ask.until if ask.backward else ask.first))
+        if before and not found:
+            self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)
+        elif not before and found and rounds > 1:
+            self._look(stretch, rounds=rounds - 1)  # it may have come and gone meanwhile
+        elif not before and found:
+            seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
             raise CompletenessError(
                 f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
                 "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
-                f"another, of at most {(ask.until - ask.first - (high - low)) // 86_400_000} days"
+                f"another, of {seen // 1000:,} seconds at most"
             )
 
 
@@ -168,7 +191,8 @@ def _surprising(reading: Reading, share: float, width: int, size: int) -> bool:
     """Return True if the rows of a page make it unlikely that so large a share of its window is empty."""
     seconds = [reading.second(index) for index in range(len(reading))]
     span = seconds[-1] - seconds[0]
-    events = 1 + sum(after - before > span / _SHARE for before, after in pairwise(seconds))
+    near = span / len(seconds) / _NEAR
+    events = 1 + sum(after - before > near for before, after in pairwise(seconds))
     if len(reading) < size or events == 1:
         return (1.0 - share) ** events < _SURPRISE  # they are all that the window shows
     return math.exp(-share * width / 1000 * (events - 1) / span) < _SURPRISE

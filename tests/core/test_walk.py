@@ -34,7 +34,7 @@ def walk(
     known: Service | None = None,
     most_asks: int = 5_000,
 ) -> Walk:
-    walk = Walk(instant, most, known or Service())
+    walk = Walk(instant, most, known or Service(), evidence or Evidence(Service()))
     while walk.ending is None:
         asks = list(walk.wanted())
         assert asks, "it waits for an answer that nobody asked for"
