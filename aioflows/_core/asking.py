@@ -65,7 +65,8 @@ def _size(gap: Gap, service: Service, usual: int, *, until: int, backward: bool)
     if gap.looks and gap.witness is None and gap.beyond is None:
         return min(usual, SMALL_PAGE)  # a service may answer a page that is too large for it with nothing
     size = gap.backward_size if backward else gap.forward_size
-    if not size and until <= gap.until and gap.expected < usual / 2 and service.crowded(usual):
+    known = gap.beyond is not None and until > gap.beyond * 1000
+    if not size and (known or until <= gap.until) and gap.expected < usual / 2 and service.crowded(usual):
         # It brings no more than a usual page would, unless here is one more of the seconds that none holds.
         size = larger(usual)
     return size or usual

@@ -22,7 +22,7 @@ import attrs
 from aioflows._core.asking import ask_for
 from aioflows._core.errands import Errands
 from aioflows._core.evidence import Evidence
-from aioflows._core.frontier import Frontier
+from aioflows._core.frontier import Frontier, covered
 from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.prover import Prover
@@ -225,6 +225,8 @@ class Scan:
             elsewhere: *rows* of the buffer that others have taken.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
+        if self._came_back >= len(_LOOK_AHEAD):
+            self._prover.stretches.settle(slots, self._page_size, at_once=True)
         asks = self.pressing(slots)
         slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
@@ -285,7 +287,7 @@ class Scan:
             self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         if (job := self._errands.job(ask)) is not None:
             job(page)
-        elif ask.page_size > self._page_size and not page.ids:
+        elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
             self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is not None:
             self._opened(ask, trail, Outcome.ROWS if page.ids else Outcome.EMPTY, page)
@@ -316,6 +318,9 @@ class Scan:
         self._trails.pop(ask, None)
         for gap in self._frontier.put_down(ask):
             gap.forward_size = gap.backward_size = 0
+
+    def _lacks_a_row(self, ask: Ask) -> bool:
+        return any(covered(gap, ask.first, ask.until) for gap in self._gaps.within(ask.first, ask.until))
 
     def _back(self, ask: Ask) -> None:
         if ask not in self._under_way:

@@ -128,14 +128,22 @@ class Stretches:
             if gap.narrowed == _HALVINGS and gap.first < cut < gap.until:
                 self._frontier.gaps.split(gap, cut)
 
-    def settle(self, slots: int, page_size: int) -> None:
-        """Ask about stretches that were taken for empty, as far as slots are free."""
+    def settle(self, slots: int, page_size: int, *, at_once: bool = False) -> None:
+        """Ask about stretches that were taken for empty, as far as slots are free.
+
+        Args:
+            slots: requests that may be started.
+            page_size: rows a request.
+            at_once: ask about the first stretch of the scan only: other answers may settle the rest.
+        """
+        if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
+            return
         if self._evidence.rows < page_size:
             # All that the question brings: one of them where the service is not known, none where it is.
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
-        while self._taken and self._asked < slots:
+        while self._taken and self._asked < (1 if at_once else slots):
             stretch = self._taken.popleft()
             if not self._evidence.sees(stretch.ask.until - stretch.ask.first, backward=stretch.ask.backward):
                 self._look(stretch)
