@@ -193,9 +193,10 @@ def with_graphs_escaped(body: bytes) -> bytes | None:
 
 def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return msgspec.convert(value, decoder.type, strict=decoder.strict)
+        converted: T = msgspec.convert(value, decoder.type, strict=decoder.strict)
     except UnicodeError:
         raise msgspec.ValidationError("there is a lone surrogate in a name or a time") from None
+    return converted
 
 
 def not_utf8(error: UnicodeDecodeError) -> AnswerError:
