@@ -239,6 +239,7 @@ def no_room(size: int) -> str:
     """Lets a process write files of so many bytes, as a small disk would."""
     return f"""
 import resource, signal
+from tests.long import long_but
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 """
@@ -275,7 +276,7 @@ def disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", long_but(".csv", of=ENDINGS))
 class TestRoom:
     def test_no_room_is_one_line_and_leaves_the_old_and_a_way_on(
         self, emulator: EmulatorProcess, ending: str, tmp_path: Path, whole: Callable[[str], object]
