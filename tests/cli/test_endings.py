@@ -24,6 +24,7 @@ import pytest
 from aioflows.emulator import EmulatorProcess
 from tests.cli.commands import Ended, command, environment, run
 from tests.export.reading import ENDINGS, content
+from tests.long import long_but
 
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
@@ -239,7 +240,6 @@ def no_room(size: int) -> str:
     """Lets a process write files of so many bytes, as a small disk would."""
     return f"""
 import resource, signal
-from tests.long import long_but
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 """
