@@ -21,6 +21,7 @@ from aiohttp import web
 
 from aioflows.emulator import Emulator, Fault
 from tests.applications import readme_applications
+from tests.long import long_but
 
 pytestmark = pytest.mark.real_time
 
@@ -142,7 +143,7 @@ async def test_a_client_gets_every_row_in_order(framework: str, monkeypatch: pyt
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", long_but("aiohttp", of=FRAMEWORKS))
 async def test_nothing_more_is_asked_for_a_client_that_has_gone(
     framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +172,7 @@ async def test_a_client_that_leaves_while_the_service_is_slow_is_not_waited_for(
         assert here.emulator.in_flight == 0
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", long_but("fastapi", of=FRAMEWORKS))
 async def test_a_client_that_does_not_read_stops_the_requests(
     framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

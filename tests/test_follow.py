@@ -34,6 +34,7 @@ from aioflows import (
 )
 from aioflows.emulator import Emulator, Fault
 from tests.fakes import EmulatorTransport
+from tests.long import long_but
 
 EPOCH = 1_735_689_600_000
 """When the service's clock begins; this machine's stands elsewhere."""
@@ -127,7 +128,7 @@ def names(rows: list[FlowInstance]) -> list[str]:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", long_but(1, of=[1, 2]))
 async def test_a_minute_of_inserts_and_changes_is_followed_exactly(
     seed: int, switches: dict[str, Any]
 ) -> None:
@@ -211,7 +212,7 @@ async def _all(following: FlowFollow) -> list[FlowInstance]:
 
 
 @pytest.mark.parametrize("changes", [False, True])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", long_but(1, of=[1, 2]))
 async def test_it_may_be_stopped_and_resumed_any_number_of_times(seed: int, changes: bool) -> None:
     async with scene(seed) as here:
         query = here.query(60)
@@ -364,7 +365,7 @@ async def test_a_quiet_poll_costs_hardly_more_than_a_search_for_each_type_and_fo
     ],
     ids=str,
 )
-@pytest.mark.parametrize("changes", [False, True])
+@pytest.mark.parametrize("changes", long_but(True, of=[False, True]))
 async def test_what_comes_after_a_long_quiet_is_followed_exactly(
     switches: dict[str, Any], changes: bool
 ) -> None:

@@ -47,8 +47,8 @@ def test_an_example_that_needs_a_service_imports_what_exists(code: str) -> None:
     exec(compile(imports, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("marker", ["demo", "tests"])
-def test_the_two_commands_are_one_line_each(marker: str) -> None:
+@pytest.mark.parametrize("marker", ["demo", "tests", "long tests"])
+def test_the_commands_are_one_line_each(marker: str) -> None:
     block = re.search(rf"<!-- {marker} -->\n```sh\n(.*?)\n```", README, re.DOTALL)
     assert block is not None
     assert "\n" not in block[1]

@@ -162,6 +162,7 @@ async def test_a_threat_alone_is_overcome_or_told(name: str) -> None:
     assert not any(wrong), "\n".join(filter(None, wrong))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, others in PAIRS.items() if others])
 async def test_a_threat_with_any_other_is_overcome_or_told(name: str) -> None:
     wrong, errors, scans = [], [], 0

@@ -94,7 +94,7 @@ def _moment(value: object, _: object = None) -> datetime | None:
     if isinstance(value, str):
         try:
             return msgspec.convert(value, datetime)  # with a zone, if it says one
-        except ValueError:
+        except (msgspec.ValidationError, ValueError):  # before msgspec 0.21, the one is not the other
             return None
     if isinstance(value, int) and 10**11 <= value < 10**14:
         # Requests say milliseconds, so an answer might as well.
@@ -159,7 +159,7 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
     graph = row.pop("graph", None)
     try:
         stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
-    except ValueError:  # msgspec's, or a lone surrogate in a time
+    except (msgspec.ValidationError, ValueError):  # a ValueError is a lone surrogate in a time
         stored = _by_hand(row, path)
         for field, name in _READ.items():
             if getattr(stored, field) is None and row.get(name) not in (None, ""):

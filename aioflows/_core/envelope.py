@@ -6,6 +6,7 @@ token answer misspells that as ``stauts``, and its SDK looks for ``apim_status``
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import re
@@ -192,9 +193,10 @@ def with_graphs_escaped(body: bytes) -> bytes | None:
 
 def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return msgspec.convert(value, decoder.type, strict=decoder.strict)
+        converted: T = msgspec.convert(value, decoder.type, strict=decoder.strict)
     except UnicodeError:
         raise msgspec.ValidationError("there is a lone surrogate in a name or a time") from None
+    return converted
 
 
 def not_utf8(error: UnicodeDecodeError) -> AnswerError:
@@ -202,12 +204,23 @@ def not_utf8(error: UnicodeDecodeError) -> AnswerError:
     return AnswerError(f"the answer is not UTF-8: {error.reason}")
 
 
+def _refuse_other_encodings(body: bytes) -> None:
+    """Raise an `AnswerError` if a body that cannot be decoded is not UTF-8; a last character that is cut off is.
+
+    The bytes are looked at, and not the decoder's message, since versions of msgspec say it in different ways.
+    """
+    try:
+        codecs.utf_8_decode(body, "strict", False)  # False: more may follow
+    except UnicodeDecodeError as error:
+        raise not_utf8(error) from None
+
+
 def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode a body.
 
     Raises:
         msgspec.ValidationError: it is not of the decoder's shape.
-        AnswerError: it is no JSON.
+        AnswerError: it is no JSON, or not UTF-8.
         BrokenBody: it ends too early.
     """
     try:
@@ -227,8 +240,11 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         if body.lstrip()[:1] == b"<":
             page = excerpt(body[:2000].decode(errors="replace"))
             raise AnswerError(f"a web page came where JSON is due: {page}") from None
+        _refuse_other_encodings(body)
         raise AnswerError(str(error)) from None
-    except UnicodeDecodeError as error:
+    except (
+        UnicodeDecodeError
+    ) as error:  # msgspec before 0.23; later ones raise a DecodeError that names no byte
         raise not_utf8(error) from None
     except RecursionError:
         raise AnswerError("the answer is nested too deeply") from None

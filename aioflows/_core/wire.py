@@ -181,4 +181,7 @@ def naive_times(texts: Sequence[str]) -> list[datetime]:
     Raises:
         ValueError: one of them is no time.
     """
-    return msgspec.convert(texts, list[Naive])
+    try:
+        return msgspec.convert(texts, list[Naive])
+    except msgspec.ValidationError as error:  # which is a ValueError from msgspec 0.21 on
+        raise ValueError(str(error)) from None

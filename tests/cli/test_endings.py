@@ -24,6 +24,7 @@ import pytest
 from aioflows.emulator import EmulatorProcess
 from tests.cli.commands import Ended, command, environment, run
 from tests.export.reading import ENDINGS, content
+from tests.long import long_but
 
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
@@ -275,7 +276,7 @@ def disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", long_but(".csv", of=ENDINGS))
 class TestRoom:
     def test_no_room_is_one_line_and_leaves_the_old_and_a_way_on(
         self, emulator: EmulatorProcess, ending: str, tmp_path: Path, whole: Callable[[str], object]

@@ -13,6 +13,7 @@ from aioflows import Event, FlowQuery, FlowSession, Limits, WindowDone
 from aioflows.cli.estimate import Ground, Remaining, Rest
 from aioflows.emulator import Emulator
 from tests.fakes import EmulatorTransport
+from tests.long import long_but
 
 HOUR = 3_600_000
 
@@ -69,7 +70,7 @@ async def told(profile: str, order: str | None, seed: int) -> list[Told]:
 ORDERS = ("trigger_time", "-trigger_time", None)
 
 
-@pytest.mark.parametrize("profile", ["uniform", "cron"])
+@pytest.mark.parametrize("profile", long_but("cron", of=["uniform", "cron"]))
 async def test_it_is_within_a_third_for_much_of_the_time(profile: str) -> None:
     for order in ORDERS:
         said = [one for seed in (1, 2) for one in await told(profile, order, seed)]

@@ -7,13 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from tests.exhaustive import KINDS, Kind, explore
+from tests.long import long_but
 
 
+@pytest.mark.parametrize("states", long_but(1_200, of=[1_200, 12_000]))
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_no_history_of_a_small_world_has_a_gap(
-    kind: Kind, record_property: Callable[[str, object], None]
+    kind: Kind, states: int, record_property: Callable[[str, object], None]
 ) -> None:
-    tally = explore(kind, 1_200, map)
+    tally = explore(kind, states, map)
     record_property("states", tally.states)
     assert tally.states >= 1_000
     assert not tally.gaps, "\n".join(

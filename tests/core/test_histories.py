@@ -8,9 +8,10 @@ import pytest
 
 from tests.histories import run
 from tests.history import KINDS, Ending
+from tests.long import long_but
 
 
-@pytest.mark.parametrize("first", range(0, 1_200, 300))
+@pytest.mark.parametrize("first", long_but(0, 300, of=range(0, 6_000, 300)))
 def test_no_history_ends_with_a_row_lost_repeated_or_misplaced(first: int) -> None:
     ends: Counter[Ending] = Counter()
     wrong = []

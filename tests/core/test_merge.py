@@ -17,6 +17,7 @@ from aioflows.errors import AioflowsError, CompletenessError, ServerFault
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
+from tests.long import long_but
 from tests.model import START
 from tests.sorted_model import FullPage, FullRow, FullService, in_order, run
 
@@ -158,7 +159,7 @@ def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[s
 
 
 @pytest.mark.parametrize("proven", [False, True])
-@pytest.mark.parametrize("order", ORDERS[:9], ids=str)
+@pytest.mark.parametrize("order", long_but(ORDERS[2], of=ORDERS[:9]), ids=str)
 def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(
     order: tuple[str, ...], proven: bool
 ) -> None:
@@ -276,7 +277,7 @@ def changing(rows: list[FullRow], passing: list[FullRow], seed: int, share: floa
     return FullService([*rows, *there], before_answer=change, seed=seed)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("share", long_but(0.5, of=[0.1, 0.5, 1.0]))
 @pytest.mark.parametrize("order", [*ORDERS[:6], ORDERS[8]], ids=str)
 def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
     order: tuple[str, ...], share: float
@@ -291,7 +292,7 @@ def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
         _check_held(ran.got, rows, passing, query)
 
 
-@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("share", long_but(0.3, of=[0.05, 0.3, 1.0]))
 @pytest.mark.parametrize("order", [*ORDERS[:6], ORDERS[8]], ids=str)
 def test_what_is_merged_holds_them_too_or_the_scan_says_that_it_cannot(
     order: tuple[str, ...], share: float

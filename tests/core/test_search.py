@@ -317,7 +317,19 @@ class TestMalformed:
         [
             (b"<html><body>Please log in</body></html>", "a web page came where JSON is due: <html>"),
             (b"  <!DOCTYPE html>", "a web page"),
-            (b'{"code":0,"data":{"flowInsts":[{"instanceId":"\xff","triggerTime":""}]}}', "not UTF-8"),
+            (
+                b'{"code":0,"data":{"flowInsts":[{"instanceId":"\xff","triggerTime":""}]}}',
+                "not UTF-8: invalid",
+            ),
+            (b'{"code":0,"data":{"flowInsts":[{"instanceId":"\xed\xa0\x80"}]}}', "not UTF-8: invalid"),
+            (
+                b'{"code":0,"msg":"\\ud800","data":{"flowInsts":[{"instanceId":"\xb3"}]}}',
+                "not UTF-8: invalid",
+            ),
+            ('{"code":62101,"msg":"用户不存在"}'.encode("gbk"), "not UTF-8: invalid"),
+            ('{"code":0,"data":{"flowInsts":[]}}'.encode("utf-16"), "not UTF-8: invalid"),
+            ("<html><body>Zugriff für Gäste</body></html>".encode("latin-1"), "a web page came"),
+            ('{"code":0,} "né'.encode()[:-1], "JSON is malformed"),
             (b'{"code":NaN}', "JSON is malformed"),
             (b'{"code":Infinity}', "JSON is malformed"),
             (b'{"code":0}}', "trailing characters"),

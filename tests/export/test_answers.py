@@ -11,6 +11,7 @@ from aioflows.emulator import Emulator, Fault
 from aioflows.export import export
 from benchmarks.worlds import session_to
 from tests.export.reading import content
+from tests.long import long_but
 
 pytestmark = pytest.mark.real_time
 
@@ -22,7 +23,7 @@ def query_of(emulator: Emulator, type: ScheduleType | None = ScheduleType.PERIOD
     return FlowQuery(emulator.start, emulator.end, type=type)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", long_but(".parquet", of=KINDS))
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
 @pytest.mark.parametrize("odd", [0, 3])
 async def test_what_is_exported_is_what_the_instances_say(

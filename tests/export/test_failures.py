@@ -18,6 +18,7 @@ from aioflows.export import SinkError, export
 from aioflows.export.files import Files
 from tests.export.given import QUERY, Quick, Rows, instances
 from tests.export.reading import ENDINGS, content
+from tests.long import long_but
 
 pytestmark = pytest.mark.real_time
 
@@ -119,7 +120,7 @@ async def new(folder: Path, ending: str, files: Files, *, resume: bool = False) 
 
 
 @pytest.mark.parametrize("way", ["full", "refused", "died"])
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", long_but(".csv", ".sqlite", ".jsonl", of=ENDINGS))
 async def test_whichever_call_fails_nothing_is_torn(ending: str, way: str, tmp_path: Path) -> None:
     before = content(await old(tmp_path / "whole", ending))
     counting = Failing(0, way)
