@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import heapq
 import sys
 import time
 from collections import Counter, defaultdict
@@ -26,6 +27,9 @@ from tests.worlds.judge import BAD, Ending, Judged, judge, line
 from tests.worlds.play import Played, play
 
 __all__ = ["Outcome", "Summary", "main", "run", "summarize"]
+
+
+DEAREST = 10
 
 
 @dataclass
@@ -54,12 +58,14 @@ class Summary:
         by_quirk: the same for each quirk.
         prices: requests and ideal numbers of pages of the exact ones, for each quirk.
         told: the outcomes that are worth a line.
+        dearest: the exact ones that took most requests for their pages.
     """
 
     ends: Counter[Ending] = field(default_factory=Counter)
     by_quirk: dict[str, Counter[Ending]] = field(default_factory=lambda: defaultdict(Counter))
     prices: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     told: list[Outcome] = field(default_factory=list)
+    dearest: list[Outcome] = field(default_factory=list)
 
     @property
     def bad(self) -> list[Outcome]:
@@ -75,8 +81,11 @@ def run(seed: int, *, dishonest: bool = False) -> Outcome:
 def _run(seed: int, *, dishonest: bool) -> tuple[Outcome, World, list[Played]]:
     world = draw(seed, dishonest=dishonest)
     played = play(world)
-    names = (*world.quirk_names, *(lie.name for lie in world.lies))
-    return Outcome(seed, str(world), names, judge(world, played)), world, played
+    return Outcome(seed, str(world), _names(world), judge(world, played)), world, played
+
+
+def _names(world: World) -> tuple[str, ...]:
+    return (*world.quirk_names, *(lie.name for lie in world.lies))
 
 
 def _outcomes(seeds: Sequence[int], jobs: int, *, dishonest: bool) -> Iterator[Outcome]:
@@ -100,7 +109,14 @@ def summarize(outcomes: Iterable[Outcome]) -> Summary:
                 summary.prices[name].append((one.judged.requests, one.judged.ideal))
         if one.judged.why:
             summary.told.append(one)
+        elif ending is Ending.EXACT:
+            summary.dearest = heapq.nlargest(DEAREST, [*summary.dearest, one], key=_dear)
     return summary
+
+
+def _dear(one: Outcome) -> float:
+    # Twenty requests are what a small question may cost.
+    return one.judged.requests / (one.judged.ideal + 20)
 
 
 def _tell(summary: Summary, seconds: float, *, most: int) -> None:
@@ -113,12 +129,17 @@ def _tell(summary: Summary, seconds: float, *, most: int) -> None:
             + _price(summary.prices[name])
         )
     _say(f"{'worlds':32}" + "".join(f"{summary.ends[ending]:>12,}" for ending in Ending))
-    for ending in reversed(Ending):
+    for ending in Ending:
         ones = [one for one in summary.told if one.judged.ending is ending]
         for one in ones[:most]:
             _say(f"--seed {one.seed} {ending.value}: {one.judged.why}", f"    {one.world}")
         if len(ones) > most:
             _say(f"... and {len(ones) - most:,} more: {ending.value}")
+    for one in summary.dearest:
+        _say(
+            f"--seed {one.seed} took {one.judged.requests:,} requests for {one.judged.ideal:,} pages",
+            f"    {one.world}",
+        )
     worlds = sum(summary.ends.values())
     _say(
         f"{worlds:,} worlds, {len(summary.bad):,} bad, {seconds:.0f} s, {worlds / max(seconds, 0.001):.1f}/s"
@@ -146,6 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first-seed", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--dishonest", action="store_true", help="services that lie")
+    parser.add_argument(
+        "--with", dest="having", default="", help="only worlds that have a quirk or lie of such a name"
+    )
     parser.add_argument("--lines", type=int, default=1_000_000, help="seeds that are told of each ending")
     parser.add_argument("--seed", type=int, help="play this one only")
     parser.add_argument("--verbose", action="store_true", help="tell it request by request")
@@ -158,7 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(world), f"{outcome.judged.ending.value}: {outcome.judged.why}")
         return int(outcome.judged.ending in BAD)
     began = time.monotonic()
-    seeds = range(options.first_seed, options.first_seed + options.worlds)
+    seeds: Sequence[int] = range(options.first_seed, options.first_seed + options.worlds)
+    if options.having:
+        drawn = ((seed, draw(seed, dishonest=options.dishonest)) for seed in seeds)
+        seeds = [seed for seed, world in drawn if any(options.having in name for name in _names(world))]
     summary = summarize(_outcomes(seeds, options.jobs, dishonest=options.dishonest))
     _tell(summary, time.monotonic() - began, most=options.lines)
     return int(bool(summary.bad))

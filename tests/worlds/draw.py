@@ -132,6 +132,12 @@ def draw(seed: int, *, dishonest: bool = False) -> World:
     rng = Random(f"world {seed} {dishonest}")
     reader = _reader(rng)
     quirks, names = _quirks(rng, reader.page_size, often=0.4 if dishonest else 1.0)
+    deep = rng.random() < 0.04
+    if deep:  # one millisecond that pages do not reach the end of, and a text that may not be exchanged
+        quirks = replace(
+            quirks, depth=rng.randint(10, 60), too_deep=rng.choice(["nothing", "last", "cut", *BAD_SIZE])
+        )
+        names = (*names, "a deep instant with a text")
     lies = tuple(LIES[name].drawn(rng) for name in _some(rng, list(LIES))) if dishonest else ()
     kind = rng.choice([None, None, 1, 1, 0, 2])
     profile = rng.choice(
@@ -141,14 +147,20 @@ def draw(seed: int, *, dishonest: bool = False) -> World:
         reader.page_size, quirks.cap, quirks.cap_filtered, quirks.largest, quirks.depth,
         quirks.cap_by_type[1] if quirks.cap_by_type else NEVER, 1 + quirks.cap_bytes // 900,
     )  # fmt: skip
-    most = min(3000, max(12, effective * rng.choice([3, 8, 20, 40])))
+    most = min(3000, max(12, effective * rng.choice([3, 10, 30, 80])))
+    if deep:
+        profile, most, effective = "instant", 500, effective * rng.randint(1, 12)
     if quirks.ties == "heap":
         most = min(most, 1200)
     span = rng.choice([1, 7, 40, 120, 366]) * DAY
     ids = rng.choices(["documented", "opaque", "numbered"], [8, 1, 1])[0]
     rows = _rows(rng, profile, most, effective, span, kind, ids, quirks)
     query = _query(rng, rows, span, kind, quirks)
-    if query.order not in (None, "trigger_time", "-trigger_time") or reader.limit is not None:
+    if deep:
+        query = replace(
+            query, expression="2", owner="", status=query.status[:1] if rng.random() < 0.5 else ()
+        )
+    if reader.limit is not None:
         reader = replace(reader, stops=None)
     scans, changed = _scans(rng, quirks, reader)
     names = (*names, *changed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -20,7 +20,7 @@ from tests.worlds.lies import Heard
 from tests.worlds.play import Played
 from tests.worlds.service import Quirks, Row, Service
 
-__all__ = ["Ending", "Judged", "judge", "unreadable", "untellable"]
+__all__ = ["BAD", "Ending", "Judged", "how_read", "judge", "unreadable", "untellable"]
 
 
 class Ending(enum.Enum):
@@ -28,6 +28,7 @@ class Ending(enum.Enum):
 
     EXACT = "exact"
     RIGHT_ERROR = "right error"
+    LATE_ERROR = "late error"
     EXCUSED = "excused"
     FALSE_ALARM = "FALSE ALARM"
     CRASH = "CRASH"
@@ -88,18 +89,25 @@ class _Scan:
             return Judged(Ending.CRASH, f"{type(error).__name__}: {error}"[:300], ideal=ideal)
         if wrong:
             before = f" before {_said(error)}" if error is not None else ""
-            excuse = untellable(self.world, self.number, self.played, self.lost())
-            if excuse and not self.beside_lost():
-                return Judged(Ending.EXCUSED, f"{wrong}{before}; untellable: {excuse}", ideal=ideal)
+            if self.world.lies and error is not None:
+                return Judged(Ending.LATE_ERROR, f"{wrong}{before}", ideal=ideal)
+            lost, odd = self.lost(), self.odd()
+            excuses = [
+                untellable(self.world, self.number, self.played, lost) if lost else "",
+                _never_contradicted(self.world, self.played, odd) if odd else "",
+            ]
+            if None not in excuses and not self._unexcused():
+                told = ", ".join(filter(None, excuses))
+                return Judged(Ending.EXCUSED, f"{wrong}{before}; untellable: {told}", ideal=ideal)
             return Judged(Ending.SILENT, f"{wrong}{before}{self._traces()}", ideal=ideal)
         if error is None:
             return Judged(Ending.EXACT, ideal=ideal)
         if self.world.lies:
             return Judged(Ending.RIGHT_ERROR, "", ideal=ideal)
-        reason = unreadable(self.world, self.number)
+        way, reason = how_read(self.world, self.number)
         if reason:
             return Judged(Ending.RIGHT_ERROR, f"unreadable: {reason}; {_said(error)}", ideal=ideal)
-        return Judged(Ending.FALSE_ALARM, _said(error), ideal=ideal)
+        return Judged(Ending.FALSE_ALARM, f"{_said(error)} (to be read by {way})", ideal=ideal)
 
     # Rows
 
@@ -146,6 +154,18 @@ class _Scan:
         if (limit := self.world.reader.limit) is not None and len(given) > limit:
             found.append(f"{len(given)} rows where {limit} is the limit")
         return "; ".join(found)
+
+    def odd(self) -> list[str]:
+        """Return the ids of the rows that do not match or are misdated."""
+        second = {row.id: row.ms // 1000 for row in (*self.must, *self.may)}
+        return [one.id for one in self.played.given if second.get(one.id) != one.ms // 1000]
+
+    def _unexcused(self) -> bool:
+        """Return True if something is wrong that nothing excuses: rows twice, or out of order, or too many."""
+        given = self.played.given
+        limit = self.world.reader.limit
+        twice = len({one.id for one in given}) < len(given)
+        return twice or (limit is not None and len(given) > limit) or "out of order" in self.beside_lost()
 
     def _misplaced(self) -> str:
         given, order = self.played.given, self.world.query.order
@@ -197,7 +217,7 @@ def line(heard: Heard) -> str:
         if heard.said
         else heard.words or "nothing"
     )
-    lied = " (a lie)" if heard.lied else ""
+    lied = f" (a lie: {', '.join(lie.name for lie in heard.told)})" if heard.told else ""
     return (
         f"{sorter}{field} type {asked['type']} {asked['fromTriggerTime']}..{asked['toTriggerTime']} "
         f"page {paging['pageNo']} of {paging['pageSize']}{text} -> {got}{lied}"
@@ -266,32 +286,49 @@ def _oracle(world: World, number: int) -> tuple[list[Row], list[Row]]:
 def unreadable(world: World, number: int = 0) -> str | None:
     """Return the reason why no set of requests can read a service, or None where some set can.
 
-    A row can be read if some request shows it. The narrowest window around it (one millisecond, or one second where
-    bounds are cut or rounded) meets the fewest others, so only that is looked through: every page number of many sizes,
-    every sort field in both directions, and every status by itself. Where the query has no text of its own, a text of
-    the row's id narrows further: every id is a text that a client can come to, character by character, by asking for
-    the longer texts of which a shorter one has more rows than are shown.
+    To be read, a row has to be shown by some request, and it has to be known that the rows shown are all. The narrowest
+    window around a row (one millisecond, or one second where bounds are cut or rounded) meets the fewest others, so
+    only that is looked through: every page number of many sizes (`_shown`). What it does not show may still be read
 
-    A service that shows every row can still not be *known* to be read in two cases: rows in a random order each time of
-    which the depth hides some (no number of repetitions counts what is never counted), and a count that includes rows
-    which are shown to nobody (it contradicts every end).
+    - by texts of the ids, where the query has none of its own: a client comes to every id, character by character, by
+      asking for the longer texts of which a shorter one has more rows than are shown;
+    - status by status, where the query asks for several or for any;
+    - from both ends of an order, where these overlap: then all is known to be seen;
+    - by every sort field, where a total says how many rows there are.
+
+    One service can be read and still not be known to be: a total that counts rows which are shown to nobody.
     """
+    return how_read(world, number)[1]
+
+
+def how_read(world: World, number: int = 0) -> tuple[str, str | None]:
+    """Return what it takes to read a service, and the reason why nothing does."""
     query, quirks = world.query, world.scans[number]
     service = Service(world.rows, quirks, Random(1))
     status = ",".join(map(str, query.status))
     if quirks.rights and quirks.raw_total and quirks.count == "total":
         found = service.found(query.type, status, query.owner, query.expression).rows
         if any(not row.visible for row in found):
-            return "its total counts rows that are shown to nobody, so no end agrees with it"
+            return "", "its total counts rows that are shown to nobody, so no end agrees with it"
     must, _ = _oracle(world, number)
-    kinds = (0, 1, 2) if query.type is None else (query.type,)
-    for kind in kinds:
+    limit = world.reader.limit
+    if limit is not None and query.order in ("trigger_time", "-trigger_time"):
+        # Of the windows behind the limit nothing is needed.
+        seconds = {row.ms // 1000 for row in must[:limit]}
+        must = [row for row in must if row.ms // 1000 in seconds]
+    needed, reasons, read = "pages", list[str](), 0
+    for kind in (0, 1, 2) if query.type is None else (query.type,):
         mine = sorted((row for row in must if row.type == kind), key=lambda row: row.ms)
         for first, last, rows in _narrow(mine, quirks):
-            reason = _hidden(service, world, kind, first, last, rows)
+            way, reason = _how(service, world, kind, first, last, rows)
             if reason:
-                return reason
-    return None
+                reasons.append(reason)
+            else:
+                read += len(rows)
+                needed = way if way != "pages" else needed
+    if limit is not None and query.order is None and read >= limit:
+        return needed, None  # any rows will do
+    return needed, reasons[0] if reasons else None
 
 
 def _narrow(rows: Sequence[Row], quirks: Quirks) -> Iterator[tuple[int, int, list[Row]]]:
@@ -307,56 +344,68 @@ def _narrow(rows: Sequence[Row], quirks: Quirks) -> Iterator[tuple[int, int, lis
         at = end
 
 
-def _hidden(
+def _how(
     service: Service, world: World, kind: int, first: int, last: int, rows: Sequence[Row]
-) -> str | None:
+) -> tuple[str, str | None]:
     query, quirks = world.query, service.quirks
     body: dict[str, Any] = {
         "type": kind, "fromTriggerTime": first, "toTriggerTime": last, "status": ",".join(map(str, query.status)),
-        "owner": query.owner, "expression": query.expression,
+        "owner": query.owner, "expression": query.expression, "pagination": {},
     }  # fmt: skip
-    missing = {row.id for row in rows}
-    _, low, high = service.window({**body, "pagination": {}})
-    raw = high - low
-    missing -= _shown(service, body, raw, [("trigger_time", "ASC")])
-    if missing and not query.expression:
-        # By its own id: what is left then cannot be told apart by any text.
-        for id in sorted(missing):
-            missing -= _shown(service, {**body, "expression": id}, raw, [("trigger_time", "ASC")])
-        if not missing:
-            return None
-    for field in ("trigger_time", "create_time", "start_time", "end_time", "update_time"):
-        for direction in ("ASC", "DESC"):
-            if missing:
-                missing -= _shown(service, body, raw, [(field, direction)])
-    if missing and len(query.status) != 1:
-        for code in query.status or range(-1, 11):
-            missing -= _shown(service, {**body, "status": str(code)}, raw, [("trigger_time", "ASC")])
-    where = f"{raw} rows from {first} to {last} of type {kind}"
-    if missing:
-        return f"{where}, of which no request shows {len(missing)}"
-    if quirks.ties == "random" and query.expression and raw > _deepest(quirks) and quirks.count != "total":
-        return f"{where} in a random order each time, and pages end before they do: nothing counts them"
-    return None
+    _, low, high = service.window(body)
+    raw, wanted = high - low, {row.id for row in rows}
+    # Rows in a random order that pages do not reach the end of are shown by and by, and never known to be all.
+    chance = quirks.ties == "random" and raw > quirks.depth
+    missing = wanted - _shown(service, body, raw)
+    if not missing and not chance:
+        return "pages", None
+    if not query.expression:
+        alone = (
+            _shown(service, {**body, "expression": id}, raw) for id in sorted(wanted if chance else missing)
+        )
+        if not missing - set[str]().union(*alone):
+            return "texts of ids", None
+    if len(query.status) != 1 and _by_status(service, body, query.status or range(-1, 11), wanted):
+        return "status by status", None
+    orders = [(field, order) for field in _SORTED for order in ("ASC", "DESC")]
+    seen = [_shown(service, body, raw, *order) for order in orders]
+    ends = [one | other for one, other in zip(seen[::2], seen[1::2], strict=True)]
+    if not chance and raw < 2 * quirks.depth and any(not wanted - one for one in ends):
+        return "both ends", None
+    if quirks.count == "total" and not wanted - set[str]().union(*seen):
+        return "every sort field, until the total is reached", None
+    return "", (
+        f"{raw} rows of type {kind} from {first} to {last} have to be read by pages that end at row {quirks.depth}, and "
+        f"no text may be added to the query's own; {len(missing)} of them are in no page"
+    )
 
 
-def _deepest(quirks: Quirks) -> int:
-    return quirks.depth
+_SORTED = ("trigger_time", "create_time", "start_time", "end_time", "update_time")
 
 
-def _shown(service: Service, body: dict[str, Any], raw: int, sorters: Sequence[tuple[str, str]]) -> set[str]:
+def _by_status(service: Service, body: dict[str, Any], codes: Iterable[int], wanted: set[str]) -> bool:
+    seen: set[str] = set()
+    for code in codes:
+        one = {**body, "status": str(code)}
+        _, low, high = service.window(one)
+        if high - low > service.quirks.depth and service.quirks.ties == "random":
+            return False
+        seen |= _shown(service, one, high - low)
+    return wanted <= seen
+
+
+def _shown(
+    service: Service, body: dict[str, Any], raw: int, field: str = "trigger_time", order: str = "ASC"
+) -> set[str]:
     """Return the ids of the rows that any page of a window shows, of many sizes."""
     seen: set[str] = set()
-    base = service.quirks.base
     for size in (2000, 500, 100, 20, 10, 5, 3, 2, 1):
-        if size > 4 * raw and size > 1 and raw > 1 and size not in (5, 10):
-            continue
-        index = 0
-        while index * size < raw + size and index < 400:
-            paging = {
-                "pageNo": base + index, "pageSize": size,
-                "sorters": [{"field": field, "order": order} for field, order in sorters],
-            }  # fmt: skip
+        for index in range(-(-raw // size) + 1):
+            if index * size > service.quirks.depth:
+                break
+            number = service.quirks.base + index
+            sorters = [{"field": field, "order": order}]
+            paging = {"pageNo": number, "pageSize": size, "sorters": sorters}
             answered = service.search({**body, "pagination": paging})
             seen |= {row.id for row in answered.rows}
             if (
@@ -365,7 +414,6 @@ def _shown(service: Service, body: dict[str, Any], raw: int, sorters: Sequence[t
                 or (not answered.rows and answered.words != "no rows")
             ):
                 break
-            index += 1
         if len(seen) >= raw:
             break
     return seen
@@ -378,15 +426,13 @@ def untellable(world: World, number: int, played: Played, lost: Sequence[Row]) -
     """Return the reason why nothing could have told that rows are missing, or None where some request could.
 
     In an honest world one thing hides rows: rights that are applied after paging, where the rows on both sides of those
-    that are lost are more invisible ones than a page holds. Excused is only what does not show in any page, of any size,
-    that begins at the last row before them or at the first row after them, nor at the middle between these two.
+    that are lost are more invisible ones than a page holds. Excused is only what `_PROBES` do not show, of any size.
 
-    In a dishonest world a lie that is told every time is the truth. So a row is excused if it was left out of each of
-    the answers that should have shown it, at least three of them, or if it was left out in the middle of an answer that
-    nothing else contradicts: neither its count nor a row that had to come again.
+    In a dishonest world only lies at random are excused, since a lie that is told in every answer is told by some other
+    request: another type, one status alone, a narrower window, the other direction. A row is excused if it was left out
+    of each of the answers that should have shown it, and these are three at least; or if it was left out in the middle
+    of answers. An answer whose count says more rows than came excuses nothing.
     """
-    if not lost:
-        return None
     if world.lies:
         return _never_told(played, lost)
     if world.scans[number].rights:
@@ -398,9 +444,11 @@ def _never_told(played: Played, lost: Sequence[Row]) -> str | None:
     inside = often = 0
     for row in lost:
         due = [one for one in played.heard if any(other is row for other in one.truth)]
+        if not due or any(_contradicts(one) or any(lie.always for lie in one.told) for one in due):
+            return None
         if len(due) >= 3:
             often += 1
-        elif due and all(_inside(one, row) for one in due):
+        elif all(_inside(one, row) for one in due):
             inside += 1
         else:
             return None
@@ -409,15 +457,50 @@ def _never_told(played: Played, lost: Sequence[Row]) -> str | None:
     return ", ".join(told)
 
 
+def _contradicts(heard: Heard) -> bool:
+    """Return True if an answer counts more rows than the window could have shown on that page."""
+    lie = any(one.name.startswith("count wrong") for one in heard.told)
+    return heard.counted is not None and heard.counted > len(heard.said) and not lie
+
+
 def _inside(heard: Heard, row: Row) -> bool:
-    """Return True if a row was left out between two others of an answer that says as many rows as it holds."""
-    if b'"count wrong' in heard.words.encode():
-        return False
+    """Return True if a row was left out between two others that came."""
     at = next(number for number, one in enumerate(heard.truth) if one is row)
     said = {id(one) for one in heard.said}
     return any(id(one) in said for one in heard.truth[:at]) and any(
         id(one) in said for one in heard.truth[at + 1 :]
     )
+
+
+def _never_contradicted(world: World, played: Played, ids: Sequence[str]) -> str | None:
+    """Return the reason why nothing could have told that rows are misdated or do not match.
+
+    Excused is a row of a lie at random that every answer which showed it dated alike, inside the window that was asked.
+    """
+    # A zone is named in no search; one search for a row's own second shows that it is wrong.
+    if not world.lies or any(lie.name == "wrong zone named" for lie in world.lies):
+        return None
+    wanted = set(ids)
+    dates: dict[str, set[int]] = {id: set() for id in wanted}
+    for heard in played.heard:
+        for row in heard.said:
+            if row.id in wanted:
+                dates[row.id].add(row.ms // 1000)
+                inside = heard.asked["fromTriggerTime"] <= row.ms < heard.asked["toTriggerTime"]
+                if not inside or any(lie.always for lie in heard.told):
+                    return None
+    if any(len(seconds) != 1 for seconds in dates.values()):
+        return None
+    return f"{len(wanted)} rows were dated alike in every answer that showed them"
+
+
+_PROBES = (
+    ("before", "last", "ASC", 0), ("first", "after", "DESC", 0), ("before", "after", "ASC", 0),
+    ("before", "after", "DESC", 0), ("middle", "after", "ASC", 0), ("before", "middle", "DESC", 0),
+    ("before", "after", "ASC", 1),
+)  # fmt: skip
+"""Where a client looks that knows a row before those that are lost and one after them: from where, to where, in which
+direction, and at which page."""
 
 
 def _behind_invisible(world: World, number: int, played: Played, lost: Sequence[Row]) -> str | None:
@@ -428,24 +511,28 @@ def _behind_invisible(world: World, number: int, played: Played, lost: Sequence[
     must, _ = _oracle(world, number)
     for kind in sorted({row.type for row in lost}):
         times = sorted(row.ms for row in must if row.type == kind and row.id in given)
-        for row in (row for row in lost if row.type == kind):
-            at = bisect_left(times, row.ms)
+        for at in sorted({bisect_left(times, row.ms) for row in lost if row.type == kind}):
             before = times[at - 1] // 1000 * 1000 if at else query.first
             after = times[at] // 1000 * 1000 + 1000 if at < len(times) else query.last
-            middle = (before + after) // 2
-            for first, last, order in (
-                (before, query.last, "ASC"), (query.first, after, "DESC"), (before, after, "ASC"), (before, after, "DESC"),
-                (middle, after, "ASC"), (before, middle, "DESC"),
-            ):  # fmt: skip
+            places = {
+                "first": query.first, "before": before, "middle": (before + after) // 2, "after": after,
+                "last": query.last,
+            }  # fmt: skip
+            for first, last, order, page in _PROBES:
                 for size in (world.reader.page_size, 4 * world.reader.page_size, 100, 20, 5, 1):
                     asked = {
-                        "type": kind, "fromTriggerTime": first, "toTriggerTime": last,
-                        "status": ",".join(map(str, query.status)), "owner": query.owner, "expression": query.expression,
+                        "type": kind,
+                        "fromTriggerTime": places[first],
+                        "toTriggerTime": places[last],
+                        "status": ",".join(map(str, query.status)),
+                        "owner": query.owner,
+                        "expression": query.expression,
                         "pagination": {
-                            "pageNo": quirks.base, "pageSize": size,
+                            "pageNo": quirks.base + page,
+                            "pageSize": size,
                             "sorters": [{"field": "trigger_time", "order": order}],
                         },
-                    }  # fmt: skip
+                    }
                     if any(one.id in missing for one in service.search(asked).rows):
                         return None
     return "more rows that the user may not see than a page holds, on both sides of those that are lost"

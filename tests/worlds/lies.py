@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from tests.worlds.service import DAY, Row, Service
+from tests.worlds.service import DAY, Answered, Row, Service
 
 __all__ = ["LIES", "Heard", "Kind", "Liar", "Lie"]
 
@@ -31,6 +31,11 @@ class Lie:
     share: float
     every: int
     number: int
+
+    @property
+    def always(self) -> bool:
+        """Return True if it is told in every answer, so that some request shows it."""
+        return self.share >= 1 and not self.every
 
     def __str__(self) -> str:
         often = f"every {self.every}" if self.every else f"{self.share:.0%}"
@@ -52,7 +57,7 @@ class Kind:
     def drawn(self, rng: Random) -> Lie:
         """Draw how it is told."""
         every = 0 if self.always else rng.choice([0, 3, 5, 7, 11])
-        share = 1.0 if self.always else rng.choice([0.02, 0.05, 0.1])
+        share = 1.0 if self.always else 0.0 if every else rng.choice([0.02, 0.05, 0.1])
         return Lie(self.name, share, every, rng.randint(1, 1_000_000))
 
 
@@ -95,7 +100,8 @@ class Heard:
         said: the rows that were shown.
         status: the HTTP status.
         words: what the answer was, in a few words.
-        lied: whether a lie made a difference.
+        counted: what `count` said; None: it was left out.
+        told: the lies that made a difference.
     """
 
     asked: dict[str, Any]
@@ -103,7 +109,8 @@ class Heard:
     said: list[Row]
     status: int
     words: str
-    lied: bool = False
+    counted: int | None = None
+    told: tuple[Lie, ...] = ()
 
 
 class Liar:
@@ -120,7 +127,7 @@ class Liar:
         self.lies = lies
         self.rng = rng
         self.heard: list[Heard] = []
-        self._first: tuple[list[Row], int] | None = None
+        self._first: list[Row] = []
 
     @property
     def zone_name(self) -> str:
@@ -136,34 +143,39 @@ class Liar:
         """Answer the body of a search."""
         truth = self.service.search(asked)
         if not self.lies:
-            self.heard.append(Heard(asked, list(truth.rows), list(truth.rows), truth.status, truth.words))
+            self._hear(asked, truth, truth)
             return truth.status, truth.body
         told = [lie for lie in self.lies if self._tells(lie)]
         changed = asked
         for lie in told:
             changed = _BEFORE.get(lie.name, _unchanged)(changed)
-        answered = self.service.search(changed) if changed is not asked else truth
+        answered = truth if changed is asked else self.service.search(changed)
         count: int | None = None
         rows = list(answered.rows)
         for lie in told:
             rows = _AFTER.get(lie.name, _as_they_are)(self, lie, asked, rows)
             if lie.name.startswith("count wrong"):
                 count = max(0, len(rows) + (lie.number % 7 - 3 or 5))
-        if any(lie.name == "same answer always" for lie in told) and answered.status == 200:
-            if self._first is None and rows:
-                self._first = rows, 0
-            rows = self._first[0] if self._first else rows
         refused = answered.status != 200 or (not answered.rows and answered.words != "no rows")
+        if any(lie.name == "same answer always" for lie in told) and not refused:
+            self._first = self._first or rows
+            rows = self._first
         same = refused or (rows == list(answered.rows) and count is None)
-        said = answered if same else self.service.written(rows, len(rows), count)
-        lied = said.body != truth.body
-        self.heard.append(Heard(asked, list(truth.rows), list(said.rows), said.status, said.words, lied))
+        said = answered if same else self.service.written(rows, answered.total, count)
+        self._hear(asked, truth, said, tuple(told) if said.body != truth.body else ())
         return said.status, said.body
+
+    def _hear(
+        self, asked: dict[str, Any], truth: Answered, said: Answered, told: tuple[Lie, ...] = ()
+    ) -> None:
+        self.heard.append(
+            Heard(asked, list(truth.rows), list(said.rows), said.status, said.words, said.counted, told)
+        )
 
     def _tells(self, lie: Lie) -> bool:
         if lie.every:
             return (len(self.heard) + lie.number) % lie.every == 0
-        return lie.share >= 1 or self.rng.random() < lie.share
+        return lie.always or self.rng.random() < lie.share
 
 
 def _unchanged(asked: dict[str, Any]) -> dict[str, Any]:

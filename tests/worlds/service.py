@@ -144,7 +144,10 @@ class Quirks:
     def beside(self, other: Quirks) -> str:
         """Return what is not as it is with others."""
         names = [one.name for one in fields(self) if getattr(self, one.name) != getattr(other, one.name)]
-        return " ".join(f"{name}={getattr(self, name)!r}".replace(" ", "_") for name in names)
+        values = [(name, getattr(self, name)) for name in names]
+        return " ".join(
+            f"{name}={'none' if value == NEVER else repr(value).replace(' ', '_')}" for name, value in values
+        )
 
 
 @dataclass(slots=True)
@@ -155,13 +158,17 @@ class Answered:
         status: the HTTP status.
         body: the bytes.
         rows: the rows in them.
-        words: what it was, in a word or two, for who reads a log.
+        words: what it was, in a word or two, for a log.
+        total: how many rows the window holds.
+        counted: what `count` says; None: it is left out.
     """
 
     status: int
     body: bytes
     rows: Sequence[Row] = ()
     words: str = ""
+    total: int = 0
+    counted: int | None = None
 
 
 class Unanswered(Exception):
@@ -462,25 +469,27 @@ class Service:
         if count is None:
             count = total if quirks.count == "total" else len(rows)
         if not rows:
-            return self.none("no rows", count)
+            return self.none("no rows", count, total)
         body = b'{"code":0,"msg":"OK","data":{"flowInsts":[' + b",".join(
             [row.body or self.text(row) for row in rows]
         )
         body += b"]}}" if quirks.count == "absent" else b'],"count":%d}}' % count
-        return Answered(200, body, rows)
+        return Answered(200, body, rows, "", total, None if quirks.count == "absent" else count)
 
-    def none(self, words: str, count: int = 0) -> Answered:
+    def none(self, words: str, count: int = 0, total: int = 0) -> Answered:
         """Return the answer that holds no rows."""
         quirks = self.quirks
         said = quirks.zero_count and quirks.count != "absent"
         data: dict[str, Any] | None = {}
         if quirks.nothing in ("empty", "null"):
             data = {"flowInsts": [] if quirks.nothing == "empty" else None}
+        said = said and quirks.nothing not in ("no data", "null data")
         if quirks.nothing == "null data":
             data = None
-        elif said and quirks.nothing != "no data":
+        elif said:
             data = {**(data or {}), "count": count}
-        return Answered(200, json.dumps({"code": 0, "msg": "OK", "data": data}).encode(), (), words)
+        body = json.dumps({"code": 0, "msg": "OK", "data": data}).encode()
+        return Answered(200, body, (), words, total, count if said else None)
 
     def refusal(self, how: str, words: str) -> Answered:
         """Return the answer that refuses, in one of the guises of `BAD_SIZE`."""
