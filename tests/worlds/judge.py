@@ -442,7 +442,10 @@ def untellable(world: World, number: int, played: Played, lost: Sequence[Row]) -
 
 def _never_told(played: Played, lost: Sequence[Row]) -> str | None:
     inside = often = 0
+    shown = {row.id for one in played.heard for row in one.said}
     for row in lost:
+        if row.id in shown:
+            return None  # it came, and was not handed out
         due = [one for one in played.heard if any(other is row for other in one.truth)]
         if not due or any(_contradicts(one) or any(lie.always for lie in one.told) for one in due):
             return None
