@@ -18,7 +18,7 @@ from aioflows import AioflowsError
 from tests.worlds.draw import World
 from tests.worlds.lies import Heard
 from tests.worlds.play import Played
-from tests.worlds.service import Quirks, Row, Service
+from tests.worlds.service import DAY, NEVER, Quirks, Row, Service
 
 __all__ = ["BAD", "Ending", "Judged", "how_read", "judge", "unreadable", "untellable"]
 
@@ -241,7 +241,7 @@ def _covers(asked: dict[str, Any], row: Row, expression: str) -> bool:
 
 
 def _ideal(world: World, quirks: Quirks, rows: int) -> int:
-    """Return how many pages hold all rows, by the smallest page that is certain to come."""
+    """Return how many pages hold all rows, by the smallest page that is certain to come, or how many windows the range."""
     query = world.query
     size = min(world.reader.page_size, quirks.cap, quirks.largest, quirks.depth)
     if query.status or query.owner or query.expression:
@@ -250,7 +250,9 @@ def _ideal(world: World, quirks: Quirks, rows: int) -> int:
         size = min(size, quirks.cap_by_type[1])
     if world.reader.limit is not None:
         rows = min(rows, world.reader.limit)
-    return max(3 if query.type is None else 1, -(-rows // size))
+    types = 3 if query.type is None else 1
+    windows = -(-(query.last - query.first) // (quirks.widest * DAY)) if quirks.widest else 1
+    return max(types * windows, -(-rows // size))
 
 
 def _oracle(world: World, number: int) -> tuple[list[Row], list[Row]]:
@@ -508,7 +510,9 @@ direction, and at which page."""
 
 def _behind_invisible(world: World, number: int, played: Played, lost: Sequence[Row]) -> str | None:
     query, quirks = world.query, world.scans[number]
-    service = Service(world.rows, replace(quirks, ties="insertion"), Random(2))
+    # Nothing but the rights may excuse: a range that is cut short, say, is looked at in narrower windows.
+    plain = replace(quirks, ties="insertion", widest=0, depth=NEVER, largest=NEVER, past_end="nothing")
+    service = Service(world.rows, plain, Random(2))
     given = {one.id for one in played.given}
     missing = {row.id for row in lost}
     must, _ = _oracle(world, number)
