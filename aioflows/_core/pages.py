@@ -85,6 +85,7 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
+        status: the *codes* to ask for instead of those of the query; None: those of the query.
     """
 
     first: int
@@ -96,6 +97,7 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
+    status: tuple[int, ...] | None = None
 
     @property
     def whole(self) -> bool:
