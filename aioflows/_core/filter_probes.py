@@ -104,9 +104,11 @@ class StatusProbes:
         self._size = page_size
         self._seen = seen
         self._polling = polling
+        self._page_no = 0
 
     def scripts(self, types: Sequence[ScheduleType], zone: Zone) -> Iterator[Script]:
         """Give the probes that are due now that the scan is at its end."""
+        self._page_no = self._service.first_page or 0
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
             return  # a row without a status may have any
@@ -137,9 +139,13 @@ class StatusProbes:
     def _first_page(
         self, status: int, type: ScheduleType, first: int, until: int
     ) -> Generator[tuple[ScheduleType, Ask], Page | None, Page | None]:
-        page = yield type, self._ask(first, until, _ROWS, (status,))
-        if self._service.first_page is None and (page is None or not page.ids):
-            page = (yield type, self._ask(first, until, _ROWS, (status,), page_no=1)) or page
+        page = yield type, self._ask(first, until, _ROWS, (status,), self._page_no)
+        if self._service.first_page is None and not self._page_no and (page is None or not page.ids):
+            # No row has shown yet whether the first page is 0 or 1.
+            page_1 = yield type, self._ask(first, until, _ROWS, (status,), 1)
+            if page_1 is not None and page_1.ids:
+                self._page_no = 1
+                return page_1
         return page
 
     def _confirmed(self, status: int, type: ScheduleType, name: str, second: int) -> Script:
@@ -147,12 +153,10 @@ class StatusProbes:
         # A second on each side, since times may be rounded.
         first = max(self._query.from_ms, second * 1000 - 1000)
         until = min(self._query.to_ms, second * 1000 + 2000)
-        page_no = self._service.first_page
         text = "" if self._query.expression or "\\" in name else name
         together: tuple[int, ...] = ()
         for asked in (together, (status,), *[together] * _AGAIN):
-            ask = self._ask(first, until, self._size, asked, page_no=page_no, expression=text)
-            page = yield type, ask
+            page = yield type, self._ask(first, until, self._size, asked, self._page_no, text)
             if page is None or (name in page.ids) != bool(asked):
                 return None
             if not asked and not self._whole(page, text):
@@ -169,22 +173,16 @@ class StatusProbes:
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest
 
+    @staticmethod
     def _ask(
-        self,
-        first: int,
-        until: int,
-        size: int,
-        statuses: tuple[int, ...],
-        *,
-        page_no: int | None = None,
-        expression: str = "",
+        first: int, until: int, size: int, statuses: tuple[int, ...], page_no: int, expression: str = ""
     ) -> Ask:
         return Ask(
             first,
             until,
             Axis(descending=False),
             size,
-            page_no=(self._service.first_page if page_no is None else page_no) or 0,
+            page_no=page_no,
             tries=_TRIES,
             expression=expression,
             status=statuses or None,
