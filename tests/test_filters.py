@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aioflows import (
@@ -20,6 +22,7 @@ from aioflows import (
     ScheduleType,
 )
 from aioflows._core.filter_probes import SeenFilters
+from aioflows._net.transport import Answer, Request
 from aioflows.emulator import Emulator
 from aioflows.export import export
 from tests.fakes import EmulatorTransport
@@ -42,16 +45,42 @@ LIES: list[tuple[str, dict[str, Any]]] = [
 ALL_LIES = pytest.mark.parametrize(("ignored", "asked"), LIES, ids=[name for name, _ in LIES])
 
 
+class _Changing(EmulatorTransport):
+    """A service of which something changes before it answers a search.
+
+    Args:
+        change: takes what is asked, and may change it, or the service.
+    """
+
+    def __init__(
+        self, emulator: Emulator, change: Callable[[Emulator, dict[str, Any]], object] | None
+    ) -> None:
+        super().__init__(emulator, latency=0.01)
+        self._change = change
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
+        if self._change is not None and request.operation == "search":
+            asked = json.loads(request.body or b"")
+            self._change(self.emulator, asked)
+            request = attrs.evolve(request, body=json.dumps(asked).encode())
+        return await super().send(request, headers, timeout)
+
+
 @asynccontextmanager
 async def world(
-    instances: int = 2_000, *, page_size: int = 100, buffer: int = 20_000, **switches: Any
+    instances: int = 2_000,
+    *,
+    page_size: int = 100,
+    buffer: int = 20_000,
+    change: Callable[[Emulator, dict[str, Any]], object] | None = None,
+    **switches: Any,
 ) -> AsyncIterator[tuple[Emulator, FlowSession]]:
     with Emulator(instances, **{"seed": 5, "days": 20, **switches}) as emulator:
         async with FlowSession(
             "https://enos.test",
             user_id="u",
             org_id="o",
-            http=EmulatorTransport(emulator, latency=0.01),
+            http=_Changing(emulator, change),
             limits=Limits(page_size=page_size, concurrency=4, buffer=buffer),
             retry=RetryPolicy(base=0.01, cap=0.1),
         ) as session:
@@ -84,6 +113,32 @@ class TestIgnored:
         """In every order the filter is named, and whatever came before matches it."""
         got = []
         async with world(ignore={ignored}, buffer=buffer) as (emulator, session):
+            with pytest.raises(CompletenessError, match=f"ignores the {ignored} filter"):
+                async for row in session.scan(query(emulator, order_by=order, **asked)):
+                    got.append(row)
+        assert all(matches(row, asked) for row in got)
+
+    @pytest.mark.parametrize(
+        ("ignored", "asked"),
+        [
+            ("owner", {"owner": OWNER}),
+            ("expression", {"expression": "o"}),
+            ("status", {"status": FlowStatus.SUCCESS}),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("order", ["start_time", "-create_time", "update_time"])
+    async def test_a_filter_that_is_ignored_in_some_orders_is_told(
+        self, order: str, ignored: str, asked: dict[str, Any]
+    ) -> None:
+        """Rows that the service sorts are checked as well as those by trigger time."""
+
+        def forget(_: Emulator, search: dict[str, Any]) -> None:
+            if search["pagination"]["sorters"][0]["field"] != "trigger_time":
+                search[ignored] = ""
+
+        got = []
+        async with world(4_000, change=forget, buffer=100, page_size=20) as (emulator, session):
             with pytest.raises(CompletenessError, match=f"ignores the {ignored} filter"):
                 async for row in session.scan(query(emulator, order_by=order, **asked)):
                     got.append(row)
@@ -302,6 +357,26 @@ class TestSeveralStatuses:
             with emulator.watch(type=1, status=asked.status) as watch:
                 got = {row.instance_id async for row in session.scan(asked)}
             assert watch.lasting <= got
+
+    @pytest.mark.parametrize("goes", [False, True])
+    async def test_a_status_that_comes_about_behind_the_scan_accuses_nobody(self, goes: bool) -> None:
+        """A row that gets its status after the scan has passed it, and one that loses it again, are no sign of anything."""
+        searches = []
+
+        def flip(emulator: Emulator, search: dict[str, Any]) -> None:
+            if searches or search["status"] == "3":
+                searches.append(search["status"])
+            id = emulator.matching(type=1)[7][1]
+            if searches:
+                emulator.set_status(
+                    id, FlowStatus.SUCCESS if goes and len(searches) > 2 else FlowStatus.SUSPEND
+                )
+
+        async with world(300, change=flip) as (emulator, session):
+            for id in [id for _, id in emulator.matching(status=[FlowStatus.SUSPEND])]:
+                emulator.set_status(id, FlowStatus.SUCCESS)
+            await session.scan(query(emulator, status={FlowStatus.SUCCESS, FlowStatus.SUSPEND})).list()
+        assert searches[:2] == ["3", "1,3"]
 
     @pytest.mark.parametrize("every", [2, 3, 5])
     async def test_answers_that_are_falsely_empty_accuse_nobody(self, every: int) -> None:

@@ -20,9 +20,9 @@ def test_a_query_without_filters_has_no_checks() -> None:
     assert checks_of(FlowQuery(0, DAY, owner="li.wei")) is not None
 
 
-@pytest.mark.parametrize("owner", ["li.wei", "Li.Wei", "LÍ.WEI ", None, ""])
+@pytest.mark.parametrize("owner", ["li.wei", "Li.Wei", "LÍ.WEI ", "ops;li.wei", "li.wei, ops", None, ""])
 def test_an_owner_that_a_database_takes_for_the_one_asked_for_is_handed_out(owner: str | None) -> None:
-    """Case, accents and blanks explain a row, and a row without an owner cannot be judged."""
+    """Case, accents, blanks and a second owner explain a row, and a row without an owner cannot be judged."""
     FilterChecks(owner="li.wei").check([row(owner)])
 
 
