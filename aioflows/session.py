@@ -11,6 +11,8 @@ from weakref import WeakSet
 
 from aioflows._core.address import Address
 from aioflows._core.choice import machine_of
+from aioflows._core.filter_checks import checks_of
+from aioflows._core.filter_probes import SeenFilters
 from aioflows._core.follow import Follow, Pace
 from aioflows._core.machine import Asker, Machine
 from aioflows._core.pages import Ask, Page
@@ -97,6 +99,7 @@ class FlowSession(LoopBound):
         self._zone = None if server_timezone is None else Zone.parse(server_timezone)
         self._zone_request: Shared[Zone] | None = None
         self._service = Service(first_page)
+        self._seen_filters = SeenFilters()
         self._gate = Gate(limits.concurrency, limits.rate)
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
@@ -183,13 +186,22 @@ class FlowSession(LoopBound):
             raise QueryError(
                 "the checkpoint belongs to another query; resume with the query that it was made of"
             )
-        machine = machine_of(query, self._service, self.limits, limit=limit, resume=resume, proven=proven)
+        machine = machine_of(
+            query, self._service, self.limits, self._seen_filters, limit=limit, resume=resume, proven=proven
+        )
         return self._scan(machine, query, limit=limit, resumed=resume is not None)
 
     def _scan_growing(self, query: FlowQuery) -> FlowScan:
         """Make a scan of a window in which rows still appear."""
         machine = machine_of(
-            query, self._service, self.limits, limit=None, resume=None, proven=False, growing=True
+            query,
+            self._service,
+            self.limits,
+            self._seen_filters,
+            limit=None,
+            resume=None,
+            proven=False,
+            growing=True,
         )
         return self._scan(machine, query)
 
@@ -281,6 +293,7 @@ class FlowSession(LoopBound):
                 page_size=ask.page_size,
                 sorters=ask.sorters,
                 expression=ask.expression,
+                status=ask.status,
                 whole=ask.whole,
                 tally=tally,
                 tries=ask.tries,
@@ -298,6 +311,9 @@ class FlowSession(LoopBound):
             query: what to ask; its ``type`` must be one schedule type, since the service takes one.
             page_no: the page's *number*; whether the first is 0 or 1 depends on the deployment.
             page_size: *instances* on a page.
+
+        Raises:
+            CompletenessError: an instance came that does not match the query's status, owner or expression.
         """
         return await self._page(query, page_no, page_size)
 
@@ -323,7 +339,10 @@ class FlowSession(LoopBound):
                 sorters=query.sorters,
                 tries=tries,
             )
-            return FlowPage(page.instances(await zone), page.count)
+            instances = page.instances(await zone)
+            if (checks := checks_of(query)) is not None:
+                checks.check(instances)
+            return FlowPage(instances, page.count)
         finally:
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)

@@ -185,6 +185,14 @@ async def test_a_result_that_fits_the_buffer_needs_no_more_than_the_keyset_walk(
         )
 
 
+@pytest.mark.parametrize("instances", [1, 2, 3, 10, 30, 49, 50, 51, 100])
+async def test_a_result_of_one_page_in_the_services_own_order_is_read(instances: int) -> None:
+    """A few rows that fill the page asked for are no sign of a change, though the next page holds only the overlap."""
+    async with world(instances, schedule_types=[1]) as here:
+        got, _ = await here.read(here.query("update_time"))
+        assert len(got) == len(set(got)) == instances
+
+
 @pytest.mark.parametrize("order", ["update_time", "-update_time"])
 @pytest.mark.parametrize(
     "switches",

@@ -250,7 +250,8 @@ class Blind:
         self._end = place.offset + len(ids)
         self._short = len(ids) < place.size
         fresh = ids[shared:]
-        self._last.append(fresh)
+        if fresh:  # a last page may hold nothing but the overlap
+            self._last.append(fresh)
         self._seen.update(fresh)
         assert self._zone is not None, "the zone is known before the first answer is read"
         return place.page.instances(self._zone, range(shared, len(ids)))

@@ -4,6 +4,8 @@
 - by trigger time and then by other fields: the same walk, its seconds sorted (`refined`).
 - by start, end or creation: `sorted_scan`.
 - by the time of the last update, which no answer tells: in the service's order (`blind`).
+
+Where a filter may be applied by halves, a `FilteredScan` stands before it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aioflows._core.blind import Blind
+from aioflows._core.filter_checks import FilterChecks, checks_of
+from aioflows._core.filter_probes import SeenFilters
+from aioflows._core.filtered_scan import FilteredScan
 from aioflows._core.lane import Lane
 from aioflows._core.lanes import Lanes
 from aioflows._core.machine import Machine
@@ -29,11 +34,14 @@ from aioflows.settings import Limits
 
 __all__ = ["machine_of"]
 
+_SEVERAL = 2
+
 
 def machine_of(
     query: FlowQuery,
     service: Service,
     limits: Limits,
+    seen: SeenFilters | None = None,
     *,
     limit: int | None,
     resume: Checkpoint | None,
@@ -46,6 +54,7 @@ def machine_of(
         query: *what* to read, and in which order.
         service: what the session knows of the service.
         limits: how much at a time.
+        seen: what the session has seen of how the service applies filters; None: nothing.
         limit: *rows* in all that will be taken; None: every one.
         resume: where an earlier scan of the same query stood.
         proven: whether completeness is to be proven under change, whatever that costs.
@@ -54,6 +63,30 @@ def machine_of(
     Raises:
         QueryError: the order cannot be given.
     """
+    checks = checks_of(query)
+    machine = _machine_of(
+        query, service, limits, checks, limit=limit, resume=resume, proven=proven, growing=growing
+    )
+    by_walk = isinstance(machine, (Lanes, Refined))  # which hands out nothing but what its lanes have checked
+    if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
+        return machine
+    seen = SeenFilters() if seen is None else seen
+    return FilteredScan(
+        machine, query, service, limits.page_size, seen, checks=None if by_walk else checks, polling=growing
+    )
+
+
+def _machine_of(
+    query: FlowQuery,
+    service: Service,
+    limits: Limits,
+    checks: FilterChecks | None,
+    *,
+    limit: int | None,
+    resume: Checkpoint | None,
+    proven: bool,
+    growing: bool,
+) -> Machine:
     sorters = query.sorters
     fields = [field for field, _ in sorters]
     if "update_time" in fields:
@@ -62,7 +95,7 @@ def machine_of(
             _lanes(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
             ordered=False,
             descending=sorters[0][1],
-            statuses=query.status,
+            checks=checks,
         )
         return Blind(lanes, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer)
     if len(fields) < 2 and fields in ([], ["trigger_time"]):
@@ -70,15 +103,13 @@ def machine_of(
         walk = _lanes(
             query, service, limits, resume, limit, descending=falling, ordered=ordered, growing=growing
         )
-        return Lanes(walk, ordered=ordered, descending=falling, statuses=query.status)
+        return Lanes(walk, ordered=ordered, descending=falling, checks=checks)
     order = Order(sorters, service)
     after = None if resume is None else resume.position
     if fields[0] == "trigger_time":
         walk = _lanes(query, service, limits, resume, limit, descending=order.descending, ordered=True)
         windows = [(lane.type, query.from_ms, query.to_ms) for lane in walk]
-        lanes = Lanes(
-            walk, ordered=True, descending=order.descending, noted=order.note, statuses=query.status
-        )
+        lanes = Lanes(walk, ordered=True, descending=order.descending, noted=order.note, checks=checks)
         return Refined(lanes, order, Probes(order, windows, service), after)
 
     def again(windows: Sequence[Window]) -> Lanes:
@@ -97,13 +128,11 @@ def machine_of(
             )
             for type in types
         ]
-        return Lanes(
-            walks, ordered=False, descending=order.descending, noted=order.note, statuses=query.status
-        )
+        return Lanes(walks, ordered=False, descending=order.descending, noted=order.note, checks=checks)
 
     walk = _lanes(query, service, limits, resume, None, descending=order.descending, ordered=False)
     return SortedScan(
-        Lanes(walk, ordered=False, descending=order.descending, noted=order.note, statuses=query.status),
+        Lanes(walk, ordered=False, descending=order.descending, noted=order.note, checks=checks),
         order,
         service=service,
         again=again,

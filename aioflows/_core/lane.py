@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.heed import FirstPages
+from aioflows._core.filter_checks import FirstPages
 from aioflows._core.pages import Ask, Page
 from aioflows._core.scan import Scan
 from aioflows._core.times import Zone, wall_seconds

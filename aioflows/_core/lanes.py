@@ -8,14 +8,14 @@ has passed its second: a run ends at a whole second, so where a lane stands says
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate, compress
 
 import attrs
 
-from aioflows._core.heed import FirstPages, check_statuses
+from aioflows._core.filter_checks import FilterChecks, FirstPages
 from aioflows._core.lane import Lane, Piece
 from aioflows._core.machine import Asker, Load, News, Rows, Store, Waiting
 from aioflows._core.pages import Ask
@@ -51,7 +51,7 @@ class Lanes:
         ordered: whether rows go out in the order (trigger time, id).
         descending: whether in the reverse of it.
         noted: is told the *rows* that were decoded, and their schedule type.
-        statuses: the *codes* that rows may have; none: any.
+        checks: what the *rows* have to be; None: anything.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Lanes:
         ordered: bool,
         descending: bool,
         noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
-        statuses: Collection[int] = (),
+        checks: FilterChecks | None = None,
     ) -> None:
         self.lanes = lanes
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(lanes) > 1
         self._noted = noted
-        self._statuses = statuses
+        self._checks = checks
         self._first_pages = FirstPages()
         for lane in lanes:
             lane.first_pages = self._first_pages
@@ -172,7 +172,7 @@ class Lanes:
         if not isinstance(taken, _Taken):
             return taken
         zone = self._zone_known
-        if self._noted is not None or self._statuses or not zone.fixed or not taken.pieces:
+        if self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
         parts = [
             # Of a page that goes out in many pieces, each would read all of it again.
@@ -205,8 +205,8 @@ class Lanes:
         self._unread = True
         for piece in taken.pieces:
             some = piece.read(self._zone_known)
-            if self._statuses:
-                check_statuses(some, self._statuses)
+            if self._checks is not None:
+                self._checks.check(some)
             if self._noted is not None:
                 self._noted(some, piece.lane.type)
             rows += some

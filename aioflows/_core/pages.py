@@ -85,6 +85,7 @@ class Ask:
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
         ties: what rows that are alike in that are to be sorted by, one after the other.
+        status: the *codes* to ask for instead of those of the query; None: those of the query.
     """
 
     first: int
@@ -97,6 +98,7 @@ class Ask:
     expression: str = ""
     field: str = "trigger_time"
     ties: tuple[str, ...] = ()
+    status: tuple[int, ...] | None = None
 
     @property
     def sorters(self) -> tuple[tuple[str, bool], ...]:

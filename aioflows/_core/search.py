@@ -56,6 +56,7 @@ def search_body(
     page_size: int,
     sorters: Sequence[tuple[str, bool]] = (("trigger_time", False),),
     expression: str = "",
+    status: Collection[int] | None = None,
 ) -> bytes:
     """Write the body of a search.
 
@@ -68,13 +69,14 @@ def search_body(
         page_size: *rows* on it.
         sorters: *fields*, each with whether it is descending.
         expression: a *text* to ask for where the query asks for none.
+        status: *codes* to ask for instead of those of the query; None: those of the query.
     """
     return msgspec.json.encode(
         {
             "type": int(type),
             "fromTriggerTime": from_ms,
             "toTriggerTime": to_ms,
-            "status": ",".join(str(int(code)) for code in sorted(query.status)),
+            "status": ",".join(str(int(code)) for code in sorted(query.status if status is None else status)),
             "owner": query.owner,
             "expression": query.expression or expression,
             "pagination": {

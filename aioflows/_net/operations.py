@@ -56,6 +56,7 @@ class Operations:
         page_size: int,
         sorters: Sequence[tuple[str, bool]],
         expression: str = "",
+        status: Collection[int] | None = None,
         whole: bool = False,
         tally: Tally | None = None,
         tries: int | None = None,
@@ -71,6 +72,7 @@ class Operations:
             page_size=page_size,
             sorters=sorters,
             expression=expression,
+            status=status,
         )
         where = (("action", "search"), *self._identity)
         request = Request("POST", self._address.instances, where, body, "search")

@@ -78,7 +78,12 @@ def _heeded(filter: Filter, quirks: Quirks) -> Filter:
         changes = {"from_ms": filter.from_ms // 1000 * 1000, "to_ms": filter.to_ms // 1000 * 1000, **changes}
     elif quirks.bounds == "closed":
         changes = {"to_ms": filter.to_ms + 1, **changes}
-    return attrs.evolve(filter, found=quirks.expression, **changes)
+    if "type-0" in ignored and filter.type == 0:
+        changes = {**changes, "type": None}
+    if quirks.status_filter != "all" and "status" not in ignored:
+        status = filter.status
+        changes = {**changes, "status": status[:1] if quirks.status_filter == "first" else status[-1:]}
+    return attrs.evolve(filter, found=quirks.expression, same=quirks.owner_compare, **changes)
 
 
 def _slice(search: Search, quirks: Quirks, fewer: int) -> tuple[int, int]:

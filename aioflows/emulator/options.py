@@ -18,7 +18,19 @@ from aioflows.emulator.clock import local_day, zone_named
 from aioflows.errors import QueryError
 
 PROFILES = ("cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second")
-IGNORABLE = ("sorters", "descending", "type", "status", "owner", "expression", "from", "to", "page", "size")
+IGNORABLE = (
+    "sorters",
+    "descending",
+    "type",
+    "type-0",
+    "status",
+    "owner",
+    "expression",
+    "from",
+    "to",
+    "page",
+    "size",
+)
 CHANGE_KINDS = ("insert", "delete", "flip")
 
 
@@ -117,7 +129,14 @@ class Quirks:
         bounds: the ends of the range are compared by "ms", as documented; "seconds": both rounded down to the whole
             second; or "closed": a row that lies on the end belongs to it.
         expression: it matches where id or name "contains" it (the documentation says "fuzzy"), where they contain it in
-            whatever case ("any-case"), or only where a word of theirs begins with it ("word-start").
+            whatever case ("any-case"), in whatever case, accents and width ("collated"), with ``%`` and ``_`` as wildcards
+            and a backslash before what is meant as it stands ("like"), or only where a word of theirs begins with it
+            ("word-start").
+        owner_compare: an owner is the one asked for where the two texts are "exact", "any-case", the same but for
+            "trailing-spaces", the same but for case, accents, width and trailing spaces ("collated"), or where the text asked
+            for is a pattern ("like").
+        status_filter: of several statuses "all" are read, or, as by a back end that makes one number of the list, only the
+            "first", or only the "last".
         round_times: to whole seconds, times are rounded "down", "up", or to the "nearest".
         zone_turn: a *moment* in ms since the epoch, and *hours* by which the server's clock is further on from then;
             None: it is what `World.zone` says.
@@ -132,8 +151,8 @@ class Quirks:
         same_answer: every search is answered as the first one was, as by a cache that looks at the address alone.
         widest_window: *seconds*; a search over a wider window is given up by the gateway (HTTP 504); None: none is.
         ignore: what of a search the server *ignores*: any of "sorters", "descending" (everything is sorted upwards),
-            "type", "status", "owner", "expression", "from", "to", "page" (every page is the first) and "size" (every
-            page has 10 rows).
+            "type", "type-0" (0 counts as "not given", so a search for manual instances brings all), "status", "owner",
+            "expression", "from", "to", "page" (every page is the first) and "size" (every page has 10 rows).
         sibling_fields: instances have ``alertMode`` and ``calDt`` too, as the sibling operation's answers do.
         unescaped_graph: the task graph is printed unescaped, which is invalid JSON (one edition of the documentation).
         compress: answers are gzipped where the client accepts it.
@@ -165,8 +184,13 @@ class Quirks:
     sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
     bounds: str = attrs.field(default="ms", validator=checks.one_of("ms", "seconds", "closed"))
     expression: str = attrs.field(
-        default="contains", validator=checks.one_of("contains", "any-case", "word-start")
+        default="contains",
+        validator=checks.one_of("contains", "any-case", "collated", "like", "word-start"),
     )
+    owner_compare: str = attrs.field(
+        default="exact", validator=checks.one_of("exact", "any-case", "trailing-spaces", "collated", "like")
+    )
+    status_filter: str = attrs.field(default="all", validator=checks.one_of("all", "first", "last"))
     round_times: str = attrs.field(default="down", validator=checks.one_of("down", "up", "nearest"))
     zone_turn: tuple[int, float] | None = attrs.field(
         default=None, converter=_maybe_pair, validator=checks.maybe(_a_turn)

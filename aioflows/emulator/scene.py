@@ -156,6 +156,7 @@ class Scene:
             owner=owner,
             expression=expression,
             found=self._settings.quirks.expression,
+            same=self._settings.quirks.owner_compare,
         )
 
     # What was asked

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from aioflows.emulator.found import found_in_sql
+from aioflows.emulator.found import found_in_sql, same_in_sql
 from aioflows.models import FlowStatus
 
 # The gateway's codes (EnOS, "API authentication"), and the service's own (62102: "List Flow Instances").
@@ -39,6 +39,7 @@ class Filter:
         owner: *user name*; empty: all.
         expression: *text* in the id or the flow's name; empty: all.
         found: *how* it is looked for, a key of `FOUND`.
+        same: how owners are compared, as `Quirks.owner_compare` says.
     """
 
     type: int | None = None
@@ -48,6 +49,7 @@ class Filter:
     owner: str = ""
     expression: str = ""
     found: str = "contains"
+    same: str = "exact"
 
     def sql(self) -> tuple[str, list[object]]:
         """A condition and its values."""
@@ -57,7 +59,8 @@ class Filter:
         if self.status:
             conditions.append(f"status IN ({', '.join(str(int(code)) for code in self.status)})")
         if self.owner:
-            conditions.append("flow IN (SELECT flow FROM flow WHERE owner = ?)")
+            owned = same_in_sql("owner", self.same)
+            conditions.append(f"flow IN (SELECT flow FROM flow WHERE {owned})")  # noqa: S608 - texts are values
             values.append(self.owner)
         if self.expression:
             id, name = found_in_sql("id", self.found), found_in_sql("name", self.found)
@@ -124,7 +127,8 @@ def _statuses(text: str) -> tuple[int, ...]:
     if not text:
         return ()
     try:
-        return tuple(sorted({int(FlowStatus(int(code))) for code in text.split(",")}))
+        # In the order that they were sent in, which matters where a service reads only one of them.
+        return tuple(dict.fromkeys(int(FlowStatus(int(code))) for code in text.split(",")))
     except ValueError:
         raise Refusal(ILLEGAL_PARAMETER, "status is not legal") from None
 

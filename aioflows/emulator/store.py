@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator.flows import Flow
-from aioflows.emulator.found import FOUND, function
+from aioflows.emulator.found import FOUND, SAME, function
 from aioflows.emulator.rows import Row
 from aioflows.errors import QueryError
 
@@ -39,7 +39,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        for way, found in FOUND.items():
+        for way, found in {**FOUND, **SAME}.items():
             connection.create_function(function(way), 2, found, deterministic=True)
         self.execute = connection.execute
         self._next = 1 + (connection.execute("SELECT max(number) FROM inst").fetchone()[0] or 0)

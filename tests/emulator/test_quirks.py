@@ -200,6 +200,21 @@ class TestIgnoring:
         with one_type(ignore={"status", "owner", "expression"}) as emulator:
             assert len(rows(emulator, status="6", owner="nobody", expression="nothing")) == 100
 
+    def test_type_0_alone(self) -> None:
+        """A search for manual instances brings those of every type, and any other search its own."""
+        with Emulator(1_000, ignore={"type-0"}) as emulator:
+            assert len(rows(emulator, type=0, page_size=2_000)) == 1_000
+            for type in (1, 2):
+                assert len(rows(emulator, type=type, page_size=2_000)) == len(emulator.matching(type=type))
+
+    @pytest.mark.parametrize(("read", "kept"), [("first", 1), ("last", -1)])
+    def test_all_but_one_of_several_statuses(self, read: str, kept: int) -> None:
+        """One of the list is read, in the order that it was sent in; a single status is read as it is."""
+        with one_type(instances=1_000, status_filter=read) as emulator:
+            found = rows(emulator, status="1,-1", page_size=1_000)
+            assert {row["status"] for row in found} == {kept}
+            assert {row["status"] for row in rows(emulator, status="7", page_size=1_000)} == {7}
+
     @pytest.mark.parametrize("side", ["from", "to"])
     def test_an_end_of_the_window(self, side: str) -> None:
         with one_type(ignore={side}) as emulator:
@@ -210,6 +225,42 @@ class TestIgnoring:
         with one_type(ignore={"page", "size"}) as emulator:
             assert ids(emulator, page_no=5, page_size=3) == ids(emulator)
             assert len(ids(emulator)) == 10
+
+
+class TestComparing:
+    @pytest.mark.parametrize(
+        ("way", "found", "missed"),
+        [
+            ("exact", ["li.wei"], ["Li.Wei", "li.wei ", "li%"]),
+            ("any-case", ["li.wei", "LI.WEI"], ["li.wei ", "lí.wei", "li"]),
+            ("trailing-spaces", ["li.wei", "li.wei  "], [" li.wei", "LI.WEI"]),
+            ("collated", ["li.wei", "LI.WEI ", "lí.weī", "ｌｉ.wei"], ["li_wei", "li"]),
+            ("like", ["li.wei", "LI.%", "l_.wei", "li\\.wei"], ["li", "l\\_.wei", "li.wei "]),
+        ],
+    )
+    def test_owners(self, way: str, found: list[str], missed: list[str]) -> None:
+        """An owner is compared as a whole, by the rule that was chosen."""
+        with one_type(instances=1_000, owner_compare=way) as emulator:
+            for owner in found:
+                assert {row["owner"] for row in rows(emulator, owner=owner)} == {"li.wei"}
+            for owner in missed:
+                assert rows(emulator, owner=owner) == []
+
+    @pytest.mark.parametrize(
+        ("way", "found", "missed"),
+        [
+            ("contains", ["hourly"], ["HOURLY", "h_urly", "h%ly"]),
+            ("collated", ["HOURLY", "HÖŪRLY"], ["h_urly", "h%ly"]),
+            ("like", ["HOURLY", "h_urly", "battery%hourly", "h\\ourly"], ["h\\_urly", "h\\%ly"]),
+        ],
+    )
+    def test_expressions(self, way: str, found: list[str], missed: list[str]) -> None:
+        """A text is looked for in ids and names, by the rule that was chosen."""
+        with one_type(instances=1_000, expression=way) as emulator:
+            for text in found:
+                assert {row["flowName"] for row in rows(emulator, expression=text)} == {"battery_hourly_agg"}
+            for text in missed:
+                assert rows(emulator, expression=text) == []
 
 
 class TestReplicas:

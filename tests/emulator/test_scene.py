@@ -109,7 +109,7 @@ class TestRecord:
             (record,) = emulator.searches
             assert (record.number, record.at_ms, record.type) == (1, NOW, 1)
             assert (record.from_ms, record.to_ms) == (emulator.start_ms, emulator.end_ms)
-            assert (record.page_no, record.page_size, record.status) == (0, 3, (-1, 1))
+            assert (record.page_no, record.page_size, record.status) == (0, 3, (1, -1))
             assert record.sorters == (("trigger_time", True),)
             assert (record.rows, record.outcome) == (3, "ok")
 

@@ -1,0 +1,159 @@
+"""Whether a database may take two texts for the same, although Python does not.
+
+A service hands the texts of a search to its database, and this one compares by its collation. What that may ignore was taken from
+MariaDB and MySQL (``utf8mb4_general_ci``, ``unicode_ci``, ``unicode_520_ci``, ``0900_ai_ci``), PostgreSQL (``ILIKE``, ``citext``,
+ICU collations that are not deterministic) and SQL Server (``CI_AI``, width-insensitive):
+
+1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, the script of a digit;
+2. letters that some collations write as two (``ß``, ``æ``), and characters beyond U+FFFF, which older ones cannot tell apart;
+3. characters that are not seen, and blanks at the ends;
+4. with ``LIKE``, ``%`` and ``_`` stand for any text and any character, and a backslash is swallowed.
+
+The union of all that is asked for here: it tells what *cannot* be explained so. No one database ignores all of it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+
+__all__ = ["may_contain", "may_equal"]
+
+_SPELT_OUT = {
+    "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i", "ȷ": "j", "ĸ": "q", "ſ": "s", "ŋ": "n", "ə": "e", "ー": "",
+}  # fmt: skip
+_SCRIPTS_WITH_MARKS = ("LATIN ", "GREEK ", "CYRILLIC ", "ARABIC ", "HEBREW ")
+_KATAKANA = range(0x30A1, 0x30F7)
+_KATAKANA_FROM_HIRAGANA = 0x60
+_LAST_OF_FIRST_PLANE = 0xFFFF
+_ANY_ONE = 2
+"""Characters that one may become when it is folded, in a text that is matched by ``_``."""
+
+
+def _folded(text: str) -> str:
+    return "".join(map(_primary, text))
+
+
+def _folded_short(text: str) -> str:
+    """Fold as ``utf8mb4_general_ci`` does: one weight for ``ß`` as for ``s``, and one for all beyond U+FFFF."""
+    return "".join(map(_primary, "".join(map(_short, text))))
+
+
+def _folded_alike(text: str) -> str:
+    """Fold as ``utf8mb4_unicode_ci`` does: one weight for all beyond U+FFFF."""
+    return "".join(map(_primary, "".join(map(_first_plane, text))))
+
+
+_FOLDS: Sequence[Callable[[str], str]] = (_folded, _folded_short, _folded_alike)
+
+
+def _short(char: str) -> str:
+    return "s" if char in "ßẞ" else _first_plane(char)
+
+
+def _first_plane(char: str) -> str:
+    return "\ufffd" if ord(char) > _LAST_OF_FIRST_PLANE else char
+
+
+@lru_cache(maxsize=8192)
+def _primary(char: str) -> str:
+    """Return what is left of a character when all is dropped that a collation may ignore."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+    return "".join(map(_base, plain))
+
+
+def _base(char: str) -> str:
+    category = unicodedata.category(char)
+    if category[0] == "M" or category in ("Cc", "Cf"):
+        return ""
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category[0] == "Z":
+        return " "
+    if char in _SPELT_OUT:
+        return _SPELT_OUT[char]
+    if ord(char) in _KATAKANA:
+        char = chr(ord(char) - _KATAKANA_FROM_HIRAGANA)
+    return _without_marks(char)
+
+
+def _without_marks(char: str) -> str:
+    """Take off marks that Unicode does not decompose, as the stroke of ``ø``, and make small kana large."""
+    name = unicodedata.name(char, "")
+    plain = name.replace("HIRAGANA LETTER SMALL ", "HIRAGANA LETTER ")
+    if name.startswith(_SCRIPTS_WITH_MARKS):
+        plain = name.partition(" WITH ")[0]
+    try:
+        return char if plain == name else unicodedata.lookup(plain)
+    except KeyError:
+        return char
+
+
+def may_equal(asked: str, text: str) -> bool:
+    """Return True if a database may find that *text* is the one *asked* for."""
+    return _matches(asked, text, anywhere=False)
+
+
+def may_contain(asked: str, text: str) -> bool:
+    """Return True if a database may find the text *asked* for somewhere in *text*."""
+    return _matches(asked, text, anywhere=True)
+
+
+def _matches(asked: str, text: str, *, anywhere: bool) -> bool:
+    patterned = any(char in asked for char in "%_\\")
+    for fold in _FOLDS:
+        folded = fold(text).strip()
+        if patterned:
+            found = _like(asked.strip(), folded, fold, anywhere=anywhere)
+        else:
+            wanted = fold(asked).strip()
+            found = wanted in folded if anywhere else wanted == folded
+        if found:
+            return True
+    return False
+
+
+def _like(asked: str, text: str, fold: Callable[[str], str], *, anywhere: bool) -> bool:
+    """Match as ``LIKE`` may: all states of the pattern at once, as the bits of a number, so that no pattern takes long."""
+    parts = _parts(asked, fold, anywhere=anywhere)
+    loops = _bits(part == "%" for part in parts)
+    skips = loops | _bits(part in ("_", "\\") for part in parts)
+    any_char = _bits(part == "_" for part in parts)
+    masks: dict[str, int] = {}
+    states = _skipped(1, skips)
+    for char in text:
+        if char not in masks:
+            masks[char] = any_char | _bits(
+                part in (f"={char}", char if char == "\\" else "") for part in parts
+            )
+        states = _skipped((states & loops) | (states & masks[char]) << 1, skips)
+        if not states:
+            return False
+    return bool(states >> len(parts) & 1)
+
+
+def _parts(asked: str, fold: Callable[[str], str], *, anywhere: bool) -> list[str]:
+    """Return a pattern's parts: ``%``; ``_`` and a backslash, which may be left out; and each character, after ``=``."""
+    parts = ["%"] if anywhere else []
+    for char in asked:
+        if char == "%":
+            parts.append("%")
+        elif char == "_":
+            parts += ["_"] * _ANY_ONE
+        elif char == "\\":
+            parts.append("\\")
+        else:
+            parts += [f"={one}" for one in fold(char)]
+    return [*parts, "%"] if anywhere else parts
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    return sum(1 << place for place, flag in enumerate(flags) if flag)
+
+
+def _skipped(states: int, skips: int) -> int:
+    """Add the states that are reached by leaving parts out."""
+    while (more := states | (states & skips) << 1) != states:
+        states = more
+    return states

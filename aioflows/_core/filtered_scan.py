@@ -1,0 +1,225 @@
+"""A scan whose filters are checked beyond what its own pages show: before its first row, in every row, and at its end.
+
+It stands before another machine and does nothing but that:
+
+1. Rows of orders that the service sorts are checked here; the keyset walk checks its own (`lanes`).
+2. Rows of ``type=MANUAL`` wait until another type was asked for (`type_probe`).
+3. The end waits until the statuses that never came were asked for (`StatusProbes`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import attrs
+
+from aioflows._core.filter_checks import FilterChecks
+from aioflows._core.filter_probes import SeenFilters, StatusProbes, type_probe
+from aioflows._core.inquiries import Inquiries
+from aioflows._core.machine import Asker, Load, Machine, News, Rows, Store, Waiting
+from aioflows._core.pages import Ask, Page
+from aioflows._core.scan import DONE, NEED_PAGES
+from aioflows._core.service import Service
+from aioflows._core.times import Zone
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.query import FlowQuery
+from aioflows.stats import CountedWindow, Proof
+from aioflows.undecoded import Undecoded
+
+__all__ = ["FilteredScan"]
+
+R = TypeVar("R")
+
+_SEVERAL = 2
+
+
+@attrs.frozen(eq=False)
+class _Watched:
+    """An asker of the scan, whose pages are looked at before it gets them."""
+
+    scan: FilteredScan
+    asker: Asker
+
+    @property
+    def type(self) -> ScheduleType:
+        return self.asker.type
+
+    def received(self, ask: Ask, page: Page) -> None:
+        self.scan.look(ask, page)
+        self.asker.received(ask, page)
+
+    def failed(self, ask: Ask, error: AioflowsError) -> None:
+        self.asker.failed(ask, error)
+
+
+class FilteredScan:
+    """A scan with its filters checked.
+
+    Args:
+        machine: reads the query.
+        query: what was asked for.
+        service: what the session knows of the service.
+        page_size: rows a request.
+        seen: what the session has seen of how the service applies filters.
+        checks: what rows have to be that *machine* does not check; None: anything.
+        polling: whether the same window is read again and again.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        query: FlowQuery,
+        service: Service,
+        page_size: int,
+        seen: SeenFilters,
+        *,
+        checks: FilterChecks | None,
+        polling: bool,
+    ) -> None:
+        self._machine = machine
+        self._types = list(ScheduleType) if query.type is None else [query.type]
+        self._checks = checks
+        self._seen = seen
+        self._inquiries = Inquiries()
+        self._statuses = (
+            StatusProbes(query, service, page_size, seen, polling=polling)
+            if len(query.status) >= _SEVERAL
+            else None
+        )
+        self._manual = query.type is ScheduleType.MANUAL and not seen.manual
+        """Whether a first page of manual instances is waited for."""
+        self._zone: Zone | None = None
+        self._asked = self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
+
+    # What it tells
+
+    @property
+    def progress(self) -> float:
+        """The share that was handed out, from 0 to 1."""
+        return self._machine.progress
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return self._machine.rows_received + self._inquiries.rows_received
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return self._machine.duplicates
+
+    @property
+    def windows(self) -> int:
+        """Windows that were read to their end."""
+        return self._machine.windows
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them were proven in which way."""
+        return Counter(self._machine.proofs)
+
+    @property
+    def counted(self) -> Sequence[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return self._machine.counted
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet."""
+        return self._machine.expected
+
+    def news(self) -> Sequence[News]:
+        """Give what happened since the last call."""
+        return self._machine.news()
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._zone = zone
+        self._machine.read_in(zone)
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Give the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
+        left = self._machine.remaining(last, begun, all_handed)
+        lost = None if self._statuses is None else self._statuses.left_out
+        if lost is not None and not left:
+            left.append(Remainder(lost.type, lost.from_ms, lost.from_ms + 1000))
+        return left
+
+    def position(self, last: FlowInstance | None) -> Position | None:
+        """Give the place of the last row in the order, where the windows that are left do not tell it."""
+        return self._machine.position(last)
+
+    # What to ask
+
+    def wanted(self, slots: int) -> list[tuple[Asker, Ask]]:
+        """Name requests to start."""
+        asks = self._inquiries.wanted(slots)
+        own = list(self._machine.wanted(slots - len(asks)))
+        self._asked = self._asked or bool(own)
+        if self._manual or self._statuses is not None:
+            own = [(_Watched(self, asker), ask) for asker, ask in own]
+        return asks + own
+
+    def look(self, ask: Ask, page: Page) -> None:
+        """Look at a page of the scan."""
+        if self._statuses is not None:
+            self._statuses.largest = max(self._statuses.largest, len(page.ids))
+        if self._manual and page.ids and not self._seen.manual and not ask.expression:
+            self._manual = False
+            self._inquiries.begin(type_probe(ask, page, self._zone_known, self._seen))
+
+    def beside(self) -> Sequence[Store | Load]:
+        """Name what is to be laid aside or read back; each once."""
+        return self._machine.beside()
+
+    def broken(self, error: AioflowsError) -> None:
+        """Take the error that laying aside or reading back ended with."""
+        self._machine.broken(error)
+
+    # What to hand out
+
+    def next_rows(self) -> Rows:
+        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        return self._checked(self._machine.next_rows)
+
+    def next_undecoded(self) -> Rows | Undecoded:
+        """Give the same as the answer they stand in, where they need not be looked at."""
+        return self._checked(self._machine.next_undecoded)
+
+    def _checked(
+        self, next_rows: Callable[[], list[FlowInstance] | R | Waiting]
+    ) -> list[FlowInstance] | R | Waiting:
+        if self._inquiries.error is not None:
+            raise self._inquiries.error
+        if self._inquiries.open:
+            return NEED_PAGES
+        got = next_rows()
+        if isinstance(got, list):
+            if self._checks is not None:
+                self._checks.check(got)
+            if self._statuses is not None:
+                self._statuses.came.update([row.status for row in got])
+        elif got is DONE and self._begins_at_the_end():
+            return NEED_PAGES
+        return got
+
+    def _begins_at_the_end(self) -> bool:
+        """Begin what has to be asked once everything was read; return True if there is anything."""
+        if self._ended or not self._asked or self._statuses is None:
+            return False
+        self._ended = True
+        for script in self._statuses.scripts(self._types, self._zone_known):
+            self._inquiries.begin(script)
+        return self._inquiries.open > 0
+
+    @property
+    def _zone_known(self) -> Zone:
+        assert self._zone is not None, "read_in() comes before the first answer"
+        return self._zone
