@@ -48,6 +48,8 @@ BODY = {
     "list": "the body is a list",
     "text": "the body is a text",
     "cut-json": "the JSON text ends early",
+    "torn-json": "a piece is missing in the middle of the JSON text",
+    "no-answer": "an object with nothing in it",
     "wrong-types": "flowInsts is an object",
     "no-data": "no data in the envelope",
     "null-data": "data is null",

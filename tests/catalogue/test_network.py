@@ -143,7 +143,7 @@ class TestNoConnection:
         names = Names(itertools.repeat(unreached(kind)), 0)
         async with looked_up(names) as http:
             error = await lost(YEAR, "http://names.test", http, retry=RetryPolicy(base=0.0, max_tries=3))
-        assert type(error) is ConnectFailed
+        assert isinstance(error, ConnectFailed)
         assert "names.test" in str(error)
         assert 3 <= names.lookups <= 6, "the zone is asked for beside the search"
 
@@ -236,7 +236,7 @@ class TestTls:
             error = await lost(
                 YEAR, url.replace("http", "https"), retry=RetryPolicy(base=0.0, max_tries=3), concurrency=1
             )
-        assert type(error) is ConnectFailed
+        assert isinstance(error, ConnectFailed)
         assert connections >= 3
 
 

@@ -208,7 +208,7 @@ class TestRedirect:
 class TestNoAnswer:
     # H10
 
-    @pytest.mark.parametrize(("status", "retries"), [(101, 0), (103, 0), (204, 1), (206, 1), (304, 0)])
+    @pytest.mark.parametrize(("status", "retries"), [(101, 0), (103, 0), (204, 3), (206, 3), (304, 0)])
     async def test_a_status_that_is_neither_yes_nor_no_is_no_answer(self, status: int, retries: int) -> None:
         story = await told(Fault(2, f"http-{status}", times=1000), session={"concurrency": 1})
         assert type(story.error) is AnswerError
@@ -223,16 +223,23 @@ class TestNoAnswer:
 
     # H11
 
-    async def test_a_page_to_log_in_at_is_asked_for_once_more(self) -> None:
-        story = await told(Fault(6, "html"))
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("kind", ["html", "text", "torn-json", "no-answer", "invalid-utf8", "empty"])
+    async def test_what_cannot_be_read_three_times_running_is_asked_for_again_after_waits(
+        self, kind: str, order: str | None
+    ) -> None:
+        story = await told(
+            Fault(3, kind, times=3), order=order, session={"concurrency": 1, "retry": RetryPolicy()}
+        )
         assert story.error is None
-        assert story.stats.retries == 1
+        assert story.stats.retries == 3
+        assert story.stats.waited > 0
 
     async def test_and_then_ends_the_scan(self) -> None:
         story = await told(Fault(2, "html", times=1000), session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert "web page" in str(story.error)
-        assert story.most_failures == 2
+        assert story.most_failures == 4
 
 
 class TestNotHttp:
@@ -242,7 +249,7 @@ class TestNotHttp:
 
     @REAL
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_it_is_asked_for_once_more_on_a_fresh_connection(self, kind: str) -> None:
+    async def test_it_is_asked_for_again_on_a_fresh_connection(self, kind: str) -> None:
         story = await told(Fault(6, kind), sockets=True)
         assert story.error is None
         assert story.stats.retries == 1
@@ -253,7 +260,7 @@ class TestNotHttp:
         story = await told(Fault(2, kind, times=1000), sockets=True, session={"concurrency": 1})
         assert type(story.error) is Garbled
         assert isinstance(story.error, TransportError)
-        assert story.most_failures == 2
+        assert story.most_failures == 4
 
     @REAL
     @pytest.mark.parametrize("order", ORDERS)

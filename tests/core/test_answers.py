@@ -18,7 +18,6 @@ from aioflows._core.answers import (
     read_time,
     read_timezone,
     read_token,
-    retry_after,
 )
 from aioflows._core.times import Zone
 from aioflows.errors import (
@@ -205,66 +204,6 @@ class TestHttp:
         headers = {"Retry-After": wait, "Date": date, "Location": wait}
         with contextlib.suppress(AioflowsError):
             assert decipher(status, headers, body, (), 0.0) is body
-
-
-class TestRetryAfter:
-    NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
-    FORMS = ("Sun, 06 Nov 1994 08:50:07 GMT", "Sunday, 06-Nov-94 08:50:07 GMT", "Sun Nov  6 08:50:07 1994")
-
-    @pytest.mark.parametrize(
-        ("text", "seconds"), [("0", 0.0), ("120", 120.0), (" 5 ", 5.0), ("-5", 0.0), ("0009", 9.0)]
-    )
-    def test_digits_are_seconds(self, text: str, seconds: float) -> None:
-        assert retry_after({"Retry-After": text}) == seconds
-
-    @pytest.mark.parametrize(
-        "text", [*FORMS, "Sun, 06 Nov 1994 08:50:07 -0000", "Sun, 06 Nov 1994 16:50:07 +0800"]
-    )
-    def test_every_form_of_a_date_is_measured_against_the_answer_s_own(self, text: str) -> None:
-        headers = {"Retry-After": text, "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}
-        assert retry_after(headers, now=0.0) == 30.0
-
-    @pytest.mark.parametrize("text", FORMS)
-    @pytest.mark.parametrize("date", ["", "yesterday"])
-    def test_without_one_it_is_measured_against_the_time_given(self, text: str, date: str) -> None:
-        assert retry_after({"Retry-After": text, "Date": date}, now=self.NOW) == 30.0
-        assert retry_after({"Retry-After": text, "Date": date}) is None
-
-    def test_a_date_that_has_passed_is_no_wait(self) -> None:
-        assert retry_after({"Retry-After": self.FORMS[0]}, now=self.NOW + 3600) == 0.0
-
-    @pytest.mark.parametrize("text", ["9" * 5000, "99999999999"])
-    def test_a_huge_one_is_finite(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}) == 1e9
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "",
-            "soon",
-            "²",
-            "１２",
-            "1.5",
-            "1e3",
-            "5,",
-            "5, soon",
-            "+5",
-            "0x10",
-            "nan",
-            "inf",
-            "--5",
-            "99 Foo 99999",
-        ],
-    )
-    def test_what_cannot_be_read_is_none(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}, now=self.NOW) is None
-
-    @pytest.mark.parametrize("text", ["5, 120", "120,5", "-3, 120 , 7", "120, 120"])
-    def test_of_several_waits_the_longest_counts(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}) == 120
-
-    def test_none_is_none(self) -> None:
-        assert retry_after({}) is None
 
 
 class TestInstance:

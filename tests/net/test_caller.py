@@ -160,13 +160,13 @@ class TestRetry:
         transport = FakeTransport([lost, lost, lost, OK])
         assert await caller_of(transport).call(REQUEST, read, tries=1) == "fine"
 
-    async def test_a_page_of_html_is_asked_for_once_more(self) -> None:
-        transport = FakeTransport([answer("<html>log in</html>")] * 3)
+    async def test_a_page_of_html_is_asked_for_three_times_more_with_longer_and_longer_waits(self) -> None:
+        transport = FakeTransport([answer("<html>log in</html>")] * 5)
         with pytest.raises(AnswerError):
             await caller_of(transport).call(REQUEST, read)
-        assert len(transport.sent) == 2
+        assert [sent.at for sent in transport.sent] == [0.0, 1.0, 3.0, 6.0]
 
-    async def test_what_the_reader_cannot_read_is_asked_for_once_more(self) -> None:
+    async def test_what_the_reader_cannot_read_is_asked_for_again(self) -> None:
         def picky(body: bytes) -> object:
             if read(body) != "fine":
                 raise AnswerError("not fine", "$.data")
