@@ -37,7 +37,7 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|h|m|s))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_MEMBER = re.compile(rf"(?:^|[;,\s])(r|t|remaining|reset)\s*=\s*({_NUMBER})(?=$|[;,\s])")
+_MEMBER = re.compile(rf"(?:^|[;,\s])(r|t|remaining|reset)\s*=\s*({_NUMBER})(?=\s*(?:$|[;,]))")
 _EPOCH = 1e9  # a number from here on is a moment: 2001 in seconds, and in seconds from now 31 years
 _IN_MS = 1e11  # and from here on one in milliseconds: 1973, and in seconds the year 5138
 

@@ -38,10 +38,14 @@ OK = b'{"code":0,"msg":"OK","data":{}}'
 
 
 def refused(
-    status: int, body: bytes = b"", headers: dict[str, str] | None = None, codes: tuple[int, ...] = ()
+    status: int,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    codes: tuple[int, ...] = (),
+    now: float | None = None,
 ) -> AioflowsError:
     with pytest.raises(AioflowsError) as caught:
-        decipher(status, headers or {}, body, codes)
+        decipher(status, headers or {}, body, codes, now)
     return caught.value
 
 
@@ -169,6 +173,61 @@ class TestHttp:
 
     def test_an_overload_that_names_a_wait_is_too_many_requests(self) -> None:
         error = refused(503, headers={"Retry-After": "7"})
+        assert isinstance(error, Throttled)
+        assert error.retry_after == 7.0
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 420, 425, 430, 500, 501, 502, 504, 529])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Retry-After": "7"},
+            {"Retry-After": "7.0"},
+            {"Retry-After-Ms": "7000"},
+            {"X-RateLimit-Reset": "1700000007", "X-RateLimit-Remaining": "0"},
+            {"RateLimit": '"default";r=0;t=7'},
+        ],
+        ids=repr,
+    )
+    def test_any_refusal_that_asks_to_wait_is_too_many_requests(
+        self, status: int, headers: dict[str, str]
+    ) -> None:
+        error = refused(status, b"API rate limit exceeded", headers, now=1_700_000_000.0)
+        assert isinstance(error, Throttled)
+        assert (error.code, error.retry_after) == (status, 7.0)
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (400, ServiceError),
+            (401, TokenExpired),
+            (403, TokenExpired),
+            (404, ServiceError),
+            (500, ServerFault),
+        ],
+    )
+    def test_a_quota_that_is_not_used_up_changes_no_refusal(
+        self, status: int, kind: type[ServiceError]
+    ) -> None:
+        headers = {"X-RateLimit-Remaining": "57", "X-RateLimit-Reset": "1700000007"}
+        assert type(refused(status, headers=headers, now=1_700_000_000.0)) is kind
+
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [(62101, Denied), (62103, Denied), (1002, BadCredentials), (1203, TokenExpired)],
+    )
+    @pytest.mark.parametrize("status", [400, 401, 403, 500, 503])
+    def test_a_code_about_the_request_outweighs_a_stray_header(
+        self, status: int, code: int, kind: type[ServiceError]
+    ) -> None:
+        error = refused(status, b'{"code":%d,"msg":"m"}' % code, {"Retry-After": "7"})
+        assert type(error) is kind
+
+    @pytest.mark.parametrize("code", [62102, 1004, 1202])
+    def test_so_does_one_that_says_what_was_wrong_with_it(self, code: int) -> None:
+        assert type(refused(400, b'{"code":%d,"msg":"m"}' % code, {"Retry-After": "7"})) is ServiceError
+
+    def test_a_throttle_code_takes_its_wait_from_the_headers_as_well(self) -> None:
+        error = refused(200, b'{"code":429,"msg":"slow down"}', {"Retry-After": "7"}, (429,))
         assert isinstance(error, Throttled)
         assert error.retry_after == 7.0
 
