@@ -23,6 +23,7 @@ from aioflows import (
 )
 from aioflows._core.retry import Garbled
 from aioflows.emulator import Fault
+from aioflows.emulator.access import WAITS
 from tests.catalogue.story import KEYS, ORDERS, Story, expected, session_with, told, world_of
 from tests.wire import OK, Script, serving
 
@@ -50,6 +51,57 @@ class TestTooMany:
         assert story.stats.throttled == 1
         assert 20 <= min(after(story, 6)) < 23
 
+    @pytest.mark.parametrize("wait", WAITS)
+    @pytest.mark.parametrize("status", [403, 425, 500])
+    async def test_whatever_the_status_and_the_header_are(self, status: int, wait: str) -> None:
+        story = await told(
+            Fault(6, "throttle", seconds=20), throttle=f"{status}-{wait}", session=SESSION, **KEYS
+        )
+        assert story.error is None
+        assert story.stats.throttled == 1
+        assert 20 <= min(after(story, 6)) < 23
+        assert story.emulator.requests["token"] == 1, "the token was good all the time"
+
+    @pytest.mark.parametrize("status", [404, 422])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30",
+            "RateLimit-Remaining: 9|RateLimit-Reset: 30",
+            'RateLimit: "default";r=7;t=30',
+        ],
+    )
+    async def test_a_refusal_with_a_quota_that_is_not_used_up_is_what_it_says(
+        self, headers: str, status: int
+    ) -> None:
+        story = await told(
+            Fault(6, f"http-{status}", headers=headers, times=1000), instances=20, session={"page_size": 1}
+        )
+        assert type(story.error) is ServiceError
+        assert (story.stats.retries, story.stats.throttled) == (0, 0)
+
+    # Too many, said by closing the connection
+
+    @pytest.mark.parametrize("count_refused", [False, True])
+    @pytest.mark.parametrize("said", ["close", "reset"])
+    @pytest.mark.parametrize("order", ORDERS)
+    async def test_connections_closed_beside_answers_slow_the_scan_down_and_lose_nothing(
+        self, order: str | None, said: str, count_refused: bool
+    ) -> None:
+        story = await told(
+            rate=20,
+            burst=10,
+            throttle=said,
+            count_refused=count_refused,
+            order=order,
+            instances=3_000,
+            session={"concurrency": 16, "page_size": 10, "retry": RetryPolicy()},
+        )
+        assert story.error is None
+        assert story.stats.throttled >= 1
+        assert story.emulator.requests["throttled"] < 0.35 * len(story.outcomes)
+        assert story.stats.elapsed < 3 * 3_000 / 10 / 20
+
     # H3, H6, E6
 
     @pytest.mark.parametrize("said", ["429", "503", "envelope"])
@@ -62,7 +114,7 @@ class TestTooMany:
     # H4
 
     @pytest.mark.parametrize(
-        "said", ["soon", "-5", "²", "1.5", "1e3", "nan", "Wed, 99 Foo 2025 00:00:00 GMT"]
+        "said", ["soon", "-5", "²", "1.5.2", "1e3", "nan", "Wed, 99 Foo 2025 00:00:00 GMT"]
     )
     async def test_a_wait_that_cannot_be_read_is_one_of_ours(self, said: str) -> None:
         story = await told(Fault(6, "http-429", retry_after=said), session=SESSION)
