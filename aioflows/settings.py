@@ -59,7 +59,8 @@ class Limits:
     """How much at a time.
 
     Args:
-        concurrency: *requests* of this session in flight at once, 1 to 1,024.
+        concurrency: *requests* of this session in flight at once, 1 to 1,024; fewer where an ``aiohttp.ClientSession`` of
+            yours lets out fewer connections at once, or to one host.
         rate: *requests per second* at most; None: as fast as the service allows.
         page_size: *rows* asked for in one request, 1 to 10,000. A larger page is asked for only where a second may hold
             more rows than that.
@@ -79,11 +80,14 @@ class RetryPolicy:
 
     Args:
         max_tries: *attempts* of one request, the first included.
-        max_elapsed: *seconds* for one request with all its attempts and waits; a wait that would not fit is not begun.
+        max_elapsed: *seconds* for one request with all its attempts and waits; a wait that would not fit is not begun. So
+            long a request also waits for a connection of an ``aiohttp.ClientSession`` of yours, which is not counted here.
         base: *seconds*; the wait before try ``n + 1`` is drawn from ``0 .. min(cap, base * 2**n)`` ("full jitter").
         cap: *seconds*, the longest such wait. A wait that the service dictates is never shortened by it.
-        max_retry_after: *seconds*; a service that dictates more than this gets no retry, the caller a ``Throttled``.
-        attempt_timeout: *seconds* for one attempt, from sending to the last byte.
+        max_retry_after: *seconds*; a service that dictates more than this, by ``Retry-After`` or a reset header of any
+            refusal, gets no retry, the caller a ``Throttled``.
+        attempt_timeout: *seconds* for one attempt, from sending to the last byte; not while it waits for a connection of
+            an ``aiohttp.ClientSession`` of yours.
         throttle_codes: envelope codes that mean "too many requests" (the vendor documents none).
         budget: *retries* that all requests of a session may make together while nothing is answered; each answer gives
             two of them back. When they are spent, what fails is not tried again. None: 100, or eight for each request

@@ -164,7 +164,7 @@ BUGS = [
         _tests("core/test_inflate.py")),
     Bug("_net/http.py", "if conn.protocol is not None and conn.protocol.should_close:", "if conn.protocol is None:",
         "an answer that nobody asked for is the next one's", _tests("net/test_http.py", only="before_it_was_asked")),
-    Bug("_core/answers.py", 'min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT)',
+    Bug("_core/quota.py", 'min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT)',
         'min(max(0.0, float(text.split(",")[0])), _LONGEST_WAIT)', "of two waits the first counts",
         _tests("catalogue/test_statuses.py", only="two_waits")),
     Bug("_net/attempt.py", "if isinstance(error, (ServerFault, TimedOut)):", "if error is not None:",

@@ -41,6 +41,7 @@ LAYERS = [
         "_core.wire",
         "_core.codec",
         "_core.search",
+        "_core.quota",
         "_core.answers",
     ],
     # decisions
@@ -158,6 +159,7 @@ FOREIGN = {
         "_core.envelope",
         "_core.wire",
         "_core.search",
+        "_core.quota",
         "_core.answers",
         "export",
     },

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +27,7 @@ from aioflows._core.envelope import (
     understood,
     words,
 )
+from aioflows._core.quota import wait_named
 from aioflows._core.times import Zone
 from aioflows._core.wire import naive_times
 from aioflows.errors import (
@@ -50,14 +49,20 @@ __all__ = [
     "read_timezone",
     "read_token",
     "read_zone",
-    "retry_after",
 ]
 
 _START = 4096  # bytes; a refusal is no longer than that, and of what is longer no more is quoted
 _ROWS = b'"flowInsts"'
-_LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
 _LONGEST_LIFE = 30 * 86_400.0  # seconds
 _FINAL = {501, 505, 511}  # the server says that it never will
+_OF_THE_REQUEST = {
+    62102,
+    62104,
+    1001,
+    1004,
+    1202,
+    1204,
+}  # documented, and no wait changes what they are about
 
 
 # HTTP
@@ -69,8 +74,15 @@ def decipher(
     body: bytes,
     throttle_codes: Collection[int] = (),
     now: float | None = None,
+    *,
+    resets: bool = True,
 ) -> bytes:
     """Give the body of an answer that may be read, or raise what the answer means.
+
+    Any refusal, 4xx or 5xx, that asks to wait (`aioflows._core.quota`) is `Throttled`, whatever its status: gateways say
+    "too many" by 403, 420, 425 and 430 as well as by 429 and 503. Without a wait 403 and 401 mean the token, and the others
+    what they say. One thing outweighs a header: a code of the envelope that is about the request, since who is denied today
+    is denied after a wait as well. So 62101 and 62103 stay `Denied`, 1203 the expired token, and 1004 what was wrong.
 
     Args:
         status: the HTTP *status*.
@@ -78,6 +90,7 @@ def decipher(
         body: the *bytes*, decompressed.
         throttle_codes: envelope *codes* that mean "too many requests".
         now: the time, in *seconds* since the epoch, for an answer that does not say when it was sent.
+        resets: whether a reset header says anything where nothing says how much remains.
 
     Raises:
         ServiceError: the gateway or the service said no; its class says how.
@@ -87,13 +100,17 @@ def decipher(
     if status == 200:
         # A long answer with rows is read once, by `read_search`, which checks the envelope as it passes.
         if len(body) <= _START or _ROWS not in body[:_START]:
-            check(opened(body), throttle_codes)
+            envelope = opened(body)
+            code = code_of(envelope)
+            if code:
+                wait = wait_named(headers, now, resets=resets) if code in throttle_codes else None
+                raise refusal(code, words(envelope), throttle_codes, wait)
         return body
     if 300 <= status < 400:
         raise AnswerError(f"HTTP {status}: a redirect{_target(headers)} is refused")
     if not 400 <= status < 600:
         raise AnswerError(f"HTTP {status} where 200 is due")
-    raise _refused(status, body, throttle_codes, retry_after(headers, now))
+    raise _refused(status, body, throttle_codes, wait_named(headers, now, resets=resets))
 
 
 def _target(headers: Mapping[str, str]) -> str:
@@ -113,7 +130,7 @@ def _target(headers: Mapping[str, str]) -> str:
 def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: float | None) -> ServiceError:
     code, message = _said(body, status, throttle_codes)
     error = refusal(code, message, throttle_codes, wait)
-    throttled = status == 429 or (status == 503 and wait is not None)
+    throttled = status == 429 or (wait is not None and code not in _OF_THE_REQUEST)
     if type(error) is not ServiceError and not (throttled and isinstance(error, ServerFault)):
         return error  # the envelope says more than the status does
     if throttled:
@@ -136,33 +153,6 @@ def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[in
     if not code or (100 <= code < 600 and code not in throttle_codes):
         return status, excerpt(body[:_START].decode(errors="replace"))
     return code, words(envelope)
-
-
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Give the seconds that an answer asks to wait, or None if it names none that can be read.
-
-    A date is measured against the answer's own ``Date``, so that a local clock which is off does not matter. Of several
-    waits, as a proxy leaves them that adds its own, the longest counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
-
-    Args:
-        headers: the *headers*, by case-insensitive name.
-        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"-?[0-9]+(\s*,\s*-?[0-9]+)*", text):
-        return min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT)
-    until, sent = _date(text), _date(headers.get("Date", ""))
-    sent = now if sent is None else sent
-    return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
-
-
-def _date(text: str) -> float | None:
-    try:
-        date = parsedate_to_datetime(text)
-        # The asctime form names no zone, and "-0000" means that none is known: HTTP means UTC by both.
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
 
 
 # Payloads

@@ -13,6 +13,12 @@
    and steep far from it, so that a service that bears more again is soon found out (that of TCP's CUBIC, RFC 9438).
 4. Refusals that come as often as ever, however little is asked, are not about the rate: then it is given back.
 5. A service that answers nothing at all is down. How much it bears, it does not tell that way.
+6. A connection that is closed without an answer is usually one that the service had just closed for being idle, so one
+   alone says nothing. Several beside good answers are a way to say "too many" (HAProxy's ``reject``, nginx's 444), and are
+   taken for that until the bound is dropped. Where there are no good answers, the service is down.
+7. Some limiters count what they refuse as well, so that who goes on asking is never let in again. So where nothing was
+   answered since the last two episodes, everybody rests for a while, for longer each time. That ends with the first answer,
+   or when there has been none for so long that the service is taken to be down.
 
 A pure value: time comes as an argument, in seconds.
 """
@@ -50,6 +56,10 @@ _FALLEN = 4.0  # times lower than where these runs began
 _IN_A_ROW = 16  # refusals that are about the rate after all
 _SILENT = 2  # bounds that may be set with nothing answered in between
 _UNAVAILABLE = 4  # in a row, and they mean "too many"
+_CLOSED = 4.0  # connections, and they mean "too many"
+_FORGIVEN = 0.25  # of a closed connection, by each answer
+_BESIDE = 20.0  # seconds after the last answer, and the service is down
+_REST, _LONGEST_REST = 0.5, 8.0  # seconds
 
 
 class Pace:
@@ -66,6 +76,8 @@ class Pace:
         self._in_a_row = 0
         self._silent = 0
         self._says_unavailable = False
+        self._closed, self._says_closed = 0.0, False
+        self._answered_at = -math.inf
         self._runs: deque[int] = deque(maxlen=_RUNS)
         self._fell_from = 0.0
         self._fallen = _FALLEN
@@ -90,7 +102,10 @@ class Pace:
     def accepted(self, now: float) -> None:
         """Notes that the service has answered a request."""
         self._answered.append(now)
+        self._answered_at = now
         self._in_a_row = self._silent = 0
+        if self._closed:
+            self._closed = max(0.0, self._closed - _FORGIVEN)
 
     def unavailable(self, sent: float, now: float) -> tuple[bool, bool]:
         """Notes a refusal that does not say why, which is taken for "too many" where several come in a row.
@@ -103,6 +118,25 @@ class Pace:
             return False, False
         self._says_unavailable = True
         return True, self.throttled(sent, now)
+
+    def closed(self, sent: float, now: float) -> tuple[bool, bool]:
+        """Notes a connection that was closed without an answer, which is taken for "too many" beside good answers.
+
+        Returns:
+            whether it is, and whether this sets the bound anew.
+        """
+        if now - self._answered_at > _BESIDE:
+            self._closed = 0.0
+            return False, False
+        self._closed = min(self._closed + 1, _CLOSED)
+        self._says_closed = self._closed >= _CLOSED or (self._says_closed and self.bound is not None)
+        return self._says_closed, self._says_closed and self.throttled(sent, now)
+
+    def rest(self, now: float) -> float:
+        """Give the seconds in which nobody should be sent after the refusal that has just set the bound."""
+        if self._silent <= _SILENT or now - self._answered_at > _BESIDE:
+            return 0.0
+        return min(_REST * 2.0 ** (self._silent - _SILENT - 1), _LONGEST_REST)
 
     def throttled(self, sent: float, now: float, pause: float = 0.0) -> bool:
         """Notes that a request was refused, because there were too many; tells whether this sets the bound anew.

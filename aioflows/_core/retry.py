@@ -24,11 +24,42 @@ from aioflows.errors import (
 )
 from aioflows.settings import RetryPolicy
 
-__all__ = ["FINAL", "TABLE", "Disconnected", "Garbled", "Rule", "Table", "TooLarge", "rule_of", "waits"]
+__all__ = [
+    "FINAL",
+    "TABLE",
+    "Disconnected",
+    "Garbled",
+    "PoolExhausted",
+    "Refused",
+    "Rejected",
+    "Rule",
+    "Table",
+    "TooLarge",
+    "crowded",
+    "rule_of",
+    "waits",
+]
+
+_CROWDED = (
+    "{error}, while it answered other requests: most likely too many requests at a time or a second; where waiting does not "
+    "help, set Limits(rate=...) to what it bears, or a lower Limits(concurrency=...)"
+)
 
 
 class Disconnected(TransportError):
     """The connection was closed before any byte of an answer."""
+
+
+class Rejected(Disconnected):
+    """The same as one of several, beside good answers: a way to say "too many requests"."""
+
+
+class Refused(ConnectFailed):
+    """The other side refused the connection, or closed it as it was made."""
+
+
+class PoolExhausted(TransportError):
+    """No connection of the caller's own pool came free; nothing was sent."""
 
 
 class Garbled(TransportError):
@@ -53,20 +84,22 @@ class Rule:
 
 
 AS_THE_POLICY_SAYS = Rule()
-ONCE = Rule(times=1)
+THRICE = Rule(times=3)
 FINAL = Rule(times=0)
 
 Table = Sequence[tuple[type[AioflowsError] | int, Rule]]
 
 TABLE: Table = (
+    (Rejected, AS_THE_POLICY_SAYS),
     (ConnectFailed, AS_THE_POLICY_SAYS),
     (TimedOut, AS_THE_POLICY_SAYS),
     (BrokenBody, AS_THE_POLICY_SAYS),
     # A server may close an idle connection just as it is used again. The search only reads, so there is nothing to
     # fear from sending it twice (RFC 9110, section 9.2.2), and a new connection needs no wait.
     (Disconnected, Rule(at_once=True)),
-    (Garbled, ONCE),  # on a fresh connection, in case the old one was out of step
-    (TransportError, FINAL),  # what is left: a certificate that cannot be trusted, a URL that cannot be sent
+    (Garbled, THRICE),  # on a fresh connection, in case the old one was out of step
+    # What is left: a certificate that cannot be trusted, a URL that cannot be sent, a pool that others keep to themselves.
+    (TransportError, FINAL),
     (
         1001,
         AS_THE_POLICY_SAYS,
@@ -74,9 +107,18 @@ TABLE: Table = (
     (ServerFault, AS_THE_POLICY_SAYS),
     (Throttled, AS_THE_POLICY_SAYS),
     (TooLarge, FINAL),
-    (AnswerError, ONCE),  # a gateway that hiccups answers with a page of HTML
+    # A gateway that hiccups, or a service that is being deployed, answers with a page of HTML, a text, or half an answer,
+    # for some seconds. What cannot be read after that is not a hiccup.
+    (AnswerError, THRICE),
 )
 """The rules that hold unless others are given."""
+
+
+def crowded(error: Disconnected | Refused) -> TransportError:
+    """Give the error of a connection that was closed or refused, and not by itself."""
+    kind = Rejected if isinstance(error, Disconnected) else Refused
+    return error if isinstance(error, Rejected) else kind(_CROWDED.format(error=error))
+
 
 _LARGEST_EXPONENT = 32
 _SPREAD = 0.1

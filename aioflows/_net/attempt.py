@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar
 
 from aioflows._core.answers import decipher
 from aioflows._core.budget import Budget
+from aioflows._core.quota import resets_alone
+from aioflows._core.retry import Disconnected, Refused, crowded
 from aioflows._core.search import Page
 from aioflows._net.call import Again, Call
 from aioflows._net.credentials import Credentials, Fetch
 from aioflows._net.gate import Gate
-from aioflows._net.transport import Request, SecretHeaders, Transport
+from aioflows._net.transport import Answer, PooledTransport, Queue, Request, SecretHeaders, Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Watch
 from aioflows.errors import (
@@ -79,6 +81,10 @@ class Attempts:
         self._turns = turns
         self._fetch = fetch
         self._watch = watch
+        self._resets_tell = True
+        self._pool = transport if isinstance(transport, PooledTransport) else None
+        if self._pool is not None:
+            gate.fit(self._pool.connections)
 
     async def make(self, call: Call[T]) -> T:
         """Makes one attempt; a token that has died is not the request's fault, and costs it no try.
@@ -116,6 +122,8 @@ class Attempts:
         if call.ticket is None:
             call.ticket = self._gate.ticket(call.tally.round)
             call.tally.round = call.ticket[0]
+        if self._pool is not None:
+            self._gate.fit(self._pool.connections)  # it may be another by now
         await self._gate.enter(call.ticket)
         try:
             body = await self._exchange(call)
@@ -137,16 +145,34 @@ class Attempts:
         sent = self._credentials.local_time()
         self._count(call)
         call.sends(self._watch, request)
-        answer = await self._transport.send(request, headers, self._policy.attempt_timeout)
+        answer = await self._send(call, request, headers)
         call.answered, call.status, call.size = _now(), answer.status, len(answer.body)
         self._credentials.heard(answer.headers.get("Date"), sent)
         now = self._credentials.local_time()
-        body = decipher(answer.status, answer.headers, answer.body, self._policy.throttle_codes, now)
+        body = decipher(
+            answer.status,
+            answer.headers,
+            answer.body,
+            self._policy.throttle_codes,
+            now,
+            resets=self._resets_tell,
+        )
+        if self._resets_tell and resets_alone(answer.headers):
+            self._resets_tell = (
+                False  # it is on good answers as well, so that it says nothing where it stands alone
+            )
         self._gate.accepted()
         self._budget.earn()
         if call.signed:
             self._credentials.accepted(call.generation)
         return body
+
+    async def _send(self, call: Call[Any], request: Request, headers: SecretHeaders) -> Answer:
+        timeout = self._policy.attempt_timeout
+        if self._pool is None:
+            return await self._transport.send(request, headers, timeout)
+        queue = Queue(self._policy.max_elapsed, call.queued)
+        return await self._pool.send_queued(request, headers, timeout, queue)
 
     def _signed(self, call: Call[Any]) -> tuple[Request, SecretHeaders]:
         request = call.make()
@@ -184,6 +210,9 @@ class Attempts:
             self._slow_down(error, call)
         elif call.status == _UNAVAILABLE and self._gate.unavailable(call.entered):
             call.tally.throttled += 1
+        elif isinstance(error, (Disconnected, Refused)) and self._gate.closed(call.entered):
+            call.tally.throttled += 1
+            return Again(crowded(error), call)
         elif isinstance(error, (ServerFault, TimedOut)):
             call.failures += 1  # whatever else it is, it says nothing about what was asked
         return Again(error, call)

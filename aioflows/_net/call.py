@@ -79,6 +79,11 @@ class Call(Generic[T]):
     offset: float = 0.0
     status: int = 0
 
+    def queued(self, seconds: float) -> None:
+        """Note that it has waited so long for a connection of the caller's pool, which is no time of the service's."""
+        self.entered += seconds
+        self.deadline += seconds
+
     # What is told of it
 
     @property

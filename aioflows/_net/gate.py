@@ -57,7 +57,7 @@ class Gate:
     def __init__(
         self, concurrency: int, rate: float | None = None, *, clock: Callable[[], float] = _loop_time
     ) -> None:
-        self.limit = concurrency
+        self.limit = self._most = concurrency
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
         self._pace = Pace()
@@ -152,9 +152,25 @@ class Gate:
             self._cut(now)
         return meant
 
+    def closed(self, entered: float) -> bool:
+        """Notes that a connection was closed instead of an answer; tells whether that seems to mean too many."""
+        now = self._clock()
+        meant, bound = self._pace.closed(entered, now)
+        if bound:
+            self._cut(now)
+        return meant
+
+    def fit(self, most: int | None) -> None:
+        """Lets no more inside at once than a pool lets out of its connections; None: as many as were given."""
+        limit = self._most if most is None else min(self._most, most)
+        if limit != self.limit:
+            self.limit = limit
+            self._room = min(limit, max(self._room, _AT_FIRST))
+            self._apart = min(limit, self._apart)
+
     def _cut(self, now: float) -> None:
         """Lets the next one in when there may be place for it, which was just denied."""
-        self._next_entry = max(self._next_entry, now + self._pace.gap(now))
+        self._next_entry = max(self._next_entry, now + max(self._pace.gap(now), self._pace.rest(now)))
         self._set_timer()
 
     async def __aenter__(self) -> None:

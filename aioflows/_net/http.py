@@ -5,22 +5,29 @@ a traceback into aiohttp holds them in its frames. So what is raised is raised o
 neither a cause nor a context.
 
 Bodies are read under a cap and unpacked here, since aiohttp would take gzip that ends early for whole.
+
+A session of the caller's has a pool of connections that the application uses as well. While a request waits there, the
+service has not been asked: so that time is not the attempt's. aiohttp's own ``total`` would count it, so it is not set
+there, and the clock is stopped between the two signals of aiohttp's tracing that a request is queued, and no more.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aioflows._core.envelope import excerpt
 from aioflows._core.inflate import Damaged, Inflater
-from aioflows._core.retry import Disconnected, Garbled, TooLarge
-from aioflows._net.transport import Answer, Request, SecretHeaders
+from aioflows._core.retry import Disconnected, Garbled, PoolExhausted, Refused, TooLarge
+from aioflows._net.transport import Answer, Queue, Request, SecretHeaders
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
 
 __all__ = ["LARGEST_BODY", "AiohttpTransport"]
@@ -65,6 +72,12 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...
 )
 _FOREIGN: Final = (aiohttp.ClientError, OSError, ValueError)
 
+_POOL: Final = (
+    "no connection to {host} came free within {patience:g} s: the given aiohttp session lets out {most} at once, and all "
+    "are in use, so nothing was sent. Close the responses that the application holds, give its connector a higher limit, "
+    "or leave http= out, and aioflows has connections of its own"
+)
+
 
 class AiohttpTransport:
     """Carries requests over HTTP: no redirect followed, certificates verified, no cookie kept, no body without bound.
@@ -91,10 +104,18 @@ class AiohttpTransport:
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
         """Sends *request* with *headers* besides its own, and reads the answer within *timeout* seconds."""
+        return await self.send_queued(request, headers, timeout, Queue(timeout, lambda _: None))
+
+    async def send_queued(
+        self, request: Request, headers: Mapping[str, str], timeout: float, queue: Queue
+    ) -> Answer:
+        """Sends a request; a wait for a connection of a given session's pool is bounded by *queue*, and by nothing else."""
         session = self._opened()
         answered = False
+        stopwatch = _Stopwatch(timeout, queue) if self._given else None
         try:
             async with (
+                asyncio.timeout(None) as clock,
                 session.request(
                     request.method,
                     request.url,
@@ -105,13 +126,25 @@ class AiohttpTransport:
                     raise_for_status=False,
                     auto_decompress=False,
                     timeout=self._timeout(timeout),
-                ) as response
+                    **({} if stopwatch is None else stopwatch.starting(clock, session)),
+                ) as response,
             ):
                 answered = True
                 return Answer(response.status, _joined(response.headers), await self._body(response))
         except _FOREIGN as error:
             failure = _translated(error, request.url, timeout, answered=answered)
+            if stopwatch is not None and stopwatch.stopped and isinstance(error, TimeoutError):
+                most = self.connections or "no more"
+                words = _POOL.format(host=_host(request.url), patience=queue.patience, most=most)
+                failure = PoolExhausted(words)
         raise failure
+
+    @property
+    def connections(self) -> int | None:
+        """The connections to one host that a given session's pool lets out at most; None: no bound is known."""
+        pool = self._session.connector if self._given and self._session is not None else None
+        limits = (getattr(pool, name, None) for name in ("limit", "limit_per_host"))
+        return min((most for most in limits if isinstance(most, int) and most > 0), default=None)
 
     async def close(self) -> None:
         """Closes the own session with its connections; a given one is left alone."""
@@ -136,8 +169,8 @@ class AiohttpTransport:
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         connect = min(total, _CONNECT_TIMEOUT)
         return aiohttp.ClientTimeout(
-            total=total,
-            # Looking the name up included; a given session may also let us wait for one of its connections.
+            total=None if self._given else total,
+            # Looking the name up included, and waiting for one of a given session's connections.
             connect=None if self._given else connect,
             sock_connect=connect,
             sock_read=total,
@@ -184,6 +217,58 @@ class AiohttpTransport:
         return f"<AiohttpTransport {state}{', session given' if self._given else ''}>"
 
 
+class _Stopwatch:
+    """The clock of one attempt, which stands still while the attempt waits for a connection of the caller's pool.
+
+    aiohttp tells a trace that a request is queued for a connection, and when it is no longer. A trace belongs to a session,
+    and the caller's is not changed: so it is added to the one request, on its way through the session's middlewares.
+    """
+
+    def __init__(self, timeout: float, queue: Queue) -> None:
+        self.stopped = False
+        """Whether it waits for a connection."""
+        self._left = timeout
+        self._queue = queue
+        self._since = 0.0
+        self._clock: asyncio.Timeout | None = None
+
+    def starting(self, clock: asyncio.Timeout, session: aiohttp.ClientSession) -> dict[str, Any]:
+        """Start it, and give the arguments of the request that go with it."""
+        self._clock = clock
+        self._run(self._left)
+        return {"middlewares": (*getattr(session, "_middlewares", ()), self._traced)}
+
+    async def _traced(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        traces, session = getattr(request, "_traces", None), getattr(request, "_session", None)
+        if isinstance(traces, list) and session is not None:
+            config = aiohttp.TraceConfig()
+            config.on_connection_queued_start.append(self._stop)
+            config.on_connection_queued_end.append(self._go_on)
+            config.freeze()
+            traces.append(Trace(session, config, SimpleNamespace()))
+        return await handler(request)
+
+    async def _stop(self, *_: object) -> None:
+        if not self.stopped and self._clock is not None:
+            now = asyncio.get_running_loop().time()
+            self._left = max(0.0, (self._clock.when() or now) - now)
+            self.stopped = True
+            self._run(self._queue.patience)
+
+    async def _go_on(self, *_: object) -> None:
+        if self.stopped:
+            self.stopped = False
+            self._queue.waited(asyncio.get_running_loop().time() - self._since)
+            self._run(self._left)
+
+    def _run(self, seconds: float) -> None:
+        if self._clock is not None:
+            self._since = asyncio.get_running_loop().time()
+            self._clock.reschedule(self._since + seconds)
+
+
 class _Request(aiohttp.ClientRequest):
     """A request that takes no answer for its own which was there before it was sent.
 
@@ -219,6 +304,8 @@ def _translated(error: Exception, url: str, timeout: float, *, answered: bool) -
         return ConnectFailed("the proxy does not reach {host}: HTTP {status}".format(**facts))
     if answered and not isinstance(error, TimeoutError):
         return BrokenBody("the answer of {host} is cut off or damaged: {reason}".format(**facts))
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionError):
+        return Refused("no connection to {host}: {reason}".format(**facts))
     ours, words = next((ours, words) for theirs, ours, words in _TRANSLATIONS if isinstance(error, theirs))
     return ours(words.format(**facts))
 

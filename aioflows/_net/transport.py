@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import attrs
 
-__all__ = ["Answer", "Request", "SecretHeaders", "Transport"]
+__all__ = ["Answer", "PooledTransport", "Queue", "Request", "SecretHeaders", "Transport"]
 
 
 def _size(body: bytes | None) -> str:
@@ -66,4 +66,33 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Closes what this transport opened; twice is fine."""
+        ...
+
+
+@attrs.frozen
+class Queue:
+    """How a request stands in line for a connection of a pool that others may use as well.
+
+    Args:
+        patience: the *seconds* that it may wait; they are not those in which it has to be answered.
+        waited: is told the *seconds* that it did wait, when it gets a connection.
+    """
+
+    patience: float
+    waited: Callable[[float], object]
+
+
+@runtime_checkable
+class PooledTransport(Transport, Protocol):
+    """A transport whose connections may come out of a pool of the caller's."""
+
+    @property
+    def connections(self) -> int | None:
+        """The connections to one host that the pool lets out at most; None: no bound is known."""
+        ...
+
+    async def send_queued(
+        self, request: Request, headers: Mapping[str, str], timeout: float, queue: Queue
+    ) -> Answer:
+        """Do what `send` does, but with the *timeout* running only while there is, or could be, a connection."""
         ...

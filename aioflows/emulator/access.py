@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 from aioflows.emulator import checks
 from aioflows.emulator.faults import Fault
 from aioflows.errors import QueryError
+
+WAITS = (
+    "seconds",
+    "decimals",
+    "date",
+    "rfc850",
+    "asctime",
+    "ms",
+    "reset",
+    "reset-ms",
+    "reset-delta",
+    "reset-after",
+    "reset-list",
+)
+"""How a gateway may say how long to wait."""
+
+_GUISES = ("<status>", *(f"<status>-{wait}" for wait in WAITS), "close", "reset", "envelope")
+_GUISE = re.compile(rf"close|reset|envelope|[45]\d\d(?:-(?:{'|'.join(WAITS)}))?")
+
+
+def _a_guise() -> checks.Check:
+    def check(_: object, field: attrs.Attribute[str], value: object) -> None:
+        if not isinstance(value, str) or not _GUISE.fullmatch(value):
+            raise QueryError(
+                f"{field.name} must be one of {', '.join(map(repr, _GUISES))}, as in '429-seconds', not {value!r}"
+            )
+
+    check.__dict__["choices"] = _GUISES
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -26,10 +57,15 @@ class Access:
         expired: how an expired token is told: envelope "1203", ``apim_status`` "4011" or "4012" in a 200, or HTTP "401".
         rate: *requests per second*; None: any number.
         burst: *requests* at once, before the rate counts.
-        throttle: how "too many requests" is said: HTTP "429" or "503" without a word, "429-seconds", "503-seconds" or
-            "429-date" with a ``Retry-After`` ("429-rfc850" and "429-asctime": with the two older forms of a date), or
-            "envelope": `throttle_code` in a 200.
+        throttle: how "too many requests" is said. By any HTTP status from 400 on without a word: "429", "503", "403"; or
+            with a wait: "429-seconds" or "429-decimals" with a ``Retry-After``, "429-date" with one as a date ("429-rfc850"
+            and "429-asctime": in the two older forms), "429-ms" with ``Retry-After-Ms``; or with the time when the quota is
+            renewed: "429-reset" and "429-reset-ms" with ``X-RateLimit-Reset`` in seconds or milliseconds since the epoch,
+            "429-reset-delta" with ``RateLimit-Reset`` in seconds from now, "429-reset-after" with
+            ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with ``RateLimit: "default";r=0;t=12``. Or without
+            any answer: "close" closes the connection, "reset" resets it. Or by the "envelope": `throttle_code` in a 200.
         throttle_code: the envelope's *code* for it.
+        count_refused: what is refused uses up the rate as well, so that who goes on asking is never let in again.
     """
 
     app_key: str | None = attrs.field(default=None, validator=checks.maybe(checks.secret), repr=False)
@@ -46,18 +82,10 @@ class Access:
     burst: int = attrs.field(default=1, validator=checks.whole(1, 1_000_000))
     throttle: str = attrs.field(
         default="429-seconds",
-        validator=checks.one_of(
-            "429",
-            "429-seconds",
-            "429-date",
-            "429-rfc850",
-            "429-asctime",
-            "503",
-            "503-seconds",
-            "envelope",
-        ),
+        validator=_a_guise(),
     )
     throttle_code: int = attrs.field(default=429, validator=checks.whole(-(2**31), 2**31))
+    count_refused: bool = attrs.field(default=False, validator=checks.flag)
 
     def __attrs_post_init__(self) -> None:
         if (self.app_key is None) != (self.app_secret is None):

@@ -48,6 +48,8 @@ BODY = {
     "list": "the body is a list",
     "text": "the body is a text",
     "cut-json": "the JSON text ends early",
+    "torn-json": "a piece is missing in the middle of the JSON text",
+    "no-answer": "an object with nothing in it",
     "wrong-types": "flowInsts is an object",
     "no-data": "no data in the envelope",
     "null-data": "data is null",
@@ -108,10 +110,11 @@ class Fault:
             request is throttled for `seconds`), "outage" (every connection is reset for `seconds`), "late" (an honest
             answer comes `seconds` later), "http-502" (any status), "code-62109" (any code of the envelope), or one of
             `WIRE`, `PACKED` and `BODY`.
-        times: how *many requests* running.
+        times: how *many requests* running; with one request in flight, the same question gets it so often.
         seconds: as the kind says.
         location: *where* a 3xx points to.
         retry_after: what an HTTP status *says* of it, word for word; "5|120": in two headers.
+        headers: other *headers* of an HTTP status, as in "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30".
         size: *bytes*, for "huge" and "gzip-bomb".
         on: the *operation*: "search", "get", "time", "timezone", "token", "refresh", or "any" (then `at` counts all).
     """
@@ -122,6 +125,7 @@ class Fault:
     seconds: float = attrs.field(default=0.0, validator=checks.number(0, 1e9), kw_only=True)
     location: str = attrs.field(default="", kw_only=True)
     retry_after: str = attrs.field(default="", kw_only=True)
+    headers: str = attrs.field(default="", kw_only=True)
     size: int = attrs.field(default=64_000_000, validator=checks.whole(1, 2**34), kw_only=True)
     on: str = attrs.field(default="search", validator=checks.one_of(*_OPERATIONS), kw_only=True)
 
@@ -148,6 +152,7 @@ class Fault:
             "seconds": float,
             "location": str,
             "retry_after": str,
+            "headers": str,
             "size": int,
             "on": str,
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -25,7 +27,31 @@ def _asctime(ms: float) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).ctime()
 
 
-_DATES = {"date": http_date, "rfc850": _rfc850, "asctime": _asctime}
+def _dated(form: Callable[[float], str]) -> Callable[[float, float], dict[str, str]]:
+    return lambda _, until_ms: {"Retry-After": form(until_ms)}
+
+
+def _quota(name: str, text: str) -> dict[str, str]:
+    return {f"{name.removesuffix('-After').removesuffix('-Reset')}-Remaining": "0", name: text}
+
+
+_WAITS: dict[str, tuple[int, Callable[[float, float], dict[str, str]]]] = {
+    "seconds": (1000, lambda wait, _: {"Retry-After": f"{wait / 1000:.0f}"}),
+    "decimals": (1, lambda wait, _: {"Retry-After": f"{wait / 1000:.3f}"}),
+    "date": (1000, _dated(http_date)),
+    "rfc850": (1000, _dated(_rfc850)),
+    "asctime": (1000, _dated(_asctime)),
+    "ms": (1, lambda wait, _: {"Retry-After-Ms": f"{wait:.0f}"}),
+    "reset": (1000, lambda _, until: _quota("X-RateLimit-Reset", f"{until / 1000:.0f}")),
+    "reset-ms": (1, lambda _, until: _quota("X-RateLimit-Reset", f"{until:.0f}")),
+    "reset-delta": (1000, lambda wait, _: _quota("RateLimit-Reset", f"{wait / 1000:.0f}")),
+    "reset-after": (1, lambda wait, _: _quota("X-RateLimit-Reset-After", f"{wait / 1000:.3f}")),
+    "reset-list": (1000, lambda wait, _: {"RateLimit": f'"default";r=0;t={wait / 1000:.0f}'}),
+}
+"""For each form of a wait the ms that it is rounded up to, and its headers, by the wait and by the moment it ends at, in ms."""
+
+_MOMENTS = ("date", "rfc850", "asctime", "reset", "reset-ms")
+_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Limiter:
@@ -52,6 +78,8 @@ class Limiter:
         if self._level >= 1 - 1e-9:
             self._level -= 1
             return 0.0
+        if self._access.count_refused:
+            self._level = max(self._level - 1, -float(self._access.burst))
         return (1 - self._level) / rate
 
     def storm(self, seconds: float, now_ms: float) -> None:
@@ -69,15 +97,14 @@ class Limiter:
             return json_reply(
                 f'{{"{key}":{self._access.throttle_code},"msg":"too many requests","data":null}}'
             )
+        if guise in ("close", "reset"):
+            return Reply(503, {}, b"", wire=guise)
         status = int(guise[:3])
-        text = "429 Too Many Requests" if status == 429 else "503 Service Unavailable"
-        form = _DATES.get(guise[4:])
-        if form is not None:
-            date_ms = math.ceil((now_ms + seconds * 1000) / 1000) * 1000
-            self._pause_until_ms = max(self._pause_until_ms, date_ms)
-            return plain(status, text, **{"Retry-After": form(date_ms)})
-        if guise.endswith("-seconds"):
-            whole = math.ceil(seconds - 1e-9)
-            self._pause_until_ms = max(self._pause_until_ms, now_ms + whole * 1000)
-            return plain(status, text, **{"Retry-After": str(whole)})
-        return plain(status, text)
+        text = f"{status} {_PHRASES.get(status, 'Refused')}"
+        if len(guise) == 3:
+            return plain(status, text)
+        step, headers = _WAITS[guise[4:]]
+        begin = 0.0 if guise[4:] in _MOMENTS else now_ms  # what is rounded: a moment, or the wait until then
+        until_ms = begin + math.ceil((now_ms + seconds * 1000 - begin) / step - 1e-6) * step
+        self._pause_until_ms = max(self._pause_until_ms, until_ms)
+        return plain(status, text, **headers(until_ms - now_ms, until_ms))

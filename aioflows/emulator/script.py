@@ -60,6 +60,9 @@ def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | 
     if kind == "code":
         return json_reply(f'{{"{key}":{number},"msg":"scripted fault {number}","data":null}}')
     headers = {"Location": fault.location} if fault.location else {}
+    for line in fault.headers.split("|") if fault.headers else ():
+        name, _, text = line.partition(":")
+        headers[name.strip()] = text.strip()
     waits = (
         fault.retry_after.split("|") if fault.retry_after else [f"{fault.seconds:g}"] * bool(fault.seconds)
     )

@@ -78,12 +78,22 @@ _PACKED: dict[str, tuple[str, Callable[[bytes, int], bytes]]] = {
     "gzip-bomb": ("gzip", lambda _, size: _bomb(size)),
 }
 
+
+def _torn(body: bytes) -> bytes:
+    """Take out what stands between a name near the middle and the next one, so that it is JSON in no reading."""
+    begin = body.find(b'":', len(body) // 2)
+    end = body.find(b',"', begin)
+    return body[: len(body) // 2] if begin < 0 or end < 0 else body[:begin] + body[end:]
+
+
 _BYTES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "null": lambda _: b"null",
     "list": lambda _: b"[]",
     "text": lambda _: b'"x"',
     "cut-json": lambda body: body[: max(1, len(body) * 2 // 3)],
+    "torn-json": _torn,
+    "no-answer": lambda _: b"{}",
     "invalid-utf8": lambda body: body.replace(b'"msg":"OK"', b'"msg":"\xff\xfe"'),
     "bom": lambda body: b"\xef\xbb\xbf" + body,
     "deep": lambda _: b'{"code":0,"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}",

@@ -79,6 +79,28 @@ async def looked_up(names: Names, *, keep: bool = False) -> AsyncIterator[aiohtt
         yield http
 
 
+class Busy:
+    """Another service, which the application asks: it takes its time, or all time there is."""
+
+    def __init__(self, *, forever: bool = False) -> None:
+        self.url = ""
+        self._forever = forever
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Busy]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await (reader.read() if self._forever else asyncio.sleep(0.3))
+            writer.write(OK)
+
+        async with serving(answer) as self.url:
+            yield self
+
+    async def get(self, http: aiohttp.ClientSession) -> None:
+        async with http.get(self.url) as response:
+            await response.read()
+
+
 def nobody() -> int:
     """A port that nobody listens at."""
     with socket.socket() as one:
@@ -143,7 +165,7 @@ class TestNoConnection:
         names = Names(itertools.repeat(unreached(kind)), 0)
         async with looked_up(names) as http:
             error = await lost(YEAR, "http://names.test", http, retry=RetryPolicy(base=0.0, max_tries=3))
-        assert type(error) is ConnectFailed
+        assert isinstance(error, ConnectFailed)
         assert "names.test" in str(error)
         assert 3 <= names.lookups <= 6, "the zone is asked for beside the search"
 
@@ -236,7 +258,7 @@ class TestTls:
             error = await lost(
                 YEAR, url.replace("http", "https"), retry=RetryPolicy(base=0.0, max_tries=3), concurrency=1
             )
-        assert type(error) is ConnectFailed
+        assert isinstance(error, ConnectFailed)
         assert connections >= 3
 
 
@@ -371,6 +393,60 @@ class TestOutage:
         story = await told(Fault(6, "outage", seconds=2), session={"retry": RetryPolicy(base=1.0)})
         assert story.error is None
         assert story.stats.retries >= 1
+
+
+class TestPool:
+    # The application's own aiohttp session, whose connections are few, or in use
+
+    @REAL
+    @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 3}, {"limit": 50, "limit_per_host": 2}])
+    async def test_a_pool_of_few_connections_costs_time_and_no_try(self, limits: dict[str, int]) -> None:
+        async with world_of(latency=0.05, instances=200) as emulator:
+            query = FlowQuery(emulator.start, emulator.end, type=1)
+            connector = aiohttp.TCPConnector(**limits)  # type: ignore[arg-type]
+            retry = RetryPolicy(attempt_timeout=0.3)
+            async with (
+                aiohttp.ClientSession(connector=connector) as http,
+                session_with(
+                    emulator, http=http, sockets=True, concurrency=16, page_size=10, retry=retry
+                ) as (session, _),
+                session.scan(query) as scan,
+            ):
+                assert [one.instance_id async for one in scan] == expected(emulator, query)
+            assert scan.stats.retries == 0
+            assert emulator.peak_in_flight == min(limits.values())
+
+    @REAL
+    async def test_nor_does_one_that_the_application_uses_meanwhile(self) -> None:
+        async with world_of(latency=0.02, instances=200) as emulator, Busy().serving() as busy:
+            query = FlowQuery(emulator.start, emulator.end, type=1)
+            retry = RetryPolicy(attempt_timeout=0.2)
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2)) as http,
+                session_with(
+                    emulator, http=http, sockets=True, concurrency=16, page_size=10, retry=retry
+                ) as (session, _),
+                session.scan(query) as scan,
+            ):
+                others = [asyncio.create_task(busy.get(http)) for _ in range(4)]
+                await asyncio.sleep(0.05)
+                assert [one.instance_id async for one in scan] == expected(emulator, query)
+                await asyncio.gather(*others)
+            assert scan.stats.retries == 0
+            assert scan.stats.elapsed > 0.5, "the application had all connections at first"
+
+    @REAL
+    async def test_one_that_the_application_keeps_to_itself_is_named(self) -> None:
+        async with (
+            Busy(forever=True).serving() as busy,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http,
+        ):
+            other = asyncio.create_task(busy.get(http))
+            await asyncio.sleep(0.05)
+            error = await lost(YEAR, busy.url, http, retry=RetryPolicy(max_elapsed=0.2))
+            other.cancel()
+            await asyncio.wait([other])
+        assert "lets out 1 at once" in str(error)
 
 
 class TestProxy:

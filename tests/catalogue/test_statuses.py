@@ -23,6 +23,7 @@ from aioflows import (
 )
 from aioflows._core.retry import Garbled
 from aioflows.emulator import Fault
+from aioflows.emulator.access import WAITS
 from tests.catalogue.story import KEYS, ORDERS, Story, expected, session_with, told, world_of
 from tests.wire import OK, Script, serving
 
@@ -50,6 +51,57 @@ class TestTooMany:
         assert story.stats.throttled == 1
         assert 20 <= min(after(story, 6)) < 23
 
+    @pytest.mark.parametrize("wait", WAITS)
+    @pytest.mark.parametrize("status", [403, 425, 500])
+    async def test_whatever_the_status_and_the_header_are(self, status: int, wait: str) -> None:
+        story = await told(
+            Fault(6, "throttle", seconds=20), throttle=f"{status}-{wait}", session=SESSION, **KEYS
+        )
+        assert story.error is None
+        assert story.stats.throttled == 1
+        assert 20 <= min(after(story, 6)) < 23
+        assert story.emulator.requests["token"] == 1, "the token was good all the time"
+
+    @pytest.mark.parametrize("status", [404, 422])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30",
+            "RateLimit-Remaining: 9|RateLimit-Reset: 30",
+            'RateLimit: "default";r=7;t=30',
+        ],
+    )
+    async def test_a_refusal_with_a_quota_that_is_not_used_up_is_what_it_says(
+        self, headers: str, status: int
+    ) -> None:
+        story = await told(
+            Fault(6, f"http-{status}", headers=headers, times=1000), instances=20, session={"page_size": 1}
+        )
+        assert type(story.error) is ServiceError
+        assert (story.stats.retries, story.stats.throttled) == (0, 0)
+
+    # Too many, said by closing the connection
+
+    @pytest.mark.parametrize("count_refused", [False, True])
+    @pytest.mark.parametrize("said", ["close", "reset"])
+    @pytest.mark.parametrize("order", ORDERS)
+    async def test_connections_closed_beside_answers_slow_the_scan_down_and_lose_nothing(
+        self, order: str | None, said: str, count_refused: bool
+    ) -> None:
+        story = await told(
+            rate=20,
+            burst=10,
+            throttle=said,
+            count_refused=count_refused,
+            order=order,
+            instances=3_000,
+            session={"concurrency": 16, "page_size": 10, "retry": RetryPolicy()},
+        )
+        assert story.error is None
+        assert story.stats.throttled >= 1
+        assert story.emulator.requests["throttled"] < 0.35 * len(story.outcomes)
+        assert story.stats.elapsed < 3 * 3_000 / 10 / 20
+
     # H3, H6, E6
 
     @pytest.mark.parametrize("said", ["429", "503", "envelope"])
@@ -62,7 +114,7 @@ class TestTooMany:
     # H4
 
     @pytest.mark.parametrize(
-        "said", ["soon", "-5", "²", "1.5", "1e3", "nan", "Wed, 99 Foo 2025 00:00:00 GMT"]
+        "said", ["soon", "-5", "²", "1.5.2", "1e3", "nan", "Wed, 99 Foo 2025 00:00:00 GMT"]
     )
     async def test_a_wait_that_cannot_be_read_is_one_of_ours(self, said: str) -> None:
         story = await told(Fault(6, "http-429", retry_after=said), session=SESSION)
@@ -208,7 +260,7 @@ class TestRedirect:
 class TestNoAnswer:
     # H10
 
-    @pytest.mark.parametrize(("status", "retries"), [(101, 0), (103, 0), (204, 1), (206, 1), (304, 0)])
+    @pytest.mark.parametrize(("status", "retries"), [(101, 0), (103, 0), (204, 3), (206, 3), (304, 0)])
     async def test_a_status_that_is_neither_yes_nor_no_is_no_answer(self, status: int, retries: int) -> None:
         story = await told(Fault(2, f"http-{status}", times=1000), session={"concurrency": 1})
         assert type(story.error) is AnswerError
@@ -223,16 +275,23 @@ class TestNoAnswer:
 
     # H11
 
-    async def test_a_page_to_log_in_at_is_asked_for_once_more(self) -> None:
-        story = await told(Fault(6, "html"))
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("kind", ["html", "text", "torn-json", "no-answer", "invalid-utf8", "empty"])
+    async def test_what_cannot_be_read_three_times_running_is_asked_for_again_after_waits(
+        self, kind: str, order: str | None
+    ) -> None:
+        story = await told(
+            Fault(3, kind, times=3), order=order, session={"concurrency": 1, "retry": RetryPolicy()}
+        )
         assert story.error is None
-        assert story.stats.retries == 1
+        assert story.stats.retries == 3
+        assert story.stats.waited > 0
 
     async def test_and_then_ends_the_scan(self) -> None:
         story = await told(Fault(2, "html", times=1000), session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert "web page" in str(story.error)
-        assert story.most_failures == 2
+        assert story.most_failures == 4
 
 
 class TestNotHttp:
@@ -242,7 +301,7 @@ class TestNotHttp:
 
     @REAL
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_it_is_asked_for_once_more_on_a_fresh_connection(self, kind: str) -> None:
+    async def test_it_is_asked_for_again_on_a_fresh_connection(self, kind: str) -> None:
         story = await told(Fault(6, kind), sockets=True)
         assert story.error is None
         assert story.stats.retries == 1
@@ -253,7 +312,7 @@ class TestNotHttp:
         story = await told(Fault(2, kind, times=1000), sockets=True, session={"concurrency": 1})
         assert type(story.error) is Garbled
         assert isinstance(story.error, TransportError)
-        assert story.most_failures == 2
+        assert story.most_failures == 4
 
     @REAL
     @pytest.mark.parametrize("order", ORDERS)

@@ -18,7 +18,6 @@ from aioflows._core.answers import (
     read_time,
     read_timezone,
     read_token,
-    retry_after,
 )
 from aioflows._core.times import Zone
 from aioflows.errors import (
@@ -39,10 +38,14 @@ OK = b'{"code":0,"msg":"OK","data":{}}'
 
 
 def refused(
-    status: int, body: bytes = b"", headers: dict[str, str] | None = None, codes: tuple[int, ...] = ()
+    status: int,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    codes: tuple[int, ...] = (),
+    now: float | None = None,
 ) -> AioflowsError:
     with pytest.raises(AioflowsError) as caught:
-        decipher(status, headers or {}, body, codes)
+        decipher(status, headers or {}, body, codes, now)
     return caught.value
 
 
@@ -173,6 +176,61 @@ class TestHttp:
         assert isinstance(error, Throttled)
         assert error.retry_after == 7.0
 
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 420, 425, 430, 500, 501, 502, 504, 529])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Retry-After": "7"},
+            {"Retry-After": "7.0"},
+            {"Retry-After-Ms": "7000"},
+            {"X-RateLimit-Reset": "1700000007", "X-RateLimit-Remaining": "0"},
+            {"RateLimit": '"default";r=0;t=7'},
+        ],
+        ids=repr,
+    )
+    def test_any_refusal_that_asks_to_wait_is_too_many_requests(
+        self, status: int, headers: dict[str, str]
+    ) -> None:
+        error = refused(status, b"API rate limit exceeded", headers, now=1_700_000_000.0)
+        assert isinstance(error, Throttled)
+        assert (error.code, error.retry_after) == (status, 7.0)
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (400, ServiceError),
+            (401, TokenExpired),
+            (403, TokenExpired),
+            (404, ServiceError),
+            (500, ServerFault),
+        ],
+    )
+    def test_a_quota_that_is_not_used_up_changes_no_refusal(
+        self, status: int, kind: type[ServiceError]
+    ) -> None:
+        headers = {"X-RateLimit-Remaining": "57", "X-RateLimit-Reset": "1700000007"}
+        assert type(refused(status, headers=headers, now=1_700_000_000.0)) is kind
+
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [(62101, Denied), (62103, Denied), (1002, BadCredentials), (1203, TokenExpired)],
+    )
+    @pytest.mark.parametrize("status", [400, 401, 403, 500, 503])
+    def test_a_code_about_the_request_outweighs_a_stray_header(
+        self, status: int, code: int, kind: type[ServiceError]
+    ) -> None:
+        error = refused(status, b'{"code":%d,"msg":"m"}' % code, {"Retry-After": "7"})
+        assert type(error) is kind
+
+    @pytest.mark.parametrize("code", [62102, 1004, 1202])
+    def test_so_does_one_that_says_what_was_wrong_with_it(self, code: int) -> None:
+        assert type(refused(400, b'{"code":%d,"msg":"m"}' % code, {"Retry-After": "7"})) is ServiceError
+
+    def test_a_throttle_code_takes_its_wait_from_the_headers_as_well(self) -> None:
+        error = refused(200, b'{"code":429,"msg":"slow down"}', {"Retry-After": "7"}, (429,))
+        assert isinstance(error, Throttled)
+        assert error.retry_after == 7.0
+
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     @pytest.mark.parametrize(
         ("location", "named"),
@@ -205,66 +263,6 @@ class TestHttp:
         headers = {"Retry-After": wait, "Date": date, "Location": wait}
         with contextlib.suppress(AioflowsError):
             assert decipher(status, headers, body, (), 0.0) is body
-
-
-class TestRetryAfter:
-    NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
-    FORMS = ("Sun, 06 Nov 1994 08:50:07 GMT", "Sunday, 06-Nov-94 08:50:07 GMT", "Sun Nov  6 08:50:07 1994")
-
-    @pytest.mark.parametrize(
-        ("text", "seconds"), [("0", 0.0), ("120", 120.0), (" 5 ", 5.0), ("-5", 0.0), ("0009", 9.0)]
-    )
-    def test_digits_are_seconds(self, text: str, seconds: float) -> None:
-        assert retry_after({"Retry-After": text}) == seconds
-
-    @pytest.mark.parametrize(
-        "text", [*FORMS, "Sun, 06 Nov 1994 08:50:07 -0000", "Sun, 06 Nov 1994 16:50:07 +0800"]
-    )
-    def test_every_form_of_a_date_is_measured_against_the_answer_s_own(self, text: str) -> None:
-        headers = {"Retry-After": text, "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}
-        assert retry_after(headers, now=0.0) == 30.0
-
-    @pytest.mark.parametrize("text", FORMS)
-    @pytest.mark.parametrize("date", ["", "yesterday"])
-    def test_without_one_it_is_measured_against_the_time_given(self, text: str, date: str) -> None:
-        assert retry_after({"Retry-After": text, "Date": date}, now=self.NOW) == 30.0
-        assert retry_after({"Retry-After": text, "Date": date}) is None
-
-    def test_a_date_that_has_passed_is_no_wait(self) -> None:
-        assert retry_after({"Retry-After": self.FORMS[0]}, now=self.NOW + 3600) == 0.0
-
-    @pytest.mark.parametrize("text", ["9" * 5000, "99999999999"])
-    def test_a_huge_one_is_finite(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}) == 1e9
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "",
-            "soon",
-            "²",
-            "１２",
-            "1.5",
-            "1e3",
-            "5,",
-            "5, soon",
-            "+5",
-            "0x10",
-            "nan",
-            "inf",
-            "--5",
-            "99 Foo 99999",
-        ],
-    )
-    def test_what_cannot_be_read_is_none(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}, now=self.NOW) is None
-
-    @pytest.mark.parametrize("text", ["5, 120", "120,5", "-3, 120 , 7", "120, 120"])
-    def test_of_several_waits_the_longest_counts(self, text: str) -> None:
-        assert retry_after({"Retry-After": text}) == 120
-
-    def test_none_is_none(self) -> None:
-        assert retry_after({}) is None
 
 
 class TestInstance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 from typing import Protocol
 
@@ -53,6 +54,36 @@ def driven(
             pace.throttled(now, now, pause)
             now += pause
         now += max(apart, pace.gap(now))
+    return answered, refused
+
+
+class Window:
+    """A service that closes whatever exceeds so many requests in some seconds, those that it closed included."""
+
+    def __init__(self, most: int, seconds: float = 1.0) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._recent: deque[float] = deque()
+
+    def takes(self, now: float) -> bool:
+        self._recent.append(now)
+        while self._recent[0] < now - self._seconds:
+            self._recent.popleft()
+        return len(self._recent) <= self._most
+
+
+def closed(pace: Pace, service: Service, begin: float, end: float) -> tuple[int, int]:
+    """The same as `driven` where a refusal is a closed connection, and the pace's rests are kept."""
+    now, answered, refused = begin, 0, 0
+    while now < end:
+        if service.takes(now):
+            answered += 1
+            pace.accepted(now)
+        else:
+            refused += 1
+            _, bound = pace.closed(now, now)
+            now += pace.rest(now) if bound else 0.0
+        now += max(0.003, pace.gap(now))
     return answered, refused
 
 
@@ -142,6 +173,71 @@ class TestChance:
         limiter = Limiter(40, 10)
         limiter.takes(60.0)
         assert driven(pace, limiter, 60.0, 80.0)[1] <= 40
+
+
+class TestClosed:
+    @pytest.mark.parametrize("burst", [1, 10])
+    @pytest.mark.parametrize("rate", [2.0, 20.0, 100.0])
+    def test_a_service_that_closes_what_is_too_much_is_used_and_not_overrun(
+        self, rate: float, burst: int
+    ) -> None:
+        pace, limiter = Pace(), Limiter(rate, burst)
+        closed(pace, limiter, 0.0, 30.0)
+        answered, refused = closed(pace, limiter, 30.0, 130.0)
+        assert answered >= 0.85 * rate * 100
+        assert refused <= 0.02 * answered + 10
+
+    @pytest.mark.parametrize(
+        ("most", "seconds"), [(20, 1.0), (5, 1.0), (2, 1.0), (100, 1.0), (20, 0.5), (50, 5.0)]
+    )
+    def test_one_that_counts_what_it_closes_lets_us_in_again(self, most: int, seconds: float) -> None:
+        pace, service = Pace(), Window(most, seconds)
+        answered, refused = closed(pace, service, 0.0, 60.0)
+        assert answered >= 0.4 * 60 * most / seconds
+        assert refused <= 0.25 * answered
+
+    def test_one_alone_says_nothing_nor_do_several_with_answers_between_them(self) -> None:
+        pace, now = Pace(), 0.0
+        for _ in range(100):
+            for _ in range(4):
+                pace.accepted(now)
+                now += 0.01
+            assert pace.closed(now, now) == (False, False)
+        assert pace.bound is None
+
+    def test_several_among_answers_do_and_then_each(self) -> None:
+        pace = Pace()
+        pace.accepted(0.0)
+        assert [pace.closed(0.1, 0.2)[0] for _ in range(4)] == [False, False, False, True]
+        for n in range(40):
+            pace.accepted(1 + n / 40)
+        assert pace.closed(2.0, 2.0)[0]
+
+    def test_where_nothing_was_answered_yet_the_service_is_down(self) -> None:
+        pace = Pace()
+        assert not any(pace.closed(n / 10, n / 10)[0] for n in range(1000))
+        assert pace.bound is None
+
+    def test_where_nothing_is_answered_any_more_it_is_taken_for_down_after_a_while(self) -> None:
+        pace = Pace()
+        for n in range(10):
+            pace.accepted(n / 10)
+        meant = [n / 10 for n in range(10, 1000) if pace.closed(n / 10, n / 10)[0]]
+        assert 15 < meant[-1] < 25
+        assert pace.rest(100.0) == 0.0
+
+    def test_rests_grow_while_nothing_is_answered_and_end_with_an_answer(self) -> None:
+        pace = Pace()
+        pace.accepted(0.0)
+        rests = []
+        for n in range(1, 12):
+            pace.throttled(float(n), float(n))
+            rests.append(pace.rest(float(n)))
+        assert rests[:2] == [0.0, 0.0]
+        assert rests == sorted(rests)
+        assert 4.0 <= rests[-1] <= 8.0
+        pace.accepted(12.0)
+        assert pace.rest(12.0) == 0.0
 
 
 class TestPace:

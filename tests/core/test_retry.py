@@ -11,7 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.retry import FINAL, TABLE, Disconnected, Garbled, Rule, Table, TooLarge, rule_of, waits
+from aioflows._core.retry import (
+    FINAL,
+    TABLE,
+    Disconnected,
+    Garbled,
+    PoolExhausted,
+    Refused,
+    Rejected,
+    Rule,
+    Table,
+    TooLarge,
+    crowded,
+    rule_of,
+    waits,
+)
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -65,6 +79,8 @@ class TestTable:
             TimedOut("no answer"),
             BrokenBody("cut off"),
             Disconnected("closed"),
+            Rejected("closed, and not alone"),
+            Refused("refused"),
             FAULT,
             ServerFault(503, ""),
             Throttled(429, ""),
@@ -85,6 +101,7 @@ class TestTable:
             TokenExpired(1203, "expired"),
             TransportError("a certificate that cannot be verified"),
             TooLarge("answer larger than 32 MiB"),
+            PoolExhausted("no connection came free"),
             QueryError("from is after to"),
             CompletenessError("drift"),
         ],
@@ -94,16 +111,33 @@ class TestTable:
         assert rule_of(error) == FINAL
 
     @pytest.mark.parametrize("error", [AnswerError("HTML"), Garbled("bad status line")], ids=repr)
-    def test_what_cannot_be_read_is_asked_for_once_more(self, error: AioflowsError) -> None:
-        assert len(slept([error] * 5)) == 1
+    def test_what_cannot_be_read_is_asked_for_three_times_more_with_waits(self, error: AioflowsError) -> None:
+        assert slept([error] * 9, RetryPolicy(base=0.25, cap=3.0)) == [0.5, 1.0, 2.0]
 
-    def test_once_more_is_counted_by_line_whatever_comes_between(self) -> None:
-        assert len(slept([AnswerError("HTML"), FAULT, FAULT, AnswerError("HTML"), FAULT])) == 3
+    def test_these_are_counted_by_line_whatever_comes_between(self) -> None:
+        html = AnswerError("HTML")
+        assert len(slept([html, FAULT, html, FAULT, html, Garbled("SSH"), html, FAULT])) == 6
 
     def test_a_line_of_the_users_own_goes_first(self) -> None:
         table: Table = [(62102, Rule()), (ServerFault, FINAL), *TABLE]
         assert rule_of(ServiceError(62102, ""), table) == Rule()
         assert rule_of(FAULT, table) == FINAL
+
+
+class TestCrowded:
+    @pytest.mark.parametrize("error", [Disconnected("it was closed"), Refused("it was refused")], ids=repr)
+    def test_it_says_what_was_seen_what_is_likely_and_what_mends_it(
+        self, error: Disconnected | Refused
+    ) -> None:
+        said = crowded(error)
+        assert isinstance(said, type(error))
+        assert str(said).startswith(f"{error}, while it answered other requests: most likely too many")
+        assert "Limits(rate=...)" in str(said)
+
+    def test_it_says_so_once(self) -> None:
+        once = crowded(Disconnected("it was closed"))
+        assert isinstance(once, Rejected)
+        assert crowded(once) is once
 
 
 class TestWaits:
@@ -143,6 +177,9 @@ class TestWaits:
     def test_a_connection_that_was_just_closed_is_replaced_at_once_the_first_time(self) -> None:
         policy = RetryPolicy(base=0.25, cap=60.0)
         assert slept([Disconnected("closed")] * 3, policy) == [0.0, 0.5, 1.0]
+
+    def test_one_that_was_closed_among_several_is_not(self) -> None:
+        assert slept([Rejected("closed")] * 3, RetryPolicy(base=0.25, cap=60.0)) == [0.5, 1.0, 2.0]
 
     @given(
         st.lists(

@@ -110,6 +110,12 @@ class TestStatuses:
         assert reply.headers["Retry-After"] == date
         assert reply.again == (("Retry-After", "soon"),)
 
+    def test_it_may_bear_other_headers(self) -> None:
+        fault = Fault.parse("at=1,kind=http-404,headers=X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30")
+        with Emulator(5, faults=[fault]) as emulator:
+            reply = search_reply(emulator)
+        assert reply.headers.items() >= {"X-RateLimit-Remaining": "57", "X-RateLimit-Reset": "30"}.items()
+
     @pytest.mark.parametrize("code", [-1, 1203, 62101, 62109])
     def test_any_code_can_be_answered(self, code: int) -> None:
         reply = befallen(f"code-{code}")
@@ -130,7 +136,7 @@ class TestBodies:
         with Emulator(20, schedule_types=[1]) as honest:
             assert befallen(kind, size=10_000).body != search_reply(honest).body
 
-    @pytest.mark.parametrize("kind", ["html", "empty", "cut-json", "invalid-utf8", "bom"])
+    @pytest.mark.parametrize("kind", ["html", "empty", "cut-json", "torn-json", "invalid-utf8", "bom"])
     def test_some_are_not_json(self, kind: str) -> None:
         with pytest.raises(ValueError, match=r"."):
             json.loads(befallen(kind).body.decode())
@@ -141,6 +147,7 @@ class TestBodies:
 
     def test_some_are_json_but_no_answer(self) -> None:
         assert (self.answer("null"), self.answer("list"), self.answer("text")) == (None, [], "x")
+        assert self.answer("no-answer") == {}
         assert "data" not in self.answer("no-data")
         assert self.answer("null-data")["data"] is None
         assert self.answer("no-list")["data"] == {"count": 0}

@@ -12,6 +12,7 @@ import pytest
 
 from aioflows.emulator import Emulator, Reply
 from aioflows.emulator.gateway import signature
+from aioflows.errors import QueryError
 from tests.emulator.asking import BASE, JSON, NOW, USER, search_body, search_reply
 
 KEY, SECRET = "5acb82e7-a11e-4300-9164-c8b20b638e8b", "s3cret"
@@ -270,6 +271,40 @@ class TestThrottling:
     def test_or_in_the_envelope(self) -> None:
         reply = self.refused(throttle="envelope", throttle_code=4290)
         assert (reply.status, code(reply)) == (200, 4290)
+
+    @pytest.mark.parametrize(
+        ("guise", "headers"),
+        [
+            ("403-seconds", {"Retry-After": "3"}),
+            ("403-decimals", {"Retry-After": "2.500"}),
+            ("425-ms", {"Retry-After-Ms": "2500"}),
+            ("429-reset", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(NOW // 1000 + 3)}),
+            ("429-reset-ms", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(NOW + 2_500)}),
+            ("500-reset-delta", {"RateLimit-Remaining": "0", "RateLimit-Reset": "3"}),
+            ("430-reset-after", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "2.500"}),
+            ("420-reset-list", {"RateLimit": '"default";r=0;t=3'}),
+        ],
+    )
+    def test_or_by_any_status_with_any_header(self, guise: str, headers: dict[str, str]) -> None:
+        reply = self.refused(throttle=guise)
+        assert reply.status == int(guise[:3])
+        assert headers.items() <= reply.headers.items()
+
+    @pytest.mark.parametrize("guise", ["close", "reset"])
+    def test_or_without_any_answer(self, guise: str) -> None:
+        assert self.refused(throttle=guise).wire == guise
+
+    @pytest.mark.parametrize("guise", ["", "200", "429-soon", "close-seconds", "429-", None])
+    def test_another_guise_is_refused(self, guise: object) -> None:
+        with pytest.raises(QueryError, match="throttle must be one of"):
+            Emulator(5, throttle=guise)
+
+    @pytest.mark.parametrize(("count_refused", "answered"), [(False, 12), (True, 3)])
+    def test_what_is_refused_may_count_as_well(self, count_refused: bool, answered: int) -> None:
+        with Emulator(10, rate=2, burst=3, throttle="429", count_refused=count_refused) as emulator:
+            found = [search_reply(emulator, now_ms=NOW + 100 * n).status for n in range(50)]
+            assert found.count(200) == answered
+            assert search_reply(emulator, now_ms=NOW + 100_000).status == 200
 
     def test_requests_within_a_named_wait_are_counted(self) -> None:
         with Emulator(10, rate=1) as emulator:

@@ -160,13 +160,13 @@ class TestRetry:
         transport = FakeTransport([lost, lost, lost, OK])
         assert await caller_of(transport).call(REQUEST, read, tries=1) == "fine"
 
-    async def test_a_page_of_html_is_asked_for_once_more(self) -> None:
-        transport = FakeTransport([answer("<html>log in</html>")] * 3)
+    async def test_a_page_of_html_is_asked_for_three_times_more_with_longer_and_longer_waits(self) -> None:
+        transport = FakeTransport([answer("<html>log in</html>")] * 5)
         with pytest.raises(AnswerError):
             await caller_of(transport).call(REQUEST, read)
-        assert len(transport.sent) == 2
+        assert [sent.at for sent in transport.sent] == [0.0, 1.0, 3.0, 6.0]
 
-    async def test_what_the_reader_cannot_read_is_asked_for_once_more(self) -> None:
+    async def test_what_the_reader_cannot_read_is_asked_for_again(self) -> None:
         def picky(body: bytes) -> object:
             if read(body) != "fine":
                 raise AnswerError("not fine", "$.data")
@@ -239,6 +239,74 @@ class TestThrottling:
         await caller_of(transport, policy=RetryPolicy(base=1.5)).call(REQUEST, read, tally=tally)
         assert transport.sent[1].at >= 3.0
         assert tally.throttled == 1
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 420, 425, 430, 500, 502, 503])
+    @pytest.mark.parametrize("auth", [None, KEY], ids=["without a key", "with a key"])
+    async def test_whatever_the_status_who_is_asked_to_wait_waits_and_all_others_do(
+        self, auth: AppKey | None, status: int
+    ) -> None:
+        gateway, refused = Gateway(), 0
+
+        def respond(sent: Sent) -> Outcome:
+            nonlocal refused
+            if sent.request is not REQUEST or loop_time() >= 20:
+                return gateway(sent) if auth else OK
+            refused += 1
+            return answer(
+                "API rate limit exceeded", status, X_RateLimit_Reset="20", X_RateLimit_Remaining="0"
+            )
+
+        transport = FakeTransport(respond)
+        caller, tally = caller_of(transport, concurrency=1, auth=auth), Tally()
+        await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(3)))
+        searches = [sent.at for sent in transport.sent if sent.request is REQUEST]
+        assert [refused, tally.throttled] == [1, 1]
+        assert min(searches[1:]) >= 20.0
+        assert len(transport.sent) - len(searches) == (auth is not None), "no other token was asked for"
+
+    async def test_a_reset_that_good_answers_bear_as_well_says_nothing_where_it_stands_alone(self) -> None:
+        transport = FakeTransport(
+            [
+                answer({"code": 0, "data": "fine"}, X_RateLimit_Reset="20"),
+                answer("no such page", 404, X_RateLimit_Reset="20"),
+            ]
+        )
+        caller = caller_of(transport)
+        await caller.call(REQUEST, read)
+        with pytest.raises(ServiceError, match="no such page"):
+            await caller.call(REQUEST, read)
+        assert loop_time() < 0.01
+
+    async def test_closed_connections_beside_answers_slow_everybody_down(self) -> None:
+        taken: list[float] = []
+
+        def respond(sent: Sent) -> Outcome:
+            taken.append(sent.at)
+            return (
+                OK if len([at for at in taken if at > sent.at - 1]) <= 10 else Disconnected("it was closed")
+            )
+
+        transport = FakeTransport(respond, latency=0.01)
+        caller, tally = caller_of(transport, policy=RetryPolicy()), Tally()
+        await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(100)))
+        assert 4 <= tally.throttled < 60
+        assert loop_time() < 30.0
+
+    async def test_a_service_that_closes_every_connection_fails_as_one_that_is_down(self) -> None:
+        transport = FakeTransport(lambda _: Disconnected("it was closed"))
+        caller, tally = caller_of(transport, policy=RetryPolicy(max_tries=5)), Tally()
+        with pytest.raises(Disconnected, match=r"^it was closed$"):
+            await caller.call(REQUEST, read, tally=tally)
+        assert [sent.at for sent in transport.sent] == pytest.approx([0.0, 0.0, 0.5, 1.5, 3.5], abs=0.02)
+        assert tally.throttled == 0
+
+    async def test_where_it_never_gets_better_the_error_says_what_was_seen_and_what_mends_it(self) -> None:
+        transport = FakeTransport([OK, *[Disconnected("it was closed")] * 30])
+        caller = caller_of(transport, policy=RetryPolicy(max_tries=8))
+        await caller.call(REQUEST, read)
+        with pytest.raises(Disconnected, match=r"while it answered other requests.*Limits\(rate=") as caught:
+            await caller.call(REQUEST, read)
+        assert str(caught.value).startswith("it was closed")
 
     async def test_too_long_a_wait_is_the_callers_to_decide(self) -> None:
         transport = FakeTransport([answer("", 429, Retry_After="3600"), OK])

@@ -225,6 +225,56 @@ class TestComplaint:
         assert gate.unavailable(entered=now())
 
 
+class TestClosed:
+    async def test_several_closed_connections_beside_answers_set_the_rate(self) -> None:
+        gate = Gate(16)
+        gate.accepted()
+        assert [gate.closed(entered=0.0) for _ in range(4)] == [False, False, False, True]
+        assert gate.rate is not None
+
+    async def test_without_an_answer_they_do_not(self) -> None:
+        gate = Gate(16)
+        assert not any(gate.closed(entered=0.0) for _ in range(40))
+        assert gate.rate is None
+
+    async def test_while_each_try_is_refused_tries_come_more_and_more_seldom(self) -> None:
+        gate = Gate(16)
+        tries: list[float] = []
+        gate.accepted()
+        while len(tries) < 12:
+            async with gate:
+                tries.append(now())
+            gate.closed(entered=now())
+        apart = [later - earlier for earlier, later in itertools.pairwise(tries)]
+        assert apart[0] < 0.01
+        assert apart[-1] >= 4.0
+        assert tries[-1] < 30.0
+
+
+class TestFit:
+    async def test_no_more_are_inside_than_a_pool_lets_out(self) -> None:
+        gate = Gate(64)
+        gate.fit(3)
+        attempts = [Attempt(gate) for _ in range(10)]
+        await asyncio.sleep(1)
+        assert (gate.limit, gate.in_flight) == (3, 3)
+        await leave_all(attempts)
+
+    async def test_a_larger_pool_lets_no_more_in_than_was_asked_for(self) -> None:
+        gate = Gate(4)
+        gate.fit(100)
+        assert gate.limit == 4
+
+    async def test_a_pool_may_grow(self) -> None:
+        gate = Gate(8)
+        gate.fit(2)
+        gate.fit(None)
+        attempts = [Attempt(gate) for _ in range(10)]
+        await asyncio.sleep(1)
+        assert gate.in_flight == 8
+        await leave_all(attempts)
+
+
 class TestTurns:
     async def test_scans_enter_in_turn_however_many_requests_each_has_waiting(self) -> None:
         gate, order = Gate(1), []

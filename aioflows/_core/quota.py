@@ -1,0 +1,177 @@
+"""How long an answer asks to wait, by its headers.
+
+1. A wait that is named is one: ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date; many services send decimals),
+   or, in milliseconds, ``Retry-After-Ms`` and ``x-ms-retry-after-ms`` (Azure). It goes before anything that follows, as
+   the IETF's draft "RateLimit header fields for HTTP" has it.
+2. A reset header names the moment when a quota is renewed, and many gateways send it with every answer, a plain 404
+   included. So it is a wait only where the quota is used up: where the ``...-Remaining`` beside it is 0, or where nothing
+   says how much remains. Where good answers bear it alone as well, it says nothing alone (`resets_alone`).
+
+The reset headers that are known, all with ``X-`` or without, and ``RateLimit`` as one word or two:
+
+- ``X-RateLimit-Reset``: seconds since the epoch (GitHub, GitLab), milliseconds since it, or seconds from now (Envoy, Kong,
+  the draft until version 6). Their size tells which: no wait is as long as the epoch is old. Also a date, or a duration
+  such as ``6m0s`` (OpenAI, with ``-Requests`` or ``-Tokens`` behind the name; each is paired with its own ``Remaining``).
+- ``X-RateLimit-Reset-After``: seconds from now, with decimals (Discord).
+- ``RateLimit: "default";r=0;t=12`` (the draft from version 8 on), and ``RateLimit: limit=10, remaining=0, reset=12``
+  (version 7).
+
+Moments are measured against the answer's own ``Date``, so that a local clock which is off does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+__all__ = ["resets_alone", "retry_after", "wait_named"]
+
+_LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
+_NUMBER = r"-?[0-9]{1,5000}(?:\.[0-9]{1,50})?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*")
+_IN_MILLISECONDS = ("Retry-After-Ms", "x-ms-retry-after-ms")
+_QUOTA = re.compile(r"(?:x-)?rate-?limit(?:-(limit|remaining|reset)(?:-(.+))?)?", re.IGNORECASE)
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|h|m|s))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_MEMBER = re.compile(rf"(?:^|[;,\s])(r|t|remaining|reset)\s*=\s*({_NUMBER})(?=\s*(?:$|[;,]))")
+_EPOCH = 1e9  # a number from here on is a moment: 2001 in seconds, and in seconds from now 31 years
+_IN_MS = 1e11  # and from here on one in milliseconds: 1973, and in seconds the year 5138
+
+
+def wait_named(headers: Mapping[str, str], now: float | None = None, *, resets: bool = True) -> float | None:
+    """Give the seconds that a refusal asks to wait, or None if it asks for none that can be read.
+
+    Args:
+        headers: the *headers*, by case-insensitive name.
+        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
+        resets: whether a reset header says anything where nothing says how much remains.
+    """
+    wait = retry_after(headers, now)
+    return _renewal(headers, now, alone=resets) if wait is None else wait
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Give the seconds that an answer asks to wait in so many words, or None if it names none that can be read.
+
+    A date is measured against the answer's own ``Date``. Of several waits, as a proxy leaves them that adds its own, the
+    longest counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
+
+    Args:
+        headers: the *headers*, by case-insensitive name.
+        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
+    """
+    milliseconds = [
+        wait for name in _IN_MILLISECONDS if (wait := _longest(headers.get(name, ""))) is not None
+    ]
+    if milliseconds:
+        return max(milliseconds) / 1000
+    text = headers.get("Retry-After", "").strip()
+    seconds = _longest(text)
+    if seconds is not None:
+        return seconds
+    until, sent = _date(text), _sent(headers, now)
+    return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
+
+
+def resets_alone(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says when a quota is renewed, and not how much of it remains."""
+    kinds = {kind for kind, _, _ in _quotas(headers)}
+    return "reset" in kinds and "remaining" not in kinds
+
+
+def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> float | None:
+    """Give the seconds until a quota that is used up is renewed; of several the longest."""
+    remaining: dict[str, float] = {}
+    resets: list[tuple[str, float]] = []
+    sent = _sent(headers, now)
+    for kind, name, text in _quotas(headers):
+        if kind == "remaining":
+            left = _least(text)
+            if left is not None:
+                remaining[name] = min(left, remaining.get(name, left))
+        elif (wait := _until(text, sent)) is not None:
+            resets.append((name, wait))
+    # What is said of another quota speaks for one of which nothing is said.
+    usual = min(remaining.values(), default=0.0 if alone else 1.0)
+    waits = [wait for name, wait in resets if remaining.get(name, usual) <= 0]
+    return max(waits, default=None)
+
+
+def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Give what the headers say of quotas: "remaining" or "reset", of which, and the text."""
+    for header, text in headers.items():
+        if "limit" not in header and "Limit" not in header and "LIMIT" not in header:
+            continue
+        found = _QUOTA.fullmatch(header)
+        if found is None:
+            continue
+        kind, name = (found[1] or "").lower(), (found[2] or "").lower()
+        if not kind:
+            yield from _structured(text)
+        elif kind != "limit":
+            yield kind, "" if name == "after" else name, text
+
+
+def _structured(text: str) -> Iterator[tuple[str, str, str]]:
+    """Give what a header "RateLimit" says: of each policy in the list, or of the only one."""
+    members = _QUOTED.sub("policy", text)
+    of_each = members.split(",") if "=" in members and ";" in members else [members]
+    for number, policy in enumerate(of_each):
+        for member, value in _MEMBER.findall(policy):
+            yield (
+                "remaining" if member.startswith("r") and member != "reset" else "reset",
+                f"policy {number}",
+                value,
+            )
+
+
+def _least(text: str) -> float | None:
+    """Give the least of some numbers, or None if these are none."""
+    first = text.split(";", maxsplit=1)[0].strip()
+    return min(map(float, first.split(","))) if _NUMBERS.fullmatch(first) else None
+
+
+def _longest(text: str) -> float | None:
+    """Give the largest of some numbers, or None if these are none."""
+    text = text.strip()
+    return min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT) if _NUMBERS.fullmatch(text) else None
+
+
+def _until(text: str, sent: float | None) -> float | None:
+    """Give the seconds until what a reset header says, or None if that cannot be read."""
+    text = text.split(";", maxsplit=1)[0].strip()
+    if _NUMBERS.fullmatch(text):
+        waits = [_from_now(float(number), sent) for number in text.split(",")]
+        return max((wait for wait in waits if wait is not None), default=None)
+    if _DURATION.fullmatch(text):
+        return min(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)), _LONGEST_WAIT)
+    until = _date(text)
+    return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
+
+
+def _from_now(number: float, sent: float | None) -> float | None:
+    if number < _EPOCH:
+        return max(0.0, number)
+    if sent is None:
+        return None
+    return min(max(0.0, (number / 1000 if number >= _IN_MS else number) - sent), _LONGEST_WAIT)
+
+
+def _sent(headers: Mapping[str, str], now: float | None) -> float | None:
+    """Give the moment at which an answer says that it was sent, or else this one."""
+    sent = _date(headers.get("Date", ""))
+    return now if sent is None else sent
+
+
+def _date(text: str) -> float | None:
+    """Give the moment that a date of HTTP or of ISO 8601 names, in seconds since the epoch."""
+    try:
+        date = datetime.fromisoformat(text) if text[10:11] == "T" else parsedate_to_datetime(text)
+        # The asctime form names no zone, and "-0000" means that none is known: HTTP means UTC by both.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
