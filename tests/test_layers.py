@@ -101,6 +101,7 @@ LAYERS = [
         "_net.attempt",
         "_net.caller",
         "_net.operations",
+        "_net.zones",
     ],
     # many requests
     ["_net.spill", "_net.engine", "_net.thread"],

@@ -28,11 +28,15 @@ from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Page", "Reader", "Reading"]
+__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Outside", "Page", "Reader", "Reading"]
 
 PIECE = 500
 """Rows that are handed out, and decoded, at once. The garbage collector looks at what is new after some 700 objects, and rows
 that are gone by then cost it nothing; a page of 1,000 at once makes it go through all there is, again and again."""
+
+
+class Outside(CompletenessError):
+    """A row lies outside the window that was asked for."""
 
 
 class Page(Protocol):
@@ -220,7 +224,7 @@ class Reading:
 
     def _outside(self, ask: Ask, low: int, high: int) -> CompletenessError:
         wrong = 0 if self.first < low else len(self.times) - 1
-        error = CompletenessError(
+        error = Outside(
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
@@ -239,7 +243,7 @@ class Reading:
         shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
             f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
-            "give the zone the service really uses as FlowSession(server_timezone=...)"
+            "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
         )
 
 
@@ -251,8 +255,18 @@ class Reader:
     """
 
     def __init__(self, service: Service) -> None:
-        self.zone: Zone | None = None
+        self._zone: Zone | None = None
         self._service = service
+
+    @property
+    def zone(self) -> Zone | None:
+        """The zone that answers are read in; None: not known yet."""
+        return self._zone
+
+    @zone.setter
+    def zone(self, zone: Zone) -> None:
+        self._zone = zone
+        self._service.read_in(self, zone)
 
     def read(self, ask: Ask, page: Page) -> Reading:
         """Lay out a page that is not empty.
@@ -264,7 +278,7 @@ class Reader:
         offset = self.zone.offset_at(ask.from_ms // 1000)
         reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
         if ask.until - ask.first <= NARROW:
-            self._service.zone_pinned = True
+            self._service.pin(self.zone)
         if reading.first != reading.last:
             self._service.sorts.add(ask.descending)
         return reading
