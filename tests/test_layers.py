@@ -70,6 +70,7 @@ LAYERS = [
         "_core.prover",
         "_core.scan",
         "_core.heed",
+        "_core.range_end",
         "_core.machine",
         "_core.lane",
         "_core.lanes",
