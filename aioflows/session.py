@@ -9,6 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
+import attrs
+
 from aioflows._core.address import Address
 from aioflows._core.choice import machine_of
 from aioflows._core.follow import Follow, Pace
@@ -97,7 +99,7 @@ class FlowSession(LoopBound):
         if first_page not in (None, 0, 1) or isinstance(first_page, bool):
             raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
         self.limits = limits
-        zone = None if server_timezone is None else Zone.parse(server_timezone)
+        zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         self._service = Service(first_page)
         self._gate = Gate(limits.concurrency, limits.rate)
         self._transport: Transport = (

@@ -129,13 +129,15 @@ class Reading:
         ask: what was asked.
         page: what came, not empty.
         second_of: gives the *second* of real time that a trigger time's text means.
+        given: whether the user has given the offset by which it does.
 
     Raises:
         CompletenessError: the page is out of order, or a row lies outside the window.
     """
 
-    def __init__(self, ask: Ask, page: Page, second_of: Callable[[str], int]) -> None:
+    def __init__(self, ask: Ask, page: Page, second_of: Callable[[str], int], *, given: bool = False) -> None:
         self.page = page
+        self._given = given
         self._axis = ask.axis
         self._second_of = second_of
         self._flipped = ask.backward
@@ -243,7 +245,12 @@ class Reading:
         shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
             f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
-            "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
+            + (
+                "the offset that this session was given is not the service's. Give the right one, or none at all, and begin "
+                "the scan again"
+                if self._given
+                else "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
+            )
         )
 
 
@@ -276,7 +283,7 @@ class Reader:
         """
         assert self.zone is not None, "the zone is known before the first answer is read"
         offset = self.zone.offset_at(ask.from_ms // 1000)
-        reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
+        reading = Reading(ask, page, lambda text: wall_seconds(text) - offset, given=self.zone.given)
         if ask.until - ask.first <= NARROW:
             self._service.pin(self.zone)
         if reading.first != reading.last:

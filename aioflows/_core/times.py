@@ -121,9 +121,11 @@ class Zone:
 
     Args:
         tzinfo: what datetimes of this zone carry.
+        given: whether the user has given it, rather than the service named it. It makes no other zone of it.
     """
 
     tzinfo: _TzInfo
+    given: bool = attrs.field(default=False, eq=False, kw_only=True)
     epoch: datetime = attrs.field(init=False, eq=False, repr=False)
     """1970-01-01 00:00:00 by the wall clocks of this zone."""
 
