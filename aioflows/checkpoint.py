@@ -16,6 +16,7 @@ __all__ = [
     "FollowCheckpoint",
     "Known",
     "Position",
+    "ReadZone",
     "Remainder",
     "fingerprint",
     "follow_fingerprint",
@@ -26,6 +27,36 @@ Position: TypeAlias = tuple[tuple[int | None, ...], str]
 
 _VERSION = 1
 _SCAN, _FOLLOW = "scan", "follow"
+
+
+@attrs.frozen
+class ReadZone:
+    """The zone that trigger times were read in.
+
+    Two zones are the same here if they mean the same offsets, whatever they are called.
+
+    Args:
+        name: what the zone is *called*.
+        offsets: its *offsets* over the range in question: from which millisecond since 1970-01-01 UTC, and seconds east of
+            Greenwich, earliest first.
+    """
+
+    name: str
+    offsets: tuple[tuple[int, int], ...]
+
+    def check(self, other: ReadZone) -> None:
+        """Check that another zone means the same.
+
+        Raises:
+            QueryError: it has another offset somewhere in the range.
+        """
+        if self.offsets != other.offsets:
+            raise QueryError(
+                f"the checkpoint cannot be resumed: its rows were read in the zone {self.name}, and now they would be read "
+                f"in the zone {other.name}. Rows that were handed out may have wrong times, and others would be passed over. "
+                "Begin again without resume=, or give the zone of the checkpoint as FlowSession(server_timezone=...) if "
+                "that is the right one"
+            )
 
 
 @attrs.frozen
@@ -57,17 +88,22 @@ class Checkpoint:
         remaining: the *windows* that are left; none: the scan was over.
         position: the place of the last row handed out, in an order that windows of time say nothing of: they are read
             again, and what does not come after this row is dropped. None: nothing is dropped.
+        zone: what rows were *read in*, over the query's range; under another zone it cannot be resumed. None: nothing was
+            read, or an earlier release of this package made it.
     """
 
     fingerprint: str
     remaining: tuple[Remainder, ...]
     position: Position | None = None
+    zone: ReadZone | None = None
 
     def to_json(self) -> str:
         """Give it as a JSON text."""
         content = attrs.asdict(self)
         if self.position is None:
             del content["position"]  # so that who knows no such orders reads all others
+        if self.zone is None:
+            del content["zone"]
         return _text(content)
 
     @classmethod
@@ -83,6 +119,7 @@ class Checkpoint:
                 content["fingerprint"],
                 tuple(_remainder(**one) for one in content["remaining"]),
                 _position(content.get("position")),
+                _zone(content.get("zone")),
             )
         except (TypeError, KeyError, ValueError, IndexError) as error:
             raise QueryError("this checkpoint is damaged: it lacks a part") from error
@@ -116,18 +153,30 @@ class FollowCheckpoint:
         from_ms: the first trigger time that is to be read again, in *milliseconds* since 1970-01-01 UTC; None: it has not
             begun.
         known: the *instances* from there on that were handed out, and all that are watched.
+        zone: what these were *read in*, from the earliest of them to *from_ms*; under another zone it cannot be resumed.
+            None: nothing was read, or an earlier release of this package made it.
     """
 
     fingerprint: str
     from_ms: int | None
     known: tuple[Known, ...]
+    zone: ReadZone | None = None
+
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The *milliseconds* from the earliest instance to `from_ms`, for which the zone matters; None: it has not begun."""
+        if self.from_ms is None:
+            return None
+        return min((one.second * 1000 for one in self.known), default=self.from_ms), self.from_ms + 1
 
     def to_json(self) -> str:
         """Give it as a JSON text."""
         known = [list(attrs.astuple(one)) for one in self.known]
-        return _text(
-            {"kind": _FOLLOW, "fingerprint": self.fingerprint, "from_ms": self.from_ms, "known": known}
-        )
+        content: dict[str, Any] = {"kind": _FOLLOW, "fingerprint": self.fingerprint}
+        content |= {"from_ms": self.from_ms, "known": known}
+        if self.zone is not None:
+            content["zone"] = attrs.asdict(self.zone)
+        return _text(content)
 
     @classmethod
     def from_json(cls, text: str) -> FollowCheckpoint:
@@ -143,6 +192,7 @@ class FollowCheckpoint:
                 str(content["fingerprint"]),
                 None if from_ms is None else int(from_ms),
                 tuple(_known(*one) for one in content["known"]),
+                _zone(content.get("zone")),
             )
         except (TypeError, KeyError, ValueError) as error:
             raise QueryError("this checkpoint is damaged: it lacks a part") from error
@@ -208,6 +258,14 @@ def _position(value: list[Any] | None) -> Position | None:
     if value is None:
         return None
     return tuple(None if one is None else int(one) for one in value[0]), str(value[1])
+
+
+def _zone(value: dict[str, Any] | None) -> ReadZone | None:
+    if value is None:
+        return None
+    return ReadZone(
+        str(value["name"]), tuple((int(instant), int(offset)) for instant, offset in value["offsets"])
+    )
 
 
 def _checksum(content: dict[str, Any]) -> str:

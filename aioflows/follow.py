@@ -10,6 +10,9 @@ from typing import Protocol, Self
 import attrs
 
 from aioflows._core.follow import DONE, TIME, Follow, Glance, Read, Wait
+from aioflows._core.pages import Outside
+from aioflows._core.times import Zone
+from aioflows._net.zones import FollowZone
 from aioflows.bound import LoopBound
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError
@@ -25,11 +28,11 @@ _ORDERS = ("trigger_time", None)
 
 
 class _Scans(Protocol):
-    def __call__(self, query: FlowQuery, /) -> FlowScan: ...
+    def __call__(self, query: FlowQuery, zone: Zone, /) -> FlowScan: ...
 
 
 class _Look(Protocol):
-    async def __call__(self, query: FlowQuery, /, *, turn: int) -> list[FlowInstance] | None: ...
+    async def __call__(self, query: FlowQuery, zone: Zone, /, *, turn: int) -> list[FlowInstance] | None: ...
 
 
 class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
@@ -54,6 +57,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         clock: Callable[[], Awaitable[int]],
         look: _Look,
         fingerprint: str,
+        zone: FollowZone,
     ) -> None:
         if query.order_by not in _ORDERS:
             raise QueryError(f"a follow comes in the order of the trigger time, not by {query.order_by!r}")
@@ -67,6 +71,10 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         """The same, those first in which something that is watched was seen last."""
         self._glanced: list[list[FlowInstance]] = []
         self._fingerprint = fingerprint
+        self._zone = zone
+        self._now_ms = 0
+        self._zone_is_new = self._zone_doubted = False
+        """Whether the zone was named in this poll, and whether it has to be in the next one."""
         self._scan: FlowScan | None = None
         self._due: float | None = None
         self._bell = asyncio.Event()
@@ -123,13 +131,27 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         if step is DONE:
             raise StopAsyncIteration
         if step is TIME:
-            self._machine.told_time(await self._clock())
+            await self._begin_poll()
         elif isinstance(step, Wait):
             await self._rest(step.seconds)
         elif isinstance(step, Glance):
             await self._glance(step)
         else:
             await self._read(step)
+
+    async def _begin_poll(self) -> None:
+        """Ask for the service's time, and beside it for its zone, if that was not named lately."""
+        self._zone_is_new = self._zone_doubted
+        named = asyncio.create_task(self._zone.find(anew=self._zone_doubted))
+        try:
+            now_ms = await self._clock()
+            self._zone.take(await named, now_ms)
+            self._zone_doubted = False
+        finally:
+            named.cancel()
+            await asyncio.gather(named, return_exceptions=True)
+        self._now_ms = now_ms
+        self._machine.told_time(now_ms)
 
     async def _rest(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -151,9 +173,20 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
                     to_trigger_time=step.to_ms,
                     status=step.status,
                     order_by="trigger_time",
-                )
+                ),
+                self._known_zone,
             )
-        rows = await anext(self._scan.pages(), None)
+        try:
+            rows = await anext(self._scan.pages(), None)
+        except Outside:
+            self._zone_doubted = self._zone.changes
+            if not self._zone_doubted or self._zone_is_new:
+                raise
+            await self._stop_reading()
+            self._zone_is_new = True
+            if not self._zone.take(await self._zone.find(anew=True), self._now_ms):
+                raise
+            return  # clocks have changed since the zone was named, so the window is read once more
         if rows is None:
             self._scan = None
             self._machine.read()
@@ -177,7 +210,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
                 status=step.status,
                 order_by="-trigger_time",
             )
-            page = await self._look(query, turn=step.poll)
+            page = await self._look(query, self._known_zone, turn=step.poll)
             if page is None:
                 whole = False
             else:
@@ -188,6 +221,11 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
             self._running = [*shown, *(type for type in types if type not in shown)]
         self._glanced = []
         self._machine.glanced(rows, whole=whole)
+
+    @property
+    def _known_zone(self) -> Zone:
+        assert self._zone.zone is not None, "each poll begins by asking for it"
+        return self._zone.zone
 
     def _check(self) -> None:
         self._check_open()
@@ -228,7 +266,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
 
     def checkpoint(self) -> FollowCheckpoint:
         """Tell what was settled, to go on there with ``session.follow(query, resume=...)``."""
-        return self._machine.checkpoint(self._fingerprint)
+        return self._zone.used(self._machine.checkpoint(self._fingerprint))
 
 
 class _Batches(AsyncIterator[list[FlowInstance]]):

@@ -12,10 +12,10 @@ import attrs
 
 from aioflows._core.machine import Machine
 from aioflows._core.service import Service
-from aioflows._core.times import Zone
 from aioflows._net.caller import Tally
 from aioflows._net.engine import Engine
 from aioflows._net.watch import ScanWatch
+from aioflows._net.zones import ScanZone
 from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
 from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, fingerprint
@@ -60,7 +60,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         engine: Engine,
         machine: Machine,
         service: Service,
-        zone: Callable[[], Zone | None],
+        zone: ScanZone,
         rate: Callable[[], float | None],
         tally: Tally,
         query: FlowQuery,
@@ -322,7 +322,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
     @property
     def stats(self) -> ScanStats:
         """The account so far."""
-        zone = self._zone()
+        zone = self._zone.zone
         return ScanStats(
             requests=self._tally.requests,
             retries=self._tally.retries,
@@ -363,12 +363,13 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         if self._unlisted is not None:
             return self._unlisted
         if self._over:
-            return Checkpoint(fingerprint(self._query), ())
+            return Checkpoint(fingerprint(self._query), (), zone=self._zone.used)
         begun, all_handed = self._at > 0, self._at >= len(self._rows) and not self._cut
         return Checkpoint(
             fingerprint(self._query),
             tuple(self._machine.remaining(self._last, begun, all_handed)),
             self._machine.position(self._last),
+            self._zone.used,
         )
 
 

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
+
+import attrs
 
 from aioflows._core.address import Address
 from aioflows._core.choice import machine_of
@@ -24,10 +26,10 @@ from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.operations import Operations
-from aioflows._net.shared import Shared
 from aioflows._net.transport import Transport
 from aioflows._net.turns import Turns
 from aioflows._net.watch import Observer, ScanWatch, Watch
+from aioflows._net.zones import FollowZone, ScanZone, Zones
 from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import AioflowsError, QueryError
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 __all__ = ["FlowSession"]
+
+_T = TypeVar("_T")
 
 _GLANCE_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +66,8 @@ class FlowSession(LoopBound):
         limits: how much at a time.
         retry: how often again.
         server_timezone: the *zone* that the service's times are in, as a tzinfo or a text ("GMT+8", "Asia/Shanghai");
-            None: the service is asked. It names a fixed offset, so give the zone if it has daylight saving time.
+            None: the service is asked, beside the first search of each scan. It names a fixed offset, that of the moment, so
+            give the zone if it has daylight saving time.
         first_page: the *number* of the service's first page, 0 or 1; None: it is found out.
         observer: called with each `Event`, as it happens, on the loop that it happens on: so it must be quick. What it
             raises is logged once, and harms nobody.
@@ -96,8 +101,7 @@ class FlowSession(LoopBound):
         if first_page not in (None, 0, 1) or isinstance(first_page, bool):
             raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
         self.limits = limits
-        self._zone = None if server_timezone is None else Zone.parse(server_timezone)
-        self._zone_request: Shared[Zone] | None = None
+        zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         self._service = Service(first_page)
         self._seen_filters = SeenFilters()
         self._gate = Gate(limits.concurrency, limits.rate)
@@ -113,6 +117,7 @@ class FlowSession(LoopBound):
         self._operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
+        self._zones = Zones(zone, self._operations.zone)
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._follows: WeakSet[FlowFollow] = WeakSet()
         self._state = "not entered"
@@ -176,7 +181,9 @@ class FlowSession(LoopBound):
                 does not fit is laid aside in a temporary file.
 
         Raises:
-            QueryError: the checkpoint belongs to another query, the order cannot be given, or a value makes no sense.
+            QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order cannot be
+                given, or a value makes no sense. Where the service is asked for its zone, the scan itself raises it
+                before it gives a row.
         """
         if not isinstance(query, FlowQuery):
             raise QueryError(f"scan() takes a FlowQuery, not {query!r}")
@@ -189,10 +196,13 @@ class FlowSession(LoopBound):
         machine = machine_of(
             query, self._service, self.limits, self._seen_filters, limit=limit, resume=resume, proven=proven
         )
-        return self._scan(machine, query, limit=limit, resumed=resume is not None)
+        zone = ScanZone(self._zones, query.from_ms, query.to_ms, None if resume is None else resume.zone)
+        return self._scan(machine, query, zone, limit=limit, resumed=resume is not None)
 
-    def _scan_growing(self, query: FlowQuery) -> FlowScan:
-        """Make a scan of a window in which rows still appear."""
+    def _scan_growing(self, query: FlowQuery, zone: Zone) -> FlowScan:
+        """Make a scan of a window in which rows still appear, in a zone that is known."""
+        read_in = ScanZone(self._zones, query.from_ms, query.to_ms)
+        read_in.take(zone)
         machine = machine_of(
             query,
             self._service,
@@ -203,22 +213,28 @@ class FlowSession(LoopBound):
             proven=False,
             growing=True,
         )
-        return self._scan(machine, query)
+        return self._scan(machine, query, read_in)
 
     def _scan(
-        self, machine: Machine, query: FlowQuery, *, limit: int | None = None, resumed: bool = False
+        self,
+        machine: Machine,
+        query: FlowQuery,
+        zone: ScanZone,
+        *,
+        limit: int | None = None,
+        resumed: bool = False,
     ) -> FlowScan:
-        if self._zone is not None:
-            machine.read_in(self._zone)
+        if zone.zone is not None:
+            machine.read_in(zone.zone)
         tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resumed)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)
-        engine = Engine(machine, fetch, self._known_zone, slots, self._turns, watch.news)
+        engine = Engine(machine, fetch, zone.find, slots, self._turns, watch.news)
         scan = FlowScan(
             engine,
             machine,
             self._service,
-            lambda: self._zone,
+            zone,
             lambda: self._gate.rate,
             tally,
             query,
@@ -260,7 +276,8 @@ class FlowSession(LoopBound):
                 without meaning then.
 
         Raises:
-            QueryError: the checkpoint belongs to another follow, or a value makes no sense.
+            QueryError: the checkpoint belongs to another follow, its rows were read in another zone, or a value makes no
+                sense. Where the service is asked for its zone, the follow itself raises it before it gives a row.
         """
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
@@ -276,7 +293,10 @@ class FlowSession(LoopBound):
             pace=Pace(settle, watch, least, most),
             resume=resume,
         )
-        follow = FlowFollow(machine, query, self._scan_growing, self._operations.time_ms, self._glance, mark)
+        zone = FollowZone(self._zones, resume)
+        follow = FlowFollow(
+            machine, query, self._scan_growing, self._operations.time_ms, self._glance, mark, zone
+        )
         self._follows.add(follow)
         return follow
 
@@ -318,7 +338,13 @@ class FlowSession(LoopBound):
         return await self._page(query, page_no, page_size)
 
     async def _page(
-        self, query: FlowQuery, page_no: int, page_size: int, *, tries: int | None = None
+        self,
+        query: FlowQuery,
+        page_no: int,
+        page_size: int,
+        *,
+        tries: int | None = None,
+        known: Zone | None = None,
     ) -> FlowPage:
         if query.type is None:
             raise QueryError(
@@ -327,31 +353,37 @@ class FlowSession(LoopBound):
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
-        zone = asyncio.create_task(self._known_zone())  # beside the search, not before it: it costs no time
+        search = self._operations.search(
+            query,
+            query.type,
+            query.from_ms,
+            query.to_ms,
+            page_no=page_no,
+            page_size=page_size,
+            sorters=query.sorters,
+            tries=tries,
+        )
+        page, zone = (await search, known) if known is not None else await self._with_zone(search)
+        instances = page.instances(zone)
+        if (checks := checks_of(query)) is not None:
+            checks.check(instances)
+        return FlowPage(instances, page.count)
+
+    async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
+        """Make a request, and ask for the zone beside it, not before it: it costs no time."""
+        zone = asyncio.create_task(self._zones.find())
         try:
-            page = await self._operations.search(
-                query,
-                query.type,
-                query.from_ms,
-                query.to_ms,
-                page_no=page_no,
-                page_size=page_size,
-                sorters=query.sorters,
-                tries=tries,
-            )
-            instances = page.instances(await zone)
-            if (checks := checks_of(query)) is not None:
-                checks.check(instances)
-            return FlowPage(instances, page.count)
+            return await request, await zone
         finally:
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
 
-    async def _glance(self, query: FlowQuery, *, turn: int) -> list[FlowInstance] | None:
+    async def _glance(self, query: FlowQuery, zone: Zone, *, turn: int) -> list[FlowInstance] | None:
         """Give what one page of a query shows; None: there is none, or nobody should rely on it.
 
         Args:
             query: *what* to ask for.
+            zone: what its times are *in*.
             turn: the *number* of this glance; where it is not known which page is the first, they are tried by turns.
         """
         if self._service.lied:
@@ -359,7 +391,7 @@ class FlowSession(LoopBound):
         first = turn % 2 if self._service.first_page is None else self._service.first_page
         try:
             page = await self._page(
-                query, first, self._service.usual(self.limits.page_size), tries=_GLANCE_TRIES
+                query, first, self._service.usual(self.limits.page_size), tries=_GLANCE_TRIES, known=zone
             )
         except AioflowsError:
             return None  # whoever reads the window whole then says what is wrong
@@ -368,23 +400,16 @@ class FlowSession(LoopBound):
     async def get(self, instance_id: str) -> FlowInstance:
         """Ask for one flow instance by its id ("Get Flow Instance")."""
         name = _name("instance_id", instance_id)
-        return await self._operations.instance(name, await self._known_zone())
+        read, zone = await self._with_zone(self._operations.instance(name))
+        return read(zone)
 
     async def server_timezone(self) -> tzinfo:
-        """Tell the zone that the service's times are in: the one given, or else the one the service names."""
-        return (await self._known_zone()).tzinfo
+        """Return the zone that the service's times are in: the one given, or else the one that the service names now."""
+        return (await self._zones.find()).tzinfo
 
     async def server_time(self) -> datetime:
         """Ask for the service's current time ("Get Current Time"), in UTC."""
         return _EPOCH + timedelta(milliseconds=await self._operations.time_ms())
-
-    async def _known_zone(self) -> Zone:
-        """Give the zone; it is asked for once, and whoever comes meanwhile waits for the same answer."""
-        if self._zone is None:
-            if self._zone_request is None or self._zone_request.over:
-                self._zone_request = Shared(self._operations.zone(), "aioflows time zone")
-            self._zone = await self._zone_request.wait()
-        return self._zone
 
     def _check_usable(self) -> None:
         if self._state != "open":

@@ -72,6 +72,7 @@ LAYERS = [
         "_core.scan",
         "_core.collation",
         "_core.filter_checks",
+        "_core.range_end",
         "_core.machine",
         "_core.inquiries",
         "_core.filter_probes",
@@ -106,6 +107,7 @@ LAYERS = [
         "_net.attempt",
         "_net.caller",
         "_net.operations",
+        "_net.zones",
     ],
     # many requests
     ["_net.spill", "_net.engine", "_net.thread"],

@@ -25,7 +25,7 @@ from aioflows._core.orders import Sorter
 from aioflows._core.pages import Ask, Axis, Page
 from aioflows._core.scan import DONE, NEED_PAGES
 from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.times import Zone, wall_seconds
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.events import DriftFound, WindowDone
@@ -254,7 +254,21 @@ class Blind:
             self._last.append(fresh)
         self._seen.update(fresh)
         assert self._zone is not None, "the zone is known before the first answer is read"
+        self._check_end(place.page, shared)
         return place.page.instances(self._zone, range(shared, len(ids)))
+
+    def _check_end(self, page: Page, start: int) -> None:
+        """Check that no row lies where the window ends; the order says nothing about where such rows stand."""
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        to_ms = self._window().to_ms
+        end = to_ms // 1000 + self._zone.offset_at(to_ms // 1000 - 1)
+        for name, time in zip(page.ids[start:], page.times[start:], strict=True):
+            if to_ms % 1000 == 0 and wall_seconds(time) == end:
+                raise CompletenessError(
+                    f"instance {name!r} was answered with trigger time {time}, at which the window asked for ends "
+                    f"({self._window().from_ms}–{to_ms} ms): the service includes the end of the range, or rounds its times. "
+                    "Order by trigger_time, or end the range a millisecond earlier"
+                )
 
     def _ends(self) -> Rows:
         if self._error is not None:

@@ -107,7 +107,14 @@ class GroupReader:
             return
         low, high = self._ask.from_ms // 1000, -(-self._ask.to_ms // 1000)
         for time in (min(page.times), max(page.times)):
-            if not low <= wall_seconds(time) - self._offset < high:
+            second = wall_seconds(time) - self._offset
+            if second == high == self._ask.to_ms // 1000:
+                raise CompletenessError(
+                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, at which the "
+                    f"window asked for ends ({self._ask.from_ms}–{self._ask.to_ms} ms): the service includes the end of the "
+                    "range, or rounds its times. scan(query, proven=True) reads a service that includes the end"
+                )
+            if not low <= second < high:
                 raise CompletenessError(
                     f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, which "
                     f"lies outside the window asked for ({self._ask.from_ms}–{self._ask.to_ms} ms)"

@@ -10,9 +10,10 @@ import attrs
 
 from aioflows._core.filter_checks import FirstPages
 from aioflows._core.pages import Ask, Page
+from aioflows._core.range_end import Answer, RangeEnd
 from aioflows._core.scan import Scan
 from aioflows._core.times import Zone, wall_seconds
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Lane", "Piece"]
@@ -70,21 +71,69 @@ class Lane:
     ended: bool = attrs.field(init=False, default=False)
     first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
     """Of all lanes of one scan."""
+    _end: RangeEnd = attrs.field(init=False)
+    _early: list[Ask] = attrs.field(init=False, factory=list)
+    """Requests that were made before the zone was known."""
+    _too_wide: set[tuple[int, int]] = attrs.field(init=False, factory=set)
+    """Windows of such requests, in which clocks change."""
+
+    @_end.default
+    def _range_end(self) -> RangeEnd:
+        return RangeEnd(self._deliver)
 
     @property
     def held(self) -> int:
         """Rows that were read and not yet given."""
         return self.scan.held + sum(map(len, self.pieces))
 
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._end.zone = zone
+        self._too_wide |= {
+            (one.first, one.until) for one in self._early if zone.transitions(one.from_ms, one.to_ms)
+        }
+        self.scan.read_in(zone)
+
+    def looks(self) -> list[Ask]:
+        """Name requests to start, however many are under way: answers wait for them."""
+        return list(self._end.wanted())
+
+    def pressing(self, slots: int) -> list[Ask]:
+        """Name requests to start that an answer made necessary, *slots* at most."""
+        return self._sent(self.scan.pressing(slots))
+
+    def wanted(self, slots: int, elsewhere: int = 0) -> list[Ask]:
+        """Name requests to start; the arguments are those of `Scan.wanted`."""
+        return self._sent(self.scan.wanted(slots, elsewhere))
+
+    def _sent(self, asks: Sequence[Ask]) -> list[Ask]:
+        if self._end.zone is None:
+            self._early += asks
+        sent = []
+        for ask in asks:
+            if (ask.first, ask.until) in self._too_wide:
+                self.scan.failed(ask, _too_wide())
+            else:
+                sent.append(self._end.sent(ask))
+        return sent
+
     def received(self, ask: Ask, page: Page) -> None:
         """Take the answer to a request."""
-        self.first_pages.look(self.type, page)
-        self.scan.received(ask, page)
+        self._end.received(ask, page)
 
     def failed(self, ask: Ask, error: AioflowsError) -> None:
         """Take the error that a request ended with, its retries spent."""
-        self.first_pages.answered.add(self.type)
-        self.scan.failed(ask, error)
+        self._end.received(ask, error)
+
+    def _deliver(self, ask: Ask, answer: Answer) -> None:
+        if isinstance(answer, AioflowsError):
+            self.first_pages.answered.add(self.type)
+            self.scan.failed(ask, answer)
+        elif (ask.first, ask.until) in self._too_wide:
+            self.scan.failed(ask, _too_wide())
+        else:
+            self.first_pages.look(self.type, answer)
+            self.scan.received(ask, answer)
 
     @property
     def unheard(self) -> bool:
@@ -95,3 +144,8 @@ class Lane:
     def second(self) -> float:
         """The second of scan time that all its further rows lie in or after."""
         return math.inf if self.ended else self.scan.position // 1000
+
+
+def _too_wide() -> TimedOut:
+    """Return what lets a scan ask for narrower windows: it was asked before it was known that clocks change in this one."""
+    return TimedOut("clocks change within the window, so it has to be read in two parts")

@@ -126,16 +126,16 @@ class Lanes:
         """Say which zone the service's times are in; needed before the first answer."""
         self.zone = zone
         for lane in self.lanes:
-            lane.scan.read_in(zone)
+            lane.read_in(zone)
 
     def wanted(self, slots: int) -> list[tuple[Asker, Ask]]:
         """Name requests to start, those of the lane that is farthest behind first."""
-        asks: list[tuple[Asker, Ask]] = []
+        asks = self.looks()
         held = sum(lane.held for lane in self.lanes)
         # What answers made necessary goes before all else, and one lane's to its end: two looks at nothing are to have no
         # request between them, of another lane either.
         for lane in sorted(self.lanes, key=lambda lane: lane is not self._pressed):
-            if pressing := lane.scan.pressing(slots - len(asks)):
+            if pressing := lane.pressing(slots - len(asks)):
                 asks += [(lane, ask) for ask in pressing]
                 self._pressed = lane
         # In turn, so that a service which fails at every n-th request does not always fail the same lane.
@@ -146,8 +146,12 @@ class Lanes:
         for lane in lanes:
             if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
                 break  # as long as the consumer may stop after a few rows, only what they need is asked for
-            asks += [(lane, ask) for ask in lane.scan.wanted(slots - len(asks), held - lane.scan.held)]
+            asks += [(lane, ask) for ask in lane.wanted(slots - len(asks), held - lane.scan.held)]
         return asks
+
+    def looks(self) -> list[tuple[Asker, Ask]]:
+        """Name requests to start that go before all others, even where nothing more is to be read."""
+        return [(lane, ask) for lane in self.lanes for ask in lane.looks()]
 
     def beside(self) -> list[Store | Load]:
         """Name nothing: rows are held in memory alone."""

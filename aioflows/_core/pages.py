@@ -27,11 +27,15 @@ from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Page", "Reader", "Reading"]
+__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Outside", "Page", "Reader", "Reading"]
 
 PIECE = 500
 """Rows that are handed out, and decoded, at once. The garbage collector looks at what is new after some 700 objects, and rows
 that are gone by then cost it nothing; a page of 1,000 at once makes it go through all there is, again and again."""
+
+
+class Outside(CompletenessError):
+    """A row lies outside the window that was asked for."""
 
 
 class Page(Protocol):
@@ -133,13 +137,15 @@ class Reading:
         ask: what was asked.
         page: what came, not empty.
         second_of: gives the *second* of real time that a trigger time's text means.
+        given: whether the user has given the offset by which it does.
 
     Raises:
         CompletenessError: the page is out of order, or a row lies outside the window.
     """
 
-    def __init__(self, ask: Ask, page: Page, second_of: Callable[[str], int]) -> None:
+    def __init__(self, ask: Ask, page: Page, second_of: Callable[[str], int], *, given: bool = False) -> None:
         self.page = page
+        self._given = given
         self._axis = ask.axis
         self._second_of = second_of
         self._flipped = ask.backward
@@ -228,7 +234,7 @@ class Reading:
 
     def _outside(self, ask: Ask, low: int, high: int) -> CompletenessError:
         wrong = 0 if self.first < low else len(self.times) - 1
-        error = CompletenessError(
+        error = Outside(
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
@@ -247,7 +253,12 @@ class Reading:
         shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
             f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
-            "give the zone the service really uses as FlowSession(server_timezone=...)"
+            + (
+                "the offset that this session was given is not the service's. Give the right one, or none at all, and begin "
+                "the scan again"
+                if self._given
+                else "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
+            )
         )
 
 
@@ -259,8 +270,18 @@ class Reader:
     """
 
     def __init__(self, service: Service) -> None:
-        self.zone: Zone | None = None
+        self._zone: Zone | None = None
         self._service = service
+
+    @property
+    def zone(self) -> Zone | None:
+        """The zone that answers are read in; None: not known yet."""
+        return self._zone
+
+    @zone.setter
+    def zone(self, zone: Zone) -> None:
+        self._zone = zone
+        self._service.read_in(self, zone)
 
     def read(self, ask: Ask, page: Page) -> Reading:
         """Lay out a page that is not empty.
@@ -270,9 +291,9 @@ class Reader:
         """
         assert self.zone is not None, "the zone is known before the first answer is read"
         offset = self.zone.offset_at(ask.from_ms // 1000)
-        reading = Reading(ask, page, lambda text: wall_seconds(text) - offset)
+        reading = Reading(ask, page, lambda text: wall_seconds(text) - offset, given=self.zone.given)
         if ask.until - ask.first <= NARROW:
-            self._service.zone_pinned = True
+            self._service.pin(self.zone)
         if reading.first != reading.last:
             self._service.sorts.add(ask.descending)
         return reading

@@ -8,6 +8,7 @@ something is complete, since a service may change while a session lives (`eviden
 from __future__ import annotations
 
 import math
+from weakref import WeakKeyDictionary
 
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "Service", "larger"]
 
@@ -50,8 +51,8 @@ class Service:
         self.base = first_page
         """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's
         rows: then 0 serves as the first page, but the second is number 2."""
-        self.zone_pinned = False
-        """Whether a window too narrow for a wrong offset has shown that times are read in the right zone."""
+        self._read_in: WeakKeyDictionary[object, object] = WeakKeyDictionary()
+        self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions, descending or not, in which it was seen to sort by trigger time."""
         self.lied = False
@@ -79,6 +80,24 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<Service first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
+
+    @property
+    def zone_pinned(self) -> bool:
+        """Whether windows too narrow for a wrong offset have shown that times are read in the right zone.
+
+        The zone that a service names may change while a session lives, so that two scans read in two zones: then this
+        holds once it holds for both.
+        """
+        return bool(self._pinned) and all(zone in self._pinned for zone in self._read_in.values())
+
+    def read_in(self, reader: object, zone: object) -> None:
+        """Note the zone that answers are read in from now on, as long as *reader* exists."""
+        self._read_in[reader] = zone
+
+    def pin(self, zone: object) -> None:
+        """Note that a window too narrow for a wrong offset was read in this zone."""
+        if zone not in self._pinned:
+            self._pinned.append(zone)
 
     @property
     def reach(self) -> int:

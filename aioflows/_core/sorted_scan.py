@@ -180,6 +180,8 @@ class SortedScan:
             if not self._stopped:
                 walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
                 asks += self._walk.wanted(len(self._lanes.lanes) - walking if self._few else slots)
+            else:
+                asks += self._lanes.looks()
             return asks
         ahead = not self._few or self._given >= _BATCHES_FOR_SURE
         return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)

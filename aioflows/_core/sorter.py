@@ -99,7 +99,7 @@ class Sorter:
         under_way = sum(lane.scan.under_way for lane in self.lanes.lanes)
         free = (self._buffer - self.held) // self._page() + 1 - under_way
         if self.ended or (free < 1 and (under_way or self._storing)):
-            return iter(())
+            return iter(self.lanes.looks())
         return iter(self.lanes.wanted(min(slots, max(free, 1))))
 
     def stores(self) -> list[Store]:

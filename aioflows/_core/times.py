@@ -19,7 +19,7 @@ import attrs
 
 from aioflows.errors import AnswerError, QueryError
 
-__all__ = ["Zone", "wall_seconds"]
+__all__ = ["Turns", "Zone", "wall_seconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
@@ -46,15 +46,86 @@ def _fixed(text: str) -> timezone | None:
     return timezone(-offset if match["sign"] == "-" else offset)
 
 
+class Turns(_TzInfo):
+    """A zone of fixed offsets, each in force from a known instant: what a service has named, one after the other.
+
+    Args:
+        first: the offset before all others, in *seconds* east of Greenwich.
+        turns: the others: from which *second* since 1970-01-01 UTC, and *seconds* east of Greenwich, earliest first.
+    """
+
+    def __init__(self, first: int, turns: tuple[tuple[int, int], ...]) -> None:
+        self._first = first
+        self._turns = turns
+
+    def __getinitargs__(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        return self._first, self._turns
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Turns) and self.__getinitargs__() == other.__getinitargs__()
+
+    def __hash__(self) -> int:
+        return hash(self.__getinitargs__())
+
+    def __str__(self) -> str:
+        words = [str(_east(self._first))]
+        words += [
+            f"{_east(offset)} from {_EPOCH + timedelta(seconds=at):%Y-%m-%d %H:%M:%S} UTC"
+            for at, offset in self._turns
+        ]
+        return ", ".join(words)
+
+    __repr__ = __str__
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """Return the offset in force when wall clocks show a time; ``fold`` tells which of two passes (PEP 495)."""
+        if dt is None:
+            return None
+        wall, offset = (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1), self._first
+        for at, after in self._turns:
+            between = at + min(offset, after) <= wall < at + max(offset, after)
+            if wall >= at + max(offset, after) or (between and dt.fold):
+                offset = after
+        return timedelta(seconds=offset)
+
+    def dst(self, dt: datetime | None) -> timedelta | None:  # noqa: ARG002
+        """Return None: nothing tells what is summer time."""
+        return None
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """Return the offset as a name."""
+        offset = self.utcoffset(dt)
+        return None if offset is None else str(timezone(offset))
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Turn a time in UTC into one of this zone."""
+        instant, offset, fold = (
+            (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1),
+            self._first,
+            0,
+        )
+        for at, after in self._turns:
+            if instant >= at:
+                fold = int(instant < at + offset - after)
+                offset = after
+        return (dt + timedelta(seconds=offset)).replace(fold=fold)
+
+
+def _east(seconds: int) -> timezone:
+    return timezone(timedelta(seconds=seconds))
+
+
 @attrs.frozen
 class Zone:
     """A time zone: one offset for all times, or one that changes.
 
     Args:
         tzinfo: what datetimes of this zone carry.
+        given: whether the user has given it, rather than the service named it. It makes no other zone of it.
     """
 
     tzinfo: _TzInfo
+    given: bool = attrs.field(default=False, eq=False, kw_only=True)
     epoch: datetime = attrs.field(init=False, eq=False, repr=False)
     """1970-01-01 00:00:00 by the wall clocks of this zone."""
 
@@ -86,6 +157,18 @@ class Zone:
         except (ValueError, LookupError, OSError):
             raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
 
+    @classmethod
+    def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
+        """Return the zone that has given offsets, the first of which holds for all time before, too.
+
+        Args:
+            offsets: from which epoch *millisecond*, and *seconds* east of Greenwich, earliest first.
+        """
+        (_, first), *turns = offsets
+        if not turns:
+            return cls(_east(first))
+        return cls(Turns(first, tuple((instant // 1000, offset) for instant, offset in turns)))
+
     @property
     def fixed(self) -> bool:
         """Whether the offset never changes."""
@@ -112,6 +195,11 @@ class Zone:
                 low, high = (middle, high) if self.offset_at(middle) == before else (low, middle)
             found.append(high * 1000)
         return [instant for instant in found if from_ms < instant < to_ms]
+
+    def offsets(self, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
+        """Return the offsets in force in a range: from which epoch *millisecond*, and *seconds* east of Greenwich."""
+        instants = [from_ms, *self.transitions(from_ms, to_ms)]
+        return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
 
     def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
         """Give wall-clock times this zone.

@@ -19,6 +19,8 @@ __all__ = ["Operations"]
 
 T = TypeVar("T")
 
+_ANY_ZONE = Zone.parse("UTC")
+
 
 class Operations:
     """The operations of one service, for one user.
@@ -79,11 +81,16 @@ class Operations:
         read = partial(self._read_page, whole=whole)
         return await self._call(request, read, tally=tally, tries=tries, scan=scan)
 
-    async def instance(self, name: str, zone: Zone) -> FlowInstance:
-        """Ask for one flow instance by its id ("Get Flow Instance")."""
+    async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
+        """Ask for one flow instance by its id ("Get Flow Instance"); return what reads it in a zone."""
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
-        return await self._call(request, lambda body: read_instance(body, zone))
+
+        def read(body: bytes) -> Callable[[Zone], FlowInstance]:
+            read_instance(body, _ANY_ZONE)  # what cannot be read is asked for again
+            return partial(read_instance, body)
+
+        return await self._call(request, read)
 
     async def time_ms(self) -> int:
         """Ask what time it is ("Get Current Time"), in milliseconds since the epoch."""

@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 # Every zone in use since 1970 moves its clocks on a quarter of an hour, so one look-up serves a whole quarter.
 _QUARTER_MS = 900_000
+_QUARTERS = 96  # of a day
 _NEVER = 2**62
 _ROUNDING_MS = {"down": 0, "nearest": 500, "up": 999}
 
@@ -116,6 +117,20 @@ class Clock:
             offset = naive.replace(tzinfo=self.zone).utcoffset() or timedelta()
             known = self._ahead[quarter] = int(offset.total_seconds()) * 1000
         return local_ms - known
+
+    def segments(self, from_ms: int, to_ms: int) -> list[tuple[int, int, int]]:
+        """Stretches of instants with one offset, which cover a range and two days around it: their ends, and the offset."""
+        first, last = from_ms // _QUARTER_MS - _QUARTERS, to_ms // _QUARTER_MS + _QUARTERS
+        found = [(first * _QUARTER_MS, last * _QUARTER_MS, self.offset_ms(first * _QUARTER_MS))]
+        for day in range(first, last, _QUARTERS):
+            if self.offset_ms(day * _QUARTER_MS) == self.offset_ms((day + _QUARTERS) * _QUARTER_MS):
+                continue  # no zone changes its offset there and back within a day
+            for quarter in range(day + 1, day + _QUARTERS + 1):
+                offset, instant = self.offset_ms(quarter * _QUARTER_MS), quarter * _QUARTER_MS
+                low, high, before = found[-1]
+                if offset != before:
+                    found[-1:] = [(low, instant, before), (instant, high, offset)]
+        return found
 
     def repeats(self, utc_ms: int) -> bool:
         """Whether the local clock has shown this time before, as it does once when summer time ends."""

@@ -7,9 +7,18 @@ from typing import Any
 
 import attrs
 
+from aioflows.emulator.clock import Clock
 from aioflows.emulator.options import Quirks
 from aioflows.emulator.render import PageRow
-from aioflows.emulator.search import ILLEGAL_PARAMETER, SERVER_FAULT, SORTABLE, Filter, Refusal, Search
+from aioflows.emulator.search import (
+    ILLEGAL_PARAMETER,
+    SERVER_FAULT,
+    SORTABLE,
+    Filter,
+    Refusal,
+    Search,
+    wall_in_sql,
+)
 from aioflows.emulator.store import Store
 
 _COLUMNS = {field: field.replace("_time", "_ms") for field in SORTABLE}
@@ -37,7 +46,7 @@ class Chance:
     fewer: int = 0
 
 
-def find_page(store: Store, search: Search, quirks: Quirks, chance: Chance) -> Page:
+def find_page(store: Store, search: Search, quirks: Quirks, chance: Chance, clock: Clock) -> Page:
     """Answer a search.
 
     Args:
@@ -45,14 +54,17 @@ def find_page(store: Store, search: Search, quirks: Quirks, chance: Chance) -> P
         search: *what* was asked.
         quirks: *how* this deployment answers.
         chance: what of this answer is *drawn*.
+        clock: the server's.
     """
-    filter = _heeded(search.filter, quirks)
+    filter = _heeded(search.filter, quirks, clock)
     condition, values = filter.sql()
     limit, offset = _slice(search, quirks, chance.fewer)
     if quirks.sort_by == "second":  # lets the index by second be used
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
     order = _order(search.sorters, quirks, chance.shuffle)
+    if filter.walls:
+        order = order.replace("trigger_ms", wall_in_sql(filter.walls))
     rows = store.execute(
         "SELECT id, flow, status, trigger_ms, start_ms, end_ms, create_ms"  # noqa: S608 - no text of a request is in it
         f" FROM inst WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
@@ -66,7 +78,7 @@ def find_page(store: Store, search: Search, quirks: Quirks, chance: Chance) -> P
     return Page(rows, count)
 
 
-def _heeded(filter: Filter, quirks: Quirks) -> Filter:
+def _heeded(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
     """What of a filter this deployment heeds, and how it understands that."""
     nothing, ignored = Filter(), quirks.ignore
     names = {"type": "type", "status": "status", "owner": "owner", "expression": "expression"}
@@ -78,6 +90,16 @@ def _heeded(filter: Filter, quirks: Quirks) -> Filter:
         changes = {"from_ms": filter.from_ms // 1000 * 1000, "to_ms": filter.to_ms // 1000 * 1000, **changes}
     elif quirks.bounds == "closed":
         changes = {"to_ms": filter.to_ms + 1, **changes}
+    elif quirks.bounds == "closed-seconds":
+        changes = {
+            "from_ms": filter.from_ms // 1000 * 1000,
+            "to_ms": filter.to_ms // 1000 * 1000 + 1,
+            **changes,
+        }
+    elif quirks.bounds == "wall":
+        walls = clock.segments(filter.from_ms, filter.to_ms)
+        first, until = (ms + clock.offset_ms(ms) for ms in (filter.from_ms, filter.to_ms))
+        changes = {"from_ms": first, "to_ms": until, "walls": tuple(walls), **changes}
     if "type-0" in ignored and filter.type == 0:
         changes = {**changes, "type": None}
     if quirks.status_filter != "all" and "status" not in ignored:

@@ -127,7 +127,9 @@ class Quirks:
         nulls: rows without a start or end time are the "smallest", or stand "first" or "last" in either direction.
         sort_by: trigger times are compared by "ms", or by "second".
         bounds: the ends of the range are compared by "ms", as documented; "seconds": both rounded down to the whole
-            second; or "closed": a row that lies on the end belongs to it.
+            second; "closed": a row that lies on the end belongs to it; "closed-seconds": both; or "wall": by wall clocks, as
+            by a column of local times, so that a question about one pass of the hour that clocks show twice is answered with
+            the rows of both, in the order of the clocks.
         expression: it matches where id or name "contains" it (the documentation says "fuzzy"), where they contain it in
             whatever case ("any-case"), in whatever case, accents and width ("collated"), with ``%`` and ``_`` as wildcards
             and a backslash before what is meant as it stands ("like"), or only where a word of theirs begins with it
@@ -182,7 +184,9 @@ class Quirks:
     replicas: int = attrs.field(default=3, validator=checks.whole(1, 100))
     nulls: str = attrs.field(default="smallest", validator=checks.one_of("smallest", "first", "last"))
     sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
-    bounds: str = attrs.field(default="ms", validator=checks.one_of("ms", "seconds", "closed"))
+    bounds: str = attrs.field(
+        default="ms", validator=checks.one_of("ms", "seconds", "closed", "closed-seconds", "wall")
+    )
     expression: str = attrs.field(
         default="contains",
         validator=checks.one_of("contains", "any-case", "collated", "like", "word-start"),

@@ -50,11 +50,17 @@ class Filter:
     expression: str = ""
     found: str = "contains"
     same: str = "exact"
+    walls: tuple[tuple[int, int, int], ...] = ()
+    """Stretches of instants and the offset in each, in ms, where the range is compared by wall clocks; none: by instants."""
 
     def sql(self) -> tuple[str, list[object]]:
         """A condition and its values."""
         types = "type IN (0, 1, 2)" if self.type is None else f"type = {int(self.type)}"
-        conditions = [types, "trigger_ms >= ?", "trigger_ms < ?"]
+        if self.walls:
+            wall = wall_in_sql(self.walls)
+            conditions = [types, f"{wall} >= ?", f"{wall} < ?"]
+        else:
+            conditions = [types, "trigger_ms >= ?", "trigger_ms < ?"]
         values: list[object] = [self.from_ms, self.to_ms]
         if self.status:
             conditions.append(f"status IN ({', '.join(str(int(code)) for code in self.status)})")
@@ -67,6 +73,12 @@ class Filter:
             conditions.append(f"({id} OR flow IN (SELECT flow FROM flow WHERE {name}))")  # noqa: S608 - texts are values
             values += [self.expression, self.expression]
         return " AND ".join(conditions), values
+
+
+def wall_in_sql(walls: tuple[tuple[int, int, int], ...]) -> str:
+    """What wall clocks show at a row's trigger time, in ms."""
+    cases = " ".join(f"WHEN trigger_ms < {until} THEN {offset}" for _, until, offset in walls)
+    return f"(trigger_ms + CASE {cases} ELSE {walls[-1][2]} END)"
 
 
 @attrs.frozen(kw_only=True)

@@ -103,7 +103,7 @@ class Service:
         """The rows that answer the search with this number."""
         if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
             return Page([], 0)
-        return find_page(self._store, search, self._quirks, self._chance(number))
+        return find_page(self._store, search, self._quirks, self._chance(number), self._clock)
 
     def _chance(self, number: int) -> Chance:
         quirks, seed = self._quirks, self._world.seed
