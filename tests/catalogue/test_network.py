@@ -404,6 +404,10 @@ class TestPool:
     async def test_a_pool_of_few_connections_costs_time_and_no_try(self, limits: dict[str, int]) -> None:
         inside: list[int] = []
 
+        def count(event: object) -> None:
+            if isinstance(event, RequestSent):
+                inside.append(session._gate.in_flight)
+
         async with world_of(latency=0.05, instances=200) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1)
             connector = aiohttp.TCPConnector(**limits)  # type: ignore[arg-type]
@@ -417,9 +421,7 @@ class TestPool:
                     concurrency=16,
                     page_size=10,
                     retry=retry,
-                    observer=lambda event: (
-                        isinstance(event, RequestSent) and inside.append(session._gate.in_flight)
-                    ),
+                    observer=count,
                 ) as (session, _),
                 session.scan(query) as scan,
             ):
