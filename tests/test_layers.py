@@ -161,7 +161,6 @@ FOREIGN = {
         "_core.envelope",
         "_core.wire",
         "_core.search",
-        "_core.quota",
         "_core.answers",
         "export",
     },

@@ -83,8 +83,6 @@ class Attempts:
         self._watch = watch
         self._resets_tell = True
         self._pool = transport if isinstance(transport, PooledTransport) else None
-        if self._pool is not None:
-            gate.fit(self._pool.connections)
 
     async def make(self, call: Call[T]) -> T:
         """Makes one attempt; a token that has died is not the request's fault, and costs it no try.

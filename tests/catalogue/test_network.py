@@ -22,6 +22,7 @@ from aioflows import (
     AioflowsError,
     ConnectFailed,
     FlowQuery,
+    RequestSent,
     RetryPolicy,
     ServiceError,
     TimedOut,
@@ -401,6 +402,12 @@ class TestPool:
     @REAL
     @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 3}, {"limit": 50, "limit_per_host": 2}])
     async def test_a_pool_of_few_connections_costs_time_and_no_try(self, limits: dict[str, int]) -> None:
+        inside: list[int] = []
+
+        def count(event: object) -> None:
+            if isinstance(event, RequestSent):
+                inside.append(session._gate.in_flight)
+
         async with world_of(latency=0.05, instances=200) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1)
             connector = aiohttp.TCPConnector(**limits)  # type: ignore[arg-type]
@@ -408,13 +415,22 @@ class TestPool:
             async with (
                 aiohttp.ClientSession(connector=connector) as http,
                 session_with(
-                    emulator, http=http, sockets=True, concurrency=16, page_size=10, retry=retry
+                    emulator,
+                    http=http,
+                    sockets=True,
+                    concurrency=16,
+                    page_size=10,
+                    retry=retry,
+                    observer=count,
                 ) as (session, _),
                 session.scan(query) as scan,
             ):
                 assert [one.instance_id async for one in scan] == expected(emulator, query)
             assert scan.stats.retries == 0
             assert emulator.peak_in_flight == min(limits.values())
+            assert max(inside) == min(limits.values()), (
+                "no request is signed before there may be a connection for it"
+            )
 
     @REAL
     async def test_nor_does_one_that_the_application_uses_meanwhile(self) -> None:
