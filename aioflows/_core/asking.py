@@ -44,6 +44,8 @@ def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[
     """
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
+    if gap.until in gaps.fences and not gap.looks:
+        behind = None  # only the service's order speaks for that end, so it is asked about without what lies behind it
     if gap.closing:
         if behind is not None and behind - gap.first <= widest:
             before = None if gap.witness is None or gap.left is not None else gap.witness * 1000

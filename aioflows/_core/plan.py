@@ -73,7 +73,6 @@ class Gap:
         halvings: how often its window was halved because the service failed on it.
         doubts: how often an answer about it was disproved.
         narrowed: how often it was asked about by narrower windows, because nothing showed that the answer looks as far.
-        narrowest: *milliseconds* that the narrowest of these windows was wide.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -101,7 +100,6 @@ class Gap:
     halvings: int = 0
     doubts: int = 0
     narrowed: int = 0
-    narrowest: int = 0
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None
@@ -227,7 +225,6 @@ class Gaps:
             halvings=gap.halvings,
             doubts=gap.doubts,
             narrowed=gap.narrowed,
-            narrowest=gap.narrowest,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size, gap.at_end = 0, 0.0

@@ -166,10 +166,18 @@ class Prover:
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         if doubted is not None:
-            self.stretches.narrow(*doubted, ask.until - ask.first)
+            self.stretches.narrow(*doubted, ask)
+        if not gaps and not ask.backward:
+            self._ended_before(ask, reading)
         self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
+
+    def _ended_before(self, ask: Ask, reading: Reading) -> None:
+        """Note that a page held no more than the row before a gap: the next one begins in the gap."""
+        for gap in self._gaps.within(ask.first, ask.until)[:1]:
+            if gap.witness is not None and reading.last <= gap.witness:
+                gap.witness = None
 
     def _part(self, edge: int, reading: Reading, *, backward: bool) -> int:
         """Cut the gap at the first row of a page, where what lies before it is not proven by that page; return the cut."""

@@ -111,19 +111,20 @@ class Stretches:
         self._taken.append(_Stretch(ask, row))
         return None
 
-    def narrow(self, first: int, until: int, width: int) -> None:
+    def narrow(self, first: int, until: int, ask: Ask) -> None:
         """Have a stretch asked about by narrower windows: up to the row behind it first, then in halves.
 
         Args:
             first: where the stretch starts, in milliseconds of scan time.
             until: where it ends.
-            width: milliseconds of the window that showed no row in it.
+            ask: the request whose page showed no row in it.
         """
+        row = (first - 1) // 1000 * 1000 if ask.backward else until // 1000 * 1000 + 1000
         for gap in self._frontier.gaps.within(first, until):
-            if gap.narrowed and width >= gap.narrowest:
-                continue  # that was asked before
+            narrow = ask.first >= row and ask.until <= gap.until if ask.backward else ask.first >= gap.first and ask.until <= row
+            if gap.narrowed and not narrow:
+                continue
             gap.narrowed += 1
-            gap.narrowest = width
             cut = (gap.first + gap.until) // 2000 * 1000
             if gap.narrowed == _HALVINGS and gap.first < cut < gap.until:
                 self._frontier.gaps.split(gap, cut)
