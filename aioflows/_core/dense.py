@@ -199,23 +199,34 @@ class Dense:
         for name in page.ids:
             low, high = self._where.get(name, (first, until))
             if until <= low or high <= first:
-                raise CompletenessError(
-                    f"instance {name!r} was answered in two windows that share no millisecond, both within "
-                    f"{self._instant.name}: the service ignores the time filter, and then nothing can be proven"
-                )
+                # Its bounds are not what they are documented to be: rounded, or both of them included.
+                self._give_up_milliseconds()
+                return
             self._where[name] = (max(first, low), min(until, high))
+        self._piece_rows(first, until, page)
+
+    def _piece_rows(self, first: int, until: int, page: Page) -> None:
+        rows = len(page.ids)
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
         elif not rows or self._evidence.ends_short(self._size, rows):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
+            if not self._todo and not self._rows.keys() >= set(self._first[1].ids):
+                self._give_up_milliseconds()  # a row that was seen in the second is in none of its pieces
         elif until - first > 1:
             self._cut(first, until)
         else:
             self._service.milliseconds_help = False
             self._stuck = first
             self._count()
+
+    def _give_up_milliseconds(self) -> None:
+        """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""
+        self._service.milliseconds_help = False
+        self._todo, self._rows = [], {}
+        self._count()
 
     def _cut(self, first: int, until: int) -> None:
         axis = self._instant.axis

@@ -74,7 +74,7 @@ class GroupReader:
         self._check_window(page)
         offset = None if self._zone.fixed else self._offset
         rows = page.instances(self._zone, range(len(page.ids)), offset=offset)
-        whole = bool(rows) and self._evidence.ends_short(self._ask.page_size, len(rows))
+        whole = False
         sorter = self._order.reverse if backward else self._order.first
         self._order.note(rows, self._type)
         lack, have = self._order.kinds(sorter, rows)

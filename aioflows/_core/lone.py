@@ -73,8 +73,11 @@ class Lone:
 
         def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == rows - size and (base is None or rows == 1):
-                self._nothing_follows(ask, page, reading)
+            if same and len(answer.ids) == rows - size and base is None:
+                if not answer.ids or answer.ids[0] == page.ids[-1]:
+                    self._nothing_follows(ask, page, reading)
+                else:  # ties in another order, or rows that are left out of pages after these were counted
+                    self._look_from_the_end(ask, page, reading)
             elif same and len(answer.ids) == rows - size:
                 self._look_for_one_more(ask, page, reading)
             elif same and len(answer.ids) == size and self._service.base is None and base is None:
@@ -114,10 +117,13 @@ class Lone:
 
     def _look_from_the_end(self, ask: Ask, page: Page, reading: Reading) -> None:
         def looked(answer: Page) -> None:
-            same = list(answer.ids) == list(page.ids)
+            same = set(answer.ids) == set(page.ids)
             if not same:
-                self._service.capped(ask.page_size, 1)
-            self._prove(ask, page, reading, same)
+                self._service.capped(ask.page_size, len(reading))
+            if same and len(reading) > 1:
+                self._nothing_follows(ask, page, reading)
+            else:
+                self._prove(ask, page, reading, same)
 
         self._look(ask, attrs.evolve(ask, backward=True), looked)
 

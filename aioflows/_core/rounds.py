@@ -92,7 +92,7 @@ class _Pass:
     def take(self, number: int, sheet: Sheet) -> None:
         """Take a page."""
         self.sheets[number] = sheet
-        if sheet.beyond or 0 < len(sheet.ids) < self.size:
+        if sheet.beyond or (self.size == 1 and not sheet.ids) or 0 < len(sheet.ids) < self.size:
             self.end = number if self.end is None else min(self.end, number)
 
 

@@ -111,7 +111,7 @@ class Scan:
         self._limit = math.inf if limit is None else limit
         self._service = service
         self.evidence = Evidence(service)
-        self._sizes_tried = False
+        self._sizes_tried = self._renumbered = False
         self._reader = Reader(service)
         self._errands = Errands()
         self._frontier = Frontier(self.spans, ordered, self._errands)
@@ -304,6 +304,8 @@ class Scan:
         elif ask.page_size > self._page_size and refusal(error):
             self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is None:
+            if no_such_page(error) and not self.evidence.rows and self._renumber(ask):
+                return
             self._refused(ask, error)
         elif no_such_page(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
@@ -311,6 +313,15 @@ class Scan:
             self._again(ask, trail, tries=2)  # it says nothing about page numbers
         else:
             self._refused(ask, error, trail)
+
+    def _renumber(self, ask: Ask) -> bool:
+        """Find out anew which page is the first, where the number that was known is refused from the start of a scan."""
+        if self._renumbered:
+            return False
+        self._renumbered = True
+        self._service.first_page = self._service.base = None
+        self._frontier.put_down(ask)
+        return True
 
     def _too_large(self, ask: Ask) -> None:
         """Drop a page that was asked for larger than usual: the usual one is next, and shows that a second is dense."""

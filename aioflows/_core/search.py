@@ -118,9 +118,12 @@ class Page:
         if not all(ids):
             raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
         # Tuples, since the collector stops looking at a tuple of texts, and goes through a list of them again and again.
-        self._walls = tuple(_walls(times, ids))
+        # Of whole seconds, as documented: rows of one second come in the order of their ids, and times that are shown with a
+        # fraction (java.sql.Timestamp writes one) would seem to run backwards.
+        seconds = _plain(times)
+        self._walls = tuple(_walls(seconds, ids))
         self.ids: Sequence[str] = tuple(ids)
-        self.times: Sequence[str] = tuple(_plain(times))
+        self.times: Sequence[str] = tuple(seconds)
         self.count = count
         self.body = b"" if decoded is not None else body
         self._decoded = decoded

@@ -20,8 +20,8 @@ LARGEST_PAGE = 4_000
 """Rows; no page larger than this is asked for, however dense a second is."""
 
 
-SMALL_PAGE = 10
-"""Rows of the page that an empty window is looked at again with: no service is known that refuses so few."""
+SMALL_PAGE = 1
+"""Rows of the page that an empty window is looked at again with: no service can refuse fewer."""
 
 _STEP_DOWN = 5
 """How many times smaller the next page is where none was answered yet: 500, 100, 20, 4, 1 takes four refusals."""
