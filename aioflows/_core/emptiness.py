@@ -42,6 +42,9 @@ _LOOKS_AT_ALL = 2
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
 
+_MOST_LOOKS = 4
+"""How many times as many empty answers end the wait for a row beside a window: it may never be within reach."""
+
 _LOOKS_AT_A_LIAR = 24
 """The same once the service has said that there is nothing where there was something."""
 
@@ -98,9 +101,9 @@ class Emptiness:
             gap.empty_size = max(gap.empty_size, ask.page_size)
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
             gap.denied = gap.denied if witness is None else witness
-            if witness is None and self._may_know_more(gap):
-                continue
             needed = self._looks_needed(witness)
+            if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
+                continue
             if gap.looks < needed:
                 known = self._service.first_page is not None
                 if witness is None and known and gap.looks == 1 and needed > _LOOKS_AT_ALL:

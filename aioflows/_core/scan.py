@@ -283,8 +283,7 @@ class Scan:
         self._back(ask)
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
-        if page.ids:
-            self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
+        self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         if (job := self._errands.job(ask)) is not None:
             job(page)
         elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
@@ -415,7 +414,7 @@ class Scan:
             return False
         if self._service.refuse_size(ask.page_size):
             return True
-        self._service.forget_sizes()
+        self._service.start_from_one(self._wanted_size)
         self._sizes_tried = True
         return False
 

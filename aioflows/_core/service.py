@@ -61,6 +61,7 @@ class Service:
         """The largest page size that was answered with rows, while larger ones are refused."""
         self._refused: int | None = None
         """The smallest page size that was refused, or answered with nothing where a smaller one brings rows."""
+        self._from_one = False
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
         self.milliseconds_help = True
@@ -107,7 +108,8 @@ class Service:
     def saw(self, size: int, rows: int, width: int) -> None:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
         self.widest = max(self.widest, width)
-        self.accept_size(size)
+        if rows:
+            self.accept_size(size)
         if rows > self._most.get(size, 0):
             self._most[size] = rows
 
@@ -129,7 +131,7 @@ class Service:
         if self._refused is None or size < self._refused:
             return size
         if not self._accepted:
-            return max(1, self._refused // _STEP_DOWN)
+            return 1 if self._from_one else max(1, self._refused // _STEP_DOWN)
         if self._refused <= self._accepted * _CLOSE_ENOUGH + 1:
             return self._accepted
         return math.isqrt(self._accepted * self._refused)
@@ -144,9 +146,12 @@ class Service:
         self.larger_pages = False
         return True
 
-    def forget_sizes(self) -> None:
-        """Note that page sizes are not what was refused: none of them is answered."""
-        self._refused, self._accepted = None, 0
+    def start_from_one(self, size: int) -> None:
+        """Note that no page size was answered, so that it may not be the size that is refused: *size* was the first.
+
+        Pages of one row are asked for until one is answered, perhaps over a narrower window, and then larger ones again.
+        """
+        self._refused, self._accepted, self._from_one = size, 0, True
 
     def unsure_of(self, size: int) -> bool:
         """Return True if larger pages were refused, and none of *size* rows was answered yet."""
@@ -159,6 +164,7 @@ class Service:
         if size >= self._refused:
             self._refused = None  # it was refused for another reason
         self._accepted = max(self._accepted, size)
+        self._from_one = False
 
     def crowded(self, size: int) -> bool:
         """Tell whether pages larger than *size*, asked for because a second may hold as many rows, have brought more."""

@@ -271,8 +271,7 @@ def _oracle(world: World, number: int) -> tuple[list[Row], list[Row]]:
         must = [row for row in must if row.ms // 1000 not in seconds]
     order = query.order
     if order in (None, "trigger_time", "-trigger_time"):
-        fraction = "fraction" in quirks.time_form
-        shown = {row.id: row.ms if fraction else row.ms // 1000 for row in must}
+        shown = {row.id: row.ms // 1000 for row in must}
         must.sort(key=lambda row: (shown[row.id], row.id), reverse=order == "-trigger_time")
     else:
         falls = order.startswith("-")
