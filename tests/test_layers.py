@@ -71,6 +71,7 @@ LAYERS = [
         "_core.scan",
         "_core.heed",
         "_core.range_end",
+        "_core.wall_clocks",
         "_core.machine",
         "_core.lane",
         "_core.lanes",

@@ -94,6 +94,7 @@ def machine_of(
                     splits=not query.expression,
                     alone=len(types) == 1,
                 ),
+                resumed=True,
             )
             for type in types
         ]
@@ -147,7 +148,7 @@ def _lanes(
             alone=len(types) == 1,
             growing=growing,
         )
-        lanes.append(Lane(type, scan, handed))
+        lanes.append(Lane(type, scan, handed, resumed=resume is not None))
     return lanes
 
 

@@ -6,7 +6,8 @@ A row that is read in the very second at which its window ends has one of four c
    end that is a millisecond earlier from then on, which is the window that was meant, to the millisecond.
 2. It does so, and compares whole seconds. Then a window that begins a millisecond later holds the row as well. What such
    a service leaves out where the end is earlier cannot be told, so the scan ends with an error that says that.
-3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row. It cannot be placed.
+3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row, even without its last
+   millisecond. It cannot be placed.
 4. The zone is wrong, or the filter is ignored. That is for the reader of the page to say (`pages`).
 
 Which one it is, three searches tell, of a second and less each. They are made when such a row turns up, and the answer that has
@@ -138,10 +139,12 @@ class RangeEnd:
         self._case = case
         self._ask(case.end_ms, case.end_ms + 1000, partial(self._looked_behind, case))
 
-    def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None]) -> None:
+    def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None], *, falling: bool = False) -> None:
+        """Ask for a window, sorted so that the rows next to the end in question come first."""
         assert self._case is not None
         window = _window(self._case.ask, from_ms, to_ms)
-        ask = attrs.evolve(window, page_no=self._first_page or 0, tries=None)
+        backward = falling != window.axis.descending
+        ask = attrs.evolve(window, page_no=self._first_page or 0, backward=backward, tries=None)
 
         def answered(answer: Answer) -> None:
             if isinstance(answer, AioflowsError):
@@ -158,7 +161,8 @@ class RangeEnd:
             case.ids, case.rows = shown, len(page.ids)
             self._ask(case.end_ms + 1, case.end_ms + 2, partial(self._looked_later, case))
         else:
-            self._ask(case.end_ms - 1000, case.end_ms, partial(self._looked_before, case))
+            first, job = case.end_ms - 1000, partial(self._looked_before, case)
+            self._ask(first, case.end_ms - 1, job, falling=True)
 
     def _looked_later(self, case: _Case, page: Page) -> None:
         if case.ids.isdisjoint(page.ids) and len(page.ids) < case.rows:
@@ -179,6 +183,19 @@ class RangeEnd:
                 f"second {case.end_ms - 1000}–{case.end_ms} ms with the time at which that ends, and not for the next one. "
                 "Such a row cannot be placed, so nothing can be proven. A service that cuts its times to whole seconds "
                 "can be read"
+            )
+            self._fail(self._error)
+        else:
+            job = partial(self._looked_just_before, case)
+            self._ask(case.end_ms - 1, case.end_ms, job, falling=True)
+
+    def _looked_just_before(self, case: _Case, page: Page) -> None:
+        if case.ids & self._within(page, case.end_ms):
+            self._error = CompletenessError(
+                f"the service includes the end of the range, or rounds its times: instance {min(case.ids)!r} is answered for "
+                f"the millisecond before {case.end_ms} ms with the time {case.end_ms} ms itself, and was not seen in the second "
+                "that begins there. Such a row cannot be placed, so nothing can be proven. A service that leaves out the end "
+                "of the range, and cuts its times to whole seconds, can be read"
             )
             self._fail(self._error)
             return
