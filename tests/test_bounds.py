@@ -67,6 +67,27 @@ class TestTheEndIncluded:
         ]
         assert sorted(got) == sorted(true)
 
+    @pytest.mark.parametrize("until", [500, 1, 999, 0])
+    @pytest.mark.parametrize("order", ORDERS)
+    async def test_an_end_inside_a_second_is_the_end(self, order: str | None, until: int) -> None:
+        """The row that stands there is known by its id, since its text is that of rows before it."""
+        with Emulator(instances=0, days=3, bounds="closed") as emulator:
+            rows = hourly(emulator, 30, 12, (0, 500, 1, 999))
+            async with session_to(emulator, 100) as session:
+                query = FlowQuery(emulator.start_ms, emulator.start_ms + 20 * HOUR + until, order_by=order)
+                got = [row.instance_id for row in await session.scan(query).list()]
+        assert sorted(got) == sorted(name for ms, name in rows if ms < query.to_ms)
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    async def test_a_crowded_second_is_read_in_pieces(self, order: str | None) -> None:
+        """Two pieces of a second that touch share the row between them, which does not say that the filter is ignored."""
+        with Emulator(instances=0, days=1, bounds="closed", page_cap=20) as emulator:
+            true = [emulator.insert(emulator.start_ms + 7_000 + 3 * n, type=1) for n in range(300)]
+            async with session_to(emulator, 20) as session:
+                query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)
+                got = [row.instance_id for row in await session.scan(query).list()]
+        assert sorted(got) == sorted(true)
+
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
     async def test_a_page_of_nothing_but_such_rows_is_an_empty_answer(self, order: str) -> None:
         """A range whose only rows lie at its end holds none."""

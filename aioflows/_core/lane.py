@@ -87,7 +87,8 @@ class Lane:
 
     @_end.default
     def _range_end(self) -> RangeEnd:
-        return RangeEnd(self._clocks.received)
+        ends = [self.scan.axis.window(*span)[1] for span in self.scan.spans]
+        return RangeEnd(ends, self._clocks.received)
 
     @property
     def undated(self) -> list[tuple[int, int]]:
