@@ -7,6 +7,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -302,7 +303,12 @@ class TestBounds:
     ) -> None:
         """A question about either pass brings the rows of both, and one that ends where clocks turn back ends an hour early."""
         turn = 1_729_990_800_000
-        switches = {"zone": "Europe/Berlin", "first_day": "2024-10-26", "days": 3, "bounds": "wall"}
+        switches: dict[str, Any] = {
+            "zone": "Europe/Berlin",
+            "first_day": "2024-10-26",
+            "days": 3,
+            "bounds": "wall",
+        }
         with Emulator(instances=0, **switches) as emulator:
             made = [emulator.insert(turn + ms, type=1) for ms in (600_000 - 3_600_000, 600_000)]
             first, last = (turn + int(3_600_000 * one) for one in (hours, until))
