@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import attrs
 
 from aioflows._core.follow import DONE, TIME, Follow, Glance, Read, Wait
-from aioflows._core.pages import Outside
+from aioflows._core.pages import Misplaced
 from aioflows._core.times import Zone
 from aioflows._net.zones import FollowZone
 from aioflows.bound import LoopBound
@@ -178,7 +178,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
             )
         try:
             rows = await anext(self._scan.pages(), None)
-        except Outside:
+        except Misplaced:
             self._zone_doubted = self._zone.changes
             if not self._zone_doubted or self._zone_is_new:
                 raise

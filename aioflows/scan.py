@@ -339,6 +339,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             page_cap=self._service.cap,
             first_page=self._service.first_page,
             rate=self._rate(),
+            undated=tuple(self._machine.undated),
         )
 
     @property

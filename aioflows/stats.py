@@ -87,6 +87,8 @@ class ScanStats:
         page_cap: *rows* that the service was found to give at most, though more were asked for; None: no cap was found.
         first_page: the *number* of the service's first page; None: not known yet.
         rate: *requests per second* that the service was found to bear; None: it has not complained of too many.
+        undated: windows in *milliseconds* since 1970 whose rows may be dated too late or too early: clocks were put back there,
+            and the service cannot tell the two passes of that hour apart.
     """
 
     requests: int = 0
@@ -104,6 +106,7 @@ class ScanStats:
     page_cap: int | None = None
     first_page: int | None = None
     rate: float | None = None
+    undated: tuple[tuple[int, int], ...] = ()
 
     def _repr_html_(self) -> str:
         return facts("ScanStats", attrs.asdict(self, recurse=False).items())

@@ -73,6 +73,7 @@ LAYERS = [
         "_core.collation",
         "_core.filter_checks",
         "_core.range_end",
+        "_core.wall_clocks",
         "_core.machine",
         "_core.inquiries",
         "_core.filter_probes",

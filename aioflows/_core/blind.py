@@ -104,6 +104,11 @@ class Blind:
         return []
 
     @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return 0.0 if self._over else max(0.0, self._lanes.expected - self._end)

@@ -125,6 +125,7 @@ def _machine_of(
                     splits=not query.expression,
                     alone=len(types) == 1,
                 ),
+                resumed=True,
             )
             for type in types
         ]
@@ -176,7 +177,7 @@ def _lanes(
             alone=len(types) == 1,
             growing=growing,
         )
-        lanes.append(Lane(type, scan, handed))
+        lanes.append(Lane(type, scan, handed, resumed=resume is not None))
     return lanes
 
 

@@ -13,6 +13,7 @@ from aioflows._core.pages import Ask, Page
 from aioflows._core.range_end import Answer, RangeEnd
 from aioflows._core.scan import Scan
 from aioflows._core.times import Zone, wall_seconds
+from aioflows._core.wall_clocks import WallClocks
 from aioflows.errors import AioflowsError, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
 
@@ -61,25 +62,38 @@ class Lane:
         type: the *schedule type* it reads.
         scan: the machine.
         handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
+        resumed: whether it goes on where another one stood.
         pieces: *rows* that another lane may still precede.
     """
 
     type: ScheduleType
     scan: Scan
     handed: dict[int, str] = attrs.field(factory=dict)
+    resumed: bool = False
     pieces: list[Piece] = attrs.field(init=False, factory=list)
     ended: bool = attrs.field(init=False, default=False)
     first_pages: FirstPages = attrs.field(init=False, factory=FirstPages)
     """Of all lanes of one scan."""
+    _clocks: WallClocks = attrs.field(init=False)
     _end: RangeEnd = attrs.field(init=False)
     _early: list[Ask] = attrs.field(init=False, factory=list)
     """Requests that were made before the zone was known."""
     _too_wide: set[tuple[int, int]] = attrs.field(init=False, factory=set)
     """Windows of such requests, in which clocks change."""
 
+    @_clocks.default
+    def _wall_clocks(self) -> WallClocks:
+        return WallClocks(self.scan.spans, self.scan.axis, self._deliver, resumed=self.resumed)
+
     @_end.default
     def _range_end(self) -> RangeEnd:
-        return RangeEnd(self._deliver)
+        ends = [self.scan.axis.window(*span)[1] for span in self.scan.spans]
+        return RangeEnd(ends, self._clocks.received)
+
+    @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated by an hour too late or too early, in *milliseconds* of real time."""
+        return self._clocks.undated
 
     @property
     def held(self) -> int:
@@ -89,6 +103,7 @@ class Lane:
     def read_in(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._end.zone = zone
+        self._clocks.read_in(zone)
         self._too_wide |= {
             (one.first, one.until) for one in self._early if zone.transitions(one.from_ms, one.to_ms)
         }
@@ -96,7 +111,7 @@ class Lane:
 
     def looks(self) -> list[Ask]:
         """Name requests to start, however many are under way: answers wait for them."""
-        return list(self._end.wanted())
+        return [*(self._end.sent(ask) for ask in self._clocks.wanted()), *self._end.wanted()]
 
     def pressing(self, slots: int) -> list[Ask]:
         """Name requests to start that an answer made necessary, *slots* at most."""
@@ -114,7 +129,7 @@ class Lane:
             if (ask.first, ask.until) in self._too_wide:
                 self.scan.failed(ask, _too_wide())
             else:
-                sent.append(self._end.sent(ask))
+                sent.append(self._end.sent(self._clocks.sent(ask)))
         return sent
 
     def received(self, ask: Ask, page: Page) -> None:

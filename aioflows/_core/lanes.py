@@ -104,6 +104,11 @@ class Lanes:
         return [window for lane in self.lanes for window in lane.scan.counted]
 
     @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return sorted({window for lane in self.lanes for window in lane.undated})
+
+    @property
     def expected(self) -> float:
         """The rows to be expected in what is not proven yet."""
         return sum(lane.scan.expected for lane in self.lanes)

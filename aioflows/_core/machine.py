@@ -109,6 +109,11 @@ class Machine(Protocol):
         ...
 
     @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early, in *milliseconds* of real time."""
+        ...
+
+    @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet, as far as is known."""
         ...

@@ -27,15 +27,15 @@ from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
-__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Outside", "Page", "Reader", "Reading"]
+__all__ = ["NOTHING", "PIECE", "Ask", "Axis", "Misplaced", "Page", "Reader", "Reading"]
 
 PIECE = 500
 """Rows that are handed out, and decoded, at once. The garbage collector looks at what is new after some 700 objects, and rows
 that are gone by then cost it nothing; a page of 1,000 at once makes it go through all there is, again and again."""
 
 
-class Outside(CompletenessError):
-    """A row lies outside the window that was asked for."""
+class Misplaced(CompletenessError):
+    """A row stands where it should not be: outside the window, or before an earlier one. Rows read in a wrong zone look like that."""
 
 
 class Page(Protocol):
@@ -154,7 +154,7 @@ class Reading:
         self._tied = not all(map(apart, times, islice(times, 1, None)))
         if self._tied and not all(map(in_order, times, islice(times, 1, None))):
             at = next(i for i in range(1, len(times)) if not in_order(times[i - 1], times[i]))
-            raise CompletenessError(
+            raise Misplaced(
                 f"the service broke the order it was asked for: in the window {ask.from_ms}–{ask.to_ms} ms, sorted by "
                 f"trigger_time {'DESC' if ask.descending else 'ASC'}, {times[at - 1]} comes before {times[at]} "
                 f"(instance {ids[at]!r}). A service that ignores the sorter cannot be read completely"
@@ -234,7 +234,7 @@ class Reading:
 
     def _outside(self, ask: Ask, low: int, high: int) -> CompletenessError:
         wrong = 0 if self.first < low else len(self.times) - 1
-        error = Outside(
+        error = Misplaced(
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )

@@ -6,8 +6,13 @@ A row that is read in the very second at which its window ends has one of four c
    end that is a millisecond earlier from then on, which is the window that was meant, to the millisecond.
 2. It does so, and compares whole seconds. Then a window that begins a millisecond later holds the row as well. What such
    a service leaves out where the end is earlier cannot be told, so the scan ends with an error that says that.
-3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row. It cannot be placed.
+3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row, even without its last
+   millisecond. It cannot be placed.
 4. The zone is wrong, or the filter is ignored. That is for the reader of the page to say (`pages`).
+
+Where a window ends inside a second, texts do not tell a row at its end from those before it. Such a row is known by its id: the
+millisecond that begins there has it, too, or the window that does. That is looked at where the range itself ends so, and
+where a crowded second is read in pieces, as long as nothing else has shown that the end is included.
 
 Which one it is, three searches tell, of a second and less each. They are made when such a row turns up, and the answer that has
 it waits for them. What they tell holds for one scan and one schedule type, and costs a service that leaves out the end nothing.
@@ -16,7 +21,7 @@ it waits for them. What they tell holds for one scan and one schedule type, and 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import TypeAlias
 
@@ -61,12 +66,18 @@ class RangeEnd:
     """Stands between a scan and the service.
 
     Args:
+        ends: the *milliseconds* of real time at which the scan's own windows end.
         deliver: takes an answer to a request of the scan.
     """
 
-    def __init__(self, deliver: Callable[[Ask, Answer], None]) -> None:
+    def __init__(self, ends: Collection[int], deliver: Callable[[Ask, Answer], None]) -> None:
         self.zone: Zone | None = None
+        self._ends = frozenset(ends)
         self._deliver = deliver
+        self._begun: dict[int, frozenset[str]] = {}
+        """For a window that begins inside a second, the rows that it was answered with."""
+        self._clear: set[int] = set()
+        """Ends inside a second at which no row was found."""
         self._verdict = _Verdict.EXCLUDED
         self._error: CompletenessError | None = None
         self._case: _Case | None = None
@@ -105,7 +116,9 @@ class RangeEnd:
     def _look(self, ask: Ask, page: Page) -> None:
         if page.ids:
             self._first_page = ask.page_no if self._first_page is None else min(self._first_page, ask.page_no)
-        ids = self._at_the_end(ask, page)
+        if ask.from_ms % 1000:
+            self._begun[ask.from_ms] = frozenset(page.ids)
+        ids = self._inside(ask, page) if ask.to_ms % 1000 else self._at_the_end(ask, page)
         if self._verdict is _Verdict.INCLUDED and (ids or ask.to_ms % 1000):
             self._todo.append(self.sent(ask))
         elif not ids or self._verdict is not _Verdict.EXCLUDED:
@@ -132,16 +145,31 @@ class RangeEnd:
         except AioflowsError:  # the reader of the page says what is wrong
             return frozenset()
 
+    def _inside(self, ask: Ask, page: Page) -> frozenset[str]:
+        """Return the ids of rows that may stand at the end of a window that ends inside a second."""
+        end = ask.to_ms
+        if not page.ids or ask.field != "trigger_time" or end in self._clear:
+            return frozenset()
+        if (begun := self._begun.get(end)) is not None:
+            return begun & frozenset(page.ids)
+        # A crowded second is read from its end, so the window behind is asked for first in the order of time alone.
+        if end not in self._ends and not ask.axis.descending:
+            return frozenset()
+        return self._within(page, end)
+
     # Which of the four it is
 
     def _begin(self, case: _Case) -> None:
         self._case = case
-        self._ask(case.end_ms, case.end_ms + 1000, partial(self._looked_behind, case))
+        width = 1 if case.end_ms % 1000 else 1000
+        self._ask(case.end_ms, case.end_ms + width, partial(self._looked_behind, case))
 
-    def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None]) -> None:
+    def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None], *, falling: bool = False) -> None:
+        """Ask for a window, sorted so that the rows next to the end in question come first."""
         assert self._case is not None
         window = _window(self._case.ask, from_ms, to_ms)
-        ask = attrs.evolve(window, page_no=self._first_page or 0, tries=None)
+        backward = falling != window.axis.descending
+        ask = attrs.evolve(window, page_no=self._first_page or 0, backward=backward, tries=None)
 
         def answered(answer: Answer) -> None:
             if isinstance(answer, AioflowsError):
@@ -157,8 +185,12 @@ class RangeEnd:
         if shown:
             case.ids, case.rows = shown, len(page.ids)
             self._ask(case.end_ms + 1, case.end_ms + 2, partial(self._looked_later, case))
+        elif case.end_ms % 1000:
+            self._clear.add(case.end_ms)
+            self._settle(_Verdict.EXCLUDED)
         else:
-            self._ask(case.end_ms - 1000, case.end_ms, partial(self._looked_before, case))
+            first, job = case.end_ms - 1000, partial(self._looked_before, case)
+            self._ask(first, case.end_ms - 1, job, falling=True)
 
     def _looked_later(self, case: _Case, page: Page) -> None:
         if case.ids.isdisjoint(page.ids) and len(page.ids) < case.rows:
@@ -179,6 +211,19 @@ class RangeEnd:
                 f"second {case.end_ms - 1000}–{case.end_ms} ms with the time at which that ends, and not for the next one. "
                 "Such a row cannot be placed, so nothing can be proven. A service that cuts its times to whole seconds "
                 "can be read"
+            )
+            self._fail(self._error)
+        else:
+            job = partial(self._looked_just_before, case)
+            self._ask(case.end_ms - 1, case.end_ms, job, falling=True)
+
+    def _looked_just_before(self, case: _Case, page: Page) -> None:
+        if case.ids & self._within(page, case.end_ms):
+            self._error = CompletenessError(
+                f"the service includes the end of the range, or rounds its times: instance {min(case.ids)!r} is answered for "
+                f"the millisecond before {case.end_ms} ms with the time {case.end_ms} ms itself, and was not seen in the second "
+                "that begins there. Such a row cannot be placed, so nothing can be proven. A service that leaves out the end "
+                "of the range, and cuts its times to whole seconds, can be read"
             )
             self._fail(self._error)
             return

@@ -77,6 +77,11 @@ class Refined:
         return self._lanes.counted
 
     @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return self._lanes.expected

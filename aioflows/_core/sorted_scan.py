@@ -146,6 +146,11 @@ class SortedScan:
         return [*self._lanes.counted, *self._strips.account().counted]
 
     @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return self._lanes.expected if self._merge is None else max(0.0, self._expected - self._rows_given)

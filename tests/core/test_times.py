@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import pickle
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.times import Zone, wall_seconds
+from aioflows._core.times import Turns, Zone, wall_seconds
 from aioflows.errors import AnswerError, QueryError
 
 BERLIN = Zone.parse("Europe/Berlin")
@@ -146,3 +147,37 @@ class TestWallSeconds:
             wall_seconds(text)
         assert repr(text)[:20] in str(caught.value)
         assert len(str(caught.value)) < 200
+
+
+class TestTurns:
+    """Offsets that a service has named one after the other: the zone of a follow that outlives a change of clocks."""
+
+    @pytest.mark.parametrize(
+        "name", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
+    )
+    def test_it_means_what_the_zone_with_these_offsets_means(self, name: str) -> None:
+        """Every half hour of two years, there and back, also in the hours that are shown twice or never."""
+        true = ZoneInfo(name)
+        first, last = instant("2023-01-01"), instant("2025-01-01")
+        zone = Zone.of_offsets(Zone(true).offsets(first * 1000, last * 1000))
+        for second in range(first, last, 1_800):
+            here = datetime.fromtimestamp(second, UTC).astimezone(zone.tzinfo)
+            there = datetime.fromtimestamp(second, UTC).astimezone(true)
+            assert (here.replace(tzinfo=None), here.fold) == (there.replace(tzinfo=None), there.fold)
+            assert here.utcoffset() == there.utcoffset()
+            for fold in (0, 1):
+                wall = there.replace(fold=fold)
+                assert wall.replace(tzinfo=zone.tzinfo).utcoffset() == wall.utcoffset()
+
+    def test_it_is_a_value(self) -> None:
+        """Rows that carry it can be copied, compared and pickled, and it tells its offsets."""
+        zone = Turns(7_200, ((1_729_990_800, 3_600),))
+        assert pickle.loads(pickle.dumps(zone)) == zone == copy.deepcopy(zone)
+        assert hash(zone) == hash(Turns(7_200, ((1_729_990_800, 3_600),)))
+        assert zone != Turns(7_200, ())
+        assert str(zone) == "UTC+02:00, UTC+01:00 from 2024-10-27 01:00:00 UTC"
+        assert datetime(2024, 12, 1, tzinfo=zone).tzname() == "UTC+01:00"
+
+    def test_one_offset_is_a_fixed_zone(self) -> None:
+        """Then nothing has changed yet."""
+        assert Zone.of_offsets([(0, 3_600)]).fixed

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -327,14 +328,42 @@ class TestZoneTurn:
 
 
 class TestBounds:
-    @pytest.mark.parametrize(("bounds", "found"), [("ms", [1]), ("seconds", [0, 1]), ("closed", [1, 2])])
-    def test_the_ends_of_a_range_are_compared_in_one_of_three_ways(
+    @pytest.mark.parametrize(
+        ("bounds", "found"),
+        [
+            ("ms", [1]),
+            ("seconds", [0, 1]),
+            ("closed", [1, 2]),
+            ("closed-seconds", [0, 1, 2]),
+            ("wall", [1]),
+        ],
+    )
+    def test_the_ends_of_a_range_are_compared_in_one_of_five_ways(
         self, bounds: str, found: list[int]
     ) -> None:
         with one_type(0, bounds=bounds) as emulator:
             made = [emulator.insert(emulator.start_ms + ms) for ms in (400, 600, 1_000)]
             shown = ids(emulator, from_ms=emulator.start_ms + 500, to_ms=emulator.start_ms + 1_000)
             assert [made.index(id) for id in shown] == found
+
+    @pytest.mark.parametrize(
+        ("hours", "until", "found"), [(-1, -0.5, [0, 1]), (0, 0.5, [0, 1]), (-2, 0, []), (-2, 1, [0, 1])]
+    )
+    def test_wall_clocks_do_not_tell_the_passes_of_a_repeated_hour_apart(
+        self, hours: float, until: float, found: list[int]
+    ) -> None:
+        """A question about either pass brings the rows of both, and one that ends where clocks turn back ends an hour early."""
+        turn = 1_729_990_800_000
+        switches: dict[str, Any] = {
+            "zone": "Europe/Berlin",
+            "first_day": "2024-10-26",
+            "days": 3,
+            "bounds": "wall",
+        }
+        with Emulator(instances=0, **switches) as emulator:
+            made = [emulator.insert(turn + ms, type=1) for ms in (600_000 - 3_600_000, 600_000)]
+            first, last = (turn + int(3_600_000 * one) for one in (hours, until))
+            assert [made.index(id) for id in ids(emulator, from_ms=first, to_ms=last)] == found
 
 
 class TestExpression:
