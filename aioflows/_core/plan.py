@@ -72,7 +72,7 @@ class Gap:
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
         doubts: how often an answer about it was disproved.
-        narrowed: how often it was asked about by narrower windows, because nothing showed that the answer looks as far.
+        narrowed: whether it is to be asked about by a narrower window, since nothing shows that the last answer looked as far.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -99,7 +99,7 @@ class Gap:
     backward_size: int = 0
     halvings: int = 0
     doubts: int = 0
-    narrowed: int = 0
+    narrowed: bool = False
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None

@@ -166,7 +166,7 @@ class Prover:
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         if doubted is not None:
-            self.stretches.narrow(*doubted, ask)
+            self.stretches.narrow(*doubted)
         if not gaps and not ask.backward:
             self._ended_before(ask, reading)
         self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))

@@ -190,12 +190,20 @@ class Rounds:
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
             self._counts.append(self._total)
-            lacking = len(self.rows) < min(self._counts)
-            self.done = self._judged > 1 and not lacking and self._doubt() < _DOUBT
+            doubt = self._doubt()
+            lacking = len(self.rows) < min(self._counts) - self._counted_twice(past)
+            self.done = self._judged > 1 and not lacking and doubt < _DOUBT
             self.failed = lacking and self._alike >= _ALIKE
         self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
         if not self._passes:
             self._passes.append(following)
+
+    def _counted_twice(self, past: _Pass) -> int:
+        """Return the rows that a pass may have counted twice, where page 0 may be another name for page 1."""
+        if self._service.base is not None or len(past.sheets) < 2:
+            return 0
+        alike = set(past.sheets[0].ids) == set(past.sheets[1].ids)
+        return past.size if alike or self._mixed else 0
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:

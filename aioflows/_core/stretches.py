@@ -5,7 +5,7 @@ about the last 31 days of a longer range, without a word, shows the same page. S
 
 1. A window no wider than the service was seen to look (`Evidence.sees`) is not cut: the stretch is empty.
 2. A stretch that is wide against what lies between the rows of the page is not taken for empty. It stays unproven, and is
-   asked about by itself, up to the row behind it; if that still shows nothing, in halves.
+   asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
 3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
    that are found then, and were there all the time, are an error.
 4. Where the page is all that a question brings, and the session knows the service, 3 is left out: it would double the
@@ -24,6 +24,7 @@ from aioflows._core.errands import Errands
 from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.pages import Ask, Page, Reader, Reading
+from aioflows._core.plan import Gap
 from aioflows._core.service import Service
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -31,9 +32,6 @@ __all__ = ["Stretches"]
 
 _SURPRISE = 0.05
 """How unlikely it has to be, by the rows of the page, that so wide a stretch is empty, to ask about it first."""
-
-_HALVINGS = 2
-"""How often a stretch is asked about by narrower windows before it is taken for empty."""
 
 _ROUNDS = 3
 """How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
@@ -100,34 +98,31 @@ class Stretches:
         if first >= until or self._evidence.sees(width, backward=ask.backward):
             return None
         gaps = self._frontier.gaps.within(first, until)
-        for gap in gaps:
-            known = gap.witness if ask.backward else gap.beyond
-            if known is None or (row > known if ask.backward else row < known):
-                gap.narrowed = 0  # rows that no answer had shown: the service does answer about a part only
-        if not gaps or any(gap.narrowed >= _HALVINGS for gap in gaps):
+        if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         if any(gap.narrowed for gap in gaps) or _surprising(reading, (until - first) / width, width, size):
             return first, until
         self._taken.append(_Stretch(ask, row))
         return None
 
-    def narrow(self, first: int, until: int, ask: Ask) -> None:
-        """Have a stretch asked about by narrower windows: up to the row behind it first, then in halves.
+    @staticmethod
+    def _asked_again(gap: Gap, ask: Ask, row: int) -> bool:
+        """Return True if a narrower question about a gap, or one from its other end, shows no more than the one before."""
+        known = gap.beyond
+        if ask.backward:
+            known = gap.witness if gap.left is None else gap.left.second
+        if known is None or (row > known if ask.backward else row < known):
+            # Rows that no answer had shown: the service answers about a part only, and may do so again.
+            return False
+        if ask.backward:
+            start = gap.first if gap.witness is None else gap.witness * 1000
+            return bool(gap.short or gap.narrowed) and ask.first >= min(start, known * 1000)
+        return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 
-        Args:
-            first: where the stretch starts, in milliseconds of scan time.
-            until: where it ends.
-            ask: the request whose page showed no row in it.
-        """
-        row = (first - 1) // 1000 * 1000 if ask.backward else until // 1000 * 1000 + 1000
+    def narrow(self, first: int, until: int) -> None:
+        """Have a stretch asked about by a narrower window, up to the row behind it."""
         for gap in self._frontier.gaps.within(first, until):
-            narrow = ask.first >= row and ask.until <= gap.until if ask.backward else ask.first >= gap.first and ask.until <= row
-            if gap.narrowed and not narrow:
-                continue
-            gap.narrowed += 1
-            cut = (gap.first + gap.until) // 2000 * 1000
-            if gap.narrowed == _HALVINGS and gap.first < cut < gap.until:
-                self._frontier.gaps.split(gap, cut)
+            gap.narrowed = True
 
     def settle(self, slots: int, page_size: int, *, at_once: bool = False) -> None:
         """Ask about stretches that were taken for empty, as far as slots are free.
