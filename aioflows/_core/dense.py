@@ -91,6 +91,8 @@ class Dense:
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(instant.first, instant.until)]
         self._looked: Counter[tuple[int, int]] = Counter()
+        self._confirmed: dict[tuple[int, int], set[str]] = {}
+        """The rows of pieces that may have been cut short, and are asked for from their other end."""
         self._where: dict[str, tuple[int, int]] = {}
         """The smallest piece that each row was seen in."""
         self._piece_sent: Ask | None = None
@@ -128,7 +130,12 @@ class Dense:
         elif self._piece_sent is None and self._todo:
             first, until = self._todo.pop()
             self._piece_sent = Ask(
-                first, until, self._instant.axis, page_size=self._size, page_no=self._service.first_page or 0
+                first,
+                until,
+                self._instant.axis,
+                page_size=self._size,
+                backward=(first, until) in self._confirmed,
+                page_no=self._service.first_page or 0,
             )
             yield self._piece_sent
 
@@ -195,7 +202,6 @@ class Dense:
     # Piece by piece
 
     def _piece(self, first: int, until: int, page: Page) -> None:
-        rows = len(page.ids)
         for name in page.ids:
             low, high = self._where.get(name, (first, until))
             if until <= low or high <= first:
@@ -210,17 +216,29 @@ class Dense:
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
-        elif not rows or self._evidence.ends_short(self._size, rows):
+        elif not rows or self._evidence.ends_short(self._size, rows) or self._confirms(first, until, page):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
             if not self._todo and not self._rows.keys() >= set(self._first[1].ids):
                 self._give_up_milliseconds()  # a row that was seen in the second is in none of its pieces
+        elif self._may_be_all(first, until, rows):
+            self._confirmed[first, until] = set(page.ids)
+            self._todo.append((first, until))
         elif until - first > 1:
             self._cut(first, until)
         else:
             self._service.milliseconds_help = False
             self._stuck = first
             self._count()
+
+    def _may_be_all(self, first: int, until: int, rows: int) -> bool:
+        """Return True if a piece may be all that a page shows of it, and is worth asking for from its other end."""
+        asked = (first, until) in self._confirmed
+        return not asked and until - first > 1 and rows < self._size and not self._evidence.cut_short
+
+    def _confirms(self, first: int, until: int, page: Page) -> bool:
+        """Return True if the page from the other end of a piece brings the same rows."""
+        return self._confirmed.get((first, until)) == set(page.ids)
 
     def _give_up_milliseconds(self) -> None:
         """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""

@@ -4,8 +4,7 @@ A session outlives changes of the service, and a service may cap its pages by ty
 or by the rights of who asks. So what was learnt from other answers (`Service`) chooses what to ask, and only what is
 noted here decides that something is complete:
 
-1. A page with fewer rows than another page of this scan may be the last, as long as no such page was seen to be cut
-   short. It is believed only where nothing can witness the end, which is inside one second (`dense`, `split`).
+1. A page with fewer rows than others of this scan may be the last, as long as no such page was seen to be cut short. It is believed only where nothing can witness the end, which is inside one second (`dense`, `split`).
 2. A service may answer about no more than some stretch at the end, or at the start, of a long range. It was seen to look
    as far back from the end of a window as the first row of an answer lies, and as far ahead from its start as the last
    row lies. A window no wider than that is not cut in this way, so that rows missing at its near end are missing indeed.
@@ -17,7 +16,6 @@ from aioflows._core.pages import Ask, Reading
 from aioflows._core.service import NARROW, Service
 
 __all__ = ["Evidence"]
-
 
 class Evidence:
     """The facts of one scan.
@@ -46,6 +44,7 @@ class Evidence:
     def note_size(self, size: int, rows: int) -> None:
         """Note that a page of *size* rows was answered with so many."""
         self.rows += rows
+        self.deepest = max(self.deepest, rows)
         if rows > self._most.get(size, 0):
             self._most[size] = rows
 
@@ -58,8 +57,14 @@ class Evidence:
         return any(asked >= size for asked in self._most)
 
     def ends_short(self, size: int, rows: int) -> bool:
-        """Return True if an answer of so many rows may be taken for all there is, where no row can witness that."""
-        return not self.cut_short and rows < min(size, self.most(size))
+        """Return True if an answer of so many rows may be taken for all there is, where no row can witness that.
+
+        That is so where pages of no more rows than *size* were full. Where none was, the service caps its pages, perhaps by
+        the bytes of an answer or by rights, so that each has another number of rows.
+        """
+        return not self.cut_short and any(
+            rows < asked <= size for asked, most in self._most.items() if most == asked
+        )
 
     def sees(self, width: int, *, backward: bool) -> bool:
         """Return True if a window of this width (ms) is not cut at its near end.

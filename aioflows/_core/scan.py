@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -59,6 +60,9 @@ _TRIES_OF_PAGE_1 = 2
 
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
 """Errors that a narrower window may not meet."""
+
+_RANGE = re.compile(r"(?i)range|window|span|interval|period|days?\b|too (long|wide|large)|exceed|HTTP 4(00|13)|code 4(00|13)|范围|超")
+"""Words of a refusal that may be about how wide a window is."""
 
 _WEIGHT, _ROUNDS = 15_000_000, 2.5
 """Bytes of answers that may wait, or what so many rounds of requests bring if that is more: rows may be wide, and many small
@@ -386,7 +390,7 @@ class Scan:
             self._frontier.put_down(ask)
             return
         gap = gaps[-1] if ask.backward else gaps[0]
-        failed = isinstance(error, _MAY_BE_TOO_MUCH)
+        failed = isinstance(error, _MAY_BE_TOO_MUCH) or (refusal(error) and bool(_RANGE.search(str(error))))
         narrower = failed and gap.halvings < _HALVINGS
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:

@@ -96,7 +96,7 @@ class Walk:
     def clean(self) -> bool:
         """Whether every join held up to an end that can be believed."""
         return self.ending is Ending.REACHED or (
-            self.ending is Ending.SHORT and self.total < max(self._evidence.deepest, self._most)
+            self.ending is Ending.SHORT and self.total < self._evidence.deepest
         )
 
     def _restart(self) -> None:
