@@ -194,7 +194,7 @@ async def _ask_mariadb(server: Server) -> dict[str, tuple[set[str], Found]]:
 async def _ask_collation(cursor: Cursor, collation: str) -> tuple[set[str], Found]:
     texts = _texts()
     await cursor.execute(
-        f"CREATE TABLE texts (id INT, stored VARCHAR(12) CHARACTER SET {collation.split('_')[0]} COLLATE {collation})"
+        f"CREATE TABLE texts (id INT, stored VARCHAR(12) CHARACTER SET {collation.split('_', maxsplit=1)[0]} COLLATE {collation})"
     )
     stored = set()
     for number, text in enumerate(texts):
