@@ -1,8 +1,8 @@
-"""The flow instances that the tables are filled with: two worlds, each of the same rows on every machine.
+"""The flow instances that the tables are filled with: three worlds, each of the same rows on every machine.
 
 *Second* has 50,000 instances over two months. One second at midnight holds 5,012 of them, 4,027 of one schedule type,
 2,000 of these in one millisecond, as a platform that starts everything at midnight does.
-*Instants* has 73,000 instances, nearly all of them in 200 instants of 105 to 605 rows.
+*Instants* has 72,000 instances, nearly all of them in 200 instants of 105 to 605 rows, and *few instants* a fifth of that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ START_MS = int(datetime(2026, 9, 1, tzinfo=ZONE).timestamp() * 1000)
 END_MS = int(datetime(2026, 11, 1, tzinfo=ZONE).timestamp() * 1000)
 MIDNIGHT_MS = int(datetime(2026, 9, 15, tzinfo=ZONE).timestamp() * 1000)
 
-WORLDS = ("second", "instants")
+WORLDS = ("second", "instants", "few_instants")
 
 STATUSES = (-1, 0, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
@@ -92,11 +92,13 @@ def world(name: str, rows: int = 50_000) -> list[Instance]:
     """Return the instances of a world, in the order in which a platform would insert them.
 
     Args:
-        name: "second" or "instants".
-        rows: How many there are; of "instants" about, and at least what its 200 instants hold.
+        name: "second", "instants" or "few_instants".
+        rows: How many there are in "second". The others have as many as their instants hold, and some more.
     """
     dice = random.Random(f"{name} {rows}")
-    triggers = list(_second(dice, rows) if name == "second" else _instants(dice, rows))
+    triggers = list(
+        _second(dice, rows) if name == "second" else _instants(dice, 200 if name == "instants" else 40)
+    )
     made = _Maker(dice)
     found = [made.instance(trigger, type) for trigger, type in triggers]
     # Rows of one batch have one create time and no order among them.
@@ -120,12 +122,12 @@ def _second(dice: random.Random, rows: int) -> Iterator[tuple[int, int]]:
     yield from _ordinary(dice, rows - 5_012)
 
 
-def _instants(dice: random.Random, rows: int) -> Iterator[tuple[int, int]]:
-    """Yield those of the world with 200 crowded instants."""
-    seconds = dice.sample(range((END_MS - START_MS) // 1000), 200)
-    crowds = [(START_MS + second * 1000, dice.randint(105, 605)) for second in seconds]
-    yield from ((trigger, 1) for trigger, size in crowds for _ in range(size))
-    yield from _ordinary(dice, max(2_000, rows - sum(size for _, size in crowds)))
+def _instants(dice: random.Random, instants: int) -> Iterator[tuple[int, int]]:
+    """Yield those of a world of crowded instants."""
+    for second in dice.sample(range((END_MS - START_MS) // 1000), instants):
+        for _ in range(dice.randint(105, 605)):
+            yield START_MS + second * 1000, 1
+    yield from _ordinary(dice, 2_000)
 
 
 def _inside_second(dice: random.Random) -> int:

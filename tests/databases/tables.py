@@ -42,7 +42,7 @@ _GRAPH = {
     "parameters": "[]",
     "tasks": [
         {"taskName": f"step {number}", "taskId": number, "x": 40 * number, "y": 80, "nodeId": f"n{number}"}
-        for number in range(6)
+        for number in range(2)
     ],
 }
 
@@ -225,7 +225,6 @@ class _PostgreSQL:
 
     async def insert(self, layout: Layout, instances: Sequence[Instance]) -> None:
         rows = [_row(self, layout, one) for one in instances]
-        # COPY takes values as they are sent and would refuse none; the column rounds as with INSERT.
         await self._pool.copy_records_to_table(layout.table, records=rows, columns=_FIELDS)
 
     async def create(self, layout: Layout, instances: Sequence[Instance]) -> None:
