@@ -34,7 +34,7 @@ _TEXTS = (
 
 def full() -> list[Combination]:
     """Return everything, which takes hours."""
-    layouts = [Layout(*parts) for parts in product(("second", "instants"), COLUMNS, INDEXES)]
+    layouts = [Layout(*parts) for parts in product(("second", "instants"), COLUMNS, INDEXES, (2, 8))]
     return sorted(
         [
             *(
@@ -44,7 +44,10 @@ def full() -> list[Combination]:
             *(
                 Combination(layout=layout, reading=reading, cap=cap, order=order, changing=True)
                 for layout, reading, cap, order in product(
-                    [layout for layout in layouts if layout.world == "second"], READINGS, (200, 100), ORDERS
+                    [layout for layout in layouts if (layout.world, layout.tasks) == ("second", 2)],
+                    READINGS,
+                    (200, 100),
+                    ORDERS,
                 )
             ),
             *_others("milliseconds", READINGS, CAPS),
@@ -68,12 +71,23 @@ def quick() -> list[Combination]:
             INDEXES, ((None, None), (1000, "-trigger_time"), (200, "trigger_time"), (20, None))
         )
     ]
+    long_rows = [
+        Combination(layout=Layout("second", column, "none", tasks=8), reading=reading, cap=100, order=order)
+        for column, (reading, order) in product(COLUMNS, zip(READINGS, ORDERS, strict=False))
+    ]
     changing = [
         Combination(layout=Layout("second", "seconds", index), cap=cap, order=order, changing=True)
         for index, (cap, order) in product(INDEXES, ((100, "trigger_time"), (200, "-trigger_time")))
     ]
     return sorted(
-        [*still, *caps, *changing, *_others("seconds", ("rows",), (100,)), *_filtered(("none",), (20,))],
+        [
+            *still,
+            *caps,
+            *long_rows,
+            *changing,
+            *_others("seconds", ("rows",), (100,)),
+            *_filtered(("none",), (20,)),
+        ],
         key=_table,
     )
 
@@ -93,6 +107,7 @@ def tested() -> list[Combination]:
         Combination(layout=Layout("second", "seconds", "type, time"), cap=1000),
         Combination(layout=Layout("second", "milliseconds", "type, time"), reading="keys", cap=100),
         Combination(layout=Layout("second", "number", "type, time"), cap=20, order=None),
+        Combination(layout=Layout("second", "seconds", "none", tasks=8), reading="keys", cap=100),
         Combination(layout=worst, cap=20, type=None, owner="alice"),
         Combination(layout=worst, cap=100, type=None, expression="load_", order="start_time"),
         Combination(layout=worst, cap=100, expression=_MIDNIGHT_IDS),
@@ -209,6 +224,7 @@ def _else(one: Combination) -> str:
     words = [
         f"{name}={getattr(one, name)!r}" for name in ("owner", "expression", "status") if getattr(one, name)
     ]
+    words += ["long rows"] if one.layout.tasks > 2 else []
     words += ["all types"] if one.type is None else []
     words += ["collected"] if one.proven else []
     words += ["changing"] if one.changing else []

@@ -35,17 +35,6 @@ Row = dict[str, Any]
 _OFFSET = ZONE.utcoffset(None)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (wall clocks have no zone)
 
-_GRAPH = {
-    "cycle": "D",
-    "relations": [],
-    "flows": "[]",
-    "parameters": "[]",
-    "tasks": [
-        {"taskName": f"step {number}", "taskId": number, "x": 40 * number, "y": 80, "nodeId": f"n{number}"}
-        for number in range(2)
-    ],
-}
-
 
 @attrs.frozen
 class Layout:
@@ -55,16 +44,21 @@ class Layout:
         world: Name of the instances in it.
         column: How the trigger time is stored, one of `COLUMNS`.
         index: What is indexed, one of `INDEXES`.
+        tasks: Tasks in the graph of each row, which make it longer. With 2 a table has some 20 MiB, and PostgreSQL
+            reads it from its first row each time, so that ties come in an order that depends on the statement alone.
+            With 8 it is larger than a quarter of the shared buffers: concurrent scans join each other in the middle
+            (`synchronize_seqscans`), and ties come in another order each time.
     """
 
     world: str
     column: str
     index: str
+    tasks: int = 2
 
     @property
     def table(self) -> str:
         """Return the table's name."""
-        return f"{self.world}_{self.column}_{self.index.replace(', ', '_')}"
+        return f"{self.world}_{self.column}_{self.index.replace(', ', '_')}_{self.tasks}"
 
 
 def wall(ms: int) -> datetime:
@@ -175,7 +169,32 @@ def _row(database: Database, layout: Layout, one: Instance) -> tuple[Value, ...]
         clock(one.create_ms),
         clock(one.update_ms),
         one.owner,
-        json.dumps({"name": one.name, "id": str(one.flow_id), "instId": one.instance_id} | _GRAPH),
+        _graph(one, layout.tasks),
+    )
+
+
+def _graph(one: Instance, tasks: int) -> str:
+    """Return the task graph of an instance, as JSON."""
+    return json.dumps(
+        {
+            "name": one.name,
+            "id": str(one.flow_id),
+            "instId": one.instance_id,
+            "cycle": "D",
+            "relations": [],
+            "flows": "[]",
+            "parameters": "[]",
+            "tasks": [
+                {
+                    "taskName": f"step {number}",
+                    "taskId": number,
+                    "x": 40 * number,
+                    "y": 80,
+                    "nodeId": f"n{number}",
+                }
+                for number in range(tasks)
+            ],
+        }
     )
 
 

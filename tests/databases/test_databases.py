@@ -50,7 +50,7 @@ async def test_a_scan_brings_what_the_table_holds(served: tuple[Server, Tables],
     async with opened(server) as database:
         service = Service(database)
         async with service.running() as url:
-            outcome = await tables.outcome(database, service, url, one, timeout=120.0)
+            outcome = await tables.outcome(database, service, url, one, timeout=300.0)
     assert outcome.right, "\n".join(["", HEAD, line(server.database, one, outcome)])
 
 
