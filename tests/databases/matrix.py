@@ -10,7 +10,7 @@ from tests.databases.instances import OWNERS, Instance, world
 from tests.databases.service import READINGS, Service
 from tests.databases.tables import COLUMNS, INDEXES, Database, Layout
 
-__all__ = ["CAPS", "HEAD", "ORDERS", "Tables", "full", "line", "quick", "tested"]
+__all__ = ["CAPS", "HEAD", "ORDERS", "Tables", "full", "line", "quick", "sampled"]
 
 CAPS = (None, 1000, 200, 100, 20)
 ORDERS = ("trigger_time", "-trigger_time", None)
@@ -92,7 +92,7 @@ def quick() -> list[Combination]:
     )
 
 
-def tested() -> list[Combination]:
+def sampled() -> list[Combination]:
     """Return those that the tests run on each database: what was lost once, and one of each kind."""
     worst = Layout("second", "seconds", "none")
     return [

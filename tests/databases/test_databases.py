@@ -14,7 +14,7 @@ import asyncio
 
 from tests.databases import collations
 from tests.databases.comparison import Combination
-from tests.databases.matrix import HEAD, Tables, line, tested
+from tests.databases.matrix import HEAD, Tables, line, sampled
 from tests.databases.servers import DATABASES, NotInstalled, Server, serve
 from tests.databases.service import Question, Service
 from tests.databases.tables import Layout, Row, opened
@@ -43,7 +43,7 @@ def _name(one: Combination) -> str:
     return " ".join(str(part) for part in (*parts, "changing" if one.changing else "") if part)
 
 
-@pytest.mark.parametrize("one", tested(), ids=_name)
+@pytest.mark.parametrize("one", sampled(), ids=_name)
 async def test_a_scan_brings_what_the_table_holds(served: tuple[Server, Tables], one: Combination) -> None:
     """Every row comes once and in order, and an error comes only where no set of requests can settle the question."""
     server, tables = served
