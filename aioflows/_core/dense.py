@@ -91,8 +91,6 @@ class Dense:
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(instant.first, instant.until)]
         self._looked: Counter[tuple[int, int]] = Counter()
-        self._confirmed: dict[tuple[int, int], set[str]] = {}
-        """The rows of pieces that may have been cut short, and are asked for from their other end."""
         self._where: dict[str, tuple[int, int]] = {}
         """The smallest piece that each row was seen in."""
         self._piece_sent: Ask | None = None
@@ -123,7 +121,9 @@ class Dense:
 
     def wanted(self) -> Iterator[Ask]:
         """Name the requests to start now, one at a time: what is not taken is not noted as asked."""
-        if isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure:
+        if isinstance(self._reading, Split) and self._reading.depth is not None:
+            yield from self._look_deeper(self._reading.depth)
+        elif isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure:
             yield from self._look_deeper(self._unsure.total)
         elif self._reading is not None:
             yield from self._reading.wanted()
@@ -134,7 +134,6 @@ class Dense:
                 until,
                 self._instant.axis,
                 page_size=self._size,
-                backward=(first, until) in self._confirmed,
                 page_no=self._service.first_page or 0,
             )
             yield self._piece_sent
@@ -216,29 +215,17 @@ class Dense:
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
-        elif not rows or self._evidence.ends_short(self._size, rows) or self._confirms(first, until, page):
+        elif not rows or self._evidence.ends_short(self._size, rows):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
             if not self._todo and not self._rows.keys() >= set(self._first[1].ids):
                 self._give_up_milliseconds()  # a row that was seen in the second is in none of its pieces
-        elif self._may_be_all(first, until, rows):
-            self._confirmed[first, until] = set(page.ids)
-            self._todo.append((first, until))
         elif until - first > 1:
             self._cut(first, until)
         else:
             self._service.milliseconds_help = False
             self._stuck = first
             self._count()
-
-    def _may_be_all(self, first: int, until: int, rows: int) -> bool:
-        """Return True if a piece may be all that a page shows of it, and is worth asking for from its other end."""
-        asked = (first, until) in self._confirmed
-        return not asked and until - first > 1 and rows < self._size and not self._evidence.cut_short
-
-    def _confirms(self, first: int, until: int, page: Page) -> bool:
-        """Return True if the page from the other end of a piece brings the same rows."""
-        return self._confirmed.get((first, until)) == set(page.ids)
 
     def _give_up_milliseconds(self) -> None:
         """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""
@@ -336,15 +323,20 @@ class Dense:
 
     def _looked_deeper(self, page: Page | None) -> None:
         """Note that pages reach deeper than where they have ended, if one has brought a row."""
-        self._depth_sent = None
-        reading = self._unsure
-        assert reading is not None, "something was read up to an end"
-        if page is not None and page.ids:
-            self._evidence.deepest = max(self._evidence.deepest, reading.total + 1)
-            self._wider = []
-            self._take(reading.rows)
+        asked, self._depth_sent = self._depth_sent, None
+        reached = page is not None and bool(page.ids)
+        reading = self._reading
+        if reached and asked is not None:
+            self._evidence.deepest = max(self._evidence.deepest, asked.page_no - (self._service.base or 0) + 1)
         else:
             del self._wider[0]
+        if isinstance(reading, Split):
+            if reached or not self._wider:
+                reading.deepened(reached)
+            self._go_on()
+        elif reached and reading is not None:
+            self._take(reading.rows)
+        else:
             self._go_on()
 
     def _split(self) -> bool:

@@ -17,6 +17,9 @@ from aioflows._core.service import NARROW, Service
 
 __all__ = ["Evidence"]
 
+_ALIKE = 2
+"""Different pages with as many rows, fewer than were asked for, from which that number is taken for a cap."""
+
 class Evidence:
     """The facts of one scan.
 
@@ -27,6 +30,7 @@ class Evidence:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._most: dict[int, int] = {}
+        self._alike: dict[int, set[str]] = {}
         self._back = self._ahead = NARROW
         self.cut_short = False
         """Whether a page was seen that had fewer rows than others, and was not the last all the same."""
@@ -37,16 +41,19 @@ class Evidence:
 
     def note(self, ask: Ask, reading: Reading) -> None:
         """Note a page of trigger times."""
-        self.note_size(ask.page_size, len(reading))
+        self.note_size(ask.page_size, len(reading), reading.ids[0])
         self._back = max(self._back, ask.until - reading.first * 1000)
         self._ahead = max(self._ahead, reading.last * 1000 + 1000 - ask.first)
 
-    def note_size(self, size: int, rows: int) -> None:
-        """Note that a page of *size* rows was answered with so many."""
+    def note_size(self, size: int, rows: int, first: str = "") -> None:
+        """Note that a page of *size* rows was answered with so many, of which the first has the id *first*."""
         self.rows += rows
         self.deepest = max(self.deepest, rows)
-        if rows > self._most.get(size, 0):
-            self._most[size] = rows
+        most = self._most.get(size, 0)
+        if rows > most:
+            self._most[size], self._alike[size] = rows, {first}
+        elif rows == most:
+            self._alike[size].add(first)
 
     def most(self, size: int) -> int:
         """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""
@@ -59,11 +66,12 @@ class Evidence:
     def ends_short(self, size: int, rows: int) -> bool:
         """Return True if an answer of so many rows may be taken for all there is, where no row can witness that.
 
-        That is so where pages of no more rows than *size* were full. Where none was, the service caps its pages, perhaps by
-        the bytes of an answer or by rights, so that each has another number of rows.
+        That is so where a page was full, or where several had the same number of rows, and none had more: a cap by the
+        bytes of an answer, or rows that are left out for want of rights, give another number each time.
         """
         return not self.cut_short and any(
-            rows < asked <= size for asked, most in self._most.items() if most == asked
+            rows < most and asked <= size and (most == asked or len(self._alike[asked]) >= _ALIKE)
+            for asked, most in self._most.items()
         )
 
     def sees(self, width: int, *, backward: bool) -> bool:

@@ -128,6 +128,8 @@ class Split:
         self.rows = rows
         self.failed = False
         """Whether the service does not heed the text, or a part cannot be read either."""
+        self.depth: int | None = None
+        """The rows of a part that ended with a short page, deeper than any row that was brought by its number so far."""
         self._todo = shape.parts
         self._sent: dict[Ask, str] = {}
         self._readings: dict[str, Walk | Rounds] = {}
@@ -164,6 +166,13 @@ class Split:
     def refused(self, ask: Ask) -> None:
         """Take the refusal of a page, whose number may be too high for the service."""
         self.failed = self.failed or ask in self._sent or ask in self._reading
+
+    def deepened(self, reached: bool) -> None:
+        """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
+        self.depth, self.failed = None, self.failed or not reached
+        for text in list(self._readings):
+            if not self.failed:
+                self._judge(text)
 
     def give_up_sorters(self, ask: Ask) -> None:
         """Read a part on without further sorters, since the service takes none."""
@@ -217,6 +226,9 @@ class Split:
                 self._readings[text] = self._walk(part.tied)
             else:
                 self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+            return
+        elif reading.ending is Ending.SHORT and not reading.clean:
+            self.depth = max(self.depth or 0, reading.total)
             return
         else:
             over, self.failed = reading.clean, reading.ending is not None and not reading.clean
