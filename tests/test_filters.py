@@ -361,7 +361,7 @@ class TestSeveralStatuses:
     @pytest.mark.parametrize("goes", [False, True])
     async def test_a_status_that_comes_about_behind_the_scan_accuses_nobody(self, goes: bool) -> None:
         """A row that gets its status after the scan has passed it, and one that loses it again, are no sign of anything."""
-        searches = []
+        searches: list[str] = []
 
         def flip(emulator: Emulator, search: dict[str, Any]) -> None:
             if searches or search["status"] == "3":
@@ -414,6 +414,30 @@ class TestManual:
         async with world(ignore={"type-0"}, schedule_types=types) as (emulator, session):
             with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
                 await session.scan(query(emulator, type=ScheduleType.MANUAL)).list()
+
+    @pytest.mark.parametrize("asked", [{}, {"expression": "2"}, {"status": SEVERAL}], ids=str)
+    @pytest.mark.parametrize("page_cap", [3, 20, None])
+    async def test_a_second_is_no_excuse_and_be_it_a_crowded_one(
+        self, page_cap: int | None, asked: dict[str, Any]
+    ) -> None:
+        """A stranger is found by its id, or on the later page that holds it, where the first page holds none."""
+        async with world(1_000, profile="one-second", ignore={"type-0"}, page_cap=page_cap) as (
+            emulator,
+            session,
+        ):
+            with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
+                await session.scan(query(emulator, type=ScheduleType.MANUAL, **asked)).list()
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None, "end_time"], ids=str)
+    @pytest.mark.parametrize("page_size", [10, 100, 500])
+    async def test_so_is_it_where_all_types_are_asked_for(self, page_size: int, order: Any) -> None:
+        """No instance comes once as manual and once as what it is."""
+        got = []
+        async with world(ignore={"type-0"}, page_size=page_size) as (emulator, session):
+            with pytest.raises(CompletenessError, match="for type MANUAL"):
+                async for row in session.scan(query(emulator, type=None, order_by=order)):
+                    got.append(row.instance_id)
+        assert len(got) == len(set(got))
 
     async def test_an_honest_service_is_asked_once_in_a_session(self) -> None:
         """The first manual page costs one search more, and none later does."""

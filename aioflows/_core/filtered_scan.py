@@ -16,7 +16,7 @@ from typing import TypeVar
 import attrs
 
 from aioflows._core.filter_checks import FilterChecks
-from aioflows._core.filter_probes import SeenFilters, StatusProbes, type_probe
+from aioflows._core.filter_probes import SeenFilters, StatusProbes, type_ignored, type_probe
 from aioflows._core.inquiries import Inquiries
 from aioflows._core.machine import Asker, Load, Machine, News, Rows, Store, Waiting
 from aioflows._core.pages import Ask, Page
@@ -82,6 +82,7 @@ class FilteredScan:
     ) -> None:
         self._machine = machine
         self._types = list(ScheduleType) if query.type is None else [query.type]
+        self._expression = query.expression
         self._checks = checks
         self._seen = seen
         self._inquiries = Inquiries()
@@ -91,9 +92,11 @@ class FilteredScan:
             else None
         )
         self._manual = query.type is ScheduleType.MANUAL and not seen.manual
-        """Whether a first page of manual instances is waited for."""
+        """Whether pages are looked at for instances of other types."""
+        self._others: dict[str, ScheduleType] = {}
+        """Instances of other types that no page of manual ones may hold; none: that the type is applied is known."""
         self._zone: Zone | None = None
-        self._asked = self._ended = False
+        self._asked = self._ended = self._looked = False
 
     def __repr__(self) -> str:
         return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
@@ -171,9 +174,18 @@ class FilteredScan:
         """Look at a page of the scan."""
         if self._statuses is not None:
             self._statuses.largest = max(self._statuses.largest, len(page.ids))
-        if self._manual and page.ids and not self._seen.manual and not ask.expression:
-            self._manual = False
-            self._inquiries.begin(type_probe(ask, page, self._zone_known, self._seen))
+        if self._manual and page.ids:
+            self._look_for_others(ask, page)
+
+    def _look_for_others(self, ask: Ask, page: Page) -> None:
+        if self._looked:
+            if self._others and (shared := self._others.keys() & page.ids):
+                name = min(shared)
+                self._inquiries.error = type_ignored(name, self._others[name])
+            return
+        self._looked = True
+        asked = attrs.evolve(ask, expression=self._expression)
+        self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
     def beside(self) -> Sequence[Store | Load]:
         """Name what is to be laid aside or read back; each once."""
