@@ -390,11 +390,19 @@ class TestSeveralStatuses:
             else:
                 assert len(rows) == len(emulator.matching(type=1, status=asked.status))
 
-    def test_a_follow_probes_ever_more_rarely(self) -> None:
-        """Of the polls of a follow the first, second, fourth and so on are followed by probes."""
+    def test_the_scans_of_a_follow_are_seldom_followed_by_probes(self) -> None:
+        """After the first all that is missing is probed, after every 16th later one, and each comes in its turn."""
         seen = SeenFilters()
-        due = [seen.due(ScheduleType.PERIODIC, FlowStatus.WAIT) for _ in range(9)]
-        assert due == [True, True, False, True, False, False, False, True, False]
+        due = [seen.due("abc") for _ in range(100)]
+        assert due[0] == "abc"
+        assert {number: one for number, one in enumerate(due) if one and number} == {
+            16: ["b"],
+            32: ["c"],
+            48: ["a"],
+            64: ["b"],
+            80: ["c"],
+            96: ["a"],
+        }
 
 
 class TestManual:

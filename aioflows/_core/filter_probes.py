@@ -13,7 +13,8 @@ Two slips are known (`MyBatis`, over real databases):
 What it costs. Statuses: nothing where one status is asked for, where every status came, or where both the least and the greatest
 code of them came, since then no part of the list was left out at either end; otherwise one search for each status that never
 came and each schedule type, when the scan is at its end. Type: one search when ``type=MANUAL`` has brought its first page, two
-where there is no periodic row beside it, and none once the session has seen that the service applies the type.
+where there is no periodic row beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
+all that is missing after its first such scan and one status after every 16th later one.
 
 What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
 answer may be empty by accident, and a crowded second may be cut off at the page's end. So the row's own second is
@@ -23,9 +24,9 @@ unless the service has answered with nothing before where there was something.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import attrs
 
@@ -39,6 +40,8 @@ from aioflows.query import FlowQuery
 
 __all__ = ["LeftOut", "SeenFilters", "StatusProbes", "type_ignored", "type_probe"]
 
+T = TypeVar("T")
+
 _ROWS = 10
 """Rows that a probe asks for; the vendor's own sample asks for pages of ten."""
 
@@ -48,6 +51,8 @@ _HALVINGS = 6
 
 _WITNESSES = 3
 """Rows of one status that are looked at more closely, before it is left open what they show."""
+
+_POLLS_BETWEEN_PROBES = 16
 
 _TURNS = ("together", "alone", "together", "together")
 """How a row's second is asked about: with all statuses, or with its own alone."""
@@ -59,13 +64,16 @@ class SeenFilters:
 
     manual: bool = False
     """Whether type 0 was seen to be applied."""
-    polls: Counter[tuple[ScheduleType, int]] = attrs.field(factory=Counter)
-    """How often a status never came where the same windows are read again and again (`due`)."""
+    polls: int = 0
+    """Scans that read the same windows again and again, and missed a status."""
 
-    def due(self, type: ScheduleType, status: int) -> bool:
-        """Count a scan of a poll; return True for the 1st, 2nd, 4th, 8th and so on."""
-        self.polls[type, status] += 1
-        return not self.polls[type, status] & (self.polls[type, status] - 1)
+    def due(self, missing: Sequence[T]) -> Sequence[T]:
+        """Count a scan of a poll, and return what to probe after it: after the first all that is missing, then seldom one in turn."""
+        poll, self.polls = self.polls, self.polls + 1
+        if not poll:
+            return missing
+        turn, rest = divmod(poll, _POLLS_BETWEEN_PROBES)
+        return [] if rest else [missing[turn % len(missing)]]
 
 
 @attrs.frozen
@@ -114,10 +122,9 @@ class StatusProbes:
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
             return  # a row without a status may have any
-        for status in asked:
-            for type in types:
-                if status not in self.came and (not self._polling or self._seen.due(type, status)):
-                    yield self._alone(status, type, zone)
+        missing = [(status, type) for status in asked if status not in self.came for type in types]
+        for status, type in self._seen.due(missing) if self._polling and missing else missing:
+            yield self._alone(status, type, zone)
 
     def _alone(self, status: int, type: ScheduleType, zone: Zone) -> Script:
         windows = [(self._query.from_ms, self._query.to_ms, 0)]
