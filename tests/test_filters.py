@@ -298,6 +298,12 @@ class TestSeveralStatuses:
             with pytest.raises(CompletenessError, match="asked for alone"):
                 await session.scan(query(emulator, status=SEVERAL)).list()
 
+    async def test_nor_is_a_second_that_holds_all_rows(self) -> None:
+        """Where a text is asked for already, the page behind the answer shows that there was no more."""
+        async with world(300, profile="one-second", status_filter="first") as (emulator, session):
+            with pytest.raises(CompletenessError, match="asked for alone"):
+                await session.scan(query(emulator, status=SEVERAL, expression="2")).list()
+
     async def test_a_window_that_is_too_wide_is_asked_about_in_parts(self) -> None:
         """A service that gives up over a wide range is asked about narrower ones."""
         async with world(status_filter="first", widest_window=6 * 86_400) as (emulator, session):
@@ -420,6 +426,15 @@ class TestManual:
     async def test_whichever_the_other_type_is(self, types: tuple[int, ...]) -> None:
         """It does not matter whether the strangers are periodic or temporary."""
         async with world(ignore={"type-0"}, schedule_types=types) as (emulator, session):
+            with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
+                await session.scan(query(emulator, type=ScheduleType.MANUAL)).list()
+
+    async def test_a_page_of_a_part_of_the_range_is_not_the_last_that_is_looked_at(self) -> None:
+        """Where the first window holds manual instances alone, a later one shows that the service ignores the type."""
+        async with world(0, ignore={"type-0"}, widest_window=2 * 86_400, page_size=10) as (emulator, session):
+            for number in range(400):
+                type = 0 if number < 40 else 1
+                emulator.insert(emulator.start_ms + number * 3_600_000, type=type)
             with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
                 await session.scan(query(emulator, type=ScheduleType.MANUAL)).list()
 

@@ -174,7 +174,20 @@ class StatusProbes:
             if page is None or (name in page.ids) != (asked == "alone"):
                 return None
             if asked == "together" and not self._whole(page, text):
-                return None
+                # Page numbers that go on behind it tell that it was cut off.
+                more = yield (
+                    type,
+                    self._ask(
+                        first,
+                        until,
+                        len(page.ids),
+                        statuses,
+                        expression=text,
+                        page_no=(self._page_no or 0) + 1,
+                    ),
+                )
+                if more is None or more.ids:
+                    return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
             f"instance {name!r} comes when status {int(status)} is asked for alone, and does not come when statuses {several} are "

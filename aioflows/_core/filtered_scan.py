@@ -9,6 +9,7 @@ It stands before another machine and does nothing but that:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -35,6 +36,8 @@ __all__ = ["FilteredScan"]
 R = TypeVar("R")
 
 _SEVERAL = 2
+_PAGES_BETWEEN_LOOKS = 4
+"""Times as many pages until another type is asked for again, where the window of a page held none of it."""
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +85,7 @@ class FilteredScan:
     ) -> None:
         self._machine = machine
         self._types = list(ScheduleType) if query.type is None else [query.type]
-        self._expression = query.expression
+        self._query = query
         self._checks = checks
         self._seen = seen
         self._inquiries = Inquiries()
@@ -96,7 +99,10 @@ class FilteredScan:
         self._others: dict[str, ScheduleType] = {}
         """Instances of other types that no page of manual ones may hold; none: that the type is applied is known."""
         self._zone: Zone | None = None
-        self._asked = self._ended = self._looked = False
+        self._asked = self._ended = False
+        self._pages = 0
+        self._first_page: int | None = None
+        self._next_look: float = 1
 
     def __repr__(self) -> str:
         return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
@@ -178,13 +184,20 @@ class FilteredScan:
             self._look_for_others(ask, page)
 
     def _look_for_others(self, ask: Ask, page: Page) -> None:
-        if self._looked:
-            if self._others and (shared := self._others.keys() & page.ids):
-                name = min(shared)
-                self._inquiries.error = type_ignored(name, self._others[name])
+        if self._others and (shared := self._others.keys() & page.ids):
+            name = min(shared)
+            self._inquiries.error = type_ignored(name, self._others[name])
+        if self._first_page is None:
+            self._first_page = ask.page_no
+        if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
+            return  # no first page of a window
+        self._pages += 1
+        # Again where there was no instance of another type in the window of an earlier page, and ever more seldom.
+        if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
             return
-        self._looked = True
-        asked = attrs.evolve(ask, expression=self._expression)
+        whole = ask.from_ms <= self._query.from_ms and ask.to_ms >= self._query.to_ms
+        self._next_look = math.inf if whole else self._pages * _PAGES_BETWEEN_LOOKS
+        asked = attrs.evolve(ask, expression=self._query.expression)
         self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
     def beside(self) -> Sequence[Store | Load]:
