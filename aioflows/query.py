@@ -125,12 +125,23 @@ def _time(_: object, field: attrs.Attribute[Any], value: datetime | int) -> None
 class FlowQuery:
     """Which flow instances, and in which order.
 
+    `owner` and `expression` are compared by the service's database, as its collation does: many take case, accents, width and
+    blanks at the end for no difference, and read ``%`` and ``_`` as wildcards and a backslash as the sign before a letter that is
+    meant as it stands. What matches for the service is handed out, so ``owner="alice"`` may bring "Alice " as well: compare
+    `FlowInstance.owner` where the spelling matters. A row that no such comparison explains is a `CompletenessError` that
+    names the filter, and so is a row with another status; a row that does not show its owner, name or status is handed out.
+
+    Two filters that services apply by halves cost more searches. Where several statuses are asked for, each that never came is
+    asked for alone when the scan has read everything, unless the least and the greatest code of them came: one search
+    for each such status and schedule type. The first scan of a session with ``type=ScheduleType.MANUAL`` asks for another type
+    beside its first page: one search, or two where there is no periodic instance.
+
     Args:
         from_trigger_time: the first *trigger time* that matches: an aware datetime, or epoch milliseconds.
         to_trigger_time: the first trigger time that no longer matches (the range is half-open), likewise.
         type: one *schedule type*; None: all three, as one stream.
         status: one `FlowStatus` or several; ``()``: every status.
-        owner: user name of the owner; ``""``: every owner.
+        owner: user name of the owner, compared as a whole; ``""``: every owner.
         expression: *text* looked for in the instance's id and the flow's name; ``""``: every instance.
         order_by: ``"trigger_time"``, ``"start_time"``, ``"end_time"``, ``"create_time"`` or ``"update_time"``, with a
             leading ``-`` for descending order; several of them; or None for no order at all.

@@ -298,6 +298,12 @@ class TestSeveralStatuses:
             with pytest.raises(CompletenessError, match="asked for alone"):
                 await session.scan(query(emulator, status=SEVERAL)).list()
 
+    async def test_nor_is_a_second_that_holds_all_rows(self) -> None:
+        """Where a text is asked for already, the page behind the answer shows that there was no more."""
+        async with world(300, profile="one-second", status_filter="first") as (emulator, session):
+            with pytest.raises(CompletenessError, match="asked for alone"):
+                await session.scan(query(emulator, status=SEVERAL, expression="2")).list()
+
     async def test_a_window_that_is_too_wide_is_asked_about_in_parts(self) -> None:
         """A service that gives up over a wide range is asked about narrower ones."""
         async with world(status_filter="first", widest_window=6 * 86_400) as (emulator, session):
@@ -361,7 +367,7 @@ class TestSeveralStatuses:
     @pytest.mark.parametrize("goes", [False, True])
     async def test_a_status_that_comes_about_behind_the_scan_accuses_nobody(self, goes: bool) -> None:
         """A row that gets its status after the scan has passed it, and one that loses it again, are no sign of anything."""
-        searches = []
+        searches: list[str] = []
 
         def flip(emulator: Emulator, search: dict[str, Any]) -> None:
             if searches or search["status"] == "3":
@@ -390,11 +396,19 @@ class TestSeveralStatuses:
             else:
                 assert len(rows) == len(emulator.matching(type=1, status=asked.status))
 
-    def test_a_follow_probes_ever_more_rarely(self) -> None:
-        """Of the polls of a follow the first, second, fourth and so on are followed by probes."""
+    def test_the_scans_of_a_follow_are_seldom_followed_by_probes(self) -> None:
+        """After the first all that is missing is probed, after every 16th later one, and each comes in its turn."""
         seen = SeenFilters()
-        due = [seen.due(ScheduleType.PERIODIC, FlowStatus.WAIT) for _ in range(9)]
-        assert due == [True, True, False, True, False, False, False, True, False]
+        due = [seen.due("abc") for _ in range(100)]
+        assert due[0] == "abc"
+        assert {number: one for number, one in enumerate(due) if one and number} == {
+            16: ["b"],
+            32: ["c"],
+            48: ["a"],
+            64: ["b"],
+            80: ["c"],
+            96: ["a"],
+        }
 
 
 class TestManual:
@@ -414,6 +428,39 @@ class TestManual:
         async with world(ignore={"type-0"}, schedule_types=types) as (emulator, session):
             with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
                 await session.scan(query(emulator, type=ScheduleType.MANUAL)).list()
+
+    async def test_a_page_of_a_part_of_the_range_is_not_the_last_that_is_looked_at(self) -> None:
+        """Where the first window holds manual instances alone, a later one shows that the service ignores the type."""
+        async with world(0, ignore={"type-0"}, widest_window=2 * 86_400, page_size=10) as (emulator, session):
+            for number in range(400):
+                type = 0 if number < 40 else 1
+                emulator.insert(emulator.start_ms + number * 3_600_000, type=type)
+            with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
+                await session.scan(query(emulator, type=ScheduleType.MANUAL)).list()
+
+    @pytest.mark.parametrize("asked", [{}, {"expression": "2"}, {"status": SEVERAL}], ids=str)
+    @pytest.mark.parametrize("page_cap", [3, 20, None])
+    async def test_a_second_is_no_excuse_and_be_it_a_crowded_one(
+        self, page_cap: int | None, asked: dict[str, Any]
+    ) -> None:
+        """A stranger is found by its id, or on the later page that holds it, where the first page holds none."""
+        async with world(1_000, profile="one-second", ignore={"type-0"}, page_cap=page_cap) as (
+            emulator,
+            session,
+        ):
+            with pytest.raises(CompletenessError, match=r"ignores type MANUAL \(0\)"):
+                await session.scan(query(emulator, type=ScheduleType.MANUAL, **asked)).list()
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None, "end_time"], ids=str)
+    @pytest.mark.parametrize("page_size", [10, 100, 500])
+    async def test_so_is_it_where_all_types_are_asked_for(self, page_size: int, order: Any) -> None:
+        """No instance comes once as manual and once as what it is."""
+        got = []
+        async with world(ignore={"type-0"}, page_size=page_size) as (emulator, session):
+            with pytest.raises(CompletenessError, match="for type MANUAL"):
+                async for row in session.scan(query(emulator, type=None, order_by=order)):
+                    got.append(row.instance_id)
+        assert len(got) == len(set(got))
 
     async def test_an_honest_service_is_asked_once_in_a_session(self) -> None:
         """The first manual page costs one search more, and none later does."""

@@ -7,7 +7,9 @@ ICU collations that are not deterministic) and SQL Server (``CI_AI``, width-inse
 1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, the script of a digit;
 2. letters that some collations write as two (``ß``, ``æ``), and characters beyond U+FFFF, which older ones cannot tell apart;
 3. characters that are not seen, and blanks at the ends;
-4. with ``LIKE``, ``%`` and ``_`` stand for any text and any character, and a backslash is swallowed.
+4. the kinds of dashes, and of quotation marks;
+5. with ``LIKE``, ``%`` and ``_`` stand for any text and any character, and a backslash is swallowed. Where texts are folded first
+   (``unaccent``), so do their forms of full width.
 
 The union of all that is asked for here: it tells what *cannot* be explained so. No one database ignores all of it.
 """
@@ -24,6 +26,8 @@ _SPELT_OUT = {
     "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i", "ȷ": "j", "ĸ": "q", "ſ": "s", "ŋ": "n", "ə": "e", "ー": "",
 }  # fmt: skip
 _SCRIPTS_WITH_MARKS = ("LATIN ", "GREEK ", "CYRILLIC ", "ARABIC ", "HEBREW ")
+_MARKS = dict.fromkeys("‘’‚‛′", "'") | dict.fromkeys("“”„‟″", '"')
+_WILD = {"％": "%", "＿": "_"}
 _KATAKANA = range(0x30A1, 0x30F7)
 _KATAKANA_FROM_HIRAGANA = 0x60
 _LAST_OF_FIRST_PLANE = 0xFFFF
@@ -71,8 +75,12 @@ def _base(char: str) -> str:
         return str(unicodedata.decimal(char))
     if category[0] == "Z":
         return " "
+    if category == "Pd":
+        return "-"
     if char in _SPELT_OUT:
         return _SPELT_OUT[char]
+    if char in _MARKS:
+        return _MARKS[char]
     if ord(char) in _KATAKANA:
         char = chr(ord(char) - _KATAKANA_FROM_HIRAGANA)
     return _without_marks(char)
@@ -101,7 +109,7 @@ def may_contain(asked: str, text: str) -> bool:
 
 
 def _matches(asked: str, text: str, *, anywhere: bool) -> bool:
-    patterned = any(char in asked for char in "%_\\")
+    patterned = any(char in asked for char in "%_％＿\\")
     for fold in _FOLDS:
         folded = fold(text).strip()
         if patterned:
@@ -136,7 +144,8 @@ def _like(asked: str, text: str, fold: Callable[[str], str], *, anywhere: bool) 
 def _parts(asked: str, fold: Callable[[str], str], *, anywhere: bool) -> list[str]:
     """Return a pattern's parts: ``%``; ``_`` and a backslash, which may be left out; and each character, after ``=``."""
     parts = ["%"] if anywhere else []
-    for char in asked:
+    for letter in asked:
+        char = _WILD.get(letter, letter)
         if char == "%":
             parts.append("%")
         elif char == "_":

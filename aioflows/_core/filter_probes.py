@@ -7,23 +7,26 @@ Two slips are known (`MyBatis`, over real databases):
    then, and does not come when all are asked for, shows it.
 2. ``<if test="type != ''">``: 0 counts as "not given", so `ScheduleType.MANUAL` is dropped, and the rows of all types come.
    *Another* type is asked for over the window of the first page. A row that comes for both types shows it; a row of the other type
-   that the first page would have had to hold shows that the type is applied.
+   that the first page would have had to hold shows that the type is applied. While neither was seen, no later page may hold a
+   row that came for the other type.
 
 What it costs. Statuses: nothing where one status is asked for, where every status came, or where both the least and the greatest
 code of them came, since then no part of the list was left out at either end; otherwise one search for each status that never
 came and each schedule type, when the scan is at its end. Type: one search when ``type=MANUAL`` has brought its first page, two
-where there is no periodic row beside it, and none once the session has seen that the service applies the type.
+where there is no periodic row beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
+all that is missing after its first such scan and one status after every 16th later one.
 
 What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
 answer may be empty by accident, and a crowded second may be cut off at the page's end. So the row's own second is
-asked about with all statuses, with its status alone, and with all twice more.
+asked about with all statuses, with its status alone, and with all twice more. An empty answer to a probe is believed at once,
+unless the service has answered with nothing before where there was something.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import attrs
 
@@ -35,7 +38,9 @@ from aioflows.errors import CompletenessError
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 
-__all__ = ["LeftOut", "SeenFilters", "StatusProbes", "type_probe"]
+__all__ = ["LeftOut", "SeenFilters", "StatusProbes", "type_ignored", "type_probe"]
+
+T = TypeVar("T")
 
 _ROWS = 10
 """Rows that a probe asks for; the vendor's own sample asks for pages of ten."""
@@ -47,8 +52,10 @@ _HALVINGS = 6
 _WITNESSES = 3
 """Rows of one status that are looked at more closely, before it is left open what they show."""
 
-_AGAIN = 2
-"""Times that all statuses are asked for once more, after the row came for its status alone."""
+_POLLS_BETWEEN_PROBES = 16
+
+_TURNS = ("together", "alone", "together", "together")
+"""How a row's second is asked about: with all statuses, or with its own alone."""
 
 
 @attrs.define
@@ -57,13 +64,16 @@ class SeenFilters:
 
     manual: bool = False
     """Whether type 0 was seen to be applied."""
-    polls: Counter[tuple[ScheduleType, int]] = attrs.field(factory=Counter)
-    """How often a status never came where the same windows are read again and again (`due`)."""
+    polls: int = 0
+    """Scans that read the same windows again and again, and missed a status."""
 
-    def due(self, type: ScheduleType, status: int) -> bool:
-        """Count a scan of a poll; return True for the 1st, 2nd, 4th, 8th and so on."""
-        self.polls[type, status] += 1
-        return not self.polls[type, status] & (self.polls[type, status] - 1)
+    def due(self, missing: Sequence[T]) -> Sequence[T]:
+        """Count a scan of a poll, and return what to probe after it: after the first all that is missing, then seldom one in turn."""
+        poll, self.polls = self.polls, self.polls + 1
+        if not poll:
+            return missing
+        turn, rest = divmod(poll, _POLLS_BETWEEN_PROBES)
+        return [] if rest else [missing[turn % len(missing)]]
 
 
 @attrs.frozen
@@ -104,18 +114,17 @@ class StatusProbes:
         self._size = page_size
         self._seen = seen
         self._polling = polling
-        self._page_no = 0
+        self._page_no: int | None = None
 
     def scripts(self, types: Sequence[ScheduleType], zone: Zone) -> Iterator[Script]:
         """Give the probes that are due now that the scan is at its end."""
-        self._page_no = self._service.first_page or 0
+        self._page_no = self._service.first_page
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
             return  # a row without a status may have any
-        for status in asked:
-            for type in types:
-                if status not in self.came and (not self._polling or self._seen.due(type, status)):
-                    yield self._alone(status, type, zone)
+        missing = [(status, type) for status in asked if status not in self.came for type in types]
+        for status, type in self._seen.due(missing) if self._polling and missing else missing:
+            yield self._alone(status, type, zone)
 
     def _alone(self, status: int, type: ScheduleType, zone: Zone) -> Script:
         windows = [(self._query.from_ms, self._query.to_ms, 0)]
@@ -139,13 +148,16 @@ class StatusProbes:
     def _first_page(
         self, status: int, type: ScheduleType, first: int, until: int
     ) -> Generator[tuple[ScheduleType, Ask], Page | None, Page | None]:
-        page = yield type, self._ask(first, until, _ROWS, (status,), self._page_no)
-        if self._service.first_page is None and not self._page_no and (page is None or not page.ids):
+        page = yield type, self._ask(first, until, _ROWS, (status,))
+        if _empty(page) and self._page_no is None:
             # No row has shown yet whether the first page is 0 or 1.
-            page_1 = yield type, self._ask(first, until, _ROWS, (status,), 1)
-            if page_1 is not None and page_1.ids:
+            page = yield type, self._ask(first, until, _ROWS, (status,), page_no=1)
+            if not _empty(page) and self._page_no is None:
                 self._page_no = 1
-                return page_1
+        elif _empty(page) and self._service.lied:
+            page = yield type, self._ask(first, until, _ROWS, (status,))
+        elif not _empty(page) and self._page_no is None:
+            self._page_no = 0
         return page
 
     def _confirmed(self, status: int, type: ScheduleType, name: str, second: int) -> Script:
@@ -154,13 +166,28 @@ class StatusProbes:
         first = max(self._query.from_ms, second * 1000 - 1000)
         until = min(self._query.to_ms, second * 1000 + 2000)
         text = "" if self._query.expression or "\\" in name else name
-        together: tuple[int, ...] = ()
-        for asked in (together, (status,), *[together] * _AGAIN):
-            page = yield type, self._ask(first, until, self._size, asked, self._page_no, text)
-            if page is None or (name in page.ids) != bool(asked):
+        for asked in _TURNS:
+            statuses = (status,) if asked == "alone" else ()
+            page = yield type, self._ask(first, until, self._size, statuses, expression=text)
+            if asked == "alone" and _empty(page):  # by accident, perhaps
+                page = yield type, self._ask(first, until, self._size, statuses, expression=text)
+            if page is None or (name in page.ids) != (asked == "alone"):
                 return None
-            if not asked and not self._whole(page, text):
-                return None
+            if asked == "together" and not self._whole(page, text):
+                # Page numbers that go on behind it tell that it was cut off.
+                more = yield (
+                    type,
+                    self._ask(
+                        first,
+                        until,
+                        len(page.ids),
+                        statuses,
+                        expression=text,
+                        page_no=(self._page_no or 0) + 1,
+                    ),
+                )
+                if more is None or more.ids:
+                    return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
             f"instance {name!r} comes when status {int(status)} is asked for alone, and does not come when statuses {several} are "
@@ -173,20 +200,30 @@ class StatusProbes:
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest
 
-    @staticmethod
     def _ask(
-        first: int, until: int, size: int, statuses: tuple[int, ...], page_no: int, expression: str = ""
+        self,
+        first: int,
+        until: int,
+        size: int,
+        statuses: tuple[int, ...],
+        *,
+        expression: str = "",
+        page_no: int | None = None,
     ) -> Ask:
         return Ask(
             first,
             until,
             Axis(descending=False),
             size,
-            page_no=page_no,
+            page_no=(self._page_no or 0) if page_no is None else page_no,
             tries=_TRIES,
             expression=expression,
             status=statuses or None,
         )
+
+
+def _empty(page: Page | None) -> bool:
+    return page is None or not page.ids
 
 
 def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]:
@@ -200,40 +237,53 @@ def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]
     yield from islice(((name, second) for second, name in sorted(seconds.items())), _WITNESSES)
 
 
-def type_probe(ask: Ask, page: Page, zone: Zone, seen: SeenFilters) -> Script:
+def type_probe(
+    ask: Ask, page: Page, zone: Zone, seen: SeenFilters, others: dict[str, ScheduleType]
+) -> Script:
     """Find out whether the service applies `ScheduleType.MANUAL`.
 
     Args:
-        ask: the request for manual instances that brought a page.
+        ask: the request for manual instances that brought a page, with the text that the query asks for.
         page: that page, not empty.
         zone: the zone that the service's times are in.
         seen: what the session has seen; told when the type is applied.
+        others: takes instances of other types, by their ids: while it is left open whether the type is applied, no page of
+            manual instances may hold one of them.
     """
     for other in (ScheduleType.PERIODIC, ScheduleType.TEMPORARY):
-        found = yield other, attrs.evolve(ask, page_size=min(_ROWS, ask.page_size), tries=_TRIES)
+        found = yield (
+            other,
+            attrs.evolve(ask, page_size=min(_ROWS, ask.page_size), tries=_TRIES, expression=""),
+        )
         if found is None or not found.ids:
             continue
         if shared := {*found.ids} & {*page.ids}:
-            return _type_ignored(min(shared), other)
+            return type_ignored(min(shared), other)
         name, time, last = found.ids[0], found.times[0], page.times[-1]
         if time > last if ask.descending else time < last:
             seen.manual = True  # the page reaches beyond it, and would have had to hold it
             return None
-        # It lies behind what the page shows, so its own second is asked about.
+        # It lies behind what the page shows, so its own second is asked about, and by its id if that is possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
+        text = "" if ask.expression or "\\" in name else name
         axis = Axis(descending=False)
-        narrow = attrs.evolve(ask, first=first, until=first + 3000, axis=axis, backward=False, tries=_TRIES)
+        narrow = attrs.evolve(
+            ask, first=first, until=first + 3000, axis=axis, backward=False, tries=_TRIES, expression=text
+        )
         again = yield ScheduleType.MANUAL, narrow
         if again is not None and name in again.ids:
-            return _type_ignored(name, other)
-        if again is not None and 0 < len(again.ids) < len(page.ids):
+            return type_ignored(name, other)
+        if again is not None and not text and 0 < len(again.ids) < len(page.ids):
             seen.manual = True
+            return None
+        others.update(dict.fromkeys(found.ids, other))
         return None
     return None
 
 
-def _type_ignored(name: str, other: ScheduleType) -> CompletenessError:
+def type_ignored(name: str, other: ScheduleType) -> CompletenessError:
+    """Return the error of a service that answers with an instance for two types, of which one is MANUAL."""
     return CompletenessError(
         f"instance {name!r} was answered both for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), "
         "most likely since it takes 0 for 'not given', and answers with the instances of every type. Its answers do not "

@@ -9,6 +9,7 @@ It stands before another machine and does nothing but that:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -16,7 +17,7 @@ from typing import TypeVar
 import attrs
 
 from aioflows._core.filter_checks import FilterChecks
-from aioflows._core.filter_probes import SeenFilters, StatusProbes, type_probe
+from aioflows._core.filter_probes import SeenFilters, StatusProbes, type_ignored, type_probe
 from aioflows._core.inquiries import Inquiries
 from aioflows._core.machine import Asker, Load, Machine, News, Rows, Store, Waiting
 from aioflows._core.pages import Ask, Page
@@ -35,6 +36,8 @@ __all__ = ["FilteredScan"]
 R = TypeVar("R")
 
 _SEVERAL = 2
+_PAGES_BETWEEN_LOOKS = 4
+"""Times as many pages until another type is asked for again, where the window of a page held none of it."""
 
 
 @attrs.frozen(eq=False)
@@ -82,6 +85,7 @@ class FilteredScan:
     ) -> None:
         self._machine = machine
         self._types = list(ScheduleType) if query.type is None else [query.type]
+        self._query = query
         self._checks = checks
         self._seen = seen
         self._inquiries = Inquiries()
@@ -91,9 +95,14 @@ class FilteredScan:
             else None
         )
         self._manual = query.type is ScheduleType.MANUAL and not seen.manual
-        """Whether a first page of manual instances is waited for."""
+        """Whether pages are looked at for instances of other types."""
+        self._others: dict[str, ScheduleType] = {}
+        """Instances of other types that no page of manual ones may hold; none: that the type is applied is known."""
         self._zone: Zone | None = None
         self._asked = self._ended = False
+        self._pages = 0
+        self._first_page: int | None = None
+        self._next_look: float = 1
 
     def __repr__(self) -> str:
         return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
@@ -171,9 +180,25 @@ class FilteredScan:
         """Look at a page of the scan."""
         if self._statuses is not None:
             self._statuses.largest = max(self._statuses.largest, len(page.ids))
-        if self._manual and page.ids and not self._seen.manual and not ask.expression:
-            self._manual = False
-            self._inquiries.begin(type_probe(ask, page, self._zone_known, self._seen))
+        if self._manual and page.ids:
+            self._look_for_others(ask, page)
+
+    def _look_for_others(self, ask: Ask, page: Page) -> None:
+        if self._others and (shared := self._others.keys() & page.ids):
+            name = min(shared)
+            self._inquiries.error = type_ignored(name, self._others[name])
+        if self._first_page is None:
+            self._first_page = ask.page_no
+        if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
+            return  # no first page of a window
+        self._pages += 1
+        # Again where there was no instance of another type in the window of an earlier page, and ever more seldom.
+        if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
+            return
+        whole = ask.from_ms <= self._query.from_ms and ask.to_ms >= self._query.to_ms
+        self._next_look = math.inf if whole else self._pages * _PAGES_BETWEEN_LOOKS
+        asked = attrs.evolve(ask, expression=self._query.expression)
+        self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
     def beside(self) -> Sequence[Store | Load]:
         """Name what is to be laid aside or read back; each once."""
