@@ -140,6 +140,11 @@ class FilteredScan:
         return self._machine.counted
 
     @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows of which wall clocks do not tell when their rows were triggered."""
+        return self._machine.undated
+
+    @property
     def expected(self) -> float:
         """Rows to be expected in what was not read yet."""
         return self._machine.expected

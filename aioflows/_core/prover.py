@@ -248,6 +248,8 @@ class Prover:
         """Return the rows of a page from the start of a gap if nothing may follow them, otherwise 0."""
         if gap.witness is None or self._no_larger(ask, rows) or (went_on and gap.beyond is not None):
             return 0
+        if ask.until < gap.until:
+            return 0  # it was asked for a part of the gap
         if self._evidence.cut_short and went_on:
             return 0  # that pages are not full says nothing here
         return rows if self._service.may_be_last(ask.page_size, rows) else 0
