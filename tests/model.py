@@ -33,6 +33,7 @@ class ModelPage:
     ids: Sequence[str]
     times: Sequence[str]
     body: bytes = b"rows that were not decoded yet"
+    count: int | None = None
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
         return [

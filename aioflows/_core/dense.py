@@ -123,7 +123,9 @@ class Dense:
         """Name the requests to start now, one at a time: what is not taken is not noted as asked."""
         if isinstance(self._reading, Split) and self._reading.depth is not None:
             yield from self._look_deeper(self._reading.depth)
-        elif isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure:
+        elif (
+            isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure
+        ):
             yield from self._look_deeper(self._unsure.total)
         elif self._reading is not None:
             yield from self._reading.wanted()
@@ -327,7 +329,9 @@ class Dense:
         reached = page is not None and bool(page.ids)
         reading = self._reading
         if reached and asked is not None:
-            self._evidence.deepest = max(self._evidence.deepest, asked.page_no - (self._service.base or 0) + 1)
+            self._evidence.deepest = max(
+                self._evidence.deepest, asked.page_no - (self._service.base or 0) + 1
+            )
         else:
             del self._wider[0]
         if isinstance(reading, Split):

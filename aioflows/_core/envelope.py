@@ -29,6 +29,7 @@ from aioflows.errors import (
 __all__ = [
     "Envelope",
     "check",
+    "code_of",
     "excerpt",
     "not_utf8",
     "opened",

@@ -20,6 +20,7 @@ __all__ = ["Evidence"]
 _ALIKE = 2
 """Different pages with as many rows, fewer than were asked for, from which that number is taken for a cap."""
 
+
 class Evidence:
     """The facts of one scan.
 

@@ -61,7 +61,9 @@ _TRIES_OF_PAGE_1 = 2
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
 """Errors that a narrower window may not meet."""
 
-_RANGE = re.compile(r"(?i)range|window|span|interval|period|days?\b|too (long|wide|large)|exceed|HTTP 4(00|13)|code 4(00|13)|范围|超")
+_RANGE = re.compile(
+    r"(?i)range|window|span|interval|period|days?\b|too (long|wide|large)|exceed|HTTP 4(00|13)|code 4(00|13)|范围|超"
+)
 """Words of a refusal that may be about how wide a window is."""
 
 _WEIGHT, _ROUNDS = 15_000_000, 2.5

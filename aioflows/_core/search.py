@@ -21,6 +21,7 @@ from aioflows._core.codec import Rows, flow_instances
 from aioflows._core.envelope import (
     BOM,
     check,
+    code_of,
     opened,
     parse,
     refuse_twins,
@@ -38,6 +39,7 @@ T = TypeVar("T")
 
 _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _FIRST_ID = re.compile(rb'"instanceId"\s*:\s*"?')
 _DOCUMENTED = re.compile(rb'\{"code":0,"msg":"[^"\\]*","data":\{"flowInsts":0,"count":[0-9]+\}\}')
 """The envelope as it is as a rule, in which no member comes twice."""
@@ -149,6 +151,8 @@ class Page:
         Raises:
             AnswerError: something in a row cannot be read; the error says where it stands.
         """
+        if not self.ids:
+            return []  # there may not even be a list
         if self._decoded is None and not self._loose:
             self._read()
         if rows is None:
@@ -205,16 +209,26 @@ def _plain(times: list[str]) -> list[str]:
 
 def _count(value: object) -> int | None:
     # A hint, documented as the number of rows on the page; if it is no number, that is no reason to stop.
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return int(value) if _DIGITS.fullmatch(value) else None
+    return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
 
 
-def read_search(body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False) -> Page:
+def read_search(
+    body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False, page_no: int = 0
+) -> Page:
     """Read what a page is planned by, and keep the rest.
+
+    A service says that there is nothing with an empty list, with null in its place, or by leaving out the list or all
+    of the data, as serializers do that omit what is empty. All of these are an empty page, if the code says yes.
 
     Args:
         body: the *bytes* of the answer.
         throttle_codes: *codes* that mean "too many requests".
         whole: whether to decode all of it now, since it will be handed out at once.
+        page_no: the page's *number* as it was sent. The count of a later page may be that of all rows.
 
     Raises:
         ServiceError: the service said no.
@@ -231,18 +245,33 @@ def read_search(body: bytes, throttle_codes: Collection[int] = (), *, whole: boo
         body = mended
         answer = _answer(body, throttle_codes, whole=whole)
     check(answer, throttle_codes)
-    if answer.data is None:
-        raise AnswerError("there is no data", "$.data")
-    rows = answer.data.flow_insts or ()
+    rows, count = _rows(answer, page_no)
     if isinstance(answer, Loose):
         ids, times = _columns(rows)
     else:
         ids, times = [row.instance_id for row in rows], [row.trigger_time for row in rows]
     decoded = None if isinstance(answer, (Head, Loose)) else rows
-    page = Page(body, ids, times, _count(answer.data.count), decoded)
+    page = Page(body, ids, times, count, decoded)
     if _may_hold_twins(body, ids):
         refuse_twins(body)
     return page
+
+
+def _rows(answer: Any, page_no: int) -> tuple[Any, int | None]:
+    """Return the rows of an answer that says yes, and the count.
+
+    Raises:
+        AnswerError: there is no list of rows, and nothing that says that there are none.
+    """
+    data = answer.data or None
+    rows, count = (None, None) if data is None else (data.flow_insts, _count(data.count))
+    if rows is None and code_of(answer) is None:
+        raise AnswerError(
+            "there is no data" if data is None else "there is neither a list nor a code", "$.data"
+        )
+    if rows is None and count is not None and count > 0 and page_no == 0:
+        raise AnswerError(f"there are {count:,} rows, as is said, but no list of them", "$.data.flowInsts")
+    return rows or (), count
 
 
 def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any:

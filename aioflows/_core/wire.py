@@ -68,7 +68,7 @@ class HeadRow(msgspec.Struct, rename="camel", gc=False):
 class HeadData(msgspec.Struct, rename="camel", gc=False):
     """What a page is planned by."""
 
-    flow_insts: list[HeadRow] | None
+    flow_insts: list[HeadRow] | None = None
     count: Any = None
 
 
@@ -94,7 +94,7 @@ class Shape:
         self.row = msgspec.defstruct("Row", fields, bases=(Row,), gc=False, forbid_unknown_fields=True)
         rows: Any = GenericAlias(list, (self.row,)) | None
         data = msgspec.defstruct(
-            "Data", [("flow_insts", rows), ("count", Any, None)], rename="camel", gc=False
+            "Data", [("flow_insts", rows, None), ("count", Any, None)], rename="camel", gc=False
         )
         answer = msgspec.defstruct("Answer", [("data", data | None, None)], bases=(Envelope,))
         self.decoder = msgspec.json.Decoder(answer, strict=False)
@@ -147,14 +147,14 @@ def _check_utf8(rows: Sequence[Row]) -> None:
 class LooseData(msgspec.Struct, rename="camel"):
     """Rows as dictionaries, whatever is in them."""
 
-    flow_insts: list[dict[str, Any]] | None
+    flow_insts: list[dict[str, Any]] | None = None
     count: Any = None
 
 
 class Loose(Envelope):
-    """An answer with rows as dictionaries."""
+    """An answer with rows as dictionaries; ``[]`` is how PHP writes an object that has no members."""
 
-    data: LooseData | None = None
+    data: LooseData | Annotated[list[Any], msgspec.Meta(max_length=0)] | None = None
 
 
 _loose = msgspec.json.Decoder(Loose)
@@ -164,7 +164,7 @@ def loose_answer(body: bytes) -> Loose:
     """Decode envelope and rows, these as dictionaries.
 
     Raises:
-        AnswerError: it is no JSON, or there are no rows in it.
+        AnswerError: it is no JSON, or has no such shape.
     """
     return understood(_loose, body)
 
@@ -172,7 +172,7 @@ def loose_answer(body: bytes) -> Loose:
 def loose_rows(body: bytes) -> list[dict[str, Any]]:
     """Decode rows as dictionaries."""
     data = loose_answer(body).data
-    return (data and data.flow_insts) or []
+    return (isinstance(data, LooseData) and data.flow_insts) or []
 
 
 def naive_times(texts: Sequence[str]) -> list[datetime]:

@@ -78,7 +78,7 @@ class Operations:
         )
         where = (("action", "search"), *self._identity)
         request = Request("POST", self._address.instances, where, body, "search")
-        read = partial(self._read_page, whole=whole)
+        read = partial(self._read_page, whole=whole, page_no=page_no)
         return await self._call(request, read, tally=tally, tries=tries, scan=scan)
 
     async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:

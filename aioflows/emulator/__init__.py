@@ -10,6 +10,7 @@ exist, the most requests that were in flight at once, and the span that the rows
 from __future__ import annotations
 
 from aioflows.emulator.access import Access, Trouble
+from aioflows.emulator.constraints import Constraints
 from aioflows.emulator.emulator import Emulator
 from aioflows.emulator.faults import Fault
 from aioflows.emulator.options import Meanwhile, Quirks, World
@@ -20,6 +21,7 @@ from aioflows.emulator.watch import Watch
 
 __all__ = [
     "Access",
+    "Constraints",
     "Emulator",
     "EmulatorProcess",
     "Fault",

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 
 import attrs
 
+from aioflows.emulator.constraints import TYPES
 from aioflows.emulator.faults import Fault
 from aioflows.emulator.options import GROUPS
 from aioflows.errors import QueryError
 
-_SEVERAL = ("schedule_types", "ignore", "fault_kinds", "zone_turn", "changes_in", "change_kinds")
+_SEVERAL = (
+    "schedule_types",
+    "ignore",
+    "fault_kinds",
+    "zone_turn",
+    "changes_in",
+    "change_kinds",
+    "range_clamp",
+    "page_cap_by_type",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,6 +102,8 @@ def as_arguments(keywords: dict[str, object]) -> list[str]:
                 arguments += ["--fault", _described(fault)]
         elif isinstance(value, bool):
             arguments.append(option if value else f"--no-{option[2:]}")
+        elif isinstance(value, dict):  # by type
+            arguments.append(f"{option}={','.join(str(value.get(type)) for type in TYPES)}")
         elif isinstance(value, (list, tuple, set, frozenset)):
             arguments.append(f"{option}={','.join(str(one) for one in value)}")
         elif value is not None:

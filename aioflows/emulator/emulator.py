@@ -33,7 +33,7 @@ class Emulator(Scene):
         port: 0: any that is free.
         path: a *file* that keeps the rows: made if it does not exist, served as it is if it does.
         now: gives the *moment* in ms since the epoch; a test may pass its own.
-        switches: every field of `World`, `Quirks`, `Meanwhile`, `Access` and `Trouble`, as a keyword.
+        switches: every field of `World`, `Quirks`, `Constraints`, `Meanwhile`, `Access` and `Trouble`, as a keyword.
 
     Raises:
         QueryError: a setting makes no sense.
@@ -50,15 +50,16 @@ class Emulator(Scene):
         now: Callable[[], float] = wall_ms,
         **switches: object,
     ) -> None:
-        world, quirks, meanwhile, access, trouble = sorted_out(
+        world, quirks, constraints, meanwhile, access, trouble = sorted_out(
             {"instances": instances, "seed": seed, **switches}
         )
-        self.world, self.quirks, self.meanwhile = world, quirks, meanwhile
-        self.access, self.trouble = access, trouble
+        self.world, self.quirks, self.constraints = world, quirks, constraints
+        self.meanwhile, self.access, self.trouble = meanwhile, access, trouble
         super().__init__(
             Settings(
                 world=world,
                 quirks=quirks,
+                constraints=constraints,
                 meanwhile=meanwhile,
                 access=access,
                 trouble=trouble,

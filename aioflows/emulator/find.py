@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import random
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from aioflows.emulator.clock import Clock
+from aioflows.emulator.constraints import Constraints
 from aioflows.emulator.options import Quirks
+from aioflows.emulator.paging import Slice, clamped, slice_of
 from aioflows.emulator.render import PageRow
 from aioflows.emulator.search import (
     ILLEGAL_PARAMETER,
-    SERVER_FAULT,
     SORTABLE,
     Filter,
     Refusal,
@@ -20,9 +21,10 @@ from aioflows.emulator.search import (
     wall_in_sql,
 )
 from aioflows.emulator.store import Store
+from aioflows.emulator.ties import tie_break, top_n
 
 _COLUMNS = {field: field.replace("_time", "_ms") for field in SORTABLE}
-_PRIME = 2_147_483_647
+_ROW = "id, flow, status, trigger_ms, start_ms, end_ms, create_ms"
 
 
 @attrs.frozen
@@ -46,36 +48,62 @@ class Chance:
     fewer: int = 0
 
 
-def find_page(store: Store, search: Search, quirks: Quirks, chance: Chance, clock: Clock) -> Page:
+def find_page(
+    store: Store,
+    search: Search,
+    quirks: Quirks,
+    constraints: Constraints,
+    chance: Chance,
+    clock: Clock,
+    shown: Callable[[list[PageRow]], list[PageRow]] = list,
+) -> Page:
     """Answer a search.
 
     Args:
         store: the *rows*.
         search: *what* was asked.
         quirks: *how* this deployment answers.
+        constraints: what it gives at *most*.
         chance: what of this answer is *drawn*.
         clock: the server's.
+        shown: gives what is *left* of a page's rows when they are sent.
     """
-    filter = _heeded(search.filter, quirks, clock)
+    filter = clamped(_heeded(search.filter, quirks, clock), constraints)
     condition, values = filter.sql()
-    limit, offset = _slice(search, quirks, chance.fewer)
+    sorters = _sorters(search.sorters, quirks, constraints)
+    page = slice_of(search, quirks, constraints, chance.fewer)
     if quirks.sort_by == "second":  # lets the index by second be used
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
-    order = _order(search.sorters, quirks, chance.shuffle)
+    matching = 0
+    if quirks.count == "total" or quirks.ties == "two-plans":
+        matching = store.execute(f"SELECT count(*) FROM inst WHERE {condition}", values).fetchone()[0]  # noqa: S608
+    found = f"FROM inst WHERE {condition}"  # no text of a request is in it
+    order = ", ".join(_terms(sorters, quirks))
     if filter.walls:
         order = order.replace("trigger_ms", wall_in_sql(filter.walls))
-    rows = store.execute(
-        "SELECT id, flow, status, trigger_ms, start_ms, end_ms, create_ms"  # noqa: S608 - no text of a request is in it
-        f" FROM inst WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
-        values,
-    ).fetchall()
+    if quirks.ties == "top-n":
+        rows = _from_a_heap(store, found, values, order, page)
+    else:
+        downwards = order.partition(",")[0].endswith("DESC")
+        tie = tie_break(quirks.ties, chance.shuffle, page, matching, descending=downwards)
+        ordered = f"{found} ORDER BY {order}, {tie} LIMIT {page.limit} OFFSET {page.offset}"
+        rows = store.execute(f"SELECT {_ROW} {ordered}", values).fetchall()
+    rows = shown(rows)
     count = len(rows)
     if quirks.count == "total":
-        count = store.execute(f"SELECT count(*) FROM inst WHERE {condition}", values).fetchone()[0]  # noqa: S608
+        count = matching
     elif quirks.count != "page":
         count = count * 2 + 1 if quirks.count == "more" else count // 2
     return Page(rows, count)
+
+
+def _from_a_heap(store: Store, found: str, values: list[object], order: str, page: Slice) -> list[PageRow]:
+    ranked = store.execute(
+        f"SELECT dense_rank() OVER (ORDER BY {order}), {_ROW} {found} ORDER BY number",
+        values,
+    )
+    return top_n([(row[0], row[1:]) for row in ranked], page)
 
 
 def _heeded(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
@@ -108,37 +136,20 @@ def _heeded(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
     return attrs.evolve(filter, found=quirks.expression, same=quirks.owner_compare, **changes)
 
 
-def _slice(search: Search, quirks: Quirks, fewer: int) -> tuple[int, int]:
-    """Limit and offset of a page; of what is cut off at the cap, *fewer* rows are left than of another page."""
-    if quirks.refuse_page_size_above is not None and search.page_size > quirks.refuse_page_size_above:
-        status = 200 if quirks.page_size_refusal == "1004" else int(quirks.page_size_refusal)
-        raise Refusal(ILLEGAL_PARAMETER, "pageSize is not legal", status)
-    # The structure is documented as starting from 0; the vendor's v2.1 samples send 1 for the first page.
-    index = search.page_no - quirks.first_page
-    if index < 0:
-        if quirks.page_zero == "error":
-            raise Refusal(SERVER_FAULT, "server internal exception")
-        if quirks.page_zero == "parameter":
-            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal")
-        if quirks.page_zero == "empty":
-            return 0, 0
-        index = 0
-    if "page" in quirks.ignore:
-        index = 0
-    size = 10 if "size" in quirks.ignore else search.page_size
-    limit = size if quirks.page_cap is None else min(size, quirks.page_cap)
-    offset = min(index * (limit if quirks.cap_offset == "capped" else size), 2**62)
-    if quirks.page_cap is not None:
-        limit = min(limit, max(1, quirks.page_cap - fewer))
-    if quirks.deepest_row is not None:
-        limit = max(0, min(limit, quirks.deepest_row - offset))
-    return limit, offset
+Sorters = tuple[tuple[str, bool], ...]
 
 
-def _order(sorters: tuple[tuple[str, bool], ...], quirks: Quirks, shuffle: int) -> str:
-    terms = []
+def _sorters(sorters: Sorters, quirks: Quirks, constraints: Constraints) -> Sorters:
+    """What of the sorters this deployment heeds."""
     if "sorters" in quirks.ignore:
-        sorters = ()
+        return ()
+    if len(sorters) > 1 and constraints.further_sorters == "refused":
+        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: there may be one")
+    return sorters if constraints.further_sorters == "heeded" else sorters[:1]
+
+
+def _terms(sorters: Sorters, quirks: Quirks) -> list[str]:
+    terms = []
     for field, downwards in sorters:
         descending = downwards and "descending" not in quirks.ignore
         column = (
@@ -148,25 +159,20 @@ def _order(sorters: tuple[tuple[str, bool], ...], quirks: Quirks, shuffle: int) 
         terms.append(f"{column} {'DESC' if descending else 'ASC'}{nulls and f' NULLS {nulls.upper()}'}")
     if not sorters:  # documented as optional; as a console shows it, then: the newest first
         terms.append("trigger_ms DESC")
-    if quirks.ties != "stable":
-        # Squared, since orders that differ by a factor only would keep neighbours neighbours.
-        draw = random.Random(shuffle).randrange
-        mixed = f"((number * {draw(1, _PRIME)} + {draw(_PRIME)}) % {_PRIME})"
-        terms.append(f"({mixed} * {mixed} % {_PRIME} * {draw(1, _PRIME)}) % {_PRIME}")
-    else:
-        terms.append("number")
-    return ", ".join(terms)
+    return terms
 
 
 def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
-    """Trigger times in ms and ids of all that matches, in the order of (trigger second, id): the oracle of tests."""
+    """Trigger times in ms and ids of all that matches and may be seen, in the order of (trigger second, id): the oracle of tests."""
     condition, values = filter.sql()
     query = f"SELECT trigger_ms, id FROM inst WHERE {condition} ORDER BY trigger_ms / 1000, id"  # noqa: S608
-    return store.execute(query, values).fetchall()
+    return [(ms, id) for ms, id in store.execute(query, values) if store.visible(id)]
 
 
 def matches(store: Store, filter: Filter, id: str) -> int | None:
     """The trigger time in ms of one instance, if it matches now."""
+    if not store.visible(id):
+        return None
     condition, values = filter.sql()
     query = f"SELECT trigger_ms FROM inst WHERE id = ? AND {condition}"  # noqa: S608 - the condition holds no text
     found: tuple[int] | None = store.execute(query, [id, *values]).fetchone()

@@ -11,11 +11,13 @@ import attrs
 from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.changes import Changes
 from aioflows.emulator.clock import DAY_MS, Clock, local_day, zone_named
+from aioflows.emulator.constraints import Constraints
 from aioflows.emulator.deployment import Deployment
 from aioflows.emulator.flows import Flow
 from aioflows.emulator.options import Meanwhile, Quirks, World
 from aioflows.emulator.record import Record
 from aioflows.emulator.render import Renderer
+from aioflows.emulator.rights import Rights
 from aioflows.emulator.rows import Ids, Row, rows
 from aioflows.emulator.service import Service
 from aioflows.emulator.store import Store, open_store
@@ -33,6 +35,7 @@ class Settings:
 
     world: World
     quirks: Quirks
+    constraints: Constraints
     meanwhile: Meanwhile
     access: Access
     trouble: Trouble
@@ -70,6 +73,7 @@ def opened(settings: Settings, record: Record) -> Opened:
         return made.flows, rows(made, Ids(clock, world.ids, f"{world.seed} ids"), world.seed)
 
     store = open_store(settings.path, attrs.asdict(world), make)
+    store.visible = Rights(settings.constraints.visible_share, world.seed).visible
     flows = store.flows()
     if quirks.sort_by == "second":
         store.index_seconds()
@@ -98,7 +102,7 @@ def opened(settings: Settings, record: Record) -> Opened:
         seed=world.seed,
     )
     deployment = Deployment(
-        Service(store, renderer, world, quirks, trigger_clock),
+        Service(store, renderer, world, quirks, settings.constraints, trigger_clock),
         quirks=quirks,
         access=settings.access,
         trouble=settings.trouble,

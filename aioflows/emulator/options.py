@@ -1,6 +1,7 @@
-"""Everything that can be told to the emulator, as five frozen values.
+"""Everything that can be told to the emulator, as six frozen values.
 
-`World` says which rows exist, `Quirks` how the service answers, `Meanwhile` what changes from answer to answer, `Access`
+`World` says which rows exist, `Quirks` how the service answers, `Constraints` what it gives at most and how it says so,
+`Meanwhile` what changes from answer to answer, `Access`
 what the gateway in front of it asks and refuses, `Trouble` what goes wrong. `Emulator` takes all their fields as plain keywords; so does the command line.
 The documentation leaves open how a real deployment does these things, so each of them is a switch.
 """
@@ -15,6 +16,7 @@ import attrs
 from aioflows.emulator import checks
 from aioflows.emulator.access import Access, Trouble
 from aioflows.emulator.clock import local_day, zone_named
+from aioflows.emulator.constraints import Constraints
 from aioflows.errors import QueryError
 
 PROFILES = ("cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second")
@@ -116,13 +118,19 @@ class Quirks:
         cap_spread: *rows* at most by which that cap is smaller in one answer than in another, at random.
         cap_offset: where a capped page begins: at pages of the "capped" size, or of the "requested" size, so that the
             rows between cap and size can never be read.
-        refuse_page_size_above: *rows*; a larger page size is refused.
-        page_size_refusal: how: with the code "1004" in a 200, or with HTTP "400" or "413".
-        deepest_row: no *row* beyond this offset is ever answered, as if the result ended there.
+        refuse_page_size_above: *rows*; a larger page size is refused, or not heeded.
+        page_size_refusal: how: with the code "1004" or "62109" in a 200, or with HTTP "400", "413" or "500"; or answered
+            with "nothing", with pages of the "default" size (`Constraints.default_page_size`), or, "silent", with pages
+            of the largest size that is heeded.
+        deepest_row: no *row* beyond this offset is ever answered; see `Constraints.depth_answer`. By default it is as if
+            the result ended there.
         count: the rows of the "page" (as documented), the "total" of all pages, or, wrongly, "fewer" or "more" than the
             page has.
         ties: rows with equal sort keys are "stable" (in the order of their insertion), "unstable": in another order in
-            every answer, or "replicas": in an order of its own in each of several servers that answer by turns.
+            every answer, or "replicas": in an order of its own in each of several servers that answer by turns. As in
+            databases that stand still, it may depend on which rows of the result are asked for, and on nothing else:
+            "top-n" takes them from a heap of the first LIMIT + OFFSET rows, "two-plans" reads an index backwards or
+            forwards for a small part of the result, and sorts for a larger one.
         replicas: how *many* such servers there are; which of them answers is drawn for every search.
         nulls: rows without a start or end time are the "smallest", or stand "first" or "last" in either direction.
         sort_by: trigger times are compared by "ms", or by "second".
@@ -149,12 +157,13 @@ class Quirks:
         null_times: a time that does not exist yet is "null", or "absent".
         clock_skew: *seconds* that the server's clock is ahead.
         empty_answers: every n-th search is answered falsely empty; 0: none is.
-        null_list: an empty list is answered as ``null``.
+        null_list: an empty list is answered as ``null``, as with ``nothing_as="null"``.
         same_answer: every search is answered as the first one was, as by a cache that looks at the address alone.
         widest_window: *seconds*; a search over a wider window is given up by the gateway (HTTP 504); None: none is.
         ignore: what of a search the server *ignores*: any of "sorters", "descending" (everything is sorted upwards),
             "type", "type-0" (0 counts as "not given", so a search for manual instances brings all), "status", "owner",
-            "expression", "from", "to", "page" (every page is the first) and "size" (every page has 10 rows).
+            "expression", "from", "to", "page" (every page is the first) and "size" (every page has the
+            default size).
         sibling_fields: instances have ``alertMode`` and ``calDt`` too, as the sibling operation's answers do.
         unescaped_graph: the task graph is printed unescaped, which is invalid JSON (one edition of the documentation).
         compress: answers are gzipped where the client accepts it.
@@ -177,10 +186,16 @@ class Quirks:
     refuse_page_size_above: int | None = attrs.field(
         default=None, validator=checks.maybe(checks.whole(1, 1_000_000))
     )
-    page_size_refusal: str = attrs.field(default="1004", validator=checks.one_of("1004", "400", "413"))
+    page_size_refusal: str = attrs.field(
+        default="1004",
+        validator=checks.one_of("1004", "62109", "400", "413", "500", "nothing", "default", "silent"),
+    )
     deepest_row: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 2**40)))
     count: str = attrs.field(default="page", validator=checks.one_of("page", "total", "fewer", "more"))
-    ties: str = attrs.field(default="stable", validator=checks.one_of("stable", "unstable", "replicas"))
+    ties: str = attrs.field(
+        default="stable",
+        validator=checks.one_of("stable", "unstable", "replicas", "top-n", "two-plans"),
+    )
     replicas: int = attrs.field(default=3, validator=checks.whole(1, 100))
     nulls: str = attrs.field(default="smallest", validator=checks.one_of("smallest", "first", "last"))
     sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
@@ -254,10 +269,12 @@ class Meanwhile:
     stale_searches: int = attrs.field(default=0, validator=checks.whole(0, 10_000))
 
 
-GROUPS: tuple[type[Any], ...] = (World, Quirks, Meanwhile, Access, Trouble)
+GROUPS: tuple[type[Any], ...] = (World, Quirks, Constraints, Meanwhile, Access, Trouble)
 
 
-def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Meanwhile, Access, Trouble]:
+def sorted_out(
+    switches: dict[str, object],
+) -> tuple[World, Quirks, Constraints, Meanwhile, Access, Trouble]:
     """Give each group the keywords that are its own; a keyword that is nobody's is a `QueryError`."""
     owners = {field.name: group for group in GROUPS for field in attrs.fields(group)}
     for name in switches:
@@ -265,11 +282,11 @@ def sorted_out(switches: dict[str, object]) -> tuple[World, Quirks, Meanwhile, A
             near = difflib.get_close_matches(name, owners, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise QueryError(f"the emulator has no switch {name!r}{hint}")
-    world, quirks, meanwhile, access, trouble = (
+    world, quirks, constraints, meanwhile, access, trouble = (
         group(**{name: value for name, value in switches.items() if owners[name] is group})
         for group in GROUPS
     )
-    return world, quirks, meanwhile, access, trouble
+    return world, quirks, constraints, meanwhile, access, trouble
 
 
 __all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Meanwhile", "Quirks", "World", "sorted_out"]

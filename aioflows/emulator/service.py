@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import accumulate
 
 import attrs
 
 from aioflows.emulator.clock import Clock, gmt, zone_named
+from aioflows.emulator.constraints import Constraints
 from aioflows.emulator.find import Chance, Page, find_page
 from aioflows.emulator.options import Quirks, World
-from aioflows.emulator.render import Renderer
+from aioflows.emulator.render import PageRow, Renderer
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.search import (
     EMPTY_PARAMETER,
@@ -29,6 +31,12 @@ NO_SUCH_USER, DENIED = 62101, 62103
 NO_SUCH_INSTANCE = 62104
 """Our own guess: the documentation names no code for an instance that does not exist."""
 
+_NOTHING = {
+    "empty-data": b',"data":{}',
+    "empty-array": b',"data":[]',
+    "null-data": b',"data":null',
+    "no-data": b"",
+}
 _BASES = {"/batch-processing-service/v2.1": "code", "/dataflow-batch-service/v2.0": "status"}
 _ACTIONS = {
     ("flowInstances", "search"): ("POST", "search"),
@@ -82,14 +90,24 @@ class Service:
         renderer: what *prints* them.
         world: which rows there *are*.
         quirks: *how* this deployment answers.
+        constraints: what it gives at *most*.
         clock: the *server's zone*.
     """
 
-    def __init__(self, store: Store, renderer: Renderer, world: World, quirks: Quirks, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        world: World,
+        quirks: Quirks,
+        constraints: Constraints,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._renderer = renderer
         self._world = world
         self._quirks = quirks
+        self._constraints = constraints
         self._clock = clock
 
     def read(self, query: dict[str, str], content_type: str, body: bytes) -> Search | Reply:
@@ -103,19 +121,52 @@ class Service:
         """The rows that answer the search with this number."""
         if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
             return Page([], 0)
-        return find_page(self._store, search, self._quirks, self._chance(number), self._clock)
+        return find_page(
+            self._store,
+            search,
+            self._quirks,
+            self._constraints,
+            self._chance(number),
+            self._clock,
+            self._shown,
+        )
+
+    def _shown(self, rows: list[PageRow]) -> list[PageRow]:
+        """What is left of a page: the rows that the user may see, as far as the bytes of an answer reach."""
+        rows = [row for row in rows if self._store.visible(row[0])]
+        most = self._constraints.page_bytes
+        if most is None:
+            return rows
+        ends = accumulate(map(len, self._renderer.rows(rows)))
+        return rows[: max(1, sum(end <= most for end in ends))]
 
     def _chance(self, number: int) -> Chance:
         quirks, seed = self._quirks, self._world.seed
         rng = random.Random(f"{seed} search {number}")
-        turn = rng.randrange(quirks.replicas) if quirks.ties == "replicas" else number
+        turns = {"replicas": rng.randrange(quirks.replicas), "two-plans": 0}
+        turn = turns.get(quirks.ties, number)
         return Chance(seed * 1_000_003 + turn, rng.randint(0, quirks.cap_spread))
 
     def print(self, key: str, page: Page) -> bytes:
         """The envelope around a page."""
         rows = self._renderer.rows(page.rows)
-        listed = b"[%b]" % b",".join(rows) if rows or not self._quirks.null_list else b"null"
-        return b'{"%b":0,"msg":"OK","data":{"flowInsts":%b,"count":%d}}' % (key.encode(), listed, page.count)
+        if not rows:
+            return b'{"%b":0,"msg":"OK"%b}' % (key.encode(), self._nothing(page.count))
+        listed = b",".join(rows)
+        return b'{"%b":0,"msg":"OK","data":{"flowInsts":[%b],"count":%d}}' % (
+            key.encode(),
+            listed,
+            page.count,
+        )
+
+    def _nothing(self, count: int) -> bytes:
+        way = self._constraints.nothing_as
+        if way in _NOTHING:
+            return _NOTHING[way]
+        if way == "no-list":
+            return b',"data":{"count":%d}' % count
+        listed = b"null" if way == "null" or self._quirks.null_list else b"[]"
+        return b',"data":{"flowInsts":%b,"count":%d}' % (listed, count)
 
     def get(self, key: str, query: dict[str, str]) -> str:
         """Get Flow Instance."""
@@ -127,6 +178,8 @@ class Service:
         row = self._store.execute(f"SELECT {columns} FROM inst WHERE id = ?", (id,)).fetchone()  # noqa: S608
         if row is None:
             raise Refusal(NO_SUCH_INSTANCE, "flow instance does not exist")
+        if not self._store.visible(id):
+            raise Refusal(DENIED, "user has no privilege")
         return envelope(key, 0, "OK", self._renderer.rows([row])[0].decode())
 
     def timezone(self, key: str, now_ms: int) -> str:

@@ -35,13 +35,18 @@ _LAYOUT = 1
 
 
 class Store:
-    """One open database."""
+    """One open database.
+
+    Attributes:
+        visible: whether the user may see the row with this *id*.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         for way, found in {**FOUND, **SAME}.items():
             connection.create_function(function(way), 2, found, deterministic=True)
         self.execute = connection.execute
+        self.visible: Callable[[str], bool] = lambda _: True
         self._next = 1 + (connection.execute("SELECT max(number) FROM inst").fetchone()[0] or 0)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from aioflows import AnswerError, FlowInstance, FlowQuery, FlowSession, RetryPolicy
+from aioflows import AioflowsError, AnswerError, FlowInstance, FlowQuery, FlowSession, RetryPolicy
 from aioflows._core.retry import TooLarge
 from aioflows._net.http import LARGEST_BODY
 from aioflows.emulator import Fault
@@ -143,7 +143,8 @@ class TestPacked:
 class TestShape:
     # B3
 
-    KINDS = ("null", "list", "text", "no-data", "null-data", "no-list", "wrong-types", "text-list")
+    KINDS = ("null", "list", "text", "wrong-types", "text-list")
+    NOTHING = ("null-list", "false-empty", "no-list", "null-data", "no-data")
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", KINDS)
@@ -154,13 +155,22 @@ class TestShape:
         assert story.most_failures == 4, "three times more, for gateways have hiccups"
 
     @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("kind", ["null-list", "false-empty"])
+    @pytest.mark.parametrize("kind", NOTHING)
     @pytest.mark.parametrize("at", [1, 2, 7])
     async def test_no_list_is_an_empty_one_and_looked_at_again(
         self, at: int, kind: str, order: str | None
     ) -> None:
         story = await told(Fault(at, kind), order=order)
         assert story.error is None
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("kind", NOTHING)
+    async def test_where_it_never_ends_rows_are_not_lost_in_silence(
+        self, kind: str, order: str | None
+    ) -> None:
+        """A service that shows its rows once, and from then on leaves the list out, is not read to the end."""
+        story = await told(Fault(2, kind, times=1000), order=order, session={"concurrency": 1})
+        assert isinstance(story.error, AioflowsError)
 
 
 class TestTooLarge:

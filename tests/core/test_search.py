@@ -172,14 +172,69 @@ class TestPage:
         assert second.trigger_time
         assert second.trigger_time.astimezone(UTC) - first.trigger_time.astimezone(UTC) == timedelta(hours=1)
 
-    @pytest.mark.parametrize("rows", ["[]", "null"])
-    def test_an_empty_list_or_null_is_an_empty_page(self, whole: bool, rows: str) -> None:
-        page = read_search(f'{{"code":0,"data":{{"flowInsts":{rows},"count":0}}}}'.encode(), whole=whole)
-        assert (len(page), page.instances(CHINA)) == (0, [])
+    @pytest.mark.parametrize("code", ['"code":0', '"code":"0","msg":"OK"', '"status":0', '"stauts":0.0'])
+    @pytest.mark.parametrize(
+        ("data", "count"),
+        [
+            (',"data":{"flowInsts":[],"count":0}', 0),
+            (',"data":{"flowInsts":null,"count":0}', 0),
+            (',"data":{"flowInsts":null,"count":null}', None),
+            (',"data":{"flowInsts":[]}', None),
+            (',"data":{"flowInsts":null}', None),
+            (',"data":{"count":0}', 0),
+            (',"data":{"count":"0"}', 0),
+            (',"data":{"count":-1}', -1),
+            (',"data":{"pageNo":0}', None),
+            (',"data":{}', None),
+            (',"data":[]', None),
+            (',"data":null', None),
+            ("", None),
+        ],
+    )
+    def test_nothing_is_an_empty_page_however_it_is_said(
+        self, whole: bool, code: str, data: str, count: int | None
+    ) -> None:
+        """No list, no data, or null where the list or the data is due: with a code that says yes, each means no rows."""
+        page = read_search(f"{{{code}{data}}}".encode(), whole=whole)
+        assert (len(page), list(page.ids), list(page.times), page.count) == (0, [], [], count)
+        assert page.instances(CHINA) == page.instances(CHINA, []) == page.instances(CHINA, range(0)) == []
+
+    @pytest.mark.parametrize("data", ["{}", '{"flowInsts":[]}'])
+    def test_so_it_is_where_the_answer_is_a_long_one(self, whole: bool, data: str) -> None:
+        """What the service says besides, and at whatever length, makes no difference to an empty page."""
+        answer = f'{{"code":0,"msg":"OK","trace":"{"x" * 9000}","data":{data}}}'.encode()
+        assert len(read_search(answer, whole=whole)) == 0
+
+    @pytest.mark.parametrize("rows", [0, 3])
+    @pytest.mark.parametrize("count", [7, 10**300])
+    def test_a_count_beside_a_list_is_told_and_not_judged(self, whole: bool, rows: int, count: int) -> None:
+        """An answer that counts more rows than it lists is a page; what it proves is decided by who asked."""
+        listed = json.dumps([row(number) for number in range(rows)])
+        page = read_search(
+            f'{{"code":0,"data":{{"flowInsts":{listed},"count":{count}}}}}'.encode(), whole=whole
+        )
+        assert (len(page), page.count) == (rows, count)
+
+    @pytest.mark.parametrize("list", ['"flowInsts":null,', ""])
+    def test_beyond_the_first_page_a_count_may_be_that_of_all_rows(self, whole: bool, list: str) -> None:
+        """A service that counts all pages, and leaves an empty list out, says so on the page after the last one."""
+        page = read_search(f'{{"code":0,"data":{{{list}"count":7}}}}'.encode(), whole=whole, page_no=1)
+        assert (len(page), page.count) == (0, 7)
 
     @pytest.mark.parametrize(
         ("count", "read"),
-        [("7", 7), ("null", None), ('"x"', None), ("true", None), ("[]", None), ("1.5", None)],
+        [
+            ("7", 7),
+            ("7.0", 7),
+            ('"7"', 7),
+            ("null", None),
+            ('"x"', None),
+            ('"-"', None),
+            ("true", None),
+            ("[]", None),
+            ("{}", None),
+            ("1.5", None),
+        ],
     )
     def test_the_count_is_a_hint(self, whole: bool, count: str, read: int | None) -> None:
         answer = f'{{"code":0,"data":{{"flowInsts":[{json.dumps(row())}],"count":{count}}}}}'.encode()
@@ -211,7 +266,8 @@ class TestRefusal:
         "answer",
         [b'{"code":62101,"msg":"no user"}', b'{"code":"62101","msg":"no user","data":null}',
          b'{"status":62101,"msg":"no user","data":""}', b'{"msg":"no user","data":[],"code":62101}',
-         b'{"code":62101,"msg":"no user","data":{"flowInsts":"none"}}'],
+         b'{"code":62101,"msg":"no user","data":{"flowInsts":"none"}}',
+         b'{"code":62101,"msg":"no user","data":{}}', b'{"code":62101,"msg":"no user","data":{"count":0}}'],
     )  # fmt: skip
     def test_a_code_in_either_dialect_outweighs_whatever_the_data_is(
         self, whole: bool, answer: bytes
@@ -237,9 +293,14 @@ class TestMalformed:
             (b"[]", "Expected `object`, got `array`", "$"),
             (b'"x"', "Expected `object`, got `str`", "$"),
             (b"{}", "there is no data", "$.data"),
-            (b'{"code":0,"data":null}', "there is no data", "$.data"),
-            (b'{"code":0,"data":[]}', "Expected `object | null`, got `array`", "$.data"),
-            (b'{"code":0,"data":{}}', "Object missing required field `flowInsts`", "$.data"),
+            (b'{"msg":"OK","data":null}', "there is no data", "$.data"),
+            (b'{"code":null,"data":[]}', "there is no data", "$.data"),
+            (b'{"data":{}}', "there is neither a list nor a code", "$.data"),
+            (b'{"data":{"flowInsts":null,"count":0}}', "there is neither a list nor a code", "$.data"),
+            (b'{"code":0,"data":[7]}', "Expected `array` of length <= 0", "$.data"),
+            (b'{"code":0,"data":""}', "Expected `object | array | null`, got `str`", "$.data"),
+            (b'{"code":0,"data":{"count":7}}', "there are 7 rows, as is said, but no list of them", "$.data.flowInsts"),
+            (b'{"code":0,"data":{"count":"1","flowInsts":null}}', "there are 1 rows, as is said, but no list of them", "$.data.flowInsts"),
             (b'{"code":0,"data":{"flowInsts":{}}}', "Expected `array | null`, got `object`", "$.data.flowInsts"),
             (b'{"code":0,"data":{"flowInsts":""}}', "Expected `array | null`, got `str`", "$.data.flowInsts"),
             (b'{"code":0,"data":{"flowInsts":[7]}}', "Expected `object`, got `int`", "$.data.flowInsts[0]"),
