@@ -18,7 +18,7 @@ all that is missing after its first such scan and one status after every 16th la
 
 What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
 answer may be empty by accident, and a crowded second may be cut off at the page's end. So the row's own second is
-asked about with all statuses, with its status alone, and with all twice more. An empty answer to a probe is believed at once,
+asked about by turns with all statuses and with its status alone. An empty answer to a probe is believed at once,
 unless the service has answered with nothing before where there was something.
 """
 
@@ -54,8 +54,9 @@ _WITNESSES = 3
 
 _POLLS_BETWEEN_PROBES = 16
 
-_TURNS = ("together", "alone", "together", "together")
-"""How a row's second is asked about: with all statuses, or with its own alone."""
+_TURNS = ("together", "alone", "together", "together", "alone", "together")
+"""How a row's second is asked about: with all statuses, or with its own alone. Twice in turn, since rows change meanwhile, and
+twice running with all, since every second answer may be empty by accident."""
 
 
 @attrs.define
@@ -137,7 +138,7 @@ class StatusProbes:
                     windows[:0] = [(first, middle, halvings + 1), (middle, until, halvings + 1)]
                 continue
             for name, second in _witnesses(page, status, zone):
-                error = yield from self._confirmed(status, type, name, second)
+                error = yield from self._confirmed(status, type, name, second, zone)
                 if error is not None:
                     self.left_out = LeftOut(type, second * 1000)
                     return error
@@ -160,7 +161,7 @@ class StatusProbes:
             self._page_no = 0
         return page
 
-    def _confirmed(self, status: int, type: ScheduleType, name: str, second: int) -> Script:
+    def _confirmed(self, status: int, type: ScheduleType, name: str, second: int, zone: Zone) -> Script:
         """Ask about a row's own second, by turns with all statuses and with its status alone."""
         # A second on each side, since times may be rounded.
         first = max(self._query.from_ms, second * 1000 - 1000)
@@ -171,7 +172,7 @@ class StatusProbes:
             page = yield type, self._ask(first, until, self._size, statuses, expression=text)
             if asked == "alone" and _empty(page):  # by accident, perhaps
                 page = yield type, self._ask(first, until, self._size, statuses, expression=text)
-            if page is None or (name in page.ids) != (asked == "alone"):
+            if page is None or any(_witnesses(page, status, zone)) != (asked == "alone"):
                 return None
             if asked == "together" and not self._whole(page, text):
                 # Page numbers that go on behind it tell that it was cut off.
