@@ -13,7 +13,7 @@ Two slips are known (`MyBatis`, over real databases):
 What it costs. Statuses: nothing where one status is asked for, where every status came, or where both the least and the greatest
 code of them came, since then no part of the list was left out at either end; otherwise one search for each status that never
 came and each schedule type, when the scan is at its end. Type: one search when ``type=MANUAL`` has brought its first page, two
-where there is no periodic row beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
+where there are not two periodic rows beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
 all that is missing after its first such scan and one status after every 16th later one.
 
 What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
@@ -51,6 +51,9 @@ _HALVINGS = 6
 
 _WITNESSES = 3
 """Rows of one status that are looked at more closely, before it is left open what they show."""
+
+_SHOWN = 2
+"""Instances of another type that a page of manual ones lacks, before the type counts as applied: one may be new."""
 
 _POLLS_BETWEEN_PROBES = 16
 
@@ -260,11 +263,13 @@ def type_probe(
             continue
         if shared := {*found.ids} & {*page.ids}:
             return type_ignored(min(shared), other)
-        name, time, last = found.ids[0], found.times[0], page.times[-1]
-        if time > last if ask.descending else time < last:
-            seen.manual = True  # the page reaches beyond it, and would have had to hold it
+        last = page.times[-1]
+        before = [time for time in found.times if (time > last if ask.descending else time < last)]
+        if len(before) >= _SHOWN:
+            seen.manual = True  # the page reaches beyond them, and would have had to hold them
             return None
-        # It lies behind what the page shows, so its own second is asked about, and by its id if that is possible.
+        name, time = found.ids[0], found.times[0]
+        # It lies behind what the page shows, or came about meanwhile. So its own second is asked about, by its id if possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
         text = "" if ask.expression or "\\" in name else name
