@@ -134,7 +134,7 @@ class FlowQuery:
     Two filters that services apply by halves cost more searches. Where several statuses are asked for, each that never came is
     asked for alone when the scan has read everything, unless the least and the greatest code of them came: one search
     for each such status and schedule type. The first scan of a session with ``type=ScheduleType.MANUAL`` asks for another type
-    beside its first page: one search, or two where there is no periodic instance.
+    beside its first page: one search, or two where hardly a periodic instance lies there.
 
     Args:
         from_trigger_time: the first *trigger time* that matches: an aware datetime, or epoch milliseconds.

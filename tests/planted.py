@@ -203,7 +203,7 @@ BUGS = [
         "a service that ignores accents is accused", _tests("test_filters.py", only="comparison_of_the_service")),
     Bug("_core/filtered_scan.py", "elif got is DONE and self._begins_at_the_end():", "elif got is None:",
         "a service that reads one of several statuses is believed", _tests("test_filters.py", only="reads_one_of_them")),
-    Bug("_core/filter_probes.py", 'if page is None or (name in page.ids) != (asked == "alone"):',
+    Bug("_core/filter_probes.py", 'if page is None or any(_witnesses(page, status, zone)) != (asked == "alone"):',
         "if page is None:",
         "a status that came about meanwhile is held against the service", _tests("test_filters.py", only="comes_about_behind")),
     Bug("_core/filter_probes.py", "others.update(dict.fromkeys(found.ids, other))", "pass",

@@ -13,12 +13,12 @@ Two slips are known (`MyBatis`, over real databases):
 What it costs. Statuses: nothing where one status is asked for, where every status came, or where both the least and the greatest
 code of them came, since then no part of the list was left out at either end; otherwise one search for each status that never
 came and each schedule type, when the scan is at its end. Type: one search when ``type=MANUAL`` has brought its first page, two
-where there is no periodic row beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
+where there are not two periodic rows beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
 all that is missing after its first such scan and one status after every 16th later one.
 
 What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
 answer may be empty by accident, and a crowded second may be cut off at the page's end. So the row's own second is
-asked about with all statuses, with its status alone, and with all twice more. An empty answer to a probe is believed at once,
+asked about by turns with all statuses and with its status alone. An empty answer to a probe is believed at once,
 unless the service has answered with nothing before where there was something.
 """
 
@@ -52,10 +52,14 @@ _HALVINGS = 6
 _WITNESSES = 3
 """Rows of one status that are looked at more closely, before it is left open what they show."""
 
+_SHOWN = 2
+"""Instances of another type that a page of manual ones lacks, before the type counts as applied: one may be new."""
+
 _POLLS_BETWEEN_PROBES = 16
 
-_TURNS = ("together", "alone", "together", "together")
-"""How a row's second is asked about: with all statuses, or with its own alone."""
+_TURNS = ("together", "alone", "together", "together", "alone", "together")
+"""How a row's second is asked about: with all statuses, or with its own alone. Twice in turn, since rows change meanwhile, and
+twice running with all, since every second answer may be empty by accident."""
 
 
 @attrs.define
@@ -137,7 +141,7 @@ class StatusProbes:
                     windows[:0] = [(first, middle, halvings + 1), (middle, until, halvings + 1)]
                 continue
             for name, second in _witnesses(page, status, zone):
-                error = yield from self._confirmed(status, type, name, second)
+                error = yield from self._confirmed(status, type, name, second, zone)
                 if error is not None:
                     self.left_out = LeftOut(type, second * 1000)
                     return error
@@ -160,7 +164,7 @@ class StatusProbes:
             self._page_no = 0
         return page
 
-    def _confirmed(self, status: int, type: ScheduleType, name: str, second: int) -> Script:
+    def _confirmed(self, status: int, type: ScheduleType, name: str, second: int, zone: Zone) -> Script:
         """Ask about a row's own second, by turns with all statuses and with its status alone."""
         # A second on each side, since times may be rounded.
         first = max(self._query.from_ms, second * 1000 - 1000)
@@ -171,7 +175,7 @@ class StatusProbes:
             page = yield type, self._ask(first, until, self._size, statuses, expression=text)
             if asked == "alone" and _empty(page):  # by accident, perhaps
                 page = yield type, self._ask(first, until, self._size, statuses, expression=text)
-            if page is None or (name in page.ids) != (asked == "alone"):
+            if page is None or any(_witnesses(page, status, zone)) != (asked == "alone"):
                 return None
             if asked == "together" and not self._whole(page, text):
                 # Page numbers that go on behind it tell that it was cut off.
@@ -259,11 +263,13 @@ def type_probe(
             continue
         if shared := {*found.ids} & {*page.ids}:
             return type_ignored(min(shared), other)
-        name, time, last = found.ids[0], found.times[0], page.times[-1]
-        if time > last if ask.descending else time < last:
-            seen.manual = True  # the page reaches beyond it, and would have had to hold it
+        last = page.times[-1]
+        before = [time for time in found.times if (time > last if ask.descending else time < last)]
+        if len(before) >= _SHOWN:
+            seen.manual = True  # the page reaches beyond them, and would have had to hold them
             return None
-        # It lies behind what the page shows, so its own second is asked about, and by its id if that is possible.
+        name, time = found.ids[0], found.times[0]
+        # It lies behind what the page shows, or came about meanwhile. So its own second is asked about, by its id if possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
         text = "" if ask.expression or "\\" in name else name
