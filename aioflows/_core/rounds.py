@@ -123,7 +123,7 @@ class Rounds:
         self._passes: list[_Pass] = [_Pass(most)]
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = 0
-        self._counts: deque[int] = deque(maxlen=_COUNTS)
+        self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
         self._alike = 0
         self._reached = False
         self._mixed = 0.0
@@ -189,21 +189,26 @@ class Rounds:
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
-            self._counts.append(self._total)
             doubt = self._doubt()
-            lacking = len(self.rows) < min(self._counts) - self._counted_twice(past)
+            self._counts.append((self._total, self._first_again(past)))
+            lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there
             self.done = self._judged > 1 and not lacking and doubt < _DOUBT
             self.failed = lacking and self._alike >= _ALIKE
         self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
         if not self._passes:
             self._passes.append(following)
 
-    def _counted_twice(self, past: _Pass) -> int:
-        """Return the rows that a pass may have counted twice, where page 0 may be another name for page 1."""
+    def _first_again(self, past: _Pass) -> int:
+        """Return the rows that a pass has counted twice, or may have, if page 0 is another name for page 1."""
         if self._service.base is not None or len(past.sheets) < 2:
             return 0
-        alike = set(past.sheets[0].ids) == set(past.sheets[1].ids)
-        return past.size if alike or self._mixed else 0
+        first, second = (set(past.sheets[number].ids) for number in (0, 1))
+        return past.size if first == second or self._mixed else 0
+
+    @property
+    def _least_there(self) -> int:
+        """The rows that were there in each of the last passes, by their counts."""
+        return min(total - again for total, again in self._counts)
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:

@@ -32,6 +32,9 @@ def split(service: ModelService, *, seen: int, known: Service | None = None) -> 
     split = Split(SECOND, service.cap, known, evidence, rows, shape)
     while not (split.done or split.failed):
         asks = list(split.wanted())
+        if not asks and split.depth is not None:
+            split.deepened(reached=False)  # as where no row lies that deep in any window
+            continue
         assert asks, "it waits for an answer that nobody asked for"
         assert len(service.asked) < 5_000, "it does not come to an end"
         for ask in reversed(asks):
