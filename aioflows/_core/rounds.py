@@ -200,7 +200,7 @@ class Rounds:
 
     def _first_again(self, past: _Pass) -> int:
         """Return the rows that a pass has counted twice, or may have, if page 0 is another name for page 1."""
-        if self._service.base is not None or len(past.sheets) < 2:
+        if len(past.sheets) < 2:
             return 0
         first, second = (set(past.sheets[number].ids) for number in (0, 1))
         return past.size if first == second or self._mixed else 0
