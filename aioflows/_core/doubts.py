@@ -16,7 +16,6 @@ from collections.abc import Callable
 import attrs
 
 from aioflows._core.errands import Errands
-from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.pages import Ask, Page, Reader
 from aioflows._core.plan import Anchor, Gap
@@ -53,7 +52,6 @@ class Doubts:
         errands: where requests go.
         reader: reads answers.
         service: what the session knows of the service.
-        evidence: what this scan was shown.
         go_on: takes an answer that turned out to hold.
     """
 
@@ -63,14 +61,12 @@ class Doubts:
         errands: Errands,
         reader: Reader,
         service: Service,
-        evidence: Evidence,
         go_on: Callable[[Ask, Page], None],
     ) -> None:
         self._frontier = frontier
         self._errands = errands
         self._reader = reader
         self._service = service
-        self._evidence = evidence
         self._go_on = go_on
 
     def raise_for(self, anchor: Anchor, gap: Gap, ask: Ask, page: Page) -> None:
@@ -116,8 +112,8 @@ class Doubts:
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        whole = self._evidence.ends_short(ask.page_size, len(reading))
-        return not (reached or whole or self._service.zone_pinned)
+        fewer = len(reading) < doubt.anchor.rows  # than there were with it
+        return not (reached or fewer or self._service.zone_pinned)
 
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
         first = doubt.anchor.second * 1000

@@ -39,11 +39,13 @@ class Anchor:
         second: the *second* of scan time that it lies in.
         ids: the rows that were seen there.
         ask: the request that brought them.
+        rows: the rows that it brought in all.
     """
 
     second: int
     ids: frozenset[str]
     ask: Ask
+    rows: int
 
 
 @attrs.define(eq=False)

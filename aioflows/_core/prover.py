@@ -81,7 +81,7 @@ class Prover:
         self._evidence = evidence
         self._wanted_size = page_size
         self._splits = splits
-        self._doubts = Doubts(frontier, errands, reader, service, evidence, self.answered)
+        self._doubts = Doubts(frontier, errands, reader, service, self.answered)
         self._emptiness = Emptiness(
             frontier, errands, self._doubts, service, evidence, alone=alone, growing=growing
         )
@@ -219,7 +219,7 @@ class Prover:
         if gap is None:
             return
         ties = reading.at(second)
-        anchor = Anchor(second, frozenset(ties), ask)
+        anchor = Anchor(second, frozenset(ties), ask, len(reading))
         stuck = len(ties) == len(reading)
         if ask.backward:
             gap.right = anchor
@@ -296,7 +296,7 @@ class Prover:
 
     def _no_larger(self, ask: Ask, rows: int) -> bool:
         """Tell whether a page that was asked for larger than usual brought no more than a usual one."""
-        return ask.page_size > self._page_size and rows <= self._service.most(self._page_size)
+        return ask.page_size > self._page_size and rows == self._service.most(self._page_size)
 
     def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second

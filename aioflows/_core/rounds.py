@@ -46,6 +46,9 @@ _MIXED = 0.5
 _ALIKE = 3
 """Passes without a row that was not known before, one after the other, after which no other pass is expected to bring one."""
 
+_ALIKE_UNKNOWN = 8
+"""The same where page 0 may be another name for page 1: it takes some passes to see that ties change."""
+
 _COUNTS = 3
 """Passes whose counts the rows that are known are held against: rows may come and go, and make one of them wrong."""
 
@@ -190,25 +193,27 @@ class Rounds:
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
             doubt = self._doubt()
-            self._counts.append((self._total, self._first_again(past)))
-            lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there
+            self._counts.append((self._total, past.size if self._first_again(past) else 0))
+            lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)
             self.done = self._judged > 1 and not lacking and doubt < _DOUBT
-            self.failed = lacking and self._alike >= _ALIKE
+            unknown = self._service.base is None
+            self.failed = lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
         self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
         if not self._passes:
             self._passes.append(following)
 
-    def _first_again(self, past: _Pass) -> int:
-        """Return the rows that a pass has counted twice, or may have, if page 0 is another name for page 1."""
-        if len(past.sheets) < 2:
-            return 0
-        first, second = (set(past.sheets[number].ids) for number in (0, 1))
-        return past.size if first == second or self._mixed else 0
+    @staticmethod
+    def _first_again(past: _Pass) -> bool:
+        """Return True if page 0 was another name for page 1, so that the first page was counted twice."""
+        return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
 
-    @property
-    def _least_there(self) -> int:
-        """The rows that were there in each of the last passes, by their counts."""
-        return min(total - again for total, again in self._counts)
+    def _least_there(self, size: int) -> int:
+        """Return the rows that were there in each of the last passes, by their counts.
+
+        Where it is not known which page is the second, and ties do change, a page may have been counted twice.
+        """
+        twice = size if self._service.base is None and self._mixed else 0
+        return min(total - max(again, twice) for total, again in self._counts)
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:

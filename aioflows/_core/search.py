@@ -123,7 +123,8 @@ class Page:
         # Of whole seconds, as documented: rows of one second come in the order of their ids, and times that are shown with a
         # fraction (java.sql.Timestamp writes one) would seem to run backwards.
         seconds = _plain(times)
-        self._walls = tuple(_walls(seconds, ids))
+        walls = _walls(times, ids)
+        self._walls = tuple(walls if seconds is times else [wall.replace(microsecond=0) for wall in walls])
         self.ids: Sequence[str] = tuple(ids)
         self.times: Sequence[str] = tuple(seconds)
         self.count = count
