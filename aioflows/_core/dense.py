@@ -260,8 +260,8 @@ class Dense:
         self._walk(instant, sheet if begun else None)
         self._go_on()
 
-    def _walk(self, instant: Instant, first: Sheet | None = None) -> None:
-        most = self._service.full(self._size)
+    def _walk(self, instant: Instant, first: Sheet | None = None, most: int | None = None) -> None:
+        most = self._service.full(self._size) if most is None else most
         self._reading = Walk(instant, most, self._service, self._evidence, first)
 
     def _give_up_sorters(self, ask: Ask) -> bool:
@@ -274,7 +274,8 @@ class Dense:
             self._reading.give_up_sorters(ask)
             self._go_on()
         else:
-            self._reading = Rounds(self._counted, self._service.full(self._size), self._service)
+            most = self._reading.most if isinstance(self._reading, Walk) else self._service.full(self._size)
+            self._reading = Rounds(self._counted, most, self._service)
         return True
 
     def _go_on(self) -> None:
@@ -285,9 +286,9 @@ class Dense:
         elif isinstance(reading, Walk) and reading.ending in (Ending.TORN, Ending.UNJOINED):
             assert self._counted is not None
             if self._service.sorters_help and not reading.tied:
-                self._walk(self._counted.tied)
+                self._walk(self._counted.tied, most=reading.most)
             else:
-                self._reading = Rounds(self._counted, self._service.full(self._size), self._service)
+                self._reading = Rounds(self._counted, reading.most, self._service)
         elif isinstance(reading, Rounds) and reading.failed:
             if not self._split():
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")

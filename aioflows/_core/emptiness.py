@@ -159,6 +159,10 @@ class Emptiness:
         for gap in gaps:
             if gap.looks and ask.page_size >= gap.empty_size and self._shows(reading, gap):
                 self._service.lied = True
+            if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
+                -(-gap.until // 1000)
+            ):
+                gap.looks = gap.empty_size = 0  # it was looked at with a small page only
 
     def unsettled(self) -> bool:
         """Tell whether something has to be looked at once more before the scan may end.

@@ -326,6 +326,8 @@ class Prover:
             return
         try:
             if isinstance(answer, AioflowsError):
+                if refusal(answer) and self._begin_smaller(gap, ask):
+                    return
                 if not (refusal(answer) and dense.refused(ask)):
                     raise answer
             else:
@@ -339,6 +341,13 @@ class Prover:
             self._frontier.settle(gap, [Run(gap.first, gap.until, dense.batch())], proof, (second, second))
             if dense.overrun is not None:
                 self._go_on_from(*dense.overrun)
+
+    def _begin_smaller(self, gap: Gap, ask: Ask) -> bool:
+        """Read a dense second anew by smaller pages, if so many rows may be what is refused."""
+        if self._evidence.answered(ask.page_size) or not self._service.refuse_size(ask.page_size):
+            return False
+        gap.dense = None
+        return True
 
     def _go_on_from(self, instant: Instant, page: Page) -> None:
         """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""

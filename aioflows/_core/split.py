@@ -212,8 +212,9 @@ class Split:
         looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
         return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
-    def _walk(self, part: Instant, first: Sheet | None = None) -> Walk:
-        return Walk(part, self._service.full(self._size), self._service, self._evidence, first)
+    def _walk(self, part: Instant, first: Sheet | None = None, most: int | None = None) -> Walk:
+        most = self._service.full(self._size) if most is None else most
+        return Walk(part, most, self._service, self._evidence, first)
 
     def _judge(self, text: str) -> None:
         """Let a part go that was read, and read it another way if its pages do not join."""
@@ -223,9 +224,9 @@ class Split:
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
             if self._service.sorters_help and not reading.tied:
-                self._readings[text] = self._walk(part.tied)
+                self._readings[text] = self._walk(part.tied, most=reading.most)
             else:
-                self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+                self._readings[text] = Rounds(part, reading.most, self._service)
             return
         elif reading.ending is Ending.SHORT and not reading.clean:
             self.depth = max(self.depth or 0, reading.total)

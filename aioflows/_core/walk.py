@@ -79,6 +79,11 @@ class Walk:
             self._place(0, most, first)
 
     @property
+    def most(self) -> int:
+        """The rows that its pages bring: fewer than at first where these were cut short."""
+        return self._most
+
+    @property
     def tied(self) -> bool:
         """Whether rows of one trigger time are sorted by further fields."""
         return bool(self._instant.ties)
@@ -168,8 +173,9 @@ class Walk:
             self._end(Ending.REACHED)
         elif len(ids) < size:
             self._short = len(ids)
-            self._pages, self._next = self._pages[: self._next], self._next
+            del self._pages[self._next :]
             self._sent.clear()
+            self._answers.clear()
         elif len(self._placed) > len(self.rows):
             self.ending = Ending.UNJOINED
 

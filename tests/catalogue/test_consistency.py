@@ -20,7 +20,7 @@ class TestRows:
     @pytest.mark.parametrize("at", [1, 2, 9])
     async def test_rows_out_of_order_are_told(self, at: int, order: str | None) -> None:
         story = await told(Fault(at, "disordered", times=1000), order=order)
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert "order" in str(story.error)
 
     @ALL_ORDERS
@@ -28,7 +28,7 @@ class TestRows:
     @pytest.mark.parametrize("kind", ["foreign-row", "moved-row"])
     async def test_a_row_outside_the_window_is_told(self, kind: str, at: int, order: str | None) -> None:
         story = await told(Fault(at, kind, times=1000), order=order)
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert "outside the window" in str(story.error) or "order" in str(story.error)
 
     @ALL_ORDERS
@@ -43,7 +43,7 @@ class TestRows:
     @ALL_ORDERS
     async def test_one_that_stands_there_with_two_trigger_times_is_told(self, order: str | None) -> None:
         story = await told(Fault(2, "moved-twin", times=1000), order=order)
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert "two trigger times" in str(story.error) or "order" in str(story.error)
 
 
@@ -56,7 +56,7 @@ class TestIgnored:
         self, ignored: str, order: str | None
     ) -> None:
         story = await told(ignore={ignored}, order=order)
-        assert story.error is None or type(story.error) is CompletenessError
+        assert story.error is None or isinstance(story.error, CompletenessError)
         assert len(story.outcomes) < 200
         if ignored == "sorters":
             assert story.error is not None
@@ -67,7 +67,7 @@ class TestIgnored:
     ) -> None:
         # The rows that came before and after are judged by `told`: each of them has the status asked for.
         story = await told(ignore={"status"}, order=order, status=[FlowStatus.FAIL])
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert "status" in str(story.error)
         assert len(story.outcomes) < 50
 
@@ -79,7 +79,7 @@ class TestIgnored:
         story = await told(
             ignore={"type"}, order=order, schedule_types=(0, 1, 2), latency_spread=2.0, seed=seed
         )
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert "schedule type" in str(story.error)
         assert len(story.outcomes) < 50
 
@@ -95,5 +95,5 @@ class TestNoProgress:
     ) -> None:
         world: dict[str, Any] = {"profile": profile, "schedule_types": types}
         story = await told(same_answer=True, order=order, **world)
-        assert type(story.error) is CompletenessError
+        assert isinstance(story.error, CompletenessError)
         assert len(story.outcomes) < 200

@@ -107,6 +107,8 @@ class _Scan:
         way, reason = how_read(self.world, self.number)
         if reason:
             return Judged(Ending.RIGHT_ERROR, f"unreadable: {reason}; {_said(error)}", ideal=ideal)
+        if "includes the end of the range" in str(error):
+            return Judged(Ending.RIGHT_ERROR, _said(error), ideal=ideal)  # it says just what the service does
         return Judged(Ending.FALSE_ALARM, f"{_said(error)} (to be read by {way})", ideal=ideal)
 
     # Rows
