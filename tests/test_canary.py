@@ -35,6 +35,7 @@ from aioflows.emulator import Emulator, Fault
 from aioflows.emulator.faults import KINDS
 from tests.cli.commands import command, environment
 from tests.fakes import FakeTransport, Sent, answer, envelope
+from tests.long import long_but
 
 ACCESS, SECRET = "ACCESS-KEY-CANARY", "SECRET-KEY-CANARY"
 USER, ORG = "USER-CANARY", "ORG-CANARY"
@@ -116,7 +117,7 @@ def hits(marked: set[str], **places: str) -> list[str]:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("kind", list(kinds()))
+@pytest.mark.parametrize("kind", long_but(*list(kinds())[::3], of=kinds()))
 async def test_whatever_goes_wrong_no_secret_is_seen(
     kind: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

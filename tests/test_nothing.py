@@ -13,6 +13,7 @@ from aioflows.emulator import Emulator
 from aioflows.emulator.constraints import NOTHING
 from aioflows.export import export
 from benchmarks.worlds import session_to
+from tests.long import long_but
 
 ORDERS = ["trigger_time", "-trigger_time", None]
 DAY = 86_400_000
@@ -35,7 +36,7 @@ def before(emulator: Emulator, order: str | None = "trigger_time") -> FlowQuery:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
-@pytest.mark.parametrize("size", [10, 100])
+@pytest.mark.parametrize("size", long_but(100, of=[10, 100]))
 async def test_all_rows_are_read(
     emulator: Emulator, order: str | None, type: ScheduleType | None, size: int
 ) -> None:

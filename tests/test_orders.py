@@ -26,6 +26,7 @@ from aioflows import (
 )
 from aioflows.emulator import Emulator, Fault
 from tests.fakes import EmulatorTransport
+from tests.long import long_but
 
 Order = str | tuple[str, ...]
 
@@ -125,7 +126,9 @@ async def world(
 # Exact, whatever the deployment
 
 
-@pytest.mark.parametrize("order", MERGED + REFINED, ids=str)
+@pytest.mark.parametrize(
+    "order", long_but("-end_time", ("trigger_time", "-start_time"), of=MERGED + REFINED), ids=str
+)
 @pytest.mark.parametrize(
     "switches",
     [
@@ -262,7 +265,7 @@ async def test_ten_rows_of_many_cost_a_few_requests(order: Order) -> None:
 
 
 @pytest.mark.parametrize("proven", [False, True])
-@pytest.mark.parametrize("order", MERGED + REFINED, ids=str)
+@pytest.mark.parametrize("order", long_but(*MERGED[::3], *REFINED, of=MERGED + REFINED), ids=str)
 async def test_an_interrupted_scan_goes_on_where_it_was(order: Order, proven: bool) -> None:
     async with world(900) as here:
         query = here.query(order, None)

@@ -67,7 +67,10 @@ async def cancelled(
 class TestCancelled:
     # K1
 
-    @pytest.mark.parametrize(("order", "leave_after"), [("trigger_time", 50), (None, 1_000)])
+    @pytest.mark.parametrize(
+        ("order", "leave_after"),
+        [("trigger_time", 50), pytest.param(None, 1_000, marks=pytest.mark.long)],
+    )
     def test_at_every_turn_of_the_loop_it_leaves_nothing_and_the_session_works_on(
         self, order: str | None, leave_after: int
     ) -> None:
