@@ -42,6 +42,9 @@ _LOOKS_AT_ALL = 2
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
 
+_HALVINGS = 6
+"""How often a window is halved that was answered with nothing although a row is known beside it."""
+
 _MOST_LOOKS = 4
 """How many times as many empty answers end the wait for a row beside a window: it may never be within reach."""
 
@@ -100,6 +103,8 @@ class Emptiness:
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
+            if witness is not None and self._halves(gap, ask):
+                continue
             gap.denied = gap.denied if witness is None else witness
             needed = self._looks_needed(witness)
             if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
@@ -108,32 +113,44 @@ class Emptiness:
                 known = self._service.first_page is not None
                 if witness is None and known and gap.looks == 1 and needed > _LOOKS_AT_ALL:
                     self._look_twice_at_once(gap, ask)
-            elif witness is None and not self._evidence.rows and self._service.first_page is not None:
-                self._look_at_the_other_number(gap, ask)
+            elif witness is None and not self._evidence.rows and not gap.looked_inside:
+                self._look_inside(gap, ask)
             elif witness is None or self._service.zone_pinned:
                 self._believe(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
+
+    def _halves(self, gap: Gap, ask: Ask) -> bool:
+        """Cut a gap in halves where an answer lacks the row beside it, and the service was never seen to look as far."""
+        cut = (gap.first + gap.until) // 2000 * 1000
+        wide = not self._evidence.sees(ask.until - ask.first, backward=ask.backward)
+        if not (wide and gap.looks > 1 and gap.first < cut < gap.until and gap.halvings < _HALVINGS):
+            return False
+        gap.halvings += 1
+        gap.looks = gap.empty_size = 0
+        self._gaps.split(gap, cut)
+        return True
 
     def _believe(self, gap: Gap, ask: Ask, witness: int | None) -> None:
         if witness is None:
             self._believed.append((ask, gap.looks))
         self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
 
-    def _look_at_the_other_number(self, gap: Gap, ask: Ask) -> None:
-        """Ask for a row by the number that is not known as that of the first page, before a scan ends without any row.
+    def _look_inside(self, gap: Gap, ask: Ask) -> None:
+        """Ask about the middle of a window, before a scan ends without any row.
 
-        A service that was changed to count from the other number answers the known one with nothing, or with what follows
-        the first page. The middle of the window is asked about, so that one which answers about a part of a long range
-        only looks at another part of it.
+        A service that answers about a part of a long range only looks at another part of it then. Where the number of the
+        first page is known from others, the other number is asked for: a service that was changed to count from there
+        answers the known one with nothing, or with what follows the first page.
         """
+        gap.looked_inside = True
         quarter = (gap.until - gap.first) // 4000 * 1000
         other = attrs.evolve(
             ask,
             first=gap.first + quarter,
             until=gap.until - quarter,
             page_size=1,
-            page_no=1 - (self._service.first_page or 0),
+            page_no=0 if self._service.first_page is None else 1 - self._service.first_page,
             backward=False,
             tries=2,
         )
@@ -146,8 +163,12 @@ class Emptiness:
             if isinstance(answer, AioflowsError) or not answer.ids:
                 self._believe(gap, ask, None)
             else:
+                # Another number is the first page's, or the window is too wide for the service: both are found out anew.
                 self._service.first_page = self._service.base = None
                 gap.looks = gap.empty_size = 0
+                for cut in (other.until, other.first):
+                    if gap.first < cut < gap.until:
+                        self._gaps.split(gap, cut)
 
         self._errands.add(other, looked)
 

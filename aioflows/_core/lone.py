@@ -64,7 +64,7 @@ class Lone:
             reading: the same, laid out.
             base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
         """
-        if len(reading) == 1:
+        if len(reading) == 1 < self._service.smallest_cap:
             self._look_from_the_end(ask, page, reading)
             return
         known = self._service.base if self._service.base is not None else ask.page_no

@@ -75,6 +75,8 @@ class Gap:
         halvings: how often its window was halved because the service failed on it.
         doubts: how often an answer about it was disproved.
         narrowed: whether it is to be asked about by a narrower window, since nothing shows that the last answer looked as far.
+        looked_inside: whether its middle was asked about.
+        stalls: how often an answer about it has proven nothing, one after the other.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -102,6 +104,8 @@ class Gap:
     halvings: int = 0
     doubts: int = 0
     narrowed: bool = False
+    looked_inside: bool = False
+    stalls: int = 0
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None
@@ -227,6 +231,7 @@ class Gaps:
             halvings=gap.halvings,
             doubts=gap.doubts,
             narrowed=gap.narrowed,
+            looked_inside=gap.looked_inside,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size, gap.at_end = 0, 0.0

@@ -41,6 +41,9 @@ from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
+_STALLS = 3
+"""Answers without a proof, one after the other, after which a row beside a gap is taken to have gone."""
+
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
 
@@ -169,9 +172,17 @@ class Prover:
             self.stretches.narrow(*doubted)
         if not gaps and not ask.backward:
             self._ended_before(ask, reading)
+        self._count_stalls(ask, proven=bool(gaps))
         self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
+
+    def _count_stalls(self, ask: Ask, *, proven: bool) -> None:
+        """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
+        for gap in self._gaps.within(ask.first, ask.until):
+            gap.stalls = 0 if proven else gap.stalls + 1
+            if gap.stalls > _STALLS:
+                gap.witness = gap.beyond = None
 
     def _ended_before(self, ask: Ask, reading: Reading) -> None:
         """Note that a page held no more than the row before a gap: the next one begins in the gap."""

@@ -30,6 +30,9 @@ from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["Stretches"]
 
+_STALLS = 4
+"""Answers that have shown nothing new of a stretch, after which it is taken for empty."""
+
 _SURPRISE = 0.05
 """How unlikely it has to be, by the rows of the page, that so wide a stretch is empty, to ask about it first."""
 
@@ -98,6 +101,8 @@ class Stretches:
         if first >= until or self._evidence.sees(width, backward=ask.backward):
             return None
         gaps = self._frontier.gaps.within(first, until)
+        if any(gap.stalls > _STALLS for gap in gaps):
+            return None
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         if any(gap.narrowed for gap in gaps) or _surprising(reading, (until - first) / width, width, size):
