@@ -44,15 +44,18 @@ def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[
     """
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
+    witness = gap.witness
     if gap.until in gaps.fences and not gap.looks:
         behind = None  # only the service's order speaks for that end, so it is asked about without what lies behind it
+    if gap.first in gaps.fences and not gap.looks:
+        witness = None
     if gap.closing:
         if behind is not None and behind - gap.first <= widest:
-            before = None if gap.witness is None or gap.left is not None else gap.witness * 1000
+            before = None if witness is None or gap.left is not None else witness * 1000
             first = gap.first if before is None or behind - before > widest else before
             return first, behind, False
-        if gap.witness is not None and gap.until - gap.witness * 1000 <= widest:
-            return gap.witness * 1000, gap.until, True
+        if witness is not None and gap.until - witness * 1000 <= widest:
+            return witness * 1000, gap.until, True
     elif not backward and gap.left is not None and not (service.zone_pinned or gap.forward_size):
         return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
     elif not backward and not gap.halvings:

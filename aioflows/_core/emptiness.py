@@ -95,6 +95,8 @@ class Emptiness:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
+                if self._halves(gap, ask):
+                    return
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
         for gap in gaps:
@@ -115,7 +117,11 @@ class Emptiness:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside:
                 self._look_inside(gap, ask)
-            elif witness is None or self._service.zone_pinned:
+            elif (
+                witness is None
+                or self._service.zone_pinned
+                or self._wide(ask)
+            ):
                 self._believe(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
@@ -123,13 +129,18 @@ class Emptiness:
     def _halves(self, gap: Gap, ask: Ask) -> bool:
         """Cut a gap in halves where an answer lacks the row beside it, and the service was never seen to look as far."""
         cut = (gap.first + gap.until) // 2000 * 1000
-        wide = not self._evidence.sees(ask.until - ask.first, backward=ask.backward)
-        if not (wide and gap.looks > 1 and gap.first < cut < gap.until and gap.halvings < _HALVINGS):
+        again = gap.looks > 1 or gap.doubts > 0
+        if not (self._wide(ask) and again and gap.first < cut < gap.until and gap.halvings < _HALVINGS):
             return False
         gap.halvings += 1
         gap.looks = gap.empty_size = 0
         self._gaps.split(gap, cut)
         return True
+
+    def _wide(self, ask: Ask) -> bool:
+        """Return True if the service was never seen to answer about so wide a window from end to end."""
+        width = ask.until - ask.first
+        return not all(self._evidence.sees(width, backward=backward) for backward in (False, True))
 
     def _believe(self, gap: Gap, ask: Ask, witness: int | None) -> None:
         if witness is None:
@@ -166,6 +177,7 @@ class Emptiness:
                 # Another number is the first page's, or the window is too wide for the service: both are found out anew.
                 self._service.first_page = self._service.base = None
                 gap.looks = gap.empty_size = 0
+                gap.halvings = max(1, gap.halvings)  # so that its parts are asked about one by one
                 for cut in (other.until, other.first):
                     if gap.first < cut < gap.until:
                         self._gaps.split(gap, cut)
