@@ -306,6 +306,8 @@ class Dense:
                 raise self._unread(reading.rows, _NOT_SHOWN)
 
     def _after_split(self, split: Split) -> None:
+        if split.depth is not None and not self._wider:
+            split.deepened(reached=False)
         if split.done:
             self._take(split.rows)
         elif split.failed and self._unsure is not None and len(split.rows) == len(self._unsure.rows):
@@ -337,7 +339,7 @@ class Dense:
             del self._wider[0]
         if isinstance(reading, Split):
             if reached or not self._wider:
-                reading.deepened(reached)
+                reading.deepened(reached=reached)
             self._go_on()
         elif reached and reading is not None:
             self._take(reading.rows)

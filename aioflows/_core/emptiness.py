@@ -117,11 +117,7 @@ class Emptiness:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside:
                 self._look_inside(gap, ask)
-            elif (
-                witness is None
-                or self._service.zone_pinned
-                or self._wide(ask)
-            ):
+            elif witness is None or self._service.zone_pinned or self._wide(ask):
                 self._believe(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))

@@ -25,6 +25,9 @@ from aioflows.errors import AioflowsError
 
 __all__ = ["Lone"]
 
+_STALLS = 2
+"""Looks without a proof, one after the other, after which others are not tried."""
+
 
 class Lone:
     """Looks for what may follow the only rows there are.
@@ -48,6 +51,7 @@ class Lone:
             self._service.may_be_last(ask.page_size, len(reading))
             and not ask.backward
             and gap.witness is None
+            and gap.stalls < _STALLS
             and reading.first == reading.last
             and (gap.left is None or gap.left.ids <= set(reading.ids))
         )
@@ -118,8 +122,6 @@ class Lone:
     def _look_from_the_end(self, ask: Ask, page: Page, reading: Reading) -> None:
         def looked(answer: Page) -> None:
             same = set(answer.ids) == set(page.ids)
-            if not same:
-                self._service.capped(ask.page_size, len(reading))
             if same and len(reading) > 1:
                 self._nothing_follows(ask, page, reading)
             else:

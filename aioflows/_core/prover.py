@@ -122,7 +122,16 @@ class Prover:
         if self._lone.may_be_all(ask, reading, gaps[0]):
             self._lone.look_further(ask, page, reading)
         else:
-            self._prove(ask, page, reading, whole=False)
+            self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
+
+    def _asked_enough(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
+        """Return True if a page of a few rows of one second was asked for several times, and nothing else ever came.
+
+        A service that caps its pages below the smallest cap that is reckoned with would answer so, too.
+        """
+        few = len(reading) < min(ask.page_size, self._service.smallest_cap)
+        inside = ask.first <= gap.first and gap.until <= ask.until
+        return few and inside and reading.first == reading.last and gap.stalls > _STALLS
 
     def _prove(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
         """Take what a page proves out of the gaps."""
@@ -242,6 +251,8 @@ class Prover:
                 gap.beyond = None  # the page would have reached it if it were there still
             gap.left = anchor
             gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
+        if ask.page_size < self._page_size:
+            return  # a small page was asked for; the usual one is next
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
         size = self._larger(ask, len(reading), stuck)

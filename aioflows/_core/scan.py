@@ -174,7 +174,7 @@ class Scan:
     @property
     def duplicates(self) -> int:
         """Rows that came again and were dropped."""
-        return self._prover.duplicates
+        return self._prover.duplicates + self._prover.stretches.duplicates
 
     @property
     def proofs(self) -> Counter[Proof]:

@@ -167,7 +167,7 @@ class Split:
         """Take the refusal of a page, whose number may be too high for the service."""
         self.failed = self.failed or ask in self._sent or ask in self._reading
 
-    def deepened(self, reached: bool) -> None:
+    def deepened(self, *, reached: bool) -> None:
         """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
         self.depth, self.failed = None, self.failed or not reached
         for text in list(self._readings):

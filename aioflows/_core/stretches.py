@@ -86,6 +86,8 @@ class Stretches:
         self._known = service.first_page is not None
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
+        self.duplicates = 0
+        """Rows that came again in answers about such stretches."""
 
     def doubted(self, ask: Ask, reading: Reading, size: int) -> tuple[int, int] | None:
         """Return the stretch before the first row of a page, in milliseconds of scan time, if it may not be empty.
@@ -179,6 +181,7 @@ class Stretches:
     ) -> None:
         if isinstance(answer, AioflowsError):
             raise answer
+        self.duplicates += len(answer.ids)
         if not answer.ids:
             return  # the row behind it has gone as well
         reading = self._reader.read(ask, answer)
