@@ -399,7 +399,7 @@ def test_a_scan_costs_few_requests_more_than_its_rows_fill_pages(
         ordered=ordered,
     )
     assert len(read(scan, service, slots=16)) == 30_000
-    repeated = 1.02  # the last second of a page is read again
+    repeated = 1.03  # the last second of a page is read again
     assert len(service.asked) / 600 <= (1.08 if ordered else 1.03) * repeated + (
         0.07 if draw is clumps else 0
     )
