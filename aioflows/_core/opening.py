@@ -108,15 +108,17 @@ class Trail:
     Args:
         outcomes: what came, one after the other.
         page: the last page that had rows, which is the one to take if any is.
+        last: whether a refusal ends the scan, since nothing else is left to try.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     page: Page | None = None
+    last: bool = False
 
     def then(self, outcome: Outcome, answer: Page | AioflowsError) -> Trail:
         """Add an outcome."""
         page = answer if outcome is Outcome.ROWS and not isinstance(answer, AioflowsError) else self.page
-        return Trail((*self.outcomes, outcome), page)
+        return Trail((*self.outcomes, outcome), page, self.last)
 
     @property
     def step(self) -> Step:

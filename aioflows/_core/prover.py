@@ -125,13 +125,20 @@ class Prover:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
 
     def _asked_enough(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
-        """Return True if a page of a few rows of one second was asked for several times, and nothing else ever came.
+        """Return True if a few rows are all that several questions about one second have brought.
 
-        A service that caps its pages below the smallest cap that is reckoned with would answer so, too.
+        Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
+        reckoned with would answer so, too.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
-        inside = ask.first <= gap.first and gap.until <= ask.until
-        return few and inside and reading.first == reading.last and gap.stalls > _STALLS
+        if not few or reading.first != reading.last or gap.stalls <= _STALLS:
+            return False
+        first, until = reading.first * 1000, reading.first * 1000 + 1000
+        if gap.first < first < gap.until:
+            gap = self._gaps.split(gap, first)
+        if gap.first < until < gap.until:
+            self._gaps.split(gap, until)
+        return ask.first >= first and ask.until <= until
 
     def _prove(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
         """Take what a page proves out of the gaps."""

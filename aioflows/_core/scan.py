@@ -70,6 +70,9 @@ _WEIGHT, _ROUNDS = 15_000_000, 2.5
 """Bytes of answers that may wait, or what so many rounds of requests bring if that is more: rows may be wide, and many small
 pages are no faster for being asked for long before their turn."""
 
+_HALVINGS_AT_FIRST = 7
+"""The same before anything was answered: then the fault is more likely another one."""
+
 _HALVINGS = 10
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
 
@@ -363,7 +366,7 @@ class Scan:
             self._service.first_page = self._service.base = 1
         if step is Step.FAIL:
             assert isinstance(answer, AioflowsError)
-            self._refused(ask, answer, Trail())
+            self._refused(ask, answer, Trail(last=trail.last))
         else:
             self._frontier.put_down(ask)
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
@@ -391,9 +394,14 @@ class Scan:
         if not gaps or self._try_smaller(ask, error):
             self._frontier.put_down(ask)
             return
+        if trail is not None and trail.last:
+            self._frontier.put_down(ask)
+            self._frontier.fail(gaps[0], error)
+            return
         gap = gaps[-1] if ask.backward else gaps[0]
         failed = isinstance(error, _MAY_BE_TOO_MUCH) or (refusal(error) and bool(_RANGE.search(str(error))))
-        narrower = failed and gap.halvings < _HALVINGS
+        most = _HALVINGS if self.evidence.rows else _HALVINGS_AT_FIRST
+        narrower = failed and gap.halvings < most
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
             self._frontier.put_down(ask)
@@ -403,7 +411,7 @@ class Scan:
             gap.halvings += 1
             self._gaps.split(gap, cut)
         elif failed and ask.tries is not None:
-            self._again(ask, trail, tries=None)
+            self._again(ask, trail and attrs.evolve(trail, last=True), tries=None)
         else:
             self._frontier.put_down(ask)
             self._frontier.fail(gap, error)
