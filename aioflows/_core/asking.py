@@ -45,9 +45,9 @@ def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
     witness = gap.witness
-    if gap.until in gaps.fences and not gap.looks:
+    if gap.beyond is not None and not gap.looks and gaps.fenced(gap.until, gap.beyond * 1000):
         behind = None  # only the service's order speaks for that end, so it is asked about without what lies behind it
-    if gap.first in gaps.fences and not gap.looks:
+    if gap.witness is not None and not gap.looks and gaps.fenced(gap.witness * 1000 + 1000, gap.first):
         witness = None
     if gap.closing:
         if behind is not None and behind - gap.first <= widest:
