@@ -27,6 +27,9 @@ __all__ = ["Doubts"]
 _ROUNDS = 5
 """How often a row is looked for in both places: one that comes and goes by itself is soon found in both or in none."""
 
+_EMPTY = 3
+"""Empty answers about the window that brought a row, from which the row is taken to have gone."""
+
 _MOST = 8
 """Answers about one gap that were disproved, after which the service is not believed at all."""
 
@@ -40,6 +43,8 @@ class _Doubt:
     ask: Ask
     page: Page
     rounds: int = _ROUNDS
+    empty: int = 0
+    """How often that window was answered with nothing."""
     shown: bool = False
     """Whether the window that brought the row has been answered with rows since."""
 
@@ -107,7 +112,8 @@ class Doubts:
         """
         second = doubt.anchor.second
         if not page.ids:  # which says nothing where there were rows a moment ago
-            return doubt.shown or not self._service.zone_pinned
+            doubt.empty += 1
+            return doubt.empty < _EMPTY or doubt.shown or not self._service.zone_pinned
         reading = self._reader.read(ask, page)
         if reading.at(second):
             return True

@@ -36,14 +36,11 @@ _LOOKS = 3
 two of these looks are taken at once, with no other request between: a service whose every n-th answer is wrong, for
 whatever n, gives the true one to one of them."""
 
-_LOOKS_AT_ALL = 2
+_LOOKS_AT_ALL = 3
 """The same where the window is all there is to ask about, so that there are no others whose requests come between."""
 
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
-
-_HALVINGS = 6
-"""How often a window is halved that was answered with nothing although a row is known beside it."""
 
 _MOST_LOOKS = 4
 """How many times as many empty answers end the wait for a row beside a window: it may never be within reach."""
@@ -95,8 +92,6 @@ class Emptiness:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
-                if self._halves(gap, ask):
-                    return
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
         for gap in gaps:
@@ -105,38 +100,20 @@ class Emptiness:
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            if witness is not None and self._halves(gap, ask):
-                continue
             gap.denied = gap.denied if witness is None else witness
             needed = self._looks_needed(witness)
             if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
                 continue
             if gap.looks < needed:
                 known = self._service.first_page is not None
-                if witness is None and known and gap.looks == 1 and needed > _LOOKS_AT_ALL:
+                if witness is None and known and gap.looks == 1 and needed > 2:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside:
                 self._look_inside(gap, ask)
-            elif witness is None or self._service.zone_pinned or self._wide(ask):
+            elif witness is None or self._service.zone_pinned:
                 self._believe(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
-
-    def _halves(self, gap: Gap, ask: Ask) -> bool:
-        """Cut a gap in halves where an answer lacks the row beside it, and the service was never seen to look as far."""
-        cut = (gap.first + gap.until) // 2000 * 1000
-        again = gap.looks > 1 or gap.doubts > 0
-        if not (self._wide(ask) and again and gap.first < cut < gap.until and gap.halvings < _HALVINGS):
-            return False
-        gap.halvings += 1
-        gap.looks = gap.empty_size = 0
-        self._gaps.split(gap, cut)
-        return True
-
-    def _wide(self, ask: Ask) -> bool:
-        """Return True if the service was never seen to answer about so wide a window from end to end."""
-        width = ask.until - ask.first
-        return not all(self._evidence.sees(width, backward=backward) for backward in (False, True))
 
     def _believe(self, gap: Gap, ask: Ask, witness: int | None) -> None:
         if witness is None:

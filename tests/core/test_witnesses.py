@@ -72,7 +72,8 @@ def test_a_range_that_is_clamped_is_read_whole(
     """A service that answers about a part of a long range only is read part by part."""
     service = Clamped(list(HOURLY))
     service.keeps, service.days = keeps, days
-    scan = scan_of(120, descending=descending, ordered=ordered, page_size=page_size)
+    # Where all of the last 31 days of a range are empty, its middle is asked about.
+    scan = scan_of(120 if days == 31 else 84, descending=descending, ordered=ordered, page_size=page_size)
     got(scan, service, descending=descending, ordered=ordered)
 
 
