@@ -24,7 +24,7 @@ class TestTheJudgeItself:
         for seed in range(5):
             assert str(draw(seed)) == str(draw(seed))
             one, again = run(seed), run(seed)
-            assert one.judged.ending is again.judged.ending
+            assert (one.judged.ending, one.judged.requests) == (again.judged.ending, again.judged.requests)
 
     @pytest.mark.parametrize("harm", ["lost", "twice", "alien", "misplaced", "misdated"])
     def test_a_row_that_is_wrong_is_seen(self, harm: str) -> None:
