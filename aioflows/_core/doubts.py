@@ -27,6 +27,9 @@ __all__ = ["Doubts"]
 _ROUNDS = 5
 """How often a row is looked for in both places: one that comes and goes by itself is soon found in both or in none."""
 
+_EMPTY = 3
+"""Empty answers about the window that brought a row, from which the row is taken to have gone."""
+
 _MOST = 8
 """Answers about one gap that were disproved, after which the service is not believed at all."""
 
@@ -40,6 +43,8 @@ class _Doubt:
     ask: Ask
     page: Page
     rounds: int = _ROUNDS
+    empty: int = 0
+    """How often that window was answered with nothing."""
     shown: bool = False
     """Whether the window that brought the row has been answered with rows since."""
 
@@ -107,13 +112,14 @@ class Doubts:
         """
         second = doubt.anchor.second
         if not page.ids:  # which says nothing where there were rows a moment ago
-            return doubt.shown or not self._service.zone_pinned
+            doubt.empty += 1
+            return doubt.empty < _EMPTY or doubt.shown or not self._service.zone_pinned
         reading = self._reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        whole = self._service.ends_short(ask.page_size, len(reading))
-        return not (reached or whole or self._service.zone_pinned)
+        fewer = len(reading) < doubt.anchor.rows  # than there were with it
+        return not (reached or fewer or self._service.zone_pinned)
 
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
         first = doubt.anchor.second * 1000
@@ -143,13 +149,17 @@ class Doubts:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
         gap.doubts += 1
-        self._service.lied = self._service.lied or not doubt.page.ids
+        if not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size:
+            self._service.refuse_size(ask.page_size)  # that many rows are answered with nothing
+        else:
+            self._service.lied = self._service.lied or not doubt.page.ids
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,
                 CompletenessError(
-                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms leave out, again and again, rows that "
-                    "other answers show there: nothing that this service answers can be relied on"
+                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms left out, again and again, rows that other "
+                    "answers showed there, so nothing shows which answer is whole. Several servers that are not in step "
+                    "with each other, or a cache, answer so: ask one server, or read again when the data is at rest"
                 ),
             )
 

@@ -4,8 +4,10 @@ An empty answer is the one that a broken service gives as easily as a whole one,
 
 1. where a row is known beside the window, it is asked for together with that row, which then proves the answer.
 2. while such a row may soon be known, nothing is decided.
-3. where there is none, as in a scan without any row, the window is looked at again; and once more if requests about other
-   windows come between.
+3. where there is none, as in a scan without any row, the window is looked at again, from its other end and with a small
+   page, since a service may answer a page that is too large for it with nothing; and once more if requests about other
+   windows come between. Where the whole scan has not brought a row, and the number of the first page is known from others
+   only, the other number is asked for as well, over the middle of the window.
 4. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
    more before the scan ends.
 """
@@ -18,11 +20,12 @@ import attrs
 
 from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.pages import NOTHING, Ask, Page, Reading
 from aioflows._core.plan import Gap
 from aioflows._core.release import Batch, Run
-from aioflows._core.service import Service
+from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
@@ -33,11 +36,14 @@ _LOOKS = 3
 two of these looks are taken at once, with no other request between: a service whose every n-th answer is wrong, for
 whatever n, gives the true one to one of them."""
 
-_LOOKS_AT_ALL = 2
+_LOOKS_AT_ALL = 3
 """The same where the window is all there is to ask about, so that there are no others whose requests come between."""
 
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
+
+_MOST_LOOKS = 4
+"""How many times as many empty answers end the wait for a row beside a window: it may never be within reach."""
 
 _LOOKS_AT_A_LIAR = 24
 """The same once the service has said that there is nothing where there was something."""
@@ -54,6 +60,7 @@ class Emptiness:
         errands: where requests go that answers make necessary.
         doubts: finds out what became of rows that are missed.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         alone: whether no other scan asks in turn with this one.
         growing: whether many rows may appear at once where there was nothing, so that they convict nobody.
     """
@@ -64,6 +71,7 @@ class Emptiness:
         errands: Errands,
         doubts: Doubts,
         service: Service,
+        evidence: Evidence,
         *,
         alone: bool,
         growing: bool,
@@ -73,6 +81,7 @@ class Emptiness:
         self._errands = errands
         self._doubts = doubts
         self._service = service
+        self._evidence = evidence
         self._alone = alone
         self._growing = growing
         self._believed: list[tuple[Ask, int]] = []
@@ -89,27 +98,77 @@ class Emptiness:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
             gap.looks += 1
+            gap.empty_size = max(gap.empty_size, ask.page_size)
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
             gap.denied = gap.denied if witness is None else witness
-            if witness is None and self._may_know_more(gap):
-                continue
             needed = self._looks_needed(witness)
+            if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
+                continue
             if gap.looks < needed:
                 known = self._service.first_page is not None
-                if witness is None and known and gap.looks == 1 and needed > _LOOKS_AT_ALL:
+                if witness is None and known and gap.looks == 1 and needed > 2:
                     self._look_twice_at_once(gap, ask)
+            elif witness is None and not self._evidence.rows and not gap.looked_inside:
+                self._look_inside(gap, ask)
             elif witness is None or self._service.zone_pinned:
-                if witness is None:
-                    self._believed.append((ask, gap.looks))
-                self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
+                self._believe(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
 
-    def disproved(self, reading: Reading, gaps: Sequence[Gap]) -> None:
-        """Note that the service has answered falsely with nothing, if a page shows that."""
+    def _believe(self, gap: Gap, ask: Ask, witness: int | None) -> None:
+        if witness is None:
+            self._believed.append((ask, gap.looks))
+        self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
+
+    def _look_inside(self, gap: Gap, ask: Ask) -> None:
+        """Ask about the middle of a window, before a scan ends without any row.
+
+        A service that answers about a part of a long range only looks at another part of it then. Where the number of the
+        first page is known from others, the other number is asked for: a service that was changed to count from there
+        answers the known one with nothing, or with what follows the first page.
+        """
+        gap.looked_inside = True
+        quarter = (gap.until - gap.first) // 4000 * 1000
+        other = attrs.evolve(
+            ask,
+            first=gap.first + quarter,
+            until=gap.until - quarter,
+            page_size=1,
+            page_no=0 if self._service.first_page is None else 1 - self._service.first_page,
+            backward=False,
+            tries=2,
+        )
+        gap.held = True
+
+        def looked(answer: Page | AioflowsError) -> None:
+            gap.held = False
+            if gap not in self._gaps:
+                return
+            if isinstance(answer, AioflowsError) or not answer.ids:
+                self._believe(gap, ask, None)
+            else:
+                # Another number is the first page's, or the window is too wide for the service: both are found out anew.
+                self._service.first_page = self._service.base = None
+                gap.looks = gap.empty_size = 0
+                gap.halvings = max(1, gap.halvings)  # so that its parts are asked about one by one
+                for cut in (other.until, other.first):
+                    if gap.first < cut < gap.until:
+                        self._gaps.split(gap, cut)
+
+        self._errands.add(other, looked)
+
+    def disproved(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> None:
+        """Note that the service has answered falsely with nothing, if a page of the same size shows that.
+
+        One that was too large for the service may have been answered with nothing (`Doubts` finds that out).
+        """
         for gap in gaps:
-            if gap.looks and self._shows(reading, gap):
+            if gap.looks and ask.page_size >= gap.empty_size and self._shows(reading, gap):
                 self._service.lied = True
+            if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
+                -(-gap.until // 1000)
+            ):
+                gap.looks = gap.empty_size = 0  # it was looked at with a small page only
 
     def unsettled(self) -> bool:
         """Tell whether something has to be looked at once more before the scan may end.
@@ -155,9 +214,14 @@ class Emptiness:
         return known or any(one.asked and not one.looks for one in self._gaps)
 
     def _look_twice_at_once(self, gap: Gap, ask: Ask) -> None:
-        """Ask about a gap from both its ends, with no other request between."""
+        """Ask about a gap from both its ends, with no other request between, and with a small page."""
         window = attrs.evolve(
-            ask, first=gap.first, until=gap.until, tries=None, page_no=self._service.first_page or 0
+            ask,
+            first=gap.first,
+            until=gap.until,
+            page_size=min(ask.page_size, SMALL_PAGE),
+            tries=None,
+            page_no=self._service.first_page or 0,
         )
         gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
         self._errands.add(gap.forward)

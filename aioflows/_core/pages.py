@@ -7,8 +7,7 @@ Invariants:
 2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
 3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
-   the second of its last row. What it proves is never more than that, unless the answer was short
-   (`Service.ends_short`): then it proves the whole window.
+   the second of its last row. What it proves is never more than that, however few rows it has (`prover`).
 
 A page that is out of order or reaches outside its window proves nothing and ends the scan.
 """

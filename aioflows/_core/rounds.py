@@ -9,12 +9,18 @@ was there all the time can hardly have been overlooked in all of them:
 The share is taken of those rows only that were overlooked at all, since where ties change between a few fixed orders
 some rows are easy to see and others are not.
 
+That holds for looks that are independent of each other. A database may break ties in an order that depends on which page is
+asked for, the same one each time: then all passes bring the same rows, and miss the same ones. So nothing is taken for read
+while fewer rows are known than a pass with an end has counted, and after `_ALIKE` such passes that brought nothing new it
+is given up.
+
 Pages are of one size and their numbers begin with the first that is answered, so that it does not matter whether page 1
 is the second or page 0 once more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -36,6 +42,15 @@ _TORN = 4
 
 _MIXED = 0.5
 """The share of rows that were overlooked at some time, from which ties are mixed by chance."""
+
+_ALIKE = 3
+"""Passes without a row that was not known before, one after the other, after which no other pass is expected to bring one."""
+
+_ALIKE_UNKNOWN = 8
+"""The same where page 0 may be another name for page 1: it takes some passes to see that ties change."""
+
+_COUNTS = 3
+"""Passes whose counts the rows that are known are held against: rows may come and go, and make one of them wrong."""
 
 _AHEAD = 3
 """Passes that may be under way at once, since each is a few pages only."""
@@ -80,7 +95,7 @@ class _Pass:
     def take(self, number: int, sheet: Sheet) -> None:
         """Take a page."""
         self.sheets[number] = sheet
-        if sheet.beyond or 0 < len(sheet.ids) < self.size:
+        if sheet.beyond or (self.size == 1 and not sheet.ids) or 0 < len(sheet.ids) < self.size:
             self.end = number if self.end is None else min(self.end, number)
 
 
@@ -111,6 +126,8 @@ class Rounds:
         self._passes: list[_Pass] = [_Pass(most)]
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = 0
+        self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
+        self._alike = 0
         self._reached = False
         self._mixed = 0.0
         self.done = False
@@ -170,13 +187,33 @@ class Rounds:
         elif not past.holed:  # one with a hole says nothing of how rows are overlooked
             self._torn = 0
             self._judged += 1
+            known = len(self._sightings)
             self._see({name for sheet in past.sheets.values() for name in sheet.ids})
+            self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
-            self.done = self._judged > 1 and self._doubt() < _DOUBT
-        self.failed = not self.done and (self._ended >= _MOST or self._torn >= _TORN)
+            doubt = self._doubt()
+            self._counts.append((self._total, past.size if self._first_again(past) else 0))
+            lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)
+            self.done = self._judged > 1 and not lacking and doubt < _DOUBT
+            unknown = self._service.base is None
+            self.failed = lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
+        self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
         if not self._passes:
             self._passes.append(following)
+
+    @staticmethod
+    def _first_again(past: _Pass) -> bool:
+        """Return True if page 0 was another name for page 1, so that the first page was counted twice."""
+        return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
+
+    def _least_there(self, size: int) -> int:
+        """Return the rows that were there in each of the last passes, by their counts.
+
+        Where it is not known which page is the second, and ties do change, a page may have been counted twice.
+        """
+        twice = size if self._service.base is None and self._mixed else 0
+        return min(total - max(again, twice) for total, again in self._counts)
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:

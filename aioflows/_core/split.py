@@ -19,6 +19,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
 from aioflows._core.pages import Ask, Page
 from aioflows._core.rounds import Rounds
@@ -105,6 +106,7 @@ class Split:
         instant: *what* to read.
         page_size: *rows* of the largest page worth asking for.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         rows: the *rows* that were seen already; at least one.
         shape: what their *ids* have in common.
     """
@@ -114,16 +116,20 @@ class Split:
         instant: Instant,
         page_size: int,
         service: Service,
+        evidence: Evidence,
         rows: dict[str, tuple[Page, int]],
         shape: Shape,
     ) -> None:
         self._instant = instant
         self._size = page_size
         self._service = service
+        self._evidence = evidence
         self._shape = shape
         self.rows = rows
         self.failed = False
         """Whether the service does not heed the text, or a part cannot be read either."""
+        self.depth: int | None = None
+        """The rows of a part that ended with a short page, deeper than any row that was brought by its number so far."""
         self._todo = shape.parts
         self._sent: dict[Ask, str] = {}
         self._readings: dict[str, Walk | Rounds] = {}
@@ -161,17 +167,31 @@ class Split:
         """Take the refusal of a page, whose number may be too high for the service."""
         self.failed = self.failed or ask in self._sent or ask in self._reading
 
+    def deepened(self, *, reached: bool) -> None:
+        """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
+        self.depth, self.failed = None, self.failed or not reached
+        for text in list(self._readings):
+            if not self.failed:
+                self._judge(text)
+
+    def give_up_sorters(self, ask: Ask) -> None:
+        """Read a part on without further sorters, since the service takes none."""
+        text = self._reading.pop(ask, None)
+        if text in self._readings:
+            part = self._instant.narrowed(text)
+            self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+
     def _opened(self, text: str, sheet: Sheet) -> None:
         """Take the first page of a part."""
         names = sheet.ids
         meant = sum(text.lower() in name.lower() for name in names)
         if meant * 2 < len(names):  # a few may have it in the flow's name instead
             self.failed, self._service.texts_help = True, False
-        elif not names or self._service.ends_short(self._size, len(names)):
+        elif not names or self._evidence.ends_short(self._size, len(names)):
             self._short(text, set(names))
         else:
             part = self._instant.narrowed(text)
-            self._readings[text] = Walk(part, self._service.full(self._size), self._service, sheet)
+            self._readings[text] = self._walk(part, sheet)
             self._judge(text)
 
     def _short(self, text: str, names: set[str]) -> None:
@@ -192,6 +212,10 @@ class Split:
         looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
         return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
+    def _walk(self, part: Instant, first: Sheet | None = None, most: int | None = None) -> Walk:
+        most = self._service.full(self._size) if most is None else most
+        return Walk(part, most, self._service, self._evidence, first)
+
     def _judge(self, text: str) -> None:
         """Let a part go that was read, and read it another way if its pages do not join."""
         reading = self._readings[text]
@@ -199,7 +223,13 @@ class Split:
             over, self.failed = reading.done, reading.failed
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+            if self._service.sorters_help and not reading.tied:
+                self._readings[text] = self._walk(part.tied, most=reading.most)
+            else:
+                self._readings[text] = Rounds(part, reading.most, self._service)
+            return
+        elif reading.ending is Ending.SHORT and not reading.clean:
+            self.depth = max(self.depth or 0, reading.total)
             return
         else:
             over, self.failed = reading.clean, reading.ending is not None and not reading.clean

@@ -1,0 +1,169 @@
+"""What witnesses an end: services that cap, clamp, refuse or reorder, read whole all the same."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import pytest
+
+from aioflows._core.pages import Ask
+from aioflows._core.scan import Scan
+from aioflows._core.service import Service
+from aioflows.errors import CompletenessError, ServiceError
+from tests.model import START, ModelPage, ModelService, Row, in_order, read, rows_at
+
+DAY = 86_400_000
+HOURLY = [(START + 3_600_000 * number, f"1-{number:05}") for number in range(2_000)]
+ORDERS = [(False, True), (True, True), (False, False)]
+"""Descending or not, ordered or not."""
+
+
+def scan_of(
+    days: int,
+    *,
+    service: Service | None = None,
+    descending: bool = False,
+    ordered: bool = True,
+    page_size: int = 100,
+) -> Scan:
+    return Scan(
+        [(START, START + days * DAY)],
+        service=service or Service(),
+        descending=descending,
+        ordered=ordered,
+        page_size=page_size,
+        concurrency=4,
+    )
+
+
+def got(scan: Scan, service: ModelService, *, descending: bool = False, ordered: bool = True) -> None:
+    names = read(scan, service)
+    expected = in_order(service.rows, descending=descending)
+    assert names == expected if ordered else sorted(names) == sorted(expected)
+
+
+class Clamped(ModelService):
+    """A service that answers about the last, or the first, days of a longer range, without a word."""
+
+    keeps = "last"
+    days = 31
+
+    def answer(self, ask: Ask) -> ModelPage:
+        low, high = ask.from_ms, ask.to_ms
+        if self.keeps == "last":
+            low = max(low, high - self.days * DAY)
+        else:
+            high = min(high, low + self.days * DAY)
+        rows, self.rows = self.rows, [row for row in self.rows if low <= row[0] < high]
+        try:
+            return super().answer(ask)
+        finally:
+            self.rows = rows
+
+
+@pytest.mark.parametrize("page_size", [10, 100, 500])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("keeps", ["last", "first"])
+@pytest.mark.parametrize("days", [7, 31])
+def test_a_range_that_is_clamped_is_read_whole(
+    keeps: str, days: int, page_size: int, *, descending: bool, ordered: bool
+) -> None:
+    """A service that answers about a part of a long range only is read part by part."""
+    service = Clamped(list(HOURLY))
+    service.keeps, service.days = keeps, days
+    # Where all of the last 31 days of a range are empty, its middle is asked about.
+    scan = scan_of(120 if days == 31 else 84, descending=descending, ordered=ordered, page_size=page_size)
+    got(scan, service, descending=descending, ordered=ordered)
+
+
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("before", [None, 500])
+def test_a_cap_that_was_lowered_while_a_session_lives_loses_nothing(
+    before: int | None, *, descending: bool, ordered: bool
+) -> None:
+    """What a session has learnt of page sizes proves nothing."""
+    known = Service()
+    for cap in (before or 1 << 40, 40, 7):
+        service = ModelService(list(HOURLY), cap=cap)
+        scan = scan_of(120, service=known, descending=descending, ordered=ordered, page_size=500)
+        got(scan, service, descending=descending, ordered=ordered)
+
+
+@pytest.mark.parametrize("largest", [1, 3, 20, 99, 400])
+@pytest.mark.parametrize("code", [1004, 400, 413, 70001])
+def test_the_largest_page_is_found_out_in_few_requests(largest: int, code: int) -> None:
+    """A page size that is refused is halved and more, down to one row, and then raised again."""
+
+    class Refusing(ModelService):
+        def answer(self, ask: Ask) -> ModelPage:
+            if ask.page_size > largest:
+                self.asked.append(ask)
+                raise ServiceError(code, "no")
+            return super().answer(ask)
+
+    service = Refusing(HOURLY[:400])
+    got(scan_of(30, page_size=500), service)
+    refused = sum(ask.page_size > largest for ask in service.asked)
+    assert refused <= 16
+    answered = [ask.page_size for ask in service.asked if ask.page_size <= largest]
+    assert max(answered) >= largest / 1.3 - 1
+
+
+def test_pages_that_are_too_large_and_answered_with_nothing_lose_nothing() -> None:
+    """A first page with nothing in it is looked at once more with a small page."""
+
+    class Silent(ModelService):
+        def answer(self, ask: Ask) -> ModelPage:
+            if (ask.page_no + 1) * ask.page_size > 60:
+                self.asked.append(ask)
+                return ModelPage([], [])
+            return super().answer(ask)
+
+    for page_size in (500, 100, 50, 10):
+        got(scan_of(120, page_size=page_size), Silent(list(HOURLY)))
+
+
+class TopN(ModelService):
+    """A database that keeps a heap of the first rows: ties come in an order that depends on LIMIT and OFFSET alone."""
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        sign = -1 if descending else 1
+        table = sorted(window, key=lambda row: row[1][::-1])
+        if 2 * stop >= len(table):
+            return sorted(table, key=lambda row: sign * row[0])[start:stop]
+        heap: list[tuple[int, int, Row]] = []
+        for number, row in enumerate(table):
+            entry = (-sign * row[0], number % 7, row)
+            if len(heap) < stop:
+                heapq.heappush(heap, entry)
+            elif entry[0] > heap[0][0]:
+                heapq.heapreplace(heap, entry)
+        return [heapq.heappop(heap)[2] for _ in range(len(heap))][::-1][start:stop]
+
+
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("texts", [True, False])
+def test_ties_whose_order_depends_on_the_page_are_read_or_told(
+    *, texts: bool, descending: bool, ordered: bool
+) -> None:
+    """Passes over the same pages that agree with each other prove nothing against their own count."""
+    crowd: Sequence[Row] = rows_at(START + 3_600_000, 605)
+    rows = [*crowd, *((START + 7_200_000 + number * 60_000, f"2-{number:06}") for number in range(300))]
+    service = TopN(rows, cap=100, heeds_expression=texts)
+    scan = scan_of(1, descending=descending, ordered=ordered, page_size=100)
+    if not texts:
+        with pytest.raises(CompletenessError, match="holds more rows than the service gives in one page"):
+            read(scan, service)
+        return
+    names = read(scan, service)
+    assert sorted(names) == sorted(name for _, name in rows)
+
+
+def test_an_instant_beyond_the_depth_of_pages_is_read_by_the_characters_of_its_ids() -> None:
+    """Where page numbers end before the rows of one millisecond do, texts in the ids tell its rows apart."""
+    rows = [(START + 1_000, f"{number:05}-20240101000000") for number in range(900)]
+    service = ModelService(rows, cap=50, deepest=200)
+    scan = scan_of(1, page_size=50)
+    got(scan, service)
+    assert any(ask.expression for ask in service.asked)
