@@ -311,7 +311,7 @@ class FlowSession(LoopBound):
                 ask.to_ms,
                 page_no=ask.page_no,
                 page_size=ask.page_size,
-                sorters=((ask.field, ask.descending),),
+                sorters=ask.sorters,
                 expression=ask.expression,
                 status=ask.status,
                 whole=ask.whole,

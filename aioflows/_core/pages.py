@@ -88,6 +88,7 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
+        ties: what rows that are alike in that are to be sorted by, one after the other.
         status: the *codes* to ask for instead of those of the query; None: those of the query.
     """
 
@@ -100,7 +101,13 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
+    ties: tuple[str, ...] = ()
     status: tuple[int, ...] | None = None
+
+    @property
+    def sorters(self) -> tuple[tuple[str, bool], ...]:
+        """The fields that the service is to sort by, each with whether it is descending."""
+        return tuple((field, self.descending) for field in (self.field, *self.ties))
 
     @property
     def whole(self) -> bool:
