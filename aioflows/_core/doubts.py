@@ -30,6 +30,10 @@ _ROUNDS = 5
 _EMPTY = 3
 """Empty answers about the window that brought a row, from which the row is taken to have gone."""
 
+_TOO_LARGE = 3
+"""Times that a larger page has to be answered with nothing, where a smaller one brings rows each time, before that is
+taken for how the service answers pages that are too large for it."""
+
 _MOST = 8
 """Answers about one gap that were disproved, after which the service is not believed at all."""
 
@@ -100,7 +104,9 @@ class Doubts:
         except AioflowsError as error:
             self._frontier.fail(doubt.gap, error)
             return
-        if there:
+        if there and doubt.gap.doubts % 2:
+            self._ask_anew(doubt)  # without the other look: a service whose every n-th answer is wrong is out of step then
+        elif there:
             self._look_where_it_should_be(doubt)
         else:
             self._let_go(doubt)
@@ -148,11 +154,13 @@ class Doubts:
     def _ask_anew(self, doubt: _Doubt) -> None:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
+        too_large = not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size
+        if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):
+            self._service.refuse_size(ask.page_size)
+            return
         gap.doubts += 1
-        if not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size:
-            self._service.refuse_size(ask.page_size)  # that many rows are answered with nothing
-        else:
-            self._service.lied = self._service.lied or not doubt.page.ids
+        if not doubt.page.ids and not too_large:
+            self._service.lied = True
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,

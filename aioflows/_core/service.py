@@ -153,6 +153,11 @@ class Service:
         """
         self._refused, self._accepted, self._from_one = size, 0, True
 
+    @property
+    def refuses_sizes(self) -> bool:
+        """Whether larger pages are refused, or answered with nothing."""
+        return self._refused is not None
+
     def unsure_of(self, size: int) -> bool:
         """Return True if larger pages were refused, and none of *size* rows was answered yet."""
         return self._refused is not None and size > self._accepted
