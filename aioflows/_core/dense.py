@@ -83,7 +83,9 @@ class Dense:
         self._size = page_size
         self._service = service
         self._evidence = evidence
-        self._wider = [span, (span[0] - _WIDER, span[1] + _WIDER)]
+        start = max(span[0], instant.first - service.reach // 2)
+        near = start, min(span[1], start + service.reach)
+        self._wider = [near, *({span} - {near}), (span[0] - _WIDER, span[1] + _WIDER)]
         """Windows in which a row may lie as deep as pages have ended at."""
         self._depth_sent: Ask | None = None
         self._reader = reader

@@ -155,6 +155,8 @@ class Doubts:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
         too_large = not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size
+        if doubt.empty:  # the smaller page was answered with nothing as well, and with rows
+            self._service.lied, too_large = True, False
         if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):
             self._service.refuse_size(ask.page_size)
             return

@@ -41,12 +41,21 @@ _LOOKS_AT_A_LIAR = 24
 """The same once the service has left out what was there."""
 
 
+_LONGEST = 8
+"""Characters that may be asked for beside the one that tells ids apart: the fewer, the less rests on those that were seen."""
+
+
+_CROWDED = 2
+"""How many times as many ids as belong to the largest part may have a part's text, since it stands elsewhere in them as well."""
+
+
 @attrs.frozen
 class Shape:
     """What the ids of an instant have in common.
 
     Args:
-        separator: a *character* that all of them have.
+        separator: a *character* that all of them have, with as many of those beside it as keep a part's text from
+            standing elsewhere in them.
         before: whether the characters that tell them apart stand before it, or after it.
         letters: the *characters* that may stand there.
     """
@@ -59,14 +68,15 @@ class Shape:
     def of(cls, ids: Iterable[str]) -> Shape | None:
         """Find the shape that tells ids apart best; None: they have nothing in common."""
         names = list(ids)
-        best: tuple[int, Shape | None] = (1, None)
+        most, best = 1, None
         for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
             for before, last in product((True, False), repeat=2):
                 found = _beside(names, separator, before=before, last=last)
                 letters = _alphabet(found)
-                if letters and len(found) > best[0]:
-                    best = (len(found), cls(separator, before, letters))
-        return best[1]
+                if letters and len(found) > most:
+                    most = len(found)
+                    best = cls(_lengthened(names, separator, before=before, last=last), before, letters)
+        return best
 
     @property
     def parts(self) -> list[str]:
@@ -85,6 +95,25 @@ def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> se
             return set()
         found.add(name[place])
     return found
+
+
+def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -> str:
+    """Give a separator with the next characters that all ids have there, as few as make parts small."""
+    places = [(name.rfind if last else name.find)(separator) for name in names]
+    apart = Counter(
+        name[place - 1 if before else place + 1] for name, place in zip(names, places, strict=True)
+    )
+    for more in range(_LONGEST):
+        texts = {
+            name[place : place + 1 + more] if before else name[max(0, place - more) : place + 1]
+            for name, place in zip(names, places, strict=True)
+        }
+        if len(texts) > 1 or len(text := texts.pop()) <= more:
+            break
+        parts = (char + text if before else text + char for char in apart)
+        if max(sum(part in name for name in names) for part in parts) <= _CROWDED * max(apart.values()):
+            return text
+    return separator
 
 
 def _alphabet(found: set[str]) -> str:
