@@ -303,9 +303,11 @@ class FlowSession(LoopBound):
     def _fetcher(
         self, query: FlowQuery, tally: Tally, scan: int
     ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
+        bare = attrs.evolve(query, status=(), owner="", expression="")
+
         def fetch(asker: Asker, ask: Ask) -> Coroutine[Any, Any, Page]:
             return self._operations.search(
-                query,
+                bare if ask.bare else query,
                 asker.type,
                 ask.from_ms,
                 ask.to_ms,

@@ -123,6 +123,7 @@ def _machine_of(
                     limits,
                     descending=order.descending,
                     splits=not query.expression,
+                    filtered=bool(query.status or query.owner or query.expression),
                     alone=len(types) == 1,
                 ),
                 resumed=True,
@@ -174,6 +175,7 @@ def _lanes(
             descending=descending,
             ordered=ordered,
             splits=not query.expression,
+            filtered=bool(query.status or query.owner or query.expression),
             alone=len(types) == 1,
             growing=growing,
         )
@@ -190,6 +192,7 @@ def _scan(
     descending: bool,
     ordered: bool = False,
     splits: bool,
+    filtered: bool,
     alone: bool,
     growing: bool = False,
 ) -> Scan:
@@ -203,6 +206,7 @@ def _scan(
         buffer=limits.buffer,
         limit=limit,
         splits=splits,
+        filtered=filtered,
         alone=alone,
         growing=growing,
     )

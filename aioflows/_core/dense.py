@@ -234,7 +234,7 @@ class Dense:
     def _give_up_milliseconds(self) -> None:
         """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""
         self._service.milliseconds_help = False
-        self._todo, self._rows = [], {}
+        self._todo, self._rows, self._stuck = [], {}, None
         self._count()
 
     def _cut(self, first: int, until: int) -> None:

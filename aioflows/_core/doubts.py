@@ -105,7 +105,9 @@ class Doubts:
             self._frontier.fail(doubt.gap, error)
             return
         if there and doubt.gap.doubts % 2:
-            self._ask_anew(doubt)  # without the other look: a service whose every n-th answer is wrong is out of step then
+            self._ask_anew(
+                doubt
+            )  # without the other look: a service whose every n-th answer is wrong is out of step then
         elif there:
             self._look_where_it_should_be(doubt)
         else:

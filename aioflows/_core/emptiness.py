@@ -22,8 +22,9 @@ from aioflows._core.doubts import Doubts
 from aioflows._core.errands import Errands
 from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
-from aioflows._core.pages import NOTHING, Ask, Page, Reading
+from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
+from aioflows._core.reach import cut_to
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
@@ -59,8 +60,10 @@ class Emptiness:
         frontier: the gaps of the scan, and the runs that they become.
         errands: where requests go that answers make necessary.
         doubts: finds out what became of rows that are missed.
+        reader: reads answers.
         service: what the session knows of the service.
         evidence: what this scan was shown.
+        filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
         growing: whether many rows may appear at once where there was nothing, so that they convict nobody.
     """
@@ -70,9 +73,11 @@ class Emptiness:
         frontier: Frontier,
         errands: Errands,
         doubts: Doubts,
+        reader: Reader,
         service: Service,
         evidence: Evidence,
         *,
+        filtered: bool,
         alone: bool,
         growing: bool,
     ) -> None:
@@ -82,6 +87,8 @@ class Emptiness:
         self._doubts = doubts
         self._service = service
         self._evidence = evidence
+        self._filtered = filtered
+        self._reader = reader
         self._alone = alone
         self._growing = growing
         self._believed: list[tuple[Ask, int]] = []
@@ -121,13 +128,34 @@ class Emptiness:
         self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
 
     def _look_inside(self, gap: Gap, ask: Ask) -> None:
-        """Ask about the middle of a window, before a scan ends without any row.
+        """Ask about a window in other ways, before a scan ends without any row.
 
-        A service that answers about a part of a long range only looks at another part of it then. Where the number of the
-        first page is known from others, the other number is asked for: a service that was changed to count from there
-        answers the known one with nothing, or with what follows the first page.
+        First without the query's filters, whether the service answers about all of it (`reach`). Then about its middle: a
+        service that answers about a part of a long range only looks at another part then. Where the number of the first
+        page is known from others, the other number is asked for: a service that was changed to count from there answers the
+        known one with nothing, or with what follows the first page.
         """
         gap.looked_inside = True
+        gap.held = True
+        if self._filtered and not self._service.looks_as_far_as(ask.until - ask.first):
+            whole = attrs.evolve(ask, first=gap.first, until=gap.until)
+            self._errands.run(cut_to(whole, self._reader), lambda width: self._looked_bare(gap, ask, width))
+        else:
+            self._look_at_another_page(gap, ask)
+
+    def _looked_bare(self, gap: Gap, ask: Ask, width: int | None) -> None:
+        """Read a window by parts, if the service answers about so many milliseconds of it only."""
+        if width is None:
+            self._look_at_another_page(gap, ask)
+            return
+        gap.held = False
+        gap.looks = gap.empty_size = 0
+        gap.halvings = max(1, gap.halvings)
+        cut = gap.first + width // 1000 * 1000
+        while gap in self._gaps and gap.first < cut < gap.until:
+            gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
+
+    def _look_at_another_page(self, gap: Gap, ask: Ask) -> None:
         quarter = (gap.until - gap.first) // 4000 * 1000
         other = attrs.evolve(
             ask,
@@ -138,7 +166,6 @@ class Emptiness:
             backward=False,
             tries=2,
         )
-        gap.held = True
 
         def looked(answer: Page | AioflowsError) -> None:
             gap.held = False

@@ -45,6 +45,8 @@ class Evidence:
         self.note_size(ask.page_size, len(reading), reading.ids[0])
         self._back = max(self._back, ask.until - reading.first * 1000)
         self._ahead = max(self._ahead, reading.last * 1000 + 1000 - ask.first)
+        self._service.looked_back = max(self._service.looked_back, self._back)
+        self._service.looked_ahead = max(self._service.looked_ahead, self._ahead)
 
     def note_size(self, size: int, rows: int, first: str = "") -> None:
         """Note that a page of *size* rows was answered with so many, of which the first has the id *first*."""

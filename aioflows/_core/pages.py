@@ -90,6 +90,7 @@ class Ask:
         field: what the page is to be *sorted* by.
         ties: what rows that are alike in that are to be sorted by, one after the other.
         status: the *codes* to ask for instead of those of the query; None: those of the query.
+        bare: whether the status, the owner and the text that the query asks for are *left out*.
     """
 
     first: int
@@ -103,6 +104,7 @@ class Ask:
     field: str = "trigger_time"
     ties: tuple[str, ...] = ()
     status: tuple[int, ...] | None = None
+    bare: bool = False
 
     @property
     def sorters(self) -> tuple[tuple[str, bool], ...]:

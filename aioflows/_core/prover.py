@@ -59,6 +59,7 @@ class Prover:
         evidence: what this scan was shown.
         page_size: *rows* a request.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
         growing: whether rows still appear, many at once, where there was nothing.
     """
@@ -73,6 +74,7 @@ class Prover:
         page_size: int,
         *,
         splits: bool,
+        filtered: bool,
         alone: bool,
         growing: bool,
     ) -> None:
@@ -86,7 +88,15 @@ class Prover:
         self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
         self._emptiness = Emptiness(
-            frontier, errands, self._doubts, service, evidence, alone=alone, growing=growing
+            frontier,
+            errands,
+            self._doubts,
+            reader,
+            service,
+            evidence,
+            filtered=filtered,
+            alone=alone,
+            growing=growing,
         )
         self._lone = Lone(frontier, service, self._prove)
         self.stretches = Stretches(frontier, errands, reader, service, evidence)
@@ -197,6 +207,8 @@ class Prover:
         """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
         for gap in self._gaps.within(ask.first, ask.until):
             gap.stalls = 0 if proven else gap.stalls + 1
+            if not proven:
+                gap.looks = gap.empty_size = 0  # it is not empty any more
             if gap.stalls > _STALLS:
                 gap.witness = gap.beyond = None
 

@@ -91,6 +91,7 @@ class Scan:
             as many again at most.
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
         growing: whether rows still appear, many at once, where there was nothing.
     """
@@ -107,6 +108,7 @@ class Scan:
         buffer: int = 20_000,
         limit: int | None = None,
         splits: bool = True,
+        filtered: bool = False,
         alone: bool = True,
         growing: bool = False,
     ) -> None:
@@ -134,6 +136,7 @@ class Scan:
             self.evidence,
             page_size,
             splits=splits,
+            filtered=filtered,
             alone=alone,
             growing=growing,
         )

@@ -26,6 +26,9 @@ SMALL_PAGE = 1
 _STEP_DOWN = 5
 """How many times smaller the next page is where none was answered yet: 500, 100, 20, 4, 1 takes four refusals."""
 
+_NEARLY = 0.95
+"""The share of a window that has to have been seen to be answered about."""
+
 _CLOSE_ENOUGH = 1.25
 """How many times larger than the largest page that is answered the smallest refused one may be: more tries would save less
 than a fifth of the requests."""
@@ -76,6 +79,8 @@ class Service:
         """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
         self.widest = 0
         """The widest window, in milliseconds, that was answered."""
+        self.looked_back = self.looked_ahead = NARROW
+        """How far back from the end of a window, and ahead from its start, it was seen to answer, in milliseconds."""
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 
@@ -112,6 +117,10 @@ class Service:
             self.accept_size(size)
         if rows > self._most.get(size, 0):
             self._most[size] = rows
+
+    def looks_as_far_as(self, width: int) -> bool:
+        """Return True if it was seen to answer about all of a window as wide (ms) as this, from both its ends."""
+        return width <= min(self.looked_back, self.looked_ahead) / _NEARLY
 
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
