@@ -71,9 +71,9 @@ _WEIGHT, _ROUNDS = 15_000_000, 2.5
 pages are no faster for being asked for long before their turn."""
 
 _HALVINGS_AT_FIRST = 7
-"""The same before anything was answered: then the fault is more likely another one."""
+"""The same before anything was answered, by a fault that does not speak of ranges: it is more likely another one then."""
 
-_HALVINGS = 10
+_HALVINGS = 16
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
 
 
@@ -402,8 +402,9 @@ class Scan:
             self._frontier.fail(gaps[0], error)
             return
         gap = gaps[-1] if ask.backward else gaps[0]
-        failed = isinstance(error, _MAY_BE_TOO_MUCH) or (refusal(error) and bool(_RANGE.search(str(error))))
-        most = _HALVINGS if self.evidence.rows else _HALVINGS_AT_FIRST
+        named = refusal(error) and bool(_RANGE.search(str(error)))
+        failed = isinstance(error, _MAY_BE_TOO_MUCH) or named
+        most = _HALVINGS if named or self.evidence.rows else _HALVINGS_AT_FIRST
         narrower = failed and gap.halvings < most
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:

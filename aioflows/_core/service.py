@@ -78,7 +78,7 @@ class Service:
         self.nulls_first: dict[tuple[str, bool], bool] = {}
         """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
         self.widest = 0
-        """The widest window, in milliseconds, that was answered."""
+        """The widest window, in milliseconds, that was answered with rows."""
         self.looked_back = self.looked_ahead = NARROW
         """How far back from the end of a window, and ahead from its start, it was seen to answer, in milliseconds."""
         self._most: dict[int, int] = {}
@@ -112,8 +112,8 @@ class Service:
 
     def saw(self, size: int, rows: int, width: int) -> None:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
-        self.widest = max(self.widest, width)
         if rows:
+            self.widest = max(self.widest, width)
             self.accept_size(size)
         if rows > self._most.get(size, 0):
             self._most[size] = rows
