@@ -88,6 +88,8 @@ class Dense:
         self._wider = [near, *({span} - {near}), (span[0] - _WIDER, span[1] + _WIDER)]
         """Windows in which a row may lie as deep as pages have ended at."""
         self._depth_sent: Ask | None = None
+        self._deep: list[str] = []
+        """The rows that were brought so far to show how deep pages reach."""
         self._reader = reader
         self._splits = splits
         self._rows: dict[str, tuple[Page, int]] = {}
@@ -277,7 +279,7 @@ class Dense:
             self._go_on()
         else:
             most = self._reading.most if isinstance(self._reading, Walk) else self._service.full(self._size)
-            self._reading = Rounds(self._counted, most, self._service)
+            self._reading = Rounds(self._counted, most, self._service, self._evidence)
         return True
 
     def _go_on(self) -> None:
@@ -290,7 +292,7 @@ class Dense:
             if self._service.sorters_help and not reading.tied:
                 self._walk(self._counted.tied, most=reading.most)
             else:
-                self._reading = Rounds(self._counted, reading.most, self._service)
+                self._reading = Rounds(self._counted, reading.most, self._service, self._evidence)
         elif isinstance(reading, Rounds) and reading.failed:
             if not self._split():
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
@@ -320,23 +322,32 @@ class Dense:
             )
 
     def _look_deeper(self, rows: int) -> Iterator[Ask]:
-        """Ask for the row behind so many in a wider window, while that of what is read has ended there."""
+        """Ask for the row behind so many in a wider window, while that of what is read has ended there.
+
+        Numbers that are too high may be answered with the first page again, or with the last. So the row before it and
+        the first one are asked for as well: none of them may be the same as another.
+        """
         if self._depth_sent is None and self._wider:
             first, until = self._wider[0]
-            self._depth_sent = Ask(
-                first, until, self._instant.axis, 1, page_no=(self._service.base or 0) + rows, tries=2
-            )
+            number = _numbers_of_depth(rows)[len(self._deep)] + (self._service.base or 0)
+            self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2)
             yield self._depth_sent
 
     def _looked_deeper(self, page: Page | None) -> None:
         """Note that pages reach deeper than where they have ended, if one has brought a row."""
-        asked, self._depth_sent = self._depth_sent, None
-        reached = page is not None and bool(page.ids)
+        self._depth_sent = None
         reading = self._reading
-        if reached and asked is not None:
-            self._evidence.deepest = max(
-                self._evidence.deepest, asked.page_no - (self._service.base or 0) + 1
-            )
+        depth = self._depth_of(reading)
+        needed = len(_numbers_of_depth(depth))
+        name = page.ids[0] if page is not None and page.ids else None
+        if name is not None and name not in self._deep:
+            self._deep.append(name)
+            if len(self._deep) < needed:
+                return
+        reached = len(self._deep) == needed
+        self._deep.clear()
+        if reached:
+            self._evidence.deepest = max(self._evidence.deepest, depth + 1)
         else:
             del self._wider[0]
         if isinstance(reading, Split):
@@ -347,6 +358,12 @@ class Dense:
             self._take(reading.rows)
         else:
             self._go_on()
+
+    @staticmethod
+    def _depth_of(reading: Walk | Rounds | Split | None) -> int:
+        if isinstance(reading, Split):
+            return reading.depth or 0
+        return reading.total if reading is not None else 0
 
     def _split(self) -> bool:
         """Read part by part, if the rows seen so far show how."""
@@ -367,3 +384,8 @@ class Dense:
             f"the window {name} holds more rows than the service gives in one page: {len(rows):,} were seen, but {why}. "
             "A narrower query (status, owner, expression) can be read completely, or a service that allows larger pages"
         )
+
+
+def _numbers_of_depth(rows: int) -> list[int]:
+    """Return which rows show that pages reach behind so many: the one behind the last, the last, and the first."""
+    return list(dict.fromkeys((rows, rows - 1, 0)))

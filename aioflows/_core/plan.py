@@ -77,6 +77,7 @@ class Gap:
         narrowed: whether it is to be asked about by a narrower window, since nothing shows that the last answer looked as far.
         looked_inside: whether its middle was asked about.
         stalls: how often an answer about it has proven nothing, one after the other.
+        unreached: whether one of these should have reached a row that is known behind it.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -106,6 +107,7 @@ class Gap:
     narrowed: bool = False
     looked_inside: bool = False
     stalls: int = 0
+    unreached: bool = False
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None

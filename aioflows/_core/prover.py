@@ -141,7 +141,7 @@ class Prover:
         reckoned with would answer so, too.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
-        if not few or reading.first != reading.last or gap.stalls <= _STALLS:
+        if not few or gap.unreached or reading.first != reading.last or gap.stalls <= _STALLS:
             return False
         first, until = reading.first * 1000, reading.first * 1000 + 1000
         if gap.first < first < gap.until:
@@ -207,6 +207,7 @@ class Prover:
         """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
         for gap in self._gaps.within(ask.first, ask.until):
             gap.stalls = 0 if proven else gap.stalls + 1
+            gap.unreached = not proven and (gap.unreached or gap.beyond is not None)
             if not proven:
                 gap.looks = gap.empty_size = 0  # it is not empty any more
             if gap.stalls > _STALLS:

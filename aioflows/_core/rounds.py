@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
 from aioflows._core.pages import Ask, Page
 from aioflows._core.service import Service
@@ -52,6 +53,9 @@ _ALIKE_UNKNOWN = 8
 _COUNTS = 3
 """Passes whose counts the rows that are known are held against: rows may come and go, and make one of them wrong."""
 
+_SAME = 3
+"""Pages with the same rows, one after the other, after which numbers are taken to have ended; ties may bring some twice."""
+
 _AHEAD = 3
 """Passes that may be under way at once, since each is a few pages only."""
 
@@ -62,6 +66,8 @@ class _Pass:
 
     size: int
     at_once: int = 0
+    cut_short: bool = False
+    """Whether pages of this scan had fewer rows than others, and were not the last all the same."""
     asked: int = 0
     sheets: dict[int, Sheet] = attrs.field(factory=dict)
     end: int | None = None
@@ -75,7 +81,8 @@ class _Pass:
     @property
     def torn(self) -> bool:
         """Whether it came to a page that holds nothing, and to no end."""
-        return self.answered and self.end is None and not self.sheets[self.asked - 1].ids
+        empty = self.answered and self.end is None and not self.sheets[self.asked - 1].ids
+        return empty and not self.cut_short
 
     @property
     def holed(self) -> bool:
@@ -95,8 +102,25 @@ class _Pass:
     def take(self, number: int, sheet: Sheet) -> None:
         """Take a page."""
         self.sheets[number] = sheet
-        if sheet.beyond or (self.size == 1 and not sheet.ids) or 0 < len(sheet.ids) < self.size:
-            self.end = number if self.end is None else min(self.end, number)
+        end = self._ends_at(number)
+        if end is not None:
+            self.end = end if self.end is None else min(self.end, end)
+
+    def _ends_at(self, number: int) -> int | None:
+        """Return the number of the page after which nothing follows, as far as this one and those before it show."""
+        last = [self.sheets.get(number - back) for back in range(_SAME)]
+        sheet = last[0]
+        assert sheet is not None
+        if sheet.beyond:
+            return number
+        if self.cut_short:
+            return number if None not in last and not any(one.ids for one in last if one) else None
+        if (self.size == 1 and not sheet.ids) or 0 < len(sheet.ids) < self.size:
+            return number
+        # A service may answer numbers behind the last page with the last page.
+        same = None not in last and len({tuple(one.ids) for one in last if one}) == 1
+        apart = self.size == 1 or [*sheet.ids] != [*self.sheets[0].ids]  # or else numbers are not heeded at all
+        return number - _SAME + 1 if same and sheet.ids and apart else None
 
 
 @attrs.define(eq=False)
@@ -115,15 +139,17 @@ class Rounds:
         instant: *what* to read.
         most: *rows* that a page is known to bring.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
     """
 
-    def __init__(self, instant: Instant, most: int, service: Service) -> None:
+    def __init__(self, instant: Instant, most: int, service: Service, evidence: Evidence) -> None:
         self._instant = instant
         self._service = service
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = {}
         self._sightings: dict[str, _Sightings] = {}
-        self._passes: list[_Pass] = [_Pass(most)]
+        self._passes: list[_Pass] = [_Pass(most, cut_short=evidence.cut_short)]
+        self._cut_short = evidence.cut_short
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = 0
         self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
@@ -161,7 +187,7 @@ class Rounds:
             self._sent[ask] = (current, current.asked)
             current.asked += 1
             if current.asked == current.at_once and len(self._passes) < _AHEAD:
-                self._passes.append(_Pass(current.size, current.at_once))
+                self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
             yield ask
 
     def received(self, ask: Ask, sheet: Sheet) -> None:
@@ -180,18 +206,18 @@ class Rounds:
 
     def _judge(self, past: _Pass) -> None:
         self._ended += 1
-        following = _Pass(past.size, (past.end or 0) + 1)
+        following = _Pass(past.size, (past.end or 0) + 1, self._cut_short)
         if past.torn:
             self._torn += 1
             following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
-        elif not past.holed:  # one with a hole says nothing of how rows are overlooked
+        elif self._cut_short or not past.holed:  # one with a hole says nothing of how rows are overlooked
             self._torn = 0
             self._judged += 1
             known = len(self._sightings)
             self._see({name for sheet in past.sheets.values() for name in sheet.ids})
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
-            self._total = sum(len(sheet.ids) for sheet in past.sheets.values())
+            self._total = sum(len(past.sheets[number].ids) for number in range((past.end or 0) + 1))
             doubt = self._doubt()
             self._counts.append((self._total, past.size if self._first_again(past) else 0))
             lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)

@@ -111,13 +111,22 @@ class Walk:
         self._sent: dict[Ask, int] = {}
         self._answers: dict[int, Sheet] = {}
         self._next = 0
+        self._next_page: tuple[int, int] | None = None
+        """The number and size of the page behind the one that was not full, once no row stands behind that one's last."""
+        self._cut = (0, 0)
+        """That one's number and size."""
         self._short: int | None = None
         """The rows of a page that was not full, after which one more row is asked for by its number."""
 
     def wanted(self) -> Iterator[Ask]:
         """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
         while self.ending is None and self._worth_another():
-            number, size = next(self._plan) if self._short is None else (len(self._placed), 1)
+            if self._short is None:
+                number, size = next(self._plan)
+            elif self._next_page is not None:
+                number, size = self._next_page
+            else:
+                number, size = len(self._placed), 1
             ask = self._instant.ask(self._base + number, size)
             self._sent[ask] = len(self._pages)
             self._pages.append((number, size))
@@ -146,7 +155,7 @@ class Walk:
 
     def _place(self, number: int, size: int, sheet: Sheet) -> None:
         ids, offset = sheet.ids, number * size
-        if self._short is not None and size == 1:
+        if self._short is not None:
             self._after_the_last(ids)
             return
         for row, name in enumerate(ids):
@@ -172,7 +181,7 @@ class Walk:
         if sheet.beyond:
             self._end(Ending.REACHED)
         elif len(ids) < size:
-            self._short = len(ids)
+            self._short, self._cut = len(ids), (number, size)
             del self._pages[self._next :]
             self._sent.clear()
             self._answers.clear()
@@ -180,10 +189,20 @@ class Walk:
             self.ending = Ending.UNJOINED
 
     def _after_the_last(self, ids: Sequence[str]) -> None:
-        """End where no row follows a page that was not full; read smaller pages where one does."""
+        """End where no row follows a page that was not full, by its number; read smaller pages where one does.
+
+        Where rows are left out after pages were cut, it is the next page that shows more.
+        """
         short = self._short or 0
         if not ids or set(ids) <= set(self.rows):
-            self._end(Ending.SHORT)
+            if self._next_page is None and short:
+                number, size = self._cut
+                self._next_page = number + 1, size
+            else:
+                self._end(Ending.SHORT)
+        elif self._next_page is not None:
+            self._evidence.cut_short = True
+            self.ending = Ending.UNJOINED
         elif 1 < short < self._most:
             self._most, self._placed = short, ()
             self._restart()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.pages import Ask
 from aioflows._core.rounds import Rounds
 from aioflows._core.service import Service
@@ -17,7 +18,8 @@ from tests.model import START, ModelPage, ModelService, rows_at
 
 
 def rounds(service: ModelService, most: int, known: Service | None = None) -> Rounds:
-    rounds = Rounds(SECOND, most, known or Service(0))
+    facts = known or Service(0)
+    rounds = Rounds(SECOND, most, facts, Evidence(facts))
     while not (rounds.done or rounds.failed):
         asks = list(rounds.wanted())
         assert asks, "it waits for an answer that nobody asked for"
