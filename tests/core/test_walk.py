@@ -108,7 +108,7 @@ def test_page_numbers_that_end_before_a_row_that_follows_are_noticed() -> None:
 def test_still_ties_need_one_pass() -> None:
     service = ModelService(rows_at(START, 440), cap=100)
     walk(service, 100)
-    assert len(service.asked) == 6  # five pages, and the row that would follow the last of them
+    assert len(service.asked) == 7  # five pages, and the row and the page that would follow the last of them
 
 
 def test_pages_that_an_instant_like_the_last_one_surely_takes_are_asked_for_at_once() -> None:
