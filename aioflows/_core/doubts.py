@@ -85,10 +85,18 @@ class Doubts:
 
     def misread(self, ask: Ask, second: int) -> CompletenessError:
         """Give the error for a second of scan time whose rows are elsewhere."""
+        zone = self._reader.zone
+        assert zone is not None, "rows were read"
+        told = (
+            "the zone that this session was given is not the service's. Give the right one, or none at all"
+            if zone.given
+            else f"its times are not in the zone {zone.tzinfo} that it names. Give the one it really uses as "
+            "FlowSession(server_timezone=...)"
+        )
         return CompletenessError(
-            f"rows that are read as triggered at {ask.axis.second(second) * 1000} ms are there when a wide window is "
-            f"asked for, but not when that second is: the service's times are not in the zone {self._reader.zone} that "
-            "it names, or not always. Give the zone it really uses as FlowSession(server_timezone=...)"
+            f"the service shows rows that are read as triggered at {ask.axis.second(second) * 1000} ms when one window is "
+            f"asked for, and none when another is that holds that second too. Likeliest, {told}, and begin the scan again. "
+            "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
         )
 
     def _look_where_it_was(self, doubt: _Doubt) -> None:

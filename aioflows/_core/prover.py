@@ -99,7 +99,7 @@ class Prover:
             growing=growing,
         )
         self._lone = Lone(frontier, service, self._prove)
-        self.stretches = Stretches(frontier, errands, reader, service, evidence)
+        self.stretches = Stretches(frontier, errands, reader, service, evidence, filtered=filtered)
         self.duplicates = 0
         """Rows that came again and were dropped."""
 

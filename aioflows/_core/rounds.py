@@ -120,7 +120,9 @@ class _Pass:
         # A service may answer numbers behind the last page with the last page.
         same = None not in last and len({tuple(one.ids) for one in last if one}) == 1
         first = self.sheets.get(0)
-        apart = self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])  # else numbers are not heeded
+        apart = self.size == 1 or (
+            first is not None and [*sheet.ids] != [*first.ids]
+        )  # else numbers are not heeded
         return number - _SAME + 1 if same and sheet.ids and apart else None
 
 

@@ -8,7 +8,9 @@ about the last 31 days of a longer range, without a word, shows the same page. S
    asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
 3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
    that are found then, and were there all the time, are an error.
-4. Where the page is all that a question brings, and the session knows the service, 3 is left out: it would double the
+4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`).
+   One that answers about a part only has been asked for too much by then, which is an error.
+5. Where the page is all that a question brings, and the session knows the service, 3 is left out: it would double the
    price of every small question.
 """
 
@@ -25,6 +27,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
+from aioflows._core.reach import cut_to
 from aioflows._core.service import Service
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -73,10 +76,18 @@ class Stretches:
         reader: reads answers.
         service: what the session knows of the service.
         evidence: what this scan was shown.
+        filtered: whether rows are left out for more than their type and time.
     """
 
     def __init__(
-        self, frontier: Frontier, errands: Errands, reader: Reader, service: Service, evidence: Evidence
+        self,
+        frontier: Frontier,
+        errands: Errands,
+        reader: Reader,
+        service: Service,
+        evidence: Evidence,
+        *,
+        filtered: bool,
     ) -> None:
         self._frontier = frontier
         self._errands = errands
@@ -84,8 +95,10 @@ class Stretches:
         self._evidence = evidence
         self._service = service
         self._known = service.first_page is not None
+        self._filtered = filtered
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
+        self._last_ask: Ask | None = None
         self.duplicates = 0
         """Rows that came again in answers about such stretches."""
 
@@ -97,6 +110,7 @@ class Stretches:
             reading: its page.
             size: the rows of a full page.
         """
+        self._last_ask = ask
         row = reading.last if ask.backward else reading.first
         first, until = (row * 1000 + 1000, ask.until) if ask.backward else (ask.first, row * 1000)
         width = ask.until - ask.first
@@ -142,6 +156,9 @@ class Stretches:
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
             return
         if self._evidence.rows < page_size:
+            if self._filtered:
+                self._filtered = False
+                self._look_at_everybody()
             # All that the question brings: one of them where the service is not known, none where it is.
             most = 0 if self._known else 1
             while len(self._taken) > most:
@@ -150,6 +167,25 @@ class Stretches:
             stretch = self._taken.popleft()
             if not self._evidence.sees(stretch.ask.until - stretch.ask.first, backward=stretch.ask.backward):
                 self._look(stretch)
+
+    def _look_at_everybody(self) -> None:
+        """Find out whether the service answers about all of the range, where few rows match the filters."""
+        first, until = self._frontier.spans[0][0], self._frontier.spans[-1][1]
+        ask = self._last_ask
+        if ask is None or self._service.looks_as_far_as(until - first):
+            return
+        self._asked += 1
+
+        def done(width: int | None) -> None:
+            self._asked -= 1
+            if width is not None and self._frontier.error is None:
+                self._frontier.error = CompletenessError(
+                    f"of the window {ask.from_ms}–{ask.to_ms} ms the service seems to answer about some {width // 1000:,} "
+                    "seconds only: without the filters, rows that a narrower window brings are missing from it. Ask for "
+                    "shorter ranges, one after another"
+                )
+
+        self._errands.run(cut_to(attrs.evolve(ask, first=first, until=until), self._reader), done)
 
     @property
     def unsettled(self) -> bool:
