@@ -97,6 +97,7 @@ class Emptiness:
 
     def answered(self, ask: Ask, gaps: Sequence[Gap]) -> None:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
+        gaps = [gap for gap in gaps if gap.broken is None]
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
@@ -117,8 +118,10 @@ class Emptiness:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside:
                 self._look_inside(gap, ask)
-            elif witness is None or self._service.zone_pinned:
+            elif witness is None:
                 self._believe(gap, ask, witness)
+            elif self._service.zone_pinned:
+                self._look_at_the_row(gap, ask, witness)
             else:
                 self._frontier.fail(gap, self._doubts.misread(ask, witness))
 
@@ -126,6 +129,32 @@ class Emptiness:
         if witness is None:
             self._believed.append((ask, gap.looks))
         self._frontier.settle(gap, [Run(gap.first, gap.until, Batch())], Proof.EMPTY)
+
+    def _look_at_the_row(self, gap: Gap, ask: Ask, second: int) -> None:
+        """Ask for the row beside a window alone, before it is believed to have gone from there.
+
+        If it is there, the window was answered falsely, perhaps since it is too wide: its parts are asked about alone then.
+        """
+        near = attrs.evolve(ask, first=second * 1000, until=second * 1000 + 1000, tries=None)
+        gap.held = True
+
+        def looked(answer: Page | AioflowsError) -> None:
+            gap.held = False
+            if gap not in self._gaps:
+                return
+            cut = (gap.first + gap.until) // 2000 * 1000
+            if isinstance(answer, AioflowsError):
+                self._frontier.fail(gap, answer)
+            elif not answer.ids:
+                self._believe(gap, ask, second)
+            else:
+                gap.looks = gap.empty_size = 0
+                gap.witness = gap.beyond = gap.denied = None
+                gap.halvings += 1
+                if gap.first < cut < gap.until:
+                    self._gaps.split(gap, cut)
+
+        self._errands.add(near, looked)
 
     def _look_inside(self, gap: Gap, ask: Ask) -> None:
         """Ask about a window in other ways, before a scan ends without any row.

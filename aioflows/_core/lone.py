@@ -3,7 +3,8 @@
 It has fewer rows than were asked for, all of them in one second, and no row is known before it. It may have been cut short,
 though. So
 
-1. a single row is asked for from the other end of the window, which has to bring the same one;
+1. a single row is asked for from the other end of the window, which has to bring the same one, unless the scan has brought
+   others, and never two at once;
 2. of several rows, the last is asked for once more by its number, as the first row of a page behind which nothing follows.
    Which number that is may be unknown as well: a service that counts from 1 may answer page 0 with page 1;
 3. page numbers may end before the rows do. So where there are as many rows as a service may cap its pages at, everything
@@ -16,6 +17,7 @@ from collections.abc import Callable
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.opening import refusal
 from aioflows._core.pages import NOTHING, Ask, Page, Reading
@@ -35,14 +37,20 @@ class Lone:
     Args:
         frontier: the gaps of the scan.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         prove: takes a page, and whether it is all there is.
     """
 
     def __init__(
-        self, frontier: Frontier, service: Service, prove: Callable[[Ask, Page, Reading, bool], None]
+        self,
+        frontier: Frontier,
+        service: Service,
+        evidence: Evidence,
+        prove: Callable[[Ask, Page, Reading, bool], None],
     ) -> None:
         self._frontier = frontier
         self._service = service
+        self._evidence = evidence
         self._prove = prove
 
     def may_be_all(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
@@ -68,7 +76,8 @@ class Lone:
             reading: the same, laid out.
             base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
         """
-        if len(reading) == 1 < self._service.smallest_cap:
+        most = self._evidence.most(ask.page_size)
+        if len(reading) == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
             self._look_from_the_end(ask, page, reading)
             return
         known = self._service.base if self._service.base is not None else ask.page_no

@@ -98,7 +98,7 @@ class Prover:
             alone=alone,
             growing=growing,
         )
-        self._lone = Lone(frontier, service, self._prove)
+        self._lone = Lone(frontier, service, evidence, self._prove)
         self.stretches = Stretches(frontier, errands, reader, service, evidence, filtered=filtered)
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -163,7 +163,7 @@ class Prover:
             until = self._part(doubted[0], reading, backward=True)
         elif doubted is not None:
             first = self._part(doubted[1], reading, backward=False)
-        gaps = self._gaps.within(first, until) if first < until else []
+        gaps = [gap for gap in self._gaps.within(first, until) if gap.broken is None] if first < until else []
         if not whole and self._order_unseen(ask, reading, gaps):
             edge = first if ask.backward else until
             for gap in gaps:

@@ -90,6 +90,11 @@ class _Pass:
         return any(not self.sheets[number].ids for number in range(self.end or 0))
 
     @property
+    def shortest(self) -> int:
+        """The fewest rows of a page that was not the last."""
+        return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
+
+    @property
     def over(self) -> bool:
         """Whether nothing more of it is to be asked for."""
         return self.torn or (self.answered and self.end is not None)
@@ -213,6 +218,10 @@ class Rounds:
         if past.torn:
             self._torn += 1
             following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
+        elif self._cut_short and past.size > 1 and past.shortest < past.size:
+            following = _Pass(
+                max(1, past.shortest), 0, True
+            )  # what such a page has left out stands on no other
         elif self._cut_short or not past.holed:  # one with a hole says nothing of how rows are overlooked
             self._torn = 0
             self._judged += 1
