@@ -173,6 +173,12 @@ class Doubts:
         gap.doubts += 1
         if not doubt.page.ids and not too_large:
             self._service.lied = True
+        if not doubt.page.ids and gap.doubts >= _TOO_LARGE and gap in self._frontier.gaps:
+            # So long a window may be what is answered with nothing.
+            cut = (gap.first + gap.until) // 2000 * 1000
+            gap.halvings += 1
+            if gap.first < cut < gap.until:
+                self._frontier.gaps.split(gap, cut)
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,

@@ -120,10 +120,8 @@ class Emptiness:
                 self._look_inside(gap, ask)
             elif witness is None:
                 self._believe(gap, ask, witness)
-            elif self._service.zone_pinned:
-                self._look_at_the_row(gap, ask, witness)
             else:
-                self._frontier.fail(gap, self._doubts.misread(ask, witness))
+                self._look_at_the_row(gap, ask, witness)
 
     def _believe(self, gap: Gap, ask: Ask, witness: int | None) -> None:
         if witness is None:
@@ -142,19 +140,31 @@ class Emptiness:
             gap.held = False
             if gap not in self._gaps:
                 return
-            cut = (gap.first + gap.until) // 2000 * 1000
-            if isinstance(answer, AioflowsError):
-                self._frontier.fail(gap, answer)
-            elif not answer.ids:
+            try:
+                if isinstance(answer, AioflowsError):
+                    raise answer
+                if answer.ids:
+                    self._reader.read(near, answer)
+                elif not self._service.zone_pinned:
+                    raise self._doubts.misread(ask, second)
+            except AioflowsError as error:
+                self._frontier.fail(gap, error)
+                return
+            if not answer.ids:
                 self._believe(gap, ask, second)
-            else:
-                gap.looks = gap.empty_size = 0
-                gap.witness = gap.beyond = gap.denied = None
-                gap.halvings += 1
-                if gap.first < cut < gap.until:
-                    self._gaps.split(gap, cut)
+                return
+            gap.witness = gap.beyond = gap.denied = None
+            self._halve(gap)
 
         self._errands.add(near, looked)
+
+    def _halve(self, gap: Gap) -> None:
+        """Have the halves of a gap asked about, each by itself."""
+        cut = (gap.first + gap.until) // 2000 * 1000
+        gap.looks = gap.empty_size = 0
+        gap.halvings += 1
+        if gap.first < cut < gap.until:
+            self._gaps.split(gap, cut)
 
     def _look_inside(self, gap: Gap, ask: Ask) -> None:
         """Ask about a window in other ways, before a scan ends without any row.
@@ -178,6 +188,7 @@ class Emptiness:
             self._look_at_another_page(gap, ask)
             return
         gap.held = False
+        self._service.cuts_to(width)
         gap.looks = gap.empty_size = 0
         gap.halvings = max(1, gap.halvings)
         cut = gap.first + width // 1000 * 1000

@@ -16,6 +16,9 @@ NARROW = 899_000
 """Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
 whose rows are read inside it, is read with the right one."""
 
+NEVER = 1 << 62
+"""Milliseconds that no window has."""
+
 LARGEST_PAGE = 4_000
 """Rows; no page larger than this is asked for, however dense a second is."""
 
@@ -81,6 +84,7 @@ class Service:
         """The widest window, in milliseconds, that was answered with rows."""
         self.looked_back = self.looked_ahead = NARROW
         """How far back from the end of a window, and ahead from its start, it was seen to answer, in milliseconds."""
+        self._cut_to = NEVER
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 
@@ -108,7 +112,7 @@ class Service:
     @property
     def reach(self) -> int:
         """Milliseconds that it is known to be able to answer about at once."""
-        return max(self.widest, NARROW)
+        return min(max(self.widest, NARROW), self._cut_to)
 
     def saw(self, size: int, rows: int, width: int) -> None:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
@@ -121,6 +125,11 @@ class Service:
     def looks_as_far_as(self, width: int) -> bool:
         """Return True if it was seen to answer about all of a window as wide (ms) as this, from both its ends."""
         return width <= min(self.looked_back, self.looked_ahead) / _NEARLY
+
+    def cuts_to(self, width: int) -> None:
+        """Note that longer windows than this (ms) are answered about in part only."""
+        self._cut_to = width
+        self.looked_back, self.looked_ahead = max(self.looked_back, width), max(self.looked_ahead, width)
 
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""

@@ -98,7 +98,8 @@ class Stretches:
         self._filtered = filtered
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
-        self._last_ask: Ask | None = None
+        self._widest: Ask | None = None
+        """The widest request that brought rows."""
         self.duplicates = 0
         """Rows that came again in answers about such stretches."""
 
@@ -110,7 +111,8 @@ class Stretches:
             reading: its page.
             size: the rows of a full page.
         """
-        self._last_ask = ask
+        if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
+            self._widest = ask
         row = reading.last if ask.backward else reading.first
         first, until = (row * 1000 + 1000, ask.until) if ask.backward else (ask.first, row * 1000)
         width = ask.until - ask.first
@@ -170,9 +172,8 @@ class Stretches:
 
     def _look_at_everybody(self) -> None:
         """Find out whether the service answers about all of the range, where few rows match the filters."""
-        first, until = self._frontier.spans[0][0], self._frontier.spans[-1][1]
-        ask = self._last_ask
-        if ask is None or self._service.looks_as_far_as(until - first):
+        ask = self._widest
+        if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
             return
         self._asked += 1
 
@@ -185,7 +186,7 @@ class Stretches:
                     "shorter ranges, one after another"
                 )
 
-        self._errands.run(cut_to(attrs.evolve(ask, first=first, until=until), self._reader), done)
+        self._errands.run(cut_to(ask, self._reader), done)
 
     @property
     def unsettled(self) -> bool:

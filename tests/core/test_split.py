@@ -65,6 +65,14 @@ def test_the_shape_is_what_all_ids_have_and_where_they_differ(ids: list[str], sh
         assert found == shape
 
 
+def test_a_text_that_stands_in_every_id_is_made_longer() -> None:
+    ids = [f"{number}-20240116101104-n{number}" for number in range(100, 145)]
+    shape = Shape.of(ids)
+    assert shape is not None
+    largest = max(sum(part in name for name in ids) for part in shape.parts)
+    assert largest <= 10, f"a part of {shape.separator!r} holds {largest} of 45 rows"
+
+
 @given(st.lists(st.from_regex(r"[0-9]{1,6}-[0-9]{14}", fullmatch=True), min_size=12, unique=True))
 def test_every_id_of_the_shape_holds_one_of_the_parts(ids: list[str]) -> None:
     shape = Shape.of(ids[:10])

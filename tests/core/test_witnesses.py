@@ -167,3 +167,75 @@ def test_an_instant_beyond_the_depth_of_pages_is_read_by_the_characters_of_its_i
     scan = scan_of(1, page_size=50)
     got(scan, service)
     assert any(ask.expression for ask in service.asked)
+
+
+class Filtered(Clamped):
+    """The same, where a query's filters match only some of the rows; without them, all are shown."""
+
+    matching: frozenset[str] = frozenset()
+
+    def answer(self, ask: Ask) -> ModelPage:
+        rows = self.rows
+        if not ask.bare:
+            self.rows = [row for row in rows if row[1] in self.matching]
+        try:
+            return super().answer(ask)
+        finally:
+            self.rows = rows
+
+
+@pytest.mark.parametrize("keeps", ["last", "first"])
+def test_matches_out_of_sight_of_a_clamped_range_are_found_by_the_rows_of_everybody(keeps: str) -> None:
+    """What matches nothing shows not how far the service looks; what others have there does."""
+    service = Filtered(list(HOURLY))
+    service.keeps, service.days = keeps, 7
+    service.matching = frozenset(name for _, name in HOURLY[700:703])
+    scan = Scan([(START, START + 80 * DAY)], service=Service(), page_size=100, filtered=True)
+    assert read(scan, service) == sorted(service.matching)
+
+
+def test_a_few_matches_of_a_clamped_range_are_an_error_that_says_how_far_the_service_looks() -> None:
+    service = Filtered(list(HOURLY))
+    service.days = 31
+    service.matching = frozenset({HOURLY[10][1], HOURLY[1900][1], HOURLY[1910][1], HOURLY[1915][1]})
+    scan = Scan([(START, START + 80 * DAY)], service=Service(), page_size=100, filtered=True)
+    with pytest.raises(CompletenessError, match="shorter ranges"):
+        read(scan, service)
+
+
+class Hiding(ModelService):
+    """A service that leaves rows out for want of rights, after pages were cut."""
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        page = super().page(window, descending, start, stop)
+        return [row for row in page if not row[1].endswith(("3", "4", "7"))]
+
+
+@pytest.mark.parametrize("cap", [5, 20, 50])
+def test_an_instant_whose_pages_lack_rows_for_want_of_rights_is_read_whole(cap: int) -> None:
+    """A page that is not full is not the last one, where the next one by its number shows more."""
+    rows = [*rows_at(START + 5_000, 120), (START + 60_000, "9-000001")]
+    service = Hiding(rows, cap=cap)
+    names = read(scan_of(1, page_size=20), service)
+    shown = [row for row in service.rows if not row[1].endswith(("3", "4", "7"))]
+    assert names == in_order(shown)
+
+
+class LastAgain(ModelService):
+    """A service that answers numbers behind the last page with the last page."""
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        size = stop - start
+        if start >= len(window) > 0 and size > 0:
+            start = (len(window) - 1) // size * size
+        return super().page(window, descending, start, start + size)
+
+
+@pytest.mark.parametrize("cap", [1, 3, 7])
+@pytest.mark.parametrize("count", [1, 2, 10, 12])
+def test_numbers_behind_the_last_page_that_bring_it_again_end_an_instant(cap: int, count: int) -> None:
+    rows = rows_at(START + 5_000, count) + [
+        (START + DAY * number, f"9-{number:06}") for number in range(1, 20)
+    ]
+    service = LastAgain(rows, cap=cap)
+    got(scan_of(30, page_size=cap), service)
