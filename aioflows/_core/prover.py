@@ -138,9 +138,10 @@ class Prover:
         """Return True if a few rows are all that several questions about one second have brought.
 
         Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
-        reckoned with would answer so, too.
+        reckoned with would answer so, too, so pages of this scan have to have brought more.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
+        few = few and self._evidence.ends_short(ask.page_size, len(reading))
         if not few or reading.first != reading.last or gap.stalls <= _STALLS:
             return False
         first, until = reading.first * 1000, reading.first * 1000 + 1000
