@@ -263,7 +263,7 @@ class Dense:
         self._go_on()
 
     def _walk(self, instant: Instant, first: Sheet | None = None, most: int | None = None) -> None:
-        most = self._service.full(self._size) if most is None else most
+        most = self._evidence.full(self._size) if most is None else most
         self._reading = Walk(instant, most, self._service, self._evidence, first)
 
     def _give_up_sorters(self, ask: Ask) -> bool:
@@ -276,7 +276,7 @@ class Dense:
             self._reading.give_up_sorters(ask)
             self._go_on()
         else:
-            most = self._reading.most if isinstance(self._reading, Walk) else self._service.full(self._size)
+            most = self._reading.most if isinstance(self._reading, Walk) else self._evidence.full(self._size)
             self._reading = Rounds(self._counted, most, self._service)
         return True
 

@@ -62,6 +62,10 @@ class Evidence:
         """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
 
+    def full(self, size: int) -> int:
+        """Return the rows to expect of a full page, by the pages of this scan if it has had any."""
+        return self.most(size) or self._service.full(size)
+
     def answered(self, size: int) -> bool:
         """Return True if a page of so many rows, or of more, was answered with rows in this scan."""
         return any(asked >= size for asked in self._most)
