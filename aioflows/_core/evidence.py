@@ -39,6 +39,9 @@ class Evidence:
         """The most rows into a result that a page by its number has brought."""
         self.rows = 0
         """Rows in all answers."""
+        # Page 0 cannot be a second page.
+        self.numbered = service.told or service.first_page != 1
+        """Whether the pages that are asked for were seen to be first pages, or are known to be."""
 
     def note(self, ask: Ask, reading: Reading) -> None:
         """Note a page of trigger times."""

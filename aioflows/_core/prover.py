@@ -98,7 +98,7 @@ class Prover:
             alone=alone,
             growing=growing,
         )
-        self._lone = Lone(frontier, service, self._prove)
+        self._lone = Lone(frontier, service, self._prove_lone)
         self.stretches = Stretches(frontier, errands, reader, service, evidence)
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -129,10 +129,24 @@ class Prover:
             return
         self._evidence.note(ask, reading)
         self._emptiness.disproved(ask, reading, gaps)
+        self._note_number(ask, reading, gaps)
         if self._lone.may_be_all(ask, reading, gaps[0]):
             self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
+
+    def _note_number(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> None:
+        """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""
+        for gap in gaps:
+            for anchor in covered(gap, ask.first, ask.until):
+                same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
+                if not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._evidence.numbered = True
+
+    def _prove_lone(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
+        if whole:  # a second page would have shown other rows from its other end, or by the number behind it
+            self._evidence.numbered = True
+        self._prove(ask, page, reading, whole)
 
     def _asked_enough(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
         """Return True if a few rows are all that several questions about one second have brought.
