@@ -94,6 +94,7 @@ class Emptiness:
         self._believed: list[tuple[Ask, int]] = []
         """Requests whose window is believed to be empty, and how often it was looked at."""
         self._unsettled = 0
+        self._known = service.first_page is not None
 
     def answered(self, ask: Ask, gaps: Sequence[Gap]) -> None:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
@@ -101,8 +102,12 @@ class Emptiness:
             for anchor in covered(gap, ask.first, ask.until):
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
+        by_another_number = self._service.first_page not in (None, ask.page_no)
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
+                continue
+            if by_another_number:  # it was asked for before the number of the first page was found to be another one
+                gap.looks = gap.empty_size = 0
                 continue
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
@@ -156,7 +161,8 @@ class Emptiness:
             gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
 
     def _look_at_another_page(self, gap: Gap, ask: Ask) -> None:
-        quarter = (gap.until - gap.first) // 4000 * 1000
+        whole = self._service.looks_as_far_as(gap.until - gap.first)
+        quarter = 0 if whole else (gap.until - gap.first) // 4000 * 1000
         other = attrs.evolve(
             ask,
             first=gap.first + quarter,
@@ -172,7 +178,11 @@ class Emptiness:
             if gap not in self._gaps:
                 return
             if isinstance(answer, AioflowsError) or not answer.ids:
-                self._believe(gap, ask, None)
+                if self._known and self._service.first_page != ask.page_no:
+                    # Another scan has found, or is finding out, that another page is the first.
+                    gap.looks = gap.empty_size = 0
+                else:
+                    self._believe(gap, ask, None)
             else:
                 # Another number is the first page's, or the window is too wide for the service: both are found out anew.
                 self._service.first_page = self._service.base = None

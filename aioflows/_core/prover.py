@@ -36,7 +36,7 @@ from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import LARGEST_PAGE, Service, larger
 from aioflows._core.stretches import Stretches
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
@@ -100,6 +100,7 @@ class Prover:
         )
         self._lone = Lone(frontier, service, self._prove_lone)
         self.stretches = Stretches(frontier, errands, reader, service, evidence)
+        self._counted_anew = False
         self.duplicates = 0
         """Rows that came again and were dropped."""
 
@@ -140,7 +141,9 @@ class Prover:
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
                 same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
-                if not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
+                # A second page may have it too, where its second holds more rows than a page.
+                fits = len(anchor.ids) < anchor.rows
+                if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
                     self._evidence.numbered = True
 
     def _prove_lone(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
@@ -392,7 +395,8 @@ class Prover:
             else:
                 dense.received(ask, answer)
         except AioflowsError as error:
-            self._frontier.fail(gap, error)
+            if not (isinstance(error, CompletenessError) and self._count_anew(gap)):
+                self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
@@ -400,6 +404,15 @@ class Prover:
             self._frontier.settle(gap, [Run(gap.first, gap.until, dense.batch())], proof, (second, second))
             if dense.overrun is not None:
                 self._go_on_from(*dense.overrun)
+
+    def _count_anew(self, gap: Gap) -> bool:
+        """Read a dense second anew where the number that pages count from may be another one than in former scans."""
+        service = self._service
+        if self._counted_anew or service.told or service.base in (None, service.first_page):
+            return False
+        self._counted_anew = True
+        service.base = gap.dense = None
+        return True
 
     def _begin_smaller(self, gap: Gap, ask: Ask) -> bool:
         """Read a dense second anew by smaller pages, if so many rows may be what is refused."""
