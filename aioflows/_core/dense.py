@@ -82,6 +82,8 @@ class Dense:
         self._first = (backward, Sheet(page, page.ids, beyond=False))
         self._size = page_size
         self._service = service
+        self.base = service.base
+        """The number that page numbers were taken to count from when it was begun."""
         self._evidence = evidence
         start = max(span[0], instant.first - service.reach // 2)
         near = start, min(span[1], start + service.reach)

@@ -24,7 +24,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
-from aioflows._core.reach import cut_to
+from aioflows._core.reach import LEAST, cut_to
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
@@ -106,7 +106,9 @@ class Emptiness:
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
-            if by_another_number:  # it was asked for before the number of the first page was found to be another one
+            if (
+                by_another_number
+            ):  # it was asked for before the number of the first page was found to be another one
                 gap.looks = gap.empty_size = 0
                 continue
             gap.looks += 1
@@ -161,14 +163,16 @@ class Emptiness:
             gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
 
     def _look_at_another_page(self, gap: Gap, ask: Ask) -> None:
-        whole = self._service.looks_as_far_as(gap.until - gap.first)
-        quarter = 0 if whole else (gap.until - gap.first) // 4000 * 1000
+        known, width = self._service.first_page, gap.until - gap.first
+        # Of a range that the service may have cut, the middle is asked about.
+        whole = known is not None and (width <= LEAST or self._service.looks_as_far_as(width))
+        quarter = 0 if whole else width // 4000 * 1000
         other = attrs.evolve(
             ask,
             first=gap.first + quarter,
             until=gap.until - quarter,
             page_size=1,
-            page_no=0 if self._service.first_page is None else 1 - self._service.first_page,
+            page_no=0 if known is None else 1 - known,
             backward=False,
             tries=2,
         )

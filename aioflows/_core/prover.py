@@ -108,6 +108,11 @@ class Prover:
     def _page_size(self) -> int:
         return self._service.usual(self._wanted_size)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether an answer lacked a row, or a second was found that no page holds."""
+        return self._doubts.raised or any(gap.dense for gap in self._gaps)
+
     def unsettled(self) -> bool:
         """Return True if something has to be looked at once more before the scan may end."""
         self.stretches.settle(1 << 30, self._page_size)
@@ -407,11 +412,13 @@ class Prover:
 
     def _count_anew(self, gap: Gap) -> bool:
         """Read a dense second anew where the number that pages count from may be another one than in former scans."""
-        service = self._service
-        if self._counted_anew or service.told or service.base in (None, service.first_page):
+        service, base = self._service, gap.dense and gap.dense.base
+        if self._counted_anew or service.told or base in (None, service.first_page):
             return False
         self._counted_anew = True
-        service.base = gap.dense = None
+        if service.base == base:
+            service.base = None
+        gap.dense = None
         return True
 
     def _begin_smaller(self, gap: Gap, ask: Ask) -> bool:

@@ -233,7 +233,7 @@ class Scan:
     def pressing(self, slots: int) -> list[Ask]:
         """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
         asks: list[Ask] = []
-        if self._numbered_anew():
+        if self._numbered_anew() or self._number_doubted:
             return asks
         while len(asks) < slots and (errand := self._errands.next()) is not None:
             asks.append(errand)
@@ -250,7 +250,7 @@ class Scan:
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size, at_once=True)
-        if self._numbered_anew() or (self._unnumbered and any(gap.dense for gap in self._gaps)):
+        if self._numbered_anew() or self._number_doubted:
             return self._look_at_the_number(slots)
         asks = self.pressing(slots)
         slots -= len(asks)
@@ -279,6 +279,11 @@ class Scan:
         """Whether rows have come by a number that is the first page's only as far as others have found out."""
         return self._sample is not None and not self.evidence.numbered
 
+    @property
+    def _number_doubted(self) -> bool:
+        """Whether that is to be found out before anything else, since something seems odd."""
+        return self._unnumbered and self._prover.doubtful
+
     def _numbered_anew(self) -> bool:
         """Return True while answers are under way that were asked for by a number which is not the first page's any more."""
         if self.evidence.numbered or self._service.first_page == self._number:
@@ -296,7 +301,13 @@ class Scan:
 
     def _look_at_the_number(self, slots: int) -> list[Ask]:
         """Ask for page 0 of what page 1 has brought rows of, where nothing else is to be asked for."""
-        if slots <= 0 or self._under_way or self._sample is None or not self._unnumbered or self._number_asked:
+        if (
+            slots <= 0
+            or self._under_way
+            or self._sample is None
+            or not self._unnumbered
+            or self._number_asked
+        ):
             return []
         ask, page = self._sample
         before = attrs.evolve(ask, page_no=0, tries=2)
