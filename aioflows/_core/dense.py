@@ -82,6 +82,8 @@ class Dense:
         self._first = (backward, Sheet(page, page.ids, beyond=False))
         self._size = page_size
         self._service = service
+        self.base = service.base
+        """The number that page numbers were taken to count from when it was begun."""
         self._evidence = evidence
         start = max(span[0], instant.first - service.reach // 2)
         near = start, min(span[1], start + service.reach)
@@ -265,7 +267,7 @@ class Dense:
         self._go_on()
 
     def _walk(self, instant: Instant, first: Sheet | None = None, most: int | None = None) -> None:
-        most = self._service.full(self._size) if most is None else most
+        most = self._evidence.full(self._size) if most is None else most
         self._reading = Walk(instant, most, self._service, self._evidence, first)
 
     def _give_up_sorters(self, ask: Ask) -> bool:
@@ -278,7 +280,7 @@ class Dense:
             self._reading.give_up_sorters(ask)
             self._go_on()
         else:
-            most = self._reading.most if isinstance(self._reading, Walk) else self._service.full(self._size)
+            most = self._reading.most if isinstance(self._reading, Walk) else self._evidence.full(self._size)
             self._reading = Rounds(self._counted, most, self._service, self._evidence)
         return True
 

@@ -77,10 +77,12 @@ class Doubts:
         self._reader = reader
         self._service = service
         self._go_on = go_on
+        self.raised = False
+        """Whether an answer lacked a row."""
 
     def raise_for(self, anchor: Anchor, gap: Gap, ask: Ask, page: Page) -> None:
         """Look for a row, and keep the answer that it is missing from until it is found or known to be gone."""
-        gap.held = True
+        gap.held = self.raised = True
         self._look_where_it_was(_Doubt(anchor, gap, ask, page))
 
     def misread(self, ask: Ask, second: int) -> CompletenessError:

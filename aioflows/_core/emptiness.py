@@ -7,7 +7,7 @@ An empty answer is the one that a broken service gives as easily as a whole one,
 3. where there is none, as in a scan without any row, the window is looked at again, from its other end and with a small
    page, since a service may answer a page that is too large for it with nothing; and once more if requests about other
    windows come between. Where the whole scan has not brought a row, and the number of the first page is known from others
-   only, the other number is asked for as well, over the middle of the window.
+   only, the other number is asked for as well, and the middle of a wide window.
 4. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
    more before the scan ends.
 """
@@ -24,7 +24,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
-from aioflows._core.reach import cut_to
+from aioflows._core.reach import LEAST, cut_to
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
@@ -94,6 +94,7 @@ class Emptiness:
         self._believed: list[tuple[Ask, int]] = []
         """Requests whose window is believed to be empty, and how often it was looked at."""
         self._unsettled = 0
+        self._known = service.first_page is not None
 
     def answered(self, ask: Ask, gaps: Sequence[Gap]) -> None:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
@@ -102,8 +103,14 @@ class Emptiness:
             for anchor in covered(gap, ask.first, ask.until):
                 self._doubts.raise_for(anchor, gap, ask, NOTHING)
                 return
+        by_another_number = self._service.first_page not in (None, ask.page_no)
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
+                continue
+            if (
+                by_another_number
+            ):  # it was asked for before the number of the first page was found to be another one
+                gap.looks = gap.empty_size = 0
                 continue
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
@@ -169,10 +176,10 @@ class Emptiness:
     def _look_inside(self, gap: Gap, ask: Ask) -> None:
         """Ask about a window in other ways, before a scan ends without any row.
 
-        First without the query's filters, whether the service answers about all of it (`reach`). Then about its middle: a
-        service that answers about a part of a long range only looks at another part then. Where the number of the first
-        page is known from others, the other number is asked for: a service that was changed to count from there answers the
-        known one with nothing, or with what follows the first page.
+        First without the query's filters, whether the service answers about all of it (`reach`). Where the number of the
+        first page is known from others, the other number is asked for: a service that was changed to count from there
+        answers the known one with nothing, or with what follows the first page. Then about its middle, unless the service
+        was seen to look as far: one that answers about a part of a long range only looks at another part then.
         """
         gap.looked_inside = True
         gap.held = True
@@ -195,14 +202,17 @@ class Emptiness:
         while gap in self._gaps and gap.first < cut < gap.until:
             gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
 
-    def _look_at_another_page(self, gap: Gap, ask: Ask) -> None:
-        quarter = (gap.until - gap.first) // 4000 * 1000
+    def _look_at_another_page(self, gap: Gap, ask: Ask, *, inside: bool = False) -> None:
+        """Ask for another page of a window, then for the middle of a range that the service may have cut."""
+        known, width = self._service.first_page, gap.until - gap.first
+        inside = inside or known is None
+        quarter = width // 4000 * 1000 if inside else 0
         other = attrs.evolve(
             ask,
             first=gap.first + quarter,
             until=gap.until - quarter,
             page_size=1,
-            page_no=0 if self._service.first_page is None else 1 - self._service.first_page,
+            page_no=(known or 0) if inside else 1 - (known or 0),
             backward=False,
             tries=2,
         )
@@ -212,7 +222,14 @@ class Emptiness:
             if gap not in self._gaps:
                 return
             if isinstance(answer, AioflowsError) or not answer.ids:
-                self._believe(gap, ask, None)
+                if self._known and self._service.first_page != ask.page_no:
+                    # Another scan has found, or is finding out, that another page is the first.
+                    gap.looks = gap.empty_size = 0
+                elif not (inside or width <= LEAST or self._service.looks_as_far_as(width)):
+                    gap.held = True
+                    self._look_at_another_page(gap, ask, inside=True)
+                else:
+                    self._believe(gap, ask, None)
             else:
                 # Another number is the first page's, or the window is too wide for the service: both are found out anew.
                 self._service.first_page = self._service.base = None

@@ -39,6 +39,9 @@ class Evidence:
         """The most rows into a result that a page by its number has brought."""
         self.rows = 0
         """Rows in all answers."""
+        # Page 0 cannot be a second page.
+        self.numbered = service.told or service.first_page != 1
+        """Whether the pages that are asked for were seen to be first pages, or are known to be."""
 
     def note(self, ask: Ask, reading: Reading) -> None:
         """Note a page of trigger times."""
@@ -61,6 +64,10 @@ class Evidence:
     def most(self, size: int) -> int:
         """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
+
+    def full(self, size: int) -> int:
+        """Return the rows to expect of a full page, by the pages of this scan if it has had any."""
+        return self.most(size) or self._service.full(size)
 
     def answered(self, size: int) -> bool:
         """Return True if a page of so many rows, or of more, was answered with rows in this scan."""

@@ -36,7 +36,7 @@ from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import LARGEST_PAGE, Service, larger
 from aioflows._core.stretches import Stretches
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
@@ -98,14 +98,20 @@ class Prover:
             alone=alone,
             growing=growing,
         )
-        self._lone = Lone(frontier, service, evidence, self._prove)
+        self._lone = Lone(frontier, service, evidence, self._prove_lone)
         self.stretches = Stretches(frontier, errands, reader, service, evidence, filtered=filtered)
+        self._counted_anew = False
         self.duplicates = 0
         """Rows that came again and were dropped."""
 
     @property
     def _page_size(self) -> int:
         return self._service.usual(self._wanted_size)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an answer lacked a row, or a second was found that no page holds."""
+        return self._doubts.raised or any(gap.dense for gap in self._gaps)
 
     def unsettled(self) -> bool:
         """Return True if something has to be looked at once more before the scan may end."""
@@ -129,18 +135,35 @@ class Prover:
             return
         self._evidence.note(ask, reading)
         self._emptiness.disproved(ask, reading, gaps)
+        self._note_number(ask, reading, gaps)
         if self._lone.may_be_all(ask, reading, gaps[0]):
             self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
 
+    def _note_number(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> None:
+        """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""
+        for gap in gaps:
+            for anchor in covered(gap, ask.first, ask.until):
+                same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
+                # A second page may have it too, where its second holds more rows than a page.
+                fits = len(anchor.ids) < anchor.rows
+                if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._evidence.numbered = True
+
+    def _prove_lone(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
+        if whole:  # a second page would have shown other rows from its other end, or by the number behind it
+            self._evidence.numbered = True
+        self._prove(ask, page, reading, whole)
+
     def _asked_enough(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
         """Return True if a few rows are all that several questions about one second have brought.
 
         Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
-        reckoned with would answer so, too.
+        reckoned with would answer so, too, so pages of this scan have to have brought more.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
+        few = few and len(reading) < self._evidence.most(ask.page_size)
         if not few or gap.unreached or reading.first != reading.last or gap.stalls <= _STALLS:
             return False
         first, until = reading.first * 1000, reading.first * 1000 + 1000
@@ -378,7 +401,8 @@ class Prover:
             else:
                 dense.received(ask, answer)
         except AioflowsError as error:
-            self._frontier.fail(gap, error)
+            if not (isinstance(error, CompletenessError) and self._count_anew(gap)):
+                self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
@@ -386,6 +410,17 @@ class Prover:
             self._frontier.settle(gap, [Run(gap.first, gap.until, dense.batch())], proof, (second, second))
             if dense.overrun is not None:
                 self._go_on_from(*dense.overrun)
+
+    def _count_anew(self, gap: Gap) -> bool:
+        """Read a dense second anew where the number that pages count from may be another one than in former scans."""
+        service, base = self._service, gap.dense and gap.dense.base
+        if self._counted_anew or service.told or base in (None, service.first_page):
+            return False
+        self._counted_anew = True
+        if service.base == base:
+            service.base = None
+        gap.dense = None
+        return True
 
     def _begin_smaller(self, gap: Gap, ask: Ask) -> bool:
         """Read a dense second anew by smaller pages, if so many rows may be what is refused."""

@@ -121,31 +121,37 @@ class Scan:
         self._buffer = buffer
         self._limit = math.inf if limit is None else limit
         self._service = service
-        self.evidence = Evidence(service)
         self._sizes_tried = self._renumbered = False
         self._reader = Reader(service)
-        self._errands = Errands()
-        self._frontier = Frontier(self.spans, ordered, self._errands)
-        self._gaps = self._frontier.gaps
-        self._release = self._frontier.release
-        self._prover = Prover(
-            self._frontier,
-            self._errands,
-            self._reader,
-            service,
-            self.evidence,
-            page_size,
+        self._make_prover = partial(
+            Prover,
+            page_size=page_size,
             splits=splits,
             filtered=filtered,
             alone=alone,
             growing=growing,
         )
+        self._begin()
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._came_back = 0  # times that the consumer wanted more than a batch it was given
         self._given = False
         self.rows_received = self._bytes = 0
         self.rows_released = 0
+
+    def _begin(self) -> None:
+        """Begin with nothing read, and with the number that the first page is known by."""
+        self._number = self._service.first_page
+        self._sample: tuple[Ask, Page] | None = None
+        self._number_asked = False
+        self.evidence = Evidence(self._service)
+        self._errands = Errands()
+        self._frontier = Frontier(self.spans, self._ordered, self._errands)
+        self._gaps = self._frontier.gaps
+        self._release = self._frontier.release
+        self._prover = self._make_prover(
+            self._frontier, self._errands, self._reader, self._service, self.evidence
+        )
 
     def __repr__(self) -> str:
         return (
@@ -210,6 +216,9 @@ class Scan:
         if self._reader.zone is not None:
             return
         self._reader.zone = zone
+        self._cut_at_changes(zone)
+
+    def _cut_at_changes(self, zone: Zone) -> None:
         for gap in list(self._gaps):
             low, high = self.axis.window(gap.first, gap.until)
             cuts = sorted(self.axis.window(cut, cut)[0] for cut in zone.transitions(low, high))
@@ -224,6 +233,8 @@ class Scan:
     def pressing(self, slots: int) -> list[Ask]:
         """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
         asks: list[Ask] = []
+        if self._numbered_anew() or self._number_doubted:
+            return asks
         while len(asks) < slots and (errand := self._errands.next()) is not None:
             asks.append(errand)
         self._under_way.update(asks)
@@ -239,6 +250,8 @@ class Scan:
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size, at_once=True)
+        if self._numbered_anew() or self._number_doubted:
+            return self._look_at_the_number(slots)
         asks = self.pressing(slots)
         slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
@@ -259,7 +272,58 @@ class Scan:
         if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size)
             asks += self.pressing(slots)
-        return asks
+        return asks or self._look_at_the_number(slots)
+
+    @property
+    def _unnumbered(self) -> bool:
+        """Whether rows have come by a number that is the first page's only as far as others have found out."""
+        return self._sample is not None and not self.evidence.numbered
+
+    @property
+    def _number_doubted(self) -> bool:
+        """Whether that is to be found out before anything else, since something seems odd."""
+        return self._unnumbered and self._prover.doubtful
+
+    def _numbered_anew(self) -> bool:
+        """Return True while answers are under way that were asked for by a number which is not the first page's any more."""
+        if self.evidence.numbered or self._service.first_page == self._number:
+            return False
+        if not self._under_way:
+            self._start_over()
+        return bool(self._under_way)
+
+    def _start_over(self) -> None:
+        """Read everything anew, and find out which page is the first; nothing was handed out so far."""
+        self._trails.clear()
+        self._begin()
+        if self._reader.zone is not None:
+            self._cut_at_changes(self._reader.zone)
+
+    def _look_at_the_number(self, slots: int) -> list[Ask]:
+        """Ask for page 0 of what page 1 has brought rows of, where nothing else is to be asked for."""
+        if (
+            slots <= 0
+            or self._under_way
+            or self._sample is None
+            or not self._unnumbered
+            or self._number_asked
+        ):
+            return []
+        ask, page = self._sample
+        before = attrs.evolve(ask, page_no=0, tries=2)
+        self._number_asked = True
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if isinstance(answer, AioflowsError) and not refusal(answer):
+                self._frontier.error = self._frontier.error or answer
+            elif isinstance(answer, AioflowsError) or not answer.ids or set(answer.ids) & set(page.ids):
+                self.evidence.numbered = True
+            elif self._service.first_page == self._number:
+                self._service.first_page = self._service.base = None
+
+        self._errands.expect(before, looked)
+        self._under_way.add(before)
+        return [before]
 
     @property
     def _room(self) -> float:
@@ -296,6 +360,8 @@ class Scan:
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
         self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
+        if page.ids and self._sample is None and ask.page_no == 1:
+            self._sample = ask, page
         if (job := self._errands.job(ask)) is not None:
             job(page)
         elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
@@ -442,6 +508,8 @@ class Scan:
         """Release the next run that has rows, in the scan's order."""
         self._came_back += self._given
         self._given = False
+        if self._unnumbered:
+            return self._unless_broken()
         while (run := self._release.next()) is not None:
             if rows := len(run.batch):
                 self._given = True
@@ -455,6 +523,12 @@ class Scan:
         broken = self._gaps[0].broken if self._ordered else self._broken()
         if broken is not None:
             raise broken
+        return NEED_PAGES
+
+    def _unless_broken(self) -> Literal[Signal.NEED_PAGES]:
+        """Wait until it is known which page is the first; raise the error that keeps it from being known."""
+        if self._number_asked and not self._under_way and self._frontier.error is not None:
+            raise self._frontier.error
         return NEED_PAGES
 
     def remaining(self) -> list[tuple[int, int]]:

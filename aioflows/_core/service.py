@@ -54,6 +54,8 @@ class Service:
     def __init__(self, first_page: int | None = None, *, smallest_cap: int = 10) -> None:
         self.smallest_cap = smallest_cap
         self.first_page = first_page
+        self.told = first_page is not None
+        """Whether the number of the first page was given, rather than found out."""
         self.base = first_page
         """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's
         rows: then 0 serves as the first page, but the second is number 2."""

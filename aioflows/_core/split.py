@@ -208,7 +208,7 @@ class Split:
         text = self._reading.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(part, self._service.full(self._size), self._service, self._evidence)
+            self._readings[text] = Rounds(part, self._evidence.full(self._size), self._service, self._evidence)
 
     def _opened(self, text: str, sheet: Sheet) -> None:
         """Take the first page of a part."""
@@ -242,7 +242,7 @@ class Split:
         return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
     def _walk(self, part: Instant, first: Sheet | None = None, most: int | None = None) -> Walk:
-        most = self._service.full(self._size) if most is None else most
+        most = self._evidence.full(self._size) if most is None else most
         return Walk(part, most, self._service, self._evidence, first)
 
     def _judge(self, text: str) -> None:

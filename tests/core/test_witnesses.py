@@ -90,6 +90,62 @@ def test_a_cap_that_was_lowered_while_a_session_lives_loses_nothing(
         got(scan, service, descending=descending, ordered=ordered)
 
 
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("cap", [1, 2, 3, 5])
+def test_seconds_that_a_lowered_cap_cuts_are_not_taken_for_whole(
+    cap: int, *, descending: bool, ordered: bool
+) -> None:
+    """As many rows of one second as pages are capped at now may not be all of it, whatever pages have held before."""
+    rows = [(START + number // 7 * 3_600_000, f"{number % 7}-{number:03}") for number in range(70)]
+    known = Service()
+    for most in (1 << 40, cap):
+        service = ModelService(list(rows), cap=most)
+        scan = scan_of(1, service=known, descending=descending, ordered=ordered, page_size=20)
+        got(scan, service, descending=descending, ordered=ordered)
+
+
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("count", [1, 3, 12, 25, 400])
+@pytest.mark.parametrize("page_zero", ["empty", "refused"])
+def test_pages_that_count_from_0_and_counted_from_1_while_a_session_lives_lose_nothing(
+    page_zero: str, count: int, *, descending: bool, ordered: bool
+) -> None:
+    """A page by the number that was the first page's before hands out no row until one shows that it still is."""
+    known = Service()
+    got(scan_of(30, service=known), ModelService(HOURLY[:720], base=1, page_zero=page_zero))
+    for base in (0, 1, 0):
+        service = ModelService(HOURLY[:count], base=base, page_zero=page_zero)
+        scan = scan_of(30, service=known, descending=descending, ordered=ordered, page_size=10)
+        got(scan, service, descending=descending, ordered=ordered)
+
+
+def test_a_first_page_that_still_is_one_costs_no_request() -> None:
+    """What a scan asks for anyway shows it."""
+    searches = []
+    for known in (Service(), Service(1)):
+        got(scan_of(30, service=known), ModelService(HOURLY[:100], base=1, page_zero="empty"))
+        service = ModelService(HOURLY[:400], base=1, page_zero="empty")
+        got(scan_of(30, service=known), service)
+        searches.append(len(service.asked))
+    assert searches[0] <= searches[1]
+
+
+def test_rows_that_only_another_first_page_brings_are_found_at_the_start_of_a_day() -> None:
+    """All of a day that seems empty is asked about by the other number."""
+    known = Service()
+    for base in (0, 1):
+        service = ModelService(HOURLY[:2], base=base, page_zero="empty")
+        got(scan_of(1, service=known), service)
+
+
+def test_the_number_that_pages_count_from_is_found_anew_where_an_instant_contradicts_it() -> None:
+    """A service that counted from 1 and answered page 0 with page 1 may count from 0 now."""
+    known = Service()
+    rows = [*rows_at(START, 25), (START + 5_000, "2-1")]
+    for base in (1, 0):
+        got(scan_of(1, service=known, page_size=10), ModelService(list(rows), base=base))
+
+
 @pytest.mark.parametrize("largest", [1, 3, 20, 99, 400])
 @pytest.mark.parametrize("code", [1004, 400, 413, 70001])
 def test_the_largest_page_is_found_out_in_few_requests(largest: int, code: int) -> None:
