@@ -123,7 +123,7 @@ BUGS = [
         "unknown = False", "page 0 and page 1 are taken for two pages where they are one", _tests("core/test_walk.py")),
     Bug("_core/rounds.py", "return max(1, self._total) * float(min(share, 1.0)) ** self._judged", "return 0.0",
         "two passes over mixed ties are enough", _tests("core/test_rounds.py")),
-    Bug("_core/rounds.py", "elif not past.holed:", "else:", "a pass with a hole counts as one that overlooked rows",
+    Bug("_core/rounds.py", "elif self._cut_short or not past.holed:", "else:", "a pass with a hole counts as one that overlooked rows",
         _tests("test_threats.py", only="7th")),
     Bug("_core/split.py", "if self._looks[text] < self._looks_needed(known):", "if not text:",
         "a part that lacks all its rows is read", _tests("core/test_split.py")),

@@ -52,6 +52,7 @@ LAYERS = [
         "_core.service",
         "_core.pages",
         "_core.evidence",
+        "_core.reach",
         "_core.opening",
         "_core.release",
         "_core.instant",

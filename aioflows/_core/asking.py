@@ -12,7 +12,9 @@ from aioflows._core.service import SMALL_PAGE, Service, larger
 __all__ = ["ask_for"]
 
 
-def ask_for(gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axis, usual: int) -> Ask:
+def ask_for(
+    gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axis, usual: int, pinned: bool
+) -> Ask:
     """Make the request for an end of a gap.
 
     Args:
@@ -22,8 +24,9 @@ def ask_for(gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axi
         service: what the session knows of the service.
         axis: the direction of the scan.
         usual: *rows* of a usual request.
+        pinned: whether the zone was shown to be right.
     """
-    first, until, backward = _window(gap, gaps, service, backward=backward)
+    first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
     return Ask(
         first,
@@ -36,7 +39,7 @@ def ask_for(gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axi
     )
 
 
-def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[int, int, bool]:
+def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool, pinned: bool) -> tuple[int, int, bool]:
     """Choose the window, and whether it is read against scan time.
 
     Where a row is known beside the gap, the window reaches over it: the row has to come along, and so it proves that the
@@ -56,7 +59,7 @@ def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[
             return first, behind, False
         if witness is not None and gap.until - witness * 1000 <= widest:
             return witness * 1000, gap.until, True
-    elif not backward and gap.left is not None and not (service.zone_pinned or gap.forward_size):
+    elif not backward and gap.left is not None and not (pinned or gap.forward_size):
         return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
     elif not backward and not gap.halvings:
         if behind is not None and behind - gap.first <= widest:

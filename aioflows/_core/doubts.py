@@ -131,13 +131,13 @@ class Doubts:
         second = doubt.anchor.second
         if not page.ids:  # which says nothing where there were rows a moment ago
             doubt.empty += 1
-            return doubt.empty < _EMPTY or doubt.shown or not self._service.zone_pinned
+            return doubt.empty < _EMPTY or doubt.shown or not self._reader.pinned
         reading = self._reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
         fewer = len(reading) < doubt.anchor.rows  # than there were with it
-        return not (reached or fewer or self._service.zone_pinned)
+        return not (reached or fewer or self._reader.pinned)
 
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
         first = doubt.anchor.second * 1000

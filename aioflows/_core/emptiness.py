@@ -152,7 +152,7 @@ class Emptiness:
                     raise answer
                 if answer.ids:
                     self._reader.read(near, answer)
-                elif not self._service.zone_pinned:
+                elif not self._reader.pinned:
                     raise self._doubts.misread(ask, second)
             except AioflowsError as error:
                 self._frontier.fail(gap, error)

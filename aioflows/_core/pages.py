@@ -283,7 +283,11 @@ class Reader:
     @zone.setter
     def zone(self, zone: Zone) -> None:
         self._zone = zone
-        self._service.read_in(self, zone)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether windows too narrow for a wrong offset have shown that the zone is right."""
+        return self._service.pinned(self._zone)
 
     def read(self, ask: Ask, page: Page) -> Reading:
         """Lay out a page that is not empty.

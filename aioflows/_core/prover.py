@@ -306,7 +306,7 @@ class Prover:
             gap.backward_size = size
         elif size:
             gap.forward_size = size
-            if not self._service.zone_pinned:
+            if not self._reader.pinned:
                 # What shows this second whole has to reach beyond it, and so cannot pin the zone.
                 self._pin(gap, second)
         elif stuck:

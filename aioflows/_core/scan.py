@@ -343,6 +343,7 @@ class Scan:
             service=self._service,
             axis=self.axis,
             usual=self._page_size,
+            pinned=self._reader.pinned,
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()

@@ -8,7 +8,6 @@ something is complete, since a service may change while a session lives (`eviden
 from __future__ import annotations
 
 import math
-from weakref import WeakKeyDictionary
 
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "Service", "larger"]
 
@@ -59,7 +58,6 @@ class Service:
         self.base = first_page
         """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's
         rows: then 0 serves as the first page, but the second is number 2."""
-        self._read_in: WeakKeyDictionary[object, object] = WeakKeyDictionary()
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions, descending or not, in which it was seen to sort by trigger time."""
@@ -95,16 +93,12 @@ class Service:
 
     @property
     def zone_pinned(self) -> bool:
-        """Whether windows too narrow for a wrong offset have shown that times are read in the right zone.
+        """Whether windows too narrow for a wrong offset have shown that times are read in the right zone."""
+        return bool(self._pinned)
 
-        The zone that a service names may change while a session lives, so that two scans read in two zones: then this
-        holds once it holds for both.
-        """
-        return bool(self._pinned) and all(zone in self._pinned for zone in self._read_in.values())
-
-    def read_in(self, reader: object, zone: object) -> None:
-        """Note the zone that answers are read in from now on, as long as *reader* exists."""
-        self._read_in[reader] = zone
+    def pinned(self, zone: object) -> bool:
+        """Return True if such windows were read in this zone: the service may name another one while a session lives."""
+        return zone in self._pinned
 
     def pin(self, zone: object) -> None:
         """Note that a window too narrow for a wrong offset was read in this zone."""

@@ -208,7 +208,9 @@ class Split:
         text = self._reading.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(part, self._evidence.full(self._size), self._service, self._evidence)
+            self._readings[text] = Rounds(
+                part, self._evidence.full(self._size), self._service, self._evidence
+            )
 
     def _opened(self, text: str, sheet: Sheet) -> None:
         """Take the first page of a part."""
