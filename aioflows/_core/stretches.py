@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from itertools import pairwise
 
 import attrs
@@ -39,6 +40,9 @@ _SURPRISE = 0.05
 _ROUNDS = 3
 """How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
 rows may come and go between two answers."""
+
+_MANY = 4
+"""Pages that a gap may hold from which it is certain to be read from both its ends."""
 
 _NEAR = 4
 """Rows nearer to each other than this part of the mean distance count as one: a burst is one event."""
@@ -131,12 +135,15 @@ class Stretches:
         for gap in self._frontier.gaps.within(first, until):
             gap.narrowed = True
 
-    def settle(self, slots: int, page_size: int, *, at_once: bool = False) -> None:
+    def settle(
+        self, slots: int, page_size: int, under_way: Iterable[Ask] = (), *, at_once: bool = False
+    ) -> None:
         """Ask about stretches that were taken for empty, as far as slots are free.
 
         Args:
             slots: requests that may be started.
             page_size: rows a request.
+            under_way: requests whose answers may show that the service looks far enough, so that some of it can wait.
             at_once: ask about the first stretch of the scan only: other answers may settle the rest.
         """
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
@@ -146,10 +153,25 @@ class Stretches:
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
+        may_see = {
+            backward: max((ask.until - ask.first for ask in under_way if ask.backward is backward), default=0)
+            for backward in (False, True)
+        }
+        start = self._frontier.spans[0][0]
+        for gap in self._frontier.gaps:
+            if gap.expected > _MANY * page_size:  # it will be asked about from its end, too
+                may_see[True] = max(may_see[True], gap.until - start)
+        later = []
         while self._taken and self._asked < (1 if at_once else slots):
             stretch = self._taken.popleft()
-            if not self._evidence.sees(stretch.ask.until - stretch.ask.first, backward=stretch.ask.backward):
+            width = stretch.ask.until - stretch.ask.first
+            if self._evidence.sees(width, backward=stretch.ask.backward):
+                continue
+            if may_see[stretch.ask.backward] > width:
+                later.append(stretch)
+            else:
                 self._look(stretch)
+        self._taken.extendleft(reversed(later))
 
     @property
     def unsettled(self) -> bool:
