@@ -153,14 +153,15 @@ class Stretches:
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
+        if not self._taken:
+            return
         may_see = {
             backward: max((ask.until - ask.first for ask in under_way if ask.backward is backward), default=0)
             for backward in (False, True)
         }
-        start = self._frontier.spans[0][0]
         for gap in self._frontier.gaps:
             if gap.expected > _MANY * page_size:  # it will be asked about from its end, too
-                may_see[True] = max(may_see[True], gap.until - start)
+                may_see[True] = max(may_see[True], gap.until - self._frontier.spans[0][0])
         later = []
         while self._taken and self._asked < (1 if at_once else slots):
             stretch = self._taken.popleft()
