@@ -8,8 +8,8 @@ about the last 31 days of a longer range, without a word, shows the same page. S
    asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
 3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
    that are found then, and were there all the time, are an error.
-4. Where the page is all that a question brings, and the session knows the service, 3 is left out: it would double the
-   price of every small question.
+4. Where the page is all that a question brings, and the session knows the service, 3 is left out, and 2 as well if it has
+   seen the service look as far: it would double the price of every small question.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ class Stretches:
             return None
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
-        if any(gap.narrowed for gap in gaps) or _surprising(reading, (until - first) / width, width, size):
+        narrowed = any(gap.narrowed for gap in gaps)
+        # What may be all that the question brings is looked at again once there is more.
+        later = self._known and len(reading) < size and self._service.looks_as_far_as(width)
+        if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
             return first, until
         self._taken.append(_Stretch(ask, row))
         return None
