@@ -5,8 +5,6 @@ Which gap, and from which end, is decided elsewhere (`schedule`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aioflows._core.pages import Ask, Axis
 from aioflows._core.plan import Gap, Gaps
 from aioflows._core.service import SMALL_PAGE, Service, larger
@@ -14,16 +12,7 @@ from aioflows._core.service import SMALL_PAGE, Service, larger
 __all__ = ["ask_for"]
 
 
-def ask_for(
-    gap: Gap,
-    *,
-    backward: bool,
-    gaps: Gaps,
-    service: Service,
-    seen: Callable[[int], bool],
-    axis: Axis,
-    usual: int,
-) -> Ask:
+def ask_for(gap: Gap, *, backward: bool, gaps: Gaps, service: Service, axis: Axis, usual: int) -> Ask:
     """Make the request for an end of a gap.
 
     Args:
@@ -31,11 +20,10 @@ def ask_for(
         backward: whether its end is meant rather than its start.
         gaps: all *gaps*.
         service: what the session knows of the service.
-        seen: returns True if the scan has seen the service answer, or has asked it, about a window as wide (ms) from its end.
         axis: the direction of the scan.
         usual: *rows* of a usual request.
     """
-    first, until, backward = _window(gap, gaps, service, seen, backward=backward)
+    first, until, backward = _window(gap, gaps, service, backward=backward)
     size = _size(gap, service, usual, until=until, backward=backward)
     return Ask(
         first,
@@ -44,18 +32,15 @@ def ask_for(
         page_size=size,
         backward=backward,
         page_no=service.first_page or 0,
-        tries=_tries(service, size, until - first, beyond=until > gap.until or first < gap.first),
+        tries=_tries(service, size, until - first, beyond=until > gap.until),
     )
 
 
-def _window(
-    gap: Gap, gaps: Gaps, service: Service, seen: Callable[[int], bool], *, backward: bool
-) -> tuple[int, int, bool]:
+def _window(gap: Gap, gaps: Gaps, service: Service, *, backward: bool) -> tuple[int, int, bool]:
     """Choose the window, and whether it is read against scan time.
 
     Where a row is known beside the gap, the window reaches over it: the row has to come along, and so it proves that the
-    answer reaches to the end of the gap, at no further request. A window that is read from its end begins as early as may
-    be if none as wide was: one such answer shows how far ahead the service looks, and so speaks for all that are narrower.
+    answer reaches to the end of the gap, at no further request.
     """
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
@@ -77,8 +62,6 @@ def _window(
         if behind is not None and behind - gap.first <= widest:
             return gap.first, behind, False
         return gap.first, gaps.reach(gap, gap.first + widest), False
-    elif backward and not gap.halvings and not seen(gap.until - gap.first):
-        return gaps.back(gap, gap.until - widest), gap.until, True
     return gap.first, gap.until, backward
 
 

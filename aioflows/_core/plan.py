@@ -159,7 +159,6 @@ class Gaps:
 
     def __init__(self, windows: list[tuple[int, int]]) -> None:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
-        self._starts = sorted(gap.first for gap in self._gaps)
         self.fences: set[int] = set()
         """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
         self.turns: set[int] = set()
@@ -212,17 +211,6 @@ class Gaps:
         while until < most and (after := self.after(gap)) is not None and after.untouched:
             gap, until = after, min(after.until, most)
         return until
-
-    def back(self, gap: Gap, least: int) -> int:
-        """Give how far back a request from its end may begin: where what is read begins, and behind every fence.
-
-        Args:
-            gap: where it ends.
-            least: *milliseconds* of scan time, before which it begins only if the gap does.
-        """
-        start = self._starts[bisect_right(self._starts, gap.first) - 1]
-        fence = max((fence for fence in self.fences if fence <= gap.first), default=start)
-        return min(gap.first, max(start, fence, least))
 
     def split(self, gap: Gap, cut: int) -> Gap:
         """Cut a gap in two and give the later one."""

@@ -142,8 +142,6 @@ class Scan:
         )
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
-        self._widest_backward = 0
-        """The widest window, in milliseconds, that was asked about from its end."""
         self._came_back = 0  # times that the consumer wanted more than a batch it was given
         self._given = False
         self.rows_received = self._bytes = 0
@@ -279,14 +277,12 @@ class Scan:
             backward=move.backward,
             gaps=self._gaps,
             service=self._service,
-            seen=partial(self.evidence.sees, backward=True),
             axis=self.axis,
             usual=self._page_size,
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()
         if ask.backward:
-            self._widest_backward = max(self._widest_backward, ask.until - ask.first)
             gap.backward = ask
         else:
             gap.forward = ask
@@ -410,9 +406,9 @@ class Scan:
         most = _HALVINGS if self.evidence.rows else _HALVINGS_AT_FIRST
         narrower = failed and gap.halvings < most
         cut = (gap.first + gap.until) // 2000 * 1000
-        if narrower and (ask.until > gap.until or (ask.backward and ask.first < gap.first)):
+        if narrower and ask.until > gap.until:
             self._frontier.put_down(ask)
-            gap.halvings += 1  # it is asked for again without what lies behind it, or before it
+            gap.halvings += 1  # it is asked for again without what lies behind it
         elif narrower and ask.until - ask.first > self._service.reach and gap.first < cut < gap.until:
             self._frontier.put_down(ask)
             gap.halvings += 1

@@ -41,9 +41,6 @@ _ROUNDS = 3
 """How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
 rows may come and go between two answers."""
 
-_MANY = 4
-"""Pages that a gap may hold from which it is certain to be read from both its ends."""
-
 _NEAR = 4
 """Rows nearer to each other than this part of the mean distance count as one: a burst is one event."""
 
@@ -162,9 +159,6 @@ class Stretches:
             backward: max((ask.until - ask.first for ask in under_way if ask.backward is backward), default=0)
             for backward in (False, True)
         }
-        for gap in self._frontier.gaps:
-            if gap.expected > _MANY * page_size:  # it will be asked about from its end, too
-                may_see[True] = max(may_see[True], gap.until - self._frontier.spans[0][0])
         later = []
         while self._taken and self._asked < (1 if at_once else slots):
             stretch = self._taken.popleft()
