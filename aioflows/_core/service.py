@@ -122,6 +122,10 @@ class Service:
         """Return True if it was seen to answer about all of a window as wide (ms) as this, from both its ends."""
         return width <= min(self.looked_back, self.looked_ahead) / _NEARLY
 
+    def sees(self, width: int, *, backward: bool) -> bool:
+        """Return True if it was seen to answer about the near end of a window as wide (ms) as this (`Evidence.sees`)."""
+        return width <= (self.looked_ahead if backward else self.looked_back) / _NEARLY
+
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
         self._capped[size] = max(rows, self._capped.get(size, 0))

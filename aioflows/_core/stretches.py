@@ -110,7 +110,7 @@ class Stretches:
             return None
         narrowed = any(gap.narrowed for gap in gaps)
         # What may be all that the question brings is looked at again once there is more.
-        later = self._known and len(reading) < size and self._service.looks_as_far_as(width)
+        later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
         if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
             return first, until
         self._taken.append(_Stretch(ask, row))
