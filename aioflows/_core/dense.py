@@ -296,7 +296,13 @@ class Dense:
             else:
                 self._reading = Rounds(self._counted, reading.most, self._service, self._evidence)
         elif isinstance(reading, Rounds) and reading.failed:
-            if not self._split():
+            if self._split():
+                return
+            if not reading.varied and reading.ends:
+                assert self._counted is not None
+                instant = self._counted.tied if self._service.sorters_help else self._counted
+                self._reading = Rounds(instant, reading.size, self._service, self._evidence, varied=True)
+            else:
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
         elif reading is not None and reading.clean:
             if isinstance(reading, Walk) and reading.overrun is not None and self._counted is not None:

@@ -34,6 +34,10 @@ _TOO_LARGE = 3
 """Times that a larger page has to be answered with nothing, where a smaller one brings rows each time, before that is
 taken for how the service answers pages that are too large for it."""
 
+_ANEW = 2
+"""Answers about one gap that were disproved, after which it is asked about by narrower windows: a service that answers about a part of a
+long range only leaves out the same rows each time."""
+
 _MOST = 8
 """Answers about one gap that were disproved, after which the service is not believed at all."""
 
@@ -181,6 +185,8 @@ class Doubts:
             gap.halvings += 1
             if gap.first < cut < gap.until:
                 self._frontier.gaps.split(gap, cut)
+        if doubt.page.ids and gap.doubts > _ANEW:
+            self._narrow(gap, ask)
         if gap.doubts > _MOST:
             self._frontier.fail(
                 gap,
@@ -190,6 +196,16 @@ class Doubts:
                     "with each other, or a cache, answer so: ask one server, or read again when the data is at rest"
                 ),
             )
+
+    def _narrow(self, gap: Gap, ask: Ask) -> None:
+        """Have a gap asked about without what lies beside it, or by halves."""
+        if ask.first < gap.first or gap.until < ask.until:
+            gap.witness = gap.beyond = None
+            return
+        cut = (gap.first + gap.until) // 2000 * 1000
+        if gap in self._frontier.gaps and gap.first < cut < gap.until:
+            gap.halvings += 1
+            self._frontier.gaps.split(gap, cut)
 
     def _let_go(self, doubt: _Doubt) -> None:
         gap = doubt.gap

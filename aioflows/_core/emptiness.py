@@ -37,8 +37,9 @@ _LOOKS = 3
 two of these looks are taken at once, with no other request between: a service whose every n-th answer is wrong, for
 whatever n, gives the true one to one of them."""
 
-_LOOKS_AT_ALL = 3
-"""The same where the window is all there is to ask about, so that there are no others whose requests come between."""
+_LOOKS_AT_ALL = 2
+"""The same where the window is all there is to ask about, so that there are no others whose requests come between: the look
+into its middle, which follows, is the third one."""
 
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
@@ -214,7 +215,7 @@ class Emptiness:
             page_size=1,
             page_no=(known or 0) if inside else 1 - (known or 0),
             backward=False,
-            tries=2,
+            tries=1,  # a number that is no page's may be answered with an error each time
         )
 
         def looked(answer: Page | AioflowsError) -> None:

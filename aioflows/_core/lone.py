@@ -59,6 +59,9 @@ class Lone:
             self._service.may_be_last(ask.page_size, len(reading))
             and not ask.backward
             and gap.witness is None
+            and (
+                gap.beyond is None or reading.last < gap.beyond
+            )  # otherwise that row is the witness of its end
             and gap.stalls < _STALLS
             and reading.first == reading.last
             and (gap.left is None or gap.left.ids <= set(reading.ids))

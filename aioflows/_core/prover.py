@@ -284,19 +284,19 @@ class Prover:
         ties = reading.at(second)
         anchor = Anchor(second, frozenset(ties), ask, len(reading))
         stuck = len(ties) == len(reading)
+        full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
         if ask.backward:
             gap.right = anchor
             if gap.short:
                 self._was_not_last(gap)
         else:
             went_on = gap.left is None or gap.left.second < second
-            if not went_on and gap.beyond is not None and ask.until > gap.beyond * 1000:
+            if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
                 gap.beyond = None  # the page would have reached it if it were there still
             gap.left = anchor
             gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
         if ask.page_size < self._page_size:
             return  # a small page was asked for; the usual one is next
-        full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
         if stuck and not full and gap.stalls <= _STALLS:
             return  # rows have come or gone: it is asked for again first
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):

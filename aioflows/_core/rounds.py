@@ -12,7 +12,8 @@ some rows are easy to see and others are not.
 That holds for looks that are independent of each other. A database may break ties in an order that depends on which page is
 asked for, the same one each time: then all passes bring the same rows, and miss the same ones. So nothing is taken for read
 while fewer rows are known than a pass with an end has counted, and after `_ALIKE` such passes that brought nothing new it
-is given up.
+is given up. Where nothing else is left to try, the size of the pages changes from pass to pass (*varied*): then none of them
+begins where another one began, and what one pass overlooks is in the next.
 
 Pages are of one size and their numbers begin with the first that is answered, so that it does not matter whether page 1
 is the second or page 0 once more.
@@ -90,6 +91,13 @@ class _Pass:
         return any(not self.sheets[number].ids for number in range(self.end or 0))
 
     @property
+    def rows(self) -> int:
+        """The rows of its pages up to the last."""
+        return sum(
+            len(sheet.ids) for number, sheet in self.sheets.items() if self.end is None or number <= self.end
+        )
+
+    @property
     def shortest(self) -> int:
         """The fewest rows of a page that was not the last."""
         return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
@@ -148,10 +156,15 @@ class Rounds:
         most: *rows* that a page is known to bring.
         service: what the session knows of the service.
         evidence: what this scan was shown.
+        varied: whether the size of pages changes from pass to pass.
     """
 
-    def __init__(self, instant: Instant, most: int, service: Service, evidence: Evidence) -> None:
+    def __init__(
+        self, instant: Instant, most: int, service: Service, evidence: Evidence, *, varied: bool = False
+    ) -> None:
         self._instant = instant
+        self._most = most
+        self.varied = varied
         self._service = service
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = {}
@@ -171,6 +184,16 @@ class Rounds:
     def passes(self) -> int:
         """Passes so far."""
         return self._ended
+
+    @property
+    def size(self) -> int:
+        """The rows of its largest pages."""
+        return self._most
+
+    @property
+    def ends(self) -> bool:
+        """Whether a pass has come to an end."""
+        return self._judged > 0
 
     @property
     def total(self) -> int:
@@ -195,7 +218,7 @@ class Rounds:
             self._sent[ask] = (current, current.asked)
             current.asked += 1
             if current.asked == current.at_once and len(self._passes) < _AHEAD:
-                self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
+                self._add_pass(current)
             yield ask
 
     def received(self, ask: Ask, sheet: Sheet) -> None:
@@ -212,16 +235,31 @@ class Rounds:
         while self._passes and self._passes[0].over and not (self.done or self.failed):
             self._judge(self._passes.pop(0))
 
+    def _add_pass(self, current: _Pass) -> None:
+        """Begin another pass beside one that has asked for all pages that it is expected to take."""
+        if self.varied:
+            size = self._next_size(self._total, current.size)
+            self._passes.append(_Pass(size, self._total // size + 1, self._cut_short))
+        else:
+            self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
+
+    def _next_size(self, rows: int, size: int) -> int:
+        """Return the size of the pages of the next pass over so many rows: smaller by one, or the largest again."""
+        smaller = _uneven(rows, size)
+        return smaller if smaller < size and smaller * 2 > self._most else self._most
+
     def _judge(self, past: _Pass) -> None:
         self._ended += 1
-        following = _Pass(past.size, (past.end or 0) + 1, self._cut_short)
+        rows = past.rows
+        size = self._next_size(rows, past.size) if self.varied else past.size
+        at_once = (past.end or 0) + 1 if size == past.size else rows // size + 1
+        following = _Pass(size, at_once, self._cut_short)
         if past.torn:
             self._torn += 1
             following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
-            following = _Pass(
-                max(1, past.shortest), 0, True
-            )  # what such a page has left out stands on no other
+            # What such a page has left out stands on no other.
+            following = _Pass(max(1, past.shortest), 0, cut_short=True)
         elif self._cut_short or not past.holed:  # one with a hole says nothing of how rows are overlooked
             self._torn = 0
             self._judged += 1
@@ -229,7 +267,7 @@ class Rounds:
             self._see({name for sheet in past.sheets.values() for name in sheet.ids})
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
-            self._total = sum(len(past.sheets[number].ids) for number in range((past.end or 0) + 1))
+            self._total = rows
             doubt = self._doubt()
             self._counts.append((self._total, past.size if self._first_again(past) else 0))
             lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)

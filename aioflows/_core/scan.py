@@ -270,7 +270,7 @@ class Scan:
             asks += planned
             slots -= len(planned)
         if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
-            self._prover.stretches.settle(slots, self._page_size)
+            self._prover.stretches.settle(slots, self._page_size, self._under_way)
             asks += self.pressing(slots)
         return asks or self._look_at_the_number(slots)
 

@@ -127,6 +127,10 @@ class Service:
         self._cut_to = width
         self.looked_back, self.looked_ahead = max(self.looked_back, width), max(self.looked_ahead, width)
 
+    def sees(self, width: int, *, backward: bool) -> bool:
+        """Return True if it was seen to answer about the near end of a window as wide (ms) as this (`Evidence.sees`)."""
+        return width <= (self.looked_ahead if backward else self.looked_back) / _NEARLY
+
     def capped(self, size: int, rows: int) -> None:
         """Note that a page of *size* ended after so many rows although there were more."""
         self._capped[size] = max(rows, self._capped.get(size, 0))

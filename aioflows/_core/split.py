@@ -208,9 +208,8 @@ class Split:
         text = self._reading.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(
-                part, self._evidence.full(self._size), self._service, self._evidence
-            )
+            full = self._evidence.full(self._size)
+            self._readings[text] = Rounds(part, full, self._service, self._evidence, varied=True)
 
     def _opened(self, text: str, sheet: Sheet) -> None:
         """Take the first page of a part."""
@@ -257,7 +256,8 @@ class Split:
             if self._service.sorters_help and not reading.tied:
                 self._readings[text] = self._walk(part.tied, most=reading.most)
             else:
-                self._readings[text] = Rounds(part, reading.most, self._service, self._evidence)
+                part = part.tied if self._service.sorters_help else part
+                self._readings[text] = Rounds(part, reading.most, self._service, self._evidence, varied=True)
             return
         elif reading.ending is Ending.SHORT and not reading.clean:
             self.depth = max(self.depth or 0, reading.total)

@@ -10,14 +10,15 @@ about the last 31 days of a longer range, without a word, shows the same page. S
    that are found then, and were there all the time, are an error.
 4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`).
    One that answers about a part only has been asked for too much by then, which is an error.
-5. Where the page is all that a question brings, and the session knows the service, 3 is left out: it would double the
-   price of every small question.
+5. Where the page is all that a question brings, and the session knows the service, 3 is left out, and 2 as well if it has
+   seen the service look as far: it would double the price of every small question.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from itertools import pairwise
 
 import attrs
@@ -123,7 +124,10 @@ class Stretches:
             return None
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
-        if any(gap.narrowed for gap in gaps) or _surprising(reading, (until - first) / width, width, size):
+        narrowed = any(gap.narrowed for gap in gaps)
+        # What may be all that the question brings is looked at again once there is more.
+        later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
+        if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
             return first, until
         self._taken.append(_Stretch(ask, row))
         return None
@@ -147,12 +151,15 @@ class Stretches:
         for gap in self._frontier.gaps.within(first, until):
             gap.narrowed = True
 
-    def settle(self, slots: int, page_size: int, *, at_once: bool = False) -> None:
+    def settle(
+        self, slots: int, page_size: int, under_way: Iterable[Ask] = (), *, at_once: bool = False
+    ) -> None:
         """Ask about stretches that were taken for empty, as far as slots are free.
 
         Args:
             slots: requests that may be started.
             page_size: rows a request.
+            under_way: requests whose answers may show that the service looks far enough, so that some of it can wait.
             at_once: ask about the first stretch of the scan only: other answers may settle the rest.
         """
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
@@ -165,10 +172,23 @@ class Stretches:
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
+        if not self._taken:
+            return
+        may_see = {
+            backward: max((ask.until - ask.first for ask in under_way if ask.backward is backward), default=0)
+            for backward in (False, True)
+        }
+        later = []
         while self._taken and self._asked < (1 if at_once else slots):
             stretch = self._taken.popleft()
-            if not self._evidence.sees(stretch.ask.until - stretch.ask.first, backward=stretch.ask.backward):
+            width = stretch.ask.until - stretch.ask.first
+            if self._evidence.sees(width, backward=stretch.ask.backward):
+                continue
+            if may_see[stretch.ask.backward] > width:
+                later.append(stretch)
+            else:
                 self._look(stretch)
+        self._taken.extendleft(reversed(later))
 
     def _look_at_everybody(self) -> None:
         """Find out whether the service answers about all of the range, where few rows match the filters."""
