@@ -24,7 +24,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
-from aioflows._core.reach import LEAST, cut_to
+from aioflows._core.reach import cut_to
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
@@ -179,8 +179,8 @@ class Emptiness:
 
         First without the query's filters, whether the service answers about all of it (`reach`). Where the number of the
         first page is known from others, the other number is asked for: a service that was changed to count from there
-        answers the known one with nothing, or with what follows the first page. Then about its middle, unless the service
-        was seen to look as far: one that answers about a part of a long range only looks at another part then.
+        answers the known one with nothing, or with what follows the first page. Where it is not, the middle of the window is asked
+        about: a service that answers about a part of a long range only looks at another part then.
         """
         gap.looked_inside = True
         gap.held = True
@@ -203,17 +203,16 @@ class Emptiness:
         while gap in self._gaps and gap.first < cut < gap.until:
             gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
 
-    def _look_at_another_page(self, gap: Gap, ask: Ask, *, inside: bool = False) -> None:
-        """Ask for another page of a window, then for the middle of a range that the service may have cut."""
-        known, width = self._service.first_page, gap.until - gap.first
-        inside = inside or known is None
-        quarter = width // 4000 * 1000 if inside else 0
+    def _look_at_another_page(self, gap: Gap, ask: Ask) -> None:
+        """Ask for another page of a window; for the middle of it where no number is known that would be another."""
+        known = self._service.first_page
+        quarter = (gap.until - gap.first) // 4000 * 1000 if known is None else 0
         other = attrs.evolve(
             ask,
             first=gap.first + quarter,
             until=gap.until - quarter,
             page_size=1,
-            page_no=(known or 0) if inside else 1 - (known or 0),
+            page_no=0 if known is None else 1 - known,
             backward=False,
             tries=1,  # a number that is no page's may be answered with an error each time
         )
@@ -226,9 +225,6 @@ class Emptiness:
                 if self._known and self._service.first_page != ask.page_no:
                     # Another scan has found, or is finding out, that another page is the first.
                     gap.looks = gap.empty_size = 0
-                elif not (inside or width <= LEAST or self._service.looks_as_far_as(width)):
-                    gap.held = True
-                    self._look_at_another_page(gap, ask, inside=True)
                 else:
                     self._believe(gap, ask, None)
             else:

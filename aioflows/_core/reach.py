@@ -15,7 +15,7 @@ import attrs
 from aioflows._core.pages import Ask, Page, Reader
 from aioflows.errors import CompletenessError
 
-__all__ = ["LEAST", "Reach", "cut_to"]
+__all__ = ["Reach", "cut_to"]
 
 Reach: TypeAlias = Generator[Ask, "Page | None", "int | None"]
 """It yields a request, is sent its page, or None where that failed, and returns the milliseconds that a range is cut to."""
@@ -23,7 +23,7 @@ Reach: TypeAlias = Generator[Ask, "Page | None", "int | None"]
 _WIDE = 0.05
 """The share of a range from which a stretch without any row is asked about by itself."""
 
-LEAST = 86_400_000
+_LEAST = 86_400_000
 """Milliseconds; no service is reckoned with that cuts ranges to less than a day."""
 
 
@@ -35,7 +35,7 @@ def cut_to(ask: Ask, reader: Reader) -> Reach:
         reader: reads answers.
     """
     width = ask.until - ask.first
-    if width <= LEAST:
+    if width <= _LEAST:
         return None
     row = attrs.evolve(ask, bare=True, page_size=1, backward=False, tries=2)
     seen = []
@@ -53,5 +53,5 @@ def cut_to(ask: Ask, reader: Reader) -> Reach:
         if high - low > _WIDE * width:
             page = yield attrs.evolve(row, first=low, until=high)
             if page is not None and page.ids:
-                return max(until - first, LEAST)
+                return max(until - first, _LEAST)
     return None
