@@ -337,7 +337,8 @@ class Dense:
         """
         if self._depth_sent is None and self._wider:
             first, until = self._wider[0]
-            number = _numbers_of_depth(rows)[len(self._deep)] + (self._service.base or 0)
+            base = 1 if self._service.base is None else self._service.base  # page 0 may be another name for page 1
+            number = _numbers_of_depth(rows)[len(self._deep)] + base
             self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2)
             yield self._depth_sent
 
