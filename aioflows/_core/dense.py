@@ -45,6 +45,8 @@ _MOST_ROWS = 1_000_000
 _MOST_ANSWERS = 50_000
 """Rows and answers after which a second is given up. A service that makes up rows would otherwise be read for ever."""
 
+_MOST_SHIFTS = 8
+
 _WIDER = 366 * 86_400_000
 """Milliseconds on either side of what is read, in which a row is looked for that lies deep enough in a result."""
 
@@ -87,9 +89,14 @@ class Dense:
         self._evidence = evidence
         start = max(span[0], instant.first - service.reach // 2)
         near = start, min(span[1], start + service.reach)
-        self._wider = [near, *({span} - {near}), (span[0] - _WIDER, span[1] + _WIDER)]
-        """Windows in which a row may lie as deep as pages have ended at."""
+        year = span[0] - _WIDER, span[1] + _WIDER
+        self._wider = [
+            (*window, bare) for bare in (False, True) for window in dict.fromkeys((near, span, year))
+        ]
+        """Windows in which a row may lie as deep as pages have ended at, at last without the query's filters."""
         self._depth_sent: Ask | None = None
+        self._shift = 0
+        """How many rows further on it is looked, since what stands there may be left out for want of rights."""
         self._deep: list[str] = []
         """The rows that were brought so far to show how deep pages reach."""
         self._reader = reader
@@ -336,10 +343,12 @@ class Dense:
         the first one are asked for as well: none of them may be the same as another.
         """
         if self._depth_sent is None and self._wider:
-            first, until = self._wider[0]
-            base = 1 if self._service.base is None else self._service.base  # page 0 may be another name for page 1
-            number = _numbers_of_depth(rows)[len(self._deep)] + base
-            self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2)
+            first, until, bare = self._wider[0]
+            base = (
+                1 if self._service.base is None else self._service.base
+            )  # page 0 may be another name for page 1
+            number = _numbers_of_depth(rows)[len(self._deep)] + base + self._shift
+            self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2, bare=bare)
             yield self._depth_sent
 
     def _looked_deeper(self, page: Page | None) -> None:
@@ -357,8 +366,11 @@ class Dense:
         self._deep.clear()
         if reached:
             self._evidence.deepest = max(self._evidence.deepest, depth + 1)
+        elif self._evidence.cut_short and self._shift < _MOST_SHIFTS:
+            self._shift += 1
         else:
             del self._wider[0]
+            self._shift = 0
         if isinstance(reading, Split):
             if reached or not self._wider:
                 reading.deepened(reached=reached)

@@ -57,6 +57,9 @@ _COUNTS = 3
 _SAME = 3
 """Pages with the same rows, one after the other, after which numbers are taken to have ended; ties may bring some twice."""
 
+_SAME_ROW = 6
+"""The same for pages of one row, which ties may well bring again and again."""
+
 _AHEAD = 3
 """Passes that may be under way at once, since each is a few pages only."""
 
@@ -121,22 +124,24 @@ class _Pass:
 
     def _ends_at(self, number: int) -> int | None:
         """Return the number of the page after which nothing follows, as far as this one and those before it show."""
-        last = [self.sheets.get(number - back) for back in range(_SAME)]
+        same = _SAME_ROW if self.size == 1 else _SAME
+        last = [self.sheets.get(number - back) for back in range(same)]
         sheet = last[0]
         assert sheet is not None
         if sheet.beyond:
             return number
-        if self.cut_short:
-            return number if None not in last and not any(one.ids for one in last if one) else None
-        if (self.size == 1 and not sheet.ids) or 0 < len(sheet.ids) < self.size:
+        short = len(sheet.ids) < self.size
+        if not self.cut_short and short and (sheet.ids or self.size == 1):
             return number
-        # A service may answer numbers behind the last page with the last page.
-        same = None not in last and len({tuple(one.ids) for one in last if one}) == 1
+        if None in last or len({tuple(one.ids) for one in last if one}) > 1:
+            return None
+        if not sheet.ids:
+            return number if self.cut_short else None
+        # A service may answer numbers behind the last page with the last page; full ones, whatever the number, are of one that
+        # does not heed numbers.
         first = self.sheets.get(0)
-        apart = self.size == 1 or (
-            first is not None and [*sheet.ids] != [*first.ids]
-        )  # else numbers are not heeded
-        return number - _SAME + 1 if same and sheet.ids and apart else None
+        apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
+        return number - same + 1 if apart else None
 
 
 @attrs.define(eq=False)
