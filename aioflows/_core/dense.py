@@ -139,7 +139,7 @@ class Dense:
         elif (
             isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure
         ):
-            yield from self._look_deeper(self._unsure.total)
+            yield from self._look_deeper(self._depth_of(self._unsure))
         elif self._reading is not None:
             yield from self._reading.wanted()
         elif self._piece_sent is None and self._todo:
@@ -384,6 +384,8 @@ class Dense:
     def _depth_of(reading: Walk | Rounds | Split | None) -> int:
         if isinstance(reading, Split):
             return reading.depth or 0
+        if isinstance(reading, Rounds):
+            return reading.depth
         return reading.total if reading is not None else 0
 
     def _split(self) -> bool:

@@ -177,7 +177,7 @@ class Rounds:
         self._passes: list[_Pass] = [_Pass(most, cut_short=evidence.cut_short)]
         self._cut_short = evidence.cut_short
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
-        self._ended = self._judged = self._torn = self._total = 0
+        self._ended = self._judged = self._torn = self._total = self._depth = 0
         self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
         self._alike = 0
         self._reached = False
@@ -204,6 +204,11 @@ class Rounds:
     def total(self) -> int:
         """The rows of the last pass."""
         return self._total
+
+    @property
+    def depth(self) -> int:
+        """How deep its pages went: where these lack rows, further than rows were counted."""
+        return self._depth
 
     @property
     def clean(self) -> bool:
@@ -273,6 +278,7 @@ class Rounds:
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
             self._total = rows
+            self._depth = (past.end or 0) * past.size + past.size if self._cut_short else rows
             doubt = self._doubt()
             self._counts.append((self._total, past.size if self._first_again(past) else 0))
             lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)
