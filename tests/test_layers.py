@@ -54,6 +54,7 @@ LAYERS = [
         "_core.evidence",
         "_core.reach",
         "_core.opening",
+        "_core.first_page",
         "_core.release",
         "_core.instant",
         "_core.overlap",

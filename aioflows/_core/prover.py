@@ -297,7 +297,7 @@ class Prover:
             gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
         if ask.page_size < self._page_size:
             return  # a small page was asked for; the usual one is next
-        if stuck and not full and gap.stalls <= _STALLS:
+        if stuck and not full and gap.stalls <= _STALLS + 1:
             return  # rows have come or gone: it is asked for again first
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return

@@ -176,6 +176,7 @@ class Rounds:
         self._sightings: dict[str, _Sightings] = {}
         self._passes: list[_Pass] = [_Pass(most, cut_short=evidence.cut_short)]
         self._cut_short = evidence.cut_short
+        self._evidence = evidence
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = self._depth = 0
         self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
@@ -214,9 +215,11 @@ class Rounds:
     def clean(self) -> bool:
         """Whether it can be believed that nothing lies behind the last page.
 
-        Either a row of another second was reached, or ties are mixed so well that whatever lies there had come up.
+        Either a row of another second was reached, or ties are mixed so well that whatever lies there had come up, or page
+        numbers are known to reach deeper.
         """
-        return self.done and (self._reached or self._mixed > _MIXED)
+        deeper = self._depth < self._evidence.deepest
+        return self.done and (self._reached or self._mixed > _MIXED or deeper)
 
     def wanted(self) -> Iterator[Ask]:
         """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""

@@ -23,6 +23,7 @@ import attrs
 from aioflows._core.asking import ask_for
 from aioflows._core.errands import Errands
 from aioflows._core.evidence import Evidence
+from aioflows._core.first_page import FirstPage
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
@@ -141,10 +142,8 @@ class Scan:
 
     def _begin(self) -> None:
         """Begin with nothing read, and with the number that the first page is known by."""
-        self._number = self._service.first_page
-        self._sample: tuple[Ask, Page] | None = None
-        self._number_asked = False
         self.evidence = Evidence(self._service)
+        self._first_page = FirstPage(self._service, self.evidence)
         self._errands = Errands()
         self._frontier = Frontier(self.spans, self._ordered, self._errands)
         self._gaps = self._frontier.gaps
@@ -233,7 +232,7 @@ class Scan:
     def pressing(self, slots: int) -> list[Ask]:
         """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
         asks: list[Ask] = []
-        if self._numbered_anew() or self._number_doubted:
+        if self._outdated() or self._number_doubted:
             return asks
         while len(asks) < slots and (errand := self._errands.next()) is not None:
             asks.append(errand)
@@ -250,8 +249,8 @@ class Scan:
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size, at_once=True)
-        if self._numbered_anew() or self._number_doubted:
-            return self._look_at_the_number(slots)
+        if self._outdated() or self._number_doubted:
+            return self._look_at_page_0(slots)
         asks = self.pressing(slots)
         slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
@@ -272,58 +271,39 @@ class Scan:
         if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size, self._under_way)
             asks += self.pressing(slots)
-        return asks or self._look_at_the_number(slots)
-
-    @property
-    def _unnumbered(self) -> bool:
-        """Whether rows have come by a number that is the first page's only as far as others have found out."""
-        return self._sample is not None and not self.evidence.numbered
+        return asks or self._look_at_page_0(slots)
 
     @property
     def _number_doubted(self) -> bool:
-        """Whether that is to be found out before anything else, since something seems odd."""
-        return self._unnumbered and self._prover.doubtful
+        """Whether it is to be found out before anything else which page is the first, since something seems odd."""
+        return self._first_page.unsure and self._prover.doubtful
 
-    def _numbered_anew(self) -> bool:
-        """Return True while answers are under way that were asked for by a number which is not the first page's any more."""
-        if self.evidence.numbered or self._service.first_page == self._number:
+    def _outdated(self) -> bool:
+        """Begin anew if another page was found to be the first; return True while answers are still under way."""
+        if not self._first_page.outdated:
             return False
-        if not self._under_way:
-            self._start_over()
+        if not self._under_way:  # nothing was handed out so far
+            self._trails.clear()
+            self._begin()
+            if self._reader.zone is not None:
+                self._cut_at_changes(self._reader.zone)
         return bool(self._under_way)
 
-    def _start_over(self) -> None:
-        """Read everything anew, and find out which page is the first; nothing was handed out so far."""
-        self._trails.clear()
-        self._begin()
-        if self._reader.zone is not None:
-            self._cut_at_changes(self._reader.zone)
-
-    def _look_at_the_number(self, slots: int) -> list[Ask]:
-        """Ask for page 0 of what page 1 has brought rows of, where nothing else is to be asked for."""
-        if (
-            slots <= 0
-            or self._under_way
-            or self._sample is None
-            or not self._unnumbered
-            or self._number_asked
-        ):
+    def _look_at_page_0(self, slots: int) -> list[Ask]:
+        """Ask for page 0, where nothing else is to be asked for and nothing shows that page 1 is the first."""
+        ask = None if slots <= 0 or self._under_way else self._first_page.look()
+        if ask is None:
             return []
-        ask, page = self._sample
-        before = attrs.evolve(ask, page_no=0, tries=2)
-        self._number_asked = True
 
         def looked(answer: Page | AioflowsError) -> None:
-            if isinstance(answer, AioflowsError) and not refusal(answer):
-                self._frontier.error = self._frontier.error or answer
-            elif isinstance(answer, AioflowsError) or not answer.ids or set(answer.ids) & set(page.ids):
-                self.evidence.numbered = True
-            elif self._service.first_page == self._number:
-                self._service.first_page = self._service.base = None
+            try:
+                self._first_page.looked(answer)
+            except AioflowsError as error:
+                self._frontier.error = self._frontier.error or error
 
-        self._errands.expect(before, looked)
-        self._under_way.add(before)
-        return [before]
+        self._errands.expect(ask, looked)
+        self._under_way.add(ask)
+        return [ask]
 
     @property
     def _room(self) -> float:
@@ -361,8 +341,7 @@ class Scan:
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
         self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
-        if page.ids and self._sample is None and ask.page_no == 1:
-            self._sample = ask, page
+        self._first_page.note(ask, page)
         if (job := self._errands.job(ask)) is not None:
             job(page)
         elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
@@ -509,8 +488,10 @@ class Scan:
         """Release the next run that has rows, in the scan's order."""
         self._came_back += self._given
         self._given = False
-        if self._unnumbered:
-            return self._unless_broken()
+        if self._first_page.unsure:
+            if self._first_page.asked and not self._under_way and self._frontier.error is not None:
+                raise self._frontier.error
+            return NEED_PAGES
         while (run := self._release.next()) is not None:
             if rows := len(run.batch):
                 self._given = True
@@ -524,12 +505,6 @@ class Scan:
         broken = self._gaps[0].broken if self._ordered else self._broken()
         if broken is not None:
             raise broken
-        return NEED_PAGES
-
-    def _unless_broken(self) -> Literal[Signal.NEED_PAGES]:
-        """Wait until it is known which page is the first; raise the error that keeps it from being known."""
-        if self._number_asked and not self._under_way and self._frontier.error is not None:
-            raise self._frontier.error
         return NEED_PAGES
 
     def remaining(self) -> list[tuple[int, int]]:
