@@ -36,7 +36,8 @@ class Evidence:
         self.cut_short = False
         """Whether a page was seen that had fewer rows than others, and was not the last all the same."""
         self.deepest = 0
-        """The most rows into a result that a page by its number has brought."""
+        """The most rows into a result at which a page by its number has begun, and one more. How many rows that page had says
+        nothing: a service may limit where pages begin."""
         self.rows = 0
         """Rows in all answers."""
         # Page 0 cannot be a second page.
@@ -54,7 +55,6 @@ class Evidence:
     def note_size(self, size: int, rows: int, first: str = "") -> None:
         """Note that a page of *size* rows was answered with so many, of which the first has the id *first*."""
         self.rows += rows
-        self.deepest = max(self.deepest, rows)
         most = self._most.get(size, 0)
         if rows > most:
             self._most[size], self._alike[size] = rows, {first}

@@ -175,7 +175,7 @@ class Walk:
             return
         self._placed = [*self._placed[:offset], *ids]
         if len(ids) > overlap:
-            self._evidence.deepest = max(self._evidence.deepest, len(self._placed))
+            self._evidence.deepest = max(self._evidence.deepest, offset + 1)
         if sheet.beyond:
             self.overrun = sheet.page
         if sheet.beyond:
