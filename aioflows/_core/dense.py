@@ -344,10 +344,7 @@ class Dense:
         """
         if self._depth_sent is None and self._wider:
             first, until, bare = self._wider[0]
-            base = (
-                1 if self._service.base is None else self._service.base
-            )  # page 0 may be another name for page 1
-            number = _numbers_of_depth(rows)[len(self._deep)] + base + self._shift
+            number = self._numbers_of_depth(rows)[len(self._deep)]
             self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2, bare=bare)
             yield self._depth_sent
 
@@ -356,7 +353,7 @@ class Dense:
         self._depth_sent = None
         reading = self._reading
         depth = self._depth_of(reading)
-        needed = len(_numbers_of_depth(depth))
+        needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
         if name is not None and name not in self._deep:
             self._deep.append(name)
@@ -366,7 +363,7 @@ class Dense:
         self._deep.clear()
         if reached:
             self._evidence.deepest = max(self._evidence.deepest, depth + 1)
-        elif self._evidence.cut_short and self._shift < _MOST_SHIFTS:
+        elif self._shift < (_MOST_SHIFTS if self._evidence.cut_short else self._service.base is None):
             self._shift += 1
         else:
             del self._wider[0]
@@ -379,6 +376,17 @@ class Dense:
             self._take(reading.rows)
         else:
             self._go_on()
+
+    def _numbers_of_depth(self, rows: int) -> list[int]:
+        """Return the pages that show that numbers reach behind so many rows: of the one behind the last, the last, and the first.
+
+        While page 0 may be another name for page 1, that one has to differ from it; or else they count from 1.
+        """
+        base, further = self._service.base, self._shift
+        numbers = [rows + further, rows - 1 + further, further]
+        if base is None and not further:
+            numbers = [rows, rows - 1, 1, 0]
+        return [number + (base or 0) for number in dict.fromkeys(numbers)]
 
     @staticmethod
     def _depth_of(reading: Walk | Rounds | Split | None) -> int:
@@ -407,8 +415,3 @@ class Dense:
             f"the window {name} holds more rows than the service gives in one page: {len(rows):,} were seen, but {why}. "
             "A narrower query (status, owner, expression) can be read completely, or a service that allows larger pages"
         )
-
-
-def _numbers_of_depth(rows: int) -> list[int]:
-    """Return which rows show that pages reach behind so many: the one behind the last, the last, and the first."""
-    return list(dict.fromkeys((rows, rows - 1, 0)))

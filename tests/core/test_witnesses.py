@@ -295,3 +295,24 @@ def test_numbers_behind_the_last_page_that_bring_it_again_end_an_instant(cap: in
     ]
     service = LastAgain(rows, cap=cap)
     got(scan_of(30, page_size=cap), service)
+
+
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_one_row_from_both_ends_is_not_all_there_is_where_no_page_had_two(
+    *, descending: bool, ordered: bool
+) -> None:
+    """Where pages hold one row, and ties stand in one order whichever way is sorted, both ends show the same one."""
+
+    class OneByOne(ModelService):
+        def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+            sign = -1 if descending else 1
+            return sorted(window, key=lambda row: (sign * (row[0] // 1000), row[1]))[start : start + 1]
+
+    rows = [
+        *rows_at(START + 5_000, 1),
+        (START + DAY, "5-000001"),
+        (START + DAY, "5-000002"),
+        (START + DAY, "5-000003"),
+    ]
+    service = OneByOne(rows, cap=1)
+    got(scan_of(30, descending=descending, ordered=ordered), service, descending=descending, ordered=ordered)
