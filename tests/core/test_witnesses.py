@@ -308,11 +308,13 @@ def test_one_row_from_both_ends_is_not_all_there_is_where_no_page_had_two(
             sign = -1 if descending else 1
             return sorted(window, key=lambda row: (sign * (row[0] // 1000), row[1]))[start : start + 1]
 
-    rows = [
-        *rows_at(START + 5_000, 1),
-        (START + DAY, "5-000001"),
-        (START + DAY, "5-000002"),
-        (START + DAY, "5-000003"),
-    ]
-    service = OneByOne(rows, cap=1)
-    got(scan_of(30, descending=descending, ordered=ordered), service, descending=descending, ordered=ordered)
+    one, three = (START + 2 * DAY, START + 5_000) if descending else (START + 5_000, START + 2 * DAY)
+    rows = [(one, "1-000001"), *((three, f"5-{number:06}") for number in range(3))]
+    scan = Scan(
+        [(START, START + DAY), (START + 2 * DAY, START + 3 * DAY)],
+        service=Service(),
+        descending=descending,
+        ordered=ordered,
+        page_size=100,
+    )
+    got(scan, OneByOne(rows, cap=1), descending=descending, ordered=ordered)
