@@ -68,7 +68,7 @@ BUGS = [
         "a window that starts within a second which fills a page is asked for again for ever", SCAN),
     Bug("_core/prover.py", "whole=self._asked_enough(ask, reading, gaps[0])", "whole=len(reading) < ask.page_size",
         "a short page is trusted, whatever cap there may be"),
-    Bug("_core/stretches.py", "if first >= until or self._evidence.sees(width, backward=ask.backward):", "if width:",
+    Bug("_core/stretches.py", "if not self._confirm or first >= until or self._evidence.sees(width, backward=ask.backward):", "if width:",
         "a stretch that no row witnesses is taken for empty", _tests("core/test_witnesses.py")),
     Bug("_core/evidence.py", "return width <= (self._ahead if backward else self._back)", "return True",
         "a service is taken to look as far as it is asked", _tests("core/test_witnesses.py")),

@@ -61,6 +61,7 @@ class Prover:
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
+        confirm: whether ends that no row has shown are asked about once more.
         growing: whether rows still appear, many at once, where there was nothing.
     """
 
@@ -76,6 +77,7 @@ class Prover:
         splits: bool,
         filtered: bool,
         alone: bool,
+        confirm: bool,
         growing: bool,
     ) -> None:
         self._frontier = frontier
@@ -99,7 +101,10 @@ class Prover:
             growing=growing,
         )
         self._lone = Lone(frontier, service, evidence, self._prove_lone)
-        self.stretches = Stretches(frontier, errands, reader, service, evidence, filtered=filtered)
+        self.stretches = Stretches(
+            frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
+        )
+        self._confirm = confirm
         self._counted_anew = False
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -136,7 +141,9 @@ class Prover:
         self._evidence.note(ask, reading)
         self._emptiness.disproved(ask, reading, gaps)
         self._note_number(ask, reading, gaps)
-        if self._lone.may_be_all(ask, reading, gaps[0]):
+        if not self._confirm and self._service.may_be_last(ask.page_size, len(reading)):
+            self._prove(ask, page, reading, whole=True)
+        elif self._lone.may_be_all(ask, reading, gaps[0]):
             self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))

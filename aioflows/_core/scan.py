@@ -94,6 +94,7 @@ class Scan:
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
         filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
+        confirm: whether ends that no row has shown are asked about once more.
         growing: whether rows still appear, many at once, where there was nothing.
     """
 
@@ -111,6 +112,7 @@ class Scan:
         splits: bool = True,
         filtered: bool = False,
         alone: bool = True,
+        confirm: bool = True,
         growing: bool = False,
     ) -> None:
         self.axis = Axis(descending)
@@ -130,6 +132,7 @@ class Scan:
             splits=splits,
             filtered=filtered,
             alone=alone,
+            confirm=confirm,
             growing=growing,
         )
         self._begin()

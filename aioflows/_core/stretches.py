@@ -78,6 +78,7 @@ class Stretches:
         service: what the session knows of the service.
         evidence: what this scan was shown.
         filtered: whether rows are left out for more than their type and time.
+        confirm: whether a stretch is asked about at all.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Stretches:
         evidence: Evidence,
         *,
         filtered: bool,
+        confirm: bool,
     ) -> None:
         self._frontier = frontier
         self._errands = errands
@@ -96,7 +98,8 @@ class Stretches:
         self._evidence = evidence
         self._service = service
         self._known = service.first_page is not None
-        self._filtered = filtered
+        self._filtered = filtered and confirm
+        self._confirm = confirm
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
         self._widest: Ask | None = None
@@ -117,7 +120,7 @@ class Stretches:
         row = reading.last if ask.backward else reading.first
         first, until = (row * 1000 + 1000, ask.until) if ask.backward else (ask.first, row * 1000)
         width = ask.until - ask.first
-        if first >= until or self._evidence.sees(width, backward=ask.backward):
+        if not self._confirm or first >= until or self._evidence.sees(width, backward=ask.backward):
             return None
         gaps = self._frontier.gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
