@@ -101,6 +101,16 @@ class _Pass:
         )
 
     @property
+    def reached(self) -> bool:
+        """Whether a row of another second follows those of its pages."""
+        return any(sheet.beyond for sheet in self.sheets.values())
+
+    @property
+    def count(self) -> int:
+        """The rows before the one that its last page has reached, by where that stands."""
+        return 0 if self.end is None else self.end * self.size + len(self.sheets[self.end].ids)
+
+    @property
     def shortest(self) -> int:
         """The fewest rows of a page that was not the last."""
         return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
@@ -182,6 +192,8 @@ class Rounds:
         self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
         self._alike = 0
         self._reached = False
+        self._all: set[str] | None = None
+        """The rows of the last pass, if it brought as many as the instant has."""
         self._mixed = 0.0
         self.done = False
         self.failed = False
@@ -277,15 +289,22 @@ class Rounds:
             self._torn = 0
             self._judged += 1
             known = len(self._sightings)
-            self._see({name for sheet in past.sheets.values() for name in sheet.ids})
+            names = {name for sheet in past.sheets.values() for name in sheet.ids}
+            self._see(names)
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
-            self._reached = self._reached or any(sheet.beyond for sheet in past.sheets.values())
+            self._reached = self._reached or past.reached
             self._total = rows
             self._depth = (past.end or 0) * past.size + past.size if self._cut_short else rows
             doubt = self._doubt()
             self._counts.append((self._total, past.size if self._first_again(past) else 0))
             lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)
-            self.done = self._judged > 1 and not lacking and doubt < _DOUBT
+            # Where a row of another second stands tells how many rows the instant has, whatever order they come in.
+            all_of_them = past.reached and past.count - (past.size if self._first_again(past) else 0) == len(
+                names
+            )
+            again = all_of_them and names == self._all
+            self._all = names if all_of_them else None
+            self.done = self._judged > 1 and not lacking and (again or doubt < _DOUBT)
             unknown = self._service.base is None
             self.failed = lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
         self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
