@@ -41,6 +41,9 @@ _LOOKS_AT_ALL = 2
 """The same where the window is all there is to ask about, so that there are no others whose requests come between: the look
 into its middle, which follows, is the third one."""
 
+_INSIDES = 3
+"""Empty windows of a scan without any row that are asked about in other ways: what such a look shows holds for all of them."""
+
 _LOOKS_AGAINST_A_ROW = 6
 """The same where a row is known: it may have gone, but more likely the answers are wrong."""
 
@@ -95,6 +98,7 @@ class Emptiness:
         self._believed: list[tuple[Ask, int]] = []
         """Requests whose window is believed to be empty, and how often it was looked at."""
         self._unsettled = 0
+        self._insides = _INSIDES
         self._known = service.first_page is not None
 
     def answered(self, ask: Ask, gaps: Sequence[Gap]) -> None:
@@ -124,7 +128,7 @@ class Emptiness:
                 known = self._service.first_page is not None
                 if witness is None and known and gap.looks == 1 and needed > 2:
                     self._look_twice_at_once(gap, ask)
-            elif witness is None and not self._evidence.rows and not gap.looked_inside:
+            elif witness is None and not self._evidence.rows and not gap.looked_inside and self._insides:
                 self._look_inside(gap, ask)
             elif witness is None:
                 self._believe(gap, ask, witness)
@@ -183,6 +187,7 @@ class Emptiness:
         about: a service that answers about a part of a long range only looks at another part then.
         """
         gap.looked_inside = True
+        self._insides -= 1
         gap.held = True
         if self._filtered and not self._service.looks_as_far_as(ask.until - ask.first):
             whole = attrs.evolve(ask, first=gap.first, until=gap.until)

@@ -371,7 +371,8 @@ class Prover:
 
     def _no_larger(self, ask: Ask, rows: int) -> bool:
         """Tell whether a page that was asked for larger than usual brought no more than a usual one."""
-        return ask.page_size > self._page_size and rows == self._service.most(self._page_size)
+        usual = self._page_size
+        return ask.page_size > usual and rows == (self._evidence.most(usual) or self._service.most(usual))
 
     def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
