@@ -131,6 +131,7 @@ async def test_every_profile_is_read_exactly(profile: str, order: str | None) ->
         {"count": "total"},
         {"null_list": True},
         {"sort_by": "second"},
+        {"sort_by": "second", "bounds": "wall", "zone": "+05:30"},
         {"start_zone_shift": -8.0},
         {"sibling_fields": True},
         {"null_times": "absent"},
