@@ -355,6 +355,9 @@ class Dense:
         depth = self._depth_of(reading)
         needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
+        if name is None and self._service.lied and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
+            self._looked[self._wider[0][:2]] += 1  # a service that has said "nothing" falsely is asked again
+            return
         if name is not None and name not in self._deep:
             self._deep.append(name)
             if len(self._deep) < needed:
