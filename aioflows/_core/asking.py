@@ -72,6 +72,8 @@ def _size(gap: Gap, service: Service, usual: int, *, until: int, backward: bool)
     """Choose how many rows to ask for by a window that ends at *until*."""
     if gap.looks and gap.witness is None and gap.beyond is None:
         return min(usual, SMALL_PAGE)  # a service may answer a page that is too large for it with nothing
+    if gap.narrowed and gap.left is None and gap.beyond is not None and until > gap.beyond * 1000:
+        return min(usual, SMALL_PAGE)  # or with its last page, so that the first row tells more
     size = gap.backward_size if backward else gap.forward_size
     known = gap.beyond is not None and until > gap.beyond * 1000
     if not size and (known or until <= gap.until) and gap.expected < usual / 2 and service.crowded(usual):

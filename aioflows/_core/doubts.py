@@ -170,7 +170,7 @@ class Doubts:
     def _ask_anew(self, doubt: _Doubt) -> None:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
-        too_large = not doubt.page.ids and ask.page_size > doubt.anchor.ask.page_size
+        too_large = ask.page_size > doubt.anchor.ask.page_size
         if doubt.empty:  # the smaller page was answered with nothing as well, and with rows
             self._service.lied, too_large = True, False
         if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):

@@ -343,9 +343,15 @@ class Scan:
         self._back(ask)
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
+        job = self._errands.job(ask)
+        if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
+            self._service.refuse_size(ask.page_size)
+            self._trails.pop(ask, None)
+            self._frontier.put_down(ask)
+            return
         self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         self._first_page.note(ask, page)
-        if (job := self._errands.job(ask)) is not None:
+        if job is not None:
             job(page)
         elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
             self._too_large(ask)

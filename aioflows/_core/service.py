@@ -180,6 +180,13 @@ class Service:
         """Return True if larger pages were refused, and none of *size* rows was answered yet."""
         return self._refused is not None and size > self._accepted
 
+    def disappoints(self, size: int, rows: int) -> bool:
+        """Return True if larger pages are refused, and one of a size that was not answered before has fewer rows than smaller ones.
+
+        It may be the last page, with which some services answer one that is too large.
+        """
+        return self.unsure_of(size) and rows < self._accepted
+
     def accept_size(self, size: int) -> None:
         """Note that a page of *size* rows was answered with rows."""
         if self._refused is None:
