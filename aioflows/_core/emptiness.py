@@ -24,7 +24,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.pages import NOTHING, Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
-from aioflows._core.reach import cut_to
+from aioflows._core.reach import cut_to, in_parts
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import SMALL_PAGE, Service
 from aioflows.errors import AioflowsError, CompletenessError
@@ -130,6 +130,9 @@ class Emptiness:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside and self._insides:
                 self._look_inside(gap, ask)
+            elif witness is None and self._evidence.cuts and gap.until - gap.first > self._evidence.seen:
+                gap.looks = gap.empty_size = 0
+                in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service)
             elif witness is None:
                 self._believe(gap, ask, witness)
             else:
@@ -235,6 +238,7 @@ class Emptiness:
             else:
                 # Another number is the first page's, or the window is too wide for the service: both are found out anew.
                 self._service.first_page = self._service.base = None
+                self._evidence.cuts = other.until - other.first < gap.until - gap.first
                 gap.looks = gap.empty_size = 0
                 gap.halvings = max(1, gap.halvings)  # so that its parts are asked about one by one
                 for cut in (other.until, other.first):

@@ -38,6 +38,8 @@ class Evidence:
         self.deepest = 0
         """The most rows into a result at which a page by its number has begun, and one more. How many rows that page had says
         nothing: a service may limit where pages begin."""
+        self.cuts = False
+        """Whether a narrower question has shown rows that a wider one had left out."""
         self.rows = 0
         """Rows in all answers."""
         # Page 0 cannot be a second page.
@@ -60,6 +62,11 @@ class Evidence:
             self._most[size], self._alike[size] = rows, {first}
         elif rows == most:
             self._alike[size].add(first)
+
+    @property
+    def seen(self) -> int:
+        """The milliseconds of a window that answers of this scan were seen to be about, from either end."""
+        return min(self._back, self._ahead)
 
     def most(self, size: int) -> int:
         """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""

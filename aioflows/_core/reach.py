@@ -12,13 +12,19 @@ from typing import TypeAlias
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.pages import Ask, Page, Reader
+from aioflows._core.plan import Gaps
+from aioflows._core.service import Service
 from aioflows.errors import CompletenessError
 
-__all__ = ["Reach", "cut_to"]
+__all__ = ["Reach", "cut_to", "in_parts"]
 
 Reach: TypeAlias = Generator[Ask, "Page | None", "int | None"]
 """It yields a request, is sent its page, or None where that failed, and returns the milliseconds that a range is cut to."""
+
+_MOST_PARTS = 128
+"""Windows that one stretch is asked about by, at most."""
 
 _WIDE = 0.05
 """The share of a range from which a stretch without any row is asked about by itself."""
@@ -55,3 +61,15 @@ def cut_to(ask: Ask, reader: Reader) -> Reach:
             if page is not None and page.ids:
                 return max(until - first, _LEAST)
     return None
+
+
+def in_parts(gaps: Gaps, first: int, until: int, evidence: Evidence, service: Service) -> None:
+    """Cut a stretch into windows no wider than the service was seen to look, and have them asked about one by one."""
+    seen = max(evidence.seen, (until - first) // _MOST_PARTS) // 1000 * 1000
+    service.cuts_to(seen)
+    for cut in range(first // 1000 * 1000 + seen, until, seen):
+        for gap in gaps.within(cut - 1, cut + 1):
+            if gap.first < cut < gap.until:
+                gaps.split(gap, cut)
+    for gap in gaps.within(first, until):
+        gap.halvings = max(1, gap.halvings)

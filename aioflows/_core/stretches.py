@@ -28,7 +28,7 @@ from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Gap
-from aioflows._core.reach import cut_to
+from aioflows._core.reach import cut_to, in_parts
 from aioflows._core.service import Service
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -98,6 +98,7 @@ class Stretches:
         self._evidence = evidence
         self._service = service
         self._known = service.first_page is not None
+        self._parted: tuple[int, int] | None = None
         self._filtered = filtered and confirm
         self._confirm = confirm
         self._taken: deque[_Stretch] = deque()
@@ -125,6 +126,10 @@ class Stretches:
         gaps = self._frontier.gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
+        self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
+        if self._evidence.cuts and until - first > self._evidence.seen:
+            self._ask_in_parts(first, until)
+            return first, until
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         narrowed = any(gap.narrowed for gap in gaps)
@@ -134,6 +139,19 @@ class Stretches:
             return first, until
         self._taken.append(_Stretch(ask, row))
         return None
+
+    @staticmethod
+    def _shows_more(gap: Gap, ask: Ask, row: int) -> bool:
+        """Return True if a narrower question shows rows that the wider one before it has left out."""
+        known = gap.witness if ask.backward else gap.beyond
+        return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
+
+    def _ask_in_parts(self, first: int, until: int) -> None:
+        """Have a stretch asked about by windows no wider than the service was seen to look."""
+        self._parted = first, until
+        in_parts(self._frontier.gaps, first, until, self._evidence, self._service)
+        for gap in self._frontier.gaps.within(first, until):
+            gap.halvings, gap.narrowed = max(1, gap.halvings), False
 
     @staticmethod
     def _asked_again(gap: Gap, ask: Ask, row: int) -> bool:
@@ -151,8 +169,10 @@ class Stretches:
 
     def narrow(self, first: int, until: int) -> None:
         """Have a stretch asked about by a narrower window, up to the row behind it."""
-        for gap in self._frontier.gaps.within(first, until):
-            gap.narrowed = True
+        if self._parted != (first, until):
+            for gap in self._frontier.gaps.within(first, until):
+                gap.narrowed = True
+        self._parted = None
 
     def settle(
         self, slots: int, page_size: int, under_way: Iterable[Ask] = (), *, at_once: bool = False
