@@ -318,3 +318,44 @@ def test_one_row_from_both_ends_is_not_all_there_is_where_no_page_had_two(
         page_size=100,
     )
     got(scan, OneByOne(rows, cap=1), descending=descending, ordered=ordered)
+
+
+def margins(before: int, pause: int, after: int) -> list[Row]:
+    """Hourly rows of a hundred days, with nothing before them, in their middle, and behind them, for so many days."""
+    at = START + before * DAY
+    first = [(at + 3_600_000 * number, f"1-{number:05}") for number in range(1_200)]
+    at += (50 + pause) * DAY
+    second = [(at + 3_600_000 * number, f"2-{number:05}") for number in range(1_200)]
+    return [*first, *second]
+
+
+@pytest.mark.parametrize("keeps", ["last", "first"])
+@pytest.mark.parametrize(("before", "pause", "after"), [(0, 40, 0), (0, 0, 36), (36, 0, 0), (10, 36, 10)])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_clamped_range_is_read_whole_across_pauses_that_are_longer_than_the_service_looks(
+    keeps: str, before: int, pause: int, after: int, *, descending: bool, ordered: bool
+) -> None:
+    """Once a narrower question has shown what a wider one left out, what is empty is asked about in parts."""
+    service = Clamped(margins(before, pause, after))
+    service.keeps = keeps
+    scan = scan_of(100 + before + pause + after, descending=descending, ordered=ordered)
+    got(scan, service, descending=descending, ordered=ordered)
+
+
+@pytest.mark.parametrize("largest", [10, 100])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_page_that_is_too_large_and_answered_with_the_last_page_loses_nothing(
+    largest: int, *, descending: bool, ordered: bool
+) -> None:
+    """A small page shows rows before those that a larger one has begun with."""
+
+    class LastInstead(ModelService):
+        def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+            if stop - start > largest:
+                start = (len(window) - 1) // largest * largest
+                stop = start + largest
+            return super().page(window, descending, max(0, start), stop)
+
+    service = LastInstead(HOURLY[:1_000])
+    scan = scan_of(45, page_size=500, descending=descending, ordered=ordered)
+    got(scan, service, descending=descending, ordered=ordered)
