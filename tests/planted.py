@@ -84,7 +84,7 @@ BUGS = [
         "a page that lacks rows for want of rights is the last one", _tests("core/test_witnesses.py")),
     Bug("_core/split.py", "<= _CROWDED * max(apart.values())", "<= len(names)",
         "a part's text may stand in every id", _tests("core/test_split.py")),
-    Bug("_core/asking.py", "return min(usual, SMALL_PAGE)", "return usual",
+    Bug("_core/asking.py", "return min(usual, SMALL_PAGE)  # a service may", "return usual  # a service may",
         "an empty window is looked at again with as large a page", _tests("core/test_witnesses.py")),
     Bug("_core/service.py", "self._refused = size if self._refused is None else min(self._refused, size)", "pass",
         "a page size that is refused is asked for again", _tests("core/test_witnesses.py")),
