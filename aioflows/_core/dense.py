@@ -26,13 +26,14 @@ import attrs
 
 from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
+from aioflows._core.opening import refusal
 from aioflows._core.pages import Ask, Page, Reader
 from aioflows._core.release import Batch
 from aioflows._core.rounds import Rounds
 from aioflows._core.service import Service
 from aioflows._core.split import Shape, Split
 from aioflows._core.walk import Ending, Walk
-from aioflows.errors import CompletenessError
+from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["Dense"]
 
@@ -194,6 +195,12 @@ class Dense:
             self._go_on()
             return True
         return self._reading is not None and self._split()
+
+    def too_deep(self, ask: Ask, error: AioflowsError) -> AioflowsError:
+        """Return the error to end with where a page was refused: its number, unless it is one of the first."""
+        if ask.page_no <= 1 or self._reading is None or not refusal(error):
+            return error
+        return self._unread(self._reading.rows, f"the service refuses page {ask.page_no} ({error})")
 
     def batch(self) -> Batch:
         """Give every row of the second, in the order of their ids."""

@@ -405,7 +405,7 @@ class Prover:
                 if refusal(answer) and self._begin_smaller(gap, ask):
                     return
                 if not (refusal(answer) and dense.refused(ask)):
-                    raise answer
+                    raise dense.too_deep(ask, answer) from answer
             else:
                 dense.received(ask, answer)
         except AioflowsError as error:

@@ -359,3 +359,17 @@ def test_a_page_that_is_too_large_and_answered_with_the_last_page_loses_nothing(
     service = LastInstead(HOURLY[:1_000])
     scan = scan_of(45, page_size=500, descending=descending, ordered=ordered)
     got(scan, service, descending=descending, ordered=ordered)
+
+
+def test_page_numbers_that_are_refused_before_the_rows_of_an_instant_end_are_told_with_the_window_and_the_count() -> (
+    None
+):
+    class Refusing(ModelService):
+        def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+            if start >= 30:
+                raise ServiceError(1004, "too deep")
+            return super().page(window, descending, start, stop)
+
+    service = Refusing([(START + 5_000, f"T{number:06}") for number in range(60)], cap=10)
+    with pytest.raises(CompletenessError, match=r"1704067205000.* 3\d were seen.*too deep"):
+        read(scan_of(1, page_size=10), service)
