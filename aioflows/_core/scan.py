@@ -345,7 +345,6 @@ class Scan:
         self._bytes += len(page.body)
         job = self._errands.job(ask)
         if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
-            self._service.refuse_size(ask.page_size)
             self._trails.pop(ask, None)
             self._frontier.put_down(ask)
             return

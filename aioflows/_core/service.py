@@ -67,6 +67,8 @@ class Service:
         """The largest page size that was answered with rows, while larger ones are refused."""
         self._refused: int | None = None
         """The smallest page size that was refused, or answered with nothing where a smaller one brings rows."""
+        self._doubtful: int | None = None
+        """A page size that may be too large as well, by the few rows that it was answered with."""
         self._from_one = False
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
@@ -150,9 +152,10 @@ class Service:
             return size
         if not self._accepted:
             return 1 if self._from_one else max(1, self._refused // _STEP_DOWN)
-        if self._refused <= self._accepted * _CLOSE_ENOUGH + 1:
+        bound = min(self._refused, self._doubtful or self._refused)
+        if bound <= self._accepted * _CLOSE_ENOUGH + 1:
             return self._accepted
-        return math.isqrt(self._accepted * self._refused)
+        return math.isqrt(self._accepted * bound)
 
     def refuse_size(self, size: int) -> bool:
         """Note that a page of *size* rows is refused; return False if no smaller one is left to try."""
@@ -183,9 +186,12 @@ class Service:
     def disappoints(self, size: int, rows: int) -> bool:
         """Return True if larger pages are refused, and one of a size that was not answered before has fewer rows than smaller ones.
 
-        It may be the last page, with which some services answer one that is too large.
+        It may be the last page, with which some services answer one that is too large. So a smaller size is next.
         """
-        return self.unsure_of(size) and rows < self._accepted
+        if not self.unsure_of(size) or rows >= self._accepted:
+            return False
+        self._doubtful = size
+        return True
 
     def accept_size(self, size: int) -> None:
         """Note that a page of *size* rows was answered with rows."""
@@ -193,6 +199,8 @@ class Service:
             return
         if size >= self._refused:
             self._refused = None  # it was refused for another reason
+        if self._doubtful is not None and size >= self._doubtful:
+            self._doubtful = None
         self._accepted = max(self._accepted, size)
         self._from_one = False
 
