@@ -88,7 +88,7 @@ BUGS = [
         "an empty window is looked at again with as large a page", _tests("core/test_witnesses.py")),
     Bug("_core/service.py", "self._refused = size if self._refused is None else min(self._refused, size)", "pass",
         "a page size that is refused is asked for again", _tests("core/test_witnesses.py")),
-    Bug("_core/rounds.py", "lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)",
+    Bug("_core/rounds.py", "lacking = (self._mixed <= _MIXED or exact) and len(self.rows) < min(self._counts)",
         "lacking = False", "passes that agree with each other are believed against their own count",
         _tests("core/test_witnesses.py")),
     Bug("_core/prover.py", "if anchor.ids.isdisjoint(reading.at(anchor.second)):", "if not anchor:",

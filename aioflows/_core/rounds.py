@@ -184,16 +184,15 @@ class Rounds:
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = {}
         self._sightings: dict[str, _Sightings] = {}
-        self._passes: list[_Pass] = [_Pass(most, cut_short=evidence.cut_short)]
-        self._cut_short = evidence.cut_short
+        # Where nothing was said of something, one page without a row is no end either.
+        self._cut_short = evidence.cut_short or (most == 1 and service.lied)
+        self._passes: list[_Pass] = [_Pass(most, cut_short=self._cut_short)]
         self._evidence = evidence
         self._sent: dict[Ask, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = self._depth = 0
-        self._counts: deque[tuple[int, int]] = deque(maxlen=_COUNTS)
+        self._counts: deque[int] = deque(maxlen=_COUNTS)
         self._alike = 0
         self._reached = False
-        self._all: set[str] | None = None
-        """The rows of the last pass, if it brought as many as the instant has."""
         self._mixed = 0.0
         self.done = False
         self.failed = False
@@ -296,15 +295,13 @@ class Rounds:
             self._total = rows
             self._depth = (past.end or 0) * past.size + past.size if self._cut_short else rows
             doubt = self._doubt()
-            self._counts.append((self._total, past.size if self._first_again(past) else 0))
-            lacking = self._mixed <= _MIXED and len(self.rows) < self._least_there(past.size)
-            # Where a row of another second stands tells how many rows the instant has, whatever order they come in.
-            all_of_them = past.reached and past.count - (past.size if self._first_again(past) else 0) == len(
-                names
-            )
-            again = all_of_them and names == self._all
-            self._all = names if all_of_them else None
-            self.done = self._judged > 1 and not lacking and (again or doubt < _DOUBT)
+            # A page may be counted twice, unless a row of another second stands at the end, and tells how many there are.
+            exact = past.reached and not self._cut_short and not self._first_again(past)
+            doubled = self._first_again(past) or (self._service.base is None and self._mixed > 0)
+            twice = past.size if doubled and not exact else 0
+            self._counts.append((past.count if exact else self._total) - twice)
+            lacking = (self._mixed <= _MIXED or exact) and len(self.rows) < min(self._counts)
+            self.done = self._judged > 1 and not lacking and doubt < _DOUBT
             unknown = self._service.base is None
             self.failed = lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
         self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
@@ -315,14 +312,6 @@ class Rounds:
     def _first_again(past: _Pass) -> bool:
         """Return True if page 0 was another name for page 1, so that the first page was counted twice."""
         return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
-
-    def _least_there(self, size: int) -> int:
-        """Return the rows that were there in each of the last passes, by their counts.
-
-        Where it is not known which page is the second, and ties do change, a page may have been counted twice.
-        """
-        twice = size if self._service.base is None and self._mixed else 0
-        return min(total - max(again, twice) for total, again in self._counts)
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:

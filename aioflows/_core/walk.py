@@ -214,10 +214,7 @@ class Walk:
         return unknown and bool(ids) and [*ids] == [*self._placed[: len(ids)]]
 
     def _end(self, ending: Ending) -> None:
-        by_chance = self._most <= _FEW and len(self._pages) > 1
-        if by_chance and ending is Ending.REACHED and self._most > 1:
-            by_chance = False  # where the row of another second stands tells how many there are
-        if len(self._placed) > len(self.rows) or by_chance:
+        if len(self._placed) > len(self.rows) or (self._most <= _FEW and len(self._pages) > 1):
             ending = Ending.UNJOINED
         elif len(self._pages) > 1:
             self._service.counted(self.total)
