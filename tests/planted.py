@@ -130,7 +130,7 @@ BUGS = [
     # Dense seconds
     Bug("_core/walk.py", "if [*ids[:overlap]] != [*self._placed[offset:]]:", "if ids is None:",
         "pages need not join", _tests("core/test_walk.py")),
-    Bug("_core/walk.py", "self.ending is Ending.SHORT and self.total < self._evidence.deepest",
+    Bug("_core/walk.py", "self.ending is Ending.SHORT and self._evidence.reaches(self.total)",
         "self.ending is Ending.SHORT", "the end of page numbers is taken for the end of the rows",
         _tests("core/test_walk.py")),
     Bug("_core/walk.py", "unknown = self._service.base is None and self._base == (self._service.first_page or 0)",

@@ -76,6 +76,11 @@ class Evidence:
         """Return the rows to expect of a full page, by the pages of this scan if it has had any."""
         return self.most(size) or self._service.full(size)
 
+    def reaches(self, rows: int) -> bool:
+        """Return True if page numbers are known to reach behind so many rows; a few rows that one page has had are no limit."""
+        few = min(self._service.smallest_cap, max(self._most.values(), default=0))
+        return rows < max(self.deepest, few)
+
     def answered(self, size: int) -> bool:
         """Return True if a page of so many rows, or of more, was answered with rows in this scan."""
         return any(asked >= size for asked in self._most)

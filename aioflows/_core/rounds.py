@@ -229,7 +229,7 @@ class Rounds:
         Either a row of another second was reached, or ties are mixed so well that whatever lies there had come up, or page
         numbers are known to reach deeper.
         """
-        deeper = self._depth < self._evidence.deepest
+        deeper = self._evidence.reaches(self._depth)
         return self.done and (self._reached or self._mixed > _MIXED or deeper)
 
     def wanted(self) -> Iterator[Ask]:
@@ -293,7 +293,7 @@ class Rounds:
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or past.reached
             self._total = rows
-            self._depth = (past.end or 0) * past.size + past.size if self._cut_short else rows
+            self._depth = (past.end or 0) * past.size + past.size if self._evidence.cut_short else rows
             doubt = self._doubt()
             # A page may be counted twice, unless a row of another second stands at the end, and tells how many there are.
             exact = past.reached and not self._cut_short and not self._first_again(past)

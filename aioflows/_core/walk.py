@@ -102,7 +102,7 @@ class Walk:
     def clean(self) -> bool:
         """Whether every join held up to an end that can be believed."""
         return self.ending is Ending.REACHED or (
-            self.ending is Ending.SHORT and self.total < self._evidence.deepest
+            self.ending is Ending.SHORT and self._evidence.reaches(self.total)
         )
 
     def _restart(self) -> None:
