@@ -21,6 +21,10 @@ _ALIKE = 2
 """Different pages with as many rows, fewer than were asked for, from which that number is taken for a cap."""
 
 
+_NO_LIMIT = 10
+"""Rows: no service is reckoned with whose page numbers reach less deep, where one page has had as many."""
+
+
 class Evidence:
     """The facts of one scan.
 
@@ -78,7 +82,7 @@ class Evidence:
 
     def reaches(self, rows: int) -> bool:
         """Return True if page numbers are known to reach behind so many rows; a few rows that one page has had are no limit."""
-        few = min(self._service.smallest_cap, max(self._most.values(), default=0))
+        few = min(_NO_LIMIT, max(self._most.values(), default=0))
         return rows < max(self.deepest, few)
 
     def answered(self, size: int) -> bool:
