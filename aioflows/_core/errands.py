@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TypeAlias
 
 from aioflows._core.pages import Ask, Page
 from aioflows.errors import AioflowsError
 
 __all__ = ["Errands", "Job"]
-
-R = TypeVar("R")
 
 Job: TypeAlias = Callable[["Page | AioflowsError"], None]
 """Takes the answer to a request, or the error that it ended with."""
@@ -33,22 +31,6 @@ class Errands:
     def expect(self, ask: Ask, job: Job) -> None:
         """Have the answer to a request that is sent anyway given to a job."""
         self._jobs[ask] = job
-
-    def run(self, script: Generator[Ask, Page | None, R], done: Callable[[R], None]) -> None:
-        """Have a script ask one request after the other; what it returns is given to *done*.
-
-        A request that fails is answered with None.
-        """
-
-        def go_on(answer: Page | AioflowsError | None) -> None:
-            try:
-                ask = script.send(None if isinstance(answer, AioflowsError) else answer)
-            except StopIteration as end:
-                done(end.value)
-            else:
-                self.add(ask, go_on)
-
-        go_on(None)
 
     def next(self) -> Ask | None:
         """Give the next request to send."""

@@ -28,7 +28,6 @@ class Frontier:
     """
 
     def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, errands: Errands) -> None:
-        self.spans = spans
         self.gaps = Gaps(list(spans))
         self.release = Release(spans, ordered)
         self.error: AioflowsError | None = None

@@ -23,7 +23,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal", "size_refused"]
 
 
 class Outcome(enum.Enum):
@@ -46,6 +46,9 @@ class Step(enum.Enum):
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
+
+_SIZE_REFUSALS = {400, 413, 1004}
+"""HTTP "bad request" and "content too large", and the gateway's "parameter is not legal"."""
 
 _CODES_OF_THE_SERVICE = 1000
 """What is below is an HTTP status."""
@@ -101,6 +104,11 @@ def no_such_page(error: AioflowsError) -> bool:
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
 
 
+def size_refused(error: AioflowsError) -> bool:
+    """Tell whether an error may mean "a page may not be that large" rather than anything else."""
+    return type(error) is ServiceError and error.code in _SIZE_REFUSALS
+
+
 @attrs.frozen
 class Trail:
     """What came of asking for the first page by its numbers, while these are not known.
@@ -108,17 +116,15 @@ class Trail:
     Args:
         outcomes: what came, one after the other.
         page: the last page that had rows, which is the one to take if any is.
-        last: whether a refusal ends the scan, since nothing else is left to try.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     page: Page | None = None
-    last: bool = False
 
     def then(self, outcome: Outcome, answer: Page | AioflowsError) -> Trail:
         """Add an outcome."""
         page = answer if outcome is Outcome.ROWS and not isinstance(answer, AioflowsError) else self.page
-        return Trail((*self.outcomes, outcome), page, self.last)
+        return Trail((*self.outcomes, outcome), page)
 
     @property
     def step(self) -> Step:

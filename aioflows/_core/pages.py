@@ -7,7 +7,8 @@ Invariants:
 2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
 3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
-   the second of its last row. What it proves is never more than that, however few rows it has (`prover`).
+   the second of its last row. What it proves is never more than that, unless the answer was short
+   (`Service.ends_short`): then it proves the whole window.
 
 A page that is out of order or reaches outside its window proves nothing and ends the scan.
 """
@@ -88,9 +89,7 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
-        ties: what rows that are alike in that are to be sorted by, one after the other.
         status: the *codes* to ask for instead of those of the query; None: those of the query.
-        bare: whether the status, the owner and the text that the query asks for are *left out*.
     """
 
     first: int
@@ -102,14 +101,7 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
-    ties: tuple[str, ...] = ()
     status: tuple[int, ...] | None = None
-    bare: bool = False
-
-    @property
-    def sorters(self) -> tuple[tuple[str, bool], ...]:
-        """The fields that the service is to sort by, each with whether it is descending."""
-        return tuple((field, self.descending) for field in (self.field, *self.ties))
 
     @property
     def whole(self) -> bool:
@@ -283,11 +275,7 @@ class Reader:
     @zone.setter
     def zone(self, zone: Zone) -> None:
         self._zone = zone
-
-    @property
-    def pinned(self) -> bool:
-        """Whether windows too narrow for a wrong offset have shown that the zone is right."""
-        return self._service.pinned(self._zone)
+        self._service.read_in(self, zone)
 
     def read(self, ask: Ask, page: Page) -> Reading:
         """Lay out a page that is not empty.

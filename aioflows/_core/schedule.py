@@ -133,7 +133,7 @@ def _join_on(gaps: Gaps, gap: Gap) -> None:
 
 def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
     """Cut a window of the right size from the front of a gap that holds more than one."""
-    if gap.expected > 1.5 * sizes.rows and not gap.closing:
+    if gap.expected > 1.5 * sizes.rows and not (gap.short or gap.looks):
         cut = _whole_second(gap.first + int(sizes.rows / gap.density))
         if gap.first < cut < gap.until:
             gaps.split(gap, cut)
@@ -143,11 +143,10 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     """Ask from either end of a gap that is taken to hold so many rows."""
     if gap.held:
         return
-    if gap.closing:
+    if gap.short or gap.looks:
         # Nothing more may be there. A request that reaches a row known beside the gap tells, and proves it by that row.
         if gap.idle:
-            alone = gap.witness is None and gap.beyond is None
-            yield Move(gap, backward=bool(gap.short or (gap.looks and alone)))
+            yield Move(gap, backward=gap.short)
         return
     if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)
@@ -182,7 +181,7 @@ def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
         if before > budget:
             break
         spare = gap.likely - page * ((gap.forward is not None) + (gap.backward is not None))
-        if spare > most and not (gap.held or gap.closing or gap.dense):
+        if spare > most and not (gap.held or gap.short or gap.looks or gap.dense):
             best, most = gap, spare
         before += gap.expected + gap.after
     return best

@@ -280,7 +280,6 @@ class SortedScan:
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
-        evidence = {lane.type: lane.scan.evidence for lane in self._lanes.lanes}
         share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
         return [
             Strip(
@@ -289,7 +288,6 @@ class SortedScan:
                 largest_group=max(_LARGEST_GROUP * size, share),
                 order=self._order,
                 service=self._service,
-                evidence=evidence[window[0]],
                 zone=self._zone,
             )
             for window in windows
