@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# msgspec: which exceptions a wrong type and bad UTF-8 raise depends on the version, and not on the kind of input alone.
+# msgspec: the exceptions for a value of the wrong type and for bad UTF-8 depend on the version.
 #
 # Seen with Python 3.11, msgspec 0.20.0, 0.21.1, 0.22.0 and 0.23.0:
 # - A value of the wrong type raises ValidationError in all of them. It is a ValueError since 0.21 only, so code that

@@ -112,7 +112,7 @@ class Emptiness:
                 self._service.lied = True
 
     def unsettled(self) -> bool:
-        """Tell whether something has to be looked at once more before the scan may end.
+        """Return True if something has to be looked at once more before the scan may end.
 
         That a window is empty may have been believed before the service was found to say so falsely.
         """

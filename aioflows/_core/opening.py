@@ -105,7 +105,7 @@ def no_such_page(error: AioflowsError) -> bool:
 
 
 def size_refused(error: AioflowsError) -> bool:
-    """Tell whether an error may mean "a page may not be that large" rather than anything else."""
+    """Return True if an error may mean that a page may not be that large."""
     return type(error) is ServiceError and error.code in _SIZE_REFUSALS
 
 

@@ -78,7 +78,7 @@ class Prover:
         return self._service.usual(self._wanted_size)
 
     def unsettled(self) -> bool:
-        """Tell whether something has to be looked at once more before the scan may end."""
+        """Return True if something has to be looked at once more before the scan may end."""
         return self._emptiness.unsettled()
 
     def answered(self, ask: Ask, page: Page) -> None:

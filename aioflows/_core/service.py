@@ -106,7 +106,7 @@ class Service:
         return max(capped) if capped else None
 
     def usual(self, size: int) -> int:
-        """Give the rows to ask for where *size* are wanted."""
+        """Return the rows to ask for where *size* are wanted."""
         return min(size, self.largest_page or size)
 
     def crowded(self, size: int) -> bool:
@@ -125,7 +125,7 @@ class Service:
         self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
-        """Tell whether an answer may well be all there is, though nothing proves it yet."""
+        """Return True if an answer may well be all there is, though nothing proves it yet."""
         return rows < size and rows > self._capped.get(size, 0)
 
     def most(self, size: int) -> int:
@@ -133,7 +133,7 @@ class Service:
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
 
     def ends_short(self, size: int, rows: int) -> bool:
-        """Tell whether an answer of so many rows is all there is.
+        """Return True if an answer of so many rows is all there is.
 
         Fewer than asked for proves nothing, since a service may cap its pages without a word. Fewer than the same
         service has been seen to return does, as long as its cap is steady.
