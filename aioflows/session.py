@@ -169,6 +169,7 @@ class FlowSession(LoopBound):
         limit: int | None = None,
         resume: Checkpoint | None = None,
         proven: bool = False,
+        confirm: bool = True,
     ) -> FlowScan:
         """Make a scan; nothing is sent before it is iterated.
 
@@ -179,6 +180,9 @@ class FlowSession(LoopBound):
             proven: prove completeness under change in every order. By trigger time, or in no order, that is so in any case,
                 and also where the result fits ``Limits.buffer``. Otherwise the first row waits for the last page, and what
                 does not fit is laid aside in a temporary file.
+            confirm: ask once more about ends that no row has shown, such as that of a page which is not full. Without it a
+                question with a few matches takes one search instead of two, and loses rows without a word where the
+                service cuts pages or ranges shorter than this session has seen it do.
 
         Raises:
             QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order cannot be
@@ -194,7 +198,14 @@ class FlowSession(LoopBound):
                 "the checkpoint belongs to another query; resume with the query that it was made of"
             )
         machine = machine_of(
-            query, self._service, self.limits, self._seen_filters, limit=limit, resume=resume, proven=proven
+            query,
+            self._service,
+            self.limits,
+            self._seen_filters,
+            limit=limit,
+            resume=resume,
+            proven=proven,
+            confirm=confirm,
         )
         zone = ScanZone(self._zones, query.from_ms, query.to_ms, None if resume is None else resume.zone)
         return self._scan(machine, query, zone, limit=limit, resumed=resume is not None)
@@ -303,15 +314,17 @@ class FlowSession(LoopBound):
     def _fetcher(
         self, query: FlowQuery, tally: Tally, scan: int
     ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
+        bare = attrs.evolve(query, status=(), owner="", expression="")
+
         def fetch(asker: Asker, ask: Ask) -> Coroutine[Any, Any, Page]:
             return self._operations.search(
-                query,
+                bare if ask.bare else query,
                 asker.type,
                 ask.from_ms,
                 ask.to_ms,
                 page_no=ask.page_no,
                 page_size=ask.page_size,
-                sorters=((ask.field, ask.descending),),
+                sorters=ask.sorters,
                 expression=ask.expression,
                 status=ask.status,
                 whole=ask.whole,

@@ -140,11 +140,15 @@ class FlowSession:
         limit: int | None = None,
         resume: Checkpoint | None = None,
         proven: bool = False,
+        confirm: bool = True,
     ) -> FlowScan:
         """Make a scan; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.scan`."""
         thread = self._opened()
         make = self._session.scan
-        return FlowScan(thread, thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven)))
+        return FlowScan(
+            thread,
+            thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm)),
+        )
 
     def follow(
         self,

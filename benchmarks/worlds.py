@@ -35,8 +35,9 @@ T = TypeVar("T")
 
 ORDERS: dict[str, str | None] = {"asc": "trigger_time", "desc": "-trigger_time", "unordered": None}
 
-PATIENCE = 30.0
-"""Seconds of virtual time after which a scan is endless: thousands of requests for a few hundred rows."""
+PATIENCE = 60.0
+"""Seconds of virtual time after which a scan is endless: thousands of requests for a few hundred rows, or hundreds where
+windows that time out are tried again with waits between."""
 
 _SECONDS: dict[str, Callable[[int], int]] = {
     "down": lambda ms: ms // 1000,

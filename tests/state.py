@@ -15,7 +15,6 @@ from hashlib import blake2b
 from itertools import chain
 from types import FunctionType, GeneratorType, MethodType
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 from aioflows._core.pages import Axis
 from aioflows._core.times import Zone
@@ -91,7 +90,6 @@ def _pairs(value: Any) -> Iterable[Any]:
 _PARTS: list[tuple[type, Parts]] = [
     (Counter, _pairs),
     (dict, _pairs),
-    (WeakKeyDictionary, lambda value: [str(one) for one in value.values()]),
     (list, iter),
     (tuple, iter),
     (deque, iter),
@@ -100,6 +98,7 @@ _PARTS: list[tuple[type, Parts]] = [
     (enum.Enum, lambda value: [value.name]),
     (FunctionType, _function),
     (GeneratorType, _generator),
+    (type, lambda value: [value.__qualname__]),
     (MethodType, lambda value: [value.__name__, value.__self__]),
     (partial, lambda value: [value.func, value.args, value.keywords]),
     (BaseException, lambda value: [str(value)]),

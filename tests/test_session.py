@@ -131,6 +131,7 @@ async def test_every_profile_is_read_exactly(profile: str, order: str | None) ->
         {"count": "total"},
         {"null_list": True},
         {"sort_by": "second"},
+        {"sort_by": "second", "bounds": "wall", "zone": "+05:30"},
         {"start_zone_shift": -8.0},
         {"sibling_fields": True},
         {"null_times": "absent"},
@@ -208,6 +209,24 @@ async def test_ten_rows_cost_few_searches_however_many_there_are(profile: str, m
                     break
         assert got == here.expected(query)[:10]
         assert here.searches() <= most
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_few_matches_take_one_search_where_the_caller_trusts_the_service(
+    order: str | None,
+) -> None:
+    async with world(2_000, profile="uniform") as here:
+        query = here.query(type=ScheduleType.PERIODIC, order_by=order)
+        assert len([one async for one in here.session.flow_instances(query)]) > 400
+        first = here.emulator.start_ms
+        few = FlowQuery(first, first + 2 * 86_400_000, type=ScheduleType.PERIODIC, order_by=order)
+        took = {}
+        for confirm in (True, False):
+            before = here.searches()
+            got = [one.instance_id async for one in here.session.scan(few, confirm=confirm)]
+            assert sorted(got) == sorted(here.expected(few))
+            took[confirm] = here.searches() - before
+        assert (took[True], took[False]) == (2, 1)
 
 
 async def test_a_limit_is_a_total_and_stops_the_requests() -> None:

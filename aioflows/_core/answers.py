@@ -77,7 +77,7 @@ def decipher(
     *,
     resets: bool = True,
 ) -> bytes:
-    """Give the body of an answer that may be read, or raise what the answer means.
+    """Return the body of an answer that may be read, or raise what the answer means.
 
     Any refusal, 4xx or 5xx, that asks to wait (`aioflows._core.quota`) is `Throttled`, whatever its status: gateways say
     "too many" by 403, 420, 425 and 430 as well as by 429 and 503. Without a wait 403 and 401 mean the token, and the others
@@ -143,7 +143,7 @@ def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: fl
 
 
 def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[int, str]:
-    """Give the code and words of an answer that is a refusal, its HTTP status being one."""
+    """Return the code and words of an answer that is a refusal, its HTTP status being one."""
     try:
         envelope = opened(body)
         code = code_of(envelope)

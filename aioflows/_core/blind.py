@@ -114,7 +114,7 @@ class Blind:
         return 0.0 if self._over else max(0.0, self._lanes.expected - self._end)
 
     def news(self) -> list[News]:
-        """Give what happened since the last call: that pages did not join, that the window was read."""
+        """Return what happened since the last call: that pages did not join, that the window was read."""
         news, self._news = self._news, []
         return news
 
@@ -124,7 +124,7 @@ class Blind:
         self._lanes.read_in(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
-        """Give the window, of which nothing tells what was handed out."""
+        """Return the window, of which nothing tells what was handed out."""
         return [
             Remainder(lane.type, *lane.scan.axis.window(first, until))
             for lane in self._lanes.lanes
@@ -132,7 +132,7 @@ class Blind:
         ]
 
     def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Give none: a row's place in this order is not in the answer."""
+        """Return none: a row's place in this order is not in the answer."""
         return None
 
     # What to ask
@@ -200,7 +200,7 @@ class Blind:
     # What to hand out
 
     def next_rows(self) -> Rows:
-        """Give the next rows in the service's order; raise the scan's error after everything before it was given."""
+        """Return the next rows in the service's order; raise the scan's error after everything before it was given."""
         if self._pages is None:
             got = self._lanes.next_rows()
             if got is DONE:
@@ -223,11 +223,11 @@ class Blind:
         return DONE
 
     def next_undecoded(self) -> Rows:
-        """Give rows, since all of them are looked at."""
+        """Return rows, since all of them are looked at."""
         return self.next_rows()
 
     def _rows(self, pages: Numbered, place: Place) -> list[FlowInstance]:
-        """Give the new rows of a page."""
+        """Return the new rows of a page."""
         ids = [*place.page.ids]
         shared = self._end - place.offset
         known = [name for page in self._last for name in page]

@@ -46,9 +46,10 @@ def machine_of(
     limit: int | None,
     resume: Checkpoint | None,
     proven: bool,
+    confirm: bool = True,
     growing: bool = False,
 ) -> Machine:
-    """Give the machine that reads a query.
+    """Return the machine that reads a query.
 
     Args:
         query: *what* to read, and in which order.
@@ -58,6 +59,7 @@ def machine_of(
         limit: *rows* in all that will be taken; None: every one.
         resume: where an earlier scan of the same query stood.
         proven: whether completeness is to be proven under change, whatever that costs.
+        confirm: whether ends that no row has shown are asked about once more.
         growing: by trigger time: whether rows still appear, many at once, where there was nothing.
 
     Raises:
@@ -65,7 +67,15 @@ def machine_of(
     """
     checks = checks_of(query)
     machine = _machine_of(
-        query, service, limits, checks, limit=limit, resume=resume, proven=proven, growing=growing
+        query,
+        service,
+        limits,
+        checks,
+        limit=limit,
+        resume=resume,
+        proven=proven,
+        confirm=confirm,
+        growing=growing,
     )
     by_walk = isinstance(machine, (Lanes, Refined))  # which hands out nothing but what its lanes have checked
     if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
@@ -85,6 +95,7 @@ def _machine_of(
     limit: int | None,
     resume: Checkpoint | None,
     proven: bool,
+    confirm: bool,
     growing: bool,
 ) -> Machine:
     sorters = query.sorters
@@ -101,13 +112,23 @@ def _machine_of(
     if len(fields) < 2 and fields in ([], ["trigger_time"]):
         falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
         walk = _lanes(
-            query, service, limits, resume, limit, descending=falling, ordered=ordered, growing=growing
+            query,
+            service,
+            limits,
+            resume,
+            limit,
+            descending=falling,
+            ordered=ordered,
+            confirm=confirm,
+            growing=growing,
         )
         return Lanes(walk, ordered=ordered, descending=falling, checks=checks)
     order = Order(sorters, service)
     after = None if resume is None else resume.position
     if fields[0] == "trigger_time":
-        walk = _lanes(query, service, limits, resume, limit, descending=order.descending, ordered=True)
+        walk = _lanes(
+            query, service, limits, resume, limit, descending=order.descending, ordered=True, confirm=confirm
+        )
         windows = [(lane.type, query.from_ms, query.to_ms) for lane in walk]
         lanes = Lanes(walk, ordered=True, descending=order.descending, noted=order.note, checks=checks)
         return Refined(lanes, order, Probes(order, windows, service), after)
@@ -123,6 +144,7 @@ def _machine_of(
                     limits,
                     descending=order.descending,
                     splits=not query.expression,
+                    filtered=bool(query.status or query.owner or query.expression),
                     alone=len(types) == 1,
                 ),
                 resumed=True,
@@ -131,7 +153,9 @@ def _machine_of(
         ]
         return Lanes(walks, ordered=False, descending=order.descending, noted=order.note, checks=checks)
 
-    walk = _lanes(query, service, limits, resume, None, descending=order.descending, ordered=False)
+    walk = _lanes(
+        query, service, limits, resume, None, descending=order.descending, ordered=False, confirm=confirm
+    )
     return SortedScan(
         Lanes(walk, ordered=False, descending=order.descending, noted=order.note, checks=checks),
         order,
@@ -154,6 +178,7 @@ def _lanes(
     *,
     descending: bool,
     ordered: bool,
+    confirm: bool = True,
     growing: bool = False,
 ) -> list[Lane]:
     types = list(ScheduleType) if query.type is None else [query.type]
@@ -174,7 +199,9 @@ def _lanes(
             descending=descending,
             ordered=ordered,
             splits=not query.expression,
+            filtered=bool(query.status or query.owner or query.expression),
             alone=len(types) == 1,
+            confirm=confirm,
             growing=growing,
         )
         lanes.append(Lane(type, scan, handed, resumed=resume is not None))
@@ -190,7 +217,9 @@ def _scan(
     descending: bool,
     ordered: bool = False,
     splits: bool,
+    filtered: bool,
     alone: bool,
+    confirm: bool = True,
     growing: bool = False,
 ) -> Scan:
     return Scan(
@@ -203,7 +232,9 @@ def _scan(
         buffer=limits.buffer,
         limit=limit,
         splits=splits,
+        filtered=filtered,
         alone=alone,
+        confirm=confirm,
         growing=growing,
     )
 

@@ -6,9 +6,12 @@ Answers have whole seconds, so the order inside a second separates nothing. What
    fire. This is proof.
 2. What is left when a piece is a single millisecond is read by page numbers (`walk`), together with the rest of the
    second and on to a row of a later one, or else of an earlier one.
-3. Where its end cannot be believed, or page numbers do not reach it, the instant is read part by part, by what its ids
-   contain (`split`).
-4. Where pages do not join, since ties change or rows come and go, they are read again and again (`rounds`).
+3. Where pages do not join, since ties change or rows come and go, they are read once more with ties sorted by everything
+   that the service sorts by, and then again and again (`rounds`).
+4. Where pages end without a row of another second, nothing shows that the rows do, since page numbers may reach no deeper.
+   A row that lies as deep in a wider window shows that they do.
+5. Where that cannot be shown, or passes over the same pages lack rows that they have counted, the instant is read part by
+   part, by what its ids contain (`split`).
 
 All but the first is counting, and marked so.
 """
@@ -21,26 +24,32 @@ from itertools import accumulate
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
+from aioflows._core.opening import refusal
 from aioflows._core.pages import Ask, Page, Reader
 from aioflows._core.release import Batch
 from aioflows._core.rounds import Rounds
 from aioflows._core.service import Service
 from aioflows._core.split import Shape, Split
 from aioflows._core.walk import Ending, Walk
-from aioflows.errors import CompletenessError
+from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["Dense"]
 
 _MORE_LOOKS = 2
 """How often a piece that was answered with nothing is asked for again."""
 
+_NOT_SHOWN = "page numbers end there, and nothing shows that its rows do"
+
 _MOST_ROWS = 1_000_000
 _MOST_ANSWERS = 50_000
 """Rows and answers after which a second is given up. A service that makes up rows would otherwise be read for ever."""
 
-_ROUND = 100
-"""Rows of which a total that nothing confirms must be no multiple: where page numbers end, they end at a round number."""
+_MOST_SHIFTS = 8
+
+_WIDER = 366 * 86_400_000
+"""Milliseconds on either side of what is read, in which a row is looked for that lies deep enough in a result."""
 
 
 class Dense:
@@ -50,6 +59,8 @@ class Dense:
         ways: the second, or *what* of it is to be read, with the ways that pages may run on, the best first.
         page_size: *rows*, the largest page worth asking for.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
+        span: what the scan reads, in *milliseconds* of scan time.
         reader: reads answers.
         page: the *page* that showed it to be dense, since all of its rows lie in it.
         backward: whether that page was sorted against scan time.
@@ -61,6 +72,8 @@ class Dense:
         ways: Sequence[Instant],
         page_size: int,
         service: Service,
+        evidence: Evidence,
+        span: tuple[int, int],
         reader: Reader,
         page: Page,
         *,
@@ -72,6 +85,21 @@ class Dense:
         self._first = (backward, Sheet(page, page.ids, beyond=False))
         self._size = page_size
         self._service = service
+        self.base = service.base
+        """The number that page numbers were taken to count from when it was begun."""
+        self._evidence = evidence
+        start = max(span[0], instant.first - service.reach // 2)
+        near = start, min(span[1], start + service.reach)
+        year = span[0] - _WIDER, span[1] + _WIDER
+        self._wider = [
+            (*window, bare) for bare in (False, True) for window in dict.fromkeys((near, span, year))
+        ]
+        """Windows in which a row may lie as deep as pages have ended at, at last without the query's filters."""
+        self._depth_sent: Ask | None = None
+        self._shift = 0
+        """How many rows further on it is looked, since what stands there may be left out for want of rights."""
+        self._deep: list[str] = []
+        """The rows that were brought so far to show how deep pages reach."""
         self._reader = reader
         self._splits = splits
         self._rows: dict[str, tuple[Page, int]] = {}
@@ -89,8 +117,6 @@ class Dense:
         """What was read up to an end that nothing has confirmed yet."""
         self.overrun: tuple[Instant, Page] | None = None
         """How it was read, and the page that ran on to a row of another second."""
-        self._missed = False
-        """Whether pages ended before a row that is known to follow."""
         if service.milliseconds_help:
             self._cut(*self._todo.pop())
         else:
@@ -109,23 +135,41 @@ class Dense:
 
     def wanted(self) -> Iterator[Ask]:
         """Name the requests to start now, one at a time: what is not taken is not noted as asked."""
-        if self._reading is not None:
+        if isinstance(self._reading, Split) and self._reading.depth is not None:
+            yield from self._look_deeper(self._reading.depth)
+        elif (
+            isinstance(self._reading, (Walk, Rounds)) and self._reading.done and self._reading is self._unsure
+        ):
+            yield from self._look_deeper(self._depth_of(self._unsure))
+        elif self._reading is not None:
             yield from self._reading.wanted()
         elif self._piece_sent is None and self._todo:
             first, until = self._todo.pop()
             self._piece_sent = Ask(
-                first, until, self._instant.axis, page_size=self._size, page_no=self._service.first_page or 0
+                first,
+                until,
+                self._instant.axis,
+                page_size=self._size,
+                page_no=self._service.first_page or 0,
             )
             yield self._piece_sent
 
     def received(self, ask: Ask, page: Page) -> None:
         """Take an answer; raise `CompletenessError` if the second cannot be read whole."""
         self._answers += 1
-        if self._reading is not None:
+        if ask is self._depth_sent:
+            self._looked_deeper(page)
+        elif self._reading is not None:
             if self._answers > _MOST_ANSWERS or len(self._reading.rows) > _MOST_ROWS:
                 raise self._unread(self._reading.rows, "ever more come")
-            self._reading.received(ask, Sheet.of(self._counted or self._instant, ask, page, self._reader))
-            self._go_on()
+            try:
+                sheet = Sheet.of(self._counted or self._instant, ask, page, self._reader)
+            except CompletenessError:
+                if not self._give_up_sorters(ask):
+                    raise
+            else:
+                self._reading.received(ask, sheet)
+                self._go_on()
         elif ask is self._piece_sent:
             if page.ids:
                 self._reader.read(ask, page)
@@ -139,6 +183,11 @@ class Dense:
 
     def refused(self, ask: Ask) -> bool:
         """Take the refusal of a page, if that may mean that numbers end before it."""
+        if ask is self._depth_sent:
+            self._looked_deeper(None)
+            return True
+        if self._give_up_sorters(ask):
+            return True
         if ask.page_no <= 1:
             return False
         if isinstance(self._reading, Split):
@@ -147,8 +196,14 @@ class Dense:
             return True
         return self._reading is not None and self._split()
 
+    def too_deep(self, ask: Ask, error: AioflowsError) -> AioflowsError:
+        """Return the error to end with where a page was refused: its number, unless it is one of the first."""
+        if ask.page_no <= 1 or self._reading is None or not refusal(error):
+            return error
+        return self._unread(self._reading.rows, f"the service refuses page {ask.page_no} ({error})")
+
     def batch(self) -> Batch:
-        """Give every row of the second, in the order of their ids."""
+        """Return every row of the second, in the order of their ids."""
         names = sorted(self._rows, reverse=self._instant.axis.descending)
         parts: dict[int, tuple[Page, list[int]]] = {}
         for name in names:
@@ -168,27 +223,37 @@ class Dense:
     # Piece by piece
 
     def _piece(self, first: int, until: int, page: Page) -> None:
-        rows = len(page.ids)
         for name in page.ids:
             low, high = self._where.get(name, (first, until))
             if until <= low or high <= first:
-                raise CompletenessError(
-                    f"instance {name!r} was answered in two windows that share no millisecond, both within "
-                    f"{self._instant.name}: the service ignores the time filter, and then nothing can be proven"
-                )
+                # Its bounds are not what they are documented to be: rounded, or both of them included.
+                self._give_up_milliseconds()
+                return
             self._where[name] = (max(first, low), min(until, high))
+        self._piece_rows(first, until, page)
+
+    def _piece_rows(self, first: int, until: int, page: Page) -> None:
+        rows = len(page.ids)
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # emptiness is not believed at once
             self._todo.insert(0, (first, until))
-        elif not rows or self._service.ends_short(self._size, rows):
+        elif not rows or self._evidence.ends_short(self._size, rows):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
+            if not self._todo and not self._rows.keys() >= set(self._first[1].ids):
+                self._give_up_milliseconds()  # a row that was seen in the second is in none of its pieces
         elif until - first > 1:
             self._cut(first, until)
         else:
             self._service.milliseconds_help = False
             self._stuck = first
             self._count()
+
+    def _give_up_milliseconds(self) -> None:
+        """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""
+        self._service.milliseconds_help = False
+        self._todo, self._rows, self._stuck = [], {}, None
+        self._count()
 
     def _cut(self, first: int, until: int) -> None:
         axis = self._instant.axis
@@ -212,8 +277,26 @@ class Dense:
         backward, sheet = self._first
         # The page that showed the second to be dense is the first of these, if they run the same way.
         begun = first is None and instant.backward == backward
-        self._reading = Walk(instant, self._service.full(self._size), self._service, sheet if begun else None)
+        self._walk(instant, sheet if begun else None)
         self._go_on()
+
+    def _walk(self, instant: Instant, first: Sheet | None = None, most: int | None = None) -> None:
+        most = self._evidence.full(self._size) if most is None else most
+        self._reading = Walk(instant, most, self._service, self._evidence, first)
+
+    def _give_up_sorters(self, ask: Ask) -> bool:
+        """Read on without further sorters, if the service refuses them or does not sort by the trigger time then."""
+        if not ask.ties:
+            return False
+        self._service.sorters_help = False
+        assert self._counted is not None
+        if isinstance(self._reading, Split):
+            self._reading.give_up_sorters(ask)
+            self._go_on()
+        else:
+            most = self._reading.most if isinstance(self._reading, Walk) else self._evidence.full(self._size)
+            self._reading = Rounds(self._counted, most, self._service, self._evidence)
+        return True
 
     def _go_on(self) -> None:
         """Take what was read by the present way, or choose another one."""
@@ -222,9 +305,18 @@ class Dense:
             self._after_split(reading)
         elif isinstance(reading, Walk) and reading.ending in (Ending.TORN, Ending.UNJOINED):
             assert self._counted is not None
-            self._reading = Rounds(self._counted, self._service.full(self._size), self._service)
+            if self._service.sorters_help and not reading.tied:
+                self._walk(self._counted.tied, most=reading.most)
+            else:
+                self._reading = Rounds(self._counted, reading.most, self._service, self._evidence)
         elif isinstance(reading, Rounds) and reading.failed:
-            if not self._split():
+            if self._split():
+                return
+            if not reading.varied and reading.ends:
+                assert self._counted is not None
+                instant = self._counted.tied if self._service.sorters_help else self._counted
+                self._reading = Rounds(instant, reading.size, self._service, self._evidence, varied=True)
+            else:
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
         elif reading is not None and reading.clean:
             if isinstance(reading, Walk) and reading.overrun is not None and self._counted is not None:
@@ -233,29 +325,86 @@ class Dense:
         elif reading is not None and reading.done:
             # It may be the end of the rows or the end of page numbers.
             self._unsure = reading
-            self._missed = self._missed or self._instant.known
             if self._other_ways:
                 self._instant, *self._other_ways = self._other_ways
                 self._count()
-            elif not self._split():
-                self._believe(reading)
+            elif not self._wider and not self._split():
+                raise self._unread(reading.rows, _NOT_SHOWN)
 
     def _after_split(self, split: Split) -> None:
+        if split.depth is not None and not self._wider:
+            split.deepened(reached=False)
         if split.done:
             self._take(split.rows)
         elif split.failed and self._unsure is not None and len(split.rows) == len(self._unsure.rows):
-            self._believe(self._unsure)
+            raise self._unread(split.rows, _NOT_SHOWN)
         elif split.failed:
             raise self._unread(
                 split.rows, "page numbers end before its rows do, and its ids do not tell them apart"
             )
 
-    def _believe(self, reading: Walk | Rounds) -> None:
-        """Take what was read up to an end that nothing confirms or disproves."""
-        full = self._service.full(self._size)
-        if self._missed or reading.total % _ROUND == 0 or reading.total % full == 0:
-            raise self._unread(reading.rows, "page numbers end there, and nothing shows that its rows do")
-        self._take(reading.rows)
+    def _look_deeper(self, rows: int) -> Iterator[Ask]:
+        """Ask for the row behind so many in a wider window, while that of what is read has ended there.
+
+        Numbers that are too high may be answered with the first page again, or with the last. So the row before it and
+        the first one are asked for as well: none of them may be the same as another.
+        """
+        if self._depth_sent is None and self._wider:
+            first, until, bare = self._wider[0]
+            number = self._numbers_of_depth(rows)[len(self._deep)]
+            self._depth_sent = Ask(first, until, self._instant.axis, 1, page_no=number, tries=2, bare=bare)
+            yield self._depth_sent
+
+    def _looked_deeper(self, page: Page | None) -> None:
+        """Note that pages reach deeper than where they have ended, if one has brought a row."""
+        self._depth_sent = None
+        reading = self._reading
+        depth = self._depth_of(reading)
+        needed = len(self._numbers_of_depth(depth))
+        name = page.ids[0] if page is not None and page.ids else None
+        if name is None and self._service.lied and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
+            self._looked[self._wider[0][:2]] += 1  # a service that has said "nothing" falsely is asked again
+            return
+        if name is not None and name not in self._deep:
+            self._deep.append(name)
+            if len(self._deep) < needed:
+                return
+        reached = len(self._deep) == needed
+        self._deep.clear()
+        if reached:
+            self._evidence.deepest = max(self._evidence.deepest, depth + 1)
+        elif self._shift < (_MOST_SHIFTS if self._evidence.cut_short else self._service.base is None):
+            self._shift += 1
+        else:
+            del self._wider[0]
+            self._shift = 0
+        if isinstance(reading, Split):
+            if reached or not self._wider:
+                reading.deepened(reached=reached)
+            self._go_on()
+        elif reached and reading is not None:
+            self._take(reading.rows)
+        else:
+            self._go_on()
+
+    def _numbers_of_depth(self, rows: int) -> list[int]:
+        """Return the pages that show that numbers reach behind so many rows: of the one behind the last, the last, and the first.
+
+        While page 0 may be another name for page 1, that one has to differ from it; or else they count from 1.
+        """
+        base, further = self._service.base, self._shift
+        numbers = [rows + further, rows - 1 + further, further]
+        if base is None and not further:
+            numbers = [rows, rows - 1, 1, 0]
+        return [number + (base or 0) for number in dict.fromkeys(numbers)]
+
+    @staticmethod
+    def _depth_of(reading: Walk | Rounds | Split | None) -> int:
+        if isinstance(reading, Split):
+            return reading.depth or 0
+        if isinstance(reading, Rounds):
+            return reading.depth
+        return reading.total if reading is not None else 0
 
     def _split(self) -> bool:
         """Read part by part, if the rows seen so far show how."""
@@ -263,7 +412,7 @@ class Dense:
         rows = {} if self._reading is None else self._reading.rows
         shape = Shape.of(rows) if self._splits and self._service.texts_help else None
         if shape is not None:
-            self._reading = Split(self._counted, self._size, self._service, dict(rows), shape)
+            self._reading = Split(self._counted, self._size, self._service, self._evidence, dict(rows), shape)
         return shape is not None
 
     def _take(self, rows: dict[str, tuple[Page, int]]) -> None:

@@ -83,7 +83,7 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 
 def excerpt(text: str) -> str:
-    """Give the first 200 characters of a foreign text, made printable, with everything cut out that may be secret."""
+    """Return the first 200 characters of a foreign text, made printable, with everything cut out that may be secret."""
     printable = "".join(char if char.isprintable() else " " for char in text[:2000])
     return " ".join(_SECRET.sub(lambda found: f"{found[1] or ''}***", printable).split())[:200]
 
@@ -91,7 +91,7 @@ def excerpt(text: str) -> str:
 def refusal(
     code: int, message: str, throttle_codes: Collection[int], retry_after: float | None = None
 ) -> ServiceError:
-    """Give the error that a code stands for."""
+    """Return the error that a code stands for."""
     if code in throttle_codes:
         return Throttled(code, message, retry_after)
     return _KINDS.get(code, ServiceError)(code, message)
@@ -108,7 +108,7 @@ def _number(value: object, path: str) -> int | None:
 
 
 def code_of(envelope: Envelope) -> int | None:
-    """Give the code of an envelope, in whichever dialect, or None if it has none.
+    """Return the code of an envelope, in whichever dialect, or None if it has none.
 
     Raises:
         AnswerError: it is no number, or two dialects contradict each other.
@@ -137,7 +137,7 @@ def check(envelope: Envelope, throttle_codes: Collection[int] = ()) -> None:
 
 
 def words(envelope: Envelope) -> str:
-    """Give what an envelope says in words."""
+    """Return what an envelope says in words."""
     said = envelope.msg if envelope.msg is not None else envelope.message
     return excerpt(said if isinstance(said, str) else "" if said is None else str(said))
 
@@ -201,7 +201,7 @@ def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def not_utf8(error: UnicodeDecodeError) -> AnswerError:
-    """Give the error of a body that is no text."""
+    """Return the error of a body that is no text."""
     return AnswerError(f"the answer is not UTF-8: {error.reason}")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Generator
+from typing import TypeAlias, TypeVar
 
 from aioflows._core.pages import Ask, Page
 from aioflows.errors import AioflowsError
 
 __all__ = ["Errands", "Job"]
+
+R = TypeVar("R")
 
 Job: TypeAlias = Callable[["Page | AioflowsError"], None]
 """Takes the answer to a request, or the error that it ended with."""
@@ -32,10 +34,26 @@ class Errands:
         """Have the answer to a request that is sent anyway given to a job."""
         self._jobs[ask] = job
 
+    def run(self, script: Generator[Ask, Page | None, R], done: Callable[[R], None]) -> None:
+        """Have a script ask one request after the other; what it returns is given to *done*.
+
+        A request that fails is answered with None.
+        """
+
+        def go_on(answer: Page | AioflowsError | None) -> None:
+            try:
+                ask = script.send(None if isinstance(answer, AioflowsError) else answer)
+            except StopIteration as end:
+                done(end.value)
+            else:
+                self.add(ask, go_on)
+
+        go_on(None)
+
     def next(self) -> Ask | None:
-        """Give the next request to send."""
+        """Return the next request to send."""
         return self._waiting.popleft() if self._waiting else None
 
     def job(self, ask: Ask) -> Job | None:
-        """Give the job that waits for an answer, once."""
+        """Return the job that waits for an answer, once."""
         return self._jobs.pop(ask, None)

@@ -121,7 +121,7 @@ class StatusProbes:
         self._page_no: int | None = None
 
     def scripts(self, types: Sequence[ScheduleType], zone: Zone) -> Iterator[Script]:
-        """Give the probes that are due now that the scan is at its end."""
+        """Return the probes that are due now that the scan is at its end."""
         self._page_no = self._service.first_page
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
@@ -231,7 +231,7 @@ def _empty(page: Page | None) -> bool:
 
 
 def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]:
-    """Give rows of a page that have a status, each with its second of real time, and each of another second."""
+    """Return rows of a page that have a status, each with its second of real time, and each of another second."""
     rows = page.instances(zone, range(len(page.ids))) if page.ids else []
     seconds = {
         int(row.trigger_time.timestamp()): row.instance_id

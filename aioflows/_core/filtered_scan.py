@@ -150,7 +150,7 @@ class FilteredScan:
         return self._machine.expected
 
     def news(self) -> Sequence[News]:
-        """Give what happened since the last call."""
+        """Return what happened since the last call."""
         return self._machine.news()
 
     def read_in(self, zone: Zone) -> None:
@@ -159,7 +159,7 @@ class FilteredScan:
         self._machine.read_in(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Give the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
+        """Return the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
         left = self._machine.remaining(last, begun, all_handed)
         lost = None if self._statuses is None else self._statuses.left_out
         if lost is not None and not left:
@@ -167,7 +167,7 @@ class FilteredScan:
         return left
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Give the place of the last row in the order, where the windows that are left do not tell it."""
+        """Return the place of the last row in the order, where the windows that are left do not tell it."""
         return self._machine.position(last)
 
     # What to ask
@@ -216,11 +216,11 @@ class FilteredScan:
     # What to hand out
 
     def next_rows(self) -> Rows:
-        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
         return self._checked(self._machine.next_rows)
 
     def next_undecoded(self) -> Rows | Undecoded:
-        """Give the same as the answer they stand in, where they need not be looked at."""
+        """Return the same as the answer they stand in, where they need not be looked at."""
         return self._checked(self._machine.next_undecoded)
 
     def _checked(

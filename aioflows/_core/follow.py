@@ -225,7 +225,7 @@ class Follow:
             self._reads.append(Read(oldest * 1000, mark, _UNFINISHED))
 
     def as_known(self, rows: Collection[FlowInstance]) -> bool:
-        """Tell whether rows of the present glance are nothing new, and all that is known to be there."""
+        """Return True if rows of the present glance are nothing new, and all that is known to be there."""
         assert self._mark is not None
         glance = self._glances[0]
         ids = (

@@ -28,6 +28,7 @@ class Frontier:
     """
 
     def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, errands: Errands) -> None:
+        self.spans = spans
         self.gaps = Gaps(list(spans))
         self.release = Release(spans, ordered)
         self.error: AioflowsError | None = None
@@ -61,7 +62,7 @@ class Frontier:
             self.release.put(run)
 
     def instants(self, gap: Gap, axis: Axis, widest: int) -> list[Instant]:
-        """Give the ways to read a gap of one second by pages that run on to a row of another one, the better first.
+        """Return the ways to read a gap of one second by pages that run on to a row of another one, the better first.
 
         As far as the first row that is known to be there, or as far as nothing is known; never where the service's zone
         changes its offset, nor where the gap begins or ends within a second, whose other rows would look like its own.
@@ -118,7 +119,7 @@ class Frontier:
 
 
 def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
-    """Give the anchors of a gap whose second, as far as it lies in the gap, a window holds all of."""
+    """Return the anchors of a gap whose second, as far as it lies in the gap, a window holds all of."""
     anchors = []
     for anchor in (gap.left, gap.right):
         if anchor is not None:

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.orders import Order, Sorter
 from aioflows._core.pages import Ask, Page
-from aioflows._core.service import Service
 from aioflows._core.times import Zone, wall_seconds
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance, ScheduleType
@@ -48,15 +48,15 @@ class GroupReader:
         ask: *what* is asked for.
         type: the *schedule type*.
         order: the order of the scan.
-        service: what the session knows of the service.
+        evidence: what the scan of that type was shown.
         zone: the service's zone, whose offset does not change within the window.
     """
 
-    def __init__(self, ask: Ask, type: ScheduleType, order: Order, service: Service, zone: Zone) -> None:
+    def __init__(self, ask: Ask, type: ScheduleType, order: Order, evidence: Evidence, zone: Zone) -> None:
         self._ask = ask
         self._type = type
         self._order = order
-        self._service = service
+        self._evidence = evidence
         self._zone = zone
         self._offset = zone.offset_at(ask.from_ms // 1000)
 
@@ -74,7 +74,7 @@ class GroupReader:
         self._check_window(page)
         offset = None if self._zone.fixed else self._offset
         rows = page.instances(self._zone, range(len(page.ids)), offset=offset)
-        whole = bool(rows) and self._service.ends_short(self._ask.page_size, len(rows))
+        whole = False
         sorter = self._order.reverse if backward else self._order.first
         self._order.note(rows, self._type)
         lack, have = self._order.kinds(sorter, rows)
@@ -92,7 +92,7 @@ class GroupReader:
         return Groups(rows, keys, whole)
 
     def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
-        """Give those of the rows from the end that stand at the end of the scan's order too."""
+        """Return those of the rows from the end that stand at the end of the scan's order too."""
         lacking = [row for row in rows if self._order.value(row) is None]
         having = [row for row in rows if self._order.value(row) is not None]
         first = self._order.nulls_first(self._order.first)

@@ -38,7 +38,7 @@ class Inflater:
         self._member: zlib._Decompress | None = None
 
     def feed(self, piece: bytes, most: int) -> bytes:
-        """Give what a piece of the body unpacks to, but no more than *most* bytes, after which nothing may follow.
+        """Return what a piece of the body unpacks to, but no more than *most* bytes, after which nothing may follow.
 
         Raises:
             Damaged: this is not what it says.

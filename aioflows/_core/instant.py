@@ -14,6 +14,10 @@ from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 
 __all__ = ["Instant", "Sheet"]
 
+TIES = ("create_time", "update_time", "start_time", "end_time")
+"""What the service sorts by besides the trigger time. Rows that are alike in that come in an order that may depend on which page
+is asked for, as where a database keeps a heap of the first rows only; those that are alike in nothing do not."""
+
 
 @attrs.frozen
 class Instant:
@@ -28,6 +32,7 @@ class Instant:
         backward: whether pages are sorted against scan time.
         known: whether a row is known to be there.
         expression: the *text* that rows must contain to be meant; ``""``: all of the query's.
+        ties: what rows of one trigger time are to be *sorted* by.
     """
 
     first: int
@@ -37,6 +42,7 @@ class Instant:
     backward: bool = False
     known: bool = False
     expression: str = ""
+    ties: tuple[str, ...] = ()
 
     def ask(self, page_no: int, page_size: int) -> Ask:
         """Name a page of it."""
@@ -48,11 +54,17 @@ class Instant:
             backward=self.backward,
             page_no=page_no,
             expression=self.expression,
+            ties=self.ties,
         )
 
     def narrowed(self, expression: str) -> Instant:
-        """Give the part of it whose rows contain a text; such pages need not run on."""
-        return attrs.evolve(self, reach=self.until, backward=False, expression=expression)
+        """Return the part of it whose rows contain a text; such pages need not run on."""
+        return attrs.evolve(self, reach=self.until, backward=False, expression=expression, ties=())
+
+    @property
+    def tied(self) -> Instant:
+        """The same, with rows of one trigger time sorted by all that the service sorts by."""
+        return attrs.evolve(self, ties=TIES)
 
     @property
     def width(self) -> int:

@@ -40,7 +40,7 @@ class Piece:
         return len(self.numbers)
 
     def second(self, number: int) -> int:
-        """Give the second of scan time that a row lies in."""
+        """Return the second of scan time that a row lies in."""
         return self.lane.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
 
     def cut(self, second: float) -> tuple[Piece, Piece]:

@@ -120,7 +120,7 @@ class Lanes:
         return min(shares) if self._merged else sum(shares) / len(shares)
 
     def news(self) -> list[News]:
-        """Give the windows that were proven since the last call."""
+        """Return the windows that were proven since the last call."""
         return [
             partial(WindowDone, type=lane.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
             for lane in self.lanes
@@ -167,16 +167,16 @@ class Lanes:
         raise error
 
     def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Give none: the windows that are left tell it."""
+        """Return none: the windows that are left tell it."""
         return None
 
     def next_rows(self) -> Rows:
-        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
         taken = self._next()
         return self._read(taken) if isinstance(taken, _Taken) else taken
 
     def next_undecoded(self) -> Rows | Undecoded:
-        """Give the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
+        """Return the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
         taken = self._next()
         if not isinstance(taken, _Taken):
             return taken
@@ -198,7 +198,7 @@ class Lanes:
         return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
 
     def _last_of(self, taken: _Taken) -> FlowInstance:
-        """Give a stand-in for the last row."""
+        """Return a stand-in for the last row."""
         at = sum(map(len, taken.pieces)) - 1 if taken.order is None else taken.order[-1]
         for piece in taken.pieces:
             if at < len(piece):
@@ -236,7 +236,7 @@ class Lanes:
         return taken
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Give the windows that are left.
+        """Return the windows that are left.
 
         Args:
             last: the last *row* that was handed out; None: none was.
@@ -323,7 +323,7 @@ class Lanes:
         return passed
 
     def _order(self, pieces: Sequence[Piece]) -> list[int] | None:
-        """Give the order of all rows, by time and id; None if it is that in which they lie."""
+        """Return the order of all rows, by time and id; None if it is that in which they lie."""
         if len(pieces) == 1:
             return None
         keys: list[tuple[str | int, str]] = []

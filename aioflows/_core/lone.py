@@ -1,8 +1,14 @@
 """A page that may be all there is, and has no row in another second that could show it.
 
-It has fewer rows than were asked for, all of them in one second, and nothing else is known of the service or the window.
-It may have been capped, though; so a second page is asked for, by its number. Which that is may be unknown as well: a
-service that counts from 1 may answer page 0 with page 1.
+It has fewer rows than were asked for, all of them in one second, and no row is known before it. It may have been cut short,
+though. So
+
+1. a single row is asked for from the other end of the window, which has to bring the same one, unless the scan has brought
+   others, and never two at once;
+2. of several rows, the last is asked for once more by its number, as the first row of a page behind which nothing follows.
+   Which number that is may be unknown as well: a service that counts from 1 may answer page 0 with page 1;
+3. page numbers may end before the rows do. So where there are as many rows as a service may cap its pages at, everything
+   behind the first millisecond is asked for as well, and must not bring a row that the page did not.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from collections.abc import Callable
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier
 from aioflows._core.opening import refusal
 from aioflows._core.pages import NOTHING, Ask, Page, Reading
@@ -20,6 +27,9 @@ from aioflows.errors import AioflowsError
 
 __all__ = ["Lone"]
 
+_STALLS = 2
+"""Looks without a proof, one after the other, after which others are not tried."""
+
 
 class Lone:
     """Looks for what may follow the only rows there are.
@@ -27,22 +37,32 @@ class Lone:
     Args:
         frontier: the gaps of the scan.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         prove: takes a page, and whether it is all there is.
     """
 
     def __init__(
-        self, frontier: Frontier, service: Service, prove: Callable[[Ask, Page, Reading, bool], None]
+        self,
+        frontier: Frontier,
+        service: Service,
+        evidence: Evidence,
+        prove: Callable[[Ask, Page, Reading, bool], None],
     ) -> None:
         self._frontier = frontier
         self._service = service
+        self._evidence = evidence
         self._prove = prove
 
     def may_be_all(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
-        """Tell whether a page may be all there is, but has no row in another second that could show it."""
+        """Return True if a page may be all there is, but has no row in another second that could show it."""
         return (
             self._service.may_be_last(ask.page_size, len(reading))
             and not ask.backward
             and gap.witness is None
+            and (
+                gap.beyond is None or reading.last < gap.beyond
+            )  # otherwise that row is the witness of its end
+            and gap.stalls < _STALLS
             and reading.first == reading.last
             and (gap.left is None or gap.left.ids <= set(reading.ids))
         )
@@ -59,14 +79,21 @@ class Lone:
             reading: the same, laid out.
             base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
         """
+        most = self._evidence.most(ask.page_size)
+        if len(reading) == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
+            self._look_from_the_end(ask, page, reading)
+            return
         known = self._service.base if self._service.base is not None else ask.page_no
         rows = len(reading)
         size = rows - 1 if rows > 2 else rows
 
         def looked(answer: Page) -> None:
             same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == rows - size and (base is None or rows == 1):
-                self._nothing_follows(ask, page, reading)
+            if same and len(answer.ids) == rows - size and base is None:
+                if not answer.ids or answer.ids[0] == page.ids[-1]:
+                    self._nothing_follows(ask, page, reading)
+                else:  # ties in another order, or rows that are left out of pages after these were counted
+                    self._look_from_the_end(ask, page, reading)
             elif same and len(answer.ids) == rows - size:
                 self._look_for_one_more(ask, page, reading)
             elif same and len(answer.ids) == size and self._service.base is None and base is None:
@@ -76,7 +103,8 @@ class Lone:
                     self._service.capped(ask.page_size, rows)
                 self._prove(ask, page, reading, False)
 
-        self._look(ask, (known if base is None else base) + 1, size, looked)
+        number = (known if base is None else base) + 1
+        self._look(ask, attrs.evolve(ask, page_no=number, page_size=size), looked)
 
     def _nothing_follows(self, ask: Ask, page: Page, reading: Reading) -> None:
         """Take a page for all there is, after looks at what would follow it.
@@ -88,10 +116,30 @@ class Lone:
         def looked(answer: Page) -> None:
             self._prove(ask, page, reading, set(answer.ids) == set(page.ids))
 
-        if len(reading) >= max(2, self._service.smallest_cap):
-            self._look(ask, ask.page_no, ask.page_size, looked)
-        else:
+        def looked_behind(answer: Page) -> None:
+            if set(answer.ids) <= set(page.ids):
+                self._look(ask, ask, looked)
+            else:
+                self._service.capped(ask.page_size, len(reading))
+                self._prove(ask, page, reading, False)
+
+        behind = reading.first * 1000 + 1
+        if len(reading) < max(2, self._service.smallest_cap):
             self._prove(ask, page, reading, True)
+        elif ask.first < behind < ask.until:
+            self._look(ask, attrs.evolve(ask, first=behind), looked_behind)
+        else:
+            self._look(ask, ask, looked)
+
+    def _look_from_the_end(self, ask: Ask, page: Page, reading: Reading) -> None:
+        def looked(answer: Page) -> None:
+            same = set(answer.ids) == set(page.ids)
+            if same and len(reading) > 1:
+                self._nothing_follows(ask, page, reading)
+            else:
+                self._prove(ask, page, reading, same)
+
+        self._look(ask, attrs.evolve(ask, backward=True), looked)
 
     def _look_for_one_more(self, ask: Ask, page: Page, reading: Reading) -> None:
         """Tell a second name for the first page from a second page that had the same rows by chance.
@@ -106,11 +154,11 @@ class Lone:
                 self._service.base = ask.page_no + 1
                 self._nothing_follows(ask, page, reading)
 
-        self._look(ask, ask.page_no + len(reading) + 1, 1, looked)
+        self._look(ask, attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1), looked)
 
-    def _look(self, ask: Ask, number: int, size: int, looked: Callable[[Page], None]) -> None:
-        """Ask for another page of a window before its first page is judged."""
-        again = attrs.evolve(ask, page_no=number, page_size=size, tries=None)
+    def _look(self, ask: Ask, other: Ask, looked: Callable[[Page], None]) -> None:
+        """Ask for something else before the first page of a window is judged."""
+        again = attrs.evolve(other, tries=None)
 
         def answered(answer: Page | AioflowsError) -> None:
             for gap in self._frontier.put_down(ask):

@@ -119,7 +119,7 @@ class Machine(Protocol):
         ...
 
     def news(self) -> Sequence[News]:
-        """Give what happened since the last call."""
+        """Return what happened since the last call."""
         ...
 
     def read_in(self, zone: Zone) -> None:
@@ -139,17 +139,17 @@ class Machine(Protocol):
         ...
 
     def next_rows(self) -> Rows:
-        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
         ...
 
     def next_undecoded(self) -> Rows | Undecoded:
-        """Give the same as the answer they stand in, where they are the rows of one and need not be looked at."""
+        """Return the same as the answer they stand in, where they are the rows of one and need not be looked at."""
         ...
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Give the windows that are left."""
+        """Return the windows that are left."""
         ...
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Give the place of the last row in the order, where the windows that are left do not tell it."""
+        """Return the place of the last row in the order, where the windows that are left do not tell it."""
         ...

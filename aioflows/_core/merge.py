@@ -101,7 +101,7 @@ class Merge:
         return min((bound for source in self.sources if (bound := source.bound) is not None), default=None)
 
     def next(self) -> list[FlowInstance]:
-        """Give the rows that nothing unseen can precede; none: the source that is farthest behind has to be read on."""
+        """Return the rows that nothing unseen can precede; none: the source that is farthest behind has to be read on."""
         bound = self.bound
         passed: list[Entry] = []
         for source in self.sources:

@@ -96,7 +96,7 @@ class Numbered:
         self._answers[self._sent.pop(ask)] = (ask, page)
 
     def next(self) -> Place | None:
-        """Give the next page in order; None: it is not there."""
+        """Return the next page in order; None: it is not there."""
         if self._next not in self._answers:
             return None
         ask, page = self._answers[self._next]
@@ -125,7 +125,7 @@ class Numbered:
         return self._service.base is not None or self._counted
 
     def _misnumbered(self, ask: Ask, number: int, page: Page) -> bool:
-        """Tell whether a page was asked for under a number that means another one."""
+        """Return True if a page was asked for under a number that means another one."""
         if ask.page_no - number != self._base:
             return True  # it was found out meanwhile
         if self._base_known or not page.ids or [*page.ids] != self._ids[: len(page.ids)]:

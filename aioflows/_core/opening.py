@@ -23,7 +23,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal", "size_refused"]
+__all__ = ["Outcome", "Step", "Trail", "next_step", "no_such_page", "refusal"]
 
 
 class Outcome(enum.Enum):
@@ -46,9 +46,6 @@ class Step(enum.Enum):
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
-
-_SIZE_REFUSALS = {400, 413, 1004}
-"""HTTP "bad request" and "content too large", and the gateway's "parameter is not legal"."""
 
 _CODES_OF_THE_SERVICE = 1000
 """What is below is an HTTP status."""
@@ -89,24 +86,19 @@ def next_step(outcomes: tuple[Outcome, ...]) -> Step:
 
 
 def refusal(error: AioflowsError) -> bool:
-    """Tell whether an error may be about what was asked for rather than about who asks, or when."""
+    """Return True if an error may be about what was asked for rather than about who asks, or when."""
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
 
 
 def no_such_page(error: AioflowsError) -> bool:
-    """Tell whether an error may mean "there is no page of this number".
+    """Return True if an error may mean "there is no page of this number".
 
     The service would say that itself. A gateway in trouble (HTTP 5xx) says nothing of page numbers, and to take page 1 for
     the first because of it would be to leave out a page everywhere.
     """
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
-
-
-def size_refused(error: AioflowsError) -> bool:
-    """Return True if an error may mean that a page may not be that large."""
-    return type(error) is ServiceError and error.code in _SIZE_REFUSALS
 
 
 @attrs.frozen
@@ -116,15 +108,17 @@ class Trail:
     Args:
         outcomes: what came, one after the other.
         page: the last page that had rows, which is the one to take if any is.
+        last: whether a refusal ends the scan, since nothing else is left to try.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     page: Page | None = None
+    last: bool = False
 
     def then(self, outcome: Outcome, answer: Page | AioflowsError) -> Trail:
         """Add an outcome."""
         page = answer if outcome is Outcome.ROWS and not isinstance(answer, AioflowsError) else self.page
-        return Trail((*self.outcomes, outcome), page)
+        return Trail((*self.outcomes, outcome), page, self.last)
 
     @property
     def step(self) -> Step:

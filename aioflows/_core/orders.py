@@ -106,20 +106,20 @@ class Order:
     # Keys
 
     def key(self, row: FlowInstance) -> Key:
-        """Give the key of a row; where rows stand that lack a field must be known if it lacks one (`lacking`)."""
+        """Return the key of a row; where rows stand that lack a field must be known if it lacks one (`lacking`)."""
         return self._key([read(row) for _, read in self._reads], row.instance_id)
 
     def entries(self, rows: Iterable[FlowInstance]) -> list[Entry]:
-        """Give rows with their keys, in order."""
+        """Return rows with their keys, in order."""
         return sorted(((self.key(row), row) for row in rows), key=by_key)
 
     def position(self, row: FlowInstance) -> Position:
-        """Give the fields of a row in *microseconds* since 1970, and its id: its place in the order, to be kept."""
+        """Return the fields of a row in *microseconds* since 1970, and its id: its place in the order, to be kept."""
         values = (read(row) for _, read in self._reads)
         return tuple(None if one is None else one // _MICROSECOND for one in values), row.instance_id
 
     def key_at(self, position: Position) -> Key | None:
-        """Give the key of a place that was kept; None: it is not known yet where rows stand that lack a field."""
+        """Return the key of a place that was kept; None: it is not known yet where rows stand that lack a field."""
         values = [None if one is None else one * _MICROSECOND for one in position[0]]
         for sorter, value in zip(self.sorters, values, strict=True):
             if value is None and self.nulls_first(sorter) is None:
@@ -138,7 +138,7 @@ class Order:
         return tuple(parts)
 
     def group(self, value: timedelta | None, zone: Zone) -> timedelta:
-        """Give the first part of the least key that rows may have which the service sorts as one with such a row."""
+        """Return the first part of the least key that rows may have which the service sorts as one with such a row."""
         if value is None:
             return self._without(self.first)
         if not zone.fixed and (twice := zone.shown_twice(NAIVE_EPOCH + value)) is not None:
@@ -160,14 +160,14 @@ class Order:
             self._kinds[field, type] = lack or True in kinds, have or False in kinds
 
     def where(self, field: str) -> ScheduleType | None:
-        """Give a schedule type of which rows are known that lack a field, best one that has others too."""
+        """Return a schedule type of which rows are known that lack a field, best one that has others too."""
         found = [
             (have, -type, type) for (one, type), (lack, have) in self._kinds.items() if one == field and lack
         ]
         return max(found)[2] if found else None
 
     def settled(self) -> bool:
-        """Tell whether windows that the service sorts can be read to their end; what is missing for it is needed."""
+        """Return True if windows that the service sorts can be read to their end; what is missing for it is needed."""
         if self.ends_alike is not None or self.where(self.first[0]) is None:
             return True
         self.needed[self.first if self.nulls_first(self.first) is None else self.reverse] = None
@@ -183,14 +183,14 @@ class Order:
         return self.nulls_first(self.reverse) if first is False else first
 
     def lacking(self, rows: Iterable[FlowInstance]) -> bool:
-        """Tell whether a row lacks a field of which is not known where it stands then; it is noted as needed."""
+        """Return True if a row lacks a field of which is not known where it stands then; it is noted as needed."""
         unknown = [(sorter, read) for sorter, read in self._reads if self.nulls_first(sorter) is None]
         found = [sorter for sorter, read in unknown if any(read(row) is None for row in rows)]
         self.needed.update(dict.fromkeys(found))
         return bool(found)
 
     def nulls_first(self, sorter: Sorter) -> bool | None:
-        """Tell whether rows that lack a field stand before all others; None: not known yet."""
+        """Return True if rows that lack a field stand before all others; None: not known yet."""
         known = self._service.nulls_first.get(sorter)
         return self._assumed.get(sorter) if known is None else known
 
@@ -230,7 +230,7 @@ class Order:
 
     @staticmethod
     def kinds(sorter: Sorter, rows: Iterable[FlowInstance]) -> tuple[bool, bool]:
-        """Tell whether some rows lack a field, and whether some do not."""
+        """Return True if some rows lack a field, and whether some do not."""
         kinds = {_reader(sorter[0])(row) is None for row in rows}
         return True in kinds, False in kinds
 

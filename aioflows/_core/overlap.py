@@ -8,7 +8,7 @@ __all__ = ["overlapping"]
 
 
 def overlapping(most: int, least: int = 1) -> Iterator[tuple[int, int]]:
-    """Give page numbers, counted from 0, and sizes, so that each page starts inside the one before it.
+    """Return page numbers, counted from 0, and sizes, so that each page starts inside the one before it.
 
     Page ``p`` of size ``s`` starts at row ``p * s``, so it is by their sizes that pages overlap.
 

@@ -84,7 +84,7 @@ class Pace:
         self._by_chance = False
 
     def rate(self, now: float) -> float | None:
-        """Give the requests per second that are sent at most; None: as many as one likes."""
+        """Return the requests per second that are sent at most; None: as many as one likes."""
         if self.bound is None:
             return None
         since = max(0.0, now - self._resumed_at)
@@ -93,7 +93,7 @@ class Pace:
         return self.bound * (1 + _GAIN * (since / _GAINED_AFTER) ** 3)
 
     def gap(self, now: float) -> float:
-        """Give the seconds that have to lie between two requests."""
+        """Return the seconds that have to lie between two requests."""
         rate = self.rate(now)
         if rate is not None and rate > _MOST:
             rate = self.bound = None
@@ -133,7 +133,7 @@ class Pace:
         return self._says_closed, self._says_closed and self.throttled(sent, now)
 
     def rest(self, now: float) -> float:
-        """Give the seconds in which nobody should be sent after the refusal that has just set the bound."""
+        """Return the seconds in which nobody should be sent after the refusal that has just set the bound."""
         if self._silent <= _SILENT or now - self._answered_at > _BESIDE:
             return 0.0
         return min(_REST * 2.0 ** (self._silent - _SILENT - 1), _LONGEST_REST)
@@ -172,7 +172,7 @@ class Pace:
         return sum(answered >= moment for answered in self._answered)
 
     def _found(self, now: float) -> float | None:
-        """Give the rate that the service bears at least, by what it has answered since the last episode."""
+        """Return the rate that the service bears at least, by what it has answered since the last episode."""
         count, began = len(self._answered), now - self._burst_took
         stretches = [
             # The limiter is empty, but for a part of one request: half of one, taken fairly.

@@ -7,8 +7,7 @@ Invariants:
 2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
 3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
-   the second of its last row. What it proves is never more than that, unless the answer was short
-   (`Service.ends_short`): then it proves the whole window.
+   the second of its last row. What it proves is never more than that, however few rows it has (`prover`).
 
 A page that is out of order or reaches outside its window proves nothing and ends the scan.
 """
@@ -89,7 +88,9 @@ class Ask:
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
+        ties: what rows that are alike in that are to be sorted by, one after the other.
         status: the *codes* to ask for instead of those of the query; None: those of the query.
+        bare: whether the status, the owner and the text that the query asks for are *left out*.
     """
 
     first: int
@@ -101,7 +102,14 @@ class Ask:
     tries: int | None = None
     expression: str = ""
     field: str = "trigger_time"
+    ties: tuple[str, ...] = ()
     status: tuple[int, ...] | None = None
+    bare: bool = False
+
+    @property
+    def sorters(self) -> tuple[tuple[str, bool], ...]:
+        """The fields that the service is to sort by, each with whether it is descending."""
+        return tuple((field, self.descending) for field in (self.field, *self.ties))
 
     @property
     def whole(self) -> bool:
@@ -168,11 +176,11 @@ class Reading:
         return len(self.times)
 
     def second(self, index: int) -> int:
-        """Give the second of scan time that a row lies in."""
+        """Return the second of scan time that a row lies in."""
         return self._axis.second(self._second_of(self.times[index]))
 
     def index(self, second: int) -> int:
-        """Give the index of the first row at or after a second of scan time."""
+        """Return the index of the first row at or after a second of scan time."""
         # Nearly always it is the page's start or end, or the start of its last second: no time need be read for these.
         if second <= self.first:
             return 0
@@ -181,16 +189,16 @@ class Reading:
         return bisect_left(range(len(self.times)), second, key=self.second)
 
     def at(self, second: int) -> Sequence[str]:
-        """Give the ids of the rows in a second of scan time."""
+        """Return the ids of the rows in a second of scan time."""
         return self.ids[self.index(second) : self.index(second + 1)]
 
     def before(self, second: int) -> int | None:
-        """Give the second of the last row before a second of scan time."""
+        """Return the second of the last row before a second of scan time."""
         index = self.index(second)
         return self.second(index - 1) if index else None
 
     def cuts(self, start: int, stop: int) -> list[int]:
-        """Give the rows between *start* and *stop* at which they are to be cut into pieces: where a second begins."""
+        """Return the rows between *start* and *stop* at which they are to be cut into pieces: where a second begins."""
         cuts = []
         while stop - start > PIECE:
             second = self.second(start + PIECE)
@@ -204,7 +212,7 @@ class Reading:
         return cuts
 
     def rows(self, start: int, stop: int) -> Sequence[int]:
-        """Give the page's row numbers for rows *start* to *stop*, in the order (trigger time, id), each id once."""
+        """Return the page's row numbers for rows *start* to *stop*, in the order (trigger time, id), each id once."""
         count = len(self.times)
         plain = range(count - 1 - start, count - 1 - stop, -1) if self._flipped else range(start, stop)
         times = self.times[start:stop]
@@ -275,7 +283,11 @@ class Reader:
     @zone.setter
     def zone(self, zone: Zone) -> None:
         self._zone = zone
-        self._service.read_in(self, zone)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether windows too narrow for a wrong offset have shown that the zone is right."""
+        return self._service.pinned(self._zone)
 
     def read(self, ask: Ask, page: Page) -> Reading:
         """Lay out a page that is not empty.
@@ -302,7 +314,7 @@ class _Nothing:
     body: bytes = b""
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
-        """Give none."""
+        """Return none."""
         return []
 
 

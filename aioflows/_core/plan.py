@@ -39,11 +39,13 @@ class Anchor:
         second: the *second* of scan time that it lies in.
         ids: the rows that were seen there.
         ask: the request that brought them.
+        rows: the rows that it brought in all.
     """
 
     second: int
     ids: frozenset[str]
     ask: Ask
+    rows: int
 
 
 @attrs.define(eq=False)
@@ -64,13 +66,18 @@ class Gap:
         right: the row at its end.
         witness: the last *second* before its start in which a row is known.
         beyond: the first *second* after its end in which a row is known.
-        short: whether the last page from its start had fewer rows than asked for, and may or may not be the last.
+        short: the rows of the last page from its start, if these were fewer than asked for and may be the last; otherwise 0.
         looks: how often it was answered with nothing.
+        empty_size: the rows asked for by the largest page that was answered with nothing.
         denied: the *second* of a row known beside it that one of these answers has left out.
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
         halvings: how often its window was halved because the service failed on it.
         doubts: how often an answer about it was disproved.
+        narrowed: whether it is to be asked about by a narrower window, since nothing shows that the last answer looked as far.
+        looked_inside: whether its middle was asked about.
+        stalls: how often an answer about it has proven nothing, one after the other.
+        unreached: whether one of these should have reached a row that is known behind it.
         held: whether something else is being found out before it may be asked for again.
         dense: how it is read, if it is a second that no page holds.
         broken: why it cannot be read.
@@ -89,13 +96,18 @@ class Gap:
     right: Anchor | None = None
     witness: int | None = None
     beyond: int | None = None
-    short: bool = False
+    short: int = 0
     looks: int = 0
+    empty_size: int = 0
     denied: int | None = None
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
     doubts: int = 0
+    narrowed: bool = False
+    looked_inside: bool = False
+    stalls: int = 0
+    unreached: bool = False
     held: bool = False
     dense: Dense | None = None
     broken: AioflowsError | None = None
@@ -106,7 +118,7 @@ class Gap:
         return self.density * (self.until - self.first)
 
     def beside(self, widest: int) -> tuple[int, int, bool] | None:
-        """Give the window that reaches to a row known beside it, and whether it is read against scan time.
+        """Return the window that reaches to a row known beside it, and whether it is read against scan time.
 
         Args:
             widest: *milliseconds* that such a window may span.
@@ -129,6 +141,11 @@ class Gap:
         return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
+    def closing(self) -> bool:
+        """Whether nothing more may be in it, so that it is asked about as a whole, one request at a time."""
+        return bool(self.short or self.looks or self.narrowed)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way in it."""
         return not (self.asked or self.held or self.dense)
@@ -136,7 +153,7 @@ class Gap:
     @property
     def untouched(self) -> bool:
         """Whether nothing is under way in it, and nothing was answered about it."""
-        return self.idle and not (self.looks or self.short or self.halvings or self.broken)
+        return self.idle and not (self.closing or self.halvings or self.broken)
 
 
 class Gaps:
@@ -146,6 +163,8 @@ class Gaps:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
         """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
+        self.turns: set[int] = set()
+        """Those of the fences where the service's zone changes its offset: no request is read across one of them."""
         self.ready = 0
         """Proven *rows* before the first gap that were not handed out yet."""
 
@@ -165,26 +184,26 @@ class Gaps:
         return bisect_left(self._gaps, gap.first, key=_first)
 
     def behind(self, first: int) -> Iterator[Gap]:
-        """Give the gaps that reach beyond a moment, in order."""
+        """Return the gaps that reach beyond a moment, in order."""
         at = bisect_right(self._gaps, first, key=_first)
         if at and self._gaps[at - 1].until > first:
             at -= 1
         return map(self._gaps.__getitem__, range(at, len(self._gaps)))
 
     def within(self, first: int, until: int) -> list[Gap]:
-        """Give the gaps that a window touches."""
+        """Return the gaps that a window touches."""
         return list(takewhile(lambda gap: gap.first < until, self.behind(first)))
 
     def starting(self, first: int) -> Gap | None:
-        """Give the gap that starts there."""
+        """Return the gap that starts there."""
         return next((gap for gap in self.within(first, first + 1) if gap.first == first), None)
 
     def ending(self, until: int) -> Gap | None:
-        """Give the gap that ends there."""
+        """Return the gap that ends there."""
         return next((gap for gap in self.within(until - 1, until) if gap.until == until), None)
 
     def reach(self, gap: Gap, most: int) -> int:
-        """Give how far a request from its start may reach: over the gaps behind it of which nothing was asked yet.
+        """Return how far a request from its start may reach: over the gaps behind it of which nothing was asked yet.
 
         Args:
             gap: where it starts.
@@ -208,10 +227,13 @@ class Gaps:
             right=gap.right,
             beyond=gap.beyond,
             looks=gap.looks,
+            empty_size=gap.empty_size,
             denied=gap.denied,
             backward_size=gap.backward_size,
             halvings=gap.halvings,
             doubts=gap.doubts,
+            narrowed=gap.narrowed,
+            looked_inside=gap.looked_inside,
         )
         gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
         gap.backward_size, gap.at_end = 0, 0.0
@@ -230,19 +252,19 @@ class Gaps:
         del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:
-        """Give the gap that begins where this one ends."""
+        """Return the gap that begins where this one ends."""
         at = self._at(gap) + 1
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
     def before(self, gap: Gap) -> Gap | None:
-        """Give the gap that ends where this one begins."""
+        """Return the gap that ends where this one begins."""
         at = self._gaps.index(gap)
         touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
         return self._gaps[at - 1] if touching else None
 
     def fenced(self, first: int, until: int) -> bool:
-        """Tell whether the service's zone changes its offset in a stretch, its ends included."""
+        """Return True if the service's zone changes its offset in a stretch, its ends included."""
         return any(first <= fence <= until for fence in self.fences)
 
     def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
@@ -261,31 +283,42 @@ class Gaps:
                 self.split(gap, until)
                 self.take(gap, first, until, rows, known)
                 return
+            self._tell_before(gap, at, known)
             gap.first = until
             if gap.forward is not None and gap.forward.until <= until:
                 gap.forward = None  # it asks for what another page has shown meanwhile
-            gap.left, gap.short, gap.forward_size, gap.looks = None, False, 0, 0
+            gap.left, gap.short, gap.forward_size, gap.looks, gap.empty_size = None, 0, 0, 0, 0
             gap.witness = known[1] if known else gap.witness
             self._credit(at, rows)
         elif gap.first < first:
-            gap.until, gap.right, gap.backward_size, gap.looks = first, None, 0, 0
+            gap.until, gap.right, gap.backward_size, gap.looks, gap.empty_size = first, None, 0, 0, 0
+            self._tell_behind(gap, at + 1, known)
             gap.beyond = known[0] if known else gap.beyond
             gap.after += rows
         else:
+            self._tell_before(gap, at, known)
+            self._tell_behind(gap, at + 1, known)
             del self._gaps[at]
-            self._tell(gap, at, known)
             self._credit(at, rows + gap.after)
 
-    def _tell(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
-        """Let the neighbours of a gap that is closed know which rows lie next to them now."""
-        if at:
+    def _tell_before(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
+        """Let the gap before one know which row lies next to it behind its end, after a part of that was proven."""
+        if at and (row := known[0] if known else gap.beyond) is not None:
             before = self._gaps[at - 1]
-            if before.beyond is None or before.beyond * 1000 >= gap.until:
-                before.beyond = known[0] if known else gap.beyond
-        if at < len(self._gaps):
+            turned = self._turned(before.until, row * 1000)
+            if not turned and (before.beyond is None or before.beyond > row):
+                before.beyond = row
+
+    def _tell_behind(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
+        """The same for the gap behind it."""
+        if at < len(self._gaps) and (row := known[1] if known else gap.witness) is not None:
             later = self._gaps[at]
-            if later.witness is None or later.witness * 1000 < gap.first:
-                later.witness = known[1] if known else gap.witness
+            turned = self._turned(row * 1000 + 1000, later.first)
+            if not turned and (later.witness is None or later.witness < row):
+                later.witness = row
+
+    def _turned(self, first: int, until: int) -> bool:
+        return any(first <= turn <= until for turn in self.turns)
 
     def _credit(self, at: int, rows: int) -> None:
         if at:

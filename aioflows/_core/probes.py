@@ -96,7 +96,7 @@ class Probes:
             self.error = error
 
     def _left(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
-        """Give the windows that were not asked about, the one first of which is known that it can tell."""
+        """Return the windows that were not asked about, the one first of which is known that it can tell."""
         best = self._order.where(sorter[0])
         left = [one for one in self._windows if (sorter, one[0]) not in self._told]
         return sorted(left, key=lambda one: one[0] is not best)

@@ -1,8 +1,17 @@
 """What an answer proves, and what it leaves to be found out.
 
-A first page takes a window out of the gaps by the lemma (`pages`), and so does one that is all there is. What proves less
-than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in another second
-(`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
+A first page takes a window out of the gaps by the lemma (`pages`), and by nothing else:
+
+1. Its far end is where its last row is. That it has fewer rows than were asked for proves nothing, since a service may
+   cap its pages by anything. Where a row is known behind the gap, the page has to reach it; otherwise the rest is read from
+   its other end, down to a row that is known.
+2. Its near end is where the window begins, if a row is known there, or if the scan has seen this service look as far
+   (`evidence`). Otherwise the stretch before the first row is believed at once only where it is no wider than what lies
+   between the rows of the page, and it is asked about once more before the scan ends (`stretches`). A wider one is asked
+   about by narrower windows first.
+
+What proves less than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in
+another second (`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
 """
 
 from __future__ import annotations
@@ -17,6 +26,7 @@ from aioflows._core.density import Stretch, learn
 from aioflows._core.doubts import Doubts
 from aioflows._core.emptiness import Emptiness
 from aioflows._core.errands import Errands
+from aioflows._core.evidence import Evidence
 from aioflows._core.frontier import Frontier, covered
 from aioflows._core.instant import Instant
 from aioflows._core.lone import Lone
@@ -25,10 +35,14 @@ from aioflows._core.pages import Ask, Page, Reader, Reading
 from aioflows._core.plan import Anchor, Gap
 from aioflows._core.release import Batch, Run
 from aioflows._core.service import LARGEST_PAGE, Service, larger
-from aioflows.errors import AioflowsError
+from aioflows._core.stretches import Stretches
+from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
 __all__ = ["Prover"]
+
+_STALLS = 3
+"""Answers without a proof, one after the other, after which a row beside a gap is taken to have gone."""
 
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which that second is asked for with a larger page."""
@@ -42,9 +56,12 @@ class Prover:
         errands: where requests go that answers make necessary.
         reader: reads answers.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         page_size: *rows* a request.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
+        confirm: whether ends that no row has shown are asked about once more.
         growing: whether rows still appear, many at once, where there was nothing.
     """
 
@@ -54,10 +71,13 @@ class Prover:
         errands: Errands,
         reader: Reader,
         service: Service,
+        evidence: Evidence,
         page_size: int,
         *,
         splits: bool,
+        filtered: bool,
         alone: bool,
+        confirm: bool,
         growing: bool,
     ) -> None:
         self._frontier = frontier
@@ -65,11 +85,27 @@ class Prover:
         self._errands = errands
         self._reader = reader
         self._service = service
+        self._evidence = evidence
         self._wanted_size = page_size
         self._splits = splits
         self._doubts = Doubts(frontier, errands, reader, service, self.answered)
-        self._emptiness = Emptiness(frontier, errands, self._doubts, service, alone=alone, growing=growing)
-        self._lone = Lone(frontier, service, self._prove)
+        self._emptiness = Emptiness(
+            frontier,
+            errands,
+            self._doubts,
+            reader,
+            service,
+            evidence,
+            filtered=filtered,
+            alone=alone,
+            growing=growing,
+        )
+        self._lone = Lone(frontier, service, evidence, self._prove_lone)
+        self.stretches = Stretches(
+            frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
+        )
+        self._confirm = confirm
+        self._counted_anew = False
         self.duplicates = 0
         """Rows that came again and were dropped."""
 
@@ -77,9 +113,15 @@ class Prover:
     def _page_size(self) -> int:
         return self._service.usual(self._wanted_size)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether an answer lacked a row, or a second was found that no page holds."""
+        return self._doubts.raised or any(gap.dense for gap in self._gaps)
+
     def unsettled(self) -> bool:
         """Return True if something has to be looked at once more before the scan may end."""
-        return self._emptiness.unsettled()
+        self.stretches.settle(1 << 30, self._page_size)
+        return self.stretches.unsettled or self._emptiness.unsettled()
 
     def answered(self, ask: Ask, page: Page) -> None:
         """Take the first page of a window."""
@@ -96,12 +138,47 @@ class Prover:
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
-        self._emptiness.disproved(reading, gaps)
-        whole = self._service.ends_short(ask.page_size, len(reading))
-        if not whole and self._lone.may_be_all(ask, reading, gaps[0]):
+        self._evidence.note(ask, reading)
+        self._emptiness.disproved(ask, reading, gaps)
+        self._note_number(ask, reading, gaps)
+        if not self._confirm and self._service.may_be_last(ask.page_size, len(reading)):
+            self._prove(ask, page, reading, whole=True)
+        elif self._lone.may_be_all(ask, reading, gaps[0]):
             self._lone.look_further(ask, page, reading)
         else:
-            self._prove(ask, page, reading, whole)
+            self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
+
+    def _note_number(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> None:
+        """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""
+        for gap in gaps:
+            for anchor in covered(gap, ask.first, ask.until):
+                same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
+                # A second page may have it too, where its second holds more rows than a page.
+                fits = len(anchor.ids) < anchor.rows
+                if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._evidence.numbered = True
+
+    def _prove_lone(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
+        if whole:  # a second page would have shown other rows from its other end, or by the number behind it
+            self._evidence.numbered = True
+        self._prove(ask, page, reading, whole)
+
+    def _asked_enough(self, ask: Ask, reading: Reading, gap: Gap) -> bool:
+        """Return True if a few rows are all that several questions about one second have brought.
+
+        Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
+        reckoned with would answer so, too, so pages of this scan have to have brought more.
+        """
+        few = len(reading) < min(ask.page_size, self._service.smallest_cap)
+        few = few and len(reading) < self._evidence.most(ask.page_size)
+        if not few or gap.unreached or reading.first != reading.last or gap.stalls <= _STALLS:
+            return False
+        first, until = reading.first * 1000, reading.first * 1000 + 1000
+        if gap.first < first < gap.until:
+            gap = self._gaps.split(gap, first)
+        if gap.first < until < gap.until:
+            self._gaps.split(gap, until)
+        return ask.first >= first and ask.until <= until
 
     def _prove(self, ask: Ask, page: Page, reading: Reading, whole: bool) -> None:
         """Take what a page proves out of the gaps."""
@@ -111,14 +188,19 @@ class Prover:
             first = min(until, max(first, (reading.first + 1) * 1000))
         elif not whole:
             until = max(first, min(until, reading.last * 1000))
-        gaps = self._gaps.within(first, until) if first < until else []
+        doubted = self.stretches.doubted(ask, reading, self._service.full(self._page_size))
+        if doubted is not None and ask.backward:
+            until = self._part(doubted[0], reading, backward=True)
+        elif doubted is not None:
+            first = self._part(doubted[1], reading, backward=False)
+        gaps = [gap for gap in self._gaps.within(first, until) if gap.broken is None] if first < until else []
         if not whole and self._order_unseen(ask, reading, gaps):
             edge = first if ask.backward else until
             for gap in gaps:
                 if gap.first < edge < gap.until:
                     self._gaps.split(gap, edge)
             for gap in self._gaps.within(first, until):
-                gap.short = False
+                gap.short = 0
             self._gaps.fences.add(edge)
             self._go_on(ask, reading, edge)
             return
@@ -142,9 +224,41 @@ class Prover:
             kept += sum(len(run.batch) for run in runs)
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
+        if doubted is not None:
+            self.stretches.narrow(*doubted)
+        if not gaps and not ask.backward:
+            self._ended_before(ask, reading)
+        self._count_stalls(ask, proven=bool(gaps))
         self._learn(ask, Stretch(self._spread(ask, reading, whole), until - first, whole))
         if not whole:
             self._go_on(ask, reading, first if ask.backward else until)
+
+    def _count_stalls(self, ask: Ask, *, proven: bool) -> None:
+        """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
+        for gap in self._gaps.within(ask.first, ask.until):
+            gap.stalls = 0 if proven else gap.stalls + 1
+            gap.unreached = not proven and (gap.unreached or gap.beyond is not None)
+            if not proven:
+                gap.looks = gap.empty_size = 0  # it is not empty any more
+            if gap.stalls > _STALLS:
+                gap.witness = gap.beyond = None
+
+    def _ended_before(self, ask: Ask, reading: Reading) -> None:
+        """Note that a page held no more than the row before a gap: the next one begins in the gap."""
+        for gap in self._gaps.within(ask.first, ask.until)[:1]:
+            if gap.witness is not None and reading.last <= gap.witness:
+                gap.witness = None
+
+    def _part(self, edge: int, reading: Reading, *, backward: bool) -> int:
+        """Cut the gap at the first row of a page, where what lies before it is not proven by that page; return the cut."""
+        for gap in self._gaps.within(edge - 1, edge + 1):
+            if gap.first < edge < gap.until:
+                later = self._gaps.split(gap, edge)
+                if backward:
+                    later.witness = reading.last
+                else:
+                    gap.beyond = reading.first
+        return edge
 
     def _spread(self, ask: Ask, reading: Reading, whole: bool) -> int:
         """Count the rows that tell how dense the stretch is that a page proves."""
@@ -158,7 +272,7 @@ class Prover:
         return proven
 
     def _order_unseen(self, ask: Ask, reading: Reading, gaps: Sequence[Gap]) -> bool:
-        """Tell whether a page says that there is nothing before its only second, by an order that was never seen.
+        """Return True if a page says that there is nothing before its only second, by an order that was never seen.
 
         A service that ignores the sorter would say so, too. Then what lies there is asked for by itself.
         """
@@ -175,21 +289,23 @@ class Prover:
         if gap is None:
             return
         ties = reading.at(second)
-        anchor = Anchor(second, frozenset(ties), ask)
+        anchor = Anchor(second, frozenset(ties), ask, len(reading))
         stuck = len(ties) == len(reading)
+        full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
         if ask.backward:
             gap.right = anchor
             if gap.short:
-                gap.short = False  # the page that may have been the last was not
-                size = gap.left.ask.page_size if gap.left is not None else self._page_size
-                self._service.capped(size, self._service.most(size))
+                self._was_not_last(gap)
         else:
+            went_on = gap.left is None or gap.left.second < second
+            if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
+                gap.beyond = None  # the page would have reached it if it were there still
             gap.left = anchor
-            gap.short = (
-                gap.witness is not None
-                and self._service.may_be_last(ask.page_size, len(reading))
-                and not self._no_larger(ask, len(reading))
-            )
+            gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
+        if ask.page_size < self._page_size:
+            return  # a small page was asked for; the usual one is next
+        if stuck and not full and gap.stalls <= _STALLS + 1:
+            return  # rows have come or gone: it is asked for again first
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
         size = self._larger(ask, len(reading), stuck)
@@ -197,11 +313,29 @@ class Prover:
             gap.backward_size = size
         elif size:
             gap.forward_size = size
-            if not self._service.zone_pinned:
+            if not self._reader.pinned:
                 # What shows this second whole has to reach beyond it, and so cannot pin the zone.
                 self._pin(gap, second)
         elif stuck:
             self._open_dense(gap, anchor, reading.page)
+
+    def _may_be_last(self, gap: Gap, ask: Ask, rows: int, *, went_on: bool) -> int:
+        """Return the rows of a page from the start of a gap if nothing may follow them, otherwise 0."""
+        if gap.witness is None or self._no_larger(ask, rows) or (went_on and gap.beyond is not None):
+            return 0
+        if ask.until < gap.until:
+            return 0  # it was asked for a part of the gap
+        if self._evidence.cut_short and went_on:
+            return 0  # that pages are not full says nothing here
+        return rows if self._service.may_be_last(ask.page_size, rows) else 0
+
+    def _was_not_last(self, gap: Gap) -> None:
+        """Note that more followed a page that had fewer rows than were asked for."""
+        size = gap.left.ask.page_size if gap.left is not None else self._page_size
+        if gap.short < self._evidence.most(size):
+            self._evidence.cut_short = True
+        self._service.capped(size, gap.short)
+        gap.short = 0
 
     def _pin(self, gap: Gap, second: int) -> None:
         """Have a second looked at by itself, in which a row is known, for nothing but the zone."""
@@ -228,7 +362,7 @@ class Prover:
     # Seconds that no page holds
 
     def _larger(self, ask: Ask, rows: int, stuck: bool) -> int:
-        """Give the size of a larger page that is worth asking for, or 0 if the service gives none."""
+        """Return the size of a larger page that is worth asking for, or 0 if the service gives none."""
         if self._no_larger(ask, rows):
             self._service.larger_pages = False
         if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):
@@ -236,8 +370,9 @@ class Prover:
         return larger(ask.page_size if stuck else self._page_size)
 
     def _no_larger(self, ask: Ask, rows: int) -> bool:
-        """Tell whether a page that was asked for larger than usual brought no more than a usual one."""
-        return ask.page_size > self._page_size and rows <= self._service.most(self._page_size)
+        """Return True if a page that was asked for larger than usual brought no more than a usual one."""
+        usual = self._page_size
+        return ask.page_size > usual and rows == (self._evidence.most(usual) or self._service.most(usual))
 
     def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
         second = anchor.second
@@ -252,6 +387,8 @@ class Prover:
             ways,
             size,
             self._service,
+            self._evidence,
+            (self._frontier.spans[0][0], self._frontier.spans[-1][1]),
             self._reader,
             page,
             backward=anchor.ask.backward,
@@ -265,12 +402,15 @@ class Prover:
             return
         try:
             if isinstance(answer, AioflowsError):
+                if refusal(answer) and self._begin_smaller(gap, ask):
+                    return
                 if not (refusal(answer) and dense.refused(ask)):
-                    raise answer
+                    raise dense.too_deep(ask, answer) from answer
             else:
                 dense.received(ask, answer)
         except AioflowsError as error:
-            self._frontier.fail(gap, error)
+            if not (isinstance(error, CompletenessError) and self._count_anew(gap)):
+                self._frontier.fail(gap, error)
             return
         if dense.done:
             second = gap.first // 1000
@@ -278,6 +418,24 @@ class Prover:
             self._frontier.settle(gap, [Run(gap.first, gap.until, dense.batch())], proof, (second, second))
             if dense.overrun is not None:
                 self._go_on_from(*dense.overrun)
+
+    def _count_anew(self, gap: Gap) -> bool:
+        """Read a dense second anew where the number that pages count from may be another one than in former scans."""
+        service, base = self._service, gap.dense and gap.dense.base
+        if self._counted_anew or service.told or base in (None, service.first_page):
+            return False
+        self._counted_anew = True
+        if service.base == base:
+            service.base = None
+        gap.dense = None
+        return True
+
+    def _begin_smaller(self, gap: Gap, ask: Ask) -> bool:
+        """Read a dense second anew by smaller pages, if so many rows may be what is refused."""
+        if self._evidence.answered(ask.page_size) or not self._service.refuse_size(ask.page_size):
+            return False
+        gap.dense = None
+        return True
 
     def _go_on_from(self, instant: Instant, page: Page) -> None:
         """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""

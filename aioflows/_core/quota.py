@@ -43,7 +43,7 @@ _IN_MS = 1e11  # and from here on one in milliseconds: 1973, and in seconds the 
 
 
 def wait_named(headers: Mapping[str, str], now: float | None = None, *, resets: bool = True) -> float | None:
-    """Give the seconds that a refusal asks to wait, or None if it asks for none that can be read.
+    """Return the seconds that a refusal asks to wait, or None if it asks for none that can be read.
 
     Args:
         headers: the *headers*, by case-insensitive name.
@@ -55,7 +55,7 @@ def wait_named(headers: Mapping[str, str], now: float | None = None, *, resets: 
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Give the seconds that an answer asks to wait in so many words, or None if it names none that can be read.
+    """Return the seconds that an answer asks to wait in so many words, or None if it names none that can be read.
 
     A date is measured against the answer's own ``Date``. Of several waits, as a proxy leaves them that adds its own, the
     longest counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
@@ -84,7 +84,7 @@ def resets_alone(headers: Mapping[str, str]) -> bool:
 
 
 def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> float | None:
-    """Give the seconds until a quota that is used up is renewed; of several the longest."""
+    """Return the seconds until a quota that is used up is renewed; of several the longest."""
     remaining: dict[str, float] = {}
     resets: list[tuple[str, float]] = []
     sent = _sent(headers, now)
@@ -102,7 +102,7 @@ def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> f
 
 
 def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Give what the headers say of quotas: "remaining" or "reset", of which, and the text."""
+    """Return what the headers say of quotas: "remaining" or "reset", of which, and the text."""
     for header, text in headers.items():
         if "limit" not in header and "Limit" not in header and "LIMIT" not in header:
             continue
@@ -117,7 +117,7 @@ def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _structured(text: str) -> Iterator[tuple[str, str, str]]:
-    """Give what a header "RateLimit" says: of each policy in the list, or of the only one."""
+    """Return what a header "RateLimit" says: of each policy in the list, or of the only one."""
     members = _QUOTED.sub("policy", text)
     of_each = members.split(",") if "=" in members and ";" in members else [members]
     for number, policy in enumerate(of_each):
@@ -130,19 +130,19 @@ def _structured(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _least(text: str) -> float | None:
-    """Give the least of some numbers, or None if these are none."""
+    """Return the least of some numbers, or None if these are none."""
     first = text.split(";", maxsplit=1)[0].strip()
     return min(map(float, first.split(","))) if _NUMBERS.fullmatch(first) else None
 
 
 def _longest(text: str) -> float | None:
-    """Give the largest of some numbers, or None if these are none."""
+    """Return the largest of some numbers, or None if these are none."""
     text = text.strip()
     return min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT) if _NUMBERS.fullmatch(text) else None
 
 
 def _until(text: str, sent: float | None) -> float | None:
-    """Give the seconds until what a reset header says, or None if that cannot be read."""
+    """Return the seconds until what a reset header says, or None if that cannot be read."""
     text = text.split(";", maxsplit=1)[0].strip()
     if _NUMBERS.fullmatch(text):
         waits = [_from_now(float(number), sent) for number in text.split(",")]
@@ -162,13 +162,13 @@ def _from_now(number: float, sent: float | None) -> float | None:
 
 
 def _sent(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Give the moment at which an answer says that it was sent, or else this one."""
+    """Return the moment at which an answer says that it was sent, or else this one."""
     sent = _date(headers.get("Date", ""))
     return now if sent is None else sent
 
 
 def _date(text: str) -> float | None:
-    """Give the moment that a date of HTTP or of ISO 8601 names, in seconds since the epoch."""
+    """Return the moment that a date of HTTP or of ISO 8601 names, in seconds since the epoch."""
     try:
         date = datetime.fromisoformat(text) if text[10:11] == "T" else parsedate_to_datetime(text)
         # The asctime form names no zone, and "-0000" means that none is known: HTTP means UTC by both.

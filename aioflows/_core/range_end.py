@@ -115,6 +115,8 @@ class RangeEnd:
 
     def _look(self, ask: Ask, page: Page) -> None:
         if page.ids:
+            if self._first_page is not None and ask.page_no < self._first_page:
+                self._forget()
             self._first_page = ask.page_no if self._first_page is None else min(self._first_page, ask.page_no)
         if ask.from_ms % 1000:
             self._begun[ask.from_ms] = frozenset(page.ids)
@@ -129,6 +131,13 @@ class RangeEnd:
             self._held.append((ask, page))
             if self._case is None:
                 self._begin(_Case(ask, ids, ask.to_ms))
+
+    def _forget(self) -> None:
+        """Find out anew which of the four it is: what was asked for so far were no first pages."""
+        if self._case is None:
+            self._verdict, self._error, self._rounds = _Verdict.EXCLUDED, None, 0
+            self._begun.clear()
+            self._clear.clear()
 
     def _at_the_end(self, ask: Ask, page: Page) -> frozenset[str]:
         """Return the ids of rows in the second that begins where a window ends."""

@@ -87,7 +87,7 @@ class Refined:
         return self._lanes.expected
 
     def news(self) -> list[News]:
-        """Give the windows that were proven since the last call."""
+        """Return the windows that were proven since the last call."""
         return self._lanes.news()
 
     def read_in(self, zone: Zone) -> None:
@@ -109,7 +109,7 @@ class Refined:
         raise error
 
     def next_rows(self) -> Rows:
-        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
         if self._probes.error is not None:
             raise self._probes.error
         if self._from is None and self._after is not None:
@@ -126,14 +126,14 @@ class Refined:
         return [row for key, row in self._order.entries(rows) if key > start]
 
     def next_undecoded(self) -> Rows:
-        """Give rows, since all of them are looked at."""
+        """Return rows, since all of them are looked at."""
         return self.next_rows()
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Give the windows that are left, from the second of the last row on."""
+        """Return the windows that are left, from the second of the last row on."""
         left = self._lanes.remaining(last, begun, all_handed and not self._waiting)
         return [attrs.evolve(one, after=None) for one in left]
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Give the place of the last row in the order."""
+        """Return the place of the last row in the order."""
         return self._after if last is None else self._order.position(last)

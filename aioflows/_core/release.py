@@ -63,7 +63,7 @@ class Release:
             self._loose.append(run)
 
     def next(self) -> Run | None:
-        """Give the next run, or None while there is none that may be given."""
+        """Return the next run, or None while there is none that may be given."""
         if self._ordered:
             run = self._runs.pop(self.position, None)
         else:

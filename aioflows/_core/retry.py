@@ -115,7 +115,7 @@ TABLE: Table = (
 
 
 def crowded(error: Disconnected | Refused) -> TransportError:
-    """Give the error of a connection that was closed or refused, and not by itself."""
+    """Return the error of a connection that was closed or refused, and not by itself."""
     kind = Rejected if isinstance(error, Disconnected) else Refused
     return error if isinstance(error, Rejected) else kind(_CROWDED.format(error=error))
 

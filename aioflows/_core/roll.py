@@ -106,7 +106,7 @@ class Roll:
         return wanted
 
     def agrees(self, rows: Collection[FlowInstance], ids: Collection[str], *, fresh: bool) -> bool:
-        """Tell whether rows hold nothing to be taken, and all of the given ids.
+        """Return True if rows hold nothing to be taken, and all of the given ids.
 
         Args:
             rows: the *rows*.
@@ -123,7 +123,7 @@ class Roll:
         return {row.instance_id for row in rows}.issuperset(ids)
 
     def shown(self, id: str, poll: int) -> bool:
-        """Tell whether an instance was shown by a poll."""
+        """Return True if an instance was shown by a poll."""
         return id in self._records and self._records[id].poll == poll
 
     def next_instance(self) -> FlowInstance | None:
@@ -133,21 +133,21 @@ class Roll:
     # What is behind a moment
 
     def oldest_watched(self, mark: int) -> int | None:
-        """Give the first second before a moment that something watched belongs to."""
+        """Return the first second before a moment that something watched belongs to."""
         return min(
             (one.second for one in self._records.values() if one.watched and one.behind(mark)), default=None
         )
 
     def watched_before(self, mark: int) -> list[str]:
-        """Give what is watched before a moment."""
+        """Return what is watched before a moment."""
         return [id for id, one in self._records.items() if one.watched and one.behind(mark)]
 
     def since(self, mark: int, until: int) -> list[str]:
-        """Give what belongs to the time from a moment on, and until another."""
+        """Return what belongs to the time from a moment on, and until another."""
         return [id for id, one in self._records.items() if not one.behind(mark) and one.second * 1000 < until]
 
     def missing(self, mark: int, poll: int) -> dict[str, int]:
-        """Give what is watched before a moment but was not shown by a poll, and the second it belongs to."""
+        """Return what is watched before a moment but was not shown by a poll, and the second it belongs to."""
         return {
             id: one.second
             for id, one in self._records.items()
@@ -175,7 +175,7 @@ class Roll:
         }
 
     def known(self) -> tuple[Known, ...]:
-        """Give what is to be remembered, as if what is in line had never been seen."""
+        """Return what is to be remembered, as if what is in line had never been seen."""
         records: dict[str, _Record | None] = dict(self._records)
         for row, before in reversed(self._line):
             records[row.instance_id] = before
@@ -185,7 +185,7 @@ class Roll:
 
 
 def second_of(row: FlowInstance) -> int:
-    """Give the trigger time of a row in whole seconds since 1970-01-01 UTC."""
+    """Return the trigger time of a row in whole seconds since 1970-01-01 UTC."""
     assert row.trigger_time is not None
     since = row.trigger_time - _EPOCH
     return since.days * 86_400 + since.seconds

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -21,8 +22,10 @@ import attrs
 
 from aioflows._core.asking import ask_for
 from aioflows._core.errands import Errands
-from aioflows._core.frontier import Frontier
-from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal, size_refused
+from aioflows._core.evidence import Evidence
+from aioflows._core.first_page import FirstPage
+from aioflows._core.frontier import Frontier, covered
+from aioflows._core.opening import Outcome, Step, Trail, no_such_page, refusal
 from aioflows._core.pages import NOTHING, Ask, Axis, Page, Reader
 from aioflows._core.prover import Prover
 from aioflows._core.release import Run
@@ -53,14 +56,25 @@ all of them."""
 _TRIES_OF_PAGE_0 = 4
 """Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
 
+_TRIES_OF_PAGE_1 = 2
+"""Tries of page 1 before a smaller page is tried. Where none of them is answered, the first one gets all its tries."""
+
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
 """Errors that a narrower window may not meet."""
+
+_RANGE = re.compile(
+    r"(?i)range|window|span|interval|period|days?\b|too (long|wide|large)|exceed|HTTP 4(00|13)|code 4(00|13)|范围|超"
+)
+"""Words of a refusal that may be about how wide a window is."""
 
 _WEIGHT, _ROUNDS = 15_000_000, 2.5
 """Bytes of answers that may wait, or what so many rounds of requests bring if that is more: rows may be wide, and many small
 pages are no faster for being asked for long before their turn."""
 
-_HALVINGS = 10
+_HALVINGS_AT_FIRST = 7
+"""The same before anything was answered, by a fault that does not speak of ranges: it is more likely another one then."""
+
+_HALVINGS = 16
 """How often a window is halved because the service fails on it, before all tries are spent on it."""
 
 
@@ -78,7 +92,9 @@ class Scan:
             as many again at most.
         limit: *rows* in all that will be taken; None: every row.
         splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        filtered: whether rows are left out for more than their type and time.
         alone: whether no other scan asks in turn with this one.
+        confirm: whether ends that no row has shown are asked about once more.
         growing: whether rows still appear, many at once, where there was nothing.
     """
 
@@ -94,7 +110,9 @@ class Scan:
         buffer: int = 20_000,
         limit: int | None = None,
         splits: bool = True,
+        filtered: bool = False,
         alone: bool = True,
+        confirm: bool = True,
         growing: bool = False,
     ) -> None:
         self.axis = Axis(descending)
@@ -106,27 +124,36 @@ class Scan:
         self._buffer = buffer
         self._limit = math.inf if limit is None else limit
         self._service = service
+        self._sizes_tried = self._renumbered = False
         self._reader = Reader(service)
-        self._errands = Errands()
-        self._frontier = Frontier(self.spans, ordered, self._errands)
-        self._gaps = self._frontier.gaps
-        self._release = self._frontier.release
-        self._prover = Prover(
-            self._frontier,
-            self._errands,
-            self._reader,
-            service,
-            page_size,
+        self._make_prover = partial(
+            Prover,
+            page_size=page_size,
             splits=splits,
+            filtered=filtered,
             alone=alone,
+            confirm=confirm,
             growing=growing,
         )
+        self._begin()
         self._under_way: set[Ask] = set()
         self._trails: dict[Ask, Trail] = {}
         self._came_back = 0  # times that the consumer wanted more than a batch it was given
         self._given = False
         self.rows_received = self._bytes = 0
         self.rows_released = 0
+
+    def _begin(self) -> None:
+        """Begin with nothing read, and with the number that the first page is known by."""
+        self.evidence = Evidence(self._service)
+        self._first_page = FirstPage(self._service, self.evidence)
+        self._errands = Errands()
+        self._frontier = Frontier(self.spans, self._ordered, self._errands)
+        self._gaps = self._frontier.gaps
+        self._release = self._frontier.release
+        self._prover = self._make_prover(
+            self._frontier, self._errands, self._reader, self._service, self.evidence
+        )
 
     def __repr__(self) -> str:
         return (
@@ -161,7 +188,7 @@ class Scan:
     @property
     def duplicates(self) -> int:
         """Rows that came again and were dropped."""
-        return self._prover.duplicates
+        return self._prover.duplicates + self._prover.stretches.duplicates
 
     @property
     def proofs(self) -> Counter[Proof]:
@@ -179,7 +206,7 @@ class Scan:
         return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
 
     def news(self) -> list[tuple[int, int, int, Proof]]:
-        """Give the windows proven since the last call, in *milliseconds* of real time, their rows, and how."""
+        """Return the windows proven since the last call, in *milliseconds* of real time, their rows, and how."""
         news, self._frontier.news = self._frontier.news, []
         return [(*self.axis.window(first, until), rows, proof) for first, until, rows, proof in news]
 
@@ -191,6 +218,9 @@ class Scan:
         if self._reader.zone is not None:
             return
         self._reader.zone = zone
+        self._cut_at_changes(zone)
+
+    def _cut_at_changes(self, zone: Zone) -> None:
         for gap in list(self._gaps):
             low, high = self.axis.window(gap.first, gap.until)
             cuts = sorted(self.axis.window(cut, cut)[0] for cut in zone.transitions(low, high))
@@ -198,12 +228,15 @@ class Scan:
             for cut in cuts:
                 later = self._gaps.split(later, cut)
                 self._gaps.fences.add(cut)
+                self._gaps.turns.add(cut)
 
     # What to ask
 
     def pressing(self, slots: int) -> list[Ask]:
         """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
         asks: list[Ask] = []
+        if self._outdated() or self._number_doubted:
+            return asks
         while len(asks) < slots and (errand := self._errands.next()) is not None:
             asks.append(errand)
         self._under_way.update(asks)
@@ -217,6 +250,10 @@ class Scan:
             elsewhere: *rows* of the buffer that others have taken.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
+        if self._came_back >= len(_LOOK_AHEAD):
+            self._prover.stretches.settle(slots, self._page_size, at_once=True)
+        if self._outdated() or self._number_doubted:
+            return self._look_at_page_0(slots)
         asks = self.pressing(slots)
         slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
@@ -233,7 +270,43 @@ class Scan:
             planned = [self._ask(move) for move in islice(chosen, slots)]
             self._under_way.update(planned)
             asks += planned
-        return asks
+            slots -= len(planned)
+        if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
+            self._prover.stretches.settle(slots, self._page_size, self._under_way)
+            asks += self.pressing(slots)
+        return asks or self._look_at_page_0(slots)
+
+    @property
+    def _number_doubted(self) -> bool:
+        """Whether it is to be found out before anything else which page is the first, since something seems odd."""
+        return self._first_page.unsure and self._prover.doubtful
+
+    def _outdated(self) -> bool:
+        """Begin anew if another page was found to be the first; return True while answers are still under way."""
+        if not self._first_page.outdated:
+            return False
+        if not self._under_way:  # nothing was handed out so far
+            self._trails.clear()
+            self._begin()
+            if self._reader.zone is not None:
+                self._cut_at_changes(self._reader.zone)
+        return bool(self._under_way)
+
+    def _look_at_page_0(self, slots: int) -> list[Ask]:
+        """Ask for page 0, where nothing else is to be asked for and nothing shows that page 1 is the first."""
+        ask = None if slots <= 0 or self._under_way else self._first_page.look()
+        if ask is None:
+            return []
+
+        def looked(answer: Page | AioflowsError) -> None:
+            try:
+                self._first_page.looked(answer)
+            except AioflowsError as error:
+                self._frontier.error = self._frontier.error or error
+
+        self._errands.expect(ask, looked)
+        self._under_way.add(ask)
+        return [ask]
 
     @property
     def _room(self) -> float:
@@ -253,6 +326,7 @@ class Scan:
             service=self._service,
             axis=self.axis,
             usual=self._page_size,
+            pinned=self._reader.pinned,
         )
         if self._service.first_page is None:
             self._trails[ask] = Trail()
@@ -269,10 +343,17 @@ class Scan:
         self._back(ask)
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
-        if page.ids:
-            self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
-        if (job := self._errands.job(ask)) is not None:
+        job = self._errands.job(ask)
+        if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
+            self._trails.pop(ask, None)
+            self._frontier.put_down(ask)
+            return
+        self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
+        self._first_page.note(ask, page)
+        if job is not None:
             job(page)
+        elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
+            self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is not None:
             self._opened(ask, trail, Outcome.ROWS if page.ids else Outcome.EMPTY, page)
         else:
@@ -286,11 +367,10 @@ class Scan:
         if (job := self._errands.job(ask)) is not None:
             job(error)
         elif ask.page_size > self._page_size and refusal(error):
-            self._trails.pop(ask, None)
-            for gap in self._frontier.put_down(ask):
-                # The usual page is asked for next, and shows that the second is dense.
-                gap.forward_size = gap.backward_size = 0
+            self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is None:
+            if no_such_page(error) and not self.evidence.rows and self._renumber(ask):
+                return
             self._refused(ask, error)
         elif no_such_page(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
@@ -298,6 +378,25 @@ class Scan:
             self._again(ask, trail, tries=2)  # it says nothing about page numbers
         else:
             self._refused(ask, error, trail)
+
+    def _renumber(self, ask: Ask) -> bool:
+        """Find out anew which page is the first, where the number that was known is refused from the start of a scan."""
+        if self._renumbered:
+            return False
+        self._renumbered = True
+        self._service.first_page = self._service.base = None
+        self._frontier.put_down(ask)
+        return True
+
+    def _too_large(self, ask: Ask) -> None:
+        """Drop a page that was asked for larger than usual: the usual one is next, and shows that a second is dense."""
+        self._service.larger_pages = False
+        self._trails.pop(ask, None)
+        for gap in self._frontier.put_down(ask):
+            gap.forward_size = gap.backward_size = 0
+
+    def _lacks_a_row(self, ask: Ask) -> bool:
+        return any(covered(gap, ask.first, ask.until) for gap in self._gaps.within(ask.first, ask.until))
 
     def _back(self, ask: Ask) -> None:
         if ask not in self._under_way:
@@ -313,7 +412,8 @@ class Scan:
         step = trail.step
         if step in (Step.ASK_0, Step.ASK_1):
             number = 1 if step is Step.ASK_1 else 0
-            again = attrs.evolve(ask, page_no=number, tries=None if number else _TRIES_OF_PAGE_0)
+            tries = _TRIES_OF_PAGE_1 if number else _TRIES_OF_PAGE_0
+            again = attrs.evolve(ask, page_no=number, tries=tries)
             self._frontier.follow(ask, again)
             self._trails[again] = trail
             return
@@ -323,7 +423,7 @@ class Scan:
             self._service.first_page = self._service.base = 1
         if step is Step.FAIL:
             assert isinstance(answer, AioflowsError)
-            self._refused(ask, answer)
+            self._refused(ask, answer, Trail(last=trail.last))
         else:
             self._frontier.put_down(ask)
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
@@ -340,19 +440,26 @@ class Scan:
     def _again(self, ask: Ask, trail: Trail | None, tries: int | None) -> None:
         """Ask for the same once more, with more tries."""
         again = attrs.evolve(ask, tries=tries)
-        self._frontier.follow(ask, again)
         if trail is not None:
+            again = attrs.evolve(again, page_no=0)
             self._trails[again] = trail
+        self._frontier.follow(ask, again)
 
     def _refused(self, ask: Ask, error: AioflowsError, trail: Trail | None = None) -> None:
         """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
         gaps = self._gaps.within(ask.first, ask.until)
-        if not gaps or (size_refused(error) and self._service.halve(ask.page_size)):
+        if not gaps or self._try_smaller(ask, error):
             self._frontier.put_down(ask)
             return
+        if trail is not None and trail.last:
+            self._frontier.put_down(ask)
+            self._frontier.fail(gaps[0], error)
+            return
         gap = gaps[-1] if ask.backward else gaps[0]
-        failed = isinstance(error, _MAY_BE_TOO_MUCH)
-        narrower = failed and gap.halvings < _HALVINGS
+        named = refusal(error) and bool(_RANGE.search(str(error)))
+        failed = isinstance(error, _MAY_BE_TOO_MUCH) or named
+        most = _HALVINGS if named or self.evidence.rows else _HALVINGS_AT_FIRST
+        narrower = failed and gap.halvings < most
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
             self._frontier.put_down(ask)
@@ -362,10 +469,26 @@ class Scan:
             gap.halvings += 1
             self._gaps.split(gap, cut)
         elif failed and ask.tries is not None:
-            self._again(ask, trail, tries=None)
+            self._again(ask, trail and attrs.evolve(trail, last=True), tries=None)
         else:
             self._frontier.put_down(ask)
             self._frontier.fail(gap, error)
+
+    def _try_smaller(self, ask: Ask, error: AioflowsError) -> bool:
+        """Note that a page size is refused, if the error may mean that; the gap is asked for by a smaller one then.
+
+        Services refuse in many ways: with a code of the gateway or of their own, with HTTP 400 or 413, or by failing. One
+        that fails on a size that it has answered in this scan is in trouble of another kind.
+        """
+        if self._sizes_tried or not refusal(error):
+            return False
+        if isinstance(error, ServerFault) and self.evidence.answered(ask.page_size):
+            return False
+        if self._service.refuse_size(ask.page_size):
+            return True
+        self._service.start_from_one(self._wanted_size)
+        self._sizes_tried = True
+        return False
 
     # What to hand out
 
@@ -373,6 +496,10 @@ class Scan:
         """Release the next run that has rows, in the scan's order."""
         self._came_back += self._given
         self._given = False
+        if self._first_page.unsure:
+            if self._first_page.asked and not self._under_way and self._frontier.error is not None:
+                raise self._frontier.error
+            return NEED_PAGES
         while (run := self._release.next()) is not None:
             if rows := len(run.batch):
                 self._given = True
@@ -389,7 +516,7 @@ class Scan:
         return NEED_PAGES
 
     def remaining(self) -> list[tuple[int, int]]:
-        """Give the windows of which nothing was released, in *milliseconds* of scan time."""
+        """Return the windows of which nothing was released, in *milliseconds* of scan time."""
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
 
@@ -399,7 +526,7 @@ class Scan:
         return len(self._under_way)
 
     def pending(self) -> list[tuple[int, int, float]]:
-        """Give the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
+        """Return the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
         return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:

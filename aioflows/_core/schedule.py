@@ -82,7 +82,7 @@ class Sizes:
 
 
 def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
-    """Give the requests worth starting, best first; windows are cut on the way.
+    """Return the requests worth starting, best first; windows are cut on the way.
 
     Args:
         gaps: what is unproven.
@@ -133,7 +133,7 @@ def _join_on(gaps: Gaps, gap: Gap) -> None:
 
 def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
     """Cut a window of the right size from the front of a gap that holds more than one."""
-    if gap.expected > 1.5 * sizes.rows and not (gap.short or gap.looks):
+    if gap.expected > 1.5 * sizes.rows and not gap.closing:
         cut = _whole_second(gap.first + int(sizes.rows / gap.density))
         if gap.first < cut < gap.until:
             gaps.split(gap, cut)
@@ -143,10 +143,11 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     """Ask from either end of a gap that is taken to hold so many rows."""
     if gap.held:
         return
-    if gap.short or gap.looks:
+    if gap.closing:
         # Nothing more may be there. A request that reaches a row known beside the gap tells, and proves it by that row.
         if gap.idle:
-            yield Move(gap, backward=gap.short)
+            alone = gap.witness is None and gap.beyond is None
+            yield Move(gap, backward=bool(gap.short or (gap.looks and alone)))
         return
     if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)
@@ -155,7 +156,7 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
 
 
 def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
-    """Give slots that found nothing else a part of the largest gap, again and again."""
+    """Return slots that found nothing else a part of the largest gap, again and again."""
     while (gap := _largest(gaps, sizes.page, budget)) is not None:
         if gap.forward is None or gap.backward is None:
             yield Move(gap, backward=gap.backward is None)
@@ -181,7 +182,7 @@ def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
         if before > budget:
             break
         spare = gap.likely - page * ((gap.forward is not None) + (gap.backward is not None))
-        if spare > most and not (gap.held or gap.short or gap.looks or gap.dense):
+        if spare > most and not (gap.held or gap.closing or gap.dense):
             best, most = gap, spare
         before += gap.expected + gap.after
     return best

@@ -200,7 +200,7 @@ def _wall(time: str, name: str, number: int) -> datetime:
 
 
 def _plain(times: list[str]) -> list[str]:
-    """Give texts of one form, which compare as the times do; as a rule they are of that form already."""
+    """Return texts of one form, which compare as the times do; as a rule they are of that form already."""
     # Each is a time, so at least 19 characters long, and has one character between date and time.
     together = "".join(times)
     if len(together) == 19 * len(times) and together.count(" ") == len(times):
@@ -304,7 +304,7 @@ def _time(value: object, number: int) -> str:
 
 
 def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
-    """Tell whether a member of the envelope may have come twice, without reading the rows again.
+    """Return True if a member of the envelope may have come twice, without reading the rows again.
 
     A decoder keeps the last of two lists; the first row of the first list is then not the first row that it found.
     """

@@ -156,7 +156,7 @@ class SortedScan:
         return self._lanes.expected if self._merge is None else max(0.0, self._expected - self._rows_given)
 
     def news(self) -> list[News]:
-        """Give the windows that were read, and those that have to be read again, since the last call."""
+        """Return the windows that were read, and those that have to be read again, since the last call."""
         return self._lanes.news() + self._strips.news()
 
     def read_in(self, zone: Zone) -> None:
@@ -165,7 +165,7 @@ class SortedScan:
         self._lanes.read_in(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
-        """Give the windows that are left, which are all: only the place in the order tells what was given."""
+        """Return the windows that are left, which are all: only the place in the order tells what was given."""
         return [
             Remainder(lane.type, *lane.scan.axis.window(first, until))
             for lane in self._lanes.lanes
@@ -173,7 +173,7 @@ class SortedScan:
         ]
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Give the place of the last row in the order."""
+        """Return the place of the last row in the order."""
         return self._after if last is None else self._order.position(last)
 
     # What to ask
@@ -206,7 +206,7 @@ class SortedScan:
     # What to hand out
 
     def next_rows(self) -> Rows:
-        """Give the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
         error = self._error or self._probes.error
         if error is not None:
             raise error
@@ -233,7 +233,7 @@ class SortedScan:
     # From collecting to merging
 
     def next_undecoded(self) -> Rows:
-        """Give rows, since all of them are looked at."""
+        """Return rows, since all of them are looked at."""
         return self.next_rows()
 
     def _collected(self) -> bool:
@@ -256,7 +256,7 @@ class SortedScan:
         return True
 
     def _enough(self) -> bool:
-        """Tell whether more was read than is to be collected."""
+        """Return True if more was read than is to be collected."""
         rows = self._walk.total
         if self._proven or not rows:
             return False
@@ -280,6 +280,7 @@ class SortedScan:
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
+        evidence = {lane.type: lane.scan.evidence for lane in self._lanes.lanes}
         share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
         return [
             Strip(
@@ -288,13 +289,14 @@ class SortedScan:
                 largest_group=max(_LARGEST_GROUP * size, share),
                 order=self._order,
                 service=self._service,
+                evidence=evidence[window[0]],
                 zone=self._zone,
             )
             for window in windows
         ]
 
     def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
-        """Give windows of about equal expected rows, as many as a page of each may be held twice."""
+        """Return windows of about equal expected rows, as many as a page of each may be held twice."""
         page = self._page()
         gaps = [(lane.type, *gap) for lane in self._lanes.lanes for gap in lane.scan.pending()]
         if self._few:

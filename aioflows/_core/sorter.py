@@ -140,7 +140,7 @@ class Sorter:
             self.advance()
 
     def sources(self) -> list[Source]:
-        """Give everything that was read, as sources to be merged."""
+        """Return everything that was read, as sources to be merged."""
         assert self._last is not None, "it is done"
         share = max(self._unit, self._buffer // (2 * max(1, len(self._runs))))
         shelves: list[Source] = [Shelf(run.units or (), share, self._unit, self._order) for run in self._runs]

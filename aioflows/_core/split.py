@@ -19,6 +19,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 
 import attrs
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
 from aioflows._core.pages import Ask, Page
 from aioflows._core.rounds import Rounds
@@ -40,12 +41,21 @@ _LOOKS_AT_A_LIAR = 24
 """The same once the service has left out what was there."""
 
 
+_LONGEST = 8
+"""Characters that may be asked for beside the one that tells ids apart: the fewer, the less rests on those that were seen."""
+
+
+_CROWDED = 2
+"""How many times as many ids as belong to the largest part may have a part's text, since it stands elsewhere in them as well."""
+
+
 @attrs.frozen
 class Shape:
     """What the ids of an instant have in common.
 
     Args:
-        separator: a *character* that all of them have.
+        separator: a *character* that all of them have, with as many of those beside it as keep a part's text from
+            standing elsewhere in them.
         before: whether the characters that tell them apart stand before it, or after it.
         letters: the *characters* that may stand there.
     """
@@ -58,14 +68,15 @@ class Shape:
     def of(cls, ids: Iterable[str]) -> Shape | None:
         """Find the shape that tells ids apart best; None: they have nothing in common."""
         names = list(ids)
-        best: tuple[int, Shape | None] = (1, None)
+        most, best = 1, None
         for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
             for before, last in product((True, False), repeat=2):
                 found = _beside(names, separator, before=before, last=last)
                 letters = _alphabet(found)
-                if letters and len(found) > best[0]:
-                    best = (len(found), cls(separator, before, letters))
-        return best[1]
+                if letters and len(found) > most:
+                    most = len(found)
+                    best = cls(_lengthened(names, separator, before=before, last=last), before, letters)
+        return best
 
     @property
     def parts(self) -> list[str]:
@@ -76,7 +87,7 @@ class Shape:
 
 
 def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
-    """Give the characters beside the first or last separator of every id; nothing, if not every id has one there."""
+    """Return the characters beside the first or last separator of every id; nothing, if not every id has one there."""
     found = set()
     for name in names:
         place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
@@ -86,8 +97,27 @@ def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> se
     return found
 
 
+def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -> str:
+    """Return a separator with the next characters that all ids have there, as few as make parts small."""
+    places = [(name.rfind if last else name.find)(separator) for name in names]
+    apart = Counter(
+        name[place - 1 if before else place + 1] for name, place in zip(names, places, strict=True)
+    )
+    for more in range(_LONGEST):
+        texts = {
+            name[place : place + 1 + more] if before else name[max(0, place - more) : place + 1]
+            for name, place in zip(names, places, strict=True)
+        }
+        if len(texts) > 1 or len(text := texts.pop()) <= more:
+            break
+        parts = (char + text if before else text + char for char in apart)
+        if max(sum(part in name for name in names) for part in parts) <= _CROWDED * max(apart.values()):
+            return text
+    return separator
+
+
 def _alphabet(found: set[str]) -> str:
-    """Give all characters that may stand where some were seen; nothing, if that cannot be told."""
+    """Return all characters that may stand where some were seen; nothing, if that cannot be told."""
     if not all(char.isascii() and char.isalnum() for char in found):
         return ""
     letters = digits if found & set(digits) else ""
@@ -105,6 +135,7 @@ class Split:
         instant: *what* to read.
         page_size: *rows* of the largest page worth asking for.
         service: what the session knows of the service.
+        evidence: what this scan was shown.
         rows: the *rows* that were seen already; at least one.
         shape: what their *ids* have in common.
     """
@@ -114,16 +145,20 @@ class Split:
         instant: Instant,
         page_size: int,
         service: Service,
+        evidence: Evidence,
         rows: dict[str, tuple[Page, int]],
         shape: Shape,
     ) -> None:
         self._instant = instant
         self._size = page_size
         self._service = service
+        self._evidence = evidence
         self._shape = shape
         self.rows = rows
         self.failed = False
         """Whether the service does not heed the text, or a part cannot be read either."""
+        self.depth: int | None = None
+        """The rows of a part that ended with a short page, deeper than any row that was brought by its number so far."""
         self._todo = shape.parts
         self._sent: dict[Ask, str] = {}
         self._readings: dict[str, Walk | Rounds] = {}
@@ -161,17 +196,32 @@ class Split:
         """Take the refusal of a page, whose number may be too high for the service."""
         self.failed = self.failed or ask in self._sent or ask in self._reading
 
+    def deepened(self, *, reached: bool) -> None:
+        """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
+        self.depth, self.failed = None, self.failed or not reached
+        for text in list(self._readings):
+            if not self.failed:
+                self._judge(text)
+
+    def give_up_sorters(self, ask: Ask) -> None:
+        """Read a part on without further sorters, since the service takes none."""
+        text = self._reading.pop(ask, None)
+        if text in self._readings:
+            part = self._instant.narrowed(text)
+            full = self._evidence.full(self._size)
+            self._readings[text] = Rounds(part, full, self._service, self._evidence, varied=True)
+
     def _opened(self, text: str, sheet: Sheet) -> None:
         """Take the first page of a part."""
         names = sheet.ids
         meant = sum(text.lower() in name.lower() for name in names)
         if meant * 2 < len(names):  # a few may have it in the flow's name instead
             self.failed, self._service.texts_help = True, False
-        elif not names or self._service.ends_short(self._size, len(names)):
+        elif not names or self._evidence.ends_short(self._size, len(names)):
             self._short(text, set(names))
         else:
             part = self._instant.narrowed(text)
-            self._readings[text] = Walk(part, self._service.full(self._size), self._service, sheet)
+            self._readings[text] = self._walk(part, sheet)
             self._judge(text)
 
     def _short(self, text: str, names: set[str]) -> None:
@@ -192,6 +242,10 @@ class Split:
         looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
         return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
 
+    def _walk(self, part: Instant, first: Sheet | None = None, most: int | None = None) -> Walk:
+        most = self._evidence.full(self._size) if most is None else most
+        return Walk(part, most, self._service, self._evidence, first)
+
     def _judge(self, text: str) -> None:
         """Let a part go that was read, and read it another way if its pages do not join."""
         reading = self._readings[text]
@@ -199,7 +253,14 @@ class Split:
             over, self.failed = reading.done, reading.failed
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
-            self._readings[text] = Rounds(part, self._service.full(self._size), self._service)
+            if self._service.sorters_help and not reading.tied:
+                self._readings[text] = self._walk(part.tied, most=reading.most)
+            else:
+                part = part.tied if self._service.sorters_help else part
+                self._readings[text] = Rounds(part, reading.most, self._service, self._evidence, varied=True)
+            return
+        elif reading.ending is Ending.SHORT and not reading.clean:
+            self.depth = max(self.depth or 0, reading.total)
             return
         else:
             over, self.failed = reading.clean, reading.ending is not None and not reading.clean

@@ -21,6 +21,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import timedelta
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.groups import Backwards, GroupReader, Groups
 from aioflows._core.numbered import Numbered, Place
 from aioflows._core.opening import refusal
@@ -46,6 +47,7 @@ class Strip:
         largest_group: *rows* of one group that may be held.
         order: the order of the scan.
         service: what the session knows of the service.
+        evidence: what the scan of that type was shown.
         zone: the service's zone, whose offset does not change within the window.
     """
 
@@ -60,6 +62,7 @@ class Strip:
         largest_group: int,
         order: Order,
         service: Service,
+        evidence: Evidence,
         zone: Zone,
     ) -> None:
         self.type = type
@@ -77,9 +80,10 @@ class Strip:
         """Ids of all rows that were read."""
         self._order = order
         self._service = service
+        self._evidence = evidence
         self._zone = zone
         self._ask = Ask(first, until, Axis(order.descending), page_size, field=order.first[0])
-        self._reader = GroupReader(self._ask, type, order, service, zone)
+        self._reader = GroupReader(self._ask, type, order, evidence, zone)
         self._pages = Numbered(self._ask, service)
         self._place: Place | None = None
         self._tail: Sequence[str] = ()
@@ -181,7 +185,7 @@ class Strip:
         return self.expected if surplus < 0 else self._end + surplus
 
     def _wants_end(self) -> bool:
-        """Tell whether it is time for the page that proves the end."""
+        """Return True if it is time for the page that proves the end."""
         if self._back is not None or not self._end:
             return False
         if self._short:
@@ -209,6 +213,7 @@ class Strip:
         self.rows_received += len(page.ids)
         if page.ids:
             self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
+            self._evidence.note_size(ask.page_size, len(page.ids))
         if self._over:
             return
         if ask is self._back:
@@ -273,7 +278,7 @@ class Strip:
             self._group = []
 
     def _joined(self, place: Place) -> bool:
-        """Tell whether a page begins with the very rows that the one before it ended with, and is new behind them."""
+        """Return True if a page begins with the very rows that the one before it ended with, and is new behind them."""
         shared = self._end - place.offset
         ids = place.page.ids
         if shared < 1 or [*ids[:shared]] != [*self._tail[-shared:]]:

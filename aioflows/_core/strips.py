@@ -58,7 +58,7 @@ class Account:
         proofs: Counter[Proof] | None = None,
         counted: Sequence[CountedWindow] = (),
     ) -> Account:
-        """Give the account with more added."""
+        """Return the account with more added."""
         return Account(
             self.rows_received + rows_received,
             self.duplicates + duplicates,
@@ -67,7 +67,7 @@ class Account:
         )
 
     def with_walk(self, lanes: Lanes) -> Account:
-        """Give the account with a keyset walk added."""
+        """Return the account with a keyset walk added."""
         return self.plus(lanes.rows_received, lanes.duplicates, lanes.proofs, lanes.counted)
 
 
@@ -107,14 +107,14 @@ class Strips:
         return second + sum(strip.held for strip in self._strips)
 
     def account(self) -> Account:
-        """Give the account of all strips, and of all that was read again."""
+        """Return the account of all strips, and of all that was read again."""
         account = self._past
         for strip in self._strips:
             account = account.plus(strip.rows_received, strip.duplicates)
         return account if self._second is None else account.with_walk(self._second[0].lanes)
 
     def news(self) -> list[News]:
-        """Give the windows that were read, and those that were torn, since the last call."""
+        """Return the windows that were read, and those that were torn, since the last call."""
         news, self._news = self._news, []
         return news if self._second is None else news + self._second[0].lanes.news()
 
@@ -162,7 +162,7 @@ class Strips:
             strip.advance()
 
     def error(self, merge: Merge) -> AioflowsError | None:
-        """Give the error of a strip that nothing can precede any more."""
+        """Return the error of a strip that nothing can precede any more."""
         return next(
             (strip.error for strip in self._strips if strip.error and strip.bound == merge.bound), None
         )

@@ -175,13 +175,13 @@ class Zone:
         return isinstance(self.tzinfo, timezone)
 
     def offset_at(self, epoch_seconds: int) -> int:
-        """Give the offset in force at an instant, in seconds east of Greenwich."""
+        """Return the offset in force at an instant, in seconds east of Greenwich."""
         instant = _EPOCH + timedelta(seconds=min(max(epoch_seconds, _EARLIEST), _LATEST))
         offset = instant.astimezone(self.tzinfo).utcoffset() or timedelta()
         return offset.days * _DAY + offset.seconds
 
     def transitions(self, from_ms: int, to_ms: int) -> list[int]:
-        """Give the instants strictly inside a range at which the offset changes, in epoch milliseconds, ascending."""
+        """Return the instants strictly inside a range at which the offset changes, in epoch milliseconds, ascending."""
         if self.fixed:
             return []
         found = []
@@ -202,7 +202,7 @@ class Zone:
         return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
 
     def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
-        """Give wall-clock times this zone.
+        """Return wall-clock times this zone.
 
         Args:
             walls: *times* without zone.
@@ -217,7 +217,7 @@ class Zone:
         return times
 
     def shown_twice(self, wall: datetime) -> tuple[datetime, datetime] | None:
-        """Give the stretch around a wall-clock time that clocks show twice, or None if they show that time once.
+        """Return the stretch around a wall-clock time that clocks show twice, or None if they show that time once.
 
         Args:
             wall: the *time*, without zone.

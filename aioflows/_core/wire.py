@@ -100,7 +100,7 @@ class Shape:
         self.decoder = msgspec.json.Decoder(answer, strict=False)
 
     def widened(self, rows: Iterable[dict[str, Any]]) -> Shape:
-        """Give a shape that knows the members of these rows too; the same one if there is nothing to learn."""
+        """Return a shape that knows the members of these rows too; the same one if there is nothing to learn."""
         seen = {name for row in rows for name in row if _LEARNT.fullmatch(name)}
         names = (*self.names, *sorted(seen.difference(NAMES, self.names)))
         return Shape(names) if len(self.names) < len(names) <= MOST_NAMES else self

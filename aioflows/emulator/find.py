@@ -72,7 +72,7 @@ def find_page(
     condition, values = filter.sql()
     sorters = _sorters(search.sorters, quirks, constraints)
     page = slice_of(search, quirks, constraints, chance.fewer)
-    if quirks.sort_by == "second":  # lets the index by second be used
+    if quirks.sort_by == "second" and not filter.walls:  # lets the index by second be used
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
     matching = 0

@@ -199,7 +199,7 @@ class TestSlow:
                 rows, most = [], 0
                 async for one in scan:
                     rows.append(one.instance_id)
-                    most = max(most, emulator.rows_answered - len(rows))
+                    most = max(most, emulator.rows_answered - scan.stats.duplicates - len(rows))
                     await asyncio.sleep(600)
             assert rows == expected(emulator, query)
             assert scan.stats.retries == 0, "no request was sent with a token that had died"

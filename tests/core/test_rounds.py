@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.pages import Ask
 from aioflows._core.rounds import Rounds
 from aioflows._core.service import Service
@@ -16,8 +17,9 @@ from tests.core.test_walk import SECOND, sheet_of
 from tests.model import START, ModelPage, ModelService, rows_at
 
 
-def rounds(service: ModelService, most: int, known: Service | None = None) -> Rounds:
-    rounds = Rounds(SECOND, most, known or Service(0))
+def rounds(service: ModelService, most: int, known: Service | None = None, *, varied: bool = False) -> Rounds:
+    facts = known or Service(0)
+    rounds = Rounds(SECOND, most, facts, Evidence(facts), varied=varied)
     while not (rounds.done or rounds.failed):
         asks = list(rounds.wanted())
         assert asks, "it waits for an answer that nobody asked for"
@@ -30,7 +32,7 @@ def rounds(service: ModelService, most: int, known: Service | None = None) -> Ro
 @example(count=84, most=7, base=1, unstable=True, seed=0)
 @settings(max_examples=100, deadline=None)
 @given(
-    count=st.integers(1, 200),
+    count=st.integers(61, 200),
     most=st.integers(7, 60),
     base=st.sampled_from([0, 1]),
     unstable=st.booleans(),
@@ -40,7 +42,10 @@ def test_every_row_is_seen_whatever_the_ties_and_wherever_numbers_begin(
     count: int, most: int, base: int, unstable: bool, seed: int
 ) -> None:
     rows = rows_at(START, count)
-    done = rounds(ModelService(rows, cap=most, base=base, unstable=unstable, seed=seed), most)
+    known = Service()
+    known.first_page = 0  # which page is the second is not known
+    service = ModelService(rows, cap=most, base=base, unstable=unstable, seed=seed)
+    done = rounds(service, most, known=known)
     assert done.done
     assert set(done.rows) == {name for _, name in rows}
 
@@ -97,6 +102,38 @@ def test_an_instant_that_grows_past_its_last_page_is_followed() -> None:
     done = rounds(ModelService(rows_at(START, 100), cap=20, before_answer=grow), 20)
     assert done.done
     assert {name for _, name in rows_at(START, 100)} <= set(done.rows)
+
+
+class BoundedHeap(ModelService):
+    """A database that keeps a heap of the first rows of a page: ties of six come in an order of their own for each heap."""
+
+    def answer(self, ask: Ask) -> ModelPage:
+        self.asked.append(ask)
+        size = min(ask.page_size, self.cap)
+        first = ask.page_no * size
+        order = random.Random(first + size)
+        rows = sorted(enumerate(self.rows), key=lambda one: (one[0] // 6, order.random()))
+        page = [row for _, row in rows[first : first + size]]
+        return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
+
+
+@pytest.mark.parametrize("count", [391, 397, 409])
+def test_ties_that_depend_on_the_page_hide_no_row_from_passes_of_different_pages(count: int) -> None:
+    same = rounds(BoundedHeap(rows_at(START, count), cap=20), 20)
+    assert same.failed
+    assert len(same.rows) < count
+    varied = rounds(BoundedHeap(rows_at(START, count), cap=20), 20, varied=True)
+    assert varied.done
+    assert len(varied.rows) == count
+
+
+@pytest.mark.parametrize("count", [100, 397, 440])
+def test_passes_of_different_pages_end_where_ties_are_still_or_numbers_begin_with_one(count: int) -> None:
+    assert len(rounds(ModelService(rows_at(START, count), cap=20), 20, varied=True).rows) == count
+    known = Service()
+    known.first_page = 0
+    service = ModelService(rows_at(START, count), cap=20, base=1, unstable=True)
+    assert len(rounds(service, 20, known=known, varied=True).rows) == count
 
 
 def test_rows_that_fill_their_pages_exactly_come_to_an_end() -> None:

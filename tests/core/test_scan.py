@@ -273,12 +273,13 @@ def test_one_row_costs_two_requests_while_nothing_is_known_of_the_service() -> N
     assert len(service.asked) == 2
 
 
-def test_few_rows_cost_one_request_once_a_larger_answer_was_seen() -> None:
+def test_few_rows_cost_two_requests_where_a_session_knows_the_service_too() -> None:
+    """What was learnt before does not prove that a short page is the last one."""
     known = Service()
     read(scan_of(service=known), ModelService(rows_every(60, 100)))
     service = ModelService(rows_every(3600, 7))
     assert len(read(scan_of(service=known), service)) == 7
-    assert len(service.asked) == 1
+    assert len(service.asked) == 2
 
 
 def test_ten_rows_of_very_many_cost_two_requests() -> None:
@@ -398,7 +399,7 @@ def test_a_scan_costs_few_requests_more_than_its_rows_fill_pages(
         ordered=ordered,
     )
     assert len(read(scan, service, slots=16)) == 30_000
-    repeated = 1.02  # the last second of a page is read again
+    repeated = 1.03  # the last second of a page is read again
     assert len(service.asked) / 600 <= (1.08 if ordered else 1.03) * repeated + (
         0.07 if draw is clumps else 0
     )
@@ -412,7 +413,7 @@ def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ende
     assert len(service.asked) <= 90 * 1.25
 
 
-@pytest.mark.parametrize(("others", "requests"), [(20, 1.6), (40, 2.2)])
+@pytest.mark.parametrize(("others", "requests"), [(20, 1.75), (40, 2.2)])
 @pytest.mark.parametrize("descending", [False, True])
 def test_days_with_a_second_that_no_page_holds_cost_few_requests(
     descending: bool, others: int, requests: float

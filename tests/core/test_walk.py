@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aioflows._core.evidence import Evidence
 from aioflows._core.instant import Instant, Sheet
 from aioflows._core.overlap import overlapping
 from aioflows._core.pages import Ask, Axis, Reader
@@ -32,9 +33,10 @@ def walk(
     *,
     instant: Instant = SECOND,
     known: Service | None = None,
+    evidence: Evidence | None = None,
     most_asks: int = 5_000,
 ) -> Walk:
-    walk = Walk(instant, most, known or Service())
+    walk = Walk(instant, most, known or Service(), evidence or Evidence(Service()))
     while walk.ending is None:
         asks = list(walk.wanted())
         assert asks, "it waits for an answer that nobody asked for"
@@ -84,15 +86,15 @@ def test_still_ties_are_read_whole_up_to_a_row_of_another_second(
 
 def test_a_short_page_is_no_end_where_the_service_was_never_seen_to_go_deeper() -> None:
     service = ModelService(rows_at(START, 440), cap=100)
-    known = Service()
-    assert not walk(service, 100, known=known).clean
-    assert known.deepest == 440
+    evidence = Evidence(Service())
+    assert not walk(service, 100, evidence=evidence).clean
+    assert evidence.deepest == 385
 
 
 def test_a_short_page_is_the_end_where_the_service_goes_deeper() -> None:
-    known = Service()
-    known.deepest = 441
-    done = walk(ModelService(rows_at(START, 440), cap=100), 100, known=known)
+    evidence = Evidence(Service())
+    evidence.deepest = 441
+    done = walk(ModelService(rows_at(START, 440), cap=100), 100, evidence=evidence)
     assert (done.clean, done.total) == (True, 440)
 
 
@@ -106,13 +108,13 @@ def test_page_numbers_that_end_before_a_row_that_follows_are_noticed() -> None:
 def test_still_ties_need_one_pass() -> None:
     service = ModelService(rows_at(START, 440), cap=100)
     walk(service, 100)
-    assert len(service.asked) == 5
+    assert len(service.asked) == 7  # five pages, and the row and the page that would follow the last of them
 
 
 def test_pages_that_an_instant_like_the_last_one_surely_takes_are_asked_for_at_once() -> None:
     known = Service(0)
     known.instant = 900
-    assert len(list(Walk(SECOND, 100, known).wanted())) == 5
+    assert len(list(Walk(SECOND, 100, known, Evidence(known)).wanted())) == 5
 
 
 def test_a_second_page_that_repeats_the_first_shows_that_numbers_start_at_1() -> None:
