@@ -294,8 +294,9 @@ class Prover:
         full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
         if ask.backward:
             gap.right = anchor
-            if gap.short:
+            if gap.short and not (stuck and gap.left is not None and anchor.ids <= gap.left.ids):
                 self._was_not_last(gap)
+            gap.short = 0
         else:
             went_on = gap.left is None or gap.left.second < second
             if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
@@ -335,7 +336,6 @@ class Prover:
         if gap.short < self._evidence.most(size):
             self._evidence.cut_short = True
         self._service.capped(size, gap.short)
-        gap.short = 0
 
     def _pin(self, gap: Gap, second: int) -> None:
         """Have a second looked at by itself, in which a row is known, for nothing but the zone."""
