@@ -9,17 +9,17 @@ from typing import Protocol, Self
 
 import attrs
 
-from aioflows._core.follow import DONE, TIME, Follow, Glance, Read, Wait
-from aioflows._core.pages import Misplaced
-from aioflows._core.times import Zone
+from aioflows._core.follow.polling import DONE, TIME, FollowMachine, LightPoll, Read, Wait
+from aioflows._core.pages.reading import Misplaced
+from aioflows._core.wire.zone import Zone
+from aioflows._display.html import facts
+from aioflows._net.loop_bound import LoopBound
 from aioflows._net.zones import FollowZone
-from aioflows.bound import LoopBound
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
-from aioflows.shown import facts
 from aioflows.stats import FollowStats
 
 __all__ = ["FlowFollow"]
@@ -51,7 +51,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
 
     def __init__(
         self,
-        machine: Follow,
+        machine: FollowMachine,
         query: FlowQuery,
         scan: _Scans,
         clock: Callable[[], Awaitable[int]],
@@ -100,7 +100,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
 
     def batches(self) -> AsyncIterator[list[FlowInstance]]:
         """Iterate lists of what has appeared; after each of them everything was handed out, so a checkpoint is small."""
-        return _Batches(self)
+        return _FollowBatches(self)
 
     async def _refill(self) -> None:
         """Go on until there is something to be taken."""
@@ -134,7 +134,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
             await self._begin_poll()
         elif isinstance(step, Wait):
             await self._rest(step.seconds)
-        elif isinstance(step, Glance):
+        elif isinstance(step, LightPoll):
             await self._glance(step)
         else:
             await self._read(step)
@@ -193,7 +193,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         else:
             self._machine.received(rows)
 
-    async def _glance(self, step: Glance) -> None:
+    async def _glance(self, step: LightPoll) -> None:
         """Ask for a page of each schedule type; what a time-out lets come, stays."""
         # Whoever answers every third search with nothing is not to hide the same type from each poll.
         turn = step.poll % len(self._types)
@@ -269,7 +269,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         return self._zone.used(self._machine.checkpoint(self._fingerprint))
 
 
-class _Batches(AsyncIterator[list[FlowInstance]]):
+class _FollowBatches(AsyncIterator[list[FlowInstance]]):
     """A follow by lists."""
 
     def __init__(self, follow: FlowFollow) -> None:

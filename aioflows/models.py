@@ -21,8 +21,8 @@ from typing import Any, NoReturn, TypeAlias, cast
 import attrs
 import msgspec
 
+from aioflows._display.html import facts
 from aioflows.errors import QueryError
-from aioflows.shown import facts
 
 __all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
 

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import attrs
 
-from aioflows._core.machine import Machine
-from aioflows._core.service import Service
-from aioflows._net.caller import Tally
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Machine
+from aioflows._display.html import facts
 from aioflows._net.engine import Engine
-from aioflows._net.watch import ScanWatch
+from aioflows._net.loop_bound import LoopBound
+from aioflows._net.observers import ScanWatch
+from aioflows._net.retrying import CallTally
 from aioflows._net.zones import ScanZone
+from aioflows._tables.columns import Layout
+from aioflows._tables.raw_rows import RawRows
 from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
-from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, fingerprint
-from aioflows.columns import Layout
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
-from aioflows.shown import facts
 from aioflows.stats import ScanPlan, ScanStats
-from aioflows.undecoded import Undecoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,10 +59,10 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         self,
         engine: Engine,
         machine: Machine,
-        service: Service,
+        service: ServiceFacts,
         zone: ScanZone,
         rate: Callable[[], float | None],
-        tally: Tally,
+        tally: CallTally,
         query: FlowQuery,
         page_size: int,
         limit: int | None,
@@ -121,7 +121,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
         return _Pages(self)
 
-    def undecoded(self) -> AsyncIterator[_Rows | Undecoded]:
+    def undecoded(self) -> AsyncIterator[_Rows | RawRows]:
         """Iterate the same, but rows that need not be looked at as the answer they stand in: for who makes columns of bytes."""
         return _Answers(self)
 
@@ -177,12 +177,12 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             await self._refill()
         return self._take_page(most)
 
-    async def _next_as(self, convert: Callable[[Undecoded], _T], most: int | None = None) -> _T | _Rows:
+    async def _next_as(self, convert: Callable[[RawRows], _T], most: int | None = None) -> _T | _Rows:
         """Give the next rows as what is made of the answer they stand in, or, where they were decoded, as instances."""
         if self._at < len(self._rows) or self._left is not None:
             return await self._next_page(most)
-        rows: _Rows | Undecoded = await self._more(self._engine.next_undecoded)
-        if not isinstance(rows, Undecoded):
+        rows: _Rows | RawRows = await self._more(self._engine.next_undecoded)
+        if not isinstance(rows, RawRows):
             self._rows = rows
             return self._take_page(most)
         try:
@@ -387,7 +387,7 @@ class _Pages(AsyncIterator[_Rows]):
         return await self._scan._next_page()  # noqa: SLF001  (two views of one object)
 
 
-class _Answers(AsyncIterator["_Rows | Undecoded"]):
+class _Answers(AsyncIterator["_Rows | RawRows"]):
     """A scan by answers."""
 
     def __init__(self, scan: FlowScan) -> None:
@@ -396,7 +396,7 @@ class _Answers(AsyncIterator["_Rows | Undecoded"]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> _Rows | Undecoded:
+    async def __anext__(self) -> _Rows | RawRows:
         return await self._scan._next_as(lambda answer: answer)  # noqa: SLF001  (two views of one object)
 
 

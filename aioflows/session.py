@@ -11,26 +11,26 @@ from weakref import WeakSet
 
 import attrs
 
-from aioflows._core.address import Address
-from aioflows._core.choice import machine_of
-from aioflows._core.filter_checks import checks_of
-from aioflows._core.filter_probes import SeenFilters
-from aioflows._core.follow import Follow, Pace
-from aioflows._core.machine import Asker, Machine
-from aioflows._core.pages import Ask, Page
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
-from aioflows._net.caller import Caller, Tally
-from aioflows._net.credentials import Credentials
+from aioflows._core.filters.filter_probes import SeenFilters
+from aioflows._core.follow.polling import FollowMachine, PollTiming
+from aioflows._core.pages.filter_checks import checks_of
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Machine, Requester
+from aioflows._core.strategy import make_machine
+from aioflows._core.wire.endpoints import Address
+from aioflows._core.wire.zone import Zone
+from aioflows._net.access_token import AccessTokens
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
+from aioflows._net.loop_bound import LoopBound
+from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.observers import Observer, Observers, ScanWatch
 from aioflows._net.operations import Operations
+from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Transport
-from aioflows._net.turns import Turns
-from aioflows._net.watch import Observer, ScanWatch, Watch
 from aioflows._net.zones import FollowZone, ScanZone, Zones
-from aioflows.bound import LoopBound
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.follow import FlowFollow
@@ -102,16 +102,16 @@ class FlowSession(LoopBound):
             raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
-        self._service = Service(first_page)
+        self._service = ServiceFacts(first_page)
         self._seen_filters = SeenFilters()
         self._gate = Gate(limits.concurrency, limits.rate)
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
-        self._turns = Turns()
-        self._watch = Watch(observer)
-        credentials = Credentials(auth, self._address.gateway, watch=self._watch)
-        self._caller = Caller(
+        self._turns = LoopSlices()
+        self._watch = Observers(observer)
+        credentials = AccessTokens(auth, self._address.gateway, watch=self._watch)
+        self._caller = RetryingCaller(
             self._transport, self._gate, credentials, retry, rng=rng, watch=self._watch, turns=self._turns
         )
         self._operations = Operations(
@@ -197,7 +197,7 @@ class FlowSession(LoopBound):
             raise QueryError(
                 "the checkpoint belongs to another query; resume with the query that it was made of"
             )
-        machine = machine_of(
+        machine = make_machine(
             query,
             self._service,
             self.limits,
@@ -214,7 +214,7 @@ class FlowSession(LoopBound):
         """Make a scan of a window in which rows still appear, in a zone that is known."""
         read_in = ScanZone(self._zones, query.from_ms, query.to_ms)
         read_in.take(zone)
-        machine = machine_of(
+        machine = make_machine(
             query,
             self._service,
             self.limits,
@@ -237,7 +237,7 @@ class FlowSession(LoopBound):
     ) -> FlowScan:
         if zone.zone is not None:
             machine.read_in(zone.zone)
-        tally, watch = Tally(), ScanWatch(self._watch, query, resumed=resumed)
+        tally, watch = CallTally(), ScanWatch(self._watch, query, resumed=resumed)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)
         engine = Engine(machine, fetch, zone.find, slots, self._turns, watch.news)
@@ -295,13 +295,13 @@ class FlowSession(LoopBound):
         mark = follow_fingerprint(query, changes=changes)
         if resume is not None and resume.fingerprint != mark:
             raise QueryError("the checkpoint belongs to another follow; resume with what it was made of")
-        machine = Follow(
+        machine = FollowMachine(
             None if since is None else epoch_ms(since, "since"),
             query.from_ms,
             query.to_ms,
             status=query.status,
             changes=changes,
-            pace=Pace(settle, watch, least, most),
+            pace=PollTiming(settle, watch, least, most),
             resume=resume,
         )
         zone = FollowZone(self._zones, resume)
@@ -312,11 +312,11 @@ class FlowSession(LoopBound):
         return follow
 
     def _fetcher(
-        self, query: FlowQuery, tally: Tally, scan: int
-    ) -> Callable[[Asker, Ask], Coroutine[Any, Any, Page]]:
+        self, query: FlowQuery, tally: CallTally, scan: int
+    ) -> Callable[[Requester, PageRequest], Coroutine[Any, Any, Page]]:
         bare = attrs.evolve(query, status=(), owner="", expression="")
 
-        def fetch(asker: Asker, ask: Ask) -> Coroutine[Any, Any, Page]:
+        def fetch(asker: Requester, ask: PageRequest) -> Coroutine[Any, Any, Page]:
             return self._operations.search(
                 bare if ask.bare else query,
                 asker.type,

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from aioflows._display.secret import STARS, Secret
 from aioflows.errors import QueryError
-from aioflows.secret import STARS, Secret
 
 __all__ = ["AppKey", "Limits", "RetryPolicy"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from aioflows._display.html import facts
 from aioflows.checkpoint import Remainder
-from aioflows.shown import facts
 
 __all__ = ["CountedWindow", "FollowStats", "Proof", "ScanPlan", "ScanStats"]
 

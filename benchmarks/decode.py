@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
-from aioflows._core.search import read_search
-from aioflows._core.times import Zone
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.zone import Zone
 from aioflows.export import json_line
 from aioflows.models import FlowInstance
 from benchmarks.rows import answer

@@ -23,10 +23,11 @@ from statistics import mean
 
 import attrs
 
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
 from aioflows.emulator import Emulator
 from aioflows.models import FlowInstance
 
@@ -74,7 +75,7 @@ class Data:
         rows = [(START + second * 1000, f"1-{number:08d}") for number, second in enumerate(seconds)]
         return cls((START, START + YEAR), rows)
 
-    def answer(self, ask: Ask, cap: int) -> Page:
+    def answer(self, ask: PageRequest, cap: int) -> Page:
         low, high = bisect_left(self.times, ask.from_ms), bisect_left(self.times, ask.to_ms)
         skip, size = ask.page_no * ask.page_size, min(ask.page_size, cap)
         if ask.descending:
@@ -152,10 +153,12 @@ class Simulated:
     spent: float
 
 
-def simulated(scan: Scan, slots: int, answer: Callable[[Ask], Page], rng: random.Random) -> Simulated:
+def simulated(
+    scan: KeysetScan, slots: int, answer: Callable[[PageRequest], Page], rng: random.Random
+) -> Simulated:
     """Run a scan to its end, with round trips of 0.9 to 1.1."""
     scan.read_in(Zone.parse("UTC"))
-    under_way: list[tuple[float, int, Ask]] = []
+    under_way: list[tuple[float, int, PageRequest]] = []
     now, asked, got, spent = 0.0, 0, 0, 0.0
     while True:
         began = time.perf_counter()
@@ -182,9 +185,9 @@ def run(
     data: Data, options: argparse.Namespace, order: str, cap: int, seed: int
 ) -> tuple[float, float, float]:
     """Read everything; give requests and time against the least possible, and microseconds of planning a page."""
-    scan = Scan(
+    scan = KeysetScan(
         [data.window],
-        service=Service(),
+        service=ServiceFacts(),
         descending=order == "descending",
         ordered=order != "unordered",
         page_size=options.page_size,

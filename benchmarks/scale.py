@@ -16,9 +16,9 @@ import random
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from aioflows._core.pages import Ask
-from aioflows._core.scan import Scan
-from aioflows._core.service import Service
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
 from benchmarks.memory import forget_peak, resident
 from benchmarks.planner import Page, simulated
 
@@ -32,7 +32,7 @@ def text(second: int) -> str:
     return str(datetime.fromtimestamp(second, tz=UTC))[:19]
 
 
-def answer(ask: Ask, rows: int) -> Page:
+def answer(ask: PageRequest, rows: int) -> Page:
     """Make the page that a service with so many rows answers with; many share a second where there are many."""
     low, high = (-(-(ms - START) * rows // YEAR) for ms in (ask.from_ms, ask.to_ms))
     skipped = ask.page_no * ask.page_size
@@ -49,7 +49,7 @@ def answer(ask: Ask, rows: int) -> Page:
 def planned(pages: int, page_size: int) -> tuple[float, float, float]:
     """Run a scan of so many pages: microseconds of planning a page, requests over the least, and the peak in MB."""
     rows = pages * page_size
-    scan = Scan([(START, START + YEAR)], service=Service(), page_size=page_size, concurrency=SLOTS)
+    scan = KeysetScan([(START, START + YEAR)], service=ServiceFacts(), page_size=page_size, concurrency=SLOTS)
     gc.collect()
     before = resident("VmRSS")
     forget_peak()

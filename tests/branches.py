@@ -22,10 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, CompletenessError
 from tests.model import NEVER, START, ModelPage, ModelService, Row, ids_of
 from tests.state import state_of
@@ -82,9 +83,9 @@ class World:
         named = [f"{name}={getattr(self, name)}" for name in _FIELDS if getattr(self, name) != _FIELDS[name]]
         return "; ".join([rows, f"length={self.length}", *named])
 
-    def service(self) -> Service:
+    def service(self) -> ServiceFacts:
         """What the session knows at the start."""
-        service = Service(self.base if self.known else None, smallest_cap=1)
+        service = ServiceFacts(self.base if self.known else None, smallest_cap=1)
         if self.known:
             service.saw(self.size, min(self.size, self.cap), self.length)
         return service
@@ -201,11 +202,11 @@ class History:
         )
         self.service.choices, self.service.turns = self.choices, world.turns
         self.changes, self.lies = world.changes, world.lies
-        self.under_way: list[Ask] = []
+        self.under_way: list[PageRequest] = []
         edges = (
             [START, START + world.cut, START + world.length] if world.cut else [START, START + world.length]
         )
-        self.scan = Scan(
+        self.scan = KeysetScan(
             list(pairwise(edges)),
             service=world.service(),
             descending=world.descending,
@@ -250,7 +251,7 @@ class History:
             raise Gap(f"{self.scan!r} needs pages and asks for none")
         return None
 
-    def answer(self, ask: Ask) -> None:
+    def answer(self, ask: PageRequest) -> None:
         while self.changes and (change := self.choices.pick(len(self.universe) + 1)):
             self.change(self.universe[change - 1])
         try:
@@ -299,7 +300,7 @@ class History:
             raise Gap(f"lost: {' '.join(sorted(lost))}; released: {' '.join(self.got)}")
 
 
-def _asked(ask: Ask) -> str:
+def _asked(ask: PageRequest) -> str:
     window = f"{ask.from_ms - START}–{ask.to_ms - START} ms {'DESC' if ask.descending else 'ASC'}"
     return f"ask {window}, page {ask.page_no} of {ask.page_size}"
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import attrs
 from multidict import CIMultiDict
 
-from aioflows._core.inflate import Damaged, Inflater
-from aioflows._core.retry import Disconnected, Garbled, TooLarge
+from aioflows._core.resilience.retry import Disconnected, Garbled, TooLarge
+from aioflows._core.wire.decompress import DamagedBody, Decompressor
 from aioflows._net.http import LARGEST_BODY
 from aioflows._net.transport import Answer, Request
 from aioflows.errors import BrokenBody, TimedOut, TransportError
@@ -180,12 +180,12 @@ def _plain(body: bytes, encoding: str | None) -> bytes:
         return body
     if encoding != "gzip":
         raise Garbled(f"{encoding} was not asked for")
-    inflater = Inflater(encoding)
+    inflater = Decompressor(encoding)
     try:
         unpacked = inflater.feed(body, LARGEST_BODY + 1)
         if len(unpacked) > LARGEST_BODY:
             raise TooLarge("too large")
         inflater.close()
-    except Damaged as error:
+    except DamagedBody as error:
         raise BrokenBody(error.message) from None
     return unpacked

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from aioflows._core.lane import Lane
-from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Rows
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.machine import Requester, Rows
+from aioflows._core.scans.partition import Partition
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
+from aioflows._tables.raw_rows import RawRows
 from aioflows.checkpoint import Remainder
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
-from aioflows.undecoded import Undecoded
 from tests.model import NEVER, START, ModelPage, ModelService, Row
 
 __all__ = ["KINDS", "Account", "Ending", "History", "Kind"]
@@ -173,7 +174,7 @@ class History:
         self.limit = rng.randint(1, 40) if kind.limited else None
         self.lies, self.stopped = kind.lies, 0
         self.widest = rng.choice([NEVER, self.length // 3]) if kind.failures else NEVER
-        self.session = Service(smallest_cap=1)
+        self.session = ServiceFacts(smallest_cap=1)
         self.services = self._services()
         self.asked = self.pulls = 0
         self.slots = rng.choice([1, 3, 8, 21])
@@ -245,13 +246,13 @@ class History:
             self.stopped += 1
             self.tell(f"resumed with {left}")
             if self.rng.random() < 0.5:
-                self.session = Service(smallest_cap=1)  # in another process
+                self.session = ServiceFacts(smallest_cap=1)  # in another process
 
     def _judge(self, ending: Ending, why: str, *, ended: bool) -> tuple[Ending, str]:
         wrong = self.account.wrong(ended=ended)
         return (Ending.WRONG, f"{wrong} (ends: {ending.value} {why})") if wrong else (ending, why)
 
-    def _lanes(self, left: Sequence[Remainder] | None) -> Lanes:
+    def _lanes(self, left: Sequence[Remainder] | None) -> PartitionedScan:
         axis_descending = self.account.descending and self.account.ordered
         lanes = []
         for type in list(ScheduleType)[: self.kind.types]:
@@ -265,24 +266,24 @@ class History:
                     for one in mine
                     if one.after
                 }
-            scan = Scan(
+            scan = KeysetScan(
                 windows, service=self.session, descending=axis_descending, ordered=self.account.ordered,
                 page_size=self.size, concurrency=self.slots, buffer=self.buffer, limit=self.limit,
                 alone=self.kind.types == 1,
             )  # fmt: skip
-            lanes.append(Lane(type, scan, handed))
-        whole = Lanes(lanes, ordered=self.account.ordered, descending=axis_descending)
+            lanes.append(Partition(type, scan, handed))
+        whole = PartitionedScan(lanes, ordered=self.account.ordered, descending=axis_descending)
         whole.read_in(Zone.parse(self.kind.zone))
         return whole
 
     def _read(self, left: Sequence[Remainder] | None) -> Sequence[Remainder] | None:
         """Read on; give what is left where the consumer stops, or None at the end."""
         lanes = self._lanes(left)
-        under_way: list[tuple[Asker, Ask]] = []
+        under_way: list[tuple[Requester, PageRequest]] = []
         last: FlowInstance | None = None
         while True:
             self.pulls += 1
-            taken: Rows | Undecoded
+            taken: Rows | RawRows
             try:
                 # A scan with a limit has its rows decoded.
                 undecoded = self.limit is None and self.pulls % 2
@@ -300,7 +301,7 @@ class History:
                 assert under_way, f"{lanes.lanes} need pages and ask for none"
                 self._answer(*under_way.pop(self.rng.randrange(len(under_way))))
                 continue
-            rows = taken.read() if isinstance(taken, Undecoded) else taken
+            rows = taken.read() if isinstance(taken, RawRows) else taken
             for at, row in enumerate(rows):
                 if len(self.account.got) == self.limit:
                     return None
@@ -308,11 +309,11 @@ class History:
                 self.account.got.append(row.instance_id)
                 self.tell(f"  given: {row.instance_id}")
                 if self.rng.random() < self.kind.stops and self.stopped < 5:
-                    if not isinstance(taken, Undecoded):
+                    if not isinstance(taken, RawRows):
                         return self._unless_done(lanes.remaining(last, begun=True, all_handed=all_handed))
                     if all_handed:  # nobody takes a part of it
                         return self._unless_done(lanes.remaining(taken.last, begun=False, all_handed=True))
-            if isinstance(taken, Undecoded):
+            if isinstance(taken, RawRows):
                 last = taken.last
             if len(self.account.got) == self.limit:
                 return None
@@ -323,7 +324,7 @@ class History:
 
     # What happens
 
-    def _answer(self, asker: Asker, ask: Ask) -> None:
+    def _answer(self, asker: Requester, ask: PageRequest) -> None:
         self.asked += 1
         assert self.asked < _MOST_ASKS, "it does not come to an end"
         service, rng = self.services[list(ScheduleType).index(asker.type)], self.rng

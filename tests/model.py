@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aioflows._core.pages import Ask
-from aioflows._core.release import Run
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.planning.reorder_buffer import ProvenRun
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, ServiceError
 from aioflows.models import FlowInstance
 
@@ -60,14 +61,14 @@ class ModelService:
     seed: int = 0
     heeds_expression: bool = True
     deepest: int = NEVER  # rows into a result, beyond which nothing is answered
-    before_answer: Callable[[ModelService, Ask], None] = lambda service, ask: None
-    asked: list[Ask] = field(default_factory=list)
+    before_answer: Callable[[ModelService, PageRequest], None] = lambda service, ask: None
+    asked: list[PageRequest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.rows = sorted(self.rows)
 
-    def answer(self, ask: Ask) -> ModelPage:
+    def answer(self, ask: PageRequest) -> ModelPage:
         self.asked.append(ask)
         self.before_answer(self, ask)
         number = ask.page_no - self.base
@@ -109,13 +110,13 @@ def in_order(rows: Iterable[Row], *, descending: bool = False) -> list[str]:
     return [name for _, name in sorted(((ms // 1000, name) for ms, name in rows), reverse=descending)]
 
 
-def ids_of(run: Run) -> list[str]:
+def ids_of(run: ProvenRun) -> list[str]:
     names = [page.ids[row] for page, rows in run.batch.parts for row in rows]
     return names if run.batch.order is None else [names[place] for place in run.batch.order]
 
 
 def read(
-    scan: Scan,
+    scan: KeysetScan,
     service: ModelService,
     *,
     zone: str = "UTC",
@@ -125,7 +126,7 @@ def read(
 ) -> list[str]:
     """Run a scan to its end; answers arrive in an order that *rng* draws, or in the order they were asked for."""
     scan.read_in(Zone.parse(zone))
-    under_way: list[Ask] = []
+    under_way: list[PageRequest] = []
     got: list[str] = []
     while True:
         item = scan.next_item()
@@ -140,7 +141,7 @@ def read(
         feed(scan, service, under_way.pop(rng.randrange(len(under_way)) if rng else 0))
 
 
-def feed(scan: Scan, service: ModelService, ask: Ask) -> None:
+def feed(scan: KeysetScan, service: ModelService, ask: PageRequest) -> None:
     """Give a scan the service's answer, or its refusal."""
     try:
         page = service.answer(ask)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from aioflows._core.choice import machine_of
-from aioflows._core.machine import Asker, Load, Machine, Store
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Machine, Requester, SpillRead, SpillWrite
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.strategy import make_machine
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
@@ -92,12 +92,12 @@ class FullService:
     deepest: int = NEVER
     seed: int = 0
     before_answer: Callable[[FullService], None] = lambda service: None
-    asked: list[Ask] = field(default_factory=list)
+    asked: list[PageRequest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
 
-    def answer(self, asker: Asker, ask: Ask) -> FullPage:
+    def answer(self, asker: Requester, ask: PageRequest) -> FullPage:
         self.asked.append(ask)
         self.before_answer(self)
         number = ask.page_no - self.base
@@ -136,15 +136,15 @@ def run(
     limit: int | None = None,
     slots: int = 6,
     rng: random.Random | None = None,
-    known: Service | None = None,
+    known: ServiceFacts | None = None,
     most_asks: int = 20_000,
 ) -> Run:
     """Run a machine; answers, and what was laid aside, arrive in an order that *rng* draws."""
-    machine = machine_of(query, known or Service(), limits, limit=limit, resume=None, proven=proven)
+    machine = make_machine(query, known or ServiceFacts(), limits, limit=limit, resume=None, proven=proven)
     machine.read_in(Zone.parse("UTC"))
     rng = rng or random.Random(0)
-    under_way: list[tuple[Asker, Ask]] = []
-    beside: list[Store | Load] = []
+    under_way: list[tuple[Requester, PageRequest]] = []
+    beside: list[SpillWrite | SpillRead] = []
     shelf: list[list[FlowInstance]] = []
     got: list[str] = []
     peak = 0
@@ -172,9 +172,9 @@ def run(
                 asker.received(ask, page)
 
 
-def _perform(task: Store | Load, shelf: list[list[FlowInstance]]) -> None:
+def _perform(task: SpillWrite | SpillRead, shelf: list[list[FlowInstance]]) -> None:
     """Lay aside in a list: where something lies is its number, and its length is one."""
-    if isinstance(task, Load):
+    if isinstance(task, SpillRead):
         task.done([row for unit in shelf[task.offset : task.offset + task.length] for row in unit])
         return
     units = [list(task.rows[start : start + task.unit]) for start in range(0, len(task.rows), task.unit)]

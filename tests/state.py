@@ -16,15 +16,15 @@ from itertools import chain
 from types import FunctionType, GeneratorType, MethodType
 from typing import Any, TypeAlias
 
-from aioflows._core.pages import Axis
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import Direction
+from aioflows._core.wire.zone import Zone
 from tests.model import ModelPage
 
 __all__ = ["state_of"]
 
 Parts: TypeAlias = Callable[[Any], Iterable[Any]]
 
-_PLAIN = {int, float, str, bool, bytes, type(None), range, Zone, Axis}
+_PLAIN = {int, float, str, bool, bytes, type(None), range, Zone, Direction}
 """Compared by what they are; zones and axes never change."""
 
 _ACCOUNT = {"rows_received", "duplicates", "proofs", "counted", "news"}

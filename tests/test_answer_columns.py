@@ -23,14 +23,14 @@ from aioflows import (
     FlowStatus,
     ScheduleType,
 )
-from aioflows._core.search import read_search
-from aioflows._core.times import Zone
-from aioflows._core.wire import NAMES
+from aioflows._core.wire.rows import NAMES
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.zone import Zone
+from aioflows._tables.columns import Layout
+from aioflows._tables.raw_rows import Part, RawRows
 from aioflows.arrow import AnswerColumns, record_batch, text_batch
-from aioflows.arrow.answers import _shape
-from aioflows.columns import Layout
+from aioflows.arrow.from_bytes import _shape
 from aioflows.emulator import Emulator, Fault
-from aioflows.undecoded import Part, Undecoded
 from benchmarks.worlds import session_to
 
 CHINA = Zone.parse("GMT+8")
@@ -70,13 +70,13 @@ def undecoded(
     numbers: Sequence[int] | None = None,
     read: Callable[[], list[FlowInstance]] | None = None,
     zone: Zone = CHINA,
-) -> Undecoded:
+) -> RawRows:
     page = read_search(body)
     numbers = range(len(page)) if numbers is None else numbers
     read = read or partial(page.instances, zone, numbers)
     ahead = zone.epoch.utcoffset() or timedelta()
     part = Part(page.body, page.ids, numbers, read)
-    return Undecoded([part], None, ahead, FlowInstance(page.ids[-1]))
+    return RawRows([part], None, ahead, FlowInstance(page.ids[-1]))
 
 
 def never() -> NoReturn:
@@ -221,10 +221,10 @@ class TestScan:
                 async with session.scan(query) as scan:
                     answers = [answer async for answer in scan.undecoded()]
                 assert scan.stats.rows_yielded == len(rows)
-        plain = [answer for answer in answers if isinstance(answer, Undecoded)]
+        plain = [answer for answer in answers if isinstance(answer, RawRows)]
         assert sum(map(len, plain)) > 0.8 * len(rows)
         assert [
-            row for answer in answers for row in (answer.read() if isinstance(answer, Undecoded) else answer)
+            row for answer in answers for row in (answer.read() if isinstance(answer, RawRows) else answer)
         ] == rows
         for answer in plain:
             last = answer.read()[-1]
@@ -281,11 +281,11 @@ class TestScan:
             async with session_to(emulator, page_size=200) as session:
                 rows = await session.scan(query).list()
                 answers = [answer async for answer in session.scan(query).undecoded()]
-        plain = [answer for answer in answers if isinstance(answer, Undecoded)]
+        plain = [answer for answer in answers if isinstance(answer, RawRows)]
         assert (
             sum(len(part.numbers) for answer in plain for part in answer.parts if part.body) > len(rows) / 2
         )
-        read = [answer.read() if isinstance(answer, Undecoded) else answer for answer in answers]
+        read = [answer.read() if isinstance(answer, RawRows) else answer for answer in answers]
         assert [row for some in read for row in some] == rows
         for answer in plain:
             last = answer.read()[-1]
@@ -332,7 +332,7 @@ class TestScan:
             async with session_to(emulator, page_size=2_000) as session:
                 whole = [one.instance_id async for one in session.flow_instances(query)]
                 answers = [answer async for answer in session.scan(query).undecoded()]
-        plain = [answer for answer in answers if isinstance(answer, Undecoded)]
+        plain = [answer for answer in answers if isinstance(answer, RawRows)]
         parts = [part for answer in plain for part in answer.parts if part.body]
         assert len({id(part.body) for part in parts}) == len(parts)
         assert sum(map(len, answers)) == len(whole)
@@ -386,6 +386,6 @@ class TestScan:
                             break
                         ids += [
                             one.instance_id
-                            for one in (answer.read() if isinstance(answer, Undecoded) else answer)
+                            for one in (answer.read() if isinstance(answer, RawRows) else answer)
                         ]
         assert ids == whole

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowQuery, QueryError
-from aioflows._core.search import read_search
-from aioflows._core.times import Zone
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.zone import Zone
+from aioflows._tables.columns import COLUMNS, Layout, utf8
 from aioflows.arrow import arrow_schema, record_batch
-from aioflows.columns import COLUMNS, Layout, utf8
 from aioflows.emulator import Emulator
 from benchmarks.worlds import session_to
 from tests.export.given import instances

@@ -32,7 +32,7 @@ from aioflows import (
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.transport import Answer, Request
 from aioflows.emulator import Emulator, Fault
-from aioflows.emulator.faults import KINDS
+from aioflows.emulator.faults.catalogue import KINDS
 from tests.cli.commands import command, environment
 from tests.fakes import FakeTransport, Sent, answer, envelope
 from tests.long import long_but

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from aioflows import FlowInstance, QueryError
-from aioflows.columns import COLUMNS, FIELDS, TASK_COLUMNS, Layout
+from aioflows._tables.columns import COLUMNS, FIELDS, TASK_COLUMNS, Layout
 from tests.export.given import instances
 
 ROWS = instances(4)

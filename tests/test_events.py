@@ -45,7 +45,7 @@ from aioflows import (
     TokenRenewed,
     WindowDone,
 )
-from aioflows._net.watch import Watch, line
+from aioflows._net.observers import Observers, line
 from aioflows.emulator import Emulator, Fault
 from tests.fakes import EmulatorTransport, FakeTransport, envelope
 
@@ -354,9 +354,9 @@ async def test_an_observer_that_always_fails_changes_no_row() -> None:
 
 
 def test_nobody_wants_an_event_where_nobody_looks() -> None:
-    watch = Watch()
+    watch = Observers()
     assert not any(watch.wanted(kind) for kind in (RequestSent, RequestEnded, WindowDone, ScanBegan))
-    assert Watch(print).wanted(RequestSent)
+    assert Observers(print).wanted(RequestSent)
 
 
 def test_events_are_frozen_and_named() -> None:

@@ -1,194 +1,83 @@
-"""Which file may import which: to lower layers, or to earlier files of the same row; never up."""
+"""Which folder may import which, what each folder is for, and that a class name stands for one thing."""
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "aioflows"
 
-# From the bottom to the top; within a row, from left to right.
-LAYERS = [
-    # values
-    [
-        "errors",
-        "printable",
-        "shown",
-        "bound",
-        "secret",
-        "settings",
-        "models",
-        "undecoded",
-        "columns",
-        "arrow.schema",
-        "arrow.rows",
-        "arrow.answers",
-        "arrow",
-        "query",
-        "checkpoint",
-        "stats",
-        "events",
-    ],
-    # bytes <-> values <-> meaning
-    [
-        "_core.times",
-        "_core.address",
-        "_core.signing",
-        "_core.inflate",
-        "_core.envelope",
-        "_core.wire",
-        "_core.codec",
-        "_core.search",
-        "_core.quota",
-        "_core.answers",
-    ],
-    # decisions
-    [
-        "_core.retry",
-        "_core.pace",
-        "_core.budget",
-        "_core.service",
-        "_core.pages",
-        "_core.evidence",
-        "_core.opening",
-        "_core.first_page",
-        "_core.release",
-        "_core.instant",
-        "_core.overlap",
-        "_core.walk",
-        "_core.rounds",
-        "_core.split",
-        "_core.dense",
-        "_core.plan",
-        "_core.density",
-        "_core.schedule",
-        "_core.asking",
-        "_core.reach",
-        "_core.errands",
-        "_core.frontier",
-        "_core.stretches",
-        "_core.doubts",
-        "_core.emptiness",
-        "_core.lone",
-        "_core.prover",
-        "_core.scan",
-        "_core.collation",
-        "_core.filter_checks",
-        "_core.range_end",
-        "_core.wall_clocks",
-        "_core.machine",
-        "_core.inquiries",
-        "_core.filter_probes",
-        "_core.lane",
-        "_core.lanes",
-        "_core.orders",
-        "_core.probes",
-        "_core.merge",
-        "_core.sorter",
-        "_core.numbered",
-        "_core.groups",
-        "_core.strip",
-        "_core.strips",
-        "_core.sorted_scan",
-        "_core.refined",
-        "_core.blind",
-        "_core.filtered_scan",
-        "_core.choice",
-        "_core.roll",
-        "_core.follow",
-    ],
-    # one request, done well
-    [
-        "_net.transport",
-        "_net.http",
-        "_net.watch",
-        "_net.gate",
-        "_net.turns",
-        "_net.shared",
-        "_net.credentials",
-        "_net.call",
-        "_net.attempt",
-        "_net.caller",
-        "_net.operations",
-        "_net.zones",
-    ],
-    # many requests
-    ["_net.spill", "_net.engine", "_net.thread"],
-    # the words users say
-    ["scan", "follow", "session", "__init__", "sync_pull", "sync_scan", "sync_follow", "sync"],
+# A folder imports from folders above it in this list, and from itself.
+ORDER = [
+    "errors",
+    "_display",
+    "settings",
+    "models",
+    "_tables",
+    "query",
+    "checkpoint",
+    "arrow",
+    "stats",
+    "events",
+    "_core.wire",
+    "_core.resilience",
+    "_core.pages",
+    "_core.dense_second",
+    "_core.planning",
+    "_core.proofs",
+    "_core.scans",
+    "_core.filters",
+    "_core.sorted",
+    "_core.strategy",
+    "_core.follow",
+    "_net",
+    "scan",
+    "follow",
+    "session",
+    "aioflows",
+    "sync",
 ]
-ORDER = [name for row in LAYERS for name in row]
-
-# Edges see the values, the door, and nothing else; only the command line sees other edges.
+# An edge imports what is named here, and from itself.
 EDGES = {
-    "emulator": {"errors", "models", "emulator"},
-    "export": {"errors", "models", "undecoded", "columns", "arrow", "query", "checkpoint", "export"},
-    "report": {
-        "errors",
-        "models",
-        "printable",
-        "stats",
-        "export",
-        "report",
-    },  # a page is written as an export is
-    "telemetry": {""},
-    "cli": {
-        "",
-        "errors",
-        "models",
-        "query",
-        "settings",
-        "checkpoint",
-        "stats",
-        "events",
-        "printable",
-        "scan",
-        "session",
-        "export",
-        "report",
-        "emulator",
-        "cli",
-    },
-    "__main__": {"cli"},
+    "emulator": "errors models",
+    "export": "errors models _tables arrow query checkpoint",
+    "report": "errors models _display stats export",
+    "telemetry": "aioflows",
+    "cli": "aioflows errors models query settings checkpoint stats events _display scan session export report emulator",
+    "__main__": "cli",
 }
-
 FOREIGN = {
-    "aiohttp": {"_net.http", "emulator.server"},
-    "attrs": None,
-    "backoff": {"_net.caller"},
-    "cattrs": {"_core.codec"},
-    "opentelemetry": {"telemetry"},
-    "msgspec": {
-        "models",
-        "_core.codec",
-        "_core.envelope",
-        "_core.wire",
-        "_core.search",
-        "_core.answers",
-        "export",
-    },
-    "duckdb": {"export.duck", "export.files"},
-    "pyarrow": {"arrow", "export.parquet", "export.parts", "export.files", "export.duck"},
-    "plotly": {"report.page"},
-    "rich": {"cli"},
-    "typer": {"cli"},
-    "yarl": {"_net.http"},
+    "aiohttp": "_net.http emulator.server",
+    "backoff": "_net.retrying",
+    "cattrs": "_core.wire.codec",
+    "duckdb": "export.formats.duckdb export.filesystem",
+    "msgspec": "models _core.wire export",
+    "opentelemetry": "telemetry",
+    "plotly": "report.page",
+    "pyarrow": "arrow export.formats export.filesystem",
+    "rich": "cli",
+    "typer": "cli",
+    "yarl": "_net.http",
 }
+AWAITING = (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor)
+IMPURE = {"asyncio", "os", "pickle", "secrets", "socket", "tempfile", "threading", "time"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+FOLDERS = sorted({path.parent for path in MODULES})
 
 
 def name_of(path: Path) -> str:
-    parts = path.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    parts = [part for part in path.with_suffix("").parts if part != "__init__"]
+    return ".".join(parts) or "aioflows"
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module imported, but for those that only a type checker imports."""
+    """Return every module imported, but for those that only a type checker imports."""
     found: set[str] = set()
-    todo: list[ast.AST] = [ast.parse((PACKAGE / path).read_text())]
+    todo: list[ast.AST] = [ast.parse((PACKAGE / path).read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -202,26 +91,28 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def within(name: str) -> set[str]:
-    return {
-        one.removeprefix("aioflows").removeprefix(".")
-        for one in imports_of(Path(name))
-        if one.startswith("aioflows")
-    }
+def place_of(module: str, places: list[str]) -> str | None:
+    """Return the longest of the places that a module lies in."""
+    within = [place for place in places if module == place or module.startswith(f"{place}.")]
+    return max(within, key=len, default=None)
+
+
+def is_allowed(module: str, imported: str) -> bool:
+    edge = place_of(module, list(EDGES))
+    if edge is not None:
+        return place_of(imported, [edge, *EDGES[edge].split()]) is not None
+    here, there = place_of(module, ORDER), place_of(imported, ORDER)
+    if here is None or there is None:
+        return False
+    return ORDER.index(there) <= ORDER.index(here)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_imports_only_what_lies_below(path: Path) -> None:
-    name, inner = name_of(path), within(str(path))
-    edge = next((one for one in EDGES if name == one or name.startswith(f"{one}.")), None)
-    if edge is not None:
-        allowed = EDGES[edge]
-        wrong = {one for one in inner if one not in allowed and one.split(".")[0] not in allowed}
-        assert not wrong, f"{name} is an edge and may not import {', '.join(sorted(wrong))}"
-    elif path.name != "__init__.py" or name == "__init__":
-        assert name in ORDER, f"{name} has no place in the table of layers"
-        wrong = {one for one in inner if one and (one not in ORDER or ORDER.index(one) >= ORDER.index(name))}
-        assert not wrong, f"{name} may not import {', '.join(sorted(wrong))}"
+def test_a_file_imports_only_from_its_own_folder_and_from_those_below(path: Path) -> None:
+    name = name_of(path)
+    inner = {one.removeprefix("aioflows.") for one in imports_of(path) if one.split(".")[0] == "aioflows"}
+    wrong = sorted(one for one in inner if not is_allowed(name, one))
+    assert not wrong, f"{name} may not import {', '.join(wrong)}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -229,25 +120,35 @@ def test_each_foreign_library_has_its_files(path: Path) -> None:
     name = name_of(path)
     for library in {one.split(".")[0] for one in imports_of(path)} & set(FOREIGN):
         homes = FOREIGN[library]
-        at_home = homes is None or any(name == home or name.startswith(f"{home}.") for home in homes)
-        assert at_home, f"{name} imports {library}, whose place is {', '.join(sorted(homes or ()))}"
+        assert place_of(name, homes.split()), f"{name} imports {library}, whose place is {homes}"
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "_core"], ids=str)
 def test_the_core_awaits_nothing_and_reads_no_clock(path: Path) -> None:
-    tree = ast.parse((PACKAGE / path).read_text())
-    awaiting = [
-        node for node in ast.walk(tree) if isinstance(node, (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor))
-    ]
-    assert not awaiting, f"{path} awaits in line {awaiting[0].lineno}"
-    impure = imports_of(path) & {
-        "asyncio",
-        "time",
-        "threading",
-        "socket",
-        "secrets",
-        "os",
-        "pickle",
-        "tempfile",
-    }
-    assert not impure, f"{path} imports {impure}"
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    awaiting = [node.lineno for node in ast.walk(tree) if isinstance(node, AWAITING)]
+    assert not awaiting, f"{path} awaits in line {awaiting[0]}"
+    impure = imports_of(path) & IMPURE
+    assert not impure, f"{path} imports {', '.join(sorted(impure))}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=str)
+def test_each_folder_says_in_a_sentence_what_it_is_for(folder: Path) -> None:
+    words = ast.get_docstring(ast.parse((PACKAGE / folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert words.split("\n")[0].endswith("."), f"{folder}/__init__.py has no sentence"
+
+
+@pytest.mark.parametrize("folder", [one for one in FOLDERS if one.parts[:1] == ("_core",)], ids=str)
+def test_a_folder_of_the_core_holds_at_most_twelve_modules(folder: Path) -> None:
+    modules = [path.name for path in MODULES if path.parent == folder and path.name != "__init__.py"]
+    assert len(modules) <= 12, f"{folder} holds {len(modules)}"
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    homes = defaultdict(list)
+    for path in MODULES:
+        for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and path.parts[0] != "sync":  # which mirrors the others
+                homes[node.name].append(name_of(path))
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    assert not twice, f"in several files: {twice}"

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
-from aioflows._core.search import read_search
-from aioflows._core.times import Zone
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 

@@ -10,7 +10,7 @@ import pytest
 
 from aioflows import AnswerError, FlowQuery, ScheduleType
 from aioflows.emulator import Emulator
-from aioflows.emulator.constraints import NOTHING
+from aioflows.emulator.service.constraints import NOTHING
 from aioflows.export import export
 from benchmarks.worlds import session_to
 from tests.long import long_but

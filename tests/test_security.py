@@ -39,13 +39,14 @@ from aioflows import (
     ScheduleType,
     Throttled,
 )
-from aioflows._core.scan import NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import NEED_PAGES
+from aioflows._core.wire.zone import Zone
+from aioflows._display.secret import Secret
 from aioflows._net.http import LARGEST_BODY
 from aioflows._net.transport import Answer
 from aioflows.emulator import Emulator, EmulatorProcess, Fault
-from aioflows.secret import Secret
 from tests.fakes import EmulatorTransport, FakeTransport, Sent, answer, envelope, loop_time
 from tests.model import ModelPage
 
@@ -311,9 +312,9 @@ class TestHostileServices:
             assert isinstance(error, CompletenessError)
 
     def test_rows_that_are_made_up_as_they_are_asked_for_come_to_an_end(self) -> None:
-        service = Service(0)
+        service = ServiceFacts(0)
         service.larger_pages = False
-        scan = Scan(
+        scan = KeysetScan(
             [(START, START + DAY)],
             service=service,
             descending=False,

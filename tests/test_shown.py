@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus, FollowStats, Proof, ScanStats
-from aioflows.shown import facts
+from aioflows._display.html import facts
 from tests.test_printable import HOSTILE
 from tests.test_session import world
 from tests.test_sync import here

@@ -1,0 +1,1 @@
+"""Decides everything about a scan, without I/O, clock or randomness."""

@@ -1,0 +1,1 @@
+"""Requests on asyncio: one request done well, and the engine that sends many."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, TypeVar
 
-from aioflows._core.answers import decipher
-from aioflows._core.budget import Budget
-from aioflows._core.quota import resets_alone
-from aioflows._core.retry import Disconnected, Refused, crowded
-from aioflows._core.search import Page
+from aioflows._core.resilience.retry import Disconnected, Refused, crowded
+from aioflows._core.resilience.retry_budget import RetryBudget
+from aioflows._core.wire.responses import decipher
+from aioflows._core.wire.retry_after import resets_alone
+from aioflows._core.wire.search import SearchPage
+from aioflows._net.access_token import AccessTokens, Fetch
 from aioflows._net.call import Again, Call
-from aioflows._net.credentials import Credentials, Fetch
 from aioflows._net.gate import Gate
+from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.observers import Observers
 from aioflows._net.transport import Answer, PooledTransport, Queue, Request, SecretHeaders, Transport
-from aioflows._net.turns import Turns
-from aioflows._net.watch import Watch
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -65,13 +65,13 @@ class Attempts:
         self,
         transport: Transport,
         gate: Gate,
-        credentials: Credentials,
+        credentials: AccessTokens,
         policy: RetryPolicy,
-        budget: Budget,
+        budget: RetryBudget,
         *,
-        turns: Turns,
+        turns: LoopSlices,
         fetch: Fetch,
-        watch: Watch,
+        watch: Observers,
     ) -> None:
         self._transport = transport
         self._gate = gate
@@ -111,7 +111,7 @@ class Attempts:
                 call.ended(self._watch, _now(), cancelled=True)
                 raise
             else:
-                call.ended(self._watch, _now(), rows=len(answer) if isinstance(answer, Page) else None)
+                call.ended(self._watch, _now(), rows=len(answer) if isinstance(answer, SearchPage) else None)
                 return answer
             if failure is not None:
                 raise failure

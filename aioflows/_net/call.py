@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from aioflows._net.gate import Ticket
+from aioflows._net.observers import Observers
 from aioflows._net.transport import Request
-from aioflows._net.watch import Watch
 from aioflows.errors import AioflowsError, BadCredentials
 from aioflows.events import RequestEnded, RequestSent
 
-__all__ = ["Again", "Call", "Tally"]
+__all__ = ["Again", "Call", "CallTally"]
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 
 @attrs.define
-class Tally:
+class CallTally:
     """Counts what a group of calls has cost.
 
     Args:
@@ -56,7 +56,7 @@ class Call(Generic[T]):
 
     make: Callable[[], Request]
     read: Callable[[bytes], T]
-    tally: Tally
+    tally: CallTally
     tries: int
     scan: int | None = None
     signed: bool = True
@@ -96,7 +96,7 @@ class Call(Generic[T]):
             "attempt": self.sent,
         }
 
-    def sends(self, watch: Watch, request: Request) -> None:
+    def sends(self, watch: Observers, request: Request) -> None:
         """Tell that an attempt is about to be sent."""
         self.operation = request.operation
         self.told = watch.wanted(RequestSent)
@@ -105,7 +105,7 @@ class Call(Generic[T]):
 
     def ended(
         self,
-        watch: Watch,
+        watch: Observers,
         now: float,
         *,
         rows: int | None = None,

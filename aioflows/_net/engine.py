@@ -11,19 +11,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aioflows._core.machine import Asker, Machine, News, Waiting
-from aioflows._core.pages import Ask, Page
-from aioflows._core.scan import DONE, NEED_PAGES
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.scans.machine import Machine, News, Requester, Waiting
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
+from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.spill import Spill
-from aioflows._net.turns import Turns
+from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
-from aioflows.undecoded import Undecoded
 
 __all__ = ["Engine"]
 
-_R = TypeVar("_R", bound="list[FlowInstance] | Undecoded")
+_R = TypeVar("_R", bound="list[FlowInstance] | RawRows")
 
 
 _STEPS, _PATIENCE = 8, 0.02
@@ -47,10 +47,10 @@ class Engine:
     def __init__(
         self,
         machine: Machine,
-        fetch: Callable[[Asker, Ask], Coroutine[Any, Any, Page]],
+        fetch: Callable[[Requester, PageRequest], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
-        turns: Turns,
+        turns: LoopSlices,
         told: Callable[[News], object],
     ) -> None:
         self._machine = machine
@@ -60,7 +60,7 @@ class Engine:
         self._turns = turns
         self._told = told
         self._zone: asyncio.Task[Zone] | None = None
-        self._under_way: dict[asyncio.Task[Page], tuple[Asker, Ask]] = {}
+        self._under_way: dict[asyncio.Task[Page], tuple[Requester, PageRequest]] = {}
         self._beside: set[asyncio.Task[Callable[[], None]]] = set()
         self._spill = Spill()
         self._closed = False
@@ -78,7 +78,7 @@ class Engine:
         """
         return await self._next(self._machine.next_rows)
 
-    async def next_undecoded(self) -> list[FlowInstance] | Undecoded | None:
+    async def next_undecoded(self) -> list[FlowInstance] | RawRows | None:
         """Give the same as the answer they stand in, where that is possible."""
         return await self._next(self._machine.next_undecoded)
 

@@ -7,7 +7,7 @@ Three things hold at every moment:
    or cancelled at any point, even between being let in and noticing.
 2. Nobody enters while the gate is paused, not even who was let in but had not run yet. A pause is never shortened.
 3. Nobody enters earlier than the gap after the one before. With a rate the gap is ``1 / rate``, from the first
-   entry on, so there is no opening burst; where the service has complained, it is what `Pace` has found out since. The
+   entry on, so there is no opening burst; where the service has complained, it is what `RateEstimate` has found out since. The
    first entries, and those after a pause, are kept a little apart in any case, and more than a few are inside at once only
    when as many were answered: a service that bears fewer has refused the first of them before the last are sent.
 
@@ -25,7 +25,7 @@ import heapq
 from collections.abc import Callable
 from types import TracebackType
 
-from aioflows._core.pace import Pace
+from aioflows._core.resilience.rate_estimate import RateEstimate
 
 __all__ = ["FIRST", "Gate", "Ticket"]
 
@@ -60,7 +60,7 @@ class Gate:
         self.limit = self._most = concurrency
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
-        self._pace = Pace()
+        self._pace = RateEstimate()
         self._inside = 0
         self._queue: list[tuple[Ticket, asyncio.Future[None]]] = []
         self._tickets = 0

@@ -24,9 +24,9 @@ from aiohttp.tracing import Trace
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from aioflows._core.envelope import excerpt
-from aioflows._core.inflate import Damaged, Inflater
-from aioflows._core.retry import Disconnected, Garbled, PoolExhausted, Refused, TooLarge
+from aioflows._core.resilience.retry import Disconnected, Garbled, PoolExhausted, Refused, TooLarge
+from aioflows._core.wire.decompress import DamagedBody, Decompressor
+from aioflows._core.wire.envelope import excerpt
 from aioflows._net.transport import Answer, Queue, Request, SecretHeaders
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
 
@@ -184,8 +184,8 @@ class AiohttpTransport:
             return await self._read(response, None)
         try:
             if encoding in _ENCODINGS:
-                return await self._read(response, Inflater(encoding))
-        except Damaged:
+                return await self._read(response, Decompressor(encoding))
+        except DamagedBody:
             if response.status == 200:
                 raise
         if response.status != 200:
@@ -193,7 +193,7 @@ class AiohttpTransport:
         host = _host(str(response.url))
         raise Garbled(f"the answer of {host} is in an encoding that was not asked for: {excerpt(encoding)}")
 
-    async def _read(self, response: aiohttp.ClientResponse, inflater: Inflater | None) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, inflater: Decompressor | None) -> bytes:
         if inflater is None and response.content_length is not None:
             return await response.read()
         pieces, size = [], 0

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TypeVar
 
-from aioflows._core.address import Address
-from aioflows._core.answers import read_instance, read_time, read_zone
-from aioflows._core.search import Page, read_search, search_body
-from aioflows._core.times import Zone
-from aioflows._net.caller import Caller, Tally
+from aioflows._core.wire.endpoints import Address
+from aioflows._core.wire.responses import read_instance, read_time, read_zone
+from aioflows._core.wire.search import SearchPage, read_search, search_body
+from aioflows._core.wire.zone import Zone
+from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
@@ -37,7 +37,7 @@ class Operations:
         self,
         address: Address,
         identity: tuple[tuple[str, str], ...],
-        caller: Caller,
+        caller: RetryingCaller,
         usable: Callable[[], None],
         throttle_codes: Collection[int],
     ) -> None:
@@ -60,11 +60,11 @@ class Operations:
         expression: str = "",
         status: Collection[int] | None = None,
         whole: bool = False,
-        tally: Tally | None = None,
+        tally: CallTally | None = None,
         tries: int | None = None,
         scan: int | None = None,
-    ) -> Page:
-        """Ask for one page ("List Flow Instances"); the arguments are those of `search_body`, `read_search` and `Caller.call`."""
+    ) -> SearchPage:
+        """Ask for one page ("List Flow Instances"); the arguments are those of `search_body`, `read_search` and `RetryingCaller.call`."""
         body = search_body(
             query,
             type=type,
@@ -108,7 +108,7 @@ class Operations:
         request: Request,
         read: Callable[[bytes], T],
         *,
-        tally: Tally | None = None,
+        tally: CallTally | None = None,
         tries: int | None = None,
         scan: int | None = None,
     ) -> T:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 
-from aioflows._core.machine import Load, Store
+from aioflows._core.scans.machine import SpillRead, SpillWrite
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 
@@ -34,14 +34,14 @@ class Spill:
         self._closed = False
         self._running: set[asyncio.Future[Any]] = set()
 
-    async def perform(self, task: Store | Load) -> Callable[[], None]:
+    async def perform(self, task: SpillWrite | SpillRead) -> Callable[[], None]:
         """Lay rows aside or read them back; give what tells the machine.
 
         Raises:
             AioflowsError: the file cannot be written or read.
         """
         try:
-            if isinstance(task, Store):
+            if isinstance(task, SpillWrite):
                 store, units = task, await self._beside(lambda: self._store(task.rows, task.unit))
                 return lambda: store.done(units)
             load, rows = task, await self._beside(lambda: self._load(task.offset, task.length))

@@ -19,8 +19,8 @@ from typing import Any
 
 import attrs
 
-from aioflows._core.times import Zone
-from aioflows._net.shared import Shared
+from aioflows._core.wire.zone import Zone
+from aioflows._net.single_flight import SingleFlight
 from aioflows.checkpoint import FollowCheckpoint, ReadZone
 
 __all__ = ["FollowZone", "ScanZone", "Zones", "read_zone"]
@@ -48,7 +48,7 @@ class Zones:
         self.given = given
         self._ask = ask
         self._named: tuple[Zone, float] | None = None
-        self._request: Shared[Zone] | None = None
+        self._request: SingleFlight[Zone] | None = None
 
     async def find(self, oldest: float = 0.0) -> Zone:
         """Return the zone.
@@ -62,7 +62,7 @@ class Zones:
         if self._named is not None and now - self._named[1] < oldest:
             return self._named[0]
         if self._request is None or self._request.over:
-            self._request = Shared(self._named_now(), "aioflows time zone")
+            self._request = SingleFlight(self._named_now(), "aioflows time zone")
         return await self._request.wait()
 
     async def _named_now(self) -> Zone:

@@ -11,8 +11,8 @@ A batch is made from instances (`rows`), or, at less cost, from the bytes of an 
 Either way names come as texts first; that each of them gets a number can be done for many batches at once (`schema`).
 """
 
-from aioflows.arrow.answers import AnswerColumns
-from aioflows.arrow.rows import record_batch, text_batch
+from aioflows.arrow.from_bytes import AnswerColumns
+from aioflows.arrow.from_instances import record_batch, text_batch
 from aioflows.arrow.schema import arrow_schema, joined, with_names
 
 __all__ = ["AnswerColumns", "arrow_schema", "joined", "record_batch", "text_batch", "with_names"]

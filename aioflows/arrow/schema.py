@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aioflows.columns import STATUS_NAMES, Kind, Layout
+from aioflows._tables.columns import STATUS_NAMES, Kind, Layout
 from aioflows.errors import QueryError
 
 if TYPE_CHECKING:

@@ -9,19 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from aioflows import Limits, __version__
-from aioflows.cli import flags, options
+from aioflows._display.text import printable
 from aioflows.cli.command import command
-from aioflows.cli.demo import Demo, demo
-from aioflows.cli.emulate import emulate, settings
-from aioflows.cli.exits import EPILOG, Exit, complain
-from aioflows.cli.following import FollowJob, Pace, follow
-from aioflows.cli.groups import Speed, Which
-from aioflows.cli.reporting import ReportJob, report
-from aioflows.cli.scanning import Output, ScanJob, scan
-from aioflows.cli.screen import console_on
-from aioflows.cli.service import Access
+from aioflows.cli.commands.demo import Demo, demo
+from aioflows.cli.commands.emulate import emulate, settings
+from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
+from aioflows.cli.commands.report import ReportJob, report
+from aioflows.cli.commands.scan import Output, ScanJob, scan
+from aioflows.cli.exit_codes import EPILOG, Exit, complain
+from aioflows.cli.options import parsing as options
+from aioflows.cli.options import types as flags
+from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.groups import LimitOptions, QueryOptions
+from aioflows.cli.output.console import console_on
 from aioflows.emulator import Emulator
-from aioflows.printable import printable
 
 __all__ = ["run"]
 
@@ -65,11 +66,11 @@ async def scan_command(
     context: typer.Context,
     from_: flags.From,
     to: flags.To,
-    which: Which,
+    which: QueryOptions,
     order_by: flags.OrderBy = "trigger_time",
     limit: flags.Limit = None,
-    access: Access,
-    speed: Speed,
+    access: ConnectionOptions,
+    speed: LimitOptions,
     output: Output,
     quiet: flags.Quiet = False,
     as_json: flags.Json = False,
@@ -95,10 +96,10 @@ async def report_command(
     *,
     from_: flags.From,
     to: flags.To,
-    which: Which,
+    which: QueryOptions,
     limit: flags.Limit = None,
-    access: Access,
-    speed: Speed,
+    access: ConnectionOptions,
+    speed: LimitOptions,
     output: flags.Page = None,
     day: flags.Day = None,
     overwrite: flags.Overwrite = False,
@@ -127,11 +128,11 @@ async def follow_command(
     context: typer.Context,
     since: flags.Since = None,
     until: flags.Until = None,
-    which: Which,
+    which: QueryOptions,
     changes: flags.Changes = False,
-    access: Access,
-    pace: Pace,
-    speed: Speed,
+    access: ConnectionOptions,
+    pace: PollOptions,
+    speed: LimitOptions,
     checkpoint: flags.Mark = None,
 ) -> Exit:
     """Show instances as they appear, and go on until Ctrl-C."""

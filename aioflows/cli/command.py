@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, get_type_hints
 import attrs
 import typer
 
-from aioflows.cli.ending import ended
-from aioflows.cli.exits import EPILOG, Exit
+from aioflows.cli.exit_codes import EPILOG, Exit
+from aioflows.cli.run import ended
 
 __all__ = ["command"]
 

@@ -9,15 +9,15 @@ exist, the most requests that were in flight at once, and the span that the rows
 
 from __future__ import annotations
 
-from aioflows.emulator.access import Access, Trouble
-from aioflows.emulator.constraints import Constraints
 from aioflows.emulator.emulator import Emulator
-from aioflows.emulator.faults import Fault
-from aioflows.emulator.options import Meanwhile, Quirks, World
+from aioflows.emulator.faults.catalogue import Fault
+from aioflows.emulator.gateway.options import Access, Trouble
 from aioflows.emulator.process import EmulatorProcess
-from aioflows.emulator.record import SearchRecord
 from aioflows.emulator.reply import Reply
-from aioflows.emulator.watch import Watch
+from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.request_log import SearchRecord
+from aioflows.emulator.service.truth import Watch
+from aioflows.emulator.switches import Meanwhile, Quirks, World
 
 __all__ = [
     "Access",

@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 
+from aioflows.emulator.assembly import wall_ms
 from aioflows.emulator.command import parser, switches
 from aioflows.emulator.emulator import Emulator
-from aioflows.emulator.opened import wall_ms
 from aioflows.errors import QueryError
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows.emulator.constraints import TYPES
-from aioflows.emulator.faults import Fault
-from aioflows.emulator.options import GROUPS
+from aioflows.emulator.faults.catalogue import Fault
+from aioflows.emulator.service.constraints import TYPES
+from aioflows.emulator.switches import GROUPS
 from aioflows.errors import QueryError
 
 _SEVERAL = (

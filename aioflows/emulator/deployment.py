@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from aioflows.emulator.access import Access, Trouble
-from aioflows.emulator.changes import Changes
-from aioflows.emulator.gateway import TOKEN_PATHS, Gateway
-from aioflows.emulator.limiter import Limiter, http_date
-from aioflows.emulator.options import Quirks
-from aioflows.emulator.record import Record
+from aioflows.emulator.faults.script import Script, instead, spoil
+from aioflows.emulator.gateway.options import Access, Trouble
+from aioflows.emulator.gateway.throttling import Limiter, http_date
+from aioflows.emulator.gateway.tokens import TOKEN_PATHS, Gateway
 from aioflows.emulator.reply import Reply, json_reply, plain
-from aioflows.emulator.script import Script, instead, spoil
-from aioflows.emulator.search import Refusal, Search
-from aioflows.emulator.service import Route, Service, envelope, route
+from aioflows.emulator.service.changes import Changes
+from aioflows.emulator.service.operations import Route, Service, envelope, route
+from aioflows.emulator.service.request_log import Record
+from aioflows.emulator.service.search import Refusal, Search
+from aioflows.emulator.switches import Quirks
 
 
 @attrs.frozen(kw_only=True)
-class Request:
+class ReceivedRequest:
     """One request, its headers' names in lower case."""
 
     method: str
@@ -39,7 +39,7 @@ class Request:
 class _Visit:
     """What is found out about a request on its way."""
 
-    request: Request
+    request: ReceivedRequest
     arguments: dict[str, str]
     route: Route
     number: int
@@ -86,7 +86,7 @@ class Deployment:
         self.limiter = Limiter(access)
         self.hooks: list[Callable[[int], object]] = []
 
-    def respond(self, request: Request, now_ms: float) -> Reply:
+    def respond(self, request: ReceivedRequest, now_ms: float) -> Reply:
         """Answer a request that comes at this moment."""
         arguments = dict(request.query)
         visit = _Visit(request, arguments, _route(request, arguments), 0, now_ms)
@@ -201,7 +201,7 @@ class Deployment:
         return attrs.evolve(reply, headers=headers, body=body, delay=delay)
 
 
-def _route(request: Request, arguments: dict[str, str]) -> Route:
+def _route(request: ReceivedRequest, arguments: dict[str, str]) -> Route:
     operation = TOKEN_PATHS.get(request.path)
     if operation is None:
         return route(request.method, request.path, arguments)
@@ -211,9 +211,9 @@ def _route(request: Request, arguments: dict[str, str]) -> Route:
 
 def as_request(
     method: str, path: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str], body: bytes
-) -> Request:
+) -> ReceivedRequest:
     """Put a request in order."""
-    return Request(
+    return ReceivedRequest(
         method=method.upper(),
         path=path,
         query=tuple((str(name), str(value)) for name, value in query),

@@ -8,19 +8,19 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
+from aioflows.emulator.assembly import Settings, opened, wall_ms
+from aioflows.emulator.controls import Controls
 from aioflows.emulator.deployment import as_request
-from aioflows.emulator.opened import Settings, opened, wall_ms
-from aioflows.emulator.options import sorted_out
 from aioflows.emulator.reply import Reply, json_reply
-from aioflows.emulator.scene import Scene
 from aioflows.emulator.server import Server, checked_host, checked_port
+from aioflows.emulator.switches import sorted_out
 
 STATE_PATH = "/_emulator/state"
 _IN_THE_LOOP = 20_000
 """As many rows are made so quickly that the loop may wait; for more, a thread is used."""
 
 
-class Emulator(Scene):
+class Emulator(Controls):
     """An EnOS deployment of your own: as odd, strict and hostile as a real one may be, on the loopback interface only.
 
     ``async with Emulator(instances=10_000, seed=1) as emulator:`` serves it at ``emulator.url``. Without a server,

@@ -1,9 +1,9 @@
 """Flow instances in files: exactly once, whatever dies meanwhile, in formats that others read."""
 
-from aioflows.export.door import export
+from aioflows.export.api import export
 from aioflows.export.errors import ReaderGone, SinkError
+from aioflows.export.formats.json_lines import json_line
 from aioflows.export.job import Exported
-from aioflows.export.lines import json_line
 from aioflows.export.target import Format, Target
 
 __all__ = ["Exported", "Format", "ReaderGone", "SinkError", "Target", "export", "json_line"]

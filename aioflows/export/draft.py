@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aioflows.export.errors import SinkError
-from aioflows.export.files import Files
-from aioflows.export.mark import Mark
+from aioflows.export.filesystem import FileSystem
+from aioflows.export.journal import JournalEntry
 
 __all__ = ["Draft"]
 
@@ -36,7 +36,7 @@ class Draft:
         files: the file *system*.
     """
 
-    def __init__(self, target: Path, name: str, files: Files) -> None:
+    def __init__(self, target: Path, name: str, files: FileSystem) -> None:
         self.target = target
         self.name = name
         self.files = files
@@ -68,15 +68,15 @@ class Draft:
 
     # What is known of it
 
-    def kept(self) -> Mark | None:
+    def kept(self) -> JournalEntry | None:
         """Give the mark of what was written before; None: nothing was."""
         try:
             text = self._journal.read_bytes()
         except FileNotFoundError:
             return None
-        return Mark.from_json(text)
+        return JournalEntry.from_json(text)
 
-    def keep(self, mark: Mark) -> None:
+    def keep(self, mark: JournalEntry) -> None:
         """Replace the mark; the rows that it counts lie on the disk already."""
         self.write(self._journal, mark.to_json().encode())
         self.files.sync_folder(self.folder)
@@ -116,7 +116,7 @@ class Draft:
                     f"{self.name} is in use, or was not closed: {self.target.name}{ending} lies beside it; remove both"
                 )
 
-    def publish(self, mark: Mark) -> None:
+    def publish(self, mark: JournalEntry) -> None:
         """Put the rows in the target's place, if they are not there already.
 
         Raises:

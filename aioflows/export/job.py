@@ -12,30 +12,30 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from aioflows._tables.raw_rows import RawRows
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
-from aioflows.export.beside import Beside
 from aioflows.export.draft import Draft
-from aioflows.export.mark import Mark
-from aioflows.export.opening import Sink, begun
+from aioflows.export.formats.text import Encoder
+from aioflows.export.journal import JournalEntry
+from aioflows.export.resume import Sink, begun
 from aioflows.export.stream import Stream
-from aioflows.export.text import Encoder
+from aioflows.export.task_queue import TaskQueue
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
-from aioflows.undecoded import Undecoded
 
-__all__ = ["Exported", "Job", "S", "Scan", "Session"]
+__all__ = ["Exported", "Job", "S", "ScanSource", "Session"]
 
 _SLICE = 500  # instances that are encoded before others get their turn on the loop
 
 
-class Scan(Protocol):
+class ScanSource(Protocol):
     """What is needed of a scan."""
 
     def pages(self) -> AsyncIterator[list[FlowInstance]]:
         """Iterate lists of instances."""
 
-    def undecoded(self) -> AsyncIterator[list[FlowInstance] | Undecoded]:
+    def undecoded(self) -> AsyncIterator[list[FlowInstance] | RawRows]:
         """Iterate the same, but some of them as the answer they stand in."""
 
     def checkpoint(self) -> Checkpoint:
@@ -45,8 +45,8 @@ class Scan(Protocol):
         """Stop it."""
 
 
-S = TypeVar("S", bound=Scan)
-S_co = TypeVar("S_co", bound=Scan, covariant=True)
+S = TypeVar("S", bound=ScanSource)
+S_co = TypeVar("S_co", bound=ScanSource, covariant=True)
 
 
 class Session(Protocol[S_co]):
@@ -118,9 +118,12 @@ class Job:
             await scan.aclose()
         return Exported(instances)
 
-    async def export(self, sink: Sink, draft: Draft, fresh: Mark, *, resume: bool) -> Exported:
+    async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
         """Write to a draft, and make it the target."""
-        beside, counted = Beside(draft.name), _Counted(fresh, self.kept if self.resumable else lambda _: None)
+        beside, counted = (
+            TaskQueue(draft.name),
+            _Counted(fresh, self.kept if self.resumable else lambda _: None),
+        )
         try:
             await beside.begin(partial(counted.begin, sink, draft, resume=resume))
             await beside.ended()
@@ -138,7 +141,7 @@ class Job:
             await beside.close(partial(_leave, sink, draft, counted, keep=self.resumable))
         return Exported(counted.mark.instances, before)
 
-    async def _copy(self, sink: Sink, counted: _Counted, beside: Beside) -> None:
+    async def _copy(self, sink: Sink, counted: _Counted, beside: TaskQueue) -> None:
         mark, loop = counted.mark, asyncio.get_running_loop()
         left = self.limit
         if left is not None and mark.instances:
@@ -183,7 +186,7 @@ class Job:
 class _Counted:
     """What counts, as the thread that writes knows it."""
 
-    def __init__(self, mark: Mark, kept: Callable[[int], object]) -> None:
+    def __init__(self, mark: JournalEntry, kept: Callable[[int], object]) -> None:
         self.mark = mark
         self._kept = kept
         self.opened = False
@@ -194,14 +197,14 @@ class _Counted:
         self.opened = True
         self._kept(self.mark.instances)
 
-    def commit(self, sink: Sink, chunks: Sequence[Any], mark: Mark) -> None:
+    def commit(self, sink: Sink, chunks: Sequence[Any], mark: JournalEntry) -> None:
         sink.write(chunks)
         self.mark = sink.commit(mark)
         self._kept(mark.instances)
 
 
-def _chunks(sink: Sink, rows: Sequence[FlowInstance] | Undecoded) -> Iterable[Any]:
-    return (rows,) if isinstance(rows, Undecoded) else map(sink.encode, _slices(rows))
+def _chunks(sink: Sink, rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
+    return (rows,) if isinstance(rows, RawRows) else map(sink.encode, _slices(rows))
 
 
 def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:

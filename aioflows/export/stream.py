@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from aioflows.export.aside import aside
 from aioflows.export.errors import SinkError, told
-from aioflows.export.files import Files
+from aioflows.export.filesystem import FileSystem
+from aioflows.export.worker import aside
 
 __all__ = ["Stream"]
 
@@ -26,7 +26,7 @@ class Stream:
         files: the file *system*.
     """
 
-    def __init__(self, path: Path | None, files: Files) -> None:
+    def __init__(self, path: Path | None, files: FileSystem) -> None:
         self._path = path
         self._name = "standard output" if path is None else str(path)
         self._files = files

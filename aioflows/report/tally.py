@@ -19,8 +19,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import attrs
 
+from aioflows._display.text import printable
 from aioflows.models import FlowInstance, FlowStatus
-from aioflows.printable import printable
 
 __all__ = ["EDGES", "FAILURES", "Bounds", "Run", "Spell", "Tally", "quantile"]
 

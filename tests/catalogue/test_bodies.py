@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from aioflows import AioflowsError, AnswerError, FlowInstance, FlowQuery, FlowSession, RetryPolicy
-from aioflows._core.retry import TooLarge
+from aioflows._core.resilience.retry import TooLarge
 from aioflows._net.http import LARGEST_BODY
 from aioflows.emulator import Fault
 from aioflows.export import json_line

@@ -21,9 +21,9 @@ from aioflows import (
     Throttled,
     TransportError,
 )
-from aioflows._core.retry import Garbled
+from aioflows._core.resilience.retry import Garbled
 from aioflows.emulator import Fault
-from aioflows.emulator.access import WAITS
+from aioflows.emulator.gateway.options import WAITS
 from tests.catalogue.story import KEYS, ORDERS, Story, expected, session_with, told, world_of
 from tests.wire import OK, Script, serving
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from rich.cells import cell_len
 
 from aioflows import FlowInstance, FlowStatus, ScanStats
-from aioflows.cli.account import Outcome, print_account
-from aioflows.cli.screen import console_on
-from aioflows.cli.summary import OrderCheck, Summary
+from aioflows.cli.output.console import console_on
+from aioflows.cli.output.demo_account import DemoOutcome, print_account
+from aioflows.cli.output.flow_totals import OrderCheck, Summary
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def outcome(
     expected: int | None = None,
     flow_name: str = "flow",
     order: str | None = "trigger_time",
-) -> Outcome:
+) -> DemoOutcome:
     rows = [
         FlowInstance(
             name,
@@ -38,10 +38,10 @@ def outcome(
     summary.add(rows)
     check.add(rows)
     stats = ScanStats(requests=3, rows_yielded=len(rows), elapsed=2.0)
-    return Outcome(len(names) if expected is None else expected, summary, check, order, stats, 2)
+    return DemoOutcome(len(names) if expected is None else expected, summary, check, order, stats, 2)
 
 
-def text(outcome: Outcome) -> str:
+def text(outcome: DemoOutcome) -> str:
     file = io.StringIO()
     print_account(outcome, console_on(file))
     return file.getvalue()

@@ -10,7 +10,7 @@ import typer
 
 from aioflows import QueryError
 from aioflows.cli.command import command
-from aioflows.cli.exits import Exit
+from aioflows.cli.exit_codes import Exit
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ import pytest
 
 from aioflows.emulator import EmulatorProcess
 from aioflows.export.draft import Draft
-from aioflows.export.files import Files
+from aioflows.export.filesystem import FileSystem
 from tests.cli.commands import ROOT, command, environment, run
 from tests.export.reading import content
 
@@ -99,7 +99,7 @@ class TestScan:
         self, emulator: EmulatorProcess, tmp_path: Path
     ) -> None:
         target = tmp_path / "out.jsonl"
-        other = Draft(target, "other", Files())
+        other = Draft(target, "other", FileSystem())
         other.enter()
         refused = run(*scan(emulator, "-o", str(target)))
         other.leave()

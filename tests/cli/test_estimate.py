@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from aioflows import Event, FlowQuery, FlowSession, Limits, WindowDone
-from aioflows.cli.estimate import Ground, Remaining, Rest
+from aioflows.cli.output.time_left import Ground, Remaining, Rest
 from aioflows.emulator import Emulator
 from tests.fakes import EmulatorTransport
 from tests.long import long_but

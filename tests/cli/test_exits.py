@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import aioflows
-from aioflows.cli.exits import EPILOG, Exit, judged
+from aioflows.cli.exit_codes import EPILOG, Exit, judged
 from aioflows.export import SinkError
 
 CASES = [

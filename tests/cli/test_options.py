@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aioflows import FlowStatus, QueryError, ScheduleType
-from aioflows.cli import options
+from aioflows.cli.options import parsing as options
 
 CHINA = timezone(timedelta(hours=8))
 

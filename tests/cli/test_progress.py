@@ -20,9 +20,9 @@ from aioflows import (
     ScanStats,
     Throttled,
 )
-from aioflows.cli.closing import Closing
-from aioflows.cli.meters import json_meter
-from aioflows.cli.progress import Progress, Standing
+from aioflows.cli.output.meters import json_meter
+from aioflows.cli.output.progress import Progress, Standing
+from aioflows.cli.output.scan_summary import ScanSummary
 from aioflows.emulator import Emulator
 from tests.fakes import EmulatorTransport, loop_time
 
@@ -172,7 +172,7 @@ STATS = ScanStats(
 
 
 def test_the_closing_line_tells_what_it_cost_and_how_it_is_proven() -> None:
-    assert Closing(QUERY, STATS, rows=25_000, before=5_000).line() == (
+    assert ScanSummary(QUERY, STATS, rows=25_000, before=5_000).line() == (
         "complete · 5,000 of 25,000 instances were there before · 20,000 rows · 44 requests, 1.10 × full pages of 500 · "
         "4.0 s, 5,000 rows/s · 3 retries, 2 throttled, waited 2.5 s · 41 windows proven, 1 of them by counting · "
         "from 2024-01-01T00:00:00+00:00 to 2024-02-01T00:00:00+00:00"
@@ -184,15 +184,15 @@ def test_the_closing_line_tells_what_it_cost_and_how_it_is_proven() -> None:
     [(0, None, "nothing matches"), (7, 7, "as many as asked for"), (6, 7, "complete"), (7, None, "complete")],
 )
 def test_it_begins_with_how_it_ended(rows: int, limit: int | None, outcome: str) -> None:
-    assert Closing(QUERY, ScanStats(), rows=rows, limit=limit).line().startswith(f"{outcome} · ")
+    assert ScanSummary(QUERY, ScanStats(), rows=rows, limit=limit).line().startswith(f"{outcome} · ")
 
 
 def test_the_least_is_by_the_pages_that_the_service_gives() -> None:
-    assert Closing(QUERY, attrs.evolve(STATS, page_cap=100), rows=20_000).least == 200
+    assert ScanSummary(QUERY, attrs.evolve(STATS, page_cap=100), rows=20_000).least == 200
 
 
 def test_the_account_for_a_machine_is_one_line_of_plain_ascii() -> None:
-    line = Closing(QUERY, STATS, rows=20_000, output="/nowhere/风.csv").json()
+    line = ScanSummary(QUERY, STATS, rows=20_000, output="/nowhere/风.csv").json()
     account = json.loads(line)
     assert line.isascii()
     assert "\n" not in line

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from aioflows.cli.options import day
+from aioflows.cli.options.parsing import day
 from aioflows.emulator import EmulatorProcess
 from aioflows.errors import QueryError
 from tests.cli.commands import Ended, run

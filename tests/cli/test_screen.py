@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from aioflows import ConnectFailed, DriftFound, Event, Paused, Retried, ScanStats, ScheduleType, Throttled
-from aioflows.cli.meters import plain_meter
-from aioflows.cli.progress import hitch
-from aioflows.cli.screen import account, console_on, is_terminal, shown_duration
+from aioflows.cli.output.console import account, console_on, is_terminal, shown_duration
+from aioflows.cli.output.meters import plain_meter
+from aioflows.cli.output.progress import hitch
 
 
 @pytest.mark.parametrize(

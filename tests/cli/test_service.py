@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from aioflows import QueryError
-from aioflows.cli.service import Access
+from aioflows.cli.options.connection import ConnectionOptions
 
 WHERE = {"AIOFLOWS_URL": "https://gw.example", "AIOFLOWS_USER_ID": "u", "AIOFLOWS_ORG_ID": "o"}
 KEYS = {"AIOFLOWS_ACCESS_KEY": "access", "AIOFLOWS_SECRET_KEY": "s3cret-value"}
 
 
 def test_the_environment_is_enough() -> None:
-    service = Access().found(WHERE | KEYS)
+    service = ConnectionOptions().found(WHERE | KEYS)
     assert (service.url, service.user_id, service.org_id) == ("https://gw.example", "u", "o")
     assert service.auth is not None
     assert service.auth.secret_key == "s3cret-value"
 
 
 def test_options_are_enough() -> None:
-    assert Access(url="https://gw.example", user_id="u", org_id="o").found({}).auth is None
+    assert ConnectionOptions(url="https://gw.example", user_id="u", org_id="o").found({}).auth is None
 
 
 @pytest.mark.parametrize(
@@ -31,28 +31,28 @@ def test_options_are_enough() -> None:
 def test_what_is_missing_is_named_with_both_ways_to_give_it(variable: str, option: str) -> None:
     environment = {name: value for name, value in WHERE.items() if name != variable}
     with pytest.raises(QueryError, match=f"{option} is missing; give it, or set {variable}"):
-        Access().found(environment)
+        ConnectionOptions().found(environment)
 
 
 def test_an_empty_variable_is_no_value() -> None:
     with pytest.raises(QueryError, match="--url is missing"):
-        Access().found(WHERE | {"AIOFLOWS_URL": ""})
+        ConnectionOptions().found(WHERE | {"AIOFLOWS_URL": ""})
 
 
 def test_an_option_and_a_variable_that_differ_are_refused() -> None:
     with pytest.raises(QueryError, match="--url and AIOFLOWS_URL say different things"):
-        Access(url="https://other.example").found(WHERE)
+        ConnectionOptions(url="https://other.example").found(WHERE)
 
 
 def test_an_option_and_a_variable_that_agree_are_fine() -> None:
-    assert Access(url="https://gw.example").found(WHERE).url == "https://gw.example"
+    assert ConnectionOptions(url="https://gw.example").found(WHERE).url == "https://gw.example"
 
 
 class TestSecret:
     def test_a_file_may_hold_it(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("from-file\n")
-        service = Access(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+        service = ConnectionOptions(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
         assert service.auth is not None
         assert service.auth.secret_key == "from-file"
 
@@ -60,7 +60,7 @@ class TestSecret:
         file = tmp_path / "secret"
         file.write_text("from-file\n")
         with pytest.raises(QueryError, match="drop one of them"):
-            Access(secret_file=file).found(WHERE | KEYS)
+            ConnectionOptions(secret_file=file).found(WHERE | KEYS)
 
     @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
     def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path, content: bytes | None) -> None:
@@ -68,10 +68,10 @@ class TestSecret:
         if content is not None:
             file.write_bytes(content)
         with pytest.raises(QueryError, match="cannot be read"):
-            Access(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+            ConnectionOptions(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
 
     def test_a_person_is_asked_for_it(self) -> None:
-        service = Access().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"}, ask=lambda _: "typed")
+        service = ConnectionOptions().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"}, ask=lambda _: "typed")
         assert service.auth is not None
         assert service.auth.secret_key == "typed"
 
@@ -79,15 +79,15 @@ class TestSecret:
         def ask(_: str) -> str:
             raise AssertionError
 
-        assert Access().found(WHERE, ask=ask).auth is None
+        assert ConnectionOptions().found(WHERE, ask=ask).auth is None
 
     def test_an_access_key_alone_is_refused_where_nobody_can_be_asked(self) -> None:
         with pytest.raises(QueryError, match="set AIOFLOWS_SECRET_KEY or give --secret-file"):
-            Access().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+            ConnectionOptions().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
 
     def test_a_secret_alone_is_refused(self) -> None:
         with pytest.raises(QueryError, match="set AIOFLOWS_ACCESS_KEY"):
-            Access().found(WHERE | {"AIOFLOWS_SECRET_KEY": "s3cret-value"})
+            ConnectionOptions().found(WHERE | {"AIOFLOWS_SECRET_KEY": "s3cret-value"})
 
     def test_it_is_in_no_repr(self) -> None:
-        assert "s3cret" not in repr(Access().found(WHERE | KEYS))
+        assert "s3cret" not in repr(ConnectionOptions().found(WHERE | KEYS))

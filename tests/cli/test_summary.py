@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.cli.summary import OrderCheck, Summary
+from aioflows.cli.output.flow_totals import OrderCheck, Summary
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

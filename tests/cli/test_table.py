@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.cli.table import RowTable, fitted, shown_status
+from aioflows.cli.output.row_table import RowTable, fitted, shown_status
 
 CHINA = timezone(timedelta(hours=8))
 NOON = datetime(2024, 1, 1, 12, tzinfo=CHINA)

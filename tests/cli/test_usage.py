@@ -8,7 +8,7 @@ import pytest
 
 from aioflows import __version__
 from aioflows.cli.app import run
-from aioflows.cli.exits import Exit
+from aioflows.cli.exit_codes import Exit
 
 FROM_TO = ["--from", "2024-01-01T00:00Z", "--to", "2025-01-01T00:00Z"]
 # Port 1 of this machine: nobody listens there, and nobody should be asked.

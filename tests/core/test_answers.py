@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.answers import (
+from aioflows._core.wire.responses import (
     Token,
     decipher,
     read_instance,
@@ -19,7 +19,7 @@ from aioflows._core.answers import (
     read_timezone,
     read_token,
 )
-from aioflows._core.times import Zone
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import (
     AioflowsError,
     AnswerError,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from aioflows._core.search import read_search
-from aioflows._core.times import Zone
-from aioflows._core.wire import NAMES, Reader, Row
+from aioflows._core.wire.rows import NAMES, Row, RowDecoder
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance, FlowStatus, StoredInstance
 
@@ -38,7 +38,7 @@ def test_a_graph_that_is_not_utf_8_is_refused_before_anybody_reads_it(graphs: li
     for number, graph in enumerate(graphs):
         body = body.replace(b"here %d" % number, graph)
     with pytest.raises(AnswerError, match="not UTF-8"):
-        Reader().answer(body)
+        RowDecoder().answer(body)
 
 
 class TestUnknownMembers:
@@ -69,7 +69,7 @@ class TestUnknownMembers:
         assert (instance.flow_id, instance.extra) == (None, {"flow_id": 9})
 
     def test_their_names_are_learnt_once(self) -> None:
-        reader = Reader()
+        reader = RowDecoder()
         rows = [{"instanceId": "a", "region": 1}, {"instanceId": "b", "zone": 2}]
         first = reader.answer(answer(*rows)).data.flow_insts
         again = reader.answer(answer(rows[1], {"instanceId": "c"})).data.flow_insts

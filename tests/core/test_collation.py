@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.collation import may_contain, may_equal
+from aioflows._core.pages.collation import may_contain, may_equal
 
 ALIKE = [
     ("alice", "Alice"),

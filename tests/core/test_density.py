@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.density import Stretch, learn
-from aioflows._core.pages import Ask, Axis
-from aioflows._core.plan import Gap, Gaps
+from aioflows._core.pages.reading import Direction, PageRequest
+from aioflows._core.planning.density import ProvenStretch, learn
+from aioflows._core.planning.gaps import Gap, Gaps
 
 PAGE = 100
 HOUR = 3_600_000
@@ -16,16 +16,16 @@ YEAR = 365 * 24 * HOUR
 def read_on(gaps: Gaps, width: int, rows: int = PAGE) -> Gap:
     """Read a full page from the start of the first gap, and give what is left of it."""
     gap = gaps[0]
-    ask = Ask(gap.first, gap.until, Axis(descending=False), PAGE)
+    ask = PageRequest(gap.first, gap.until, Direction(descending=False), PAGE)
     gaps.take(gap, gap.first, gap.first + width, rows)
-    learn(gaps, ask, Stretch(rows, width, whole=False), PAGE)
+    learn(gaps, ask, ProvenStretch(rows, width, whole=False), PAGE)
     return gaps[0]
 
 
 def read_whole(gaps: Gaps, gap: Gap, rows: int) -> None:
     """Read all of a gap."""
-    ask = Ask(gap.first, gap.until, Axis(descending=False), PAGE)
-    proof = Stretch(rows, gap.until - gap.first, whole=True)
+    ask = PageRequest(gap.first, gap.until, Direction(descending=False), PAGE)
+    proof = ProvenStretch(rows, gap.until - gap.first, whole=True)
     gaps.take(gap, gap.first, gap.until, rows)
     learn(gaps, ask, proof, PAGE)
 
@@ -86,7 +86,7 @@ def test_an_answer_does_not_speak_past_a_gap_that_was_read_itself() -> None:
     gaps = Gaps([(0, YEAR)])
     nearer = gaps.split(read_on(gaps, 24 * HOUR), 100 * HOUR)
     rest = gaps.split(nearer, 200 * HOUR)
-    nearer.forward = Ask(nearer.first, nearer.until, Axis(descending=False), PAGE)
+    nearer.forward = PageRequest(nearer.first, nearer.until, Direction(descending=False), PAGE)
     before = rest.density
     nearer.at_end = 0.001
     read_on(gaps, HOUR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aioflows import CompletenessError, FlowInstance, FlowQuery
-from aioflows._core.filter_checks import FilterChecks, checks_of
+from aioflows._core.pages.filter_checks import FilterChecks, checks_of
 
 DAY = 1_704_153_600_000
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus, QueryError
-from aioflows._core.follow import DONE, TIME, Follow, Glance, Pace, Read, Wait
-from aioflows._core.roll import FINISHED, UNFINISHED
+from aioflows._core.follow.polling import DONE, TIME, FollowMachine, LightPoll, PollTiming, Read, Wait
+from aioflows._core.follow.seen_instances import FINISHED, UNFINISHED
 from aioflows.checkpoint import FollowCheckpoint
 
 BASE = 1_735_689_600_000
@@ -49,7 +49,7 @@ class Service:
     lives: list[Life]
     now: int = START
 
-    def page(self, read: Read | Glance) -> list[FlowInstance]:
+    def page(self, read: Read | LightPoll) -> list[FlowInstance]:
         """What a read gives at this moment, in order."""
         found = [
             (life.trigger // 1000, life.id, life.row(status))
@@ -81,7 +81,7 @@ class Run:
 
     service: Service
     chance: random.Random
-    follow: Follow
+    follow: FollowMachine
     got: list[FlowInstance] = attrs.field(factory=list)
     known: int = 0
 
@@ -112,7 +112,7 @@ class Run:
             elif isinstance(step, Wait):
                 self.service.now += int(step.seconds * 1000)
                 self.follow.waited()
-            elif isinstance(step, Glance):
+            elif isinstance(step, LightPoll):
                 self.service.now += self.chance.randint(0, 50)
                 # It may be answered with nothing, in part, or not at all.
                 shown = self.chance.choice([1, 1, 1, 0, 0.5]) if again else 1
@@ -141,9 +141,9 @@ def follow(
     since: int | None = START,
     to: int = END,
     watch: float = 86_400.0,
-) -> Follow:
-    pace = Pace(settle, watch, 1.0, 10.0)
-    return Follow(since, BASE, to, status=status, changes=changes, pace=pace, resume=resume)
+) -> FollowMachine:
+    pace = PollTiming(settle, watch, 1.0, 10.0)
+    return FollowMachine(since, BASE, to, status=status, changes=changes, pace=pace, resume=resume)
 
 
 def run(
@@ -207,7 +207,7 @@ def instance(name: str, second: int, status: FlowStatus = FlowStatus.SUCCESS) ->
     return Life(name, trigger, trigger, ((trigger, int(status)),))
 
 
-def poll(machine: Follow, service: Service) -> list[str]:
+def poll(machine: FollowMachine, service: Service) -> list[str]:
     """Makes one poll, and gives what it brought."""
     got: list[str] = []
     while True:
@@ -219,7 +219,7 @@ def poll(machine: Follow, service: Service) -> list[str]:
         elif isinstance(step, Read):
             machine.received(service.page(step))
             machine.read()
-        elif isinstance(step, Glance):
+        elif isinstance(step, LightPoll):
             machine.glanced(service.page(step))
         else:
             if isinstance(step, Wait):
@@ -239,7 +239,7 @@ def test_memory_is_that_of_one_margin() -> None:
     assert most <= 30 + 10 + 2
 
 
-def catch_up(machine: Follow, service: Service) -> tuple[int, int]:
+def catch_up(machine: FollowMachine, service: Service) -> tuple[int, int]:
     """Makes one poll in pages of 100; gives how many rows it brought, and the most that were known meanwhile."""
     got = most = 0
     rows: list[FlowInstance] | None = None
@@ -339,15 +339,15 @@ def test_waits_grow_while_nothing_comes_and_shrink_while_something_does() -> Non
     assert waits == [1.5, 2.25, 3.375, 5.0625, 7.59375, 10, 10, 10, 5, 2.5, 1.25, 1]
 
 
-def steps(machine: Follow, service: Service, shown: bool) -> list[object]:
+def steps(machine: FollowMachine, service: Service, shown: bool) -> list[object]:
     """Makes one poll, whose glances show all there is or nothing, and gives its steps."""
     made: list[object] = []
     while not isinstance(step := machine.step(), Wait):
         if step is TIME:
             machine.told_time(service.now)
-        elif isinstance(step, Glance):
+        elif isinstance(step, LightPoll):
             machine.glanced(service.page(step) if shown else [])
-            made.append(Glance)
+            made.append(LightPoll)
         elif isinstance(step, Read):
             machine.received(service.page(step))
             machine.read()
@@ -397,7 +397,7 @@ def test_a_glance_that_lacks_what_is_known_or_shows_it_changed_is_followed_by_a_
             service.lives.clear()
         elif change == "turned":
             service.lives = [instance("one", 80, FlowStatus.SUCCESS)]
-        expected = [Glance] if change == "nothing" else [Glance, Read]
+        expected = [LightPoll] if change == "nothing" else [LightPoll, Read]
         assert steps(machine, service, shown=True) == expected, change
         assert machine.stats.rows_yielded == 1 + (change == "turned")
 
@@ -412,7 +412,7 @@ def test_what_a_glance_has_shown_counts_as_seen_where_the_whole_read_after_it_la
     assert machine.step() is TIME
     machine.told_time(service.now)
     glance = machine.step()
-    assert isinstance(glance, Glance)
+    assert isinstance(glance, LightPoll)
     machine.glanced(Service([row], now=service.now).page(glance), whole=False)
     assert isinstance(machine.step(), Read)
     machine.read()
@@ -461,4 +461,4 @@ def test_an_instance_that_is_dated_an_hour_early_is_given_once() -> None:
 )
 def test_a_pace_that_makes_no_sense_is_refused(wrong: tuple[float, float, float, float]) -> None:
     with pytest.raises(QueryError):
-        Pace(*wrong)
+        PollTiming(*wrong)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.inflate import Damaged, Inflater
+from aioflows._core.wire.decompress import DamagedBody, Decompressor
 
 MOST = 10_000
 BODY = b'{"code":0,"data":{"flowInsts":[],"count":0}}' * 3
@@ -23,7 +23,7 @@ def raw(body: bytes) -> bytes:
 
 
 def unpacked(encoding: str, *pieces: bytes, most: int = MOST) -> bytes:
-    inflater = Inflater(encoding)
+    inflater = Decompressor(encoding)
     parts = b"".join(inflater.feed(piece, most) for piece in pieces)
     inflater.close()
     return parts
@@ -49,7 +49,7 @@ def test_in_whatever_pieces_a_body_comes_it_is_the_same(
 def test_cut_at_any_byte_it_is_damaged(encoding: str, pack: Callable[[bytes], bytes]) -> None:
     packed = pack(BODY)
     for cut in range(1, len(packed)):
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedBody):
             unpacked(encoding, packed[:cut])
 
 
@@ -58,7 +58,7 @@ def test_with_any_byte_of_its_checksum_changed_it_is_damaged() -> None:
     for place in range(len(packed) - 8, len(packed)):
         wrong = packed.copy()
         wrong[place] ^= 1
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedBody):
             unpacked("gzip", bytes(wrong))
 
 
@@ -71,15 +71,15 @@ def test_members_that_follow_each_other_are_one_body_with_or_without_zeros_betwe
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_what_follows_and_is_no_member_is_damage(encoding: str) -> None:
     pack = gzip.compress if encoding == "gzip" else zlib.compress
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedBody):
         unpacked(encoding, pack(BODY) + b"<html>")
 
 
 def test_no_more_is_unpacked_than_is_wanted() -> None:
     bomb = gzip.compress(bytes(10_000_000), 9)
-    assert len(Inflater("gzip").feed(bomb, MOST)) == MOST
-    assert Inflater("gzip").feed(bomb, 0) == b""
-    assert len(Inflater("gzip").feed(gzip.compress(bytes(8_000)) * 5, MOST)) == MOST
+    assert len(Decompressor("gzip").feed(bomb, MOST)) == MOST
+    assert Decompressor("gzip").feed(bomb, 0) == b""
+    assert len(Decompressor("gzip").feed(gzip.compress(bytes(8_000)) * 5, MOST)) == MOST
 
 
 def test_nothing_at_all_is_an_empty_body() -> None:

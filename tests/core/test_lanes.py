@@ -6,13 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from aioflows._core.lane import Lane
-from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.machine import Requester
+from aioflows._core.scans.partition import Partition
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import DONE
+from aioflows._core.wire.zone import Zone
 from aioflows.models import ScheduleType
 from tests.model import START, ModelPage
 
@@ -20,9 +21,9 @@ from tests.model import START, ModelPage
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("slots", [1, 2, 4])
 def test_two_looks_at_nothing_have_no_request_about_another_type_between(slots: int, ordered: bool) -> None:
-    service = Service(0)
+    service = ServiceFacts(0)
     scans = [
-        Scan(
+        KeysetScan(
             [(START, START + 3_600_000)],
             service=service,
             descending=False,
@@ -34,9 +35,9 @@ def test_two_looks_at_nothing_have_no_request_about_another_type_between(slots: 
         )
         for _ in ScheduleType
     ]
-    lanes = Lanes(list(map(Lane, ScheduleType, scans)), ordered=ordered, descending=False)
+    lanes = PartitionedScan(list(map(Partition, ScheduleType, scans)), ordered=ordered, descending=False)
     lanes.read_in(Zone.parse("UTC"))
-    sent: list[tuple[Asker, Ask]] = []
+    sent: list[tuple[Requester, PageRequest]] = []
     answered = 0
     while lanes.next_rows() is not DONE:
         sent += lanes.wanted(slots - (len(sent) - answered))

@@ -11,16 +11,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aioflows._core.lane import Lane
-from aioflows._core.lanes import Lanes
-from aioflows._core.machine import Asker, Rows
-from aioflows._core.pages import Ask
-from aioflows._core.scan import DONE, NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.machine import Requester, Rows
+from aioflows._core.scans.partition import Partition
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
+from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault, TimedOut
 from aioflows.models import FlowInstance, ScheduleType
-from aioflows.undecoded import Undecoded
 from tests.history import Account
 from tests.model import NEVER, START, ModelPage, ModelService, Row
 
@@ -70,13 +71,13 @@ class Reading(RuleBasedStateMachine):
         self.roomy = not crowd
         self.account = Account(descending=descending and ordered, ordered=ordered)
         self.service = ModelService([], cap=self.cap, base=base[0], page_zero=base[1], grain=grain)
-        self.session = Service(smallest_cap=1)
+        self.session = ServiceFacts(smallest_cap=1)
         self.gone: list[Row] = []
         self.failures, self.lies, self.stops, self.pulls = FAILURES, LIES, STOPS, 0
         self.ended = self.changed = False
         for ms in [*first, *[START + 2_000] * crowd]:
             self.put(ms, from_the_start=True)
-        self.resume(Lane(ScheduleType.MANUAL, self.scan([(START, START + LENGTH)])))
+        self.resume(Partition(ScheduleType.MANUAL, self.scan([(START, START + LENGTH)])))
 
     # What happens to the rows
 
@@ -134,7 +135,7 @@ class Reading(RuleBasedStateMachine):
     def stop_and_go_on(self, place: int, forgets: bool) -> None:
         self.stops -= 1
         rows, begun, all_handed = self.next_rows(), False, True
-        if isinstance(rows, Undecoded):  # nobody takes a part of it
+        if isinstance(rows, RawRows):  # nobody takes a part of it
             self.hand_out_undecoded(rows)
         elif isinstance(rows, list) and rows:  # all of a batch may have been handed out before
             handed = rows[: place % len(rows) + 1]
@@ -144,14 +145,14 @@ class Reading(RuleBasedStateMachine):
             return
         left = self.lanes.remaining(self.last, begun=begun, all_handed=all_handed)
         if forgets:
-            self.session = Service(smallest_cap=1)
+            self.session = ServiceFacts(smallest_cap=1)
         handed_in = {
             (~one.after[0] if self.account.descending else one.after[0]): one.after[1]
             for one in left
             if one.after
         }
         windows = [(one.from_ms, one.to_ms) for one in left]
-        self.resume(Lane(ScheduleType.MANUAL, self.scan(windows), handed_in))
+        self.resume(Partition(ScheduleType.MANUAL, self.scan(windows), handed_in))
 
     # What has to hold
 
@@ -197,16 +198,16 @@ class Reading(RuleBasedStateMachine):
         self.account.goes(row)
         self.gone.append(row)
 
-    def scan(self, windows: list[tuple[int, int]]) -> Scan:
-        return Scan(
+    def scan(self, windows: list[tuple[int, int]]) -> KeysetScan:
+        return KeysetScan(
             windows, service=self.session, descending=self.account.descending, ordered=self.account.ordered,
             page_size=self.size, concurrency=self.slots, buffer=self.buffer,
         )  # fmt: skip
 
-    def resume(self, lane: Lane) -> None:
-        self.lanes = Lanes([lane], ordered=self.account.ordered, descending=self.account.descending)
+    def resume(self, lane: Partition) -> None:
+        self.lanes = PartitionedScan([lane], ordered=self.account.ordered, descending=self.account.descending)
         self.lanes.read_in(UTC)
-        self.under_way: list[tuple[Asker, Ask]] = []
+        self.under_way: list[tuple[Requester, PageRequest]] = []
         self.last: FlowInstance | None = None
         self.error: AioflowsError | None = None
         self.ask()
@@ -214,10 +215,10 @@ class Reading(RuleBasedStateMachine):
     def ask(self) -> None:
         self.under_way += self.lanes.wanted(self.slots - len(self.under_way))
 
-    def pop(self, place: int) -> tuple[Asker, Ask]:
+    def pop(self, place: int) -> tuple[Requester, PageRequest]:
         return self.under_way.pop(place % len(self.under_way))
 
-    def answered(self, asked: tuple[Asker, Ask]) -> None:
+    def answered(self, asked: tuple[Requester, PageRequest]) -> None:
         asker, ask = asked
         try:
             page = self.service.answer(ask)
@@ -229,17 +230,17 @@ class Reading(RuleBasedStateMachine):
 
     def pulled(self) -> None:
         rows = self.next_rows()
-        if isinstance(rows, Undecoded):
+        if isinstance(rows, RawRows):
             self.hand_out_undecoded(rows)
         elif isinstance(rows, list) and rows:  # all of a batch may have been handed out before
             self.hand_out(rows)
         elif rows is NEED_PAGES and not self.ended:
             assert self.under_way, f"{self.lanes.lanes} need pages and ask for none"
 
-    def next_rows(self) -> Rows | Undecoded:
+    def next_rows(self) -> Rows | RawRows:
         """Take what is there; the scan's error ends it."""
         self.pulls += 1
-        rows: Rows | Undecoded
+        rows: Rows | RawRows
         try:
             rows = self.lanes.next_undecoded() if self.pulls % 2 else self.lanes.next_rows()
         except (CompletenessError, TimedOut, ServerFault) as error:
@@ -252,7 +253,7 @@ class Reading(RuleBasedStateMachine):
         self.account.got += [row.instance_id for row in rows]
         self.last = rows[-1]
 
-    def hand_out_undecoded(self, rows: Undecoded) -> None:
+    def hand_out_undecoded(self, rows: RawRows) -> None:
         self.hand_out(rows.read())
         read, self.last = self.last, rows.last
         assert read is not None

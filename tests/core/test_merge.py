@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.choice import machine_of
-from aioflows._core.machine import Asker
-from aioflows._core.pages import Ask
-from aioflows._core.service import Service
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Requester
+from aioflows._core.strategy import make_machine
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
@@ -202,7 +202,7 @@ def test_ten_rows_out_of_a_large_group_cost_no_more_than_the_group() -> None:
 @pytest.mark.parametrize("nulls", ["smallest", "first", "last"])
 @pytest.mark.parametrize("order", ["end_time", "-end_time"])
 def test_where_rows_without_a_time_stand_is_asked_for_once_in_a_session(nulls: str, order: str) -> None:
-    rows, known = many(300), Service()
+    rows, known = many(300), ServiceFacts()
     limits = Limits(page_size=500)
     probes = []
     for _ in range(2):
@@ -213,7 +213,7 @@ def test_where_rows_without_a_time_stand_is_asked_for_once_in_a_session(nulls: s
 
 
 def test_a_service_that_moves_rows_without_a_time_is_found_out() -> None:
-    rows, known = many(2_000, lacking=0.02), Service()
+    rows, known = many(2_000, lacking=0.02), ServiceFacts()
     known.nulls_first["start_time", False] = False  # seen at the end in an earlier scan
     with pytest.raises(CompletenessError, match="without that time"):
         run(
@@ -229,7 +229,7 @@ OTHER = "create_time"
 
 def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
     class Deaf(FullService):
-        def answer(self, asker: Asker, ask: Ask) -> FullPage:
+        def answer(self, asker: Requester, ask: PageRequest) -> FullPage:
             return super().answer(
                 asker, ask if ask.field == "trigger_time" else attrs.evolve(ask, field=OTHER)
             )
@@ -244,7 +244,7 @@ def test_a_service_that_ignores_the_sorter_is_found_out() -> None:
 
 def test_a_service_that_fails_on_deep_pages_is_read_in_another_way() -> None:
     class Shallow(FullService):
-        def answer(self, asker: Asker, ask: Ask) -> FullPage:
+        def answer(self, asker: Requester, ask: PageRequest) -> FullPage:
             if ask.page_no * ask.page_size > 90 and ask.field != "trigger_time":
                 raise ServerFault(62109, "server internal exception")
             return super().answer(asker, ask)
@@ -256,7 +256,7 @@ def test_a_service_that_fails_on_deep_pages_is_read_in_another_way() -> None:
 
 def test_an_error_of_the_temporary_file_ends_the_scan() -> None:
     query = query_of(("start_time",), ScheduleType.PERIODIC)
-    machine = machine_of(query, Service(), Limits(), limit=None, resume=None, proven=True)
+    machine = make_machine(query, ServiceFacts(), Limits(), limit=None, resume=None, proven=True)
     machine.broken(AioflowsError("the disk is full"))
     with pytest.raises(AioflowsError, match="the disk is full"):
         machine.next_rows()

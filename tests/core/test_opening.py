@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from aioflows._core.opening import Outcome, Step, next_step, refusal
+from aioflows._core.pages.first_page import Outcome, Step, next_step, refusal
 from aioflows.errors import (
     BadCredentials,
     Denied,

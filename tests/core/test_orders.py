@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.orders import Order, by_key
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.sorted.sort_keys import SortOrder, by_key
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance, ScheduleType
 from tests.model import START
@@ -35,8 +35,8 @@ rows = st.lists(
 orders = st.lists(st.tuples(st.sampled_from(FIELDS), st.booleans()), min_size=1, unique_by=lambda one: one[0])
 
 
-def service_with(nulls: str) -> Service:
-    service = Service()
+def service_with(nulls: str) -> ServiceFacts:
+    service = ServiceFacts()
     for field in FIELDS:
         for falling in (False, True):
             service.nulls_first[field, falling] = lacks_first(nulls, descending=falling)
@@ -47,7 +47,7 @@ def service_with(nulls: str) -> Service:
 def test_keys_rise_as_rows_go_when_they_are_sorted_field_by_field(
     rows: list[FullRow], sorters: list[tuple[str, bool]], nulls: str
 ) -> None:
-    entries = Order(sorters, service_with(nulls)).entries(row.instance() for row in rows)
+    entries = SortOrder(sorters, service_with(nulls)).entries(row.instance() for row in rows)
     assert [row.instance_id for _, row in entries] == in_order(rows, sorters, nulls)
 
 
@@ -55,19 +55,19 @@ def test_keys_rise_as_rows_go_when_they_are_sorted_field_by_field(
 def test_a_place_that_was_kept_stands_where_its_row_stands(
     rows: list[FullRow], sorters: list[tuple[str, bool]]
 ) -> None:
-    order = Order(sorters, service_with("smallest"))
+    order = SortOrder(sorters, service_with("smallest"))
     for key, row in order.entries(row.instance() for row in rows):
         assert order.key_at(order.position(row)) == key
 
 
 def test_every_key_begins_with_a_shorter_one_that_precedes_it() -> None:
-    order = Order([("start_time", True), ("end_time", False)], service_with("smallest"))
+    order = SortOrder([("start_time", True), ("end_time", False)], service_with("smallest"))
     key = order.key(FullRow("1", START, START, START).instance())
     assert () < key[:1] < key < (*key, None)
 
 
 def test_a_row_without_a_field_has_no_key_before_it_is_known_where_it_stands() -> None:
-    order = Order([("start_time", False), ("end_time", True)], Service())
+    order = SortOrder([("start_time", False), ("end_time", True)], ServiceFacts())
     whole, running = FullRow("1", START, START, START).instance(), FullRow("2", START, START).instance()
     assert not order.lacking([whole])
     assert order.lacking([whole, running])
@@ -78,7 +78,7 @@ def test_a_row_without_a_field_has_no_key_before_it_is_known_where_it_stands() -
 
 
 def test_what_one_answer_shows_another_may_not_contradict() -> None:
-    order = Order([("end_time", False)], Service())
+    order = SortOrder([("end_time", False)], ServiceFacts())
     order.learn(("end_time", False), first=True)
     order.learn(("end_time", True), first=True)
     with pytest.raises(CompletenessError, match="end_time ASC"):
@@ -87,8 +87,8 @@ def test_what_one_answer_shows_another_may_not_contradict() -> None:
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_page_of_rows_that_all_lack_the_field_shows_nothing_about_others(last: bool) -> None:
-    service = Service()
-    order = Order([("end_time", False)], service)
+    service = ServiceFacts()
+    order = SortOrder([("end_time", False)], service)
     assert order.lacking([FullRow("1", START).instance()])
     order.probed(("end_time", False), [FullRow("1", START).instance()], ScheduleType.PERIODIC, last=last)
     assert service.nulls_first == {}, "which is not remembered beyond the scan"
@@ -101,7 +101,7 @@ def _wall(hour: int, minute: int) -> timedelta:
 
 @pytest.mark.parametrize("falling", [False, True])
 def test_an_hour_that_clocks_show_twice_is_one_group(falling: bool) -> None:
-    order, zone = Order([("start_time", falling)], Service()), Zone(BERLIN)
+    order, zone = SortOrder([("start_time", falling)], ServiceFacts()), Zone(BERLIN)
     groups = [order.group(_wall(*at), zone) for at in ((1, 59), (2, 0), (2, 30), (2, 59), (3, 0))]
     assert len(set(groups)) == 3
     assert groups[1] == groups[2] == groups[3]
@@ -116,7 +116,7 @@ def test_an_hour_that_clocks_show_twice_is_one_group(falling: bool) -> None:
 
 
 def test_keys_are_compared_by_what_clocks_show_whatever_object_the_zone_is() -> None:
-    order = Order([("start_time", False)], Service())
+    order = SortOrder([("start_time", False)], ServiceFacts())
     twin = ZoneInfo.no_cache("Europe/Berlin")
     early = FlowInstance("1", start_time=datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN))
     late = FlowInstance("0", start_time=datetime(2024, 10, 27, 2, 31, tzinfo=twin))

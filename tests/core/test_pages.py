@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.pages import PIECE, Ask, Axis, Reading
-from aioflows._core.times import wall_seconds
+from aioflows._core.pages.reading import PIECE, Direction, OrderedPage, PageRequest
+from aioflows._core.wire.zone import wall_seconds
 from aioflows.errors import CompletenessError
 from tests.model import START, ModelPage
 
@@ -23,26 +23,26 @@ def reading(
     backward: bool = False,
     first: int = START,
     until: int = START + DAY,
-) -> Reading:
-    axis = Axis(descending)
-    ask = Ask(*axis.window(first, until), axis, page_size=10, backward=backward)
+) -> OrderedPage:
+    axis = Direction(descending)
+    ask = PageRequest(*axis.window(first, until), axis, page_size=10, backward=backward)
     page = ModelPage([name for name, _ in rows], [f"2024-01-01 {time}" for _, time in rows])
-    return Reading(ask, page, wall_seconds)
+    return OrderedPage(ask, page, wall_seconds)
 
 
-def names(page: Reading, start: int = 0, stop: int | None = None) -> list[str]:
+def names(page: OrderedPage, start: int = 0, stop: int | None = None) -> list[str]:
     return [page.page.ids[row] for row in page.rows(start, len(page) if stop is None else stop)]
 
 
 @pytest.mark.parametrize("descending", [False, True])
 def test_mirroring_a_window_twice_gives_it_back(descending: bool) -> None:
-    axis = Axis(descending)
+    axis = Direction(descending)
     assert axis.window(*axis.window(1000, 5000)) == (1000, 5000)
     assert axis.second(axis.second(17)) == 17
 
 
 def test_a_mirrored_second_covers_the_same_milliseconds() -> None:
-    axis = Axis(descending=True)
+    axis = Direction(descending=True)
     first = axis.second(SECOND) * 1000
     assert axis.window(first, first + 1000) == (SECOND * 1000, SECOND * 1000 + 1000)
 

@@ -7,8 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.plan import Gap, Gaps
-from aioflows._core.schedule import Sizes
+from aioflows._core.planning.gaps import Gap, Gaps
+from aioflows._core.planning.schedule import Sizes
 
 
 def windows(gaps: Gaps) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from aioflows._core.quota import resets_alone, retry_after, wait_named
+from aioflows._core.wire.retry_after import resets_alone, retry_after, wait_named
 
 NOON = 1_700_000_000.0
 

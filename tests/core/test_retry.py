@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.retry import (
+from aioflows._core.resilience.retry import (
     FINAL,
     TABLE,
     Disconnected,

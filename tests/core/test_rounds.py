@@ -9,17 +9,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.evidence import Evidence
-from aioflows._core.pages import Ask
-from aioflows._core.rounds import Rounds
-from aioflows._core.service import Service
+from aioflows._core.dense_second.repeated_passes import RepeatedPasses
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.test_walk import SECOND, sheet_of
 from tests.model import START, ModelPage, ModelService, rows_at
 
 
-def rounds(service: ModelService, most: int, known: Service | None = None, *, varied: bool = False) -> Rounds:
-    facts = known or Service(0)
-    rounds = Rounds(SECOND, most, facts, Evidence(facts), varied=varied)
+def rounds(
+    service: ModelService, most: int, known: ServiceFacts | None = None, *, varied: bool = False
+) -> RepeatedPasses:
+    facts = known or ServiceFacts(0)
+    rounds = RepeatedPasses(SECOND, most, facts, ScanEvidence(facts), varied=varied)
     while not (rounds.done or rounds.failed):
         asks = list(rounds.wanted())
         assert asks, "it waits for an answer that nobody asked for"
@@ -42,7 +44,7 @@ def test_every_row_is_seen_whatever_the_ties_and_wherever_numbers_begin(
     count: int, most: int, base: int, unstable: bool, seed: int
 ) -> None:
     rows = rows_at(START, count)
-    known = Service()
+    known = ServiceFacts()
     known.first_page = 0  # which page is the second is not known
     service = ModelService(rows, cap=most, base=base, unstable=unstable, seed=seed)
     done = rounds(service, most, known=known)
@@ -59,7 +61,7 @@ def in_fixed_orders(orders: int) -> Callable[[int], ModelService]:
     """A service of several replicas: each has its own order of ties, and any of them answers."""
 
     class Replicas(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             self.asked.append(ask)
             order = list(self.rows)
             random.Random(self.rng.randrange(orders)).shuffle(order)
@@ -85,7 +87,7 @@ def test_rows_that_come_and_go_with_every_answer_hide_no_lasting_row(seed: int, 
     passing = [(START, f"2-{number:05d}") for number in range(60)]
     there = set(passing[::2])
 
-    def change(service: ModelService, _: Ask) -> None:
+    def change(service: ModelService, _: PageRequest) -> None:
         there.symmetric_difference_update(rng.sample(passing, 2))
         service.rows = sorted([*lasting, *there])
 
@@ -96,7 +98,7 @@ def test_rows_that_come_and_go_with_every_answer_hide_no_lasting_row(seed: int, 
 
 
 def test_an_instant_that_grows_past_its_last_page_is_followed() -> None:
-    def grow(service: ModelService, ask: Ask) -> None:
+    def grow(service: ModelService, ask: PageRequest) -> None:
         service.rows.append((START, f"9-{len(service.asked):06d}"))
 
     done = rounds(ModelService(rows_at(START, 100), cap=20, before_answer=grow), 20)
@@ -107,7 +109,7 @@ def test_an_instant_that_grows_past_its_last_page_is_followed() -> None:
 class BoundedHeap(ModelService):
     """A database that keeps a heap of the first rows of a page: ties of six come in an order of their own for each heap."""
 
-    def answer(self, ask: Ask) -> ModelPage:
+    def answer(self, ask: PageRequest) -> ModelPage:
         self.asked.append(ask)
         size = min(ask.page_size, self.cap)
         first = ask.page_no * size
@@ -130,7 +132,7 @@ def test_ties_that_depend_on_the_page_hide_no_row_from_passes_of_different_pages
 @pytest.mark.parametrize("count", [100, 397, 440])
 def test_passes_of_different_pages_end_where_ties_are_still_or_numbers_begin_with_one(count: int) -> None:
     assert len(rounds(ModelService(rows_at(START, count), cap=20), 20, varied=True).rows) == count
-    known = Service()
+    known = ServiceFacts()
     known.first_page = 0
     service = ModelService(rows_at(START, count), cap=20, base=1, unstable=True)
     assert len(rounds(service, 20, known=known, varied=True).rows) == count
@@ -147,7 +149,7 @@ def test_an_end_that_may_be_that_of_page_numbers_is_not_believed() -> None:
 
 def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
     class Numberless(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             self.asked.append(ask)
             return ModelPage(
                 [f"1-{at:03d}" for at in range(ask.page_size)], ["2024-01-01 00:00:00"] * ask.page_size

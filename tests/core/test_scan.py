@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.pages import Ask
-from aioflows._core.release import Run
-from aioflows._core.scan import NEED_PAGES, Scan
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.reorder_buffer import ProvenRun
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import NEED_PAGES
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, CompletenessError, Denied, ServerFault, TransportError
 from tests.model import START, ModelPage, ModelService, Row, ids_of, in_order, read, rows_at
 
@@ -24,17 +25,17 @@ HOUR = 3_600_000
 def scan_of(
     hours: int = 24,
     *,
-    service: Service | None = None,
+    service: ServiceFacts | None = None,
     descending: bool = False,
     ordered: bool = True,
     page_size: int = 10,
     concurrency: int = 4,
     buffer: int = 1000,
     limit: int | None = None,
-) -> Scan:
-    return Scan(
+) -> KeysetScan:
+    return KeysetScan(
         [(START, START + hours * HOUR)],
-        service=service or Service(),
+        service=service or ServiceFacts(),
         descending=descending,
         ordered=ordered,
         page_size=page_size,
@@ -126,7 +127,7 @@ def test_a_limited_scan_releases_at_least_the_first_rows_that_were_asked_for(
             for ask in scan.wanted(4):
                 scan.received(ask, service.answer(ask))
         else:
-            assert isinstance(item, Run)
+            assert isinstance(item, ProvenRun)
             got += ids_of(item)
     assert got[:limit] == in_order(rows)[:limit]
 
@@ -149,7 +150,7 @@ def test_rows_that_come_and_go_meanwhile_take_no_lasting_row_with_them(
     rng = random.Random(seed)
     there = {row for row in passing if rng.random() < 0.5}
 
-    def change(service: ModelService, _: Ask) -> None:
+    def change(service: ModelService, _: PageRequest) -> None:
         if passing and rng.random() < 0.3:
             there.symmetric_difference_update(rng.sample(passing, min(len(passing), rng.randrange(4))))
         service.rows = sorted([*lasting, *there])
@@ -178,7 +179,7 @@ def test_hardly_any_scan_under_change_is_unprovable() -> None:
 
         def change(
             service: ModelService,
-            _: Ask,
+            _: PageRequest,
             rng: random.Random = rng,
             there: set[Row] = there,
             both: Any = (lasting, passing),
@@ -219,7 +220,7 @@ def test_a_millisecond_with_more_rows_than_any_page_is_read_whole(
 
 
 def test_a_row_that_ended_a_page_may_go_for_good_before_it_comes_again() -> None:
-    def drop(service: ModelService, _: Ask) -> None:
+    def drop(service: ModelService, _: PageRequest) -> None:
         if len(service.asked) > 1:
             service.rows = service.rows[:1]
 
@@ -256,7 +257,7 @@ def test_a_window_may_start_and_end_within_a_second_that_holds_more_rows_than_a_
     first, until = START + start, START + start + width
     rows = [(first + offset, f"{number % 10}-{number}") for number, offset in enumerate(offsets)]
     service = ModelService(rows, cap=1 << 30 if larger else page_size, seed=seed)
-    scan = Scan([(first, until)], service=Service(), descending=descending, page_size=page_size)
+    scan = KeysetScan([(first, until)], service=ServiceFacts(), descending=descending, page_size=page_size)
     inside = [row for row in rows if first <= row[0] < until]
     assert read(scan, service, rng=random.Random(seed)) == in_order(inside, descending=descending)
 
@@ -275,7 +276,7 @@ def test_one_row_costs_two_requests_while_nothing_is_known_of_the_service() -> N
 
 def test_few_rows_cost_two_requests_where_a_session_knows_the_service_too() -> None:
     """What was learnt before does not prove that a short page is the last one."""
-    known = Service()
+    known = ServiceFacts()
     read(scan_of(service=known), ModelService(rows_every(60, 100)))
     service = ModelService(rows_every(3600, 7))
     assert len(read(scan_of(service=known), service)) == 7
@@ -286,7 +287,7 @@ def test_ten_rows_of_very_many_cost_two_requests() -> None:
     service = ModelService(rows_every(1, 80_000))
     scan = scan_of(page_size=100)
     scan.read_in(Zone.parse("UTC"))
-    under_way: list[Ask] = []
+    under_way: list[PageRequest] = []
     while scan.next_item() is NEED_PAGES:
         under_way += scan.wanted(21)
         ask = under_way.pop(0)
@@ -297,7 +298,7 @@ def test_ten_rows_of_very_many_cost_two_requests() -> None:
 
 def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_three_requests() -> None:
     crowd = rows_at(START, 30)
-    service, known = ModelService([*crowd, *rows_every(60, 300, START + 60_000)]), Service()
+    service, known = ModelService([*crowd, *rows_every(60, 300, START + 60_000)]), ServiceFacts()
     scan = scan_of(page_size=10, service=known)
     scan.read_in(Zone.parse("UTC"))
     asked = []
@@ -305,7 +306,7 @@ def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_th
         asked.append(scan.wanted(16))
         for ask in asked[-1]:
             scan.received(ask, service.answer(ask))
-    assert isinstance(item, Run)
+    assert isinstance(item, ProvenRun)
     assert ids_of(item)[:30] == in_order(crowd)
     assert list(map(len, asked)) == [1, 2]
     assert known.zone_pinned, "one of these requests was to tell whether the zone is right"
@@ -319,9 +320,9 @@ def test_a_wrong_zone_is_told_where_a_range_begins_in_a_dense_second(offset: int
 
 
 def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
-    lied: list[Ask] = []
+    lied: list[PageRequest] = []
 
-    def lie_once(service: ModelService, ask: Ask) -> None:
+    def lie_once(service: ModelService, ask: PageRequest) -> None:
         if not lied:
             lied.append(ask)
             service.rows, hidden = [], service.rows
@@ -441,7 +442,7 @@ def test_what_is_planned_with_does_not_grow_with_the_scan(count: int) -> None:
     scan = scan_of(365 * 24, page_size=20, concurrency=8, ordered=False)
     unread: list[int] = []
 
-    def note(_: ModelService, __: Ask) -> None:
+    def note(_: ModelService, __: PageRequest) -> None:
         unread.append(len(scan.remaining()))
 
     read(scan, ModelService(year_of(clumps, count), before_answer=note), slots=8)
@@ -461,7 +462,7 @@ def test_a_wrong_zone_is_an_error_and_never_a_gap(offset: int, descending: bool)
 
 def test_a_service_that_ignores_the_sorter_is_an_error() -> None:
     class Unsorted(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             page = super().answer(ask)
             order = self.rng.sample(range(len(page.ids)), len(page.ids))
             return ModelPage([page.ids[at] for at in order], [page.times[at] for at in order])
@@ -472,8 +473,8 @@ def test_a_service_that_ignores_the_sorter_is_an_error() -> None:
 
 def test_a_service_that_ignores_the_window_is_an_error() -> None:
     class Windowless(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
-            whole = Ask(START - HOUR, START + 48 * HOUR, ask.axis, ask.page_size, ask.backward)
+        def answer(self, ask: PageRequest) -> ModelPage:
+            whole = PageRequest(START - HOUR, START + 48 * HOUR, ask.axis, ask.page_size, ask.backward)
             return super().answer(whole)
 
     with pytest.raises(CompletenessError, match="outside the window"):
@@ -482,7 +483,7 @@ def test_a_service_that_ignores_the_window_is_an_error() -> None:
 
 def test_a_service_that_answers_the_same_for_ever_is_an_error_and_no_loop() -> None:
     class Stuck(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             self.asked.append(ask)
             return ModelPage([f"1-{at}" for at in range(10)], ["2024-01-01 00:00:05"] * 10)
 
@@ -500,7 +501,7 @@ def test_answering_what_was_not_asked_is_refused_and_changes_nothing() -> None:
     scan = scan_of()
     scan.read_in(Zone.parse("UTC"))
     (ask,) = scan.wanted(4)
-    stranger = Ask(ask.first, ask.until, ask.axis, ask.page_size)
+    stranger = PageRequest(ask.first, ask.until, ask.axis, ask.page_size)
     with pytest.raises(RuntimeError, match="not asked"):
         scan.received(stranger, ModelPage([], []))
     assert scan.rows_received == 0
@@ -527,7 +528,7 @@ def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(er
                     else:
                         scan.received(ask, service.answer(ask))
             else:
-                assert isinstance(item, Run)
+                assert isinstance(item, ProvenRun)
                 got += ids_of(item)
     assert got == in_order(rows)[: len(got)]
     assert len(got) >= 10
@@ -549,7 +550,7 @@ def test_a_request_that_is_given_up_early_is_asked_again_for_less() -> None:
                     scan.failed(ask, ServerFault(504, "gateway time-out"))
                 else:
                     scan.received(ask, service.answer(ask))
-        elif isinstance(item, Run):
+        elif isinstance(item, ProvenRun):
             got += ids_of(item)
         else:
             break
@@ -571,7 +572,7 @@ def test_a_large_window_that_the_service_fails_on_is_halved() -> None:
                     scan.failed(ask, ServerFault(504, "gateway time-out"))
                 else:
                     scan.received(ask, service.answer(ask))
-        elif isinstance(item, Run):
+        elif isinstance(item, ProvenRun):
             got += ids_of(item)
         else:
             break

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from aioflows._core.pages import Ask, Axis
-from aioflows._core.plan import Gap, Gaps
-from aioflows._core.schedule import Move, moves
+from aioflows._core.pages.reading import Direction, PageRequest
+from aioflows._core.planning.gaps import Gap, Gaps
+from aioflows._core.planning.schedule import Move, moves
 
 PAGE = 100
 SLOTS = 16
@@ -22,8 +22,8 @@ def gaps_of(pages: float, hours: int = 1000) -> Gaps:
     return gaps
 
 
-def ask_for(gap: Gap) -> Ask:
-    return Ask(gap.first, gap.until, Axis(descending=False), PAGE)
+def ask_for(gap: Gap) -> PageRequest:
+    return PageRequest(gap.first, gap.until, Direction(descending=False), PAGE)
 
 
 def start(gaps: Gaps, slots: int = SLOTS, budget: float = math.inf) -> list[Move]:

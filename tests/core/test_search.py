@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.search import Page, read_search, search_body
-from aioflows._core.times import Zone
+from aioflows._core.wire.search import SearchPage, read_search, search_body
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -503,5 +503,5 @@ class TestAnything:
 
 
 def test_a_page_can_be_made_for_a_test() -> None:
-    page = Page(b"", ["a"], ["2024-01-01 00:00:00"])
+    page = SearchPage(b"", ["a"], ["2024-01-01 00:00:00"])
     assert len(page) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from aioflows._core.signing import encryption, signature, signed_text
+from aioflows._core.wire.signing import encryption, signature, signed_text
 
 BODY = '{\n  "count": 20,\n  "page": 1,\n  "desc": "描述"\n}'.encode()
 TIMESTAMP = 1572574909697

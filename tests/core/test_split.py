@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.evidence import Evidence
-from aioflows._core.pages import NOTHING, Page
-from aioflows._core.service import Service
-from aioflows._core.split import Shape, Split
+from aioflows._core.dense_second.id_partitions import IdPartitions, IdShape
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.reading import NOTHING, Page
+from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.test_walk import SECOND, sheet_of
 from tests.model import START, ModelService, Row
 
@@ -20,16 +20,16 @@ def flows(count: int) -> list[Row]:
     return [(START, f"{number * 7 + 3}-{STAMP}") for number in range(count)]
 
 
-def split(service: ModelService, *, seen: int, known: Service | None = None) -> Split:
+def split(service: ModelService, *, seen: int, known: ServiceFacts | None = None) -> IdPartitions:
     rows: dict[str, tuple[Page, int]] = {name: (NOTHING, 0) for _, name in service.rows[:seen]}
-    shape = Shape.of(rows)
+    shape = IdShape.of(rows)
     assert shape is not None
-    known = known or Service(0)
+    known = known or ServiceFacts(0)
     known.saw(service.cap, service.cap, 0)
-    evidence = Evidence(known)
+    evidence = ScanEvidence(known)
     evidence.note_size(service.cap, service.cap)
     evidence.deepest = min(service.deepest, 10_000)
-    split = Split(SECOND, service.cap, known, evidence, rows, shape)
+    split = IdPartitions(SECOND, service.cap, known, evidence, rows, shape)
     while not (split.done or split.failed):
         asks = list(split.wanted())
         if not asks and split.depth is not None:
@@ -45,19 +45,19 @@ def split(service: ModelService, *, seen: int, known: Service | None = None) -> 
 @pytest.mark.parametrize(
     ("ids", "shape"),
     [
-        (["2809-20190812080700", "17-20190812080700"], Shape("-", before=True, letters="0123456789")),
-        (["flow-17-x", "flow-18-x"], Shape("-", before=True, letters="0123456789")),
-        (["job_a9", "job_f2"], Shape("_", before=False, letters="0123456789abcdef")),
-        (["x.A", "x.B"], Shape(".", before=False, letters="ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
-        (["17-2024-n1", "18-2024-n1"], Shape("-", before=True, letters="0123456789")),
+        (["2809-20190812080700", "17-20190812080700"], IdShape("-", before=True, letters="0123456789")),
+        (["flow-17-x", "flow-18-x"], IdShape("-", before=True, letters="0123456789")),
+        (["job_a9", "job_f2"], IdShape("_", before=False, letters="0123456789abcdef")),
+        (["x.A", "x.B"], IdShape(".", before=False, letters="ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
+        (["17-2024-n1", "18-2024-n1"], IdShape("-", before=True, letters="0123456789")),
         (["1234", "1235"], None),
-        (["a-流", "b-程"], Shape("-", before=True, letters="abcdefghijklmnopqrstuvwxyz")),
+        (["a-流", "b-程"], IdShape("-", before=True, letters="abcdefghijklmnopqrstuvwxyz")),
         (["同-1", "流-1"], None),
         ([], None),
     ],
 )
-def test_the_shape_is_what_all_ids_have_and_where_they_differ(ids: list[str], shape: Shape | None) -> None:
-    found = Shape.of(ids)
+def test_the_shape_is_what_all_ids_have_and_where_they_differ(ids: list[str], shape: IdShape | None) -> None:
+    found = IdShape.of(ids)
     if shape is not None and ids[0].startswith("job"):
         assert found is not None
         assert set("af") <= set(found.letters)
@@ -67,7 +67,7 @@ def test_the_shape_is_what_all_ids_have_and_where_they_differ(ids: list[str], sh
 
 def test_a_text_that_stands_in_every_id_is_made_longer() -> None:
     ids = [f"{number}-20240116101104-n{number}" for number in range(100, 145)]
-    shape = Shape.of(ids)
+    shape = IdShape.of(ids)
     assert shape is not None
     largest = max(sum(part in name for name in ids) for part in shape.parts)
     assert largest <= 10, f"a part of {shape.separator!r} holds {largest} of 45 rows"
@@ -75,7 +75,7 @@ def test_a_text_that_stands_in_every_id_is_made_longer() -> None:
 
 @given(st.lists(st.from_regex(r"[0-9]{1,6}-[0-9]{14}", fullmatch=True), min_size=12, unique=True))
 def test_every_id_of_the_shape_holds_one_of_the_parts(ids: list[str]) -> None:
-    shape = Shape.of(ids[:10])
+    shape = IdShape.of(ids[:10])
     if shape is not None:
         assert all(any(part in name for part in shape.parts) for name in ids)
 
@@ -113,7 +113,7 @@ def test_a_part_is_not_believed_empty_that_every_nth_answer_denies(every: int) -
 
 def test_a_service_that_does_not_heed_the_text_is_noticed_at_once() -> None:
     service = ModelService(flows(400), cap=40, heeds_expression=False)
-    known = Service(0)
+    known = ServiceFacts(0)
     done = split(service, seen=100, known=known)
     assert (done.failed, known.texts_help) == (True, False)
     assert len(service.asked) <= 10

@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.evidence import Evidence
-from aioflows._core.instant import Instant, Sheet
-from aioflows._core.overlap import overlapping
-from aioflows._core.pages import Ask, Axis, Reader
-from aioflows._core.service import Service
-from aioflows._core.times import Zone
-from aioflows._core.walk import Ending, Walk
+from aioflows._core.dense_second.instant import Instant, InstantPage
+from aioflows._core.dense_second.page_walk import Ending, PageWalk
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.overlap import overlapping
+from aioflows._core.pages.reading import Direction, PageReader, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.wire.zone import Zone
 from tests.model import START, ModelPage, ModelService, rows_at
 
-AXIS = Axis(descending=False)
+AXIS = Direction(descending=False)
 SECOND = Instant(START, START + 1000, AXIS, START + 1000)
 
 
-def sheet_of(instant: Instant, ask: Ask, page: ModelPage) -> Sheet:
-    reader = Reader(Service())
+def sheet_of(instant: Instant, ask: PageRequest, page: ModelPage) -> InstantPage:
+    reader = PageReader(ServiceFacts())
     reader.zone = Zone.parse("UTC")
-    return Sheet.of(instant, ask, page, reader)
+    return InstantPage.of(instant, ask, page, reader)
 
 
 def walk(
@@ -32,11 +32,11 @@ def walk(
     most: int,
     *,
     instant: Instant = SECOND,
-    known: Service | None = None,
-    evidence: Evidence | None = None,
+    known: ServiceFacts | None = None,
+    evidence: ScanEvidence | None = None,
     most_asks: int = 5_000,
-) -> Walk:
-    walk = Walk(instant, most, known or Service(), evidence or Evidence(Service()))
+) -> PageWalk:
+    walk = PageWalk(instant, most, known or ServiceFacts(), evidence or ScanEvidence(ServiceFacts()))
     while walk.ending is None:
         asks = list(walk.wanted())
         assert asks, "it waits for an answer that nobody asked for"
@@ -75,7 +75,7 @@ def test_still_ties_are_read_whole_up_to_a_row_of_another_second(
 ) -> None:
     rows = rows_at(START, count)
     around = [(START - 5_000, "1-before"), (START + 5_000, "1-after")]
-    axis = Axis(descending)
+    axis = Direction(descending)
     first, until = axis.window(START, START + 1000)
     reach = first - 9_000 if backward else until + 9_000
     instant = Instant(first, until, axis, reach, backward=backward)
@@ -86,13 +86,13 @@ def test_still_ties_are_read_whole_up_to_a_row_of_another_second(
 
 def test_a_short_page_is_no_end_where_the_service_was_never_seen_to_go_deeper() -> None:
     service = ModelService(rows_at(START, 440), cap=100)
-    evidence = Evidence(Service())
+    evidence = ScanEvidence(ServiceFacts())
     assert not walk(service, 100, evidence=evidence).clean
     assert evidence.deepest == 385
 
 
 def test_a_short_page_is_the_end_where_the_service_goes_deeper() -> None:
-    evidence = Evidence(Service())
+    evidence = ScanEvidence(ServiceFacts())
     evidence.deepest = 441
     done = walk(ModelService(rows_at(START, 440), cap=100), 100, evidence=evidence)
     assert (done.clean, done.total) == (True, 440)
@@ -112,19 +112,19 @@ def test_still_ties_need_one_pass() -> None:
 
 
 def test_pages_that_an_instant_like_the_last_one_surely_takes_are_asked_for_at_once() -> None:
-    known = Service(0)
+    known = ServiceFacts(0)
     known.instant = 900
-    assert len(list(Walk(SECOND, 100, known, Evidence(known)).wanted())) == 5
+    assert len(list(PageWalk(SECOND, 100, known, ScanEvidence(known)).wanted())) == 5
 
 
 def test_a_second_page_that_repeats_the_first_shows_that_numbers_start_at_1() -> None:
-    known = Service()
+    known = ServiceFacts()
     walk(ModelService(rows_at(START, 440), cap=100, base=1), 100, known=known)
     assert known.base == 1
 
 
 def test_a_row_that_goes_before_the_join_unsettles_the_walk() -> None:
-    def drop_one(service: ModelService, _: Ask) -> None:
+    def drop_one(service: ModelService, _: PageRequest) -> None:
         if len(service.asked) == 3:
             service.rows = service.rows[1:]
 
@@ -145,7 +145,7 @@ def test_pages_so_small_that_they_may_fit_by_chance_settle_nothing() -> None:
 
 def test_a_page_that_holds_nothing_where_a_row_was_seen_is_no_end() -> None:
     class Shallow(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             page = super().answer(ask)
             return page if ask.page_no * ask.page_size < 150 else ModelPage([], [])
 
@@ -154,7 +154,7 @@ def test_a_page_that_holds_nothing_where_a_row_was_seen_is_no_end() -> None:
 
 def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
     class Numberless(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             self.asked.append(ask)
             return ModelPage(
                 [f"1-{at:03d}" for at in range(ask.page_size)], ["2024-01-01 00:00:00"] * ask.page_size
@@ -164,7 +164,7 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
 
 
 def test_of_an_instant_no_more_is_foretold_than_those_before_it_held() -> None:
-    known = Service()
+    known = ServiceFacts()
     for rows in (500, 120, 500, 500):
         known.counted(rows)
         assert known.instant <= rows

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from aioflows._core.pages import Ask
-from aioflows._core.scan import Scan
-from aioflows._core.service import Service
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
 from aioflows.errors import CompletenessError, ServiceError
 from tests.model import START, ModelPage, ModelService, Row, in_order, read, rows_at
 
@@ -22,14 +22,14 @@ ORDERS = [(False, True), (True, True), (False, False)]
 def scan_of(
     days: int,
     *,
-    service: Service | None = None,
+    service: ServiceFacts | None = None,
     descending: bool = False,
     ordered: bool = True,
     page_size: int = 100,
-) -> Scan:
-    return Scan(
+) -> KeysetScan:
+    return KeysetScan(
         [(START, START + days * DAY)],
-        service=service or Service(),
+        service=service or ServiceFacts(),
         descending=descending,
         ordered=ordered,
         page_size=page_size,
@@ -37,7 +37,7 @@ def scan_of(
     )
 
 
-def got(scan: Scan, service: ModelService, *, descending: bool = False, ordered: bool = True) -> None:
+def got(scan: KeysetScan, service: ModelService, *, descending: bool = False, ordered: bool = True) -> None:
     names = read(scan, service)
     expected = in_order(service.rows, descending=descending)
     assert names == expected if ordered else sorted(names) == sorted(expected)
@@ -49,7 +49,7 @@ class Clamped(ModelService):
     keeps = "last"
     days = 31
 
-    def answer(self, ask: Ask) -> ModelPage:
+    def answer(self, ask: PageRequest) -> ModelPage:
         low, high = ask.from_ms, ask.to_ms
         if self.keeps == "last":
             low = max(low, high - self.days * DAY)
@@ -83,7 +83,7 @@ def test_a_cap_that_was_lowered_while_a_session_lives_loses_nothing(
     before: int | None, *, descending: bool, ordered: bool
 ) -> None:
     """What a session has learnt of page sizes proves nothing."""
-    known = Service()
+    known = ServiceFacts()
     for cap in (before or 1 << 40, 40, 7):
         service = ModelService(list(HOURLY), cap=cap)
         scan = scan_of(120, service=known, descending=descending, ordered=ordered, page_size=500)
@@ -97,7 +97,7 @@ def test_seconds_that_a_lowered_cap_cuts_are_not_taken_for_whole(
 ) -> None:
     """As many rows of one second as pages are capped at now may not be all of it, whatever pages have held before."""
     rows = [(START + number // 7 * 3_600_000, f"{number % 7}-{number:03}") for number in range(70)]
-    known = Service()
+    known = ServiceFacts()
     for most in (1 << 40, cap):
         service = ModelService(list(rows), cap=most)
         scan = scan_of(1, service=known, descending=descending, ordered=ordered, page_size=20)
@@ -111,7 +111,7 @@ def test_pages_that_count_from_0_and_counted_from_1_while_a_session_lives_lose_n
     page_zero: str, count: int, *, descending: bool, ordered: bool
 ) -> None:
     """A page by the number that was the first page's before hands out no row until one shows that it still is."""
-    known = Service()
+    known = ServiceFacts()
     got(scan_of(30, service=known), ModelService(HOURLY[:720], base=1, page_zero=page_zero))
     for base in (0, 1, 0):
         service = ModelService(HOURLY[:count], base=base, page_zero=page_zero)
@@ -122,7 +122,7 @@ def test_pages_that_count_from_0_and_counted_from_1_while_a_session_lives_lose_n
 def test_a_first_page_that_still_is_one_costs_no_request() -> None:
     """What a scan asks for anyway shows it."""
     searches = []
-    for known in (Service(), Service(1)):
+    for known in (ServiceFacts(), ServiceFacts(1)):
         got(scan_of(30, service=known), ModelService(HOURLY[:100], base=1, page_zero="empty"))
         service = ModelService(HOURLY[:400], base=1, page_zero="empty")
         got(scan_of(30, service=known), service)
@@ -132,7 +132,7 @@ def test_a_first_page_that_still_is_one_costs_no_request() -> None:
 
 def test_rows_that_only_another_first_page_brings_are_found_at_the_start_of_a_day() -> None:
     """All of a day that seems empty is asked about by the other number."""
-    known = Service()
+    known = ServiceFacts()
     for base in (0, 1):
         service = ModelService(HOURLY[:2], base=base, page_zero="empty")
         got(scan_of(1, service=known), service)
@@ -140,7 +140,7 @@ def test_rows_that_only_another_first_page_brings_are_found_at_the_start_of_a_da
 
 def test_the_number_that_pages_count_from_is_found_anew_where_an_instant_contradicts_it() -> None:
     """A service that counted from 1 and answered page 0 with page 1 may count from 0 now."""
-    known = Service()
+    known = ServiceFacts()
     rows = [*rows_at(START, 25), (START + 5_000, "2-1")]
     for base in (1, 0):
         got(scan_of(1, service=known, page_size=10), ModelService(list(rows), base=base))
@@ -152,7 +152,7 @@ def test_the_largest_page_is_found_out_in_few_requests(largest: int, code: int) 
     """A page size that is refused is halved and more, down to one row, and then raised again."""
 
     class Refusing(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             if ask.page_size > largest:
                 self.asked.append(ask)
                 raise ServiceError(code, "no")
@@ -170,7 +170,7 @@ def test_pages_that_are_too_large_and_answered_with_nothing_lose_nothing() -> No
     """A first page with nothing in it is looked at once more with a small page."""
 
     class Silent(ModelService):
-        def answer(self, ask: Ask) -> ModelPage:
+        def answer(self, ask: PageRequest) -> ModelPage:
             if (ask.page_no + 1) * ask.page_size > 60:
                 self.asked.append(ask)
                 return ModelPage([], [])
@@ -230,7 +230,7 @@ class Filtered(Clamped):
 
     matching: frozenset[str] = frozenset()
 
-    def answer(self, ask: Ask) -> ModelPage:
+    def answer(self, ask: PageRequest) -> ModelPage:
         rows = self.rows
         if not ask.bare:
             self.rows = [row for row in rows if row[1] in self.matching]
@@ -246,7 +246,7 @@ def test_matches_out_of_sight_of_a_clamped_range_are_found_by_the_rows_of_everyb
     service = Filtered(list(HOURLY))
     service.keeps, service.days = keeps, 7
     service.matching = frozenset(name for _, name in HOURLY[700:703])
-    scan = Scan([(START, START + 80 * DAY)], service=Service(), page_size=100, filtered=True)
+    scan = KeysetScan([(START, START + 80 * DAY)], service=ServiceFacts(), page_size=100, filtered=True)
     assert read(scan, service) == sorted(service.matching)
 
 
@@ -254,7 +254,7 @@ def test_a_few_matches_of_a_clamped_range_are_an_error_that_says_how_far_the_ser
     service = Filtered(list(HOURLY))
     service.days = 31
     service.matching = frozenset({HOURLY[10][1], HOURLY[1900][1], HOURLY[1910][1], HOURLY[1915][1]})
-    scan = Scan([(START, START + 80 * DAY)], service=Service(), page_size=100, filtered=True)
+    scan = KeysetScan([(START, START + 80 * DAY)], service=ServiceFacts(), page_size=100, filtered=True)
     with pytest.raises(CompletenessError, match="shorter ranges"):
         read(scan, service)
 
@@ -310,9 +310,9 @@ def test_one_row_from_both_ends_is_not_all_there_is_where_no_page_had_two(
 
     one, three = (START + 2 * DAY, START + 5_000) if descending else (START + 5_000, START + 2 * DAY)
     rows = [(one, "1-000001"), *((three, f"5-{number:06}") for number in range(3))]
-    scan = Scan(
+    scan = KeysetScan(
         [(START, START + DAY), (START + 2 * DAY, START + 3 * DAY)],
-        service=Service(),
+        service=ServiceFacts(),
         descending=descending,
         ordered=ordered,
         page_size=100,

@@ -8,7 +8,7 @@ import pytest
 
 from aioflows.emulator import Emulator
 from aioflows.emulator.command import as_arguments, parser, switches
-from aioflows.emulator.constraints import NOTHING
+from aioflows.emulator.service.constraints import NOTHING
 from aioflows.errors import QueryError
 from tests.emulator.asking import get, ids, rows, search, search_body, search_reply
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aioflows.emulator import Emulator, Fault, Reply
-from aioflows.emulator.faults import BODY, PACKED, WIRE
+from aioflows.emulator.faults.catalogue import BODY, PACKED, WIRE
 from aioflows.errors import QueryError
 from tests.emulator.asking import NOW, get, search, search_reply
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aioflows.emulator import Emulator, Reply
-from aioflows.emulator.gateway import signature
+from aioflows.emulator.gateway.tokens import signature
 from aioflows.errors import QueryError
 from tests.emulator.asking import BASE, JSON, NOW, USER, search_body, search_reply
 

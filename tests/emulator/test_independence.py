@@ -9,7 +9,7 @@ import pytest
 
 import aioflows.emulator
 
-FILES = sorted(Path(aioflows.emulator.__file__).parent.glob("*.py"))
+FILES = sorted(Path(aioflows.emulator.__file__).parent.rglob("*.py"))
 
 
 def imported(file: Path) -> set[str]:

@@ -11,7 +11,7 @@ import attrs
 
 from aioflows import Checkpoint, FlowInstance, FlowQuery, FlowStatus
 from aioflows.checkpoint import Remainder, fingerprint
-from aioflows.export.files import Files
+from aioflows.export.filesystem import FileSystem
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 QUERY = FlowQuery(START, START + timedelta(days=30))
@@ -97,7 +97,7 @@ class _Scan:
         """Nothing is under way."""
 
 
-class Quick(Files):
+class Quick(FileSystem):
     """Waits for no disk: what dies here is no machine."""
 
     def sync(self, descriptor: int) -> None:

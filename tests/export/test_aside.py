@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from aioflows.export.aside import aside
+from aioflows.export.worker import aside
 
 
 @pytest.mark.real_time

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.columns import Layout
-from aioflows.export.cells import Cells
+from aioflows._tables.columns import Layout
+from aioflows.export.formats.csv import CsvEncoder
 
 
 def cell(name: str, *, raw: bool = False, **fields: object) -> str:
-    content = Cells(Layout([name]), raw=raw).encode([FlowInstance("a", **fields)])  # type: ignore[arg-type]
+    content = CsvEncoder(Layout([name]), raw=raw).encode([FlowInstance("a", **fields)])  # type: ignore[arg-type]
     ((value,),) = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
     return value
 
 
 def test_there_is_a_header_and_every_line_ends_as_the_standard_says() -> None:
-    cells = Cells(Layout(["instance_id", "status"]))
+    cells = CsvEncoder(Layout(["instance_id", "status"]))
     assert cells.head == b"instance_id,status\r\n"
     assert cells.encode([FlowInstance("a", status=FlowStatus.FAIL)]) == b"a,-1\r\n"
 
@@ -45,18 +45,18 @@ def test_times_carry_their_offset() -> None:
 
 
 def test_what_is_missing_is_told_from_what_is_empty() -> None:
-    cells = Cells(Layout(["instance_id", "flow_name", "owner"]))
+    cells = CsvEncoder(Layout(["instance_id", "flow_name", "owner"]))
     assert cells.encode([FlowInstance("a", owner="")]) == b'a,,""\r\n'
 
 
 def test_a_line_is_never_empty() -> None:
-    assert Cells(Layout(["flow_name"])).encode([FlowInstance("a")]) == b'""\r\n'
+    assert CsvEncoder(Layout(["flow_name"])).encode([FlowInstance("a")]) == b'""\r\n'
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(), st.text()), min_size=1))
 def test_any_text_is_read_back_by_another_reader(texts: list[tuple[str, str, str]]) -> None:
     rows = [FlowInstance(one, flow_name=two, graph=three) for one, two, three in texts]
-    content = Cells(Layout(["instance_id", "flow_name", "graph"]), raw=True).encode(rows)
+    content = CsvEncoder(Layout(["instance_id", "flow_name", "graph"]), raw=True).encode(rows)
     assert [tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True)] == texts
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from aioflows.export import SinkError, export
-from aioflows.export.files import Files
+from aioflows.export.filesystem import FileSystem
 from tests.export.given import QUERY, Quick, Rows, instances
 from tests.export.reading import ENDINGS, content
 from tests.long import long_but
@@ -112,7 +112,7 @@ async def old(folder: Path, ending: str) -> Path:
     return Path(name)
 
 
-async def new(folder: Path, ending: str, files: Files, *, resume: bool = False) -> Path:
+async def new(folder: Path, ending: str, files: FileSystem, *, resume: bool = False) -> Path:
     """What takes its place."""
     name = f"{folder}/out{ending}"
     await export(Rows(NEW), QUERY, name, every=10, overwrite=True, files=files, resume=resume)
@@ -139,7 +139,7 @@ async def test_whichever_call_fails_nothing_is_torn(ending: str, way: str, tmp_p
 
 
 def test_every_kind_of_call_is_among_those_that_fail() -> None:
-    kinds = {name for name, value in vars(Files).items() if callable(value) and not name.startswith("_")}
+    kinds = {name for name, value in vars(FileSystem).items() if callable(value) and not name.startswith("_")}
     failing = {
         "open",
         "append",

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from aioflows import FlowInstance, QueryError, ServerFault
+from aioflows._tables.columns import Layout
 from aioflows.arrow import arrow_schema
-from aioflows.columns import Layout
 from aioflows.export import SinkError, export
 from tests.export.given import QUERY, Rows, instances
 

@@ -14,7 +14,7 @@ from aioflows import FlowQuery, QueryError, ServerFault
 from aioflows import export as exports
 from aioflows.export import SinkError
 from aioflows.export.draft import Draft
-from aioflows.export.files import Files
+from aioflows.export.filesystem import FileSystem
 from tests.export.given import QUERY, START, Quick, Rows, instances
 from tests.export.reading import ENDINGS, content, named
 
@@ -41,7 +41,7 @@ def to(path: Path, ending: str) -> str:
 
 async def whole(folder: Path, ending: str) -> object:
     """What an export that nothing disturbs gives."""
-    Files().folder(folder)
+    FileSystem().folder(folder)
     await export(Rows(MANY), QUERY, to(folder / f"out{ending}", ending))
     return content(folder / f"out{ending}")
 
@@ -147,7 +147,7 @@ async def test_resume_begins_where_there_is_nothing(ending: str, tmp_path: Path)
 async def test_what_was_whole_and_was_taken_away_is_made_again(ending: str, tmp_path: Path) -> None:
     target = tmp_path / f"out{ending}"
     await export(Rows(MANY), QUERY, to(target, ending))
-    Files().remove(target)
+    FileSystem().remove(target)
     assert (await export(Rows(MANY), QUERY, to(target, ending), resume=True)).before == 0
 
 
@@ -162,7 +162,7 @@ async def test_a_target_that_exists_is_refused_and_stays(ending: str, tmp_path: 
 async def test_a_foreign_target_is_refused_though_it_resumes(ending: str, tmp_path: Path) -> None:
     target = tmp_path / f"out{ending}"
     await export(Rows(MANY[:5]), QUERY, to(tmp_path / f"other{ending}", ending))
-    Files().rename(tmp_path / f"other{ending}", target)
+    FileSystem().rename(tmp_path / f"other{ending}", target)
     with pytest.raises(QueryError, match=r"no export of it to go on with|is another query"):
         await export(Rows(MANY), QUERY, to(target, ending), resume=True, columns=["status"])
     assert len(list(content(target))) == 5
@@ -239,7 +239,7 @@ async def test_an_order_that_cannot_be_resumed_is_refused_and_leaves_nothing(
 
 async def test_two_exports_of_one_target_are_one_too_many(ending: str, tmp_path: Path) -> None:
     target = tmp_path / f"out{ending}"
-    other = Draft(target, "other", Files())
+    other = Draft(target, "other", FileSystem())
     other.enter()
     for more in ({"resume": True}, {"overwrite": True}, {}):
         with pytest.raises(SinkError, match="is being written by another export"):
@@ -258,7 +258,7 @@ async def test_a_link_keeps_pointing_where_it_points(ending: str, tmp_path: Path
 
 
 async def test_a_folder_that_may_not_be_written_is_one_clear_error(ending: str, tmp_path: Path) -> None:
-    class Refusing(Files):
+    class Refusing(FileSystem):
         def folder(self, path: Path) -> None:
             raise PermissionError(13, "Permission denied")
 

@@ -11,12 +11,12 @@ from random import Random
 import attrs
 import pytest
 
-from aioflows._core.retry import TABLE, Disconnected, Rule, Table
-from aioflows._net.caller import Caller, Tally
-from aioflows._net.credentials import Credentials
+from aioflows._core.resilience.retry import TABLE, Disconnected, Rule, Table
+from aioflows._net.access_token import AccessTokens
 from aioflows._net.gate import Gate
+from aioflows._net.observers import Observers
+from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request, Transport
-from aioflows._net.watch import Watch
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -64,11 +64,11 @@ def caller_of(
     off: float = 0.0,
     table: Table = TABLE,
     observer: Callable[[Event], object] | None = None,
-) -> Caller:
-    watch = Watch(observer)
-    keys = Credentials(auth, "https://gateway", now=lambda: NOON + loop_time() + off, watch=watch)
+) -> RetryingCaller:
+    watch = Observers(observer)
+    keys = AccessTokens(auth, "https://gateway", now=lambda: NOON + loop_time() + off, watch=watch)
     policy = policy or RetryPolicy(base=0.5)
-    return Caller(transport, Gate(concurrency), keys, policy, rng=Highest(), table=table, watch=watch)
+    return RetryingCaller(transport, Gate(concurrency), keys, policy, rng=Highest(), table=table, watch=watch)
 
 
 def read(body: bytes) -> object:
@@ -234,7 +234,7 @@ class TestThrottling:
             "503": answer("", 503, Retry_After="3"),
             "date": answer("", 429, Retry_After=formatdate(NOON + 3, usegmt=True), Date=date),
         }[said]
-        tally = Tally()
+        tally = CallTally()
         transport = FakeTransport([refusal, OK])
         await caller_of(transport, policy=RetryPolicy(base=1.5)).call(REQUEST, read, tally=tally)
         assert transport.sent[1].at >= 3.0
@@ -257,7 +257,7 @@ class TestThrottling:
             )
 
         transport = FakeTransport(respond)
-        caller, tally = caller_of(transport, concurrency=1, auth=auth), Tally()
+        caller, tally = caller_of(transport, concurrency=1, auth=auth), CallTally()
         await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(3)))
         searches = [sent.at for sent in transport.sent if sent.request is REQUEST]
         assert [refused, tally.throttled] == [1, 1]
@@ -287,14 +287,14 @@ class TestThrottling:
             )
 
         transport = FakeTransport(respond, latency=0.01)
-        caller, tally = caller_of(transport, policy=RetryPolicy()), Tally()
+        caller, tally = caller_of(transport, policy=RetryPolicy()), CallTally()
         await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(100)))
         assert 4 <= tally.throttled < 60
         assert loop_time() < 30.0
 
     async def test_a_service_that_closes_every_connection_fails_as_one_that_is_down(self) -> None:
         transport = FakeTransport(lambda _: Disconnected("it was closed"))
-        caller, tally = caller_of(transport, policy=RetryPolicy(max_tries=5)), Tally()
+        caller, tally = caller_of(transport, policy=RetryPolicy(max_tries=5)), CallTally()
         with pytest.raises(Disconnected, match=r"^it was closed$"):
             await caller.call(REQUEST, read, tally=tally)
         assert [sent.at for sent in transport.sent] == pytest.approx([0.0, 0.0, 0.5, 1.5, 3.5], abs=0.02)
@@ -331,7 +331,7 @@ class TestThrottling:
 
     async def test_a_gateway_that_says_too_many_by_503_is_found_out(self) -> None:
         transport = FakeTransport(lambda sent: OK if sent.at > 2.0 else answer("", 503), latency=0.01)
-        caller, tally = caller_of(transport, concurrency=8), Tally()
+        caller, tally = caller_of(transport, concurrency=8), CallTally()
         await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(8)))
         assert tally.throttled >= 5
 
@@ -364,16 +364,16 @@ class TestBudget:
 class TestTally:
     async def test_each_group_of_calls_has_its_own(self) -> None:
         transport = FakeTransport([FAULT, answer("", 429), OK, OK])
-        caller, one, other = caller_of(transport), Tally(), Tally()
+        caller, one, other = caller_of(transport), CallTally(), CallTally()
         await caller.call(REQUEST, read, tally=one)
         await caller.call(REQUEST, read, tally=other)
-        assert one == Tally(requests=3, retries=2, throttled=1, waited=3.0)
-        assert other == Tally(requests=1)
+        assert one == CallTally(requests=3, retries=2, throttled=1, waited=3.0)
+        assert other == CallTally(requests=1)
 
     async def test_token_requests_are_nobodys(self) -> None:
-        tally = Tally()
+        tally = CallTally()
         await caller_of(FakeTransport(Gateway()), auth=KEY).call(REQUEST, read, tally=tally)
-        assert tally == Tally(requests=1)
+        assert tally == CallTally(requests=1)
 
 
 class TestEvents:
@@ -534,13 +534,13 @@ class TestToken:
         await asyncio.gather(*(caller.call(REQUEST, read) for _ in range(5)))
 
     async def test_when_it_dies_all_in_flight_share_one_renewal_and_go_again(self) -> None:
-        gateway, tally = Gateway(), Tally()
+        gateway, tally = Gateway(), CallTally()
         caller = caller_of(FakeTransport(gateway, latency=0.1), auth=KEY)
         await caller.call(REQUEST, read)
         gateway._left = 0
         await asyncio.gather(*(caller.call(REQUEST, read, tally=tally) for _ in range(16)))
         assert gateway.token_requests == 2
-        assert tally == Tally(requests=32, retries=16)
+        assert tally == CallTally(requests=32, retries=16)
 
     async def test_a_renewal_costs_no_try(self) -> None:
         gateway = Gateway()

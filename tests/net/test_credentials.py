@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from aioflows._core.answers import Token
-from aioflows._core.signing import encryption, signature, signed_text
-from aioflows._net.credentials import Credentials
+from aioflows._core.wire.responses import Token
+from aioflows._core.wire.signing import encryption, signature, signed_text
+from aioflows._net.access_token import AccessTokens
 from aioflows._net.transport import Request
 from aioflows.errors import AioflowsError, ConnectFailed, ServiceError
 from aioflows.settings import AppKey
@@ -55,17 +55,17 @@ class TokenService:
         return [url.rpartition("/")[2] for url in self.urls]
 
 
-def credentials(key: AppKey | None = KEY, off: float = 0.0) -> Credentials:
+def credentials(key: AppKey | None = KEY, off: float = 0.0) -> AccessTokens:
     """Makes credentials with a local clock that is off by some seconds."""
-    return Credentials(key, "https://gateway", now=lambda: NOON + loop_time() + off)
+    return AccessTokens(key, "https://gateway", now=lambda: NOON + loop_time() + off)
 
 
-def token_of(one: Credentials) -> str | None:
+def token_of(one: AccessTokens) -> str | None:
     headers = one.headers((), None)
     return None if headers is None else headers["apim-accesstoken"]
 
 
-def stamp_of(one: Credentials) -> int:
+def stamp_of(one: AccessTokens) -> int:
     headers = one.headers((), None)
     assert headers is not None
     return int(headers["apim-timestamp"])

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from aioflows._net.caller import Caller, Tally
-from aioflows._net.credentials import Credentials
+from aioflows._net.access_token import AccessTokens
 from aioflows._net.gate import Gate
+from aioflows._net.observers import Observers
+from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request
-from aioflows._net.watch import Watch
 from aioflows.emulator import Emulator
 from aioflows.events import Paused
 from aioflows.settings import AppKey, RetryPolicy
@@ -39,14 +39,14 @@ KEYS: dict[str, Any] = {"app_key": "access", "app_secret": "secret"}
 
 async def asked(
     count: int, *, off: float = 0.0, concurrency: int = 16, seed: int = 1, **access: Any
-) -> Tally:
+) -> CallTally:
     """Asks the same *count* times at once, all of which must be answered; gives what it cost."""
     with Emulator(instances=50, seed=seed, **access) as emulator:
         transport = EmulatorTransport(emulator, latency=0.05)
         auth = AppKey("access", "secret") if "app_key" in access else None
-        keys = Credentials(auth, "https://gateway", now=lambda: transport.now() + off)
-        caller = Caller(transport, Gate(concurrency), keys, RetryPolicy(), rng=Random(1))
-        tally = Tally()
+        keys = AccessTokens(auth, "https://gateway", now=lambda: transport.now() + off)
+        caller = RetryingCaller(transport, Gate(concurrency), keys, RetryPolicy(), rng=Random(1))
+        tally = CallTally()
         answers = await asyncio.gather(*(caller.call(REQUEST, json.loads, tally=tally) for _ in range(count)))
     assert {answer["code"] for answer in answers} == {0}
     return tally
@@ -54,7 +54,7 @@ async def asked(
 
 class TestTokens:
     async def test_one_token_serves_all(self) -> None:
-        assert await asked(100, **KEYS) == Tally(requests=100)
+        assert await asked(100, **KEYS) == CallTally(requests=100)
 
     @pytest.mark.parametrize("told", ["1203", "4011", "4012", "401"])
     async def test_one_that_dies_is_renewed_however_that_is_told(self, told: str) -> None:
@@ -77,7 +77,7 @@ class TestTokens:
     @pytest.mark.parametrize("off", [-4000.0, 4000.0])
     @pytest.mark.parametrize("code", [1003, 1004])
     async def test_a_local_clock_that_is_off_costs_one_refusal(self, off: float, code: int) -> None:
-        assert await asked(40, off=off, skew_code=code, **KEYS) == Tally(requests=40)
+        assert await asked(40, off=off, skew_code=code, **KEYS) == CallTally(requests=40)
 
 
 class TestLimits:
@@ -99,7 +99,9 @@ class TestLimits:
 
         with Emulator(instances=50, seed=1, rate=10.0, burst=3) as emulator:
             transport = EmulatorTransport(emulator, latency=0.05)
-            caller = Caller(transport, Gate(8), Credentials(None, ""), RetryPolicy(), watch=Watch(observe))
+            caller = RetryingCaller(
+                transport, Gate(8), AccessTokens(None, ""), RetryPolicy(), watch=Observers(observe)
+            )
             await asyncio.gather(*(caller.call(REQUEST, json.loads) for _ in range(100)))
         assert pauses
         assert not [sent.at for sent in transport.sent for begin, end in pauses if begin < sent.at < end]

@@ -12,7 +12,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aioflows._core.retry import FINAL, Disconnected, Garbled, PoolExhausted, Refused, TooLarge, rule_of
+from aioflows._core.resilience.retry import (
+    FINAL,
+    Disconnected,
+    Garbled,
+    PoolExhausted,
+    Refused,
+    TooLarge,
+    rule_of,
+)
 from aioflows._net.http import LARGEST_BODY, AiohttpTransport
 from aioflows._net.transport import Answer, Queue, Request
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError

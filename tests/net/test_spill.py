@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aioflows import AioflowsError, FlowInstance
-from aioflows._core.machine import Load, Store
+from aioflows._core.scans.machine import SpillRead, SpillWrite
 from aioflows._net.spill import Spill
 
 FILES = Path("/proc/self/fd")
@@ -49,10 +49,10 @@ async def test_what_is_laid_aside_comes_back_in_any_pieces() -> None:
     spill, rows = Spill(), rows_of(10)
     units: list[tuple[int, int]] = []
     for part in (rows[:7], rows[7:]):
-        (await spill.perform(Store(part, 3, units.extend)))()
+        (await spill.perform(SpillWrite(part, 3, units.extend)))()
     assert len(units) == 4
     back: list[FlowInstance] = []
-    (await spill.perform(Load(units[1][0], units[1][1] + units[2][1], back.extend)))()
+    (await spill.perform(SpillRead(units[1][0], units[1][1] + units[2][1], back.extend)))()
     assert back == rows[3:7]
     assert back[0].graph == {"a": [1, 2]}
     await spill.aclose()
@@ -61,7 +61,7 @@ async def test_what_is_laid_aside_comes_back_in_any_pieces() -> None:
 @pytest.mark.skipif(not FILES.exists(), reason="looks at /proc")
 async def test_the_file_has_no_name_and_is_nobody_elses_and_is_gone_with_the_scan() -> None:
     spill = Spill()
-    (await spill.perform(Store(rows_of(3), 1, lambda _: None)))()
+    (await spill.perform(SpillWrite(rows_of(3), 1, lambda _: None)))()
     file = spill._file
     assert file is not None
     mine = os.fstat(file.fileno())
@@ -74,7 +74,7 @@ async def test_the_file_has_no_name_and_is_nobody_elses_and_is_gone_with_the_sca
 
 async def test_a_file_that_nobody_closes_goes_without_a_complaint() -> None:
     spill = Spill()
-    (await spill.perform(Store(rows_of(3), 1, lambda _: None)))()
+    (await spill.perform(SpillWrite(rows_of(3), 1, lambda _: None)))()
     file = spill._file
     assert file is not None
     await (
@@ -87,10 +87,10 @@ async def test_a_file_that_nobody_closes_goes_without_a_complaint() -> None:
 
 async def test_closing_waits_for_the_thread_and_refuses_what_comes_later() -> None:
     spill = Spill()
-    work = asyncio.create_task(spill.perform(Store(rows_of(2_000), 10, lambda _: None)))
+    work = asyncio.create_task(spill.perform(SpillWrite(rows_of(2_000), 10, lambda _: None)))
     await asyncio.sleep(0)
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     await spill.aclose()
     with pytest.raises(AioflowsError, match="closed"):
-        await spill.perform(Store(rows_of(1), 1, lambda _: None))
+        await spill.perform(SpillWrite(rows_of(1), 1, lambda _: None))

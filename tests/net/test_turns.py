@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from aioflows._net.turns import SLICE, Turns
+from aioflows._net.loop_slices import SLICE, LoopSlices
 
 
 class Work:
@@ -15,7 +15,7 @@ class Work:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.turns = Turns(lambda: self.now)
+        self.turns = LoopSlices(lambda: self.now)
         self.done: list[int] = []
         self.looks: list[float] = []
 

@@ -15,8 +15,8 @@ from aioflows import AppKey, CompletenessError, FlowQuery, FlowScan, FlowSession
 from aioflows.emulator import Emulator
 from aioflows.export import SinkError
 from aioflows.export.draft import Draft
-from aioflows.export.files import Files
-from aioflows.export.mark import Mark
+from aioflows.export.filesystem import FileSystem
+from aioflows.export.journal import JournalEntry
 from aioflows.report import report
 from tests.fakes import EmulatorTransport
 
@@ -71,9 +71,9 @@ async def test_a_page_that_exists_is_replaced_only_when_told(tmp_path: Path) -> 
 @pytest.mark.parametrize("overwrite", [False, True])
 async def test_what_an_unfinished_export_has_kept_is_left_alone(tmp_path: Path, overwrite: bool) -> None:
     path = tmp_path / "report.html"
-    draft = Draft(path, str(path), Files())
+    draft = Draft(path, str(path), FileSystem())
     draft.enter()
-    draft.keep(Mark(job="another", instances=10))
+    draft.keep(JournalEntry(job="another", instances=10))
     draft.leave()
     with pytest.raises(QueryError, match="unfinished export"):
         await written(path, overwrite=overwrite)
@@ -93,7 +93,7 @@ async def test_a_scan_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_is_a_sink_error_and_leaves_what_was_there(tmp_path: Path) -> None:
-    class Full(Files):
+    class Full(FileSystem):
         def write(self, descriptor: int, content: bytes | bytearray) -> None:
             raise OSError(28, "No space left on device")
 

@@ -1,0 +1,1 @@
+"""One second that holds more rows than a page."""

@@ -1,0 +1,1 @@
+"""A scan whose filters the service may apply only in part."""

@@ -1,0 +1,255 @@
+"""A scan whose filters are checked beyond what its own pages show: before its first row, in every row, and at its end.
+
+It stands before another machine and does nothing but that:
+
+1. Rows of orders that the service sorts are checked here; the keyset walk checks its own (`lanes`).
+2. Rows of ``type=MANUAL`` wait until another type was asked for (`type_probe`).
+3. The end waits until the statuses that never came were asked for (`StatusProbes`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import attrs
+
+from aioflows._core.filters.filter_probes import SeenFilters, StatusProbes, type_ignored, type_probe
+from aioflows._core.filters.inquiries import Inquiries
+from aioflows._core.pages.filter_checks import FilterChecks
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Machine, News, Requester, Rows, SpillRead, SpillWrite, Waiting
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
+from aioflows._tables.raw_rows import RawRows
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.query import FlowQuery
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["FilteredScan"]
+
+R = TypeVar("R")
+
+_SEVERAL = 2
+_PAGES_BETWEEN_LOOKS = 4
+"""Times as many pages until another type is asked for again, where the window of a page held none of it."""
+
+
+@attrs.frozen(eq=False)
+class _Watched:
+    """An asker of the scan, whose pages are looked at before it gets them."""
+
+    scan: FilteredScan
+    asker: Requester
+
+    @property
+    def type(self) -> ScheduleType:
+        return self.asker.type
+
+    def received(self, ask: PageRequest, page: Page) -> None:
+        self.scan.look(ask, page)
+        self.asker.received(ask, page)
+
+    def failed(self, ask: PageRequest, error: AioflowsError) -> None:
+        self.asker.failed(ask, error)
+
+
+class FilteredScan:
+    """A scan with its filters checked.
+
+    Args:
+        machine: reads the query.
+        query: what was asked for.
+        service: what the session knows of the service.
+        page_size: rows a request.
+        seen: what the session has seen of how the service applies filters.
+        checks: what rows have to be that *machine* does not check; None: anything.
+        polling: whether the same window is read again and again.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        query: FlowQuery,
+        service: ServiceFacts,
+        page_size: int,
+        seen: SeenFilters,
+        *,
+        checks: FilterChecks | None,
+        polling: bool,
+    ) -> None:
+        self._machine = machine
+        self._types = list(ScheduleType) if query.type is None else [query.type]
+        self._query = query
+        self._checks = checks
+        self._seen = seen
+        self._inquiries = Inquiries()
+        self._statuses = (
+            StatusProbes(query, service, page_size, seen, polling=polling)
+            if len(query.status) >= _SEVERAL
+            else None
+        )
+        self._manual = query.type is ScheduleType.MANUAL and not seen.manual
+        """Whether pages are looked at for instances of other types."""
+        self._others: dict[str, ScheduleType] = {}
+        """Instances of other types that no page of manual ones may hold; none: that the type is applied is known."""
+        self._zone: Zone | None = None
+        self._asked = self._ended = False
+        self._pages = 0
+        self._first_page: int | None = None
+        self._next_look: float = 1
+
+    def __repr__(self) -> str:
+        return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
+
+    # What it tells
+
+    @property
+    def progress(self) -> float:
+        """The share that was handed out, from 0 to 1."""
+        return self._machine.progress
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return self._machine.rows_received + self._inquiries.rows_received
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return self._machine.duplicates
+
+    @property
+    def windows(self) -> int:
+        """Windows that were read to their end."""
+        return self._machine.windows
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them were proven in which way."""
+        return Counter(self._machine.proofs)
+
+    @property
+    def counted(self) -> Sequence[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return self._machine.counted
+
+    @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows of which wall clocks do not tell when their rows were triggered."""
+        return self._machine.undated
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet."""
+        return self._machine.expected
+
+    def news(self) -> Sequence[News]:
+        """Return what happened since the last call."""
+        return self._machine.news()
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._zone = zone
+        self._machine.read_in(zone)
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Return the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
+        left = self._machine.remaining(last, begun, all_handed)
+        lost = None if self._statuses is None else self._statuses.left_out
+        if lost is not None and not left:
+            left.append(Remainder(lost.type, lost.from_ms, lost.from_ms + 1000))
+        return left
+
+    def position(self, last: FlowInstance | None) -> Position | None:
+        """Return the place of the last row in the order, where the windows that are left do not tell it."""
+        return self._machine.position(last)
+
+    # What to ask
+
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start."""
+        asks = self._inquiries.wanted(slots)
+        own = list(self._machine.wanted(slots - len(asks)))
+        self._asked = self._asked or bool(own)
+        if self._manual or self._statuses is not None:
+            own = [(_Watched(self, asker), ask) for asker, ask in own]
+        return asks + own
+
+    def look(self, ask: PageRequest, page: Page) -> None:
+        """Look at a page of the scan."""
+        if self._statuses is not None:
+            self._statuses.largest = max(self._statuses.largest, len(page.ids))
+        if self._manual and page.ids:
+            self._look_for_others(ask, page)
+
+    def _look_for_others(self, ask: PageRequest, page: Page) -> None:
+        if self._others and (shared := self._others.keys() & page.ids):
+            name = min(shared)
+            self._inquiries.error = type_ignored(name, self._others[name])
+        if self._first_page is None:
+            self._first_page = ask.page_no
+        if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
+            return  # no first page of a window
+        self._pages += 1
+        # Again where there was no instance of another type in the window of an earlier page, and ever more seldom.
+        if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
+            return
+        whole = ask.from_ms <= self._query.from_ms and ask.to_ms >= self._query.to_ms
+        self._next_look = math.inf if whole else self._pages * _PAGES_BETWEEN_LOOKS
+        asked = attrs.evolve(ask, expression=self._query.expression)
+        self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
+
+    def beside(self) -> Sequence[SpillWrite | SpillRead]:
+        """Name what is to be laid aside or read back; each once."""
+        return self._machine.beside()
+
+    def broken(self, error: AioflowsError) -> None:
+        """Take the error that laying aside or reading back ended with."""
+        self._machine.broken(error)
+
+    # What to hand out
+
+    def next_rows(self) -> Rows:
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        return self._checked(self._machine.next_rows)
+
+    def next_undecoded(self) -> Rows | RawRows:
+        """Return the same as the answer they stand in, where they need not be looked at."""
+        return self._checked(self._machine.next_undecoded)
+
+    def _checked(
+        self, next_rows: Callable[[], list[FlowInstance] | R | Waiting]
+    ) -> list[FlowInstance] | R | Waiting:
+        if self._inquiries.error is not None:
+            raise self._inquiries.error
+        if self._inquiries.open:
+            return NEED_PAGES
+        got = next_rows()
+        if isinstance(got, list):
+            if self._checks is not None:
+                self._checks.check(got)
+            if self._statuses is not None:
+                self._statuses.came.update([row.status for row in got])
+        elif got is DONE and self._begins_at_the_end():
+            return NEED_PAGES
+        return got
+
+    def _begins_at_the_end(self) -> bool:
+        """Begin what has to be asked once everything was read; return True if there is anything."""
+        if self._ended or not self._asked or self._statuses is None:
+            return False
+        self._ended = True
+        for script in self._statuses.scripts(self._types, self._zone_known):
+            self._inquiries.begin(script)
+        return self._inquiries.open > 0
+
+    @property
+    def _zone_known(self) -> Zone:
+        assert self._zone is not None, "read_in() comes before the first answer"
+        return self._zone

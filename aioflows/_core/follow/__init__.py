@@ -1,0 +1,1 @@
+"""Which windows to poll, and which instances were seen."""

@@ -1,0 +1,134 @@
+"""One window by page numbers: which page next, under which number, and answers in the order of the pages.
+
+Pages overlap (`overlap`), so that whoever reads them can prove that nothing lies between two of them. A service that
+counts from 1 may answer page 0 with page 1: the second page is then the first one again, and is asked for once more
+under the number that it really has. Until that is known, pages are asked for one at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from aioflows._core.pages.overlap import overlapping
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+
+__all__ = ["PageSequence", "PlacedPage"]
+
+_SHARED = 40
+"""The part of a page, one in so many rows, that it shares with the one before it: rows that go meanwhile do not tear
+the pages apart."""
+
+
+@attrs.frozen
+class PlacedPage:
+    """A page and where it stands.
+
+    Args:
+        offset: the *rows* before it.
+        size: *rows* that were asked for.
+        page: what came.
+    """
+
+    offset: int
+    size: int
+    page: Page
+
+
+class PageSequence:
+    """The pages of one window.
+
+    Args:
+        first: the request for the first of them; its page *size* is one that the service really gives.
+        service: what the session knows of the service.
+    """
+
+    def __init__(self, first: PageRequest, service: ServiceFacts) -> None:
+        self._first = first
+        self._service = service
+        self._plan = overlapping(first.page_size, max(2, first.page_size // _SHARED))
+        self._places: list[tuple[int, int]] = []
+        self._sent: dict[PageRequest, int] = {}
+        self._again: deque[int] = deque()
+        self._answers: dict[int, tuple[PageRequest, Page]] = {}
+        self._next = 0
+        self._ids: list[str] = []
+        self._counted = False
+
+    @property
+    def under_way(self) -> int:
+        """Requests that were named and not answered yet."""
+        return len(self._sent)
+
+    @property
+    def held(self) -> int:
+        """Rows that wait for a page before them."""
+        return sum(len(page.ids) for _, page in self._answers.values())
+
+    @property
+    def asked(self) -> int:
+        """*Rows* of the window that were asked for, from its start."""
+        if not self._places:
+            return 0
+        number, size = self._places[-1]
+        return (number + 1) * size
+
+    def ask(self) -> PageRequest | None:
+        """Name the next page to ask for; None: not before another was answered."""
+        if self._again:
+            index = self._again.popleft()
+        else:
+            if self._places and not self._base_known and len(self._places) > self._next:
+                return None
+            index = len(self._places)
+            self._places.append(next(self._plan))
+        number, size = self._places[index]
+        first = self._service.first_page or 0
+        page_no = (self._base + number) if number else first
+        ask = attrs.evolve(self._first, page_no=page_no, page_size=size)
+        self._sent[ask] = index
+        return ask
+
+    def received(self, ask: PageRequest, page: Page) -> None:
+        """Take an answer."""
+        self._answers[self._sent.pop(ask)] = (ask, page)
+
+    def next(self) -> PlacedPage | None:
+        """Return the next page in order; None: it is not there."""
+        if self._next not in self._answers:
+            return None
+        ask, page = self._answers[self._next]
+        number, size = self._places[self._next]
+        if number and self._misnumbered(ask, number, page):
+            del self._answers[self._next]
+            self._again.append(self._next)
+            return None
+        del self._answers[self._next]
+        self._counted = self._counted or bool(number)
+        self._ids = list(page.ids) if not number else self._ids
+        self._next += 1
+        return PlacedPage(number * size, size, page)
+
+    def once_more(self) -> None:
+        """Have the page that was given last asked for again; those behind it wait for it."""
+        self._next -= 1
+        self._again.append(self._next)
+
+    @property
+    def _base(self) -> int:
+        return self._service.base or 0
+
+    @property
+    def _base_known(self) -> bool:
+        return self._service.base is not None or self._counted
+
+    def _misnumbered(self, ask: PageRequest, number: int, page: Page) -> bool:
+        """Return True if a page was asked for under a number that means another one."""
+        if ask.page_no - number != self._base:
+            return True  # it was found out meanwhile
+        if self._base_known or not page.ids or [*page.ids] != self._ids[: len(page.ids)]:
+            return False
+        self._service.base = 1
+        return True

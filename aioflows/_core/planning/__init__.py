@@ -1,0 +1,1 @@
+"""What is not proven yet, and which request to send next."""

@@ -1,0 +1,75 @@
+"""Proven runs on their way out: in order, or as they come."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+
+from aioflows._core.pages.reading import Batch
+
+__all__ = ["ProvenRun", "ReorderBuffer"]
+
+
+@attrs.frozen(eq=False)
+class ProvenRun:
+    """A proven window of scan time, in *milliseconds*, and its rows."""
+
+    first: int
+    until: int
+    batch: Batch
+
+
+class ReorderBuffer:
+    """Gives runs out so that nothing unseen can precede what was given.
+
+    Args:
+        spans: the windows of scan time that the scan reads, in order.
+        ordered: whether a run waits for everything before it.
+    """
+
+    def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool) -> None:
+        self._spans = spans
+        self._ordered = ordered
+        self._resume = {until: later for (_, until), (later, _) in pairwise(spans)}
+        self._length = sum(until - first for first, until in spans)
+        self._given = 0
+        self._runs: dict[int, ProvenRun] = {}
+        self._loose: deque[ProvenRun] = deque()
+        self.rows = 0
+        """Rows that wait."""
+        self.position = spans[0][0] if spans else 0
+        """*Milliseconds* of scan time, where the next run has to start if runs are given in order."""
+
+    def put(self, run: ProvenRun) -> None:
+        """Take a proven run."""
+        self.rows += len(run.batch)
+        if self._ordered:
+            self._runs[run.first] = run
+        else:
+            self._loose.append(run)
+
+    def next(self) -> ProvenRun | None:
+        """Return the next run, or None while there is none that may be given."""
+        if self._ordered:
+            run = self._runs.pop(self.position, None)
+        else:
+            run = self._loose.popleft() if self._loose else None
+        if run is None:
+            return None
+        self.position = self._resume.get(run.until, run.until)
+        self._given += run.until - run.first
+        self.rows -= len(run.batch)
+        return run
+
+    @property
+    def waiting(self) -> Sequence[ProvenRun]:
+        """The runs that were not given yet, in no order."""
+        return [*self._runs.values(), *self._loose]
+
+    @property
+    def progress(self) -> float:
+        """The share of the scan's time that was given out, from 0 to 1."""
+        return self._given / self._length if self._length else 1.0

@@ -1,0 +1,1 @@
+"""What an answer proves: a page, an empty answer, a row that did not come again."""

@@ -1,0 +1,290 @@
+"""The stretch between the near end of a window and the first row of its page, where no row is known.
+
+The lemma (`pages`) says that it is empty, and holds if the service answers about all of the window. One that answers
+about the last 31 days of a longer range, without a word, shows the same page. So:
+
+1. A window no wider than the service was seen to look (`ScanEvidence.sees`) is not cut: the stretch is empty.
+2. A stretch that is wide against what lies between the rows of the page is not taken for empty. It stays unproven, and is
+   asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
+3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
+   that are found then, and were there all the time, are an error.
+4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`).
+   One that answers about a part only has been asked for too much by then, which is an error.
+5. Where the page is all that a question brings, and the session knows the service, 3 is left out, and 2 as well if it has
+   seen the service look as far: it would double the price of every small question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from itertools import pairwise
+
+import attrs
+
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.reading import OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.planning.frontier import Frontier
+from aioflows._core.planning.gaps import Gap
+from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows.errors import AioflowsError, CompletenessError
+
+__all__ = ["EmptyStretches"]
+
+_STALLS = 4
+"""Answers that have shown nothing new of a stretch, after which it is taken for empty."""
+
+_SURPRISE = 0.05
+"""How unlikely it has to be, by the rows of the page, that so wide a stretch is empty, to ask about it first."""
+
+_ROUNDS = 3
+"""How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
+rows may come and go between two answers."""
+
+_NEAR = 4
+"""Rows nearer to each other than this part of the mean distance count as one: a burst is one event."""
+
+
+@attrs.frozen(eq=False)
+class _Stretch:
+    """A stretch that was taken for empty.
+
+    Args:
+        ask: the request whose page began behind it.
+        row: the second of scan time of the first row of that page.
+    """
+
+    ask: PageRequest
+    row: int
+
+    @property
+    def narrower(self) -> PageRequest:
+        """The request for the stretch and the row behind it alone."""
+        if self.ask.backward:
+            return attrs.evolve(self.ask, first=self.row * 1000, tries=None)
+        return attrs.evolve(self.ask, until=self.row * 1000 + 1000, tries=None)
+
+
+class EmptyStretches:
+    """Judges such stretches, and asks about those that were taken for empty.
+
+    Args:
+        frontier: the gaps of the scan.
+        errands: where requests go that answers make necessary.
+        reader: reads answers.
+        service: what the session knows of the service.
+        evidence: what this scan was shown.
+        filtered: whether rows are left out for more than their type and time.
+        confirm: whether a stretch is asked about at all.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        errands: FollowUps,
+        reader: PageReader,
+        service: ServiceFacts,
+        evidence: ScanEvidence,
+        *,
+        filtered: bool,
+        confirm: bool,
+    ) -> None:
+        self._frontier = frontier
+        self._errands = errands
+        self._reader = reader
+        self._evidence = evidence
+        self._service = service
+        self._known = service.first_page is not None
+        self._parted: tuple[int, int] | None = None
+        self._filtered = filtered and confirm
+        self._confirm = confirm
+        self._taken: deque[_Stretch] = deque()
+        self._asked = 0
+        self._widest: PageRequest | None = None
+        """The widest request that brought rows."""
+        self.duplicates = 0
+        """Rows that came again in answers about such stretches."""
+
+    def doubted(self, ask: PageRequest, reading: OrderedPage, size: int) -> tuple[int, int] | None:
+        """Return the stretch before the first row of a page, in milliseconds of scan time, if it may not be empty.
+
+        Args:
+            ask: the request.
+            reading: its page.
+            size: the rows of a full page.
+        """
+        if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
+            self._widest = ask
+        row = reading.last if ask.backward else reading.first
+        first, until = (row * 1000 + 1000, ask.until) if ask.backward else (ask.first, row * 1000)
+        width = ask.until - ask.first
+        if not self._confirm or first >= until or self._evidence.sees(width, backward=ask.backward):
+            return None
+        gaps = self._frontier.gaps.within(first, until)
+        if any(gap.stalls > _STALLS for gap in gaps):
+            return None
+        self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
+        if self._evidence.cuts and until - first > self._evidence.seen:
+            self._ask_in_parts(first, until)
+            return first, until
+        if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
+            return None
+        narrowed = any(gap.narrowed for gap in gaps)
+        # What may be all that the question brings is looked at again once there is more.
+        later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
+        if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
+            return first, until
+        self._taken.append(_Stretch(ask, row))
+        return None
+
+    @staticmethod
+    def _shows_more(gap: Gap, ask: PageRequest, row: int) -> bool:
+        """Return True if a narrower question shows rows that the wider one before it has left out."""
+        known = gap.witness if ask.backward else gap.beyond
+        return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
+
+    def _ask_in_parts(self, first: int, until: int) -> None:
+        """Have a stretch asked about by windows no wider than the service was seen to look."""
+        self._parted = first, until
+        in_parts(self._frontier.gaps, first, until, self._evidence, self._service)
+        for gap in self._frontier.gaps.within(first, until):
+            gap.halvings, gap.narrowed = max(1, gap.halvings), False
+
+    @staticmethod
+    def _asked_again(gap: Gap, ask: PageRequest, row: int) -> bool:
+        """Return True if a narrower question about a gap, or one from its other end, shows no more than the one before."""
+        known = gap.beyond
+        if ask.backward:
+            known = gap.witness if gap.left is None else gap.left.second
+        if known is None or (row > known if ask.backward else row < known):
+            # Rows that no answer had shown: the service answers about a part only, and may do so again.
+            return False
+        if ask.backward:
+            start = gap.first if gap.witness is None else gap.witness * 1000
+            return bool(gap.short or gap.narrowed) and ask.first >= min(start, known * 1000)
+        return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
+
+    def narrow(self, first: int, until: int) -> None:
+        """Have a stretch asked about by a narrower window, up to the row behind it."""
+        if self._parted != (first, until):
+            for gap in self._frontier.gaps.within(first, until):
+                gap.narrowed = True
+        self._parted = None
+
+    def settle(
+        self, slots: int, page_size: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False
+    ) -> None:
+        """Ask about stretches that were taken for empty, as far as slots are free.
+
+        Args:
+            slots: requests that may be started.
+            page_size: rows a request.
+            under_way: requests whose answers may show that the service looks far enough, so that some of it can wait.
+            at_once: ask about the first stretch of the scan only: other answers may settle the rest.
+        """
+        if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
+            return
+        if self._evidence.rows < page_size:
+            if self._filtered:
+                self._filtered = False
+                self._look_at_everybody()
+            # All that the question brings: one of them where the service is not known, none where it is.
+            most = 0 if self._known else 1
+            while len(self._taken) > most:
+                self._taken.pop()
+        if not self._taken:
+            return
+        may_see = {
+            backward: max((ask.until - ask.first for ask in under_way if ask.backward is backward), default=0)
+            for backward in (False, True)
+        }
+        later = []
+        while self._taken and self._asked < (1 if at_once else slots):
+            stretch = self._taken.popleft()
+            width = stretch.ask.until - stretch.ask.first
+            if self._evidence.sees(width, backward=stretch.ask.backward):
+                continue
+            if may_see[stretch.ask.backward] > width:
+                later.append(stretch)
+            else:
+                self._look(stretch)
+        self._taken.extendleft(reversed(later))
+
+    def _look_at_everybody(self) -> None:
+        """Find out whether the service answers about all of the range, where few rows match the filters."""
+        ask = self._widest
+        if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
+            return
+        self._asked += 1
+
+        def done(width: int | None) -> None:
+            self._asked -= 1
+            if width is not None and self._frontier.error is None:
+                self._frontier.error = CompletenessError(
+                    f"of the window {ask.from_ms}–{ask.to_ms} ms the service seems to answer about some {width // 1000:,} "
+                    "seconds only: without the filters, rows that a narrower window brings are missing from it. Ask for "
+                    "shorter ranges, one after another"
+                )
+
+        self._errands.run(cut_to(ask, self._reader), done)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something is still to be asked, or to be answered."""
+        return bool(self._taken) or self._asked > 0
+
+    def _look(self, stretch: _Stretch, found: str = "", rounds: int = _ROUNDS) -> None:
+        """Ask for the stretch alone; once that has shown a row, for the window that did not show it.
+
+        Args:
+            stretch: what is asked about.
+            found: the row that the stretch alone has brought last; ``""``: none yet.
+            rounds: how often that has still to be so.
+        """
+        ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
+        self._asked += 1
+
+        def looked(answer: Page | AioflowsError) -> None:
+            self._asked -= 1
+            try:
+                self._judge(stretch, ask, answer, found, rounds)
+            except AioflowsError as error:
+                self._frontier.error = self._frontier.error or error
+
+        self._errands.add(ask, looked)
+
+    def _judge(
+        self, stretch: _Stretch, ask: PageRequest, answer: Page | AioflowsError, found: str, rounds: int
+    ) -> None:
+        if isinstance(answer, AioflowsError):
+            raise answer
+        self.duplicates += len(answer.ids)
+        if not answer.ids:
+            return  # the row behind it has gone as well
+        reading = self._reader.read(ask, answer)
+        before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
+        if before and not found:
+            self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)
+        elif not before and found and rounds > 1:
+            self._look(stretch, rounds=rounds - 1)  # it may have come and gone meanwhile
+        elif not before and found:
+            seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
+            raise CompletenessError(
+                f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
+                "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
+                f"another, of {seen // 1000:,} seconds at most"
+            )
+
+
+def _surprising(reading: OrderedPage, share: float, width: int, size: int) -> bool:
+    """Return True if the rows of a page make it unlikely that so large a share of its window is empty."""
+    seconds = [reading.second(index) for index in range(len(reading))]
+    span = seconds[-1] - seconds[0]
+    near = span / len(seconds) / _NEAR
+    events = 1 + sum(after - before > near for before, after in pairwise(seconds))
+    if len(reading) < size or events == 1:
+        return (1.0 - share) ** events < _SURPRISE  # they are all that the window shows
+    return math.exp(-share * width / 1000 * (events - 1) / span) < _SURPRISE

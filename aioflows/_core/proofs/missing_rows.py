@@ -1,0 +1,219 @@
+"""A row at the edge of a window that did not come again where it should have.
+
+Either it is gone, which is nobody's fault; or the answer that left it out was wrong; or its time was misread, and then
+every window that was cut at such a time is in the wrong place, and rows between them are lost. So it is looked for where
+it was, in the window that brought it, and where it should be, in its very second:
+
+- not where it was: it is gone, and the answer holds;
+- in both places: the answer was wrong, and what it left out is asked for again;
+- where it was and never where it should be: misread, and the scan ends with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from aioflows._core.pages.reading import Page, PageReader, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.planning.frontier import Frontier
+from aioflows._core.planning.gaps import Anchor, Gap
+from aioflows.errors import AioflowsError, CompletenessError
+
+__all__ = ["MissingRows"]
+
+_ROUNDS = 5
+"""How often a row is looked for in both places: one that comes and goes by itself is soon found in both or in none."""
+
+_EMPTY = 3
+"""Empty answers about the window that brought a row, from which the row is taken to have gone."""
+
+_TOO_LARGE = 3
+"""Times that a larger page has to be answered with nothing, where a smaller one brings rows each time, before that is
+taken for how the service answers pages that are too large for it."""
+
+_ANEW = 2
+"""Answers about one gap that were disproved, after which it is asked about by narrower windows: a service that answers about a part of a
+long range only leaves out the same rows each time."""
+
+_MOST = 8
+"""Answers about one gap that were disproved, after which the service is not believed at all."""
+
+
+@attrs.define(eq=False)
+class _Doubt:
+    """A row that is missed, and the answer that it is missing from."""
+
+    anchor: Anchor
+    gap: Gap
+    ask: PageRequest
+    page: Page
+    rounds: int = _ROUNDS
+    empty: int = 0
+    """How often that window was answered with nothing."""
+    shown: bool = False
+    """Whether the window that brought the row has been answered with rows since."""
+
+
+class MissingRows:
+    """Finds out what became of rows that are missed.
+
+    Args:
+        frontier: the gaps of the scan.
+        errands: where requests go.
+        reader: reads answers.
+        service: what the session knows of the service.
+        go_on: takes an answer that turned out to hold.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        errands: FollowUps,
+        reader: PageReader,
+        service: ServiceFacts,
+        go_on: Callable[[PageRequest, Page], None],
+    ) -> None:
+        self._frontier = frontier
+        self._errands = errands
+        self._reader = reader
+        self._service = service
+        self._go_on = go_on
+        self.raised = False
+        """Whether an answer lacked a row."""
+
+    def raise_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
+        """Look for a row, and keep the answer that it is missing from until it is found or known to be gone."""
+        gap.held = self.raised = True
+        self._look_where_it_was(_Doubt(anchor, gap, ask, page))
+
+    def misread(self, ask: PageRequest, second: int) -> CompletenessError:
+        """Return the error for a second of scan time whose rows are elsewhere."""
+        zone = self._reader.zone
+        assert zone is not None, "rows were read"
+        told = (
+            "the zone that this session was given is not the service's. Give the right one, or none at all"
+            if zone.given
+            else f"its times are not in the zone {zone.tzinfo} that it names. Give the one it really uses as "
+            "FlowSession(server_timezone=...)"
+        )
+        return CompletenessError(
+            f"the service shows rows that are read as triggered at {ask.axis.second(second) * 1000} ms when one window is "
+            f"asked for, and none when another is that holds that second too. Likeliest, {told}, and begin the scan again. "
+            "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
+        )
+
+    def _look_where_it_was(self, doubt: _Doubt) -> None:
+        again = attrs.evolve(doubt.anchor.ask, tries=None)
+        self._errands.add(again, lambda answer: self._looked_where_it_was(doubt, again, answer))
+
+    def _looked_where_it_was(self, doubt: _Doubt, again: PageRequest, answer: Page | AioflowsError) -> None:
+        try:
+            if isinstance(answer, AioflowsError):
+                raise answer
+            doubt.shown = doubt.shown or bool(answer.ids)
+            there = self._may_hold(again, answer, doubt)
+        except AioflowsError as error:
+            self._frontier.fail(doubt.gap, error)
+            return
+        if there and doubt.gap.doubts % 2:
+            self._ask_anew(
+                doubt
+            )  # without the other look: a service whose every n-th answer is wrong is out of step then
+        elif there:
+            self._look_where_it_should_be(doubt)
+        else:
+            self._let_go(doubt)
+
+    def _may_hold(self, ask: PageRequest, page: Page, doubt: _Doubt) -> bool:
+        """Return True if a page shows a row in a second, or is no proof that there is none.
+
+        Another row may stand for the one that is missed, where a second holds more than a page and ties change.
+        """
+        second = doubt.anchor.second
+        if not page.ids:  # which says nothing where there were rows a moment ago
+            doubt.empty += 1
+            return doubt.empty < _EMPTY or doubt.shown or not self._reader.pinned
+        reading = self._reader.read(ask, page)
+        if reading.at(second):
+            return True
+        reached = reading.first < second if ask.backward else reading.last > second
+        fewer = len(reading) < doubt.anchor.rows  # than there were with it
+        return not (reached or fewer or self._reader.pinned)
+
+    def _look_where_it_should_be(self, doubt: _Doubt) -> None:
+        first = doubt.anchor.second * 1000
+        near = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
+        self._errands.add(near, lambda answer: self._looked_where_it_should_be(doubt, near, answer))
+
+    def _looked_where_it_should_be(
+        self, doubt: _Doubt, near: PageRequest, answer: Page | AioflowsError
+    ) -> None:
+        doubt.rounds -= 1
+        try:
+            if isinstance(answer, AioflowsError):
+                raise answer
+            if answer.ids:
+                self._reader.read(near, answer)
+            elif not doubt.rounds and doubt.shown:
+                raise self.misread(near, doubt.anchor.second)
+        except AioflowsError as error:
+            self._frontier.fail(doubt.gap, error)
+            return
+        if answer.ids:
+            self._ask_anew(doubt)
+        elif doubt.rounds:
+            self._look_where_it_was(doubt)
+        else:
+            self._let_go(doubt)
+
+    def _ask_anew(self, doubt: _Doubt) -> None:
+        gap, ask = doubt.gap, doubt.ask
+        gap.held = False
+        too_large = ask.page_size > doubt.anchor.ask.page_size
+        if doubt.empty:  # the smaller page was answered with nothing as well, and with rows
+            self._service.lied, too_large = True, False
+        if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):
+            self._service.refuse_size(ask.page_size)
+            return
+        gap.doubts += 1
+        if not doubt.page.ids and not too_large:
+            self._service.lied = True
+        if not doubt.page.ids and gap.doubts >= _TOO_LARGE and gap in self._frontier.gaps:
+            # So long a window may be what is answered with nothing.
+            cut = (gap.first + gap.until) // 2000 * 1000
+            gap.halvings += 1
+            if gap.first < cut < gap.until:
+                self._frontier.gaps.split(gap, cut)
+        if doubt.page.ids and gap.doubts > _ANEW:
+            self._narrow(gap, ask)
+        if gap.doubts > _MOST:
+            self._frontier.fail(
+                gap,
+                CompletenessError(
+                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms left out, again and again, rows that other "
+                    "answers showed there, so nothing shows which answer is whole. Several servers that are not in step "
+                    "with each other, or a cache, answer so: ask one server, or read again when the data is at rest"
+                ),
+            )
+
+    def _narrow(self, gap: Gap, ask: PageRequest) -> None:
+        """Have a gap asked about without what lies beside it, or by halves."""
+        if ask.first < gap.first or gap.until < ask.until:
+            gap.witness = gap.beyond = None
+            return
+        cut = (gap.first + gap.until) // 2000 * 1000
+        if gap in self._frontier.gaps and gap.first < cut < gap.until:
+            gap.halvings += 1
+            self._frontier.gaps.split(gap, cut)
+
+    def _let_go(self, doubt: _Doubt) -> None:
+        gap = doubt.gap
+        gap.held = False
+        if gap.left is doubt.anchor:
+            gap.left = None
+        if gap.right is doubt.anchor:
+            gap.right = None
+        self._go_on(doubt.ask, doubt.page)

@@ -1,0 +1,456 @@
+"""What an answer proves, and what it leaves to be found out.
+
+A first page takes a window out of the gaps by the lemma (`pages`), and by nothing else:
+
+1. Its far end is where its last row is. That it has fewer rows than were asked for proves nothing, since a service may
+   cap its pages by anything. Where a row is known behind the gap, the page has to reach it; otherwise the rest is read from
+   its other end, down to a row that is known.
+2. Its near end is where the window begins, if a row is known there, or if the scan has seen this service look as far
+   (`evidence`). Otherwise the stretch before the first row is believed at once only where it is no wider than what lies
+   between the rows of the page, and it is asked about once more before the scan ends (`stretches`). A wider one is asked
+   about by narrower windows first.
+
+What proves less than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in
+another second (`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+
+from aioflows._core.dense_second.dense_second import DenseSecond
+from aioflows._core.dense_second.instant import Instant
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.first_page import refusal
+from aioflows._core.pages.reading import Batch, OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.service_facts import LARGEST_PAGE, ServiceFacts, larger
+from aioflows._core.planning.density import ProvenStretch, learn
+from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.planning.frontier import Frontier, covered
+from aioflows._core.planning.gaps import Anchor, Gap
+from aioflows._core.planning.reorder_buffer import ProvenRun
+from aioflows._core.proofs.empty_answers import EmptyAnswers
+from aioflows._core.proofs.empty_stretches import EmptyStretches
+from aioflows._core.proofs.missing_rows import MissingRows
+from aioflows._core.proofs.single_second import SingleSecondPages
+from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.stats import Proof
+
+__all__ = ["Prover"]
+
+_STALLS = 3
+"""Answers without a proof, one after the other, after which a row beside a gap is taken to have gone."""
+
+_TIES_TO_GO_LARGER = 0.25
+"""The share of a full page in its last second from which that second is asked for with a larger page."""
+
+
+class Prover:
+    """Takes answers.
+
+    Args:
+        frontier: the gaps of the scan, and the runs that they become.
+        errands: where requests go that answers make necessary.
+        reader: reads answers.
+        service: what the session knows of the service.
+        evidence: what this scan was shown.
+        page_size: *rows* a request.
+        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        filtered: whether rows are left out for more than their type and time.
+        alone: whether no other scan asks in turn with this one.
+        confirm: whether ends that no row has shown are asked about once more.
+        growing: whether rows still appear, many at once, where there was nothing.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        errands: FollowUps,
+        reader: PageReader,
+        service: ServiceFacts,
+        evidence: ScanEvidence,
+        page_size: int,
+        *,
+        splits: bool,
+        filtered: bool,
+        alone: bool,
+        confirm: bool,
+        growing: bool,
+    ) -> None:
+        self._frontier = frontier
+        self._gaps = frontier.gaps
+        self._errands = errands
+        self._reader = reader
+        self._service = service
+        self._evidence = evidence
+        self._wanted_size = page_size
+        self._splits = splits
+        self._doubts = MissingRows(frontier, errands, reader, service, self.answered)
+        self._emptiness = EmptyAnswers(
+            frontier,
+            errands,
+            self._doubts,
+            reader,
+            service,
+            evidence,
+            filtered=filtered,
+            alone=alone,
+            growing=growing,
+        )
+        self._lone = SingleSecondPages(frontier, service, evidence, self._prove_lone)
+        self.stretches = EmptyStretches(
+            frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
+        )
+        self._confirm = confirm
+        self._counted_anew = False
+        self.duplicates = 0
+        """Rows that came again and were dropped."""
+
+    @property
+    def _page_size(self) -> int:
+        return self._service.usual(self._wanted_size)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an answer lacked a row, or a second was found that no page holds."""
+        return self._doubts.raised or any(gap.dense for gap in self._gaps)
+
+    def unsettled(self) -> bool:
+        """Return True if something has to be looked at once more before the scan may end."""
+        self.stretches.settle(1 << 30, self._page_size)
+        return self.stretches.unsettled or self._emptiness.unsettled()
+
+    def answered(self, ask: PageRequest, page: Page) -> None:
+        """Take the first page of a window."""
+        gaps = self._frontier.put_down(ask)
+        if not gaps:
+            self.duplicates += len(page.ids)
+            return
+        if not page.ids:
+            self._learn(ask, ProvenStretch(0, ask.until - ask.first, whole=True))
+            self._emptiness.answered(ask, gaps)
+            return
+        try:
+            reading = self._reader.read(ask, page)
+        except AioflowsError as error:
+            self._frontier.fail(gaps[0], error)
+            return
+        self._evidence.note(ask, reading)
+        self._emptiness.disproved(ask, reading, gaps)
+        self._note_number(ask, reading, gaps)
+        if not self._confirm and self._service.may_be_last(ask.page_size, len(reading)):
+            self._prove(ask, page, reading, whole=True)
+        elif self._lone.may_be_all(ask, reading, gaps[0]):
+            self._lone.look_further(ask, page, reading)
+        else:
+            self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
+
+    def _note_number(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
+        """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""
+        for gap in gaps:
+            for anchor in covered(gap, ask.first, ask.until):
+                same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
+                # A second page may have it too, where its second holds more rows than a page.
+                fits = len(anchor.ids) < anchor.rows
+                if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._evidence.numbered = True
+
+    def _prove_lone(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
+        if whole:  # a second page would have shown other rows from its other end, or by the number behind it
+            self._evidence.numbered = True
+        self._prove(ask, page, reading, whole)
+
+    def _asked_enough(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
+        """Return True if a few rows are all that several questions about one second have brought.
+
+        Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
+        reckoned with would answer so, too, so pages of this scan have to have brought more.
+        """
+        few = len(reading) < min(ask.page_size, self._service.smallest_cap)
+        few = few and len(reading) < self._evidence.most(ask.page_size)
+        if not few or gap.unreached or reading.first != reading.last or gap.stalls <= _STALLS:
+            return False
+        first, until = reading.first * 1000, reading.first * 1000 + 1000
+        if gap.first < first < gap.until:
+            gap = self._gaps.split(gap, first)
+        if gap.first < until < gap.until:
+            self._gaps.split(gap, until)
+        return ask.first >= first and ask.until <= until
+
+    def _prove(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
+        """Take what a page proves out of the gaps."""
+        first, until = ask.first, ask.until
+        # A window may start, or end, within the second that its page leaves off at.
+        if not whole and ask.backward:
+            first = min(until, max(first, (reading.first + 1) * 1000))
+        elif not whole:
+            until = max(first, min(until, reading.last * 1000))
+        doubted = self.stretches.doubted(ask, reading, self._service.full(self._page_size))
+        if doubted is not None and ask.backward:
+            until = self._part(doubted[0], reading, backward=True)
+        elif doubted is not None:
+            first = self._part(doubted[1], reading, backward=False)
+        gaps = [gap for gap in self._gaps.within(first, until) if gap.broken is None] if first < until else []
+        if not whole and self._order_unseen(ask, reading, gaps):
+            edge = first if ask.backward else until
+            for gap in gaps:
+                if gap.first < edge < gap.until:
+                    self._gaps.split(gap, edge)
+            for gap in self._gaps.within(first, until):
+                gap.short = 0
+            self._gaps.fences.add(edge)
+            self._go_on(ask, reading, edge)
+            return
+        for gap in gaps:
+            for anchor in covered(gap, first, until):
+                if anchor.ids.isdisjoint(reading.at(anchor.second)):
+                    self._doubts.raise_for(anchor, gap, ask, page)
+                    return
+        kept = 0
+        for gap in gaps:
+            low, high = max(first, gap.first), min(until, gap.until)
+            start, stop = reading.index(low // 1000), reading.index(-(-high // 1000))
+            known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
+            cuts = reading.cuts(start, stop)
+            pieces = [(page, reading.rows(*ends)) for ends in pairwise([start, *cuts, stop])]
+            edges = pairwise([low, *(reading.second(cut) * 1000 for cut in cuts), high])
+            runs = [
+                ProvenRun(*ends, Batch((piece,) if piece[1] else ()))
+                for ends, piece in zip(edges, pieces, strict=True)
+            ]
+            kept += sum(len(run.batch) for run in runs)
+            self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
+        self.duplicates += len(reading) - kept
+        if doubted is not None:
+            self.stretches.narrow(*doubted)
+        if not gaps and not ask.backward:
+            self._ended_before(ask, reading)
+        self._count_stalls(ask, proven=bool(gaps))
+        self._learn(ask, ProvenStretch(self._spread(ask, reading, whole), until - first, whole))
+        if not whole:
+            self._go_on(ask, reading, first if ask.backward else until)
+
+    def _count_stalls(self, ask: PageRequest, *, proven: bool) -> None:
+        """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
+        for gap in self._gaps.within(ask.first, ask.until):
+            gap.stalls = 0 if proven else gap.stalls + 1
+            gap.unreached = not proven and (gap.unreached or gap.beyond is not None)
+            if not proven:
+                gap.looks = gap.empty_size = 0  # it is not empty any more
+            if gap.stalls > _STALLS:
+                gap.witness = gap.beyond = None
+
+    def _ended_before(self, ask: PageRequest, reading: OrderedPage) -> None:
+        """Note that a page held no more than the row before a gap: the next one begins in the gap."""
+        for gap in self._gaps.within(ask.first, ask.until)[:1]:
+            if gap.witness is not None and reading.last <= gap.witness:
+                gap.witness = None
+
+    def _part(self, edge: int, reading: OrderedPage, *, backward: bool) -> int:
+        """Cut the gap at the first row of a page, where what lies before it is not proven by that page; return the cut."""
+        for gap in self._gaps.within(edge - 1, edge + 1):
+            if gap.first < edge < gap.until:
+                later = self._gaps.split(gap, edge)
+                if backward:
+                    later.witness = reading.last
+                else:
+                    gap.beyond = reading.first
+        return edge
+
+    def _spread(self, ask: PageRequest, reading: OrderedPage, whole: bool) -> int:
+        """Count the rows that tell how dense the stretch is that a page proves."""
+        start, end = (reading.last, reading.first) if ask.backward else (reading.first, reading.last)
+        proven = len(reading) if whole else len(reading) - len(reading.at(end))
+        if ask.page_size > self._page_size:
+            # A second that no usual page holds says nothing of those around it.
+            crowd = len(reading.at(start))
+            if self._page_size <= crowd < proven:
+                return proven - crowd
+        return proven
+
+    def _order_unseen(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> bool:
+        """Return True if a page says that there is nothing before its only second, by an order that was never seen.
+
+        A service that ignores the sorter would say so, too. Then what lies there is asked for by itself.
+        """
+        flat = reading.first == reading.last and ask.descending not in self._service.sorts
+        return flat and any(not gap.looks for gap in gaps)
+
+    def _learn(self, ask: PageRequest, stretch: ProvenStretch) -> None:
+        learn(self._gaps, ask, stretch, self._service.full(self._page_size))
+
+    def _go_on(self, ask: PageRequest, reading: OrderedPage, edge: int) -> None:
+        """Mark where a page left off: at the second of its last row, which may hold more."""
+        second = reading.first if ask.backward else reading.last
+        gap = self._gaps.ending(edge) if ask.backward else self._gaps.starting(edge)
+        if gap is None:
+            return
+        ties = reading.at(second)
+        anchor = Anchor(second, frozenset(ties), ask, len(reading))
+        stuck = len(ties) == len(reading)
+        full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
+        if ask.backward:
+            gap.right = anchor
+            if gap.short and not (stuck and gap.left is not None and anchor.ids <= gap.left.ids):
+                self._was_not_last(gap)
+            gap.short = 0
+        else:
+            went_on = gap.left is None or gap.left.second < second
+            if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
+                gap.beyond = None  # the page would have reached it if it were there still
+            gap.left = anchor
+            gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
+        if ask.page_size < self._page_size:
+            return  # a small page was asked for; the usual one is next
+        if stuck and not full and gap.stalls <= _STALLS + 1:
+            return  # rows have come or gone: it is asked for again first
+        if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
+            return
+        size = self._larger(ask, len(reading), stuck)
+        if size and ask.backward:
+            gap.backward_size = size
+        elif size:
+            gap.forward_size = size
+            if not self._reader.pinned:
+                # What shows this second whole has to reach beyond it, and so cannot pin the zone.
+                self._pin(gap, second)
+        elif stuck:
+            self._open_dense(gap, anchor, reading.page)
+
+    def _may_be_last(self, gap: Gap, ask: PageRequest, rows: int, *, went_on: bool) -> int:
+        """Return the rows of a page from the start of a gap if nothing may follow them, otherwise 0."""
+        if gap.witness is None or self._no_larger(ask, rows) or (went_on and gap.beyond is not None):
+            return 0
+        if ask.until < gap.until:
+            return 0  # it was asked for a part of the gap
+        if self._evidence.cut_short and went_on:
+            return 0  # that pages are not full says nothing here
+        return rows if self._service.may_be_last(ask.page_size, rows) else 0
+
+    def _was_not_last(self, gap: Gap) -> None:
+        """Note that more followed a page that had fewer rows than were asked for."""
+        size = gap.left.ask.page_size if gap.left is not None else self._page_size
+        if gap.short < self._evidence.most(size):
+            self._evidence.cut_short = True
+        self._service.capped(size, gap.short)
+
+    def _pin(self, gap: Gap, second: int) -> None:
+        """Have a second looked at by itself, in which a row is known, for nothing but the zone."""
+        assert gap.left is not None
+        until = min(gap.until, second * 1000 + 1000)
+        alone = attrs.evolve(
+            gap.left.ask, first=gap.first, until=until, page_size=self._page_size, tries=None
+        )
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if isinstance(answer, AioflowsError):
+                return  # the larger page may well come, and what follows it pins the zone
+            if not answer.ids:
+                self._emptiness.answered(alone, self._gaps.within(alone.first, alone.until))
+                return
+            self.duplicates += len(answer.ids)
+            try:
+                self._reader.read(alone, answer)
+            except AioflowsError as error:
+                self._frontier.fail(gap, error)
+
+        self._errands.add(alone, looked)
+
+    # Seconds that no page holds
+
+    def _larger(self, ask: PageRequest, rows: int, stuck: bool) -> int:
+        """Return the size of a larger page that is worth asking for, or 0 if the service gives none."""
+        if self._no_larger(ask, rows):
+            self._service.larger_pages = False
+        if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):
+            return 0
+        return larger(ask.page_size if stuck else self._page_size)
+
+    def _no_larger(self, ask: PageRequest, rows: int) -> bool:
+        """Return True if a page that was asked for larger than usual brought no more than a usual one."""
+        usual = self._page_size
+        return ask.page_size > usual and rows == (self._evidence.most(usual) or self._service.most(usual))
+
+    def _open_dense(self, gap: Gap, anchor: Anchor, page: Page) -> None:
+        second = anchor.second
+        low, high = max(gap.first, second * 1000), min(gap.until, second * 1000 + 1000)
+        if gap.first < low:
+            gap = self._gaps.split(gap, low)
+        if high < gap.until:
+            self._gaps.split(gap, high)
+        size = LARGEST_PAGE if self._service.larger_pages else self._page_size
+        ways = self._frontier.instants(gap, anchor.ask.axis, self._service.reach)
+        gap.dense = DenseSecond(
+            ways,
+            size,
+            self._service,
+            self._evidence,
+            (self._frontier.spans[0][0], self._frontier.spans[-1][1]),
+            self._reader,
+            page,
+            backward=anchor.ask.backward,
+            splits=self._splits,
+        )
+
+    def counted(self, gap: Gap, ask: PageRequest, answer: Page | AioflowsError) -> None:
+        """Take an answer about a dense second."""
+        dense = gap.dense
+        if not isinstance(dense, DenseSecond) or gap not in self._gaps:
+            return
+        try:
+            if isinstance(answer, AioflowsError):
+                if refusal(answer) and self._begin_smaller(gap, ask):
+                    return
+                if not (refusal(answer) and dense.refused(ask)):
+                    raise dense.too_deep(ask, answer) from answer
+            else:
+                dense.received(ask, answer)
+        except AioflowsError as error:
+            if not (isinstance(error, CompletenessError) and self._count_anew(gap)):
+                self._frontier.fail(gap, error)
+            return
+        if dense.done:
+            second = gap.first // 1000
+            proof = Proof.COUNTED if dense.counted else Proof.MILLISECONDS
+            self._frontier.settle(
+                gap, [ProvenRun(gap.first, gap.until, dense.batch())], proof, (second, second)
+            )
+            if dense.overrun is not None:
+                self._go_on_from(*dense.overrun)
+
+    def _count_anew(self, gap: Gap) -> bool:
+        """Read a dense second anew where the number that pages count from may be another one than in former scans."""
+        service = self._service
+        base = gap.dense.base if isinstance(gap.dense, DenseSecond) else None
+        if self._counted_anew or service.told or base in (None, service.first_page):
+            return False
+        self._counted_anew = True
+        if service.base == base:
+            service.base = None
+        gap.dense = None
+        return True
+
+    def _begin_smaller(self, gap: Gap, ask: PageRequest) -> bool:
+        """Read a dense second anew by smaller pages, if so many rows may be what is refused."""
+        if self._evidence.answered(ask.page_size) or not self._service.refuse_size(ask.page_size):
+            return False
+        gap.dense = None
+        return True
+
+    def _go_on_from(self, instant: Instant, page: Page) -> None:
+        """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""
+        first, until = (instant.reach, instant.first) if instant.backward else (instant.until, instant.reach)
+        ask = PageRequest(
+            first,
+            until,
+            instant.axis,
+            page_size=self._page_size,
+            backward=instant.backward,
+            page_no=self._service.first_page or 0,
+        )
+        reading = self._reader.read(attrs.evolve(instant.ask(0, 1), page_size=self._page_size), page)
+        self._prove(ask, page, reading, whole=False)
+        self.duplicates -= len(reading.at((instant.until - 1) // 1000))

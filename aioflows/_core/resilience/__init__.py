@@ -1,0 +1,1 @@
+"""Whether, when and how fast to send again."""

@@ -1,0 +1,166 @@
+"""One scan among several: that of one schedule type."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import attrs
+
+from aioflows._core.pages.filter_checks import TypeOverlapCheck
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.range_end import Answer, RangeEnd
+from aioflows._core.scans.repeated_hour import RepeatedHour
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows.errors import AioflowsError, TimedOut
+from aioflows.models import FlowInstance, ScheduleType
+
+__all__ = ["PageSlice", "Partition"]
+
+
+@attrs.frozen(eq=False)
+class PageSlice:
+    """Rows of one page.
+
+    Args:
+        lane: whose they *are*.
+        page: the *page*.
+        numbers: which of its *rows*, in the order of the scan.
+        offset: the *seconds* east of Greenwich that were in force when they were triggered.
+    """
+
+    lane: Partition
+    page: Page
+    numbers: Sequence[int]
+    offset: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def second(self, number: int) -> int:
+        """Return the second of scan time that a row lies in."""
+        return self.lane.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
+
+    def cut(self, second: float) -> tuple[PageSlice, PageSlice]:
+        """Cut off the rows that lie before a second of scan time."""
+        before = bisect_left(self.numbers, second, key=self.second)
+        numbers = self.numbers
+        return attrs.evolve(self, numbers=numbers[:before]), attrs.evolve(self, numbers=numbers[before:])
+
+    def read(self, zone: Zone) -> list[FlowInstance]:
+        """Decode them."""
+        return self.page.instances(zone, self.numbers, offset=self.offset)
+
+
+@attrs.define(eq=False)
+class Partition:
+    """One scan among several.
+
+    Args:
+        type: the *schedule type* it reads.
+        scan: the machine.
+        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
+        resumed: whether it goes on where another one stood.
+        pieces: *rows* that another lane may still precede.
+    """
+
+    type: ScheduleType
+    scan: KeysetScan
+    handed: dict[int, str] = attrs.field(factory=dict)
+    resumed: bool = False
+    pieces: list[PageSlice] = attrs.field(init=False, factory=list)
+    ended: bool = attrs.field(init=False, default=False)
+    first_pages: TypeOverlapCheck = attrs.field(init=False, factory=TypeOverlapCheck)
+    """Of all lanes of one scan."""
+    _clocks: RepeatedHour = attrs.field(init=False)
+    _end: RangeEnd = attrs.field(init=False)
+    _early: list[PageRequest] = attrs.field(init=False, factory=list)
+    """Requests that were made before the zone was known."""
+    _too_wide: set[tuple[int, int]] = attrs.field(init=False, factory=set)
+    """Windows of such requests, in which clocks change."""
+
+    @_clocks.default
+    def _wall_clocks(self) -> RepeatedHour:
+        return RepeatedHour(self.scan.spans, self.scan.axis, self._deliver, resumed=self.resumed)
+
+    @_end.default
+    def _range_end(self) -> RangeEnd:
+        ends = [self.scan.axis.window(*span)[1] for span in self.scan.spans]
+        return RangeEnd(ends, self._clocks.received)
+
+    @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated by an hour too late or too early, in *milliseconds* of real time."""
+        return self._clocks.undated
+
+    @property
+    def held(self) -> int:
+        """Rows that were read and not yet given."""
+        return self.scan.held + sum(map(len, self.pieces))
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._end.zone = zone
+        self._clocks.read_in(zone)
+        self._too_wide |= {
+            (one.first, one.until) for one in self._early if zone.transitions(one.from_ms, one.to_ms)
+        }
+        self.scan.read_in(zone)
+
+    def looks(self) -> list[PageRequest]:
+        """Name requests to start, however many are under way: answers wait for them."""
+        return [*(self._end.sent(ask) for ask in self._clocks.wanted()), *self._end.wanted()]
+
+    def pressing(self, slots: int) -> list[PageRequest]:
+        """Name requests to start that an answer made necessary, *slots* at most."""
+        return self._sent(self.scan.pressing(slots))
+
+    def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
+        """Name requests to start; the arguments are those of `KeysetScan.wanted`."""
+        return self._sent(self.scan.wanted(slots, elsewhere))
+
+    def _sent(self, asks: Sequence[PageRequest]) -> list[PageRequest]:
+        if self._end.zone is None:
+            self._early += asks
+        sent = []
+        for ask in asks:
+            if (ask.first, ask.until) in self._too_wide:
+                self.scan.failed(ask, _too_wide())
+            else:
+                sent.append(self._end.sent(self._clocks.sent(ask)))
+        return sent
+
+    def received(self, ask: PageRequest, page: Page) -> None:
+        """Take the answer to a request."""
+        self._end.received(ask, page)
+
+    def failed(self, ask: PageRequest, error: AioflowsError) -> None:
+        """Take the error that a request ended with, its retries spent."""
+        self._end.received(ask, error)
+
+    def _deliver(self, ask: PageRequest, answer: Answer) -> None:
+        if isinstance(answer, AioflowsError):
+            self.first_pages.answered.add(self.type)
+            self.scan.failed(ask, answer)
+        elif (ask.first, ask.until) in self._too_wide:
+            self.scan.failed(ask, _too_wide())
+        else:
+            self.first_pages.look(self.type, answer)
+            self.scan.received(ask, answer)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether there is something to ask for, and nothing was answered yet."""
+        return bool(self.scan.spans) and self.type not in self.first_pages.answered
+
+    @property
+    def second(self) -> float:
+        """The second of scan time that all its further rows lie in or after."""
+        return math.inf if self.ended else self.scan.position // 1000
+
+
+def _too_wide() -> TimedOut:
+    """Return what lets a scan ask for narrower windows: it was asked before it was known that clocks change in this one."""
+    return TimedOut("clocks change within the window, so it has to be read in two parts")

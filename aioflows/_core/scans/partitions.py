@@ -1,0 +1,369 @@
+"""Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
+
+A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, if at all: until then a page is held as the
+bytes it came as, and rows of several lanes are merged by what pages are planned by. In order, a row may go out once every lane
+has passed its second: a run ends at a whole second, so where a lane stands says all about what it may still bring.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import accumulate, compress
+
+import attrs
+
+from aioflows._core.pages.filter_checks import FilterChecks, TypeOverlapCheck
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.planning.reorder_buffer import ProvenRun
+from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite, Waiting
+from aioflows._core.scans.partition import PageSlice, Partition
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows._tables.raw_rows import Part, RawRows
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.events import WindowDone
+from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["PartitionedScan"]
+
+_BATCHES_FOR_SURE = 2
+"""Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
+
+
+@attrs.frozen(eq=False)
+class _Taken:
+    """Rows to hand out; where pieces interleave, the *order* of them all."""
+
+    pieces: Sequence[PageSlice]
+    order: Sequence[int] | None
+
+
+class PartitionedScan:
+    """The lanes of one scan.
+
+    Args:
+        lanes: at least one.
+        ordered: whether rows go out in the order (trigger time, id).
+        descending: whether in the reverse of it.
+        noted: is told the *rows* that were decoded, and their schedule type.
+        checks: what the *rows* have to be; None: anything.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Partition],
+        *,
+        ordered: bool,
+        descending: bool,
+        noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
+        checks: FilterChecks | None = None,
+    ) -> None:
+        self.lanes = lanes
+        self._ordered = ordered
+        self._descending = descending
+        self._merged = ordered and len(lanes) > 1
+        self._noted = noted
+        self._checks = checks
+        self._first_pages = TypeOverlapCheck()
+        for lane in lanes:
+            lane.first_pages = self._first_pages
+        self.zone: Zone | None = None
+        self._open: tuple[Partition, ProvenRun] | None = None
+        self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
+        self._given = self._turn = 0
+        self._pressed = lanes[0]
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return sum(lane.scan.rows_received for lane in self.lanes)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return sum(lane.scan.duplicates for lane in self.lanes)
+
+    @property
+    def windows(self) -> int:
+        """Time windows that were proven."""
+        return self.proofs.total()
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them in which way."""
+        return sum((lane.scan.proofs for lane in self.lanes), Counter())
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return [window for lane in self.lanes for window in lane.scan.counted]
+
+    @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return sorted({window for lane in self.lanes for window in lane.undated})
+
+    @property
+    def expected(self) -> float:
+        """The rows to be expected in what is not proven yet."""
+        return sum(lane.scan.expected for lane in self.lanes)
+
+    @property
+    def progress(self) -> float:
+        """The share of the time range that was handed out, from 0 to 1."""
+        shares = [lane.scan.progress for lane in self.lanes]
+        return min(shares) if self._merged else sum(shares) / len(shares)
+
+    def news(self) -> list[News]:
+        """Return the windows that were proven since the last call."""
+        return [
+            partial(WindowDone, type=lane.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
+            for lane in self.lanes
+            for first, until, rows, proof in lane.scan.news()
+        ]
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self.zone = zone
+        for lane in self.lanes:
+            lane.read_in(zone)
+
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start, those of the lane that is farthest behind first."""
+        asks = self.looks()
+        held = sum(lane.held for lane in self.lanes)
+        # What answers made necessary goes before all else, and one lane's to its end: two looks at nothing are to have no
+        # request between them, of another lane either.
+        for lane in sorted(self.lanes, key=lambda lane: lane is not self._pressed):
+            if pressing := lane.pressing(slots - len(asks)):
+                asks += [(lane, ask) for ask in pressing]
+                self._pressed = lane
+        # In turn, so that a service which fails at every n-th request does not always fail the same lane.
+        self._turn = (self._turn + 1) % len(self.lanes)
+        lanes = [*self.lanes[self._turn :], *self.lanes[: self._turn]]
+        if self._merged:
+            lanes.sort(key=lambda lane: lane.second)
+        for lane in lanes:
+            if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
+                break  # as long as the consumer may stop after a few rows, only what they need is asked for
+            asks += [(lane, ask) for ask in lane.wanted(slots - len(asks), held - lane.scan.held)]
+        return asks
+
+    def looks(self) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start that go before all others, even where nothing more is to be read."""
+        return [(lane, ask) for lane in self.lanes for ask in lane.looks()]
+
+    def beside(self) -> list[SpillWrite | SpillRead]:
+        """Name nothing: rows are held in memory alone."""
+        return []
+
+    def broken(self, error: AioflowsError) -> None:
+        """Raise, since nothing was laid aside."""
+        raise error
+
+    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
+        """Return none: the windows that are left tell it."""
+        return None
+
+    def next_rows(self) -> Rows:
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        taken = self._next()
+        return self._read(taken) if isinstance(taken, _Taken) else taken
+
+    def next_undecoded(self) -> Rows | RawRows:
+        """Return the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
+        taken = self._next()
+        if not isinstance(taken, _Taken):
+            return taken
+        zone = self._zone_known
+        if self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
+            return self._read(taken)
+        parts = [
+            # Of a page that goes out in many pieces, each would read all of it again.
+            Part(
+                piece.page.body if 2 * len(piece) > len(piece.page.ids) else b"",
+                piece.page.ids,
+                piece.numbers,
+                partial(piece.read, zone),
+            )
+            for piece in taken.pieces
+        ]
+        undecoded = RawRows(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
+        # What has to be decoded after all is decoded here, where its size is known.
+        return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
+
+    def _last_of(self, taken: _Taken) -> FlowInstance:
+        """Return a stand-in for the last row."""
+        at = sum(map(len, taken.pieces)) - 1 if taken.order is None else taken.order[-1]
+        for piece in taken.pieces:
+            if at < len(piece):
+                number = piece.numbers[at]
+                wall = NAIVE_EPOCH + timedelta(seconds=wall_seconds(piece.page.times[number]))
+                (time,) = self._zone_known.aware([wall], piece.offset)
+                return FlowInstance(piece.page.ids[number], trigger_time=time)
+            at -= len(piece)
+        raise AssertionError("the order names a row that there is not")
+
+    def _read(self, taken: _Taken) -> list[FlowInstance]:
+        rows: list[FlowInstance] = []
+        self._unread = True
+        for piece in taken.pieces:
+            some = piece.read(self._zone_known)
+            if self._checks is not None:
+                self._checks.check(some)
+            if self._noted is not None:
+                self._noted(some, piece.lane.type)
+            rows += some
+        self._unread = False
+        return rows if taken.order is None else [rows[number] for number in taken.order]
+
+    @property
+    def _zone_known(self) -> Zone:
+        assert self.zone is not None, "read_in() comes before the first answer"
+        return self.zone
+
+    def _next(self) -> _Taken | Waiting:
+        if self._first_pages.error is not None:
+            raise self._first_pages.error
+        taken = self._next_merged() if self._merged else self._next_of_any()
+        if isinstance(taken, _Taken):
+            self._given += 1
+        return taken
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Return the windows that are left.
+
+        Args:
+            last: the last *row* that was handed out; None: none was.
+            begun: whether it is one of those that `next_rows` gave last.
+            all_handed: whether all of those were handed out.
+        """
+        mark = (
+            None
+            if last is None or last.trigger_time is None
+            else (int(last.trigger_time.timestamp()), last.instance_id)
+        )
+        return [
+            Remainder(lane.type, *lane.scan.axis.window(first, until), after)
+            for lane in self.lanes
+            for first, until, after in self._left(lane, mark, begun, all_handed)
+        ]
+
+    def _left(
+        self, lane: Partition, mark: tuple[int, str] | None, begun: bool, all_handed: bool
+    ) -> Iterator[tuple[int, int, tuple[int, str] | None]]:
+        scan, axis = lane.scan, lane.scan.axis
+        second = None if mark is None else axis.second(mark[0])
+        if not self._ordered:
+            yield from ((first, until, self._after(lane, first)) for first, until in scan.remaining())
+            if self._open is None or self._open[0] is not lane or (all_handed and not self._unread):
+                return
+            run = self._open[1]
+            if begun and second is not None:
+                yield max(run.first, second * 1000), run.until, mark
+            else:
+                yield run.first, run.until, self._after(lane, run.first)
+        elif self._unread or not (lane.ended and all_handed and not lane.pieces):
+            # Whatever the lane, nothing at or before the last row is left, since all lanes make one order.
+            for first, until in scan.spans:
+                if second is None or first // 1000 > second:
+                    yield first, until, self._after(lane, first)
+                elif second * 1000 < until:
+                    yield max(first, second * 1000), until, mark
+
+    @staticmethod
+    def _after(lane: Partition, first: int) -> tuple[int, str] | None:
+        name = lane.handed.get(first // 1000)
+        return None if name is None else (lane.scan.axis.second(first // 1000), name)
+
+    def _next_of_any(self) -> _Taken | Waiting:
+        # A row whose type is not what was asked for would go out for one lane and be left to another.
+        if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
+            return NEED_PAGES
+        for lane in self.lanes:
+            got = DONE if lane.ended else self._next_of(lane)
+            if isinstance(got, _Taken):
+                return got
+        return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
+
+    def _at_the_end(self) -> Waiting:
+        """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
+        doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
+        return NEED_PAGES if doubtful else DONE
+
+    def _next_merged(self) -> _Taken | Waiting:
+        while True:
+            behind = min(self.lanes, key=lambda lane: lane.second)
+            if passed := self._passed(behind.second):
+                return _Taken(passed, self._order(passed))
+            if behind.ended:
+                return self._at_the_end()
+            stood = behind.second
+            got = self._next_of(behind)
+            if isinstance(got, _Taken):
+                behind.pieces += got.pieces
+            elif got is NEED_PAGES and behind.second == stood:  # it may have passed an empty stretch
+                return NEED_PAGES
+
+    def _passed(self, second: float) -> list[PageSlice]:
+        """Take the rows that lie before a second of scan time, from all lanes."""
+        passed: list[PageSlice] = []
+        for lane in self.lanes:
+            left: list[PageSlice] = []
+            for piece in lane.pieces:
+                before, after = piece.cut(second)
+                passed += [before] if before else []
+                left += [after] if after else []
+            lane.pieces = left
+        return passed
+
+    def _order(self, pieces: Sequence[PageSlice]) -> list[int] | None:
+        """Return the order of all rows, by time and id; None if it is that in which they lie."""
+        if len(pieces) == 1:
+            return None
+        keys: list[tuple[str | int, str]] = []
+        for piece in pieces:
+            ids, times = piece.page.ids, piece.page.times
+            if self._zone_known.fixed:
+                keys += [(times[number], ids[number]) for number in piece.numbers]
+            else:  # the same text may mean two times
+                keys += [
+                    (wall_seconds(times[number]) - piece.offset, ids[number]) for number in piece.numbers
+                ]
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=self._descending)
+
+    def _next_of(self, lane: Partition) -> _Taken | Waiting:
+        run = lane.scan.next_item()
+        if run is DONE:
+            lane.ended = True
+        if not isinstance(run, ProvenRun):
+            return run
+        self._open = lane, run
+        offset = self._zone_known.offset_at(lane.scan.axis.window(run.first, run.until)[0] // 1000)
+        pieces = [PageSlice(lane, page, numbers, offset) for page, numbers in run.batch.parts]
+        taken = _Taken(pieces, run.batch.order)
+        name = lane.handed.get(run.first // 1000)
+        return taken if name is None else self._after_row(taken, run.first // 1000, name)
+
+    def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:
+        """Leave out the rows of a second that were handed out before, up to one of them."""
+        pieces, kept = [], []
+        for piece in taken.pieces:
+            ids = piece.page.ids
+            keeps = [
+                piece.second(number) != second
+                or (ids[number] < name if self._descending else ids[number] > name)
+                for number in piece.numbers
+            ]
+            pieces.append(attrs.evolve(piece, numbers=list(compress(piece.numbers, keeps))))
+            kept += keeps
+        pieces = [piece for piece in pieces if piece]
+        if taken.order is None:
+            return _Taken(pieces, None)
+        places = list(accumulate(kept, initial=0))
+        return _Taken(pieces, [places[number] for number in taken.order if kept[number]])

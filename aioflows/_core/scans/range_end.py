@@ -1,0 +1,275 @@
+"""A service that takes the end of a range for a part of it, as SQL's BETWEEN does.
+
+A row that is read in the very second at which its window ends has one of four causes:
+
+1. The service includes the end. Then the second that begins there holds the row, too. Each window is asked for with an
+   end that is a millisecond earlier from then on, which is the window that was meant, to the millisecond.
+2. It does so, and compares whole seconds. Then a window that begins a millisecond later holds the row as well. What such
+   a service leaves out where the end is earlier cannot be told, so the scan ends with an error that says that.
+3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row, even without its last
+   millisecond. It cannot be placed.
+4. The zone is wrong, or the filter is ignored. That is for the reader of the page to say (`pages`).
+
+Where a window ends inside a second, texts do not tell a row at its end from those before it. Such a row is known by its id: the
+millisecond that begins there has it, too, or the window that does. That is looked at where the range itself ends so, and
+where a crowded second is read in pieces, as long as nothing else has shown that the end is included.
+
+Which one it is, three searches tell, of a second and less each. They are made when such a row turns up, and the answer that has
+it waits for them. What they tell holds for one scan and one schedule type, and costs a service that leaves out the end nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import TypeAlias
+
+import attrs
+
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows.errors import AioflowsError, CompletenessError
+
+__all__ = ["Answer", "RangeEnd"]
+
+Answer: TypeAlias = "Page | AioflowsError"
+
+_ROUNDS = 3
+"""How often a row is looked for that is at the end of a window and in neither second beside it: it may be gone."""
+
+
+class _Verdict(enum.Enum):
+    EXCLUDED = "nothing else was seen"
+    INCLUDED = "the end is included"
+    MISREAD = "a row at the end is in neither second beside it"
+
+
+@attrs.define(eq=False)
+class _Case:
+    """A row at the end of a window, about which more is being found out.
+
+    Args:
+        ask: the request that brought it.
+        ids: the *rows* that stand at its end.
+        end_ms: the *millisecond* of real time at which the window ends.
+        rows: how *many* the second held that begins there.
+    """
+
+    ask: PageRequest
+    ids: frozenset[str]
+    end_ms: int
+    rows: int = 0
+
+
+class RangeEnd:
+    """Stands between a scan and the service.
+
+    Args:
+        ends: the *milliseconds* of real time at which the scan's own windows end.
+        deliver: takes an answer to a request of the scan.
+    """
+
+    def __init__(self, ends: Collection[int], deliver: Callable[[PageRequest, Answer], None]) -> None:
+        self.zone: Zone | None = None
+        self._ends = frozenset(ends)
+        self._deliver = deliver
+        self._begun: dict[int, frozenset[str]] = {}
+        """For a window that begins inside a second, the rows that it was answered with."""
+        self._clear: set[int] = set()
+        """Ends inside a second at which no row was found."""
+        self._verdict = _Verdict.EXCLUDED
+        self._error: CompletenessError | None = None
+        self._case: _Case | None = None
+        self._rounds = 0
+        self._first_page: int | None = None
+        self._held: list[tuple[PageRequest, Page]] = []
+        self._meant: dict[PageRequest, PageRequest] = {}
+        """For a request that ends a millisecond early, the one that the scan has made."""
+        self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
+        self._todo: list[PageRequest] = []
+
+    def sent(self, ask: PageRequest) -> PageRequest:
+        """Return what to send where the scan asks for a window."""
+        if self._verdict is not _Verdict.INCLUDED:
+            return ask
+        narrower = _window(ask, ask.from_ms, ask.to_ms - 1)
+        self._meant[narrower] = ask
+        return narrower
+
+    def wanted(self) -> Iterator[PageRequest]:
+        """Name requests to start, each once."""
+        while self._todo:
+            yield self._todo.pop(0)
+
+    def received(self, ask: PageRequest, answer: Answer) -> None:
+        """Take an answer."""
+        if (job := self._jobs.pop(ask, None)) is not None:
+            job(answer)
+        elif (meant := self._meant.pop(ask, None)) is not None:
+            self._deliver(meant, answer)
+        elif isinstance(answer, AioflowsError):
+            self._deliver(ask, answer)
+        else:
+            self._look(ask, answer)
+
+    def _look(self, ask: PageRequest, page: Page) -> None:
+        if page.ids:
+            if self._first_page is not None and ask.page_no < self._first_page:
+                self._forget()
+            self._first_page = ask.page_no if self._first_page is None else min(self._first_page, ask.page_no)
+        if ask.from_ms % 1000:
+            self._begun[ask.from_ms] = frozenset(page.ids)
+        ids = self._inside(ask, page) if ask.to_ms % 1000 else self._at_the_end(ask, page)
+        if self._verdict is _Verdict.INCLUDED and (ids or ask.to_ms % 1000):
+            self._todo.append(self.sent(ask))
+        elif not ids or self._verdict is not _Verdict.EXCLUDED:
+            self._deliver(ask, page)
+        elif self._error is not None:
+            self._deliver(ask, self._error)
+        else:
+            self._held.append((ask, page))
+            if self._case is None:
+                self._begin(_Case(ask, ids, ask.to_ms))
+
+    def _forget(self) -> None:
+        """Find out anew which of the four it is: what was asked for so far were no first pages."""
+        if self._case is None:
+            self._verdict, self._error, self._rounds = _Verdict.EXCLUDED, None, 0
+            self._begun.clear()
+            self._clear.clear()
+
+    def _at_the_end(self, ask: PageRequest, page: Page) -> frozenset[str]:
+        """Return the ids of rows in the second that begins where a window ends."""
+        if ask.to_ms % 1000 or not page.ids or ask.field != "trigger_time":
+            return frozenset()
+        assert self.zone is not None, "the zone is known before the first answer is read"
+        wall = ask.to_ms // 1000 + self.zone.offset_at(ask.from_ms // 1000)
+        times = page.times
+        try:
+            # The page is sorted, or will be refused: such rows stand at one of its ends.
+            if wall not in (wall_seconds(times[0]), wall_seconds(times[-1])):
+                return frozenset()
+            return _at(page, wall)
+        except AioflowsError:  # the reader of the page says what is wrong
+            return frozenset()
+
+    def _inside(self, ask: PageRequest, page: Page) -> frozenset[str]:
+        """Return the ids of rows that may stand at the end of a window that ends inside a second."""
+        end = ask.to_ms
+        if not page.ids or ask.field != "trigger_time" or end in self._clear:
+            return frozenset()
+        if (begun := self._begun.get(end)) is not None:
+            return begun & frozenset(page.ids)
+        # A crowded second is read from its end, so the window behind is asked for first in the order of time alone.
+        if end not in self._ends and not ask.axis.descending:
+            return frozenset()
+        return self._within(page, end)
+
+    # Which of the four it is
+
+    def _begin(self, case: _Case) -> None:
+        self._case = case
+        width = 1 if case.end_ms % 1000 else 1000
+        self._ask(case.end_ms, case.end_ms + width, partial(self._looked_behind, case))
+
+    def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None], *, falling: bool = False) -> None:
+        """Ask for a window, sorted so that the rows next to the end in question come first."""
+        assert self._case is not None
+        window = _window(self._case.ask, from_ms, to_ms)
+        backward = falling != window.axis.descending
+        ask = attrs.evolve(window, page_no=self._first_page or 0, backward=backward, tries=None)
+
+        def answered(answer: Answer) -> None:
+            if isinstance(answer, AioflowsError):
+                self._fail(answer)
+            else:
+                job(answer)
+
+        self._jobs[ask] = answered
+        self._todo.append(ask)
+
+    def _looked_behind(self, case: _Case, page: Page) -> None:
+        shown = case.ids & self._within(page, case.end_ms)
+        if shown:
+            case.ids, case.rows = shown, len(page.ids)
+            self._ask(case.end_ms + 1, case.end_ms + 2, partial(self._looked_later, case))
+        elif case.end_ms % 1000:
+            self._clear.add(case.end_ms)
+            self._settle(_Verdict.EXCLUDED)
+        else:
+            first, job = case.end_ms - 1000, partial(self._looked_before, case)
+            self._ask(first, case.end_ms - 1, job, falling=True)
+
+    def _looked_later(self, case: _Case, page: Page) -> None:
+        if case.ids.isdisjoint(page.ids) and len(page.ids) < case.rows:
+            self._settle(_Verdict.INCLUDED)
+            return
+        self._error = CompletenessError(
+            f"the service includes the end of the range, and compares whole seconds: instance {min(case.ids)!r} was answered "
+            f"for the window {case.ask.from_ms}–{case.ask.to_ms} ms, for the second that begins there, and for a window that "
+            "begins a millisecond later. Rows between two seconds may be left out at the end of a window, so nothing can be "
+            "proven. A service that leaves out the end of the range, or compares milliseconds, can be read"
+        )
+        self._fail(self._error)
+
+    def _looked_before(self, case: _Case, page: Page) -> None:
+        if case.ids & self._within(page, case.end_ms):
+            self._error = CompletenessError(
+                f"the service rounds its times up, or to the nearest second: instance {min(case.ids)!r} is answered for the "
+                f"second {case.end_ms - 1000}–{case.end_ms} ms with the time at which that ends, and not for the next one. "
+                "Such a row cannot be placed, so nothing can be proven. A service that cuts its times to whole seconds "
+                "can be read"
+            )
+            self._fail(self._error)
+        else:
+            job = partial(self._looked_just_before, case)
+            self._ask(case.end_ms - 1, case.end_ms, job, falling=True)
+
+    def _looked_just_before(self, case: _Case, page: Page) -> None:
+        if case.ids & self._within(page, case.end_ms):
+            self._error = CompletenessError(
+                f"the service includes the end of the range, or rounds its times: instance {min(case.ids)!r} is answered for "
+                f"the millisecond before {case.end_ms} ms with the time {case.end_ms} ms itself, and was not seen in the second "
+                "that begins there. Such a row cannot be placed, so nothing can be proven. A service that leaves out the end "
+                "of the range, and cuts its times to whole seconds, can be read"
+            )
+            self._fail(self._error)
+            return
+        self._rounds += 1
+        if self._rounds == _ROUNDS:
+            self._settle(_Verdict.MISREAD)
+        else:  # it may be gone
+            self._case = None
+            held, self._held = self._held, []
+            self._todo += [ask for ask, _ in held]
+
+    def _within(self, page: Page, at_ms: int) -> frozenset[str]:
+        assert self.zone is not None
+        try:
+            return _at(page, at_ms // 1000 + self.zone.offset_at(at_ms // 1000))
+        except AioflowsError:
+            return frozenset()
+
+    def _settle(self, verdict: _Verdict) -> None:
+        self._verdict, self._case = verdict, None
+        held, self._held = self._held, []
+        for ask, page in held:
+            self._look(ask, page)
+
+    def _fail(self, error: AioflowsError) -> None:
+        self._case = None
+        held, self._held = self._held, []
+        for ask, _ in held:
+            self._deliver(ask, error)
+
+
+def _at(page: Page, wall: int) -> frozenset[str]:
+    return frozenset(
+        name for name, time in zip(page.ids, page.times, strict=True) if wall_seconds(time) == wall
+    )
+
+
+def _window(ask: PageRequest, from_ms: int, to_ms: int) -> PageRequest:
+    first, until = ask.axis.window(from_ms, to_ms)
+    return attrs.evolve(ask, first=first, until=until)

@@ -1,0 +1,256 @@
+"""A service that compares the range by wall clocks, in the hour that clocks show twice.
+
+A column of local times (MariaDB's DATETIME) holds no offset. Where clocks are put back by an hour at the instant T, the hour
+before T and the hour after it are one and the same to such a service: a question about either is answered with the rows of
+both, and a window that ends at T ends an hour earlier. Rows are dated by the window that they come in, so each of them would
+come twice, with two times.
+
+1. A row of that hour is looked for in the other pass as well. A service that tells the two apart answers with nothing there;
+   that is seen once for a scan and schedule type, by two rows at most, and costs scans of other hours nothing.
+2. Otherwise the hour is read once, as the second pass: windows that end in the first pass are sent as if they ended where it
+   begins. Each id comes once, but which pass it belongs to is not known (`undated`).
+3. Where the range itself begins or ends inside the two hours, what belongs to it cannot be known: the scan ends with an error
+   that says that. The service is looked at first then, since it may answer with nothing at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import attrs
+
+from aioflows._core.pages.reading import Direction, Page, PageRequest
+from aioflows._core.scans.range_end import Answer
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows.errors import AioflowsError, CompletenessError
+
+__all__ = ["RepeatedHour"]
+
+_DAY = 86_400_000
+_ROWS = 2
+"""Rows that are looked for in the other pass, each of another second, before the service is believed to tell the two apart."""
+
+
+class _HourVerdict(enum.Enum):
+    UNKNOWN = enum.auto()
+    APART = enum.auto()
+    MIXED = enum.auto()
+
+
+@attrs.frozen
+class _Hours:
+    """A stretch that clocks show twice, in *milliseconds* of real time.
+
+    Args:
+        turn: when clocks are put *back*, which ends the first pass and begins the second.
+        length: by how *much*.
+        wall: what clocks *show* where either pass begins, as if it were UTC.
+    """
+
+    turn: int
+    length: int
+    wall: int
+
+    @property
+    def first(self) -> int:
+        """Where the first pass begins."""
+        return self.turn - self.length
+
+    @property
+    def until(self) -> int:
+        """Where the second one ends."""
+        return self.turn + self.length
+
+    def overlaps(self, ask: PageRequest) -> bool:
+        """Return True if a window has a part of them."""
+        return ask.from_ms < self.until and ask.to_ms > self.first
+
+    def shows(self, wall_ms: int) -> bool:
+        """Return True if clocks show a time in either pass."""
+        return self.wall <= wall_ms < self.wall + self.length
+
+
+class RepeatedHour:
+    """Stands between a scan and the service.
+
+    Args:
+        spans: what the scan reads, in *milliseconds* of scan time.
+        axis: the direction of the scan.
+        resumed: whether it goes on where another one stood, so that a span may begin or end where the query does not.
+        deliver: takes an answer to a request of the scan.
+    """
+
+    def __init__(
+        self,
+        spans: Sequence[tuple[int, int]],
+        axis: Direction,
+        deliver: Callable[[PageRequest, Answer], None],
+        *,
+        resumed: bool,
+    ) -> None:
+        self._spans = [axis.window(*span) for span in spans]
+        self._resumed = resumed
+        self._deliver = deliver
+        self._hours: list[_Hours] = []
+        self._cut: _Hours | None = None
+        self._verdict = _HourVerdict.UNKNOWN
+        self._error: CompletenessError | None = None
+        self._looking = False
+        self._edge_looked = False
+        self._seen_apart = 0
+        self._held: list[tuple[PageRequest, Page]] = []
+        self._meant: dict[PageRequest, PageRequest] = {}
+        self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
+        self._todo: list[PageRequest] = []
+
+    @property
+    def undated(self) -> list[tuple[int, int]]:
+        """The windows whose rows may belong to either pass, in *milliseconds* of real time."""
+        return [(one.first, one.until) for one in self._hours] if self._verdict is _HourVerdict.MIXED else []
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in."""
+        if zone.fixed or not self._spans:
+            return
+        first, until = min(one for one, _ in self._spans), max(one for _, one in self._spans)
+        for turn in zone.transitions(first - _DAY, until + _DAY):
+            before, after = zone.offset_at(turn // 1000 - 1), zone.offset_at(turn // 1000)
+            hours = _Hours(turn, 1000 * (before - after), turn + 1000 * after)
+            if before > after and any(a < hours.until and hours.first < b for a, b in self._spans):
+                self._hours.append(hours)
+                if not self._resumed and any(hours.first < edge < hours.until for edge in (first, until)):
+                    self._cut = hours
+
+    def sent(self, ask: PageRequest) -> PageRequest:
+        """Return what to send where the scan asks for a window."""
+        hours = self._over(ask)
+        if self._verdict is not _HourVerdict.MIXED or hours is None or not self._ends_in_first(ask, hours):
+            return ask
+        narrower = _window(ask, min(ask.from_ms, hours.first), hours.first)
+        self._meant[narrower] = ask
+        return narrower
+
+    def wanted(self) -> Iterator[PageRequest]:
+        """Name requests to start, each once."""
+        while self._todo:
+            yield self._todo.pop(0)
+
+    def received(self, ask: PageRequest, answer: Answer) -> None:
+        """Take an answer."""
+        if (job := self._jobs.pop(ask, None)) is not None:
+            job(answer)
+        elif (meant := self._meant.pop(ask, None)) is not None:
+            self._deliver(meant, answer)
+        elif isinstance(answer, AioflowsError) or (hours := self._over(ask)) is None:
+            self._deliver(ask, answer)
+        else:
+            self._look(ask, answer, hours)
+
+    def _over(self, ask: PageRequest) -> _Hours | None:
+        return next((one for one in self._hours if one.overlaps(ask)), None)
+
+    @staticmethod
+    def _ends_in_first(ask: PageRequest, hours: _Hours) -> bool:
+        return hours.first < ask.to_ms <= hours.turn
+
+    def _look(self, ask: PageRequest, page: Page, hours: _Hours) -> None:
+        if self._error is not None:
+            self._deliver(ask, self._error)
+        elif self._verdict is _HourVerdict.MIXED and self._ends_in_first(ask, hours):
+            self._todo.append(self.sent(ask))
+        elif self._verdict is not _HourVerdict.UNKNOWN or ask.from_ms < hours.turn < ask.to_ms:
+            self._deliver(ask, page)  # of a window with both passes nothing can be said
+        elif self._looking:
+            self._held.append((ask, page))
+        elif self._cut is not None and not self._edge_looked:
+            self._held.append((ask, page))
+            self._looking = self._edge_looked = True
+            self._ask(ask, hours.turn, hours.until, partial(self._looked_at_second, ask, hours))
+        elif rows := _shown(page, hours):
+            self._held.append((ask, page))
+            self._looking = True
+            self._look_for(ask, hours, rows, second=ask.from_ms >= hours.turn)
+        else:
+            self._deliver(ask, page)
+
+    # Whether the service tells the two apart
+
+    def _looked_at_second(self, ask: PageRequest, hours: _Hours, page: Page) -> None:
+        if rows := _shown(page, hours):
+            self._look_for(ask, hours, rows, second=True)
+        else:
+            self._ask(ask, hours.first, hours.turn - 1, partial(self._looked_at_first, ask, hours))
+
+    def _looked_at_first(self, ask: PageRequest, hours: _Hours, page: Page) -> None:
+        if rows := _shown(page, hours):
+            self._look_for(ask, hours, rows, second=False)
+        else:
+            self._settle(_HourVerdict.UNKNOWN)
+
+    def _look_for(self, ask: PageRequest, hours: _Hours, rows: dict[int, set[str]], *, second: bool) -> None:
+        """Look for rows in the other pass than the one that they were read in."""
+        wall = min(rows)
+        ids = rows.pop(wall)
+        begin = (hours.first if second else hours.turn) + wall - hours.wall
+
+        def looked(page: Page) -> None:
+            if not ids.isdisjoint(page.ids):
+                self._mixed(min(ids & set(page.ids)), hours)
+                return
+            self._seen_apart += 1
+            if rows and self._seen_apart < _ROWS:
+                self._look_for(ask, hours, rows, second=second)
+            else:
+                self._settle(_HourVerdict.APART)
+
+        self._ask(ask, begin, begin + 1000, looked)
+
+    def _mixed(self, name: str, hours: _Hours) -> None:
+        if self._cut is not None:
+            self._error = CompletenessError(
+                f"the service compares the range by wall clocks, which show the hours {hours.first}–{hours.turn} ms and "
+                f"{hours.turn}–{hours.until} ms alike: instance {name!r} was answered for both. The range begins or ends inside "
+                "these hours, so it cannot be known which rows belong to it. Give a range that has both of them, or neither"
+            )
+        self._settle(_HourVerdict.MIXED)
+
+    def _ask(self, ask: PageRequest, from_ms: int, to_ms: int, job: Callable[[Page], None]) -> None:
+        again = attrs.evolve(_window(ask, from_ms, to_ms), tries=None)
+
+        def answered(answer: Answer) -> None:
+            if isinstance(answer, AioflowsError):
+                self._looking = False
+                held, self._held = self._held, []
+                for one, _ in held:
+                    self._deliver(one, answer)
+            else:
+                job(answer)
+
+        self._jobs[again] = answered
+        self._todo.append(again)
+
+    def _settle(self, verdict: _HourVerdict) -> None:
+        self._verdict, self._looking = verdict, False
+        held, self._held = self._held, []
+        for ask, page in held:
+            self.received(ask, page)
+
+
+def _shown(page: Page, hours: _Hours) -> dict[int, set[str]]:
+    """Return the ids of the rows that clocks show in either pass, by that time in *milliseconds*."""
+    rows: dict[int, set[str]] = {}
+    try:
+        for name, time in zip(page.ids, page.times, strict=True):
+            wall = wall_seconds(time) * 1000
+            if hours.shows(wall):
+                rows.setdefault(wall, set()).add(name)
+    except AioflowsError:  # the reader of the page says what is wrong
+        return {}
+    return rows
+
+
+def _window(ask: PageRequest, from_ms: int, to_ms: int) -> PageRequest:
+    first, until = ask.axis.window(from_ms, to_ms)
+    return attrs.evolve(ask, first=first, until=until)

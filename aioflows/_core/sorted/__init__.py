@@ -1,0 +1,1 @@
+"""Every order but that of trigger times."""

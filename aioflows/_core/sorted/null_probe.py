@@ -1,0 +1,102 @@
+"""Where the service puts rows that lack a field: asked for where no answer happened to show it.
+
+The first page of all rows, sorted by that one field: what its first row is tells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from aioflows._core.pages.reading import Direction, Page, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import Requester
+from aioflows._core.sorted.sort_keys import Sorter, SortOrder
+from aioflows._core.wire.zone import Zone
+from aioflows.errors import AioflowsError
+from aioflows.models import ScheduleType
+
+__all__ = ["NullProbes"]
+
+_ROWS = 10
+_LOOKS = 3
+"""Empty answers after which a probe is believed to bring nothing."""
+
+
+@attrs.frozen(eq=False)
+class _Probe:
+    """One question."""
+
+    probes: NullProbes
+    sorter: Sorter
+    type: ScheduleType
+
+    def received(self, ask: PageRequest, page: Page) -> None:  # noqa: ARG002
+        self.probes.answered(self, page)
+
+    def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
+        self.probes.error = error
+
+
+class NullProbes:
+    """The questions of one scan.
+
+    Args:
+        order: what *needs* to be known.
+        windows: for each schedule type that is read, the window of it, in *milliseconds* of real time.
+        service: what the session knows of the service.
+    """
+
+    def __init__(
+        self, order: SortOrder, windows: Sequence[tuple[ScheduleType, int, int]], service: ServiceFacts
+    ) -> None:
+        self.zone: Zone | None = None
+        self.error: AioflowsError | None = None
+        self.rows_received = 0
+        self._order = order
+        self._windows = windows
+        self._service = service
+        self._asked: set[Sorter] = set()
+        self._looks: Counter[tuple[Sorter, ScheduleType]] = Counter()
+        self._told: set[tuple[Sorter, ScheduleType]] = set()
+
+    def wanted(self) -> list[tuple[Requester, PageRequest]]:
+        """Name the questions that were not asked yet."""
+        asks: list[tuple[Requester, PageRequest]] = []
+        for sorter in [one for one in self._order.needed if one not in self._asked]:
+            self._asked.add(sorter)
+            field, falling = sorter
+            window = self._left(sorter)[0]
+            axis = Direction(falling)
+            ask = PageRequest(
+                *axis.window(*window[1:]),
+                axis,
+                _ROWS,
+                page_no=self._service.first_page or 0,
+                field=field,
+            )
+            asks.append((_Probe(self, sorter, window[0]), ask))
+        return asks
+
+    def answered(self, probe: _Probe, page: Page) -> None:
+        """Take an answer."""
+        self._asked.discard(probe.sorter)
+        self.rows_received += len(page.ids)
+        self._looks[probe.sorter, probe.type] += 1
+        if not page.ids and self._looks[probe.sorter, probe.type] < _LOOKS:
+            return  # emptiness is not believed at once
+        self._told.add((probe.sorter, probe.type))
+        assert self.zone is not None, "the zone is known before the first answer is read"
+        try:
+            rows = page.instances(self.zone, range(len(page.ids)))
+            self._order.probed(probe.sorter, rows, probe.type, last=not self._left(probe.sorter))
+        except AioflowsError as error:
+            self.error = error
+
+    def _left(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
+        """Return the windows that were not asked about, the one first of which is known that it can tell."""
+        best = self._order.where(sorter[0])
+        left = [one for one in self._windows if (sorter, one[0]) not in self._told]
+        return sorted(left, key=lambda one: one[0] is not best)

@@ -1,0 +1,134 @@
+"""A page that the service sorted by a field, laid out in the order of the scan: its rows, and the group of each.
+
+A page that is out of order or reaches outside its window proves nothing and ends the scan. A page sorted from the end is
+turned round; rows that lack the field may stand at its wrong end then, if the service puts them at the same end in either
+direction.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import attrs
+
+from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.sorted.sort_keys import Sorter, SortOrder
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows.errors import CompletenessError
+from aioflows.models import FlowInstance, ScheduleType
+
+__all__ = ["Backwards", "GroupReader", "PageGroups"]
+
+
+class Backwards(Exception):
+    """Texts run backwards where clocks may have been put back, which tells nothing about the service."""
+
+
+@attrs.frozen
+class PageGroups:
+    """A page.
+
+    Args:
+        rows: its *rows*, in the order of the scan.
+        keys: for each, the first part of the least key of its group.
+        whole: whether they are all rows of the window.
+    """
+
+    rows: list[FlowInstance]
+    keys: list[timedelta]
+    whole: bool
+
+
+class GroupReader:
+    """Reads the pages of one window.
+
+    Args:
+        ask: *what* is asked for.
+        type: the *schedule type*.
+        order: the order of the scan.
+        evidence: what the scan of that type was shown.
+        zone: the service's zone, whose offset does not change within the window.
+    """
+
+    def __init__(
+        self, ask: PageRequest, type: ScheduleType, order: SortOrder, evidence: ScanEvidence, zone: Zone
+    ) -> None:
+        self._ask = ask
+        self._type = type
+        self._order = order
+        self._evidence = evidence
+        self._zone = zone
+        self._offset = zone.offset_at(ask.from_ms // 1000)
+
+    def read(self, page: Page, *, backward: bool = False) -> PageGroups | None:
+        """Lay out a page; None: it has to be known first where rows stand that lack the field.
+
+        Args:
+            page: what came.
+            backward: whether it was sorted against the order of the scan.
+
+        Raises:
+            CompletenessError: the page is out of order, or a row lies outside the window.
+            Backwards: the same, but clocks may be the reason.
+        """
+        self._check_window(page)
+        offset = None if self._zone.fixed else self._offset
+        rows = page.instances(self._zone, range(len(page.ids)), offset=offset)
+        whole = False
+        sorter = self._order.reverse if backward else self._order.first
+        self._order.note(rows, self._type)
+        lack, have = self._order.kinds(sorter, rows)
+        if lack and have:
+            self._order.learn(sorter, first=self._order.value(rows[0]) is None)
+        if lack and self._order.nulls_first(self._order.first) is None:
+            self._order.needed[self._order.first] = None
+            return None
+        if backward:
+            rows = self._suffix(rows[::-1], whole=whole)
+        keys = [self._order.group(self._order.value(row), self._zone) for row in rows]
+        for number, (one, other) in enumerate(pairwise(keys), 1):
+            if other < one:
+                raise self._disorder(rows[number - 1], rows[number], sorter)
+        return PageGroups(rows, keys, whole)
+
+    def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
+        """Return those of the rows from the end that stand at the end of the scan's order too."""
+        lacking = [row for row in rows if self._order.value(row) is None]
+        having = [row for row in rows if self._order.value(row) is not None]
+        first = self._order.nulls_first(self._order.first)
+        if whole:
+            return lacking + having if first else having + lacking
+        if first:  # in both directions perhaps: then they are no part of the end
+            return rows if self._order.nulls_first(self._order.reverse) is False else having
+        return [] if self._order.ends_alike is False else rows
+
+    def _check_window(self, page: Page) -> None:
+        if not page.times:
+            return
+        low, high = self._ask.from_ms // 1000, -(-self._ask.to_ms // 1000)
+        for time in (min(page.times), max(page.times)):
+            second = wall_seconds(time) - self._offset
+            if second == high == self._ask.to_ms // 1000:
+                raise CompletenessError(
+                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, at which the "
+                    f"window asked for ends ({self._ask.from_ms}–{self._ask.to_ms} ms): the service includes the end of the "
+                    "range, or rounds its times. scan(query, proven=True) reads a service that includes the end"
+                )
+            if not low <= second < high:
+                raise CompletenessError(
+                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, which "
+                    f"lies outside the window asked for ({self._ask.from_ms}–{self._ask.to_ms} ms)"
+                )
+
+    def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: Sorter) -> Exception:
+        if not self._zone.fixed:
+            # Other times may be in another zone than the trigger's, whose clocks then are put back in another hour.
+            return Backwards()
+        field, falling = sorter
+        return CompletenessError(
+            f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
+            f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
+            f"{other.instance_id!r} are the wrong way round. scan(query, proven=True) sorts here instead"
+        )

@@ -1,0 +1,311 @@
+"""A scan in the service's own order, by a field that is not in its answers.
+
+Nothing can be checked or merged then but where rows stand. So one window is read by page numbers, and
+
+1. a page joins the one before it if it begins with the very rows that that one ended with, at their places, and brings
+   no row that came before;
+2. the end is proven from the end: the first page of the reverse direction must hold the last row, and no row that the
+   last pages did not bring.
+
+A page that does not join is asked for again a few times, since answers may have come from before and after a change;
+then the result has moved, and the scan ends.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from functools import partial
+
+import attrs
+
+from aioflows._core.pages.reading import Direction, Page, PageRequest
+from aioflows._core.pages.sequence import PageSequence, PlacedPage
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.sorted.sort_keys import Sorter
+from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError, CompletenessError
+from aioflows.events import DriftFound, WindowDone
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["ServiceOrderScan"]
+
+_TRIES = 3
+_LAST_PAGES = 3
+"""Pages of which the ids are kept, to be found in the page from the end."""
+
+_BATCHES_FOR_SURE = 2
+"""Batches that the consumer has to take before pages are asked for ahead."""
+
+
+class ServiceOrderScan:
+    """The machine.
+
+    Args:
+        lanes: a keyset walk of the same window. Its first answers tell how this service counts pages and how many rows
+            one holds; their rows are not used.
+        sorter: the *field*, and whether it is descending.
+        service: what the session knows of the service.
+        page_size: *rows* a request.
+        buffer: *rows* read ahead.
+    """
+
+    def __init__(
+        self, lanes: PartitionedScan, sorter: Sorter, *, service: ServiceFacts, page_size: int, buffer: int
+    ) -> None:
+        self.type: ScheduleType = lanes.lanes[0].type
+        self.rows_received = self.duplicates = 0
+        self._lanes = lanes
+        self._sorter = sorter
+        self._service = service
+        self._page_size = page_size
+        self._buffer = buffer
+        self._zone: Zone | None = None
+        self._pages: PageSequence | None = None
+        self._back: PageRequest | None = None
+        self._back_ids: list[str] | None = None
+        self._seen: set[str] = set()
+        self._last: deque[list[str]] = deque(maxlen=_LAST_PAGES)
+        self._end = self._tries = self._given = 0
+        self._short = self._over = False
+        self._error: AioflowsError | None = None
+        self._news: list[News] = []
+
+    def __repr__(self) -> str:
+        return f"<Blind by {self._sorter[0]}, {self._end} rows read>"
+
+    # What it tells
+
+    @property
+    def progress(self) -> float:
+        """The share that was handed out, from 0 to 1: by what the first answer let expect."""
+        if self._pages is None:
+            return 0.0
+        expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        return min(1.0, self._end / max(expected, self._end, 1.0))
+
+    @property
+    def windows(self) -> int:
+        """Windows that were read to their end."""
+        return int(self._over)
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them were proven in which way."""
+        return Counter({Proof.SORTED: self.windows}) if self.windows else Counter()
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """None: rows are read in the service's order."""
+        return []
+
+    @property
+    def undated(self) -> list[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet."""
+        return 0.0 if self._over else max(0.0, self._lanes.expected - self._end)
+
+    def news(self) -> list[News]:
+        """Return what happened since the last call: that pages did not join, that the window was read."""
+        news, self._news = self._news, []
+        return news
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._zone = zone
+        self._lanes.read_in(zone)
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
+        """Return the window, of which nothing tells what was handed out."""
+        return [
+            Remainder(lane.type, *lane.scan.axis.window(first, until))
+            for lane in self._lanes.lanes
+            for first, until in lane.scan.spans
+        ]
+
+    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
+        """Return none: a row's place in this order is not in the answer."""
+        return None
+
+    # What to ask
+
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start."""
+        if self._pages is None:
+            walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
+            return self._lanes.wanted(1 - walking)
+        asks: list[tuple[Requester, PageRequest]] = []
+        while len(asks) < slots and (ask := self._ask(self._pages)) is not None:
+            asks.append((self, ask))
+        return asks
+
+    def _ask(self, pages: PageSequence) -> PageRequest | None:
+        if self._over or self._error is not None:
+            return None
+        if self._short:
+            if self._back is None:
+                self._back = attrs.evolve(self._window(), backward=True)
+                return self._back
+            return None
+        size = self._window().page_size
+        ahead = pages.held + size * (pages.under_way + 1)
+        if pages.under_way and (self._given < _BATCHES_FOR_SURE or ahead > self._buffer):
+            return None
+        expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        if pages.under_way and pages.asked >= max(expected, self._end + size):
+            return None
+        return pages.ask()
+
+    def _window(self) -> PageRequest:
+        spans = self._lanes.lanes[0].scan.spans
+        return PageRequest(
+            spans[0][0],
+            spans[-1][1],
+            Direction(self._sorter[1]),
+            self._service.full(self._page_size),
+            page_no=self._service.first_page or 0,
+            field=self._sorter[0],
+        )
+
+    def beside(self) -> list[SpillWrite | SpillRead]:
+        """Name nothing: rows are held in memory alone."""
+        return []
+
+    def broken(self, error: AioflowsError) -> None:
+        """Raise, since nothing was laid aside."""
+        raise error
+
+    # What came
+
+    def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
+        """Take the error that a request ended with, its retries spent."""
+        self._error = self._error or error
+
+    def received(self, ask: PageRequest, page: Page) -> None:
+        """Take the answer to a request."""
+        self.rows_received += len(page.ids)
+        if ask is self._back:
+            self._back_ids = list(page.ids)
+        elif self._pages is not None:
+            self._pages.received(ask, page)
+
+    # What to hand out
+
+    def next_rows(self) -> Rows:
+        """Return the next rows in the service's order; raise the scan's error after everything before it was given."""
+        if self._pages is None:
+            got = self._lanes.next_rows()
+            if got is DONE:
+                return DONE  # and nothing was there
+            if got is NEED_PAGES:
+                return NEED_PAGES
+            self._pages = PageSequence(self._window(), self._service)
+        while not self._over:
+            if self._short:
+                return self._ends()
+            place = self._pages.next()
+            if place is None:
+                if self._error is not None:
+                    raise self._error
+                return NEED_PAGES
+            rows = self._rows(self._pages, place)
+            if rows:
+                self._given += 1
+                return rows
+        return DONE
+
+    def next_undecoded(self) -> Rows:
+        """Return rows, since all of them are looked at."""
+        return self.next_rows()
+
+    def _rows(self, pages: PageSequence, place: PlacedPage) -> list[FlowInstance]:
+        """Return the new rows of a page."""
+        ids = [*place.page.ids]
+        shared = self._end - place.offset
+        known = [name for page in self._last for name in page]
+        if (
+            not ids
+            or shared < (1 if self._end else 0)
+            or ids[:shared] != (known[-shared:] if shared else [])
+            or len(set(ids)) < len(ids)
+            or not self._seen.isdisjoint(ids[shared:])
+        ):
+            self._tries += 1
+            if ids:
+                self._drifted("two pages did not join")
+            if self._tries < _TRIES:
+                pages.once_more()
+            elif ids:
+                raise self._moved("two pages did not join")
+            else:
+                self._short, self._tries = (
+                    True,
+                    0,
+                )  # page numbers do not reach here; the page from the end tells
+            return []
+        self._tries = 0
+        self._end = place.offset + len(ids)
+        self._short = len(ids) < place.size
+        fresh = ids[shared:]
+        if fresh:  # a last page may hold nothing but the overlap
+            self._last.append(fresh)
+        self._seen.update(fresh)
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        self._check_end(place.page, shared)
+        return place.page.instances(self._zone, range(shared, len(ids)))
+
+    def _check_end(self, page: Page, start: int) -> None:
+        """Check that no row lies where the window ends; the order says nothing about where such rows stand."""
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        to_ms = self._window().to_ms
+        end = to_ms // 1000 + self._zone.offset_at(to_ms // 1000 - 1)
+        for name, time in zip(page.ids[start:], page.times[start:], strict=True):
+            if to_ms % 1000 == 0 and wall_seconds(time) == end:
+                raise CompletenessError(
+                    f"instance {name!r} was answered with trigger time {time}, at which the window asked for ends "
+                    f"({self._window().from_ms}–{to_ms} ms): the service includes the end of the range, or rounds its times. "
+                    "Order by trigger_time, or end the range a millisecond earlier"
+                )
+
+    def _ends(self) -> Rows:
+        if self._error is not None:
+            raise self._error
+        if self._back_ids is None:
+            return NEED_PAGES
+        known = {name for page in self._last for name in page}
+        last = self._last[-1][-1] if self._last and self._last[-1] else None
+        if not self._back_ids or not known.issuperset(self._back_ids) or last not in self._back_ids:
+            self._tries += 1
+            self._drifted("its pages ended before its end")
+            if self._tries < _TRIES:
+                self._back = self._back_ids = None
+                return NEED_PAGES
+            raise self._moved("its pages ended before its end")
+        self._over = True
+        first, until = self._window().from_ms, self._window().to_ms
+        done = partial(WindowDone, type=self.type, from_ms=first, to_ms=until)
+        self._news.append(partial(done, rows=self._end, proof=Proof.SORTED))
+        return DONE
+
+    def _drifted(self, reason: str) -> None:
+        window = self._window()
+        self._news.append(
+            partial(DriftFound, type=self.type, from_ms=window.from_ms, to_ms=window.to_ms, reason=reason)
+        )
+
+    def _moved(self, what: str) -> CompletenessError:
+        first, until = self._window().from_ms, self._window().to_ms
+        return CompletenessError(
+            f"reading the window {first}–{until} ms by {self._sorter[0]}, {what} after {self._end:,} rows: the result "
+            "changed meanwhile, page numbers do not reach as deep as it, or rows that are alike in that time come in "
+            "another order each time. That time is not in the answers, so nothing can be proven by it: order by another "
+            "field, with proven=True"
+        )

@@ -1,0 +1,322 @@
+"""A scan in an order that is not that of trigger times.
+
+Small results, and all that have to be proven, are collected by the keyset walk and sorted. Large ones begin in the same
+way; once more was read than may be held, what is left is cut into windows that the service sorts (`strip`), and these
+are merged with what was collected. Nothing that was read is asked for again.
+
+Invariants:
+
+1. The windows that were walked and the windows of the strips tile the range, so no row comes from two sources.
+2. What was collected is held until it is given, and the strips hold about as much again beside it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.sorted.external_sort import ExternalSort
+from aioflows._core.sorted.merge import KWayMerge, SpilledRun
+from aioflows._core.sorted.null_probe import NullProbes
+from aioflows._core.sorted.sort_keys import SortOrder
+from aioflows._core.sorted.window import SortedWindow
+from aioflows._core.sorted.window_set import SortedWindows, Window
+from aioflows._core.wire.zone import Zone
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance, ScheduleType
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["SortedScan"]
+
+_PAGES_OF_A_WINDOW = 4
+"""Pages from which cutting a window out is worth the page that its end costs."""
+
+_SMALLEST_PAGE = 8
+_LARGEST_GROUP = 2  # pages that rows alike in the field may fill, however small the buffer
+_BATCHES_FOR_SURE = 2
+"""Batches that the consumer of a few rows has to take before anything is read ahead."""
+
+
+class SortedScan:
+    """The machine.
+
+    Args:
+        lanes: the keyset walk of everything, unordered.
+        order: the order asked for.
+        service: what the session knows of the service.
+        again: gives a keyset walk of some windows.
+        page_size: *rows* a request.
+        buffer: *rows* that may be held, about: while the walk's rows are given, as many in strips beside them.
+        limit: *rows* that will be taken in all; None: every one.
+        proven: whether everything is to be walked, however much it is.
+        after: the place after which rows are given; None: every one.
+    """
+
+    def __init__(
+        self,
+        lanes: PartitionedScan,
+        order: SortOrder,
+        *,
+        service: ServiceFacts,
+        again: Callable[[Sequence[Window]], PartitionedScan],
+        page_size: int,
+        buffer: int,
+        limit: int | None = None,
+        proven: bool = False,
+        after: Position | None = None,
+    ) -> None:
+        self._lanes = lanes
+        self._order = order
+        self._service = service
+        self._again = again
+        self._page_size = page_size
+        self._buffer = buffer
+        self._few = limit is not None and limit <= page_size and not proven
+        self._proven = proven
+        self._after = after
+        windows = [
+            (lane.type, *lane.scan.axis.window(lane.scan.spans[0][0], lane.scan.spans[-1][1]))
+            for lane in lanes.lanes
+            if lane.scan.spans
+        ]
+        self._probes = NullProbes(order, windows, service)
+        self._walk = ExternalSort(
+            lanes, order, page=self._page, buffer=buffer, keep=buffer if proven else 2 * buffer
+        )
+        self._stopped = False
+        self._merge: KWayMerge | None = None
+        self._strips = self._strips_of([])
+        self._given = self._rows_given = 0
+        self._expected = self._begun = 0.0
+        self._zone: Zone | None = None
+        self._error: AioflowsError | None = None
+
+    def __repr__(self) -> str:
+        state = "collecting" if self._merge is None else f"merging {len(self._merge.sources)} sources"
+        return f"<SortedScan {self._order!r} {state}, {self._rows_given} rows given, {self.held} held>"
+
+    # What it tells
+
+    @property
+    def held(self) -> int:
+        """Rows in memory, and those that are under way to a strip."""
+        if self._merge is None:
+            return self._walk.held
+        merged = sum(
+            len(source.entries) for source in self._merge.sources if not isinstance(source, SortedWindow)
+        )
+        return merged + self._strips.held
+
+    @property
+    def progress(self) -> float:
+        """The share that was handed out, from 0 to 1: half of it is for what has to be collected before the first row."""
+        if self._merge is None:
+            return self._lanes.progress / 2
+        total = max(self._expected, self._rows_given, 1)
+        return self._begun + (1 - self._begun) * min(1.0, self._rows_given / total)
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return self._lanes.rows_received + self._probes.rows_received + self._strips.account().rows_received
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return self._lanes.duplicates + self._strips.account().duplicates
+
+    @property
+    def windows(self) -> int:
+        """Windows that were read to their end."""
+        return self.proofs.total()
+
+    @property
+    def proofs(self) -> Counter[Proof]:
+        """How many of them were proven in which way."""
+        return self._lanes.proofs + self._strips.account().proofs
+
+    @property
+    def counted(self) -> list[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return [*self._lanes.counted, *self._strips.account().counted]
+
+    @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet."""
+        return self._lanes.expected if self._merge is None else max(0.0, self._expected - self._rows_given)
+
+    def news(self) -> list[News]:
+        """Return the windows that were read, and those that have to be read again, since the last call."""
+        return self._lanes.news() + self._strips.news()
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._zone = self._probes.zone = zone
+        self._lanes.read_in(zone)
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
+        """Return the windows that are left, which are all: only the place in the order tells what was given."""
+        return [
+            Remainder(lane.type, *lane.scan.axis.window(first, until))
+            for lane in self._lanes.lanes
+            for first, until in lane.scan.spans
+        ]
+
+    def position(self, last: FlowInstance | None) -> Position | None:
+        """Return the place of the last row in the order."""
+        return self._after if last is None else self._order.position(last)
+
+    # What to ask
+
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start."""
+        asks = self._probes.wanted()
+        if self._merge is None:
+            if not self._stopped:
+                walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
+                asks += self._walk.wanted(len(self._lanes.lanes) - walking if self._few else slots)
+            else:
+                asks += self._lanes.looks()
+            return asks
+        ahead = not self._few or self._given >= _BATCHES_FOR_SURE
+        return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)
+
+    def beside(self) -> list[SpillWrite | SpillRead]:
+        """Name what is to be laid aside or read back; each once."""
+        tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._strips.stores()]
+        if self._merge is not None:
+            shelves = (source for source in self._merge.sources if isinstance(source, SpilledRun))
+            tasks += [load for shelf in shelves if (load := shelf.load()) is not None]
+        return tasks
+
+    def broken(self, error: AioflowsError) -> None:
+        """Take the error that laying aside or reading back ended with."""
+        self._error = error
+
+    # What to hand out
+
+    def next_rows(self) -> Rows:
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        error = self._error or self._probes.error
+        if error is not None:
+            raise error
+        if self._merge is None and not self._collected():
+            return NEED_PAGES
+        merge = self._merge
+        assert merge is not None, "everything is collected"
+        self._strips.advance()
+        while True:
+            reached = merge.reached
+            if rows := merge.next():
+                self._given += 1
+                self._rows_given += len(rows)
+                return rows
+            if merge.reached == reached and not self._strips.read_again(merge):
+                break
+        self._strips.forget(merge)
+        if merge.over:
+            return DONE
+        if (error := self._strips.error(merge)) is not None:
+            raise error
+        return NEED_PAGES
+
+    # From collecting to merging
+
+    def next_undecoded(self) -> Rows:
+        """Return rows, since all of them are looked at."""
+        return self.next_rows()
+
+    def _collected(self) -> bool:
+        """Collect; True once there is something to merge."""
+        walk = self._walk
+        walk.advance()
+        if not (walk.done or self._stopped):
+            self._stopped = self._enough()
+        if self._stopped:
+            walk.stop()
+        after = () if self._after is None else self._order.key_at(self._after)
+        if not walk.done or after is None or (self._stopped and not self._order.settled()):
+            return False
+        self._begun = self._lanes.progress / 2
+        pending = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        self._expected = walk.total + pending
+        strips = self._part()
+        self._strips = self._strips_of(strips)
+        self._merge = KWayMerge([*walk.sources(), *strips], after)
+        return True
+
+    def _enough(self) -> bool:
+        """Return True if more was read than is to be collected."""
+        rows = self._walk.total
+        if self._proven or not rows:
+            return False
+        if not self._few:
+            return rows > self._buffer
+        most = self._service.most(self._page_size)
+        return most >= self._page_size or rows > most
+
+    def _strips_of(self, strips: Sequence[SortedWindow]) -> SortedWindows:
+        return SortedWindows(
+            strips, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
+        )
+
+    def _walked_again(self, windows: Sequence[Window]) -> PartitionedScan:
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        lanes = self._again(windows)
+        lanes.read_in(self._zone)
+        return lanes
+
+    def _part(self) -> list[SortedWindow]:
+        """Cut what is left into windows."""
+        assert self._zone is not None, "the zone is known before the first answer is read"
+        windows = self._cut()
+        page = self._page()
+        size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
+        evidence = {lane.type: lane.scan.evidence for lane in self._lanes.lanes}
+        share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
+        return [
+            SortedWindow(
+                *window,
+                page_size=size,
+                largest_group=max(_LARGEST_GROUP * size, share),
+                order=self._order,
+                service=self._service,
+                evidence=evidence[window[0]],
+                zone=self._zone,
+            )
+            for window in windows
+        ]
+
+    def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
+        """Return windows of about equal expected rows, as many as a page of each may be held twice."""
+        page = self._page()
+        gaps = [(lane.type, *gap) for lane in self._lanes.lanes for gap in lane.scan.pending()]
+        if self._few:
+            return gaps
+        total = sum(rows for *_, rows in gaps)
+        share = max(total / max(1, self._buffer // (2 * page)), _PAGES_OF_A_WINDOW * page)
+        windows = []
+        for type, first, until, rows in gaps:
+            pieces = max(1, min(round(rows / share), (until - first) // 1000))
+            edges = [
+                first,
+                *((first + (until - first) * n // pieces) // 1000 * 1000 for n in range(1, pieces)),
+                until,
+            ]
+            windows += [(type, low, high, rows / pieces) for low, high in pairwise(edges) if low < high]
+        return windows
+
+    def _page(self) -> int:
+        return self._service.full(self._page_size)

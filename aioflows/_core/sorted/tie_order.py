@@ -1,0 +1,141 @@
+"""A scan by trigger time whose ties have an order of their own: the keyset walk, second by second.
+
+What the walk gives ends at whole seconds, and trigger times are whole seconds in the answer. So all rows that are alike
+in the first field come together, and sorting them loses neither the order nor the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.scans.signals import NEED_PAGES
+from aioflows._core.sorted.null_probe import NullProbes
+from aioflows._core.sorted.sort_keys import Key, SortOrder
+from aioflows._core.wire.zone import Zone
+from aioflows.checkpoint import Position, Remainder
+from aioflows.errors import AioflowsError
+from aioflows.models import FlowInstance
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["TieOrderScan"]
+
+
+class TieOrderScan:
+    """The machine.
+
+    Args:
+        lanes: the walk, ordered by trigger time.
+        order: the order asked for, whose first field is the trigger time.
+        probes: finds out where rows stand that lack a field.
+        after: the place after which rows are given; None: every one.
+    """
+
+    def __init__(
+        self, lanes: PartitionedScan, order: SortOrder, probes: NullProbes, after: Position | None
+    ) -> None:
+        self._lanes = lanes
+        self._order = order
+        self._probes = probes
+        self._after = after
+        self._from: Key | None = () if after is None else None
+        self._waiting: list[FlowInstance] = []
+
+    def __repr__(self) -> str:
+        return f"<Refined {self._order!r} of {self._lanes.lanes}>"
+
+    @property
+    def progress(self) -> float:
+        """The share of the time range that was handed out, from 0 to 1."""
+        return self._lanes.progress
+
+    @property
+    def rows_received(self) -> int:
+        """Rows in all answers."""
+        return self._lanes.rows_received + self._probes.rows_received
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that came again and were dropped."""
+        return self._lanes.duplicates
+
+    @property
+    def windows(self) -> int:
+        """Time windows that were proven."""
+        return self._lanes.windows
+
+    @property
+    def proofs(self) -> Mapping[Proof, int]:
+        """How many of them were proven in which way."""
+        return self._lanes.proofs
+
+    @property
+    def counted(self) -> Sequence[CountedWindow]:
+        """Those whose rows could only be counted."""
+        return self._lanes.counted
+
+    @property
+    def undated(self) -> Sequence[tuple[int, int]]:
+        """Windows whose rows may be dated too late or too early."""
+        return self._lanes.undated
+
+    @property
+    def expected(self) -> float:
+        """Rows to be expected in what was not read yet."""
+        return self._lanes.expected
+
+    def news(self) -> list[News]:
+        """Return the windows that were proven since the last call."""
+        return self._lanes.news()
+
+    def read_in(self, zone: Zone) -> None:
+        """Say which zone the service's times are in; needed before the first answer."""
+        self._probes.zone = zone
+        self._lanes.read_in(zone)
+
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Name requests to start."""
+        asks = self._probes.wanted()
+        return asks + self._lanes.wanted(slots - len(asks))
+
+    def beside(self) -> list[SpillWrite | SpillRead]:
+        """Name nothing: rows are held in memory alone."""
+        return []
+
+    def broken(self, error: AioflowsError) -> None:
+        """Raise, since nothing was laid aside."""
+        raise error
+
+    def next_rows(self) -> Rows:
+        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        if self._probes.error is not None:
+            raise self._probes.error
+        if self._from is None and self._after is not None:
+            self._from = self._order.key_at(self._after)
+        if not self._waiting:
+            got = self._lanes.next_rows()
+            if not isinstance(got, list):
+                return got
+            self._waiting = got
+        if self._from is None or self._order.lacking(self._waiting):
+            return NEED_PAGES
+        rows, self._waiting = self._waiting, []
+        start = self._from
+        return [row for key, row in self._order.entries(rows) if key > start]
+
+    def next_undecoded(self) -> Rows:
+        """Return rows, since all of them are looked at."""
+        return self.next_rows()
+
+    def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
+        """Return the windows that are left, from the second of the last row on."""
+        left = self._lanes.remaining(last, begun, all_handed and not self._waiting)
+        return [attrs.evolve(one, after=None) for one in left]
+
+    def position(self, last: FlowInstance | None) -> Position | None:
+        """Return the place of the last row in the order."""
+        return self._after if last is None else self._order.position(last)

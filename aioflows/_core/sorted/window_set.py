@@ -1,0 +1,229 @@
+"""The strips of one scan: which of them asks for what, and what becomes of those that are torn.
+
+Invariants:
+
+1. All strips together hold about the buffer. Only the one that is farthest behind may ask for a page beyond it, since
+   without that page nothing goes out.
+2. A strip that is torn is read again by the keyset walk, and whatever of it was given already is known by its ids. While
+   that is read, nothing is given; a row that would have had to be given before ends the scan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import attrs
+
+from aioflows._core.pages.reading import PageRequest
+from aioflows._core.scans.machine import News, Requester, SpillWrite
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.sorted.external_sort import ExternalSort
+from aioflows._core.sorted.merge import KWayMerge
+from aioflows._core.sorted.sort_keys import SortOrder
+from aioflows._core.sorted.window import SortedWindow
+from aioflows.errors import AioflowsError
+from aioflows.events import DriftFound, WindowDone
+from aioflows.models import ScheduleType
+from aioflows.stats import CountedWindow, Proof
+
+__all__ = ["SortedWindows", "Window"]
+
+Window: TypeAlias = tuple[ScheduleType, int, int]
+"""A schedule type, and a window of it in *milliseconds* of real time."""
+
+
+@attrs.frozen
+class ScanAccount:
+    """What reading has cost and brought.
+
+    Args:
+        rows_received: *rows* in all answers.
+        duplicates: *rows* that came again and were dropped.
+        proofs: how many *windows* were proven in which way.
+        counted: the *windows* whose rows could only be counted.
+    """
+
+    rows_received: int = 0
+    duplicates: int = 0
+    proofs: Counter[Proof] = attrs.field(factory=Counter)
+    counted: tuple[CountedWindow, ...] = ()
+
+    def plus(
+        self,
+        rows_received: int,
+        duplicates: int,
+        proofs: Counter[Proof] | None = None,
+        counted: Sequence[CountedWindow] = (),
+    ) -> ScanAccount:
+        """Return the account with more added."""
+        return ScanAccount(
+            self.rows_received + rows_received,
+            self.duplicates + duplicates,
+            self.proofs + (proofs or Counter()),
+            (*self.counted, *counted),
+        )
+
+    def with_walk(self, lanes: PartitionedScan) -> ScanAccount:
+        """Return the account with a keyset walk added."""
+        return self.plus(lanes.rows_received, lanes.duplicates, lanes.proofs, lanes.counted)
+
+
+class SortedWindows:
+    """Strips, as sources of a merge.
+
+    Args:
+        strips: the *strips*.
+        order: the order of the scan.
+        again: gives a keyset walk of some windows, its zone known.
+        page: gives the *rows* of a full page.
+        buffer: *rows* that may be held.
+    """
+
+    def __init__(
+        self,
+        strips: Sequence[SortedWindow],
+        order: SortOrder,
+        *,
+        again: Callable[[Sequence[Window]], PartitionedScan],
+        page: Callable[[], int],
+        buffer: int,
+    ) -> None:
+        self._past = ScanAccount()
+        self._strips = list(strips)
+        self._order = order
+        self._again = again
+        self._page = page
+        self._buffer = buffer
+        self._second: tuple[ExternalSort, list[SortedWindow]] | None = None
+        self._news: list[News] = []
+
+    @property
+    def held(self) -> int:
+        """Rows in memory, and those that are under way."""
+        second = 0 if self._second is None else self._second[0].held
+        return second + sum(strip.held for strip in self._strips)
+
+    def account(self) -> ScanAccount:
+        """Return the account of all strips, and of all that was read again."""
+        account = self._past
+        for strip in self._strips:
+            account = account.plus(strip.rows_received, strip.duplicates)
+        return account if self._second is None else account.with_walk(self._second[0].lanes)
+
+    def news(self) -> list[News]:
+        """Return the windows that were read, and those that were torn, since the last call."""
+        news, self._news = self._news, []
+        return news if self._second is None else news + self._second[0].lanes.news()
+
+    # What to ask
+
+    def wanted(self, slots: int, merge: KWayMerge, *, ahead: bool) -> list[tuple[Requester, PageRequest]]:
+        """Name pages: one for who is farthest behind, then as far ahead as the buffer allows, of those that run dry first.
+
+        Args:
+            slots: how *many* at most.
+            merge: what they are merged in.
+            ahead: whether anything may be read ahead.
+        """
+        asks: list[tuple[Requester, PageRequest]] = []
+        if self._second is not None:
+            asks += self._second[0].wanted(slots)
+        strips = [strip for strip in self._strips if strip.bound is not None and not strip.torn]
+        least, held = merge.bound, self.held
+        waited_for = any(strip.under_way for strip in strips if strip.bound == least)
+        for strip in sorted(strips, key=lambda strip: strip.horizon):
+            while len(asks) < slots:
+                room = held + strip.page_size <= self._buffer
+                behind = strip.bound == least and (room or not waited_for)
+                due = not strip.under_way and (behind or not strip.begun)
+                if not due and not (ahead and room):
+                    break
+                before = strip.held
+                ask = strip.ask()
+                if ask is None:
+                    break
+                asks.append((strip, ask))
+                waited_for = waited_for or strip.bound == least
+                held += strip.held - before
+        return asks
+
+    def stores(self) -> list[SpillWrite]:
+        """Name what is to be laid aside, each once."""
+        return [] if self._second is None else self._second[0].stores()
+
+    # What came of it
+
+    def advance(self) -> None:
+        """Go on as far as what was answered allows."""
+        for strip in self._strips:
+            strip.advance()
+
+    def error(self, merge: KWayMerge) -> AioflowsError | None:
+        """Return the error of a strip that nothing can precede any more."""
+        return next(
+            (strip.error for strip in self._strips if strip.error and strip.bound == merge.bound), None
+        )
+
+    def read_again(self, merge: KWayMerge) -> bool:
+        """Read windows again whose strips are torn; True: something can be merged now that could not before."""
+        if self._second is None:
+            torn = [strip for strip in self._strips if strip.torn and strip.error is None]
+            if not torn:
+                return False
+            self._second = self._begin(merge, torn), torn
+        sorter, torn = self._second
+        try:
+            sorter.advance()
+        except AioflowsError as error:
+            for strip in torn:
+                strip.error, strip.given_up = error, False
+        else:
+            if not sorter.done:
+                return False
+            self._drop(merge, set(torn))
+            merge.sources += sorter.sources()
+        self._past = self._past.with_walk(sorter.lanes)
+        self._news += sorter.lanes.news()
+        self._second = None
+        return True
+
+    def _begin(self, merge: KWayMerge, torn: Sequence[SortedWindow]) -> ExternalSort:
+        for strip in torn:
+            strip.given_up = True
+            first, until = strip.window
+            self._news.append(
+                partial(DriftFound, type=strip.type, from_ms=first, to_ms=until, reason=strip.torn)
+            )
+        return ExternalSort(
+            self._again([(strip.type, *strip.window) for strip in torn]),
+            self._order,
+            page=self._page,
+            buffer=self._buffer // 2,
+            keep=self._page(),
+            handed=frozenset().union(*(strip.seen for strip in torn)),
+            reached=merge.reached,
+            after=merge.after,
+        )
+
+    def forget(self, merge: KWayMerge) -> None:
+        """Let go of strips that have given everything."""
+        self._drop(merge, {strip for strip in self._strips if strip.done})
+
+    def _drop(self, merge: KWayMerge, gone: set[SortedWindow]) -> None:
+        if not gone:
+            return
+        for strip in gone:
+            proofs = Counter() if strip.torn else Counter({Proof.SORTED: 1})
+            self._past = self._past.plus(strip.rows_received, strip.duplicates, proofs)
+            if not strip.torn:
+                first, until = strip.window
+                rows, proof = len(strip.seen), Proof.SORTED
+                done = partial(
+                    WindowDone, type=strip.type, from_ms=first, to_ms=until, rows=rows, proof=proof
+                )
+                self._news.append(done)
+        self._strips = [strip for strip in self._strips if strip not in gone]
+        merge.sources = [source for source in merge.sources if source not in gone]

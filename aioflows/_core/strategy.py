@@ -1,0 +1,267 @@
+"""Which machine reads a query: it depends on the order asked for, and on what can be proven of it.
+
+- by trigger time, or in no order: the keyset walk (`lanes`).
+- by trigger time and then by other fields: the same walk, its seconds sorted (`refined`).
+- by start, end or creation: `sorted_scan`.
+- by the time of the last update, which no answer tells: in the service's order (`blind`).
+
+Where a filter may be applied by halves, a `FilteredScan` stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aioflows._core.filters.filter_probes import SeenFilters
+from aioflows._core.filters.filtered_scan import FilteredScan
+from aioflows._core.pages.filter_checks import FilterChecks, checks_of
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.machine import Machine
+from aioflows._core.scans.partition import Partition
+from aioflows._core.scans.partitions import PartitionedScan
+from aioflows._core.sorted.null_probe import NullProbes
+from aioflows._core.sorted.service_order import ServiceOrderScan
+from aioflows._core.sorted.sort_keys import SortOrder
+from aioflows._core.sorted.sorted_scan import SortedScan
+from aioflows._core.sorted.tie_order import TieOrderScan
+from aioflows._core.sorted.window_set import Window
+from aioflows.checkpoint import Checkpoint
+from aioflows.errors import QueryError
+from aioflows.models import ScheduleType
+from aioflows.query import FlowQuery
+from aioflows.settings import Limits
+
+__all__ = ["make_machine"]
+
+_SEVERAL = 2
+
+
+def make_machine(
+    query: FlowQuery,
+    service: ServiceFacts,
+    limits: Limits,
+    seen: SeenFilters | None = None,
+    *,
+    limit: int | None,
+    resume: Checkpoint | None,
+    proven: bool,
+    confirm: bool = True,
+    growing: bool = False,
+) -> Machine:
+    """Return the machine that reads a query.
+
+    Args:
+        query: *what* to read, and in which order.
+        service: what the session knows of the service.
+        limits: how much at a time.
+        seen: what the session has seen of how the service applies filters; None: nothing.
+        limit: *rows* in all that will be taken; None: every one.
+        resume: where an earlier scan of the same query stood.
+        proven: whether completeness is to be proven under change, whatever that costs.
+        confirm: whether ends that no row has shown are asked about once more.
+        growing: by trigger time: whether rows still appear, many at once, where there was nothing.
+
+    Raises:
+        QueryError: the order cannot be given.
+    """
+    checks = checks_of(query)
+    machine = _machine_of(
+        query,
+        service,
+        limits,
+        checks,
+        limit=limit,
+        resume=resume,
+        proven=proven,
+        confirm=confirm,
+        growing=growing,
+    )
+    by_walk = isinstance(
+        machine, (PartitionedScan, TieOrderScan)
+    )  # which hands out nothing but what its lanes have checked
+    if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
+        return machine
+    seen = SeenFilters() if seen is None else seen
+    return FilteredScan(
+        machine, query, service, limits.page_size, seen, checks=None if by_walk else checks, polling=growing
+    )
+
+
+def _machine_of(
+    query: FlowQuery,
+    service: ServiceFacts,
+    limits: Limits,
+    checks: FilterChecks | None,
+    *,
+    limit: int | None,
+    resume: Checkpoint | None,
+    proven: bool,
+    confirm: bool,
+    growing: bool,
+) -> Machine:
+    sorters = query.sorters
+    fields = [field for field, _ in sorters]
+    if "update_time" in fields:
+        _check_update_time(query, resume, proven=proven)
+        lanes = PartitionedScan(
+            _lanes(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
+            ordered=False,
+            descending=sorters[0][1],
+            checks=checks,
+        )
+        return ServiceOrderScan(
+            lanes, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer
+        )
+    if len(fields) < 2 and fields in ([], ["trigger_time"]):
+        falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
+        walk = _lanes(
+            query,
+            service,
+            limits,
+            resume,
+            limit,
+            descending=falling,
+            ordered=ordered,
+            confirm=confirm,
+            growing=growing,
+        )
+        return PartitionedScan(walk, ordered=ordered, descending=falling, checks=checks)
+    order = SortOrder(sorters, service)
+    after = None if resume is None else resume.position
+    if fields[0] == "trigger_time":
+        walk = _lanes(
+            query, service, limits, resume, limit, descending=order.descending, ordered=True, confirm=confirm
+        )
+        windows = [(lane.type, query.from_ms, query.to_ms) for lane in walk]
+        lanes = PartitionedScan(
+            walk, ordered=True, descending=order.descending, noted=order.note, checks=checks
+        )
+        return TieOrderScan(lanes, order, NullProbes(order, windows, service), after)
+
+    def again(windows: Sequence[Window]) -> PartitionedScan:
+        types = dict.fromkeys(type for type, _, _ in windows)
+        walks = [
+            Partition(
+                type,
+                _scan(
+                    [(a, b) for one, a, b in windows if one is type],
+                    service,
+                    limits,
+                    descending=order.descending,
+                    splits=not query.expression,
+                    filtered=bool(query.status or query.owner or query.expression),
+                    alone=len(types) == 1,
+                ),
+                resumed=True,
+            )
+            for type in types
+        ]
+        return PartitionedScan(
+            walks, ordered=False, descending=order.descending, noted=order.note, checks=checks
+        )
+
+    walk = _lanes(
+        query, service, limits, resume, None, descending=order.descending, ordered=False, confirm=confirm
+    )
+    return SortedScan(
+        PartitionedScan(walk, ordered=False, descending=order.descending, noted=order.note, checks=checks),
+        order,
+        service=service,
+        again=again,
+        page_size=limits.page_size,
+        buffer=limits.buffer,
+        limit=limit,
+        proven=proven,
+        after=after,
+    )
+
+
+def _lanes(
+    query: FlowQuery,
+    service: ServiceFacts,
+    limits: Limits,
+    resume: Checkpoint | None,
+    limit: int | None,
+    *,
+    descending: bool,
+    ordered: bool,
+    confirm: bool = True,
+    growing: bool = False,
+) -> list[Partition]:
+    types = list(ScheduleType) if query.type is None else [query.type]
+    lanes = []
+    for type in types:
+        windows, handed = [(query.from_ms, query.to_ms)], {}
+        if resume is not None:
+            left = [one for one in resume.remaining if one.type == type]
+            windows = [(one.from_ms, one.to_ms) for one in left]
+            handed = {
+                (~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after
+            }
+        scan = _scan(
+            windows,
+            service,
+            limits,
+            limit,
+            descending=descending,
+            ordered=ordered,
+            splits=not query.expression,
+            filtered=bool(query.status or query.owner or query.expression),
+            alone=len(types) == 1,
+            confirm=confirm,
+            growing=growing,
+        )
+        lanes.append(Partition(type, scan, handed, resumed=resume is not None))
+    return lanes
+
+
+def _scan(
+    windows: Sequence[tuple[int, int]],
+    service: ServiceFacts,
+    limits: Limits,
+    limit: int | None = None,
+    *,
+    descending: bool,
+    ordered: bool = False,
+    splits: bool,
+    filtered: bool,
+    alone: bool,
+    confirm: bool = True,
+    growing: bool = False,
+) -> KeysetScan:
+    return KeysetScan(
+        windows,
+        service=service,
+        descending=descending,
+        ordered=ordered,
+        page_size=limits.page_size,
+        concurrency=limits.concurrency,
+        buffer=limits.buffer,
+        limit=limit,
+        splits=splits,
+        filtered=filtered,
+        alone=alone,
+        confirm=confirm,
+        growing=growing,
+    )
+
+
+def _check_update_time(query: FlowQuery, resume: Checkpoint | None, *, proven: bool) -> None:
+    why = "the service sorts by update_time, but its answers do not tell it, so "
+    if len(query.sorters) > 1:
+        raise QueryError(
+            f"{why}an order of several fields cannot be made with it; order by 'update_time' alone, or by the others"
+        )
+    if query.type is None:
+        raise QueryError(
+            f"{why}the three schedule types cannot be merged by it; give FlowQuery(type=...), or another order"
+        )
+    if proven:
+        raise QueryError(
+            f"{why}what the keyset walk proves cannot be sorted by it; leave out proven=True, or order by another field"
+        )
+    if resume is not None and resume.remaining:
+        raise QueryError(
+            f"{why}a scan in that order cannot be resumed; begin it again, or order by another field"
+        )

@@ -1,0 +1,194 @@
+"""Rows of an answer become flow instances.
+
+attrs is the class, cattrs decides who builds it, msgspec reads the bytes. One hook is registered for a list of flow
+instances, so that cattrs is asked once a page and not once a field. It has two ways:
+
+1. Rows that msgspec has decoded and checked become instances without any Python code per field.
+2. Rows in which something has a type that is not documented stay dictionaries and go one by one: a scalar of another
+   type is read if it can be (``"1"`` for 1), and set aside in `FlowInstance.extra` if it cannot; an object or a list
+   where a scalar belongs is an `AnswerError` that names its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import starmap
+from typing import Any
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.gen import make_dict_structure_fn, override
+
+from aioflows._core.wire.rows import NAMES, Row
+from aioflows.errors import AnswerError
+from aioflows.models import FlowInstance, StoredInstance, as_member, handed_over
+
+__all__ = ["Rows", "flow_instances"]
+
+_WIRE_NAMES = frozenset(NAMES)
+_WIRE_NAME = dict(zip(Row.__struct_fields__, NAMES, strict=True))
+_READ = {field: name for field, name in _WIRE_NAME.items() if field not in ("trigger_time", "graph")}
+
+
+@attrs.frozen
+class Rows:
+    """Rows of one page, as they are handed to cattrs: decoded, or loose.
+
+    Args:
+        times: their trigger *times*.
+        epoch: 1970-01-01 00:00:00 in the service's *zone*.
+        decoded: what msgspec made of them.
+        loose: what stands in the answer, where msgspec found something that is not documented.
+        paths: where each loose row stands in the answer.
+    """
+
+    times: Sequence[datetime]
+    epoch: datetime
+    decoded: Sequence[Row] = ()
+    loose: Sequence[Mapping[str, Any]] = ()
+    paths: Sequence[str] = ()
+
+
+def _refused(value: object, expected: str) -> TypeError:
+    return TypeError(f"expected {expected}, not {type(value).__name__}")
+
+
+def _text(value: object, _: object = None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    raise _refused(value, "a text")
+
+
+def _whole(value: object, _: object = None) -> int | None:
+    if value is None or isinstance(value, int):
+        return None if value is None else int(value)
+    if isinstance(value, (str, float)):
+        return _int(value)
+    raise _refused(value, "a whole number")
+
+
+def _int(value: str | float) -> int | None:
+    try:
+        number = float(value)
+        return int(value) if number.is_integer() else None
+    except (ValueError, OverflowError):
+        return None
+
+
+_FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+
+
+def _flag(value: object, _: object = None) -> bool | None:
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip().lower())
+    if value is None or isinstance(value, (bool, int, float)):
+        return None if value is None else _FLAGS.get(value)
+    raise _refused(value, "true or false")
+
+
+def _moment(value: object, _: object = None) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            return msgspec.convert(value, datetime)  # with a zone, if it says one
+        except (msgspec.ValidationError, ValueError):  # before msgspec 0.21, the one is not the other
+            return None
+    if isinstance(value, int) and 10**11 <= value < 10**14:
+        # Requests say milliseconds, so an answer might as well.
+        return datetime.fromtimestamp(value / 1000, UTC)
+    if value is None or isinstance(value, (int, float)):
+        return None
+    raise _refused(value, "a time")
+
+
+def _any(value: object, _: object = None) -> object:
+    return value
+
+
+_HOOKS = {"str": _text, "int": _whole, "bool": _flag, "datetime": _moment, "FlowStatus": _whole, "Json": _any}
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(StoredInstance)
+    overrides: dict[str, Any] = {
+        field.name: override(rename=name, struct_hook=_HOOKS[str(field.type).partition(" ")[0]])
+        for field, name in zip(fields, NAMES, strict=False)
+    }
+    overrides["trigger_time"] = overrides["graph"] = overrides["extra"] = override(
+        omit=True
+    )  # set afterwards
+    by_hand = make_dict_structure_fn(StoredInstance, converter, **overrides)
+    converter.register_structure_hook(StoredInstance, by_hand)
+    converter.register_structure_hook_func(lambda kind: kind == list[FlowInstance], _structure)
+    return converter
+
+
+def _structure(rows: Rows, _: object) -> list[FlowInstance]:
+    stored = list(map(_one, rows.loose, rows.paths)) if rows.loose else _all(rows.decoded)
+    return handed_over(stored, rows.times, rows.epoch)
+
+
+def _all(rows: Sequence[Row]) -> list[StoredInstance]:
+    tuples = map(msgspec.structs.astuple, rows)
+    unknown = type(rows[0]).__struct_encode_fields__[len(NAMES) :] if rows else ()
+    if not unknown:
+        return list(starmap(StoredInstance, tuples))
+    # One loop and no function calls of our own: this is the path of every row where a service has added a member.
+    many, stored = len(NAMES), []
+    places = tuple(enumerate(unknown, many))
+    for values in tuples:
+        row = StoredInstance(*values[:many])
+        row.extra = extra = {}
+        for place, name in places:
+            if (value := values[place]) is not msgspec.UNSET:
+                extra[name] = value
+        stored.append(row)
+    return stored
+
+
+def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
+    aside: dict[str, Any] = {}
+    if not row.keys() <= _WIRE_NAMES:
+        aside = {name: value for name, value in row.items() if name not in _WIRE_NAMES}
+        row = {name: value for name, value in row.items() if name in _WIRE_NAMES}
+    row = dict(row)
+    graph = row.pop("graph", None)
+    try:
+        stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
+    except (msgspec.ValidationError, ValueError):  # a ValueError is a lone surrogate in a time
+        stored = _by_hand(row, path)
+        for field, name in _READ.items():
+            if getattr(stored, field) is None and row.get(name) not in (None, ""):
+                aside[name] = row[name]
+    stored.graph = as_member(graph)
+    if aside:
+        stored.extra = aside
+    return stored
+
+
+def _by_hand(row: Mapping[str, Any], path: str) -> StoredInstance:
+    try:
+        return _CONVERTER.structure(row, StoredInstance)
+    except cattrs.BaseValidationError as error:
+        problem, _, field = cattrs.transform_error(error, "", _said)[0].rpartition(" @ .")
+        raise AnswerError(problem, f"{path}.{_WIRE_NAME.get(field, field)}") from None
+
+
+def _said(error: BaseException, _: object) -> str:
+    return str(error)
+
+
+_CONVERTER = _converter()
+
+
+def flow_instances(rows: Rows) -> list[FlowInstance]:
+    """Turn rows into flow instances.
+
+    Raises:
+        AnswerError: something in them cannot be read; the error says where it stands.
+    """
+    return _CONVERTER.structure(rows, list[FlowInstance])

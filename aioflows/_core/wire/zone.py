@@ -1,0 +1,270 @@
+"""The service's clock: the zone that its texts are in, and what its texts mean.
+
+Requests carry milliseconds since the epoch, answers carry wall-clock texts without a zone (the vendor's "List Flow
+Instances"). An instant is the wall clock read as if it were UTC, minus the offset in force.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
+from functools import lru_cache
+from itertools import repeat
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from aioflows.errors import AnswerError, QueryError
+
+__all__ = ["ClockChanges", "Zone", "wall_seconds"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_DAY = 86_400
+# A day inside what datetime can hold, so that no offset leads out of it.
+_EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
+_OFFSET = re.compile(
+    r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
+)
+_WIDEST = 18  # hours; Java's ZoneOffset, which is what the service runs on, knows no more
+_WALL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
+_ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
+
+
+def _fixed(text: str) -> timezone | None:
+    match = _OFFSET.fullmatch(text)
+    if match is None or not text:
+        return None
+    # "GMT+8" is east of Greenwich, as in Java's TimeZone, where it comes from; POSIX would mean the west by it.
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    offset = timedelta(hours=hours, minutes=minutes)
+    if offset > timedelta(hours=_WIDEST):
+        return None
+    return timezone(-offset if match["sign"] == "-" else offset)
+
+
+class ClockChanges(_TzInfo):
+    """A zone of fixed offsets, each in force from a known instant: what a service has named, one after the other.
+
+    Args:
+        first: the offset before all others, in *seconds* east of Greenwich.
+        turns: the others: from which *second* since 1970-01-01 UTC, and *seconds* east of Greenwich, earliest first.
+    """
+
+    def __init__(self, first: int, turns: tuple[tuple[int, int], ...]) -> None:
+        self._first = first
+        self._turns = turns
+
+    def __getinitargs__(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        return self._first, self._turns
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClockChanges) and self.__getinitargs__() == other.__getinitargs__()
+
+    def __hash__(self) -> int:
+        return hash(self.__getinitargs__())
+
+    def __str__(self) -> str:
+        words = [str(_east(self._first))]
+        words += [
+            f"{_east(offset)} from {_EPOCH + timedelta(seconds=at):%Y-%m-%d %H:%M:%S} UTC"
+            for at, offset in self._turns
+        ]
+        return ", ".join(words)
+
+    __repr__ = __str__
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """Return the offset in force when wall clocks show a time; ``fold`` tells which of two passes (PEP 495)."""
+        if dt is None:
+            return None
+        wall, offset = (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1), self._first
+        for at, after in self._turns:
+            between = at + min(offset, after) <= wall < at + max(offset, after)
+            if wall >= at + max(offset, after) or (between and dt.fold):
+                offset = after
+        return timedelta(seconds=offset)
+
+    def dst(self, dt: datetime | None) -> timedelta | None:  # noqa: ARG002
+        """Return None: nothing tells what is summer time."""
+        return None
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """Return the offset as a name."""
+        offset = self.utcoffset(dt)
+        return None if offset is None else str(timezone(offset))
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Turn a time in UTC into one of this zone."""
+        instant, offset, fold = (
+            (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1),
+            self._first,
+            0,
+        )
+        for at, after in self._turns:
+            if instant >= at:
+                fold = int(instant < at + offset - after)
+                offset = after
+        return (dt + timedelta(seconds=offset)).replace(fold=fold)
+
+
+def _east(seconds: int) -> timezone:
+    return timezone(timedelta(seconds=seconds))
+
+
+@attrs.frozen
+class Zone:
+    """A time zone: one offset for all times, or one that changes.
+
+    Args:
+        tzinfo: what datetimes of this zone carry.
+        given: whether the user has given it, rather than the service named it. It makes no other zone of it.
+    """
+
+    tzinfo: _TzInfo
+    given: bool = attrs.field(default=False, eq=False, kw_only=True)
+    epoch: datetime = attrs.field(init=False, eq=False, repr=False)
+    """1970-01-01 00:00:00 by the wall clocks of this zone."""
+
+    @epoch.default
+    def _wall_epoch(self) -> datetime:
+        return _NAIVE_EPOCH.replace(tzinfo=self.tzinfo)
+
+    @classmethod
+    def parse(cls, value: str | _TzInfo | Zone) -> Zone:
+        """Read a zone as the service or a user writes it.
+
+        Raises:
+            QueryError: it names no zone; the message shows what does.
+        """
+        if isinstance(value, Zone):
+            return value
+        if isinstance(value, _TzInfo):
+            if hasattr(value, "localize"):  # pytz: its zones are wrong unless every time goes through it
+                raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
+            return cls(value)
+        if not isinstance(value, str):
+            raise QueryError(f"{value!r} is no time zone; {_ACCEPTED}")
+        text = value.strip()
+        fixed = _fixed(text)
+        if fixed is not None:
+            return cls(fixed)
+        try:
+            return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
+        except (ValueError, LookupError, OSError):
+            raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
+
+    @classmethod
+    def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
+        """Return the zone that has given offsets, the first of which holds for all time before, too.
+
+        Args:
+            offsets: from which epoch *millisecond*, and *seconds* east of Greenwich, earliest first.
+        """
+        (_, first), *turns = offsets
+        if not turns:
+            return cls(_east(first))
+        return cls(ClockChanges(first, tuple((instant // 1000, offset) for instant, offset in turns)))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the offset never changes."""
+        return isinstance(self.tzinfo, timezone)
+
+    def offset_at(self, epoch_seconds: int) -> int:
+        """Return the offset in force at an instant, in seconds east of Greenwich."""
+        instant = _EPOCH + timedelta(seconds=min(max(epoch_seconds, _EARLIEST), _LATEST))
+        offset = instant.astimezone(self.tzinfo).utcoffset() or timedelta()
+        return offset.days * _DAY + offset.seconds
+
+    def transitions(self, from_ms: int, to_ms: int) -> list[int]:
+        """Return the instants strictly inside a range at which the offset changes, in epoch milliseconds, ascending."""
+        if self.fixed:
+            return []
+        found = []
+        for day in range(from_ms // 1000 // _DAY, to_ms // 1000 // _DAY + 1):
+            low, high = day * _DAY, (day + 1) * _DAY
+            before = self._offset_on(day)
+            if before == self._offset_on(day + 1):
+                continue  # no zone changes its offset there and back within a day
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self.offset_at(middle) == before else (low, middle)
+            found.append(high * 1000)
+        return [instant for instant in found if from_ms < instant < to_ms]
+
+    def offsets(self, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
+        """Return the offsets in force in a range: from which epoch *millisecond*, and *seconds* east of Greenwich."""
+        instants = [from_ms, *self.transitions(from_ms, to_ms)]
+        return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
+
+    def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
+        """Return wall-clock times this zone.
+
+        Args:
+            walls: *times* without zone.
+            offset: the *seconds* east of Greenwich that were in force at all of them, where that is known. Where clocks
+                are put back, an hour comes twice, and only this tells which; else it is taken for the first.
+        """
+        # In C, and a tenth of what time.replace(tzinfo=...) costs on Python 3.11 and 3.12.
+        since = map(operator.sub, walls, repeat(_NAIVE_EPOCH))
+        times = list(map(operator.add, repeat(self.epoch), since))
+        if offset is not None and not self.fixed and walls and self._comes_again(min(walls), offset):
+            return [time.replace(fold=1) if self._comes_again(time, offset) else time for time in times]
+        return times
+
+    def shown_twice(self, wall: datetime) -> tuple[datetime, datetime] | None:
+        """Return the stretch around a wall-clock time that clocks show twice, or None if they show that time once.
+
+        Args:
+            wall: the *time*, without zone.
+        """
+        if self.fixed:
+            return None
+        first = wall.replace(tzinfo=self.tzinfo)
+        before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
+        if before is None or after is None or before <= after:
+            return None
+        seconds = int((wall - before - _NAIVE_EPOCH).total_seconds())
+        for change in self.transitions((seconds - _DAY) * 1000, (seconds + _DAY) * 1000):
+            instant = _NAIVE_EPOCH + timedelta(milliseconds=change)
+            if instant + after <= wall < instant + before:
+                return instant + after, instant + before
+        return None
+
+    def _comes_again(self, wall: datetime, offset: int) -> bool:
+        first = wall.replace(tzinfo=self.tzinfo)
+        again = first.replace(fold=1).utcoffset()
+        return again != first.utcoffset() and again == timedelta(seconds=offset)
+
+    def _offset_on(self, day: int) -> int:
+        return _offset_on(self, day)
+
+
+@lru_cache(maxsize=8192)
+def _offset_on(zone: Zone, day: int) -> int:
+    return zone.offset_at(day * _DAY)
+
+
+# A text comes back within a page or two, or never; a larger cache has no more hits, and looks like a leak until it is full.
+@lru_cache(maxsize=512)
+def wall_seconds(text: str) -> int:
+    """Read a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, as seconds since 1970-01-01 as if it were UTC.
+
+    A ``T`` may stand between date and time, and a fraction, which is dropped, after the seconds.
+
+    Raises:
+        AnswerError: there is no such time.
+    """
+    # The shape is looked at first: fromisoformat alone takes week dates, and 24:00 on later Pythons.
+    if _WALL.fullmatch(text):
+        try:
+            since = datetime.fromisoformat(text[:19]) - _NAIVE_EPOCH
+        except ValueError:
+            pass  # February 30
+        else:
+            return since.days * _DAY + since.seconds
+    raise AnswerError(f"{text!r:.60} is no time; expected YYYY-MM-DD HH:MM:SS")

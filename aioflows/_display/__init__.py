@@ -1,0 +1,1 @@
+"""What may be shown: foreign text, HTML, and secrets that stay hidden."""

@@ -1,0 +1,53 @@
+"""Values as a notebook shows them: small tables of HTML in which nothing that comes from outside is HTML.
+
+Each text is made printable first and escaped then, and it is cut, so that no answer makes a page long, runs a script, or
+shows a name as another.
+"""
+
+from __future__ import annotations
+
+import enum
+import html
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from aioflows._display.text import printable
+
+__all__ = ["facts"]
+
+_LONGEST = 300
+
+
+def facts(title: str, values: Iterable[tuple[str, object]]) -> str:
+    """Give facts as a table of two columns; those that are None are left out.
+
+    Args:
+        title: *what* they are facts of.
+        values: their *names* and values.
+    """
+    rows = "".join(
+        f"<tr><th style='text-align: left'>{_text(name)}</th><td style='text-align: left'>{_text(value)}</td></tr>"
+        for name, value in values
+        if value is not None
+    )
+    return f"<table><caption>{_text(title)}</caption>{rows}</table>"
+
+
+def _text(value: object) -> str:
+    return html.escape(printable(_plain(value), _LONGEST))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, enum.StrEnum):
+        return value.value
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_plain(name)}: {_plain(one)}" for name, one in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(_plain, value))
+    return str(value)

@@ -1,0 +1,152 @@
+"""The account of a demo, for a person: what was read, whether all of it, and what it cost."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from aioflows import ScanStats
+from aioflows._display.text import printable
+from aioflows.cli.output.console import rows_per_second, shown_duration
+from aioflows.cli.output.flow_totals import FlowTotal, OrderCheck, Summary
+from aioflows.cli.output.row_table import fitted, shown_status, status_style
+
+__all__ = ["DemoOutcome", "print_account"]
+
+_WIDEST_BAR = 30
+
+
+@attrs.frozen
+class DemoOutcome:
+    """What came of a scan of everything.
+
+    Args:
+        expected: *instances* that there are.
+        summary: what was *read*.
+        order: what the *check* of the order found.
+        order_by: which order was *asked* for.
+        stats: what it *cost*.
+        page_size: *instances* asked for in a request.
+    """
+
+    expected: int
+    summary: Summary
+    order: OrderCheck
+    order_by: str | None
+    stats: ScanStats
+    page_size: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether there are as many as there should be, none of them twice, in the order asked for."""
+        return self.summary.instances == self.expected and not self.order.fault
+
+    @property
+    def least_requests(self) -> int:
+        """How many requests it takes to carry that many rows, with every page full."""
+        return math.ceil(self.expected / self.page_size)
+
+
+def print_account(outcome: DemoOutcome, console: Console) -> None:
+    """Print everything there is to say about a scan."""
+    console.print(
+        Group(
+            *_verdicts(outcome),
+            Text(),
+            _figures(outcome),
+            Text(),
+            _statuses(outcome.summary, console.width - 42),
+        )
+    )
+    tables = [table for table in (_slowest(outcome.summary), _failing(outcome.summary)) if table is not None]
+    if tables and console.width >= 120:
+        grid = Table.grid(padding=(0, 4))
+        grid.add_row(*tables)
+        console.print(Text(), grid)
+    else:
+        for table in tables:
+            console.print(Text(), table)
+
+
+def _verdicts(outcome: DemoOutcome) -> list[Text]:
+    read, expected = outcome.summary.instances, outcome.expected
+    if read == expected:
+        complete = _verdict(True, "complete", f"{read:,} of {expected:,} instances, each exactly once")
+    else:
+        complete = _verdict(False, "complete", f"{read:,} instances were read, but {expected:,} there are")
+    if outcome.order.fault:
+        return [complete, _verdict(False, "in order", printable(outcome.order.fault, 200))]
+    if outcome.order_by is None:
+        return [complete, _verdict(True, "distinct", "no order was asked for; no instance came twice")]
+    way = "descending" if outcome.order_by.startswith("-") else "ascending"
+    return [complete, _verdict(True, "in order", f"strictly {way} by trigger time, then id")]
+
+
+def _verdict(good: bool, claim: str, words: str) -> Text:
+    mark = ("✓ ", "bold green") if good else ("✗ ", "bold red")
+    return Text.assemble(mark, (claim.ljust(11), "bold" if good else "bold red"), words)
+
+
+def _figures(outcome: DemoOutcome) -> Text:
+    stats, least = outcome.stats, outcome.least_requests
+    ratio = f" ({stats.requests / least:.2f} ×)" if least else ""
+    lines = [
+        ("time", f"{stats.elapsed:.1f} s, {rows_per_second(stats):,.0f} instances a second"),
+        (
+            "requests",
+            f"{stats.requests:,}; full pages of {outcome.page_size:,} would take {least:,}{ratio}",
+        ),
+        (
+            "retries",
+            f"{stats.retries:,}" + (f", {stats.throttled:,} of them throttled" if stats.throttled else ""),
+        ),
+        ("flows", f"{outcome.summary.flows:,}"),
+    ]
+    return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), words) for name, words in lines)
+
+
+def _statuses(summary: Summary, width: int) -> Text:
+    cells = max(5, min(width, _WIDEST_BAR))
+    lines = []
+    for status, count in summary.statuses.most_common():
+        share = count / summary.instances
+        style = status_style(status)
+        # Eighths of a cell, so that a share of a hundredth is still seen.
+        eighths = max(1, round(share * cells * 8))
+        bar = "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
+        name = fitted(shown_status(status), 16)
+        lines.append(Text.assemble("  ", (name, style), f"{count:>11,} {share:>7.1%}  ", (bar, style)))
+    return Text("\n").join(lines)
+
+
+def _slowest(summary: Summary) -> Table | None:
+    rows = [
+        (flow, shown_duration(flow.mean), shown_duration(flow.longest), f"{flow.ran:,}")
+        for flow in summary.slowest()
+    ]
+    return _table("Slowest flows", ("mean", "longest", "runs"), rows)
+
+
+def _failing(summary: Summary) -> Table | None:
+    rows = [
+        (flow, f"{flow.failed:,}", f"{flow.failed / flow.instances:.0%}", f"{flow.instances:,}")
+        for flow in summary.most_failing()
+    ]
+    return _table("Most failing flows", ("failed", "share", "of"), rows)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[FlowTotal, str, str, str]]) -> Table | None:
+    if not rows:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=24, max_width=30)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for flow, *figures in rows:
+        table.add_row(Text("  " + printable(flow.name or "–", 100)), *(Text(figure) for figure in figures))
+    return table

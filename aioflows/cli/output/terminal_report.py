@@ -1,0 +1,131 @@
+"""A report for a terminal: one screen of 80 by 24, of the same counts that the page has."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import date, timedelta
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from aioflows import FlowStatus
+from aioflows._display.text import printable
+from aioflows.cli.output.console import shown_duration
+from aioflows.cli.output.flow_totals import FlowTotal, Summary
+from aioflows.cli.output.row_table import fitted
+from aioflows.report import FAILURES, Facts, Tally, quantile
+
+__all__ = ["print_brief"]
+
+_DAYS = 7
+_FLOWS = 3
+_LEVELS = "▁▂▃▄▅▆▇█"
+_SHADES = "░▒▓█"
+
+
+def print_brief(tally: Tally, summary: Summary, facts: Facts, console: Console) -> None:
+    """Print a report in as few lines as it takes."""
+    lines = [_head(summary), _dim(f"{_range(tally)}; {facts.verdict}")]
+    if tally.counts:
+        lines += [
+            Text(),
+            *_heat(tally),
+            Text(),
+            _failures(tally, console.width - 24),
+            _lengths(tally),
+            Text(),
+        ]
+        lines += _flows("slowest", summary.slowest(_FLOWS), console.width)
+        lines += _flows("failing", summary.most_failing(_FLOWS), console.width)
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    console.print(Group(*lines))
+
+
+def _head(summary: Summary) -> Text:
+    states, failed = summary.statuses, sum(summary.statuses[one] for one in FAILURES)
+    ended = states[FlowStatus.SUCCESS] + failed
+    rate = f"{states[FlowStatus.SUCCESS] / ended:.1%}" if ended else "–"
+    return Text.assemble(
+        (f"{summary.instances:,} instances", "bold"),
+        f" · {rate} success · ",
+        (f"{failed:,} failed", "bold red" if failed else ""),
+        f" · {states[FlowStatus.RUNNING]:,} running · {summary.flows:,} flows",
+    )
+
+
+def _range(tally: Tally) -> str:
+    rows = [key[0] for key in tally.counts]
+    if not rows:
+        return "nothing matches"
+    return f"{_day(tally, min(rows))} to {_day(tally, max(rows))} ({tally.zone})"
+
+
+def _heat(tally: Tally) -> list[Text]:
+    """One line for each of the newest days: how many failed in each hour, or a dot where instances did not."""
+    total: Counter[tuple[int, int]] = Counter()
+    failed: Counter[tuple[int, int]] = Counter()
+    for (row, hour, _, status), count in tally.counts.items():
+        total[row, hour] += count
+        failed[row, hour] += count if status in FAILURES else 0
+    rows = sorted({row for row, _ in total})
+    most = max((failed[row, hour] for row, hour in total if row in rows[-_DAYS:]), default=0)
+    head = "".join(f"{hour:02}".ljust(6) for hour in range(0, 24, 3))
+    lines = [_dim(f"{'failures, by hour':18}{head}  of")]
+    for row in rows[-_DAYS:]:
+        line = Text(f"{_day(tally, row):18}")
+        for hour in range(24):
+            at = (row, hour)
+            if failed[at]:
+                line.append(_SHADES[math.ceil(len(_SHADES) * failed[at] / most) - 1] * 2, "red")
+            else:
+                line.append("· " if total[at] else "  ", "green")
+        line.append(
+            f"  {sum(failed[row, h] for h in range(24)):,} / {sum(total[row, h] for h in range(24)):,}"
+        )
+        lines.append(line)
+    return lines
+
+
+def _failures(tally: Tally, width: int) -> Text:
+    """A line of blocks over the whole range; days are put together where there are more than cells."""
+    failed: Counter[int] = Counter()
+    for (row, _, _, status), count in tally.counts.items():
+        failed[row] += count if status in FAILURES else 0
+    first, last = min(failed), max(failed)
+    each = math.ceil((last - first + 1) / max(10, width))
+    sums = [
+        sum(failed[row] for row in range(low, min(low + each, last + 1)))
+        for low in range(first, last + 1, each)
+    ]
+    most = max(sums)
+    blocks = "".join(_LEVELS[math.ceil(len(_LEVELS) * one / most) - 1] if one else " " for one in sums)
+    return Text.assemble(f"{'failures in time':18}", (blocks, "red"), f" ≤ {most:,}")
+
+
+def _lengths(tally: Tally) -> Text:
+    shares = [(share, quantile(tally, share)) for share in (0.5, 0.9, 0.99)]
+    words = [f"{share:.0%} in about {shown_duration(took)}" for share, took in shares if took is not None]
+    return Text(f"{'durations':18}" + (", ".join(words) or "nothing has a start and an end"))
+
+
+def _flows(title: str, flows: list[FlowTotal], width: int) -> list[Text]:
+    lines = []
+    for place, flow in enumerate(flows):
+        figures = (
+            f"{shown_duration(flow.mean)} on average of {flow.ran:,}"
+            if title == "slowest"
+            else f"{flow.failed:,} of {flow.instances:,}"
+        )
+        name = fitted(printable(flow.name or "–", 100), max(10, min(34, width - 48)))
+        lines.append(Text.assemble(f"{'' if place else title:18}", name, "  ", figures))
+    return lines
+
+
+def _day(tally: Tally, row: int) -> str:
+    return (date.min + timedelta(days=max(0, row * tally.span - 1))).isoformat()
+
+
+def _dim(words: str) -> Text:
+    return Text(words, style="dim")

@@ -1,0 +1,113 @@
+"""An emulator's parts, put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from aioflows.emulator.deployment import Deployment
+from aioflows.emulator.gateway.options import Access, Trouble
+from aioflows.emulator.service.changes import Changes
+from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.operations import Service
+from aioflows.emulator.service.render import Renderer
+from aioflows.emulator.service.request_log import Record
+from aioflows.emulator.service.rights import Rights
+from aioflows.emulator.switches import Meanwhile, Quirks, World
+from aioflows.emulator.world.clock import DAY_MS, Clock, local_day, zone_named
+from aioflows.emulator.world.flows import Flow
+from aioflows.emulator.world.rows import Ids, Row, rows
+from aioflows.emulator.world.store import Store, open_store
+from aioflows.emulator.world.timeline import Span, timeline
+
+
+def wall_ms() -> float:
+    """The moment, in ms since the epoch."""
+    return time.time() * 1000
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All that an emulator was told."""
+
+    world: World
+    quirks: Quirks
+    constraints: Constraints
+    meanwhile: Meanwhile
+    access: Access
+    trouble: Trouble
+    path: str | os.PathLike[str] | None = None
+    now: Callable[[], float]
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the server's zone."""
+        return Clock(zone_named(self.world.zone))
+
+    @property
+    def span(self) -> Span:
+        """Where the rows lie: whole days of the server's zone."""
+        first = local_day(self.world.first_day)
+        clock = self.clock
+        return Span(clock.to_utc(first), clock.to_utc(first + self.world.days * DAY_MS))
+
+
+@attrs.frozen
+class Assembly:
+    """What there is between opening and closing."""
+
+    store: Store
+    changes: Changes
+    deployment: Deployment
+
+
+def opened(settings: Settings, record: Record) -> Assembly:
+    """Make the rows, or open the file that holds them, and put a deployment in front of them."""
+    world, quirks, clock = settings.world, settings.quirks, settings.clock
+
+    def make() -> tuple[list[Flow], Iterable[Row]]:
+        made = timeline(world, settings.span, clock)
+        return made.flows, rows(made, Ids(clock, world.ids, f"{world.seed} ids"), world.seed)
+
+    store = open_store(settings.path, attrs.asdict(world), make)
+    store.visible = Rights(settings.constraints.visible_share, world.seed).visible
+    flows = store.flows()
+    if quirks.sort_by == "second":
+        store.index_seconds()
+
+    def shown(shift_hours: float = 0) -> Clock:
+        shift_ms = round(shift_hours * 3_600_000)
+        return Clock(clock.zone, shift_ms, turn=quirks.zone_turn, rounding=quirks.round_times)
+
+    trigger_clock = shown()
+    renderer = Renderer(
+        flows,
+        trigger_clock,
+        shown(quirks.start_zone_shift),
+        absent=quirks.null_times == "absent",
+        siblings=quirks.sibling_fields,
+        unescaped=quirks.unescaped_graph,
+    )
+    changes = Changes(
+        store,
+        flows,
+        settings.meanwhile,
+        span=settings.span,
+        ids=Ids(clock, world.ids, f"{world.seed} new ids"),
+        types=world.schedule_types,
+        found=quirks.expression,
+        seed=world.seed,
+    )
+    deployment = Deployment(
+        Service(store, renderer, world, quirks, settings.constraints, trigger_clock),
+        quirks=quirks,
+        access=settings.access,
+        trouble=settings.trouble,
+        changes=changes,
+        record=record,
+        seed=world.seed,
+    )
+    return Assembly(store, changes, deployment)

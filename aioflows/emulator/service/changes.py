@@ -1,0 +1,213 @@
+"""Change while it is scanned: rows that come, go and change, and an exact memory of what they were.
+
+Every change is a row as it was before and as it was after, so that an answer can show the rows as they were some
+searches ago (`Changes.as_seen`), and an oracle can tell what such an answer may show (`Changes.rewound`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+
+from aioflows.emulator.service.search import Filter
+from aioflows.emulator.switches import Meanwhile
+from aioflows.emulator.world.flows import Flow
+from aioflows.emulator.world.rows import Ids, Row
+from aioflows.emulator.world.store import Store
+from aioflows.emulator.world.text_match import FOUND
+from aioflows.emulator.world.timeline import Span
+from aioflows.errors import QueryError
+from aioflows.models import FlowStatus
+
+_STATUSES = tuple(int(one) for one in FlowStatus)
+_USUAL = (int(FlowStatus.SUCCESS), int(FlowStatus.SUCCESS), int(FlowStatus.FAIL), int(FlowStatus.RUNNING))
+
+
+@attrs.frozen
+class _Change:
+    """What became of a row, right before the search with this number."""
+
+    number: int
+    id: str
+    before: Row | None
+    after: Row | None
+
+
+class Changes:
+    """Makes changes, remembers them as long as an answer may not show them, and tells those who listen.
+
+    Args:
+        store: the *rows*.
+        flows: the *flows* that new rows may belong to.
+        meanwhile: which changes are made by themselves, and how late they *show*.
+        span: where they fall, if that is not *told*.
+        ids: what new rows are *called*.
+        types: the schedule *types* that there are.
+        found: *how* an expression is looked for, a key of `FOUND`.
+        seed: what is *drawn* from.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        flows: Sequence[Flow],
+        meanwhile: Meanwhile,
+        *,
+        span: Span,
+        ids: Ids,
+        types: Sequence[int],
+        found: str,
+        seed: int,
+    ) -> None:
+        self._store = store
+        self._flows = flows
+        self._meanwhile = meanwhile
+        self._range = meanwhile.changes_in or (span.start, span.end)
+        self._ids = ids
+        self._types = types
+        self._found = FOUND[found]
+        self._rng = random.Random(f"{seed} changes")
+        self._late = random.Random(f"{seed} replicas")
+        self._made, self._due, self._number = 0, 0.0, 1
+        self._past: deque[_Change] = deque()
+        self.listeners: list[Callable[[str], object]] = []
+
+    # One change
+
+    def insert(self, trigger_ms: int, *, type: int, status: int, id: str | None, flow: int | None) -> str:
+        """Add a row; the id of it."""
+        chosen = self._flows[self._rng.randrange(len(self._flows)) if flow is None else flow]
+        code = int(FlowStatus(status))
+        if id is None:
+            self._made += 1
+            id = self._ids.shaped(f"{chosen.id}-{self._ids.stamp(trigger_ms)}-n{self._made}")
+        start = trigger_ms + 1_000
+        end = start + int(chosen.seconds * 1000)
+        with self._noted(id):
+            self._store.insert(type, trigger_ms, id, (chosen.number, code, start, end, trigger_ms, end))
+        return id
+
+    def delete(self, id: str) -> None:
+        """Remove a row."""
+        with self._noted(id, there=True):
+            self._store.put(id, None)
+
+    def set_status(self, id: str, status: int, now_ms: float) -> None:
+        """Change a row's status."""
+        with self._noted(id, there=True):
+            self._store.set_status(id, int(FlowStatus(status)), int(now_ms))
+
+    @contextmanager
+    def _noted(self, id: str, *, there: bool = False) -> Iterator[None]:
+        before = self._store.row(id)
+        if there and before is None:
+            raise QueryError(f"there is no instance {id!r}")
+        yield
+        if self._meanwhile.stale_searches:
+            self._past.append(_Change(self._number, id, before, self._store.row(id)))
+        for tell in self.listeners:
+            tell(id)
+
+    # What was
+
+    @contextmanager
+    def as_seen(self, number: int) -> Iterator[None]:
+        """Let the rows be what the search with this number sees of them: what they are, or were a while ago."""
+        late = self._late.randint(0, self._meanwhile.stale_searches)
+        undone = [change for change in reversed(self._past) if change.number > number - late]
+        for change in undone:
+            self._store.put(change.id, change.before)
+        try:
+            yield
+        finally:
+            for change in reversed(undone):
+                self._store.put(change.id, change.after)
+            self._number = number + 1
+
+    def rewound(self) -> Iterator[str]:
+        """Take back, one by one, what the next answers may not show yet, giving each id after it; then all is as before."""
+        oldest = self._number - self._meanwhile.stale_searches
+        undone = [change for change in reversed(self._past) if change.number > oldest]
+        try:
+            for change in undone:
+                self._store.put(change.id, change.before)
+                yield change.id
+        finally:
+            for change in reversed(undone):
+                self._store.put(change.id, change.after)
+
+    # By themselves
+
+    def before(self, number: int, asked: Filter, now_ms: float) -> None:
+        """Make what is due before a search is answered."""
+        self._number = number
+        while self._past and self._past[0].number <= number - self._meanwhile.stale_searches:
+            self._past.popleft()
+        self._due += self._meanwhile.changes_per_search
+        while self._due >= 1:
+            self._due -= 1
+            kind = self._rng.choice(self._meanwhile.change_kinds)
+            if kind == "insert":
+                self._insert_one(asked)
+            elif (id := self._any(asked)) is not None and kind == "delete":
+                self.delete(id)
+            elif id is not None:
+                self._flip(id, asked, now_ms)
+
+    def _insert_one(self, asked: Filter) -> None:
+        """Add a row that matches what is asked for, or differs from it in one thing."""
+        rng, kind = self._rng, self._meanwhile.new_rows
+        matching = rng.random() < 0.7 if kind == "both" else kind == "matching"
+        type, status = asked.type, rng.choice(asked.status or _USUAL)
+        flows = [flow.number for flow in self._flows if self._asked_for(flow, asked)]
+        others = [one for one in self._types if one != type]
+        if not matching and asked.status:
+            status = self._other(asked.status)
+        elif not matching and len(flows) < len(self._flows) and flows:
+            flows = sorted({flow.number for flow in self._flows} - set(flows))
+        elif not matching and others:
+            type = rng.choice(others)
+        first, end = self._range
+        self.insert(
+            rng.randrange(first, end),
+            type=self._types[0] if type is None else type,
+            status=status,
+            id=None,
+            flow=rng.choice(flows) if flows else None,
+        )
+
+    def _asked_for(self, flow: Flow, asked: Filter) -> bool:
+        """Whether instances of a flow match, if their ids are not what is looked for."""
+        named = not asked.expression or self._found(flow.name, asked.expression)
+        return named and asked.owner in ("", flow.owner)
+
+    def _any(self, asked: Filter) -> str | None:
+        """The id of a row where changes fall, mostly of the type asked for; every row of one moment is as likely."""
+        rng = self._rng
+        type = rng.choice(self._types) if asked.type is None or rng.random() < 0.1 else asked.type
+        first, end = self._range
+        where = "FROM inst WHERE type = ? AND trigger_ms"
+        query = f"SELECT trigger_ms {where} >= ? AND trigger_ms < ? ORDER BY trigger_ms LIMIT 1"
+        for low in (rng.randrange(first, end), first):
+            if (found := self._store.execute(query, (type, low, end)).fetchone()) is not None:
+                count = self._store.execute(f"SELECT count(*) {where} = ?", (type, *found)).fetchone()[0]
+                query = f"SELECT id {where} = ? ORDER BY number LIMIT 1 OFFSET ?"
+                id: str = self._store.execute(query, (type, *found, rng.randrange(count))).fetchone()[0]
+                return id
+        return None
+
+    def _flip(self, id: str, asked: Filter, now_ms: float) -> None:
+        """Change a status: out of what is asked for, or into it."""
+        row = self._store.row(id)
+        assert row is not None
+        into = asked.status and row[5] not in asked.status
+        self.set_status(
+            id, self._rng.choice(asked.status) if into else self._other(asked.status or (row[5],)), now_ms
+        )
+
+    def _other(self, statuses: Sequence[int]) -> int:
+        return self._rng.choice([one for one in _STATUSES if one not in statuses] or _STATUSES)

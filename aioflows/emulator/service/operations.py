@@ -1,0 +1,206 @@
+"""The service behind the gateway: List Flow Instances and its siblings, as a pure function of a request and the time.
+
+v2.0 of the service (``/dataflow-batch-service/v2.0``) does the same under other paths, and its envelope says ``status``
+where v2.1 says ``code``.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import accumulate
+
+import attrs
+
+from aioflows.emulator.reply import Reply, json_reply, plain
+from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.find import Chance, FoundPage, find_page
+from aioflows.emulator.service.render import PageRow, Renderer
+from aioflows.emulator.service.search import (
+    EMPTY_PARAMETER,
+    ILLEGAL_PARAMETER,
+    Refusal,
+    Search,
+    read_search,
+)
+from aioflows.emulator.switches import Quirks, World
+from aioflows.emulator.world.clock import Clock, gmt, zone_named
+from aioflows.emulator.world.store import Store
+
+NO_SUCH_USER, DENIED = 62101, 62103
+NO_SUCH_INSTANCE = 62104
+"""Our own guess: the documentation names no code for an instance that does not exist."""
+
+_NOTHING = {
+    "empty-data": b',"data":{}',
+    "empty-array": b',"data":[]',
+    "null-data": b',"data":null',
+    "no-data": b"",
+}
+_BASES = {"/batch-processing-service/v2.1": "code", "/dataflow-batch-service/v2.0": "status"}
+_ACTIONS = {
+    ("flowInstances", "search"): ("POST", "search"),
+    ("flowInstances", "get"): ("GET", "get"),
+    ("time", "getTimeZone"): ("GET", "timezone"),
+    ("time", "getCurrentTime"): ("GET", "time"),
+}
+
+
+@attrs.frozen
+class Route:
+    """Where a request leads.
+
+    Attributes:
+        operation: "search", "get", "timezone", "time", "token", "refresh", "state" or "other".
+        key: what the envelope calls its code.
+        problem: the answer, if the request leads nowhere.
+    """
+
+    operation: str
+    key: str = "code"
+    problem: Reply | None = None
+
+
+def route(method: str, path: str, query: dict[str, str]) -> Route:
+    """Find the operation of a request to the service."""
+    base, _, resource = path.rpartition("/")
+    if base not in _BASES or resource not in ("flowInstances", "time"):
+        return Route("other", problem=plain(404, "404 Not Found"))
+    key = _BASES[base]
+    known = _ACTIONS.get((resource, query.get("action", "")))
+    if known is None:
+        code = ILLEGAL_PARAMETER if query.get("action") else EMPTY_PARAMETER
+        return Route("other", key, json_reply(envelope(key, code, "parameter action is not legal")))
+    allowed, operation = known
+    if method != allowed:
+        return Route("other", key, plain(405, "405 Method Not Allowed", Allow=allowed))
+    return Route(operation, key)
+
+
+def envelope(key: str, code: int, message: str, data: str = "null") -> str:
+    """The service's envelope around `data`, which is JSON text already."""
+    return f'{{"{key}":{code},"msg":{json.dumps(message)},"data":{data}}}'
+
+
+class Service:
+    """Answers what the gateway lets through.
+
+    Args:
+        store: the *rows*.
+        renderer: what *prints* them.
+        world: which rows there *are*.
+        quirks: *how* this deployment answers.
+        constraints: what it gives at *most*.
+        clock: the *server's zone*.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        world: World,
+        quirks: Quirks,
+        constraints: Constraints,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._world = world
+        self._quirks = quirks
+        self._constraints = constraints
+        self._clock = clock
+
+    def read(self, query: dict[str, str], content_type: str, body: bytes) -> Search | Reply:
+        """What a search asks; a `Reply` where it is not even JSON; a `Refusal` where it is illegal."""
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            return plain(415, "415 Unsupported Media Type")
+        self._check_user(query)
+        return read_search(body)
+
+    def find(self, search: Search, number: int) -> FoundPage:
+        """The rows that answer the search with this number."""
+        if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
+            return FoundPage([], 0)
+        return find_page(
+            self._store,
+            search,
+            self._quirks,
+            self._constraints,
+            self._chance(number),
+            self._clock,
+            self._shown,
+        )
+
+    def _shown(self, rows: list[PageRow]) -> list[PageRow]:
+        """What is left of a page: the rows that the user may see, as far as the bytes of an answer reach."""
+        rows = [row for row in rows if self._store.visible(row[0])]
+        most = self._constraints.page_bytes
+        if most is None:
+            return rows
+        ends = accumulate(map(len, self._renderer.rows(rows)))
+        return rows[: max(1, sum(end <= most for end in ends))]
+
+    def _chance(self, number: int) -> Chance:
+        quirks, seed = self._quirks, self._world.seed
+        rng = random.Random(f"{seed} search {number}")
+        turns = {"replicas": rng.randrange(quirks.replicas), "two-plans": 0}
+        turn = turns.get(quirks.ties, number)
+        return Chance(seed * 1_000_003 + turn, rng.randint(0, quirks.cap_spread))
+
+    def print(self, key: str, page: FoundPage) -> bytes:
+        """The envelope around a page."""
+        rows = self._renderer.rows(page.rows)
+        if not rows:
+            return b'{"%b":0,"msg":"OK"%b}' % (key.encode(), self._nothing(page.count))
+        listed = b",".join(rows)
+        return b'{"%b":0,"msg":"OK","data":{"flowInsts":[%b],"count":%d}}' % (
+            key.encode(),
+            listed,
+            page.count,
+        )
+
+    def _nothing(self, count: int) -> bytes:
+        way = self._constraints.nothing_as
+        if way in _NOTHING:
+            return _NOTHING[way]
+        if way == "no-list":
+            return b',"data":{"count":%d}' % count
+        listed = b"null" if way == "null" or self._quirks.null_list else b"[]"
+        return b',"data":{"flowInsts":%b,"count":%d}' % (listed, count)
+
+    def get(self, key: str, query: dict[str, str]) -> str:
+        """Get Flow Instance."""
+        self._check_user(query)
+        id = query.get("flowInstId", "")
+        if not id:
+            raise Refusal(EMPTY_PARAMETER, "flowInstId must not be empty")
+        columns = "id, flow, status, trigger_ms, start_ms, end_ms, create_ms"
+        row = self._store.execute(f"SELECT {columns} FROM inst WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        if row is None:
+            raise Refusal(NO_SUCH_INSTANCE, "flow instance does not exist")
+        if not self._store.visible(id):
+            raise Refusal(DENIED, "user has no privilege")
+        return envelope(key, 0, "OK", self._renderer.rows([row])[0].decode())
+
+    def timezone(self, key: str, now_ms: int) -> str:
+        """Get Timezone: one offset, that of this moment, even where the zone has summer time."""
+        claimed = self._quirks.claimed_zone
+        if claimed is None:
+            claimed = gmt(self._clock.offset_ms(now_ms))
+        elif not claimed.startswith("GMT"):
+            claimed = gmt(Clock(zone_named(claimed)).offset_ms(now_ms))
+        return envelope(key, 0, "OK", f'{{"timezone":{json.dumps(claimed)}}}')
+
+    def time(self, key: str, now_ms: int) -> str:
+        """Get Current Time."""
+        return envelope(key, 0, "OK", str(now_ms))
+
+    def _check_user(self, query: dict[str, str]) -> None:
+        for name, expected in (("userId", self._quirks.user_id), ("orgId", self._quirks.org_id)):
+            given = query.get(name, "")
+            if not given:
+                raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
+            if expected is not None and given != expected:
+                raise Refusal(NO_SUCH_USER, "userId does not exist, or does not match orgId")
+        if self._quirks.denied:
+            raise Refusal(DENIED, "user has no privilege")

@@ -1,0 +1,161 @@
+"""List Flow Instances: what may be asked, strictly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+
+from aioflows.emulator.world.text_match import found_in_sql, same_in_sql
+from aioflows.models import FlowStatus
+
+# The gateway's codes (EnOS, "API authentication"), and the service's own (62102: "List Flow Instances").
+ILLEGAL_PARAMETER, EMPTY_PARAMETER = 1004, 1202
+ILLEGAL_SORT_FIELD, SERVER_FAULT = 62102, 62109
+
+SORTABLE = ("create_time", "update_time", "start_time", "trigger_time", "end_time")
+
+
+class Refusal(Exception):
+    """A request that is answered with an error code, or with an HTTP status."""
+
+    def __init__(self, code: int, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@attrs.frozen(kw_only=True)
+class Filter:
+    """Which instances match.
+
+    Args:
+        type: one *type*; None: all.
+        from_ms: the first *trigger time* that matches.
+        to_ms: the first that no longer does.
+        status: *codes*; empty: all.
+        owner: *user name*; empty: all.
+        expression: *text* in the id or the flow's name; empty: all.
+        found: *how* it is looked for, a key of `FOUND`.
+        same: how owners are compared, as `Quirks.owner_compare` says.
+    """
+
+    type: int | None = None
+    from_ms: int = 0
+    to_ms: int = 2**62
+    status: tuple[int, ...] = ()
+    owner: str = ""
+    expression: str = ""
+    found: str = "contains"
+    same: str = "exact"
+    walls: tuple[tuple[int, int, int], ...] = ()
+    """Stretches of instants and the offset in each, in ms, where the range is compared by wall clocks; none: by instants."""
+
+    def sql(self) -> tuple[str, list[object]]:
+        """A condition and its values."""
+        types = "type IN (0, 1, 2)" if self.type is None else f"type = {int(self.type)}"
+        if self.walls:
+            wall = wall_in_sql(self.walls)
+            conditions = [types, f"{wall} >= ?", f"{wall} < ?"]
+        else:
+            conditions = [types, "trigger_ms >= ?", "trigger_ms < ?"]
+        values: list[object] = [self.from_ms, self.to_ms]
+        if self.status:
+            conditions.append(f"status IN ({', '.join(str(int(code)) for code in self.status)})")
+        if self.owner:
+            owned = same_in_sql("owner", self.same)
+            conditions.append(f"flow IN (SELECT flow FROM flow WHERE {owned})")  # noqa: S608 - texts are values
+            values.append(self.owner)
+        if self.expression:
+            id, name = found_in_sql("id", self.found), found_in_sql("name", self.found)
+            conditions.append(f"({id} OR flow IN (SELECT flow FROM flow WHERE {name}))")  # noqa: S608 - texts are values
+            values += [self.expression, self.expression]
+        return " AND ".join(conditions), values
+
+
+def wall_in_sql(walls: tuple[tuple[int, int, int], ...]) -> str:
+    """What wall clocks show at a row's trigger time, in ms."""
+    cases = " ".join(f"WHEN trigger_ms < {until} THEN {offset}" for _, until, offset in walls)
+    return f"(trigger_ms + CASE {cases} ELSE {walls[-1][2]} END)"
+
+
+@attrs.frozen(kw_only=True)
+class Search:
+    """One search, as it was asked."""
+
+    filter: Filter
+    page_no: int
+    page_size: int
+    sorters: tuple[tuple[str, bool], ...]
+    """Field and whether it is descending."""
+
+
+def read_search(body: bytes) -> Search:
+    """Read the body of a search; what is missing, mistyped or illegal is a `Refusal`."""
+    try:
+        asked = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        raise Refusal(ILLEGAL_PARAMETER, "request body is not JSON") from None
+    if not isinstance(asked, dict):
+        raise Refusal(ILLEGAL_PARAMETER, "request body is not an object")
+    type = _int64(asked, "type")
+    if type not in (0, 1, 2):
+        raise Refusal(ILLEGAL_PARAMETER, "type is not legal")
+    page = _required(asked, "pagination", dict)
+    # The documentation says "pageSize > 0".
+    page_no, page_size = _int64(page, "pageNo"), _int64(page, "pageSize")
+    if page_no < 0 or page_size <= 0:
+        raise Refusal(ILLEGAL_PARAMETER, "pagination is not legal")
+    filter = Filter(
+        type=type,
+        from_ms=_int64(asked, "fromTriggerTime"),
+        to_ms=_int64(asked, "toTriggerTime"),
+        status=_statuses(_required(asked, "status", str)),
+        owner=_required(asked, "owner", str),
+        expression="" if asked.get("expression") is None else _required(asked, "expression", str),
+    )
+    return Search(filter=filter, page_no=page_no, page_size=page_size, sorters=_sorters(page.get("sorters")))
+
+
+def _required(asked: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    value = asked.get(name)
+    if value is None:
+        raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal")
+    return value
+
+
+def _int64(asked: dict[str, Any], name: str) -> int:
+    value: int = _required(asked, name, int)
+    if not -(2**63) <= value < 2**63:
+        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal")
+    return value
+
+
+def _statuses(text: str) -> tuple[int, ...]:
+    if not text:
+        return ()
+    try:
+        # In the order that they were sent in, which matters where a service reads only one of them.
+        return tuple(dict.fromkeys(int(FlowStatus(int(code))) for code in text.split(",")))
+    except ValueError:
+        raise Refusal(ILLEGAL_PARAMETER, "status is not legal") from None
+
+
+def _sorters(sorters: object) -> tuple[tuple[str, bool], ...]:
+    if sorters is None:
+        return ()
+    if not isinstance(sorters, list) or not all(isinstance(one, dict) for one in sorters):
+        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal")
+    read = []
+    for one in sorters:
+        field, order = one.get("field"), one.get("order")
+        if not isinstance(field, str) or field not in SORTABLE:
+            raise Refusal(ILLEGAL_SORT_FIELD, "illegal sorted by field")
+        if order not in (None, "ASC", "DESC"):
+            raise Refusal(ILLEGAL_PARAMETER, "order is not legal")
+        read.append((field, order == "DESC"))
+    return tuple(read)

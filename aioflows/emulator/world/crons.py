@@ -1,0 +1,88 @@
+"""Quartz crons as a platform has them, and when they fire.
+
+A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample is
+``0 0 0 * * ? *``). Steps of minutes and hours are steps of real time; days, weeks and months follow the wall clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import date
+
+import attrs
+
+from aioflows.emulator.world.clock import DAY_MS, Clock
+
+_MINUTE = 60_000
+_HOUR = 3_600_000
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_STEPS = {"mi": (1, 2, 5, 10, 15, 20, 30), "H": (1, 2, 3, 4, 6, 8, 12)}
+
+
+@attrs.frozen
+class Cron:
+    """One schedule.
+
+    Args:
+        cycle: M month, W week, D day, H hour, mi minute.
+        text: the seven *fields*.
+        step: *milliseconds* between firings, for minutes and hours.
+        offset: *milliseconds* into the hour, or into the local day.
+        day: of the week (Monday is 0), or of the month (from 1).
+    """
+
+    cycle: str
+    text: str
+    step: int = 0
+    offset: int = 0
+    day: int = 0
+
+
+def draw_cron(cycle: str, firings: int, span_ms: int, rng: random.Random) -> Cron:
+    """A cron of this cycle that fires at most so often in a span, if the cycle has one so coarse."""
+    if cycle in _STEPS:
+        unit = _MINUTE if cycle == "mi" else _HOUR
+        fitting = [step for step in _STEPS[cycle] if span_ms // (step * unit) <= firings]
+        step = rng.choice(fitting or [_STEPS[cycle][-1]])
+        minute = 0 if cycle == "mi" or rng.random() < 0.5 else rng.randrange(60)
+        every = f"0 0/{step} * * * ? *" if cycle == "mi" else f"0 {minute} 0/{step} * * ? *"
+        return Cron(cycle, every, step=step * unit, offset=minute * _MINUTE)
+    hour, minute = _time_of_day(rng)
+    offset = hour * _HOUR + minute * _MINUTE
+    if cycle == "D":
+        return Cron(cycle, f"0 {minute} {hour} * * ? *", offset=offset)
+    if cycle == "W":
+        day = rng.choice((0, 0, 0, *range(7)))
+        return Cron(cycle, f"0 {minute} {hour} ? * {_WEEKDAYS[day]} *", offset=offset, day=day)
+    day = rng.choice((1, 1, 1, 2, 5, 10, 15, 20, 25, 28))
+    return Cron(cycle, f"0 {minute} {hour} {day} * ? *", offset=offset, day=day)
+
+
+def _time_of_day(rng: random.Random) -> tuple[int, int]:
+    """Most people leave the form's midnight; many take a full hour of the night."""
+    kind = rng.random()
+    if kind < 0.6:
+        return 0, 0
+    return (rng.randrange(1, 9), 0) if kind < 0.8 else (rng.randrange(24), rng.randrange(60))
+
+
+def firings(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]:
+    """Every instant of ``[from, to)`` at which a cron fires, ascending."""
+    local_from = from_ms + clock.offset_ms(from_ms)
+    midnight = local_from - local_from % DAY_MS
+    if cron.step:
+        first = from_ms - (local_from - midnight) + cron.offset
+        first += -((first - from_ms) // cron.step) * cron.step
+        return range(first, to_ms, cron.step)
+    days = range(midnight, to_ms + clock.offset_ms(to_ms) + DAY_MS, DAY_MS)
+    instants = (clock.to_utc(day + cron.offset) for day in days if _runs_on(cron, day // DAY_MS))
+    return [instant for instant in instants if from_ms <= instant < to_ms]
+
+
+def _runs_on(cron: Cron, day: int) -> bool:
+    if cron.cycle == "D":
+        return True
+    if cron.cycle == "W":
+        return (day + 3) % 7 == cron.day  # 1970-01-01 was a Thursday
+    return date.fromordinal(719_163 + day).day == cron.day

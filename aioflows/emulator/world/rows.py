@@ -1,0 +1,136 @@
+"""What became of each instance: ids, states and times, with failures in clusters and a present in which some still run."""
+
+from __future__ import annotations
+
+import math
+import random
+import uuid
+from collections.abc import Iterator
+
+from aioflows.emulator.world.clock import Clock, stamp
+from aioflows.emulator.world.timeline import Span, Timeline
+from aioflows.models import FlowStatus
+
+Row = tuple[int, int, int, str, int, int, int | None, int | None, int, int]
+"""type, trigger_ms, number, id, flow, status, start_ms, end_ms, create_ms, update_ms: the columns of the store."""
+
+_FAIL, _SUCCESS = int(FlowStatus.FAIL), int(FlowStatus.SUCCESS)
+_BEFORE_START = (int(FlowStatus.WAIT), int(FlowStatus.READY), int(FlowStatus.INIT))
+_ODD_ENDS = (
+    int(FlowStatus.TIMEOUT),
+    int(FlowStatus.CANCEL),
+    int(FlowStatus.RERUN),
+    int(FlowStatus.INTERNAL_ERROR),
+)
+_NEVER_STARTED = (int(FlowStatus.SKIP), int(FlowStatus.CANCEL), int(FlowStatus.SUSPEND))
+
+
+class Ids:
+    """Ids as the documentation shows them, ``2809-20190812080700``: the flow's id and a local time stamp.
+
+    Two instances of a flow in one second, or in an hour that the clocks repeat, get a suffix, so that ids are unique.
+
+    Args:
+        clock: what the *stamps* are read from.
+        shape: what ids *look like*, as `World.ids` says.
+        seed: what other shapes are drawn from.
+    """
+
+    def __init__(self, clock: Clock, shape: str, seed: str) -> None:
+        self._clock = clock
+        self._shape = shape
+        self._rng = random.Random(seed)
+        self._second = -1
+        self._stamp = ""
+        self._taken: dict[str, int] = {}
+
+    def new(self, flow_id: int, trigger_ms: int) -> str:
+        """The id of the next instance; trigger times must not fall."""
+        second = trigger_ms // 1000
+        if second != self._second:
+            self._second = second
+            self._taken.clear()
+            self._stamp = self.stamp(trigger_ms) + ("-r" if self._clock.repeats(trigger_ms) else "")
+        text = f"{flow_id}-{self._stamp}"
+        again = self._taken.get(text, 0)
+        self._taken[text] = again + 1
+        return self.shaped(f"{text}-{again}" if again else text)
+
+    def stamp(self, trigger_ms: int) -> str:
+        """A trigger time as ids show it."""
+        return stamp(self._clock.local(trigger_ms))
+
+    def shaped(self, plain: str) -> str:
+        """Give an id the shape of this world; what is unique stays so."""
+        if self._shape == "plain":
+            return plain
+        opaque = f"{self._rng.getrandbits(128):032x}"
+        if self._shape == "opaque":
+            return opaque
+        return self._rng.choice(
+            (
+                plain,
+                opaque,
+                str(uuid.UUID(opaque)),
+                plain[:-1] + opaque,  # of digits for a good while
+                plain.replace("-", "_") + "_" + opaque[:8],
+                f"backfill-{plain}",
+                f"重跑 {plain}",
+                f"0{int(opaque, 16)}",
+            )
+        )
+
+
+def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
+    """Every row of a timeline, in the order of trigger times; the end of the span is the present."""
+    rng = random.Random(f"{seed} rows")
+    draw, flows, present = rng.random, made.flows, made.span.end
+    outages = _outages(made.span, rng)
+    outage_from, outage_to = next(outages)
+    # What was triggered last is a backlog: half of it waits or runs still, and has no times yet.
+    backlog = len(made.moments) - max(20, len(made.moments) // 2_000)
+    for number, (trigger, type, flow_number) in enumerate(made):
+        while trigger >= outage_to:
+            outage_from, outage_to = next(outages)
+        flow = flows[flow_number]
+        luck, pace = draw(), draw()
+        # A queue that is mostly short: squares of squares of an even draw.
+        start: int | None = trigger + int(200 + 60_000 * pace**4)
+        end: int | None = trigger + int(800 + 60_000 * pace**4 + flow.seconds * (500 + 1000 * luck))
+        fails = 0.6 if outage_from <= trigger else flow.flaky
+        status = _FAIL if luck < fails else _SUCCESS if luck < 0.985 else _ODD_ENDS[int(pace * 4)]
+        create = trigger + int(pace * 3000) if luck < 0.8 else trigger - int(pace * 3_600_000)
+        if pace > 0.997:
+            status, start, end = _NEVER_STARTED[int(luck * 3)], None, None
+        if number >= backlog and luck < 0.5:
+            status, end = int(FlowStatus.RUNNING), None
+            if luck < 0.25:
+                status, start = _BEFORE_START[int(luck * 12)], None
+        elif end is not None and end > present:
+            status, end = int(FlowStatus.RUNNING), None
+            start = start if start is not None and start < present else trigger
+        if luck < 0.7:
+            create -= create % 1000  # most databases of that age keep whole seconds: ".0"
+        update = (end or start or trigger) + int(pace * 2000)
+        yield (
+            type,
+            trigger,
+            number,
+            ids.new(flow.id, trigger),
+            flow_number,
+            status,
+            start,
+            end,
+            create,
+            update,
+        )
+
+
+def _outages(span: Span, rng: random.Random) -> Iterator[tuple[int, int]]:
+    """Some time every week or so, for minutes to hours, most of what runs fails."""
+    at = float(span.start)
+    while True:
+        at += rng.expovariate(1 / 600_000_000)
+        length = math.exp(rng.uniform(13.3, 16.9))
+        yield int(at), int(at + length)
+        at += length

@@ -1,0 +1,70 @@
+"""Flow instances as comma-separated values: RFC 4180, in UTF-8, with a header.
+
+An empty cell is a value that is missing, a quoted empty one (``""``) an empty text. Times are ISO 8601 with their offset,
+``status`` is the service's code. A text that a spreadsheet would take for a formula gets a ``'`` in front (CWE-1236), unless
+it is wanted raw; a number never does, so that status -1 stays -1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from aioflows._tables.columns import Column, Kind, Layout, members_text
+from aioflows.models import FlowInstance
+
+__all__ = ["CsvEncoder"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+# https://owasp.org/www-community/attacks/CSV_Injection
+_QUOTED = re.compile(r'[",\r\n]')
+_END = "\r\n"  # RFC 4180, 2.1
+
+
+class CsvEncoder:
+    """Turns flow instances into lines of cells.
+
+    Args:
+        layout: the *columns*.
+        raw: whether texts stay as they are, formulas too.
+    """
+
+    def __init__(self, layout: Layout, *, raw: bool = False) -> None:
+        self._layout = layout
+        self._texts = tuple(_text_of(column, raw=raw) for column in layout.columns)
+        self.head = (",".join(layout.names) + _END).encode()
+
+    def encode(self, instances: Sequence[FlowInstance]) -> bytes:
+        """Give the lines of these instances."""
+        columns = [
+            list(map(text, values))
+            for text, values in zip(self._texts, self._layout.values(instances), strict=True)
+        ]
+        if len(columns) == 1:
+            # A line without anything would be no line to many readers.
+            columns[0] = [cell or '""' for cell in columns[0]]
+        lines = "".join([",".join(row) + _END for row in zip(*columns, strict=True)])
+        return lines.encode("utf-8", "backslashreplace")  # a lone surrogate is no UTF-8
+
+
+def _text_of(column: Column, *, raw: bool) -> Callable[[object], str]:
+    if column.kind is Kind.TIME:
+        return lambda time: time.isoformat() if isinstance(time, datetime) else ""
+    if column.kind is Kind.BOOLEAN:
+        return lambda value: "" if value is None else "true" if value else "false"
+    if column.kind is Kind.INTEGER:
+        return lambda value: "" if value is None else str(int(value))  # type: ignore[call-overload]  # columns of this kind hold numbers
+    if column.kind is Kind.NUMBER:
+        return lambda value: "" if value is None else repr(value)
+    if column.kind is Kind.MEMBERS:
+        return lambda value: "" if value is None else _cell(members_text(value), raw=raw)
+    return lambda value: "" if value is None else _cell(str(value), raw=raw)
+
+
+def _cell(text: str, *, raw: bool) -> str:
+    if not raw and text.startswith(_FORMULA):
+        text = f"'{text}"
+    if not text or _QUOTED.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

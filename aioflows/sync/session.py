@@ -1,0 +1,203 @@
+"""The same session and scans without ``await``, for scripts and notebooks.
+
+1. The loop is the session's own, in a thread of its own; so it does not matter whether one runs where it is called from,
+   as it does in a notebook, and the two never meet.
+2. It is as lazy as the other door. The thread works on a scan only while its consumer waits for the next rows: a consumer
+   that stops pulling stops the requests.
+3. A call that is interrupted, by Ctrl-C for instance, is cancelled and waited for. A scan loses nothing by that.
+4. When the session ends, nothing is left: no request, no connection, no task, no thread.
+
+    with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
+        for instance in session.scan(query):
+            print(instance.instance_id)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import datetime, tzinfo
+from random import Random
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aioflows
+from aioflows._net.observers import Observer
+from aioflows._net.transport import Transport
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint
+from aioflows.models import FlowInstance, FlowPage
+from aioflows.query import FlowQuery
+from aioflows.settings import AppKey, Limits, RetryPolicy
+from aioflows.sync.follow import FlowFollow
+from aioflows.sync.loop_thread import LoopThread
+from aioflows.sync.scan import FlowScan
+
+__all__ = ["FlowFollow", "FlowScan", "FlowSession"]
+
+T = TypeVar("T")
+
+
+class FlowSession:
+    """A session with one EnOS deployment, for code that does not await.
+
+    Use it in a ``with`` block; where there is none, as between the cells of a notebook, `open` and `close` it. It may be
+    used from several threads.
+
+    Args:
+        base_url: *scheme and host* of the API gateway, and so on: everything is as in `aioflows.FlowSession`, but that
+            there is no ``aiohttp.ClientSession`` to be given, since it would belong to another loop. The observer is
+            called in the session's thread, and may not use the session.
+
+    Raises:
+        QueryError: a value makes no sense; the message says what to give instead.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        user_id: str,
+        org_id: str,
+        auth: AppKey | None = None,
+        http: Transport | None = None,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        server_timezone: str | tzinfo | None = None,
+        first_page: int | None = None,
+        observer: Observer | None = None,
+        allow_http: bool = False,
+        rng: Random | None = None,
+    ) -> None:
+        self._session = aioflows.FlowSession(
+            base_url,
+            user_id=user_id,
+            org_id=org_id,
+            auth=auth,
+            http=http,
+            limits=limits,
+            retry=retry,
+            server_timezone=server_timezone,
+            first_page=first_page,
+            observer=observer,
+            allow_http=allow_http,
+            rng=rng,
+        )
+        self._thread: LoopThread | None = None
+
+    def __repr__(self) -> str:
+        return f"<sync {self._session!r}>"
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> Self:
+        """Start the thread; nothing is sent.
+
+        Raises:
+            RuntimeError: it was opened before.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this session was opened before; make a new one")
+        self._thread = LoopThread(self._session)
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Close every scan and follow that is still open, the connections, and the thread. Twice is fine."""
+        if self._thread is not None:
+            self._thread.stop()
+
+    def __del__(self) -> None:
+        thread = getattr(self, "_thread", None)
+        if thread is not None and thread.alive:
+            warnings.warn(
+                f"{self!r} was never closed; use 'with FlowSession(...)'",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+            thread.let_go()
+
+    def _opened(self) -> LoopThread:
+        if self._thread is None:
+            raise RuntimeError(
+                "the session is not entered; use it inside 'with FlowSession(...) as session:'"
+            )
+        return self._thread
+
+    def _run(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return self._opened().run(ask)
+
+    def scan(
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        resume: Checkpoint | None = None,
+        proven: bool = False,
+        confirm: bool = True,
+    ) -> FlowScan:
+        """Make a scan; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.scan`."""
+        thread = self._opened()
+        make = self._session.scan
+        return FlowScan(
+            thread,
+            thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm)),
+        )
+
+    def follow(
+        self,
+        query: FlowQuery,
+        *,
+        since: datetime | int | None = None,
+        changes: bool = False,
+        settle: float = 60.0,
+        watch: float = 86_400.0,
+        least: float = 2.0,
+        most: float = 60.0,
+        resume: FollowCheckpoint | None = None,
+    ) -> FlowFollow:
+        """Make a follow; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.follow`."""
+        thread = self._opened()
+        make = self._session.follow
+        return FlowFollow(
+            thread,
+            thread.ask(
+                lambda: make(
+                    query,
+                    since=since,
+                    changes=changes,
+                    settle=settle,
+                    watch=watch,
+                    least=least,
+                    most=most,
+                    resume=resume,
+                )
+            ),
+        )
+
+    def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
+        """Give every instance that a query asks for, in its order."""
+        with self.scan(query, limit=limit) as scan:
+            yield from scan
+
+    def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+        """Ask for one page, as the service understands it; see `aioflows.FlowSession.page`."""
+        return self._run(lambda: self._session.page(query, page_no, page_size))
+
+    def get(self, instance_id: str) -> FlowInstance:
+        """Ask for one flow instance by its id."""
+        return self._run(lambda: self._session.get(instance_id))
+
+    def server_timezone(self) -> tzinfo:
+        """Tell the zone that the service's times are in."""
+        return self._run(self._session.server_timezone)
+
+    def server_time(self) -> datetime:
+        """Ask for the service's current time, in UTC."""
+        return self._run(self._session.server_time)
