@@ -2,7 +2,7 @@
 
 It reads what answers of a documented service are made of. Whatever is out of the ordinary, a member that is not known, a number
 that is a text, a time of another form, it refuses, or it is refused here: then the rows are decoded as for everybody else. So
-what comes out is what `aioflows.arrow.rows` makes of the instances, always.
+what comes out is what `aioflows.arrow.from_instances` makes of the instances, always.
 """
 
 from __future__ import annotations

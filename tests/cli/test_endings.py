@@ -174,7 +174,7 @@ class TestSignals:
     def test_the_second_interrupt_ends_it_at_once_though_its_loop_stands_still(self) -> None:
         program = (
             "import asyncio, sys, threading\n"
-            "from aioflows.cli.ending import ended\n"
+            "from aioflows.cli.run import ended\n"
             "async def work():\n"
             "    print('ready', flush=True)\n"
             "    try:\n"

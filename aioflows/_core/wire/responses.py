@@ -1,7 +1,7 @@
 """Answers, understood: first how HTTP puts it, then the envelope, then the payload.
 
 `decipher` is for all of them, and gives the body of an answer that may be read; the ``read_*`` functions, and
-`aioflows._core.search.read_search`, read one payload each. Whether to ask again is decided elsewhere, by the error.
+`aioflows._core.wire.search.read_search`, read one payload each. Whether to ask again is decided elsewhere, by the error.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def decipher(
 ) -> bytes:
     """Return the body of an answer that may be read, or raise what the answer means.
 
-    Any refusal, 4xx or 5xx, that asks to wait (`aioflows._core.quota`) is `Throttled`, whatever its status: gateways say
+    Any refusal, 4xx or 5xx, that asks to wait (`aioflows._core.wire.retry_after`) is `Throttled`, whatever its status: gateways say
     "too many" by 403, 420, 425 and 430 as well as by 429 and 503. Without a wait 403 and 401 mean the token, and the others
     what they say. One thing outweighs a header: a code of the envelope that is about the request, since who is denied today
     is denied after a wait as well. So 62101 and 62103 stay `Denied`, 1203 the expired token, and 1004 what was wrong.
