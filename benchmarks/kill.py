@@ -33,7 +33,7 @@ import pyarrow.parquet  # noqa: F401
 from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import EmulatorProcess
 from aioflows.export import export
-from tests.export.reading import content
+from tests.support.export_readers import content
 
 NAMES = {
     "jsonl": "out.jsonl",

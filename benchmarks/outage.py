@@ -26,7 +26,7 @@ sys.path.insert(
 from aioflows import AioflowsError, FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import Emulator, Fault
 from benchmarks.worlds import ORDERS, Table, arguments, judged, judgement, virtually, watching
-from tests.fakes import EmulatorTransport, loop_time
+from tests.support.fakes import EmulatorTransport, loop_time
 
 PAGE = 50
 IN_FLIGHT = 64

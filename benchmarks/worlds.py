@@ -28,8 +28,8 @@ from aioflows import (
     RetryPolicy,
 )
 from aioflows.emulator import Emulator, Watch
-from tests.fakes import EmulatorTransport
-from tests.virtual import run_virtual
+from tests.support.fakes import EmulatorTransport
+from tests.support.virtual import run_virtual
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.virtual import run_real, run_virtual
+from tests.support.virtual import run_real, run_virtual
 
 # The same examples in every run, on a busy machine too: what fails, fails again. To look for new ones, leave the profile
 # out with --hypothesis-profile=default.

@@ -1,6 +1,6 @@
 """Walks every history of many small worlds against the pure machine: ``python -m tests.exhaustive``.
 
-A world is a few rows over a few seconds, and what may happen to them (`tests.branches`). A kind of world is a product of choices
+A world is a few rows over a few seconds, and what may happen to them (`tests.support.branches`). A kind of world is a product of choices
 of these, walked in an order that spreads over all of it, world by world, each through all of its histories. A kind ends
 when it has seen its share of the states, or all of its worlds. What is counted is states of the machine: where it can
 be after one more answer, each once in a world.
@@ -25,8 +25,8 @@ from itertools import combinations_with_replacement, groupby, product
 from multiprocessing import Pool
 from typing import Any
 
-from tests.branches import Choices, End, Gap, History, Walk, World, walk
-from tests.model import NEVER
+from tests.support.branches import Choices, End, Gap, History, Walk, World, walk
+from tests.support.model import NEVER
 
 __all__ = ["KINDS", "Kind", "Tally", "explore", "shrunk", "told"]
 

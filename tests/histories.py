@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from multiprocessing import Pool
 
-from tests.history import KINDS, Ending, History
+from tests.support.history import KINDS, Ending, History
 
 __all__ = ["main", "run"]
 

@@ -1,9 +1,9 @@
 """Random worlds, the real client against services of any mixture of quirks: ``python -m tests.random_worlds --worlds 5000``.
 
-Each seed draws a service, its rows, a query and a way of reading it (`tests.worlds.draw`). The service is honest: whatever
+Each seed draws a service, its rows, a query and a way of reading it (`tests.support.worlds.draw`). The service is honest: whatever
 is odd about it, it does not say what is not so. Reading it must end exact. An error is a false alarm, but where no set of
 requests can read the service (`tests.worlds.judge.unreadable`). Fewer rows without an error are silent, which is never right.
-With ``--dishonest`` the service lies as well (`tests.worlds.lies`): any error is right, and rows may be lost in silence only
+With ``--dishonest`` the service lies as well (`tests.support.worlds.lies`): any error is right, and rows may be lost in silence only
 where nothing told the lie from the truth (`tests.worlds.judge.untellable`).
 
 Nothing is drawn but from the seed, so ``--seed N --verbose`` tells any world again, request by request.
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import Pool
 
-from tests.worlds.draw import World, draw
-from tests.worlds.judge import BAD, Ending, Judged, judge, line
-from tests.worlds.play import Played, play
+from tests.support.worlds.draw import World, draw
+from tests.support.worlds.judge import BAD, Ending, Judged, judge, line
+from tests.support.worlds.play import Played, play
 
 __all__ = ["Outcome", "Summary", "main", "run", "summarize"]
 

@@ -47,7 +47,7 @@ from aioflows import (
 )
 from aioflows._net.observers import Observers, line
 from aioflows.emulator import Emulator, Fault
-from tests.fakes import EmulatorTransport, FakeTransport, envelope
+from tests.support.fakes import EmulatorTransport, FakeTransport, envelope
 
 E = TypeVar("E", bound=Event)
 

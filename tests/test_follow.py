@@ -1,6 +1,6 @@
 """A follow as its users hold it, beside a service that inserts and changes instances all the while.
 
-Which window is read when, and what of it is new, is in ``tests/core/test_follow.py``.
+Which window is read when, and what of it is new, is in ``tests/core/follow/test_polling.py``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from aioflows import (
     ServerFault,
 )
 from aioflows.emulator import Emulator, Fault
-from tests.fakes import EmulatorTransport
-from tests.long import long_but
+from tests.support.fakes import EmulatorTransport
+from tests.support.long import long_but
 
 EPOCH = 1_735_689_600_000
 """When the service's clock begins; this machine's stands elsewhere."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.applications import readme_applications
+from tests.support.applications import readme_applications
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

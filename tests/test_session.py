@@ -30,7 +30,7 @@ from aioflows import (
     ServiceError,
 )
 from aioflows.emulator import Emulator, Fault
-from tests.fakes import EmulatorTransport, loop_time
+from tests.support.fakes import EmulatorTransport, loop_time
 
 ORDERS = ["trigger_time", "-trigger_time", None]
 

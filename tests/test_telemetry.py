@@ -35,7 +35,7 @@ from aioflows import (
 )
 from aioflows.emulator import Emulator, Fault
 from aioflows.telemetry import Telemetry
-from tests.fakes import EmulatorTransport, FakeTransport, envelope
+from tests.support.fakes import EmulatorTransport, FakeTransport, envelope
 
 KEY = AppKey("access-CANARY", "secret-CANARY")
 HITCHES = tuple(

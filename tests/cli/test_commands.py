@@ -15,8 +15,8 @@ import pytest
 from aioflows.emulator import EmulatorProcess
 from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
-from tests.cli.commands import ROOT, command, environment, run
-from tests.export.reading import content
+from tests.support.commands import ROOT, command, environment, run
+from tests.support.export_readers import content
 
 SECRET = "canary-secret-8f21"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aioflows.emulator import EmulatorProcess
-from tests.cli.commands import command, environment
+from tests.support.commands import command, environment
 
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
 # What the screen itself uses: colours, cursor up, clearing of a line, hiding and showing of the cursor.

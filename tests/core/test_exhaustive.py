@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.exhaustive import KINDS, Kind, explore
-from tests.long import long_but
+from tests.support.long import long_but
 
 
 @pytest.mark.parametrize("states", long_but(1_200, of=[1_200, 12_000]))

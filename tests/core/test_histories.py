@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from tests.histories import run
-from tests.history import KINDS, Ending
-from tests.long import long_but
+from tests.support.history import KINDS, Ending
+from tests.support.long import long_but
 
 
 @pytest.mark.parametrize("first", long_but(0, 300, of=range(0, 6_000, 300)))

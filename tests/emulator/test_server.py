@@ -16,7 +16,7 @@ import pytest
 from aioflows.emulator import Emulator, EmulatorProcess, Fault
 from aioflows.emulator.command import as_arguments, parser, switches
 from aioflows.errors import QueryError
-from tests.emulator.asking import BASE, search_body, search_reply
+from tests.support.asking import BASE, search_body, search_reply
 
 pytestmark = pytest.mark.real_time
 

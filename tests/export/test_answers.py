@@ -10,8 +10,8 @@ from aioflows import AnswerError, FlowQuery, ScheduleType
 from aioflows.emulator import Emulator, Fault
 from aioflows.export import export
 from benchmarks.worlds import session_to
-from tests.export.reading import content
-from tests.long import long_but
+from tests.support.export_readers import content
+from tests.support.long import long_but
 
 pytestmark = pytest.mark.real_time
 

@@ -16,9 +16,9 @@ import pytest
 
 from aioflows.export import SinkError, export
 from aioflows.export.filesystem import FileSystem
-from tests.export.given import QUERY, Quick, Rows, instances
-from tests.export.reading import ENDINGS, content
-from tests.long import long_but
+from tests.support.export_cases import QUERY, Quick, Rows, instances
+from tests.support.export_readers import ENDINGS, content
+from tests.support.long import long_but
 
 pytestmark = pytest.mark.real_time
 

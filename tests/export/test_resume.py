@@ -15,8 +15,8 @@ from aioflows import export as exports
 from aioflows.export import SinkError
 from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
-from tests.export.given import QUERY, START, Quick, Rows, instances
-from tests.export.reading import ENDINGS, content, named
+from tests.support.export_cases import QUERY, START, Quick, Rows, instances
+from tests.support.export_readers import ENDINGS, content, named
 
 pytestmark = [pytest.mark.real_time, pytest.mark.parametrize("ending", ENDINGS)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from aioflows import QueryError
 from aioflows.export import ReaderGone, SinkError, export
-from tests.export.given import QUERY, Rows, instances
+from tests.support.export_cases import QUERY, Rows, instances
 
 pytestmark = pytest.mark.real_time
 

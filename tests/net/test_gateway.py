@@ -17,7 +17,7 @@ from aioflows._net.transport import Request
 from aioflows.emulator import Emulator
 from aioflows.events import Paused
 from aioflows.settings import AppKey, RetryPolicy
-from tests.fakes import EmulatorTransport, loop_time
+from tests.support.fakes import EmulatorTransport, loop_time
 
 SEARCH = {
     "type": 1,

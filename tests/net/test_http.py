@@ -24,7 +24,7 @@ from aioflows._core.resilience.retry import (
 from aioflows._net.http import LARGEST_BODY, AiohttpTransport
 from aioflows._net.transport import Answer, Queue, Request
 from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
-from tests.wire import OK, SELF_SIGNED, Handler, Script, certified, reply, serving
+from tests.support.wire import OK, SELF_SIGNED, Handler, Script, certified, reply, serving
 
 pytestmark = pytest.mark.real_time
 

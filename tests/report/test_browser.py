@@ -13,7 +13,7 @@ import pytest
 from aioflows import FlowInstance, FlowStatus
 from aioflows.report import Tally
 from aioflows.report.page import page as html
-from tests.report.given import FAILED, HOSTILE, START, ZONE, Figures, counted, day, facts, name, rows
+from tests.support.report_cases import FAILED, HOSTILE, START, ZONE, Figures, counted, day, facts, name, rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")

@@ -14,7 +14,7 @@ from aioflows import QueryError
 from aioflows.report import Tally
 from aioflows.report.page import page, plotly_js
 from aioflows.report.payload import embedded
-from tests.report.given import HOSTILE, ZONE, facts, rows
+from tests.support.report_cases import HOSTILE, ZONE, facts, rows
 
 
 def made(count: int = 200) -> str:

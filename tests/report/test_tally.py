@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus
 from aioflows.report import FAILURES, Bounds, Tally, quantile
-from tests.report.given import START, ZONE, counted, rows
+from tests.support.report_cases import START, ZONE, counted, rows
 
 
 def tallied(some: list[FlowInstance], *, page: int = 100, bounds: Bounds | None = None) -> Tally:

@@ -1,0 +1,84 @@
+"""What a Parquet file and a folder of them hold beside what every format does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from aioflows import FlowInstance, QueryError, ServerFault
+from aioflows._tables.columns import Layout
+from aioflows.arrow import arrow_schema
+from aioflows.export import SinkError, export
+from tests.support.export_cases import QUERY, Rows, instances
+
+pytestmark = pytest.mark.real_time
+
+
+async def test_a_file_has_the_documented_types(tmp_path: Path) -> None:
+    await export(Rows(instances(30)), QUERY, tmp_path / "out.parquet")
+    assert pq.read_schema(tmp_path / "out.parquet").equals(arrow_schema(Layout()))
+
+
+async def test_many_parts_become_one_row_group(tmp_path: Path) -> None:
+    await export(Rows(instances(95)), QUERY, tmp_path / "out.parquet", every=10)
+    assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 1
+
+
+async def test_a_folder_has_the_rows_of_a_day_together(tmp_path: Path) -> None:
+    rows = instances(50)
+    await export(Rows(rows), QUERY, f"{tmp_path / 'out.parquet'}/", every=20)
+    table = ds.dataset(tmp_path / "out.parquet", partitioning="hive").to_table()
+    found = {(row["date"], row["instance_id"]) for row in table.to_pylist()}
+    assert found == {(f"{row.trigger_time:%Y-%m-%d}", row.instance_id) for row in rows}
+    assert table.schema.field("trigger_time").type == pa.timestamp("us", tz="UTC")
+
+
+async def test_a_folder_needs_no_trigger_time_among_its_columns(tmp_path: Path) -> None:
+    await export(Rows(instances(50)), QUERY, f"{tmp_path / 'out'}/", columns=["instance_id"])
+    files = sorted((tmp_path / "out").glob("date=*/*"))
+    assert [path.parent.name for path in files] == ["date=2024-01-01", "date=2024-01-02", "date=2024-01-03"]
+    assert pq.read_schema(files[0]).names == ["instance_id"]
+
+
+async def test_an_instance_without_day_has_a_place_too(tmp_path: Path) -> None:
+    await export(Rows([FlowInstance("a")]), QUERY, f"{tmp_path / 'out'}/")
+    assert (tmp_path / "out" / "date=__HIVE_DEFAULT_PARTITION__" / "part-000000.parquet").exists()
+
+
+async def test_a_folder_that_holds_something_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(QueryError, match=r"holds 'thesis\.tex'"):
+        await export(Rows(instances(3)), QUERY, f"{tmp_path / 'out'}/", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.parquet/"])
+async def test_a_part_that_was_taken_away_is_noticed(name: str, tmp_path: Path) -> None:
+    def fail(handed: int) -> None:
+        if handed == 80:
+            raise ServerFault(1, "")
+
+    target = f"{tmp_path}/{name}"
+    with pytest.raises(ServerFault):
+        await export(Rows(instances(95), before=fail), QUERY, target, every=20)
+    if name.endswith("/"):
+        for part in tmp_path.rglob("part-000001.*"):
+            part.unlink()
+    else:
+        parts = tmp_path / ".out.parquet.aioflows" / "parts"
+        parts.write_bytes(parts.read_bytes()[:-1])
+    with pytest.raises(SinkError, match="parts of the unfinished export"):
+        await export(Rows(instances(95)), QUERY, target, resume=True)
+
+
+async def test_a_file_of_several_parts_is_read_by_others_as_one(tmp_path: Path) -> None:
+    rows = instances(75)
+    await export(Rows(rows, page=30), QUERY, tmp_path / "out.parquet", every=30)
+    assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 3
+    found = duckdb.sql(f"SELECT instance_id FROM '{tmp_path / 'out.parquet'}'").fetchall()
+    assert [one for (one,) in found] == [row.instance_id for row in rows]
