@@ -326,7 +326,7 @@ async def test_a_scan_that_is_dropped_tells_that_it_was_closed() -> None:
 # The observer
 
 
-@pytest.mark.parametrize("observer", [3, "log", object()], ids=str)
+@pytest.mark.parametrize("observer", [3, "log", pytest.param(object(), id="object")], ids=str)
 async def test_what_cannot_be_called_is_no_observer(observer: Any) -> None:
     with pytest.raises(QueryError, match="observer must be a plain function"):
         FlowSession("https://enos.test", user_id="u", org_id="o", observer=observer)
