@@ -181,7 +181,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         """Give the next rows as what is made of the answer they stand in, or, where they were decoded, as instances."""
         if self._at < len(self._rows) or self._left is not None:
             return await self._next_page(most)
-        rows: _Rows | RawRows = await self._more(self._engine.next_undecoded)
+        rows: _Rows | RawRows = await self._more(self._engine.next_raw)
         if not isinstance(rows, RawRows):
             self._rows = rows
             return self._take_page(most)
@@ -322,24 +322,24 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
     @property
     def stats(self) -> ScanStats:
         """The account so far."""
-        zone = self._zone.zone
+        zone, account = self._zone.zone, self._machine.account()
         return ScanStats(
             requests=self._tally.requests,
             retries=self._tally.retries,
             throttled=self._tally.throttled,
-            rows_received=self._machine.rows_received,
+            rows_received=account.rows_received,
             rows_yielded=self._handed,
-            duplicates=self._machine.duplicates,
-            windows=self._machine.windows,
+            duplicates=account.duplicates,
+            windows=account.windows,
             elapsed=self._elapsed,
             waited=self._tally.waited,
-            proofs=self._machine.proofs,
-            counted=tuple(sorted(self._machine.counted, key=lambda one: one.from_ms)),
+            proofs=account.proofs,
+            counted=tuple(sorted(account.counted, key=lambda one: one.from_ms)),
             time_zone=None if zone is None else str(zone.tzinfo),
             page_cap=self._service.cap,
             first_page=self._service.first_page,
             rate=self._rate(),
-            undated=tuple(self._machine.undated),
+            undated=account.undated,
         )
 
     @property
@@ -349,7 +349,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
     def plan(self) -> ScanPlan:
         """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""
         left = self.checkpoint().remaining
-        pages = math.ceil(self._machine.expected / self._page_size)
+        pages = math.ceil(self._machine.account().expected / self._page_size)
         return ScanPlan(
             from_ms=self._query.from_ms,
             to_ms=self._query.to_ms,

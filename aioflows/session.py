@@ -236,7 +236,7 @@ class FlowSession(LoopBound):
         resumed: bool = False,
     ) -> FlowScan:
         if zone.zone is not None:
-            machine.read_in(zone.zone)
+            machine.set_zone(zone.zone)
         tally, watch = CallTally(), ScanWatch(self._watch, query, resumed=resumed)
         slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
         fetch = self._fetcher(query, tally, watch.number)

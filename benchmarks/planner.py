@@ -157,13 +157,13 @@ def simulated(
     scan: KeysetScan, slots: int, answer: Callable[[PageRequest], Page], rng: random.Random
 ) -> Simulated:
     """Run a scan to its end, with round trips of 0.9 to 1.1."""
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     under_way: list[tuple[float, int, PageRequest]] = []
     now, asked, got, spent = 0.0, 0, 0, 0.0
     while True:
         began = time.perf_counter()
         item = scan.next_item()
-        scan.news()
+        scan.drain_events()
         new = scan.wanted(slots - len(under_way))
         spent += time.perf_counter() - began
         for ask in new:

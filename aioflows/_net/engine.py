@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from aioflows._core.pages.reading import Page, PageRequest
-from aioflows._core.scans.machine import Machine, News, Requester, Waiting
+from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiting
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone
 from aioflows._net.loop_slices import LoopSlices
@@ -51,7 +51,7 @@ class Engine:
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
         turns: LoopSlices,
-        told: Callable[[News], object],
+        told: Callable[[PendingEvent], object],
     ) -> None:
         self._machine = machine
         self._fetch = fetch
@@ -78,9 +78,9 @@ class Engine:
         """
         return await self._next(self._machine.next_rows)
 
-    async def next_undecoded(self) -> list[FlowInstance] | RawRows | None:
+    async def next_raw(self) -> list[FlowInstance] | RawRows | None:
         """Give the same as the answer they stand in, where that is possible."""
-        return await self._next(self._machine.next_undecoded)
+        return await self._next(self._machine.next_raw)
 
     async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         await self._others()
@@ -93,7 +93,7 @@ class Engine:
                 try:
                     rows = next_rows()
                 finally:
-                    for news in self._machine.news():
+                    for news in self._machine.drain_events():
                         self._told(news)
                 self._start()
             if rows is DONE:
@@ -151,7 +151,7 @@ class Engine:
             if self._zone is None:
                 # Beside the first search, not before it: it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
-        for aside in self._machine.beside():
+        for aside in self._machine.disk_tasks():
             self._beside.add(asyncio.create_task(self._spill.perform(aside)))
 
     async def _feed(self) -> bool:
@@ -164,12 +164,12 @@ class Engine:
                 task.result()()
                 fed = True
             elif isinstance(error, AioflowsError):
-                self._machine.broken(error)
+                self._machine.disk_failed(error)
             else:
                 raise error
         if self._zone is None or not self._zone.done():
             return fed
-        self._machine.read_in(self._zone.result())
+        self._machine.set_zone(self._zone.result())
         for answered in [task for task in self._under_way if task.done()]:
             await self._turns.take()
             if self._closed:

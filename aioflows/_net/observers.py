@@ -16,7 +16,7 @@ from typing import Final, cast
 
 import attrs
 
-from aioflows._core.scans.machine import News
+from aioflows._core.scans.machine import PendingEvent
 from aioflows._display.text import printable
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.events import (
@@ -121,7 +121,7 @@ class ScanWatch:
                 )
             )
 
-    def news(self, news: News) -> None:
+    def news(self, news: PendingEvent) -> None:
         """Tell what the machine has found out."""
         if self._watch.wanted(cast("type[Event]", news.func)):
             self._watch.tell(news(scan=self.number))

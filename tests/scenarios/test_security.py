@@ -323,7 +323,7 @@ class TestHostileServices:
             concurrency=4,
             buffer=1_000,
         )
-        scan.read_in(Zone.parse("GMT+0"))
+        scan.set_zone(Zone.parse("GMT+0"))
         made, asked = itertools.count(), 0
         with pytest.raises(CompletenessError, match="ever more come"):
             while scan.next_item() is NEED_PAGES:

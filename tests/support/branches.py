@@ -216,7 +216,7 @@ class History:
         )
         if world.slots > 1:
             self.scan._came_back = 2
-        self.scan.read_in(_UTC)
+        self.scan.set_zone(_UTC)
         key = [(ms // 1000, name) for ms, name in self.universe]
         self.order = [name for _, name in sorted(key, reverse=world.descending)]
 

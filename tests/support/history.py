@@ -273,7 +273,7 @@ class History:
             )  # fmt: skip
             lanes.append(Partition(type, scan, handed))
         whole = PartitionedScan(lanes, ordered=self.account.ordered, descending=axis_descending)
-        whole.read_in(Zone.parse(self.kind.zone))
+        whole.set_zone(Zone.parse(self.kind.zone))
         return whole
 
     def _read(self, left: Sequence[Remainder] | None) -> Sequence[Remainder] | None:
@@ -287,7 +287,7 @@ class History:
             try:
                 # A scan with a limit has its rows decoded.
                 undecoded = self.limit is None and self.pulls % 2
-                taken = lanes.next_undecoded() if undecoded else lanes.next_rows()
+                taken = lanes.next_raw() if undecoded else lanes.next_rows()
             except CompletenessError:
                 raise
             except AioflowsError:

@@ -125,7 +125,7 @@ def read(
     most_asks: int = 100_000,
 ) -> list[str]:
     """Run a scan to its end; answers arrive in an order that *rng* draws, or in the order they were asked for."""
-    scan.read_in(Zone.parse(zone))
+    scan.set_zone(Zone.parse(zone))
     under_way: list[PageRequest] = []
     got: list[str] = []
     while True:

@@ -141,7 +141,7 @@ def run(
 ) -> Run:
     """Run a machine; answers, and what was laid aside, arrive in an order that *rng* draws."""
     machine = make_machine(query, known or ServiceFacts(), limits, limit=limit, resume=None, proven=proven)
-    machine.read_in(Zone.parse("UTC"))
+    machine.set_zone(Zone.parse("UTC"))
     rng = rng or random.Random(0)
     under_way: list[tuple[Requester, PageRequest]] = []
     beside: list[SpillWrite | SpillRead] = []
@@ -151,7 +151,7 @@ def run(
     while True:
         rows = machine.next_rows()
         under_way += machine.wanted(slots - len(under_way))
-        beside += machine.beside()
+        beside += machine.disk_tasks()
         peak = max(peak, getattr(machine, "held", 0))
         if rows is DONE or (limit is not None and len(got) >= limit):
             return Run(got[:limit], peak, machine)

@@ -10,8 +10,7 @@ It stands before another machine and does nothing but that:
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import attrs
@@ -21,7 +20,16 @@ from aioflows._core.filters.inquiries import Inquiries
 from aioflows._core.pages.filter_checks import FilterChecks
 from aioflows._core.pages.reading import Page, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.scans.machine import Machine, News, Requester, Rows, SpillRead, SpillWrite, Waiting
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import (
+    Machine,
+    PendingEvent,
+    Requester,
+    Rows,
+    SpillRead,
+    SpillWrite,
+    Waiting,
+)
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone
 from aioflows._tables.raw_rows import RawRows
@@ -29,7 +37,6 @@ from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
-from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["FilteredScan"]
 
@@ -59,7 +66,7 @@ class _Watched:
         self.asker.failed(ask, error)
 
 
-class FilteredScan:
+class FilteredScan(Machine):
     """A scan with its filters checked.
 
     Args:
@@ -114,49 +121,18 @@ class FilteredScan:
         """The share that was handed out, from 0 to 1."""
         return self._machine.progress
 
-    @property
-    def rows_received(self) -> int:
-        """Rows in all answers."""
-        return self._machine.rows_received + self._inquiries.rows_received
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
+        return self._machine.account() + ScanAccount(self._inquiries.rows_received)
 
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        return self._machine.duplicates
-
-    @property
-    def windows(self) -> int:
-        """Windows that were read to their end."""
-        return self._machine.windows
-
-    @property
-    def proofs(self) -> Counter[Proof]:
-        """How many of them were proven in which way."""
-        return Counter(self._machine.proofs)
-
-    @property
-    def counted(self) -> Sequence[CountedWindow]:
-        """Those whose rows could only be counted."""
-        return self._machine.counted
-
-    @property
-    def undated(self) -> Sequence[tuple[int, int]]:
-        """Windows of which wall clocks do not tell when their rows were triggered."""
-        return self._machine.undated
-
-    @property
-    def expected(self) -> float:
-        """Rows to be expected in what was not read yet."""
-        return self._machine.expected
-
-    def news(self) -> Sequence[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return what happened since the last call."""
-        return self._machine.news()
+        return self._machine.drain_events()
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._zone = zone
-        self._machine.read_in(zone)
+        self._machine.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
@@ -205,13 +181,13 @@ class FilteredScan:
         asked = attrs.evolve(ask, expression=self._query.expression)
         self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
-    def beside(self) -> Sequence[SpillWrite | SpillRead]:
+    def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         """Name what is to be laid aside or read back; each once."""
-        return self._machine.beside()
+        return self._machine.disk_tasks()
 
-    def broken(self, error: AioflowsError) -> None:
+    def disk_failed(self, error: AioflowsError) -> None:
         """Take the error that laying aside or reading back ended with."""
-        self._machine.broken(error)
+        self._machine.disk_failed(error)
 
     # What to hand out
 
@@ -219,9 +195,9 @@ class FilteredScan:
         """Return the next rows in order; raise the scan's error after everything before it was given."""
         return self._checked(self._machine.next_rows)
 
-    def next_undecoded(self) -> Rows | RawRows:
+    def next_raw(self) -> Rows | RawRows:
         """Return the same as the answer they stand in, where they need not be looked at."""
-        return self._checked(self._machine.next_undecoded)
+        return self._checked(self._machine.next_raw)
 
     def _checked(
         self, next_rows: Callable[[], list[FlowInstance] | R | Waiting]
@@ -251,5 +227,5 @@ class FilteredScan:
 
     @property
     def _zone_known(self) -> Zone:
-        assert self._zone is not None, "read_in() comes before the first answer"
+        assert self._zone is not None, "set_zone() comes before the first answer"
         return self._zone

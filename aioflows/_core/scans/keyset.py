@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
@@ -30,6 +29,7 @@ from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.planning.schedule import Move, moves
 from aioflows._core.planning.window_size import ask_for
 from aioflows._core.proofs.prover import Prover
+from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.signals import DONE, NEED_PAGES, Signal
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
@@ -175,32 +175,22 @@ class KeysetScan:
         """Rows that were read and not yet released."""
         return self._release.rows
 
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        return self._prover.duplicates + self._prover.stretches.duplicates
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
+        return ScanAccount(
+            self.rows_received,
+            self._prover.duplicates + self._prover.stretches.duplicates,
+            self._frontier.proofs,
+            tuple(CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted),
+            expected=sum(gap.expected for gap in self._gaps),
+        )
 
-    @property
-    def proofs(self) -> Counter[Proof]:
-        """How many time windows were proven in which way."""
-        return self._frontier.proofs
-
-    @property
-    def expected(self) -> float:
-        """The rows to be expected in what is not proven yet."""
-        return sum(gap.expected for gap in self._gaps)
-
-    @property
-    def counted(self) -> list[CountedWindow]:
-        """The windows whose rows could only be counted."""
-        return [CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted]
-
-    def news(self) -> list[tuple[int, int, int, Proof]]:
+    def drain_events(self) -> list[tuple[int, int, int, Proof]]:
         """Return the windows proven since the last call, in *milliseconds* of real time, their rows, and how."""
         news, self._frontier.news = self._frontier.news, []
         return [(*self.axis.window(first, until), rows, proof) for first, until, rows, proof in news]
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer.
 
         Where the zone changes its offset, windows are cut, so that each is read with one offset.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
 from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.signals import Signal
 from aioflows._core.wire.zone import Zone
 from aioflows._tables.raw_rows import RawRows
@@ -16,15 +18,14 @@ from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.events import DriftFound, WindowDone
 from aioflows.models import FlowInstance, ScheduleType
-from aioflows.stats import CountedWindow, Proof
 
-__all__ = ["Machine", "News", "Requester", "Rows", "SpillRead", "SpillWrite", "Waiting"]
+__all__ = ["Machine", "PendingEvent", "Requester", "Rows", "SpillRead", "SpillWrite", "Waiting"]
 
 Waiting: TypeAlias = Literal[Signal.NEED_PAGES, Signal.DONE]
 
 Rows: TypeAlias = "list[FlowInstance] | Waiting"
 
-News: TypeAlias = "partial[WindowDone] | partial[DriftFound]"
+PendingEvent: TypeAlias = "partial[WindowDone] | partial[DriftFound]"
 """An event that lacks the number of the scan."""
 
 
@@ -75,81 +76,56 @@ class SpillRead:
     done: Callable[[list[FlowInstance]], None]
 
 
-class Machine(Protocol):
+class Machine(ABC):
     """A scan without input and output."""
 
     @property
+    @abstractmethod
     def progress(self) -> float:
         """The share that was handed out, from 0 to 1."""
-        ...
 
-    @property
-    def rows_received(self) -> int:
-        """Rows in all answers."""
-        ...
+    @abstractmethod
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
 
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        ...
-
-    @property
-    def windows(self) -> int:
-        """Windows that were read to their end."""
-        ...
-
-    @property
-    def proofs(self) -> Mapping[Proof, int]:
-        """How many of them were proven in which way."""
-        ...
-
-    @property
-    def counted(self) -> Sequence[CountedWindow]:
-        """Those whose rows could only be counted."""
-        ...
-
-    @property
-    def undated(self) -> Sequence[tuple[int, int]]:
-        """Windows whose rows may be dated too late or too early, in *milliseconds* of real time."""
-        ...
-
-    @property
-    def expected(self) -> float:
-        """Rows to be expected in what was not read yet, as far as is known."""
-        ...
-
-    def news(self) -> Sequence[News]:
+    @abstractmethod
+    def drain_events(self) -> list[PendingEvent]:
         """Return what happened since the last call."""
-        ...
 
-    def read_in(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
-        ...
+    @abstractmethod
+    def set_zone(self, zone: Zone) -> None:
+        """Set the zone that the service's times are in; needed before the first answer."""
 
-    def wanted(self, slots: int) -> Sequence[tuple[Requester, PageRequest]]:
-        """Name requests to start."""
-        ...
+    @abstractmethod
+    def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
+        """Return the requests to start, at most *slots*."""
 
-    def beside(self) -> Sequence[SpillWrite | SpillRead]:
-        """Name what is to be laid aside or read back; each once."""
-        ...
+    def disk_tasks(self) -> list[SpillWrite | SpillRead]:
+        """Return the rows to write to disk or to read back, each once. Default: none, since rows are held in memory."""
+        return []
 
-    def broken(self, error: AioflowsError) -> None:
-        """Take the error that laying aside or reading back ended with."""
-        ...
+    def disk_failed(self, error: AioflowsError) -> None:
+        """Take the error that a task of `disk_tasks` ended with. Default: raise it, since there are none."""
+        raise error
 
+    @abstractmethod
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after everything before it was given."""
-        ...
+        """Return the next rows in order; raise the scan's error after all rows before it were returned."""
 
-    def next_undecoded(self) -> Rows | RawRows:
-        """Return the same as the answer they stand in, where they are the rows of one and need not be looked at."""
-        ...
+    def next_raw(self) -> Rows | RawRows:
+        """Return the next rows still in their answer's bytes, if no row has to be looked at. Default: `next_rows`."""
+        return self.next_rows()
 
+    @abstractmethod
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Return the windows that are left."""
-        ...
+        """Return the windows that are left.
 
-    def position(self, last: FlowInstance | None) -> Position | None:
-        """Return the place of the last row in the order, where the windows that are left do not tell it."""
-        ...
+        Args:
+            last: the last row that was handed out. None means none was.
+            begun: whether it is among those that `next_rows` returned last.
+            all_handed: whether all of those were handed out.
+        """
+
+    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
+        """Return the place of the last row in the order. Default: None, since the windows that are left tell it."""
+        return None

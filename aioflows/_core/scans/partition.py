@@ -10,6 +10,7 @@ import attrs
 
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
 from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.range_end import Answer, RangeEnd
 from aioflows._core.scans.repeated_hour import RepeatedHour
@@ -100,14 +101,18 @@ class Partition:
         """Rows that were read and not yet given."""
         return self.scan.held + sum(map(len, self.pieces))
 
-    def read_in(self, zone: Zone) -> None:
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
+        return attrs.evolve(self.scan.account(), undated=tuple(self.undated))
+
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._end.zone = zone
-        self._clocks.read_in(zone)
+        self._clocks.set_zone(zone)
         self._too_wide |= {
             (one.first, one.until) for one in self._early if zone.transitions(one.from_ms, one.to_ms)
         }
-        self.scan.read_in(zone)
+        self.scan.set_zone(zone)
 
     def looks(self) -> list[PageRequest]:
         """Name requests to start, however many are under way: answers wait for them."""

@@ -7,7 +7,6 @@ has passed its second: a run ends at a whole second, so where a lane stands says
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
@@ -18,16 +17,21 @@ import attrs
 from aioflows._core.pages.filter_checks import FilterChecks, TypeOverlapCheck
 from aioflows._core.pages.reading import PageRequest
 from aioflows._core.planning.reorder_buffer import ProvenRun
-from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite, Waiting
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import (
+    Machine,
+    PendingEvent,
+    Requester,
+    Rows,
+    Waiting,
+)
 from aioflows._core.scans.partition import PageSlice, Partition
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows._tables.raw_rows import Part, RawRows
-from aioflows.checkpoint import Position, Remainder
-from aioflows.errors import AioflowsError
+from aioflows.checkpoint import Remainder
 from aioflows.events import WindowDone
 from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
-from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["PartitionedScan"]
 
@@ -43,7 +47,7 @@ class _Taken:
     order: Sequence[int] | None
 
 
-class PartitionedScan:
+class PartitionedScan(Machine):
     """The lanes of one scan.
 
     Args:
@@ -78,40 +82,9 @@ class PartitionedScan:
         self._given = self._turn = 0
         self._pressed = lanes[0]
 
-    @property
-    def rows_received(self) -> int:
-        """Rows in all answers."""
-        return sum(lane.scan.rows_received for lane in self.lanes)
-
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        return sum(lane.scan.duplicates for lane in self.lanes)
-
-    @property
-    def windows(self) -> int:
-        """Time windows that were proven."""
-        return self.proofs.total()
-
-    @property
-    def proofs(self) -> Counter[Proof]:
-        """How many of them in which way."""
-        return sum((lane.scan.proofs for lane in self.lanes), Counter())
-
-    @property
-    def counted(self) -> list[CountedWindow]:
-        """Those whose rows could only be counted."""
-        return [window for lane in self.lanes for window in lane.scan.counted]
-
-    @property
-    def undated(self) -> list[tuple[int, int]]:
-        """Windows whose rows may be dated too late or too early."""
-        return sorted({window for lane in self.lanes for window in lane.undated})
-
-    @property
-    def expected(self) -> float:
-        """The rows to be expected in what is not proven yet."""
-        return sum(lane.scan.expected for lane in self.lanes)
+    def account(self) -> ScanAccount:
+        """Return the figures of all lanes."""
+        return sum((lane.account() for lane in self.lanes), ScanAccount())
 
     @property
     def progress(self) -> float:
@@ -119,19 +92,19 @@ class PartitionedScan:
         shares = [lane.scan.progress for lane in self.lanes]
         return min(shares) if self._merged else sum(shares) / len(shares)
 
-    def news(self) -> list[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were proven since the last call."""
         return [
             partial(WindowDone, type=lane.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
             for lane in self.lanes
-            for first, until, rows, proof in lane.scan.news()
+            for first, until, rows, proof in lane.scan.drain_events()
         ]
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self.zone = zone
         for lane in self.lanes:
-            lane.read_in(zone)
+            lane.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Name requests to start, those of the lane that is farthest behind first."""
@@ -158,24 +131,12 @@ class PartitionedScan:
         """Name requests to start that go before all others, even where nothing more is to be read."""
         return [(lane, ask) for lane in self.lanes for ask in lane.looks()]
 
-    def beside(self) -> list[SpillWrite | SpillRead]:
-        """Name nothing: rows are held in memory alone."""
-        return []
-
-    def broken(self, error: AioflowsError) -> None:
-        """Raise, since nothing was laid aside."""
-        raise error
-
-    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Return none: the windows that are left tell it."""
-        return None
-
     def next_rows(self) -> Rows:
         """Return the next rows in order; raise the scan's error after everything before it was given."""
         taken = self._next()
         return self._read(taken) if isinstance(taken, _Taken) else taken
 
-    def next_undecoded(self) -> Rows | RawRows:
+    def next_raw(self) -> Rows | RawRows:
         """Return the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
         taken = self._next()
         if not isinstance(taken, _Taken):
@@ -224,7 +185,7 @@ class PartitionedScan:
 
     @property
     def _zone_known(self) -> Zone:
-        assert self.zone is not None, "read_in() comes before the first answer"
+        assert self.zone is not None, "set_zone() comes before the first answer"
         return self.zone
 
     def _next(self) -> _Taken | Waiting:

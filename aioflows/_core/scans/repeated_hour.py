@@ -110,7 +110,7 @@ class RepeatedHour:
         """The windows whose rows may belong to either pass, in *milliseconds* of real time."""
         return [(one.first, one.until) for one in self._hours] if self._verdict is _HourVerdict.MIXED else []
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in."""
         if zone.fixed or not self._spans:
             return

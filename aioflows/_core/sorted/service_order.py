@@ -21,16 +21,17 @@ import attrs
 from aioflows._core.pages.reading import Direction, Page, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.sorted.sort_keys import Sorter
 from aioflows._core.wire.zone import Zone, wall_seconds
-from aioflows.checkpoint import Position, Remainder
+from aioflows.checkpoint import Remainder
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.events import DriftFound, WindowDone
 from aioflows.models import FlowInstance, ScheduleType
-from aioflows.stats import CountedWindow, Proof
+from aioflows.stats import Proof
 
 __all__ = ["ServiceOrderScan"]
 
@@ -42,7 +43,7 @@ _BATCHES_FOR_SURE = 2
 """Batches that the consumer has to take before pages are asked for ahead."""
 
 
-class ServiceOrderScan:
+class ServiceOrderScan(Machine):
     """The machine.
 
     Args:
@@ -73,7 +74,7 @@ class ServiceOrderScan:
         self._end = self._tries = self._given = 0
         self._short = self._over = False
         self._error: AioflowsError | None = None
-        self._news: list[News] = []
+        self._news: list[PendingEvent] = []
 
     def __repr__(self) -> str:
         return f"<Blind by {self._sorter[0]}, {self._end} rows read>"
@@ -88,40 +89,26 @@ class ServiceOrderScan:
         expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
         return min(1.0, self._end / max(expected, self._end, 1.0))
 
-    @property
-    def windows(self) -> int:
-        """Windows that were read to their end."""
-        return int(self._over)
+    def account(self) -> ScanAccount:
+        """Return the figures so far; of the keyset walk, only what its first answer lets expect."""
+        walk = self._lanes.account()
+        return ScanAccount(
+            self.rows_received,
+            self.duplicates,
+            Counter({Proof.SORTED: 1}) if self._over else Counter(),
+            undated=walk.undated,
+            expected=0.0 if self._over else max(0.0, walk.expected - self._end),
+        )
 
-    @property
-    def proofs(self) -> Counter[Proof]:
-        """How many of them were proven in which way."""
-        return Counter({Proof.SORTED: self.windows}) if self.windows else Counter()
-
-    @property
-    def counted(self) -> list[CountedWindow]:
-        """None: rows are read in the service's order."""
-        return []
-
-    @property
-    def undated(self) -> list[tuple[int, int]]:
-        """Windows whose rows may be dated too late or too early."""
-        return self._lanes.undated
-
-    @property
-    def expected(self) -> float:
-        """Rows to be expected in what was not read yet."""
-        return 0.0 if self._over else max(0.0, self._lanes.expected - self._end)
-
-    def news(self) -> list[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return what happened since the last call: that pages did not join, that the window was read."""
         news, self._news = self._news, []
         return news
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._zone = zone
-        self._lanes.read_in(zone)
+        self._lanes.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return the window, of which nothing tells what was handed out."""
@@ -130,10 +117,6 @@ class ServiceOrderScan:
             for lane in self._lanes.lanes
             for first, until in lane.scan.spans
         ]
-
-    def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Return none: a row's place in this order is not in the answer."""
-        return None
 
     # What to ask
 
@@ -175,14 +158,6 @@ class ServiceOrderScan:
             field=self._sorter[0],
         )
 
-    def beside(self) -> list[SpillWrite | SpillRead]:
-        """Name nothing: rows are held in memory alone."""
-        return []
-
-    def broken(self, error: AioflowsError) -> None:
-        """Raise, since nothing was laid aside."""
-        raise error
-
     # What came
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
@@ -221,10 +196,6 @@ class ServiceOrderScan:
                 self._given += 1
                 return rows
         return DONE
-
-    def next_undecoded(self) -> Rows:
-        """Return rows, since all of them are looked at."""
-        return self.next_rows()
 
     def _rows(self, pages: PageSequence, place: PlacedPage) -> list[FlowInstance]:
         """Return the new rows of a page."""

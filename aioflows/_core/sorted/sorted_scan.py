@@ -12,13 +12,15 @@ Invariants:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import attrs
+
 from aioflows._core.pages.reading import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows, SpillRead, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.sorted.external_sort import ExternalSort
@@ -31,7 +33,6 @@ from aioflows._core.wire.zone import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, ScheduleType
-from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["SortedScan"]
 
@@ -44,7 +45,7 @@ _BATCHES_FOR_SURE = 2
 """Batches that the consumer of a few rows has to take before anything is read ahead."""
 
 
-class SortedScan:
+class SortedScan(Machine):
     """The machine.
 
     Args:
@@ -122,49 +123,21 @@ class SortedScan:
         total = max(self._expected, self._rows_given, 1)
         return self._begun + (1 - self._begun) * min(1.0, self._rows_given / total)
 
-    @property
-    def rows_received(self) -> int:
-        """Rows in all answers."""
-        return self._lanes.rows_received + self._probes.rows_received + self._strips.account().rows_received
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
+        account = self._lanes.account() + self._strips.account() + ScanAccount(self._probes.rows_received)
+        if self._merge is None:
+            return account
+        return attrs.evolve(account, expected=max(0.0, self._expected - self._rows_given))
 
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        return self._lanes.duplicates + self._strips.account().duplicates
-
-    @property
-    def windows(self) -> int:
-        """Windows that were read to their end."""
-        return self.proofs.total()
-
-    @property
-    def proofs(self) -> Counter[Proof]:
-        """How many of them were proven in which way."""
-        return self._lanes.proofs + self._strips.account().proofs
-
-    @property
-    def counted(self) -> list[CountedWindow]:
-        """Those whose rows could only be counted."""
-        return [*self._lanes.counted, *self._strips.account().counted]
-
-    @property
-    def undated(self) -> Sequence[tuple[int, int]]:
-        """Windows whose rows may be dated too late or too early."""
-        return self._lanes.undated
-
-    @property
-    def expected(self) -> float:
-        """Rows to be expected in what was not read yet."""
-        return self._lanes.expected if self._merge is None else max(0.0, self._expected - self._rows_given)
-
-    def news(self) -> list[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were read, and those that have to be read again, since the last call."""
-        return self._lanes.news() + self._strips.news()
+        return self._lanes.drain_events() + self._strips.drain_events()
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._zone = self._probes.zone = zone
-        self._lanes.read_in(zone)
+        self._lanes.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return the windows that are left, which are all: only the place in the order tells what was given."""
@@ -193,7 +166,7 @@ class SortedScan:
         ahead = not self._few or self._given >= _BATCHES_FOR_SURE
         return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)
 
-    def beside(self) -> list[SpillWrite | SpillRead]:
+    def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         """Name what is to be laid aside or read back; each once."""
         tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._strips.stores()]
         if self._merge is not None:
@@ -201,7 +174,7 @@ class SortedScan:
             tasks += [load for shelf in shelves if (load := shelf.load()) is not None]
         return tasks
 
-    def broken(self, error: AioflowsError) -> None:
+    def disk_failed(self, error: AioflowsError) -> None:
         """Take the error that laying aside or reading back ended with."""
         self._error = error
 
@@ -233,10 +206,6 @@ class SortedScan:
         return NEED_PAGES
 
     # From collecting to merging
-
-    def next_undecoded(self) -> Rows:
-        """Return rows, since all of them are looked at."""
-        return self.next_rows()
 
     def _collected(self) -> bool:
         """Collect; True once there is something to merge."""
@@ -275,7 +244,7 @@ class SortedScan:
     def _walked_again(self, windows: Sequence[Window]) -> PartitionedScan:
         assert self._zone is not None, "the zone is known before the first answer is read"
         lanes = self._again(windows)
-        lanes.read_in(self._zone)
+        lanes.set_zone(self._zone)
         return lanes
 
     def _part(self) -> list[SortedWindow]:

@@ -6,26 +6,23 @@ in the first field come together, and sorting them loses neither the order nor t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import attrs
 
 from aioflows._core.pages.reading import PageRequest
-from aioflows._core.scans.machine import News, Requester, Rows, SpillRead, SpillWrite
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import NEED_PAGES
 from aioflows._core.sorted.null_probe import NullProbes
 from aioflows._core.sorted.sort_keys import Key, SortOrder
 from aioflows._core.wire.zone import Zone
 from aioflows.checkpoint import Position, Remainder
-from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
-from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["TieOrderScan"]
 
 
-class TieOrderScan:
+class TieOrderScan(Machine):
     """The machine.
 
     Args:
@@ -53,62 +50,23 @@ class TieOrderScan:
         """The share of the time range that was handed out, from 0 to 1."""
         return self._lanes.progress
 
-    @property
-    def rows_received(self) -> int:
-        """Rows in all answers."""
-        return self._lanes.rows_received + self._probes.rows_received
+    def account(self) -> ScanAccount:
+        """Return the figures so far."""
+        return self._lanes.account() + ScanAccount(self._probes.rows_received)
 
-    @property
-    def duplicates(self) -> int:
-        """Rows that came again and were dropped."""
-        return self._lanes.duplicates
-
-    @property
-    def windows(self) -> int:
-        """Time windows that were proven."""
-        return self._lanes.windows
-
-    @property
-    def proofs(self) -> Mapping[Proof, int]:
-        """How many of them were proven in which way."""
-        return self._lanes.proofs
-
-    @property
-    def counted(self) -> Sequence[CountedWindow]:
-        """Those whose rows could only be counted."""
-        return self._lanes.counted
-
-    @property
-    def undated(self) -> Sequence[tuple[int, int]]:
-        """Windows whose rows may be dated too late or too early."""
-        return self._lanes.undated
-
-    @property
-    def expected(self) -> float:
-        """Rows to be expected in what was not read yet."""
-        return self._lanes.expected
-
-    def news(self) -> list[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were proven since the last call."""
-        return self._lanes.news()
+        return self._lanes.drain_events()
 
-    def read_in(self, zone: Zone) -> None:
+    def set_zone(self, zone: Zone) -> None:
         """Say which zone the service's times are in; needed before the first answer."""
         self._probes.zone = zone
-        self._lanes.read_in(zone)
+        self._lanes.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Name requests to start."""
         asks = self._probes.wanted()
         return asks + self._lanes.wanted(slots - len(asks))
-
-    def beside(self) -> list[SpillWrite | SpillRead]:
-        """Name nothing: rows are held in memory alone."""
-        return []
-
-    def broken(self, error: AioflowsError) -> None:
-        """Raise, since nothing was laid aside."""
-        raise error
 
     def next_rows(self) -> Rows:
         """Return the next rows in order; raise the scan's error after everything before it was given."""
@@ -126,10 +84,6 @@ class TieOrderScan:
         rows, self._waiting = self._waiting, []
         start = self._from
         return [row for key, row in self._order.entries(rows) if key > start]
-
-    def next_undecoded(self) -> Rows:
-        """Return rows, since all of them are looked at."""
-        return self.next_rows()
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left, from the second of the last row on."""

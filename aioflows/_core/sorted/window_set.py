@@ -15,10 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-import attrs
-
 from aioflows._core.pages.reading import PageRequest
-from aioflows._core.scans.machine import News, Requester, SpillWrite
+from aioflows._core.scans.account import ScanAccount
+from aioflows._core.scans.machine import PendingEvent, Requester, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.sorted.external_sort import ExternalSort
 from aioflows._core.sorted.merge import KWayMerge
@@ -27,48 +26,12 @@ from aioflows._core.sorted.window import SortedWindow
 from aioflows.errors import AioflowsError
 from aioflows.events import DriftFound, WindowDone
 from aioflows.models import ScheduleType
-from aioflows.stats import CountedWindow, Proof
+from aioflows.stats import Proof
 
 __all__ = ["SortedWindows", "Window"]
 
 Window: TypeAlias = tuple[ScheduleType, int, int]
 """A schedule type, and a window of it in *milliseconds* of real time."""
-
-
-@attrs.frozen
-class ScanAccount:
-    """What reading has cost and brought.
-
-    Args:
-        rows_received: *rows* in all answers.
-        duplicates: *rows* that came again and were dropped.
-        proofs: how many *windows* were proven in which way.
-        counted: the *windows* whose rows could only be counted.
-    """
-
-    rows_received: int = 0
-    duplicates: int = 0
-    proofs: Counter[Proof] = attrs.field(factory=Counter)
-    counted: tuple[CountedWindow, ...] = ()
-
-    def plus(
-        self,
-        rows_received: int,
-        duplicates: int,
-        proofs: Counter[Proof] | None = None,
-        counted: Sequence[CountedWindow] = (),
-    ) -> ScanAccount:
-        """Return the account with more added."""
-        return ScanAccount(
-            self.rows_received + rows_received,
-            self.duplicates + duplicates,
-            self.proofs + (proofs or Counter()),
-            (*self.counted, *counted),
-        )
-
-    def with_walk(self, lanes: PartitionedScan) -> ScanAccount:
-        """Return the account with a keyset walk added."""
-        return self.plus(lanes.rows_received, lanes.duplicates, lanes.proofs, lanes.counted)
 
 
 class SortedWindows:
@@ -98,7 +61,7 @@ class SortedWindows:
         self._page = page
         self._buffer = buffer
         self._second: tuple[ExternalSort, list[SortedWindow]] | None = None
-        self._news: list[News] = []
+        self._news: list[PendingEvent] = []
 
     @property
     def held(self) -> int:
@@ -110,13 +73,13 @@ class SortedWindows:
         """Return the account of all strips, and of all that was read again."""
         account = self._past
         for strip in self._strips:
-            account = account.plus(strip.rows_received, strip.duplicates)
-        return account if self._second is None else account.with_walk(self._second[0].lanes)
+            account += ScanAccount(strip.rows_received, strip.duplicates)
+        return account if self._second is None else account + self._second[0].lanes.account()
 
-    def news(self) -> list[News]:
+    def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were read, and those that were torn, since the last call."""
         news, self._news = self._news, []
-        return news if self._second is None else news + self._second[0].lanes.news()
+        return news if self._second is None else news + self._second[0].lanes.drain_events()
 
     # What to ask
 
@@ -185,8 +148,8 @@ class SortedWindows:
                 return False
             self._drop(merge, set(torn))
             merge.sources += sorter.sources()
-        self._past = self._past.with_walk(sorter.lanes)
-        self._news += sorter.lanes.news()
+        self._past += sorter.lanes.account()
+        self._news += sorter.lanes.drain_events()
         self._second = None
         return True
 
@@ -217,7 +180,7 @@ class SortedWindows:
             return
         for strip in gone:
             proofs = Counter() if strip.torn else Counter({Proof.SORTED: 1})
-            self._past = self._past.plus(strip.rows_received, strip.duplicates, proofs)
+            self._past += ScanAccount(strip.rows_received, strip.duplicates, proofs)
             if not strip.torn:
                 first, until = strip.window
                 rows, proof = len(strip.seen), Proof.SORTED

@@ -119,7 +119,7 @@ def test_a_limited_scan_releases_at_least_the_first_rows_that_were_asked_for(
 ) -> None:
     service = ModelService(rows, seed=seed)
     scan = scan_of(1, page_size=page_size, limit=limit)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     got: list[str] = []
     while len(got) < min(limit, len(rows)):
         item = scan.next_item()
@@ -286,7 +286,7 @@ def test_few_rows_cost_two_requests_where_a_session_knows_the_service_too() -> N
 def test_ten_rows_of_very_many_cost_two_requests() -> None:
     service = ModelService(rows_every(1, 80_000))
     scan = scan_of(page_size=100)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     under_way: list[PageRequest] = []
     while scan.next_item() is NEED_PAGES:
         under_way += scan.wanted(21)
@@ -300,7 +300,7 @@ def test_a_range_that_begins_in_a_dense_second_gives_rows_after_two_rounds_of_th
     crowd = rows_at(START, 30)
     service, known = ModelService([*crowd, *rows_every(60, 300, START + 60_000)]), ServiceFacts()
     scan = scan_of(page_size=10, service=known)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     asked = []
     while (item := scan.next_item()) is NEED_PAGES:
         asked.append(scan.wanted(16))
@@ -335,7 +335,7 @@ def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
 def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() -> None:
     service = ModelService(rows_every(1, 50_000))
     scan = scan_of(page_size=100, buffer=2_000, concurrency=16)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     for _ in range(6):  # a few batches, after which the look-ahead is no longer bounded by what was pulled
         while scan.next_item() is NEED_PAGES:
             for ask in scan.wanted(16):
@@ -350,7 +350,7 @@ def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() ->
 def test_fewer_wide_rows_wait_than_the_buffer_has_place_for(width: int, most: int) -> None:
     service = ModelService(rows_every(1, 50_000))
     scan = scan_of(page_size=20, buffer=20_000, concurrency=16)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
 
     def answered() -> None:
         for ask in scan.wanted(16):
@@ -499,7 +499,7 @@ def test_an_id_that_comes_with_two_trigger_times_is_an_error() -> None:
 
 def test_answering_what_was_not_asked_is_refused_and_changes_nothing() -> None:
     scan = scan_of()
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     (ask,) = scan.wanted(4)
     stranger = PageRequest(ask.first, ask.until, ask.axis, ask.page_size)
     with pytest.raises(RuntimeError, match="not asked"):
@@ -516,7 +516,7 @@ def test_rows_before_a_page_that_failed_are_released_then_the_error_is_raised(er
     broken = START + 8 * HOUR
     service = ModelService(rows)
     scan = scan_of(page_size=20)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     got: list[str] = []
     with pytest.raises(type(error)):
         for _ in range(10_000):
@@ -538,7 +538,7 @@ def test_a_request_that_is_given_up_early_is_asked_again_for_less() -> None:
     rows = rows_every(60, 1000)
     service = ModelService(rows)
     scan = scan_of(page_size=20)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     got: list[str] = []
     failed = 0
     for _ in range(10_000):
@@ -562,7 +562,7 @@ def test_a_large_window_that_the_service_fails_on_is_halved() -> None:
     rows = rows_every(60, 1000)
     service = ModelService(rows)
     scan = scan_of(page_size=20)
-    scan.read_in(Zone.parse("UTC"))
+    scan.set_zone(Zone.parse("UTC"))
     got: list[str] = []
     for _ in range(10_000):
         item = scan.next_item()

@@ -206,7 +206,7 @@ class Reading(RuleBasedStateMachine):
 
     def resume(self, lane: Partition) -> None:
         self.lanes = PartitionedScan([lane], ordered=self.account.ordered, descending=self.account.descending)
-        self.lanes.read_in(UTC)
+        self.lanes.set_zone(UTC)
         self.under_way: list[tuple[Requester, PageRequest]] = []
         self.last: FlowInstance | None = None
         self.error: AioflowsError | None = None
@@ -242,7 +242,7 @@ class Reading(RuleBasedStateMachine):
         self.pulls += 1
         rows: Rows | RawRows
         try:
-            rows = self.lanes.next_undecoded() if self.pulls % 2 else self.lanes.next_rows()
+            rows = self.lanes.next_raw() if self.pulls % 2 else self.lanes.next_rows()
         except (CompletenessError, TimedOut, ServerFault) as error:
             rows, self.error = DONE, error
         self.ended = rows is DONE

@@ -36,7 +36,7 @@ def test_two_looks_at_nothing_have_no_request_about_another_type_between(slots: 
         for _ in ScheduleType
     ]
     lanes = PartitionedScan(list(map(Partition, ScheduleType, scans)), ordered=ordered, descending=False)
-    lanes.read_in(Zone.parse("UTC"))
+    lanes.set_zone(Zone.parse("UTC"))
     sent: list[tuple[Requester, PageRequest]] = []
     answered = 0
     while lanes.next_rows() is not DONE:

@@ -257,7 +257,7 @@ def test_a_service_that_fails_on_deep_pages_is_read_in_another_way() -> None:
 def test_an_error_of_the_temporary_file_ends_the_scan() -> None:
     query = query_of(("start_time",), ScheduleType.PERIODIC)
     machine = make_machine(query, ServiceFacts(), Limits(), limit=None, resume=None, proven=True)
-    machine.broken(AioflowsError("the disk is full"))
+    machine.disk_failed(AioflowsError("the disk is full"))
     with pytest.raises(AioflowsError, match="the disk is full"):
         machine.next_rows()
 
