@@ -10,7 +10,9 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+
 from aiohttp import web
+
 from aioflows import AioflowsError, FlowQuery, FlowSession, Limits
 from aioflows.emulator import Emulator
 from aioflows.export import json_line

@@ -21,7 +21,9 @@ from aioflows.emulator import Emulator
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR = FlowQuery(
-    BEGIN, BEGIN + timedelta(days=366), status={FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT}
+    BEGIN,
+    BEGIN + timedelta(days=366),
+    status={FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT},
 )
 
 

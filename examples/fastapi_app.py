@@ -10,17 +10,19 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
+
 from aioflows import AioflowsError, FlowInstance, FlowQuery, FlowScan, FlowSession, Limits, QueryError
 from aioflows.emulator import Emulator
 from aioflows.export import json_line
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, FlowSession]]:
+async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, FlowSession]]:
     async with AsyncExitStack() as stack:
         url = os.environ.get("AIOFLOWS_URL") or (await stack.enter_async_context(Emulator(100_000))).url
         flows = FlowSession(url, user_id="u", org_id="o", limits=Limits(buffer=5_000))
@@ -42,9 +44,7 @@ class Instances(StreamingResponse):
             raise
 
     async def stream_response(self, send: Send) -> None:
-        async with (
-            self.scan
-        ):  # closed at once when the client has gone, and not when the generator is collected
+        async with self.scan:  # closed at once when the client has gone, not when the generator is collected
             await super().stream_response(send)
 
 

@@ -40,8 +40,9 @@ async def follow(session: FlowSession, file: Path | None, emulator: Emulator | N
         async for instances in failures.batches():
             for instance in instances:
                 print(instance.trigger_time, ascii(instance.flow_name), "has failed", flush=True)
-            if file is not None:  # after the rows, so that a crash in between shows some again and loses none
-                file.write_text(failures.checkpoint().to_json(), encoding="utf-8")
+            # Kept after the rows, so that a crash in between shows some of them again and loses none.
+            if file is not None:
+                file.write_text(failures.checkpoint().to_json(), encoding="utf-8")  # noqa: ASYNC240  (a small file)
             seen += len(instances)
             if emulator is not None:
                 if seen == 3:

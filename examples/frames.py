@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 import duckdb
-import polars
-import pyarrow
+import polars as pl
+import pyarrow as pa
 
 from aioflows import FlowQuery, FlowSession
 from aioflows.emulator import Emulator
@@ -19,7 +19,7 @@ from aioflows.emulator import Emulator
 COLUMNS = ["flow_name", "status_name", "trigger_time", "duration"]
 
 
-async def read() -> pyarrow.Table:
+async def read() -> pa.Table:
     """Return four columns of everything that the emulator holds."""
     async with (
         Emulator(instances=5_000, seed=1) as emulator,
@@ -27,7 +27,7 @@ async def read() -> pyarrow.Table:
         session.scan(FlowQuery(emulator.start, emulator.end)) as scan,
     ):
         batches = [batch async for batch in scan.record_batches(COLUMNS)]
-    return pyarrow.Table.from_batches(batches)
+    return pa.Table.from_batches(batches)
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     print(frame.groupby("status_name", observed=True)["duration"].agg(["count", "mean", "max"]).round(1))
 
     print("Polars: the flows that fail most")
-    failed = polars.from_arrow(instances).filter(polars.col("status_name") == "FAIL")
+    failed = pl.from_arrow(instances).filter(pl.col("status_name") == "FAIL")
     print(failed.group_by("flow_name").len().sort("len", "flow_name", descending=True).head(5))
 
     print("DuckDB: runs by hour of the day, UTC")

@@ -8,5 +8,7 @@ __all__ = ["APPLICATIONS"]
 
 _EXAMPLES = Path(__file__).parent.parent / "examples"
 
-APPLICATIONS = {path.stem.removesuffix("_app"): path.read_text("utf-8") for path in _EXAMPLES.glob("*_app.py")}
+APPLICATIONS = {
+    path.stem.removesuffix("_app"): path.read_text("utf-8") for path in _EXAMPLES.glob("*_app.py")
+}
 """The code of each, by the framework that it is written for."""

@@ -17,9 +17,7 @@ GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 README = ROOT / "README.md"
 PAGES = [README, *GUIDE]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
-PRINTED = re.compile(
-    r"^```python\n(.*?)^```\n+<!-- output -->\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE
-)
+PRINTED = re.compile(r"^```python\n(.*?)^```\n+<!-- output -->\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def blocks(marked: str = "") -> list[tuple[Path, str]]:
