@@ -3,7 +3,8 @@
     python examples/follow.py [checkpoint file]
 
 Ctrl-C ends it. It follows the emulator, in which three runs fail one after the other, and ends after the third, unless
-AIOFLOWS_URL names a service.
+AIOFLOWS_URL names a service; then AIOFLOWS_USER_ID, AIOFLOWS_ORG_ID, AIOFLOWS_ACCESS_KEY and AIOFLOWS_SECRET_KEY say who
+asks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aioflows import FlowQuery, FlowSession, FlowStatus, FollowCheckpoint
+from aioflows import AppKey, FlowQuery, FlowSession, FlowStatus, FollowCheckpoint
 from aioflows.emulator import Emulator
 
 ALWAYS = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -45,7 +46,7 @@ async def follow(session: FlowSession, file: Path | None, emulator: Emulator | N
                 file.write_text(failures.checkpoint().to_json(), encoding="utf-8")  # noqa: ASYNC240  (a small file)
             seen += len(instances)
             if emulator is not None:
-                if seen == 3:
+                if seen >= 3:
                     break
                 emulator.insert(int(now.timestamp() * 1000) + 1 + seen, status=FlowStatus.FAIL)
 
@@ -55,6 +56,7 @@ async def main() -> None:
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     async with AsyncExitStack() as stack:
         emulator, url = None, os.environ.get("AIOFLOWS_URL")
+        key = os.environ.get("AIOFLOWS_ACCESS_KEY")
         if url is None:
             emulator = await stack.enter_async_context(Emulator(1_000, seed=1))
             url = emulator.url
@@ -62,6 +64,7 @@ async def main() -> None:
             url,
             user_id=os.environ.get("AIOFLOWS_USER_ID", "u"),
             org_id=os.environ.get("AIOFLOWS_ORG_ID", "o"),
+            auth=AppKey(key, os.environ["AIOFLOWS_SECRET_KEY"]) if key else None,
         )
         await follow(await stack.enter_async_context(session), file, emulator)
 
