@@ -40,15 +40,13 @@ def _broken_installation() -> str | None:
     """Return what another distribution has done to our files and what to do about it, or None if nothing shows that."""
     from importlib.metadata import distributions  # noqa: PLC0415  (slow, and needed only here)
 
-    import aioflows  # noqa: PLC0415  (perhaps not ours)
-
     for other in distributions(name="aioflows"):
         if any(str(file) == "aioflows/__init__.py" for file in other.files or ()):
             return (
                 f"aioflows {other.version}, another project, has overwritten files of enos-aioflows: both install "
                 f"the folder aioflows; {_AGAIN}"
             )
-    if getattr(aioflows, "__file__", None) is None:
+    if getattr(sys.modules.get("aioflows"), "__file__", None) is None:
         return (
             "aioflows/__init__.py is missing: uninstalling aioflows, another project, deletes it, since both install "
             f"the folder aioflows; {_AGAIN}"
