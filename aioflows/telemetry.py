@@ -2,7 +2,7 @@
 
     FlowSession(..., observer=Telemetry())
 
-needs ``pip install 'aioflows[otel]'`` and, as everywhere, an SDK of the application's own; without one nothing is recorded.
+needs ``pip install 'enos-aioflows[otel]'`` and, as everywhere, an SDK of the application's own; without one nothing is recorded.
 
 1. A scan is a span, below whatever span is current when it is first iterated. Each attempt at a request is a span of kind
    CLIENT below it, or below the current span where it belongs to no scan. A span ends whatever becomes of what it shows.
@@ -37,7 +37,7 @@ from aioflows import (
 try:
     from opentelemetry import metrics, trace
 except ImportError as error:
-    raise ImportError("aioflows.telemetry needs OpenTelemetry: pip install 'aioflows[otel]'") from error
+    raise ImportError("aioflows.telemetry needs OpenTelemetry: pip install 'enos-aioflows[otel]'") from error
 
 __all__ = ["Telemetry"]
 

@@ -346,7 +346,7 @@ except ImportError as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert run.stdout == "aioflows.telemetry needs OpenTelemetry: pip install 'aioflows[otel]'\n"
+    assert run.stdout == "aioflows.telemetry needs OpenTelemetry: pip install 'enos-aioflows[otel]'\n"
 
 
 def test_the_package_does_not_import_opentelemetry_by_itself() -> None:

@@ -87,7 +87,7 @@ def pyarrow() -> Any:
         import pyarrow.compute  # noqa: PLC0415
         import pyarrow.json  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs pyarrow: install aioflows[arrow]") from None
+        raise QueryError("this needs pyarrow: install enos-aioflows[arrow]") from None
     return pyarrow
 
 

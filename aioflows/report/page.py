@@ -50,7 +50,7 @@ def plotly_js() -> str:
     try:
         from plotly.offline import get_plotlyjs  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs plotly: install aioflows[report]") from None
+        raise QueryError("this needs plotly: install enos-aioflows[report]") from None
     return str(get_plotlyjs())
 
 

@@ -157,7 +157,7 @@ def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
     pyarrow.cache_clear()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(QueryError, match=r"install aioflows\[arrow\]"):
+    with pytest.raises(QueryError, match=r"install enos-aioflows\[arrow\]"):
         pyarrow()
 
 

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("asyncpg", reason="asyncpg is not installed (pip install 'aioflows[test-databases]')")
-pytest.importorskip("asyncmy", reason="asyncmy is not installed (pip install 'aioflows[test-databases]')")
+pytest.importorskip(
+    "asyncpg", reason="asyncpg is not installed (pip install 'enos-aioflows[test-databases]')"
+)
+pytest.importorskip(
+    "asyncmy", reason="asyncmy is not installed (pip install 'enos-aioflows[test-databases]')"
+)
 
 import asyncio
 

@@ -65,5 +65,5 @@ def test_the_policy_allows_its_own_two_scripts_and_no_network() -> None:
 def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     plotly_js.cache_clear()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(QueryError, match=r"install aioflows\[report\]"):
+    with pytest.raises(QueryError, match=r"install enos-aioflows\[report\]"):
         plotly_js()

@@ -1,4 +1,4 @@
-"""The README's web applications on real servers, with real clients that leave, dawdle, and are told of errors."""
+"""The web applications of examples/ on real servers, with real clients that leave, dawdle, and are told of errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ import uvicorn
 from aiohttp import web
 
 from aioflows.emulator import Emulator, Fault
-from tests.support.applications import readme_applications
+from tests.support.applications import APPLICATIONS as CODE
 from tests.support.long import long_but
 
 pytestmark = pytest.mark.real_time
 
-CODE = readme_applications()
 FRAMEWORKS = ["aiohttp", "fastapi"]
 ROWS = 50_000
 PATIENCE = 20.0
@@ -95,8 +94,8 @@ class World:
 @asynccontextmanager
 async def served(framework: str) -> AsyncIterator[int]:
     """Serve an application in this very process; give its port."""
-    names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(CODE[framework], f"README.md ({framework})", "exec"), names)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(CODE[framework], f"examples/{framework}_app.py", "exec"), names)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         port = listening.getsockname()[1]

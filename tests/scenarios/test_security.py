@@ -353,7 +353,7 @@ def test_every_dependency_has_a_floor() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [one for group in project["optional-dependencies"].values() for one in group]
     for needed in [*project["dependencies"], *extras]:
-        assert ">=" in needed or needed.startswith("aioflows["), needed
+        assert ">=" in needed or needed.startswith("enos-aioflows["), needed
     (aiohttp,) = [one for one in project["dependencies"] if one.startswith("aiohttp")]
     # 3.13.3: no decompression bombs (CVE-2025-69223); 3.14.3: no credentials to another origin.
     assert tuple(map(int, aiohttp.removeprefix("aiohttp>=").split("."))) >= (3, 14, 3)

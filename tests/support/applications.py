@@ -1,16 +1,14 @@
-"""The web applications of the README, as their readers would run them."""
+"""The web applications of examples/, as their readers would run them."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-__all__ = ["readme_applications"]
+__all__ = ["APPLICATIONS"]
 
-_README = Path(__file__).parents[2] / "README.md"
-_MARKED = re.compile(r"^<!-- application: (\w+) -->\n```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_EXAMPLES = Path(__file__).parents[2] / "examples"
 
-
-def readme_applications() -> dict[str, str]:
-    """Gives the code of each, by the framework that it is written for."""
-    return dict(_MARKED.findall(_README.read_text(encoding="utf-8")))
+APPLICATIONS = {
+    path.stem.removesuffix("_app"): path.read_text("utf-8") for path in _EXAMPLES.glob("*_app.py")
+}
+"""The code of each, by the framework that it is written for."""

@@ -163,5 +163,5 @@ def _duckdb() -> Any:
     try:
         import duckdb  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs duckdb: install aioflows[arrow]") from None
+        raise QueryError("this needs duckdb: install enos-aioflows[arrow]") from None
     return duckdb
