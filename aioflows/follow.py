@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, Self
@@ -22,9 +23,34 @@ from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.stats import FollowStats
 
-__all__ = ["FlowFollow"]
+__all__ = ["FlowFollow", "timing_of"]
 
 _ORDERS = ("trigger_time", None)
+
+
+_TIMING = {"settle_time": 60.0, "watch_time": 86_400.0, "min_wait": 2.0, "max_wait": 60.0}
+"""The defaults of a follow, in seconds."""
+_RENAMED = {"settle": "settle_time", "watch": "watch_time", "least": "min_wait", "most": "max_wait"}
+
+
+def timing_of(**given: float | None) -> dict[str, float]:
+    """Return the timing of a follow by the names of today; call it from the method that a user calls.
+
+    Args:
+        given: the values (seconds) by their names, old names included. None means the default.
+
+    Raises:
+        QueryError: a value was given under its old name and its new name.
+    """
+    timing = {name: value for name in _TIMING if (value := given[name]) is not None}
+    for old, new in _RENAMED.items():
+        if (value := given[old]) is None:
+            continue
+        if new in timing:
+            raise QueryError(f"both {old}= and {new}= were given, which mean the same; drop {old}=")
+        warnings.warn(f"{old}= is now called {new}=; use {new}=", DeprecationWarning, stacklevel=3)
+        timing[new] = value
+    return _TIMING | timing
 
 
 class _Scans(Protocol):

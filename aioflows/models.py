@@ -188,7 +188,7 @@ def _read_graph(member: bytes) -> Json | _Decoded:
 def _json(name: str, kept: type, read: Callable[[Any], Json | _Decoded]) -> Callable[[Any], Json]:
     slot = _slot(name)
 
-    def read_once(row: StoredInstance) -> Json:
+    def read_once(row: Any) -> Json:
         value = slot.__get__(row)
         if isinstance(value, kept):
             value = read(value)

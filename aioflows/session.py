@@ -33,7 +33,7 @@ from aioflows._net.transport import Transport
 from aioflows._net.zones import FollowZone, ScanZone, Zones
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import AioflowsError, QueryError
-from aioflows.follow import FlowFollow
+from aioflows.follow import FlowFollow, timing_of
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
@@ -262,11 +262,15 @@ class FlowSession(LoopBound):
         *,
         since: datetime | int | None = None,
         changes: bool = False,
-        settle: float = 60.0,
-        watch: float = 86_400.0,
-        least: float = 2.0,
-        most: float = 60.0,
+        settle_time: float | None = None,
+        watch_time: float | None = None,
+        min_wait: float | None = None,
+        max_wait: float | None = None,
         resume: FollowCheckpoint | None = None,
+        settle: float | None = None,
+        watch: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
     ) -> FlowFollow:
         """Make a follow: the instances of a query, as they appear from now on; nothing is sent before it is iterated.
 
@@ -274,22 +278,37 @@ class FlowSession(LoopBound):
         then. A follow ends where the query's range does, so give it one that reaches far into the future.
 
         Args:
-            query: *which* instances; its order is that of the trigger time.
-            since: the first *trigger time* that counts, an aware datetime or epoch milliseconds; None: the service's
-                present time.
-            changes: give an instance again at each change of its status that a poll sees, until it is finished.
-            settle: how *late* after its trigger time an instance may show, in seconds: what shows later may be missed, and
-                so long a window is read again by every poll.
-            watch: how *long* after its trigger time an unfinished instance is watched, in seconds.
-            least: the *shortest* wait between two polls, in seconds, which it comes to while there is something new.
-            most: the *longest*, which it comes to while there is nothing.
-            resume: where an earlier follow of the same query stood: what it had not handed out follows; *since* is
-                without meaning then.
+            query: which instances. Its order must be that of the trigger time.
+            since: the first trigger time that counts (an aware datetime, or epoch milliseconds). Default: the
+                service's present time.
+            changes: True to hand out an instance again at each change of its status that a poll sees, until it is
+                finished.
+            settle_time: how late after its trigger time an instance may show (seconds). A later instance may be
+                missed. Every poll reads a window of this length again. Default: 60.
+            watch_time: how long after its trigger time an unfinished instance is watched (seconds). Default: 86,400.
+            min_wait: the shortest wait between two polls (seconds), reached while new instances arrive. Default: 2.
+            max_wait: the longest wait between two polls (seconds), reached while nothing new arrives. Default: 60.
+            resume: the checkpoint of an earlier follow of the same query. The instances that it had not handed out
+                follow, and *since* is ignored.
+            settle: the old name of *settle_time*; it warns, and will be removed in the next release.
+            watch: the old name of *watch_time*, likewise.
+            least: the old name of *min_wait*, likewise.
+            most: the old name of *max_wait*, likewise.
 
         Raises:
             QueryError: the checkpoint belongs to another follow, its rows were read in another zone, or a value makes no
-                sense. Where the service is asked for its zone, the follow itself raises it before it gives a row.
+                sense. Where the service is asked for its zone, the follow itself raises it before the first row.
         """
+        timing = timing_of(
+            settle_time=settle_time,
+            watch_time=watch_time,
+            min_wait=min_wait,
+            max_wait=max_wait,
+            settle=settle,
+            watch=watch,
+            least=least,
+            most=most,
+        )
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
         mark = follow_fingerprint(query, changes=changes)
@@ -301,7 +320,7 @@ class FlowSession(LoopBound):
             query.to_ms,
             status=query.status,
             changes=changes,
-            pace=PollTiming(settle, watch, least, most),
+            pace=PollTiming(**timing),
             resume=resume,
         )
         zone = FollowZone(self._zones, resume)

@@ -117,8 +117,9 @@ def _secret(_: object, field: attrs.Attribute[Any], value: Secret) -> None:
         )
 
 
-def _hidden(value: str | Secret) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value or "")
+def _hidden(value: str) -> Secret:
+    given: object = value  # `attrs.evolve` passes the Secret, which signatures do not name
+    return given if isinstance(given, Secret) else Secret(value or "")
 
 
 @attrs.frozen(repr=False)

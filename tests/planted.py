@@ -254,7 +254,7 @@ BUGS = [
     Bug("scan.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
     # What a follow remembers
-    Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle * 1000)", "int(now_ms)",
+    Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle_time * 1000)", "int(now_ms)",
         "what shows late is not read again", FOLLOW),
     Bug("_core/follow/polling.py", "self._roll.forget(self._mark, self._poll)\n", "self._roll.forget(self._now or 0, self._poll + 1)\n",
         "what is read again is not remembered, and comes twice", FOLLOW),

@@ -25,6 +25,7 @@ import aioflows
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
+from aioflows.follow import timing_of
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
@@ -156,29 +157,32 @@ class FlowSession:
         *,
         since: datetime | int | None = None,
         changes: bool = False,
-        settle: float = 60.0,
-        watch: float = 86_400.0,
-        least: float = 2.0,
-        most: float = 60.0,
+        settle_time: float | None = None,
+        watch_time: float | None = None,
+        min_wait: float | None = None,
+        max_wait: float | None = None,
         resume: FollowCheckpoint | None = None,
+        settle: float | None = None,
+        watch: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
     ) -> FlowFollow:
         """Make a follow; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.follow`."""
+        timing = timing_of(
+            settle_time=settle_time,
+            watch_time=watch_time,
+            min_wait=min_wait,
+            max_wait=max_wait,
+            settle=settle,
+            watch=watch,
+            least=least,
+            most=most,
+        )
         thread = self._opened()
         make = self._session.follow
         return FlowFollow(
             thread,
-            thread.ask(
-                lambda: make(
-                    query,
-                    since=since,
-                    changes=changes,
-                    settle=settle,
-                    watch=watch,
-                    least=least,
-                    most=most,
-                    resume=resume,
-                )
-            ),
+            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing)),
         )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
