@@ -1,7 +1,8 @@
 """Every EnOS flow instance, exactly once, in order.
 
-An asyncio library that reads all answers of the EnOS operation "List Flow Instances" to a query: fast, in order, and
-provably without a gap. Start with `FlowSession` and `FlowQuery`. The module `aioflows.errors` shows the tree of errors.
+An asyncio library that reads all answers of the EnOS operation "List Flow Instances" to a query: fast, in
+order, and provably without a gap. Start with `FlowSession` and `FlowQuery`. The module `aioflows.errors`
+shows the tree of errors.
 """
 
 import logging as _logging

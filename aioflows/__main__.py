@@ -1,4 +1,4 @@
-"""The console script ``aioflows``, which is ``python -m aioflows`` as well."""
+"""The console script ``aioflows``, also run by ``python -m aioflows``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _EXTRA = ("typer", "rich", "click")
 
 
 def main() -> int:
-    """Run the command line; give its exit code."""
+    """Run the command line and return its exit code."""
     try:
-        from aioflows.cli.app import run  # noqa: PLC0415  (what it needs is an extra)
+        from aioflows.cli.app import run  # noqa: PLC0415  (typer and rich are an extra)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        print("the command line needs typer and rich: install aioflows[cli]", file=sys.stderr)  # noqa: T201
+        print("the command line needs typer and rich: pip install 'aioflows[cli]'", file=sys.stderr)  # noqa: T201
         return 2
-    except KeyboardInterrupt:  # the imports take their time as well
+    except KeyboardInterrupt:  # Ctrl-C during the imports, which take a second
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
     return run()

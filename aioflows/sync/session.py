@@ -1,11 +1,12 @@
-"""The same session and scans without ``await``, for scripts and notebooks.
+"""The session of `aioflows.sync`, without ``await``, for scripts and notebooks.
 
-1. The loop is the session's own, in a thread of its own; so it does not matter whether one runs where it is called from,
-   as it does in a notebook, and the two never meet.
-2. It is as lazy as the other door. The thread works on a scan only while its consumer waits for the next rows: a consumer
-   that stops pulling stops the requests.
-3. A call that is interrupted, by Ctrl-C for instance, is cancelled and waited for. A scan loses nothing by that.
-4. When the session ends, nothing is left: no request, no connection, no task, no thread.
+1. The session has a separate thread with an event loop. So it also works where another loop runs, as in a
+   notebook.
+2. It is as lazy as `aioflows.FlowSession`. The thread works on a scan only while its consumer waits for rows.
+   A consumer that stops pulling stops the requests.
+3. An interrupted call, for instance by Ctrl-C, is cancelled, and its end is awaited. A scan loses no row by
+   it.
+4. A closed session leaves no request, no connection, no task and no thread.
 
     with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
         for instance in session.scan(query):
@@ -39,18 +40,20 @@ T = TypeVar("T")
 
 
 class FlowSession:
-    """A session with one EnOS deployment, for code that does not await.
+    """A session with one EnOS deployment, for code without ``await``.
 
-    Use it in a ``with`` block; where there is none, as between the cells of a notebook, `open` and `close` it. It may be
-    used from several threads.
+    Use it in a ``with`` block. Without a block, as between the cells of a notebook, call `open` and `close`.
+    Several threads may use it.
+
+    The arguments are those of `aioflows.FlowSession`, with two exceptions. *http* cannot be an
+    ``aiohttp.ClientSession``, because it would belong to another loop. The *observer* is called in the
+    session's thread and must not use the session.
 
     Args:
-        base_url: *scheme and host* of the API gateway, and so on: everything is as in `aioflows.FlowSession`, but that
-            there is no ``aiohttp.ClientSession`` to be given, since it would belong to another loop. The observer is
-            called in the session's thread, and may not use the session.
+        base_url: the scheme and host of the API gateway, as in ``https://apigw.example.com``.
 
     Raises:
-        QueryError: a value makes no sense; the message says what to give instead.
+        QueryError: a value is invalid. The message says what to give instead.
     """
 
     def __init__(
@@ -97,10 +100,10 @@ class FlowSession:
         self.close()
 
     def open(self) -> Self:
-        """Start the thread; nothing is sent.
+        """Start the thread. Nothing is sent.
 
         Raises:
-            RuntimeError: it was opened before.
+            RuntimeError: the session was opened before.
         """
         if self._thread is not None:
             raise RuntimeError("this session was opened before; make a new one")
@@ -109,7 +112,7 @@ class FlowSession:
         return self
 
     def close(self) -> None:
-        """Close every scan and follow that is still open, the connections, and the thread. Twice is fine."""
+        """Close all open scans and follows, the connections and the thread. Safe to call more than once."""
         if self._thread is not None:
             self._thread.stop()
 
@@ -122,7 +125,7 @@ class FlowSession:
                 stacklevel=2,
                 source=self,
             )
-            thread.let_go()
+            thread.request_stop()
 
     def _opened(self) -> LoopThread:
         if self._thread is None:
@@ -143,7 +146,7 @@ class FlowSession:
         proven: bool = False,
         confirm: bool = True,
     ) -> FlowScan:
-        """Make a scan; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.scan`."""
+        """Return a new scan, as `aioflows.FlowSession.scan` does. Nothing is sent before it is iterated."""
         thread = self._opened()
         make = self._session.scan
         return FlowScan(
@@ -167,7 +170,10 @@ class FlowSession:
         least: float | None = None,
         most: float | None = None,
     ) -> FlowFollow:
-        """Make a follow; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.follow`."""
+        """Return a new follow, as `aioflows.FlowSession.follow` does.
+
+        Nothing is sent before it is iterated.
+        """
         timing = timing_of(
             settle_time=settle_time,
             watch_time=watch_time,
@@ -186,22 +192,22 @@ class FlowSession:
         )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
-        """Give every instance that a query asks for, in its order."""
+        """Yield all instances of a query, in its order."""
         with self.scan(query, limit=limit) as scan:
             yield from scan
 
     def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
-        """Ask for one page, as the service understands it; see `aioflows.FlowSession.page`."""
+        """Return one page, by one search; see `aioflows.FlowSession.page`."""
         return self._run(lambda: self._session.page(query, page_no, page_size))
 
     def get(self, instance_id: str) -> FlowInstance:
-        """Ask for one flow instance by its id."""
+        """Return one flow instance by its id."""
         return self._run(lambda: self._session.get(instance_id))
 
     def server_timezone(self) -> tzinfo:
-        """Tell the zone that the service's times are in."""
+        """Return the zone of the service's times."""
         return self._run(self._session.server_timezone)
 
     def server_time(self) -> datetime:
-        """Ask for the service's current time, in UTC."""
+        """Return the service's current time, in UTC."""
         return self._run(self._session.server_time)

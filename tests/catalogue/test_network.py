@@ -242,7 +242,7 @@ class TestTls:
         async with serving(plain) as url:
             error = await lost(YEAR, url.replace("http", "https"))
         assert type(error) is TransportError
-        assert "does that port speak https" in str(error)
+        assert "check that the port is for https" in str(error)
 
     # N6
 

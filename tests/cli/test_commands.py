@@ -229,7 +229,7 @@ class TestInstallation:
             cwd=ROOT,
         )
         assert done.returncode == 2
-        assert done.stderr == "the command line needs typer and rich: install aioflows[cli]\n"
+        assert done.stderr == "the command line needs typer and rich: pip install 'aioflows[cli]'\n"
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:

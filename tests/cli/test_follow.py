@@ -114,7 +114,7 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
     ("more", "words"),
     [
         (["--checkpoint", "/nowhere/mark"], "there is no folder '/nowhere'"),
-        (["--checkpoint", "README.md"], "no checkpoint of aioflows"),
+        (["--checkpoint", "README.md"], "not a checkpoint of aioflows"),
         (["--since", "yesterday"], "--since 'yesterday' is no time"),
         (["--settle-time", "-1"], "settle_time must be a number of seconds"),
         (["--min-wait", "5", "--max-wait", "1"], "min_wait must be more than 0 seconds"),

@@ -349,4 +349,4 @@ class TestSecrets:
         await one.ensure(TokenService([Token("token-CANARY", 7200)]))
         shown = repr([one, one.headers((), None), one._maker("refresh", accessToken="token-CANARY")(), KEY])
         assert "CANARY" not in shown
-        assert repr(one) == "<Credentials token 1>"
+        assert repr(one) == "<AccessTokens token 1>"
