@@ -200,7 +200,7 @@ BUGS = [
         "a service that is down is taken for one that is asked too much", _tests("core/test_pace.py", only="down")),
     Bug("_net/http.py", "config.on_connection_queued_start.append(self._stop)", "pass",
         "a wait for the caller's own pool is a time-out of the service", _tests("net/test_http.py", only="TestPool")),
-    Bug("_net/attempt.py", "self._gate.fit(self._pool.connections)", "pass",
+    Bug("_net/attempt.py", "self._gate.limit_to(self._pool.connections)", "pass",
         "more are sent at first than the caller's pool lets out", _tests("catalogue/test_network.py", only="few_connections")),
     Bug("_core/scans/keyset.py", "if not gaps or self._try_smaller(ask, error):", "if not gaps:",
         "a page size that is refused ends the scan", _tests("core/test_witnesses.py")),

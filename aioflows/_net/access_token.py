@@ -79,9 +79,9 @@ class AccessTokens:
         self._token = ""
         self._refused = False  # the service called the token in use expired
         self._accepted = 0  # the last generation that the service accepted
-        self._dies = self._renew_from = 0.0
+        self._expires = self._renew_from = 0.0
         self._last_stamp = 0
-        self._asked_at = 0.0
+        self._requested_at = 0.0
         self._renewal: SingleFlight[None] | None = None
 
     @property
@@ -110,7 +110,7 @@ class AccessTokens:
         """
         if self._key is None:
             return SecretHeaders()
-        if not insist and (self._refused or self._clock() >= self._dies):
+        if not insist and (self._refused or self._clock() >= self._expires):
             return None
         stamp = self._milliseconds()
         signed = signed_text(query, body)
@@ -142,10 +142,10 @@ class AccessTokens:
             self._refused = True
 
     def local_time(self) -> float:
-        """Return the local time in seconds since 1970-01-01 UTC, for `heard`."""
+        """Return the local time in seconds since 1970-01-01 UTC, for `adjust_clock`."""
         return self._now()
 
-    def heard(self, date: str | None, sent: float) -> None:
+    def adjust_clock(self, date: str | None, sent: float) -> None:
         """Compare the clocks by the ``Date`` of an answer.
 
         Args:
@@ -163,27 +163,29 @@ class AccessTokens:
     async def _renew(self, fetch: Fetch) -> None:
         old = self._token
         try:
-            token = await fetch(self._maker("get"))
+            token = await fetch(self._request_maker("get"))
             if self._refused and token.access_token == old:
                 token = await self._refresh(fetch, old)
         except AioflowsError:
-            if not old or self._refused or self._clock() >= self._dies:
+            if not old or self._refused or self._clock() >= self._expires:
                 raise
-            self._renew_from = self._dies  # the renewal was early, so the old token is used until it expires
+            self._renew_from = (
+                self._expires
+            )  # the renewal was early, so the old token is used until it expires
         else:
             self._take(token)
 
     async def _refresh(self, fetch: Fetch, old: str) -> Token:
         """Return a token other than *old*, which the service calls expired and still returns."""
         try:
-            token = await fetch(self._maker("refresh", accessToken=old))
+            token = await fetch(self._request_maker("refresh", accessToken=old))
         except (ServiceError, AnswerError):  # 1204 means that the refresh failed
             token = None
         if token is None or token.access_token == old:
-            token = await fetch(self._maker("get"))
+            token = await fetch(self._request_maker("get"))
         return token
 
-    def _maker(self, action: str, **members: str) -> Callable[[], Request]:
+    def _request_maker(self, action: str, **members: str) -> Callable[[], Request]:
         key = self._key
         if key is None:
             raise RuntimeError("requests are not signed, so there is no token to ask for")
@@ -195,7 +197,7 @@ class AccessTokens:
             if 0 <= self._last_stamp - stamp < 1000:
                 stamp = self._last_stamp + 1
             self._last_stamp = stamp
-            self._asked_at = self._clock()
+            self._requested_at = self._clock()
             proof = encryption(key.access_key, stamp, key.secret_key)
             body = {"appKey": key.access_key, "encryption": proof, "timestamp": stamp, **members}
             return Request("POST", self._url + action, (), json.dumps(body).encode(), f"token/{action}")
@@ -206,18 +208,18 @@ class AccessTokens:
         # A renewal before the expiry may return the same token. Then the token is used until it expires.
         margin = 0.0 if token.access_token == self._token else _LONGEST_MARGIN
         life = min(token.expire_seconds if token.expire_seconds > 0 else _LIFE_IF_UNKNOWN, _LONGEST_LIFE)
-        self._dies = self._asked_at + life
-        self._renew_from = self._dies - min(margin, life / 10)
+        self._expires = self._requested_at + life
+        self._renew_from = self._expires - min(margin, life / 10)
         self._token = token.access_token
         self._refused = False
         self.generation += 1
         if self._watch.wanted(TokenRenewed):
-            self._watch.tell(TokenRenewed(generation=self.generation, life=life))
+            self._watch.emit(TokenRenewed(generation=self.generation, life=life))
 
     def _milliseconds(self) -> int:
         return int((self._now() + self.offset) * 1000)
 
-    def censor(self, error: AioflowsError) -> None:
+    def redact(self, error: AioflowsError) -> None:
         """Remove the keys and the token from an error. Debug pages of a service may repeat them."""
         if self._key is None:
             return

@@ -46,7 +46,7 @@ _CLOCK_STEP: Final = 5.0
 _UNAVAILABLE: Final = 503  # "temporary overload", or something else (RFC 9110, section 15.6.4)
 
 
-class _TokenDied(Exception):
+class _ExpiredAtGate(Exception):
     """The token expired while a call waited at the gate."""
 
 
@@ -97,15 +97,15 @@ class Attempts:
         while True:
             if call.signed:
                 await self._credentials.ensure(self._fetch)  # the token request has retries of its own
-            if call.doubt is not None and not self._credentials.is_proven(call.generation):
-                raise call.doubt
+            if call.unproven_refusal is not None and not self._credentials.is_proven(call.generation):
+                raise call.unproven_refusal
             failure: Exception | None = None
             try:
                 answer = await self._attempt(call)
-            except _TokenDied:
-                call.detours += 1
+            except _ExpiredAtGate:
+                call.expiries += 1
             except AioflowsError as error:
-                self._credentials.censor(error)
+                self._credentials.redact(error)
                 # An observer may keep the error, and the frames of its traceback hold headers and bodies.
                 error.__traceback__ = error.__context__ = None
                 call.ended(self._watch, _now(), error=error)
@@ -124,7 +124,7 @@ class Attempts:
             call.ticket = self._gate.ticket(call.tally.round)
             call.tally.round = call.ticket[0]
         if self._pool is not None:
-            self._gate.fit(self._pool.connections)  # the pool of a given session may have changed
+            self._gate.limit_to(self._pool.connections)  # the pool of a given session may have changed
         await self._gate.enter(call.ticket)
         try:
             body = await self._exchange(call)
@@ -148,7 +148,7 @@ class Attempts:
         call.sends(self._watch, request)
         answer = await self._send(call, request, headers)
         call.answered, call.status, call.size = _now(), answer.status, len(answer.body)
-        self._credentials.heard(answer.headers.get("Date"), sent)
+        self._credentials.adjust_clock(answer.headers.get("Date"), sent)
         now = self._credentials.local_time()
         body = decipher(
             answer.status,
@@ -181,9 +181,9 @@ class Attempts:
         if not call.signed:
             return request, SecretHeaders()
         # If tokens expire faster than the gate admits, the request is sent anyway and the service decides.
-        headers = self._credentials.headers(request.query, request.body, insist=call.detours > 1)
+        headers = self._credentials.headers(request.query, request.body, insist=call.expiries > 1)
         if headers is None:
-            raise _TokenDied
+            raise _ExpiredAtGate
         return request, headers
 
     def _count(self, call: Call[Any]) -> None:
@@ -232,7 +232,7 @@ class Attempts:
             return refused
         # The second refusal may mean wrong credentials, or just another expired token. While the next token
         # is fetched, other requests show whether the service accepts this one.
-        call.doubt = refused if call.refusals > 1 else None
+        call.unproven_refusal = refused if call.refusals > 1 else None
         self._credentials.refused(call.generation)
         return None
 
@@ -247,13 +247,15 @@ class Attempts:
     def _slow_down(self, error: Throttled, call: Call[Any]) -> None:
         call.tally.throttled += 1
         if self._watch.wanted(RequestThrottled):
-            self._watch.tell(RequestThrottled(**call.facts, retry_after=error.retry_after, error=error))
+            self._watch.emit(
+                RequestThrottled(**call.event_fields, retry_after=error.retry_after, error=error)
+            )
         wait = error.retry_after or 0.0
         if not wait <= self._policy.max_retry_after:
             return  # the wait is too long, so the retry gives up and the caller decides
         self._gate.throttled(call.entered, wait)
         if self._gate.pause(wait) and self._watch.wanted(Paused):
-            self._watch.tell(Paused(seconds=wait, error=error))
+            self._watch.emit(Paused(seconds=wait, error=error))
 
     def __repr__(self) -> str:
         return f"{self._transport!r}, {self._gate!r}, {self._credentials!r}"

@@ -65,9 +65,9 @@ class Call(Generic[T]):
     sent: int = 0
     failures: int = 0
     refusals: int = 0
-    detours: int = 0  # how many times the token expired while the call waited at the gate
+    expiries: int = 0  # how many times the token expired while the call waited at the gate
     clock_corrected: bool = False
-    doubt: BadCredentials | None = None
+    unproven_refusal: BadCredentials | None = None
     number: int = attrs.field(init=False, factory=_numbers.__next__)
     # Of the latest attempt:
     entered: float = 0.0
@@ -90,7 +90,7 @@ class Call(Generic[T]):
     # Its events
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def event_fields(self) -> dict[str, Any]:
         """The fields that all its events share."""
         return {
             "scan": self.scan,
@@ -104,7 +104,7 @@ class Call(Generic[T]):
         self.operation = request.operation
         self.announced = watch.wanted(RequestSent)
         if self.announced:
-            watch.tell(RequestSent(**self.facts, method=request.method, url=request.url))
+            watch.emit(RequestSent(**self.event_fields, method=request.method, url=request.url))
 
     def ended(
         self,
@@ -119,9 +119,9 @@ class Call(Generic[T]):
         if not self.announced:
             return
         self.announced = False
-        watch.tell(
+        watch.emit(
             RequestEnded(
-                **self.facts,
+                **self.event_fields,
                 duration=(self.answered or now) - self.entered,
                 status=self.status or None,
                 size=self.size,

@@ -112,7 +112,7 @@ class Engine:
         """Let requests proceed before rows are handed out: an answer takes several steps of the loop."""
         waited = 0.0
         for _ in range(_STEPS):
-            took = await self._turns.others()
+            took = await self._turns.let_others_run()
             waited += took
             if not self._closed and await self._feed() and not self._closed:
                 self._start()

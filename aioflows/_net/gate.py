@@ -166,7 +166,7 @@ class Gate:
             self._delay_next(now)
         return meant
 
-    def fit(self, most: int | None) -> None:
+    def limit_to(self, most: int | None) -> None:
         """Lower the limit to the connections of a pool. None restores the limit that was given."""
         limit = self._concurrency if most is None else min(self._concurrency, most)
         if limit != self.limit:

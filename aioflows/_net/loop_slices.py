@@ -47,7 +47,7 @@ class LoopSlices:
         self._spent = self._began = 0.0
         self._step: asyncio.Handle | None = None
 
-    async def others(self) -> float:
+    async def let_others_run(self) -> float:
         """Wait for one step of the loop.
 
         Return its duration (seconds), or 0 if the step had hardly any work.

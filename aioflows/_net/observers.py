@@ -32,7 +32,7 @@ from aioflows.events import (
 )
 from aioflows.query import FlowQuery
 
-__all__ = ["Observer", "Observers", "ScanWatch", "line"]
+__all__ = ["Observer", "Observers", "ScanWatch", "format_event"]
 
 Observer = Callable[[Event], object]
 """A function that is called with each event of a session. It must return quickly."""
@@ -73,11 +73,11 @@ class Observers:
         """Return True if the observer or the log receives events of this type."""
         return self._observer is not None or _log.isEnabledFor(_LEVELS.get(kind, logging.DEBUG))
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Send an event to the log and to the observer."""
         level = _LEVELS.get(type(event), logging.DEBUG)
         if _log.isEnabledFor(level):
-            _log.log(level, "%s", line(event))
+            _log.log(level, "%s", format_event(event))
         if self._observer is None:
             return
         try:
@@ -113,7 +113,7 @@ class ScanWatch:
         self._open = True
         if self._watch.wanted(ScanBegan):
             query = self._query
-            self._watch.tell(
+            self._watch.emit(
                 ScanBegan(
                     scan=self.number,
                     from_ms=query.from_ms,
@@ -126,14 +126,14 @@ class ScanWatch:
     def news(self, news: News) -> None:
         """Emit an event of the machine."""
         if self._watch.wanted(cast("type[Event]", news.func)):
-            self._watch.tell(news(scan=self.number))
+            self._watch.emit(news(scan=self.number))
 
     def ended(
         self, outcome: ScanOutcome, rows: int, requests: int, elapsed: float, error: AioflowsError | None
     ) -> None:
         """Emit the event that the scan ended, unless it was emitted before or the scan never began."""
         if self._open and self._watch.wanted(ScanEnded):
-            self._watch.tell(
+            self._watch.emit(
                 ScanEnded(
                     scan=self.number,
                     outcome=outcome,
@@ -146,7 +146,7 @@ class ScanWatch:
         self._open = False
 
 
-def line(event: Event) -> str:
+def format_event(event: Event) -> str:
     """Return an event as one line: its type, and its fields as ``name=value``.
 
     Fields that are None are omitted.

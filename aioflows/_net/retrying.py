@@ -153,7 +153,7 @@ class RetryingCaller:
         call, wait = again.call, details["wait"]
         call.tally.waited += wait
         if self._watch.wanted(Retried):
-            self._watch.tell(Retried(**call.facts, wait=wait, error=again.error))
+            self._watch.emit(Retried(**call.event_fields, wait=wait, error=again.error))
 
     def __repr__(self) -> str:
         return f"<RetryingCaller {self._attempts!r}>"

@@ -10,7 +10,7 @@ import aioflows
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import FollowStats
-from aioflows.sync.pull import Each, Puller
+from aioflows.sync.pull import CallIterator, Puller
 
 __all__ = ["FlowFollow"]
 
@@ -28,7 +28,7 @@ class FlowFollow(Puller[aioflows.FlowFollow]):
 
     def batches(self) -> Iterator[list[FlowInstance]]:
         """Return an iterator of lists of new instances. A checkpoint between two lists is small."""
-        return Each(lambda: self._next_of(self._source._take_batch))
+        return CallIterator(lambda: self._next_of(self._source._take_batch))
 
     @property
     def stats(self) -> FollowStats:

@@ -143,7 +143,7 @@ class LoopThread:
 
         return self.run(answer)
 
-    def soon(self, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def start_in_background(self, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start work without waiting for it. It ends with the thread at the latest."""
 
         def start() -> None:

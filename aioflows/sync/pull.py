@@ -17,7 +17,7 @@ import aioflows
 from aioflows.models import FlowInstance
 from aioflows.sync.loop_thread import LoopThread
 
-__all__ = ["Each", "Puller"]
+__all__ = ["CallIterator", "Puller"]
 
 S = TypeVar("S", aioflows.FlowScan, aioflows.FlowFollow)
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Puller(Iterator[FlowInstance], Generic[S]):
 
     def __del__(self) -> None:
         if hasattr(self, "_source"):
-            self._thread.soon(self._source.aclose)
+            self._thread.start_in_background(self._source.aclose)
 
     def __next__(self) -> FlowInstance:
         """Return the next instance. Wait until there is one."""
@@ -82,7 +82,7 @@ class Puller(Iterator[FlowInstance], Generic[S]):
         return True
 
 
-class Each(Iterator[T]):
+class CallIterator(Iterator[T]):
     """An iterator that calls a function for each item. A generator would end when it is interrupted."""
 
     def __init__(self, take: Callable[[], T]) -> None:

@@ -11,7 +11,7 @@ import aioflows
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import ScanPlan, ScanStats
-from aioflows.sync.pull import Each, Puller
+from aioflows.sync.pull import CallIterator, Puller
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,14 +40,14 @@ class FlowScan(Puller[aioflows.FlowScan]):
 
         The length of the lists varies.
         """
-        return Each(lambda: self._next_of(self._source._take_page))
+        return CallIterator(lambda: self._next_of(self._source._take_page))
 
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """Return an iterator of Arrow record batches; see `aioflows.FlowScan.record_batches`."""
         batches = self._source.record_batches(columns, tasks=tasks)
-        return Each(lambda: self._next_batch(batches))
+        return CallIterator(lambda: self._next_batch(batches))
 
     def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan."""

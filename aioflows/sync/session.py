@@ -127,7 +127,7 @@ class FlowSession:
             )
             thread.request_stop()
 
-    def _opened(self) -> LoopThread:
+    def _running_thread(self) -> LoopThread:
         if self._thread is None:
             raise RuntimeError(
                 "the session is not entered; use it inside 'with FlowSession(...) as session:'"
@@ -135,7 +135,7 @@ class FlowSession:
         return self._thread
 
     def _run(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return self._opened().run(ask)
+        return self._running_thread().run(ask)
 
     def scan(
         self,
@@ -147,7 +147,7 @@ class FlowSession:
         confirm: bool = True,
     ) -> FlowScan:
         """Return a new scan, as `aioflows.FlowSession.scan` does. Nothing is sent before it is iterated."""
-        thread = self._opened()
+        thread = self._running_thread()
         make = self._session.scan
         return FlowScan(
             thread,
@@ -184,7 +184,7 @@ class FlowSession:
             least=least,
             most=most,
         )
-        thread = self._opened()
+        thread = self._running_thread()
         make = self._session.follow
         return FlowFollow(
             thread,

@@ -462,7 +462,7 @@ class TestPool:
             error = await lost(YEAR, busy.url, http, retry=RetryPolicy(max_elapsed=0.2))
             other.cancel()
             await asyncio.wait([other])
-        assert "lets out 1 at once" in str(error)
+        assert "opens 1 at once" in str(error)
 
 
 class TestProxy:

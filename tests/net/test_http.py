@@ -454,7 +454,7 @@ class TestPool:
         ):
             own = asyncio.create_task(session.get(url))
             await asyncio.sleep(0.05)
-            with pytest.raises(PoolExhausted, match=r"lets out 1 at once.*higher limit") as caught:
+            with pytest.raises(PoolExhausted, match=r"opens 1 at once.*higher limit") as caught:
                 await AiohttpTransport(session).send_queued(post(url), {}, 5.0, line)
             own.cancel()
             await asyncio.wait([own])
