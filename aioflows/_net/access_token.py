@@ -169,9 +169,8 @@ class AccessTokens:
         except AioflowsError:
             if not old or self._refused or self._clock() >= self._expires:
                 raise
-            self._renew_from = (
-                self._expires
-            )  # the renewal was early, so the old token is used until it expires
+            # The renewal was early, so the old token is used until it expires.
+            self._renew_from = self._expires
         else:
             self._take(token)
 
