@@ -1,11 +1,14 @@
 """Every EnOS flow instance, exactly once, in order.
 
-An asyncio library that reads *all* of what the EnOS operation "List Flow Instances" holds for a question: fast, in
-order, and provably without a gap. Start with `FlowSession` and `FlowQuery`; the errors are drawn in `aioflows.errors`.
+An asyncio library that reads all answers of the EnOS operation "List Flow Instances" to a query: fast, in
+order, and provably without a gap. Start with `FlowSession` and `FlowQuery`. The module `aioflows.errors`
+shows the tree of errors.
 """
 
-import logging
+import logging as _logging
 
+from aioflows._net.observers import Observer
+from aioflows._net.transport import Answer, Request, Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.errors import (
     AioflowsError,
@@ -49,10 +52,11 @@ from aioflows.stats import CountedWindow, FollowStats, Proof, ScanPlan, ScanStat
 
 __version__ = "0.1.0"
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 __all__ = [
     "AioflowsError",
+    "Answer",
     "AnswerError",
     "AppKey",
     "BadCredentials",
@@ -74,9 +78,11 @@ __all__ = [
     "FollowCheckpoint",
     "FollowStats",
     "Limits",
+    "Observer",
     "Paused",
     "Proof",
     "QueryError",
+    "Request",
     "RequestEnded",
     "RequestEvent",
     "RequestSent",
@@ -96,7 +102,13 @@ __all__ = [
     "TimedOut",
     "TokenExpired",
     "TokenRenewed",
+    "Transport",
     "TransportError",
     "WindowDone",
     "__version__",
 ]
+
+
+def __dir__() -> list[str]:
+    # An editor completes public names only: neither the submodules nor the private folders.
+    return list(__all__)

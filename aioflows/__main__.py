@@ -30,7 +30,7 @@ def main() -> int:
             raise
         print(problem, file=sys.stderr)  # noqa: T201
         return 2
-    except KeyboardInterrupt:  # the imports take their time as well
+    except KeyboardInterrupt:  # Ctrl-C during the imports, which take a second
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
     return run()

@@ -1,4 +1,4 @@
-"""Where a scan stands, or a follow, as a value that survives the process."""
+"""The checkpoint of a scan or a follow, as a value that survives the process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ __all__ = [
 ]
 
 Position: TypeAlias = tuple[tuple[int | None, ...], str]
-"""A row's place in an order: the fields of it, in *microseconds* since 1970 as the service shows them, and its id."""
+"""A row's place in an order: its sort fields and its id.
+
+The fields are times in microseconds since 1970, as the service shows them.
+"""
 
 _VERSION = 1
 _SCAN, _FOLLOW = "scan", "follow"
@@ -33,42 +36,43 @@ _SCAN, _FOLLOW = "scan", "follow"
 class ReadZone:
     """The zone that trigger times were read in.
 
-    Two zones are the same here if they mean the same offsets, whatever they are called.
+    Two zones are the same here if they have the same offsets. Their names may differ.
 
     Args:
-        name: what the zone is *called*.
-        offsets: its *offsets* over the range in question: from which millisecond since 1970-01-01 UTC, and seconds east of
-            Greenwich, earliest first.
+        name: the name of the zone.
+        offsets: its offsets over the range, earliest first: the first millisecond since 1970-01-01 UTC, and
+            the offset (seconds east of Greenwich).
     """
 
     name: str
     offsets: tuple[tuple[int, int], ...]
 
     def check(self, other: ReadZone) -> None:
-        """Check that another zone means the same.
+        """Check that another zone has the same offsets.
 
         Raises:
-            QueryError: it has another offset somewhere in the range.
+            QueryError: the other zone has another offset somewhere in the range.
         """
         if self.offsets != other.offsets:
             raise QueryError(
-                f"the checkpoint cannot be resumed: its rows were read in the zone {self.name}, and now they would be read "
-                f"in the zone {other.name}. Rows that were handed out may have wrong times, and others would be passed over. "
-                "Begin again without resume=, or give the zone of the checkpoint as FlowSession(server_timezone=...) if "
-                "that is the right one"
+                f"the checkpoint cannot be resumed: its rows were read in the zone {self.name}, and now they "
+                f"would be read in the zone {other.name}. Earlier rows may have wrong times, and later rows would "
+                "be skipped. Begin again without resume=, or pass the zone of the checkpoint as "
+                "FlowSession(server_timezone=...) if it is the right one"
             )
 
 
 @attrs.frozen
 class Remainder:
-    """A window of which not everything was handed out.
+    """A window whose rows were not all handed out.
 
     Args:
-        type: the *schedule type* it belongs to.
-        from_ms: its first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        after: the last row handed out in it, as its trigger time in whole *seconds* since 1970-01-01 UTC and its id:
-            that second is read again, and what does not come after this row is dropped. None: nothing of it was.
+        type: the schedule type of the window.
+        from_ms: the first millisecond of the window since 1970-01-01 UTC.
+        to_ms: the first millisecond after the window.
+        after: the last row handed out: its trigger time (whole seconds since 1970-01-01 UTC) and its id. On
+            resume that second is read again and rows up to this one are skipped. None means no row was handed
+            out.
     """
 
     type: int
@@ -79,17 +83,18 @@ class Remainder:
 
 @attrs.frozen
 class Checkpoint:
-    """What a scan had not handed out yet; `FlowSession.scan` takes it as ``resume=`` and goes on there.
+    """The checkpoint of a scan. Pass it to `FlowSession.scan` as ``resume=`` to read the rows that are left.
 
-    It holds no secret, and no word of the query but a fingerprint.
+    It holds no secret. Of the query it holds a fingerprint only.
 
     Args:
-        fingerprint: tells the *query* it belongs to.
-        remaining: the *windows* that are left; none: the scan was over.
-        position: the place of the last row handed out, in an order that windows of time say nothing of: they are read
-            again, and what does not come after this row is dropped. None: nothing is dropped.
-        zone: what rows were *read in*, over the query's range; under another zone it cannot be resumed. None: nothing was
-            read, or an earlier release of this package made it.
+        fingerprint: the fingerprint of the query.
+        remaining: the windows that are left. An empty tuple means that the scan was over.
+        position: the place of the last row handed out, for orders other than the trigger time. On resume the
+            windows are read again and rows up to this one are skipped. None means that no row is skipped.
+        zone: the zone that rows were read in, over the query's range. The scan can be resumed in this zone
+            only. None means that no row was read, or that an earlier release of this package made the
+            checkpoint.
     """
 
     fingerprint: str
@@ -98,20 +103,20 @@ class Checkpoint:
     zone: ReadZone | None = None
 
     def to_json(self) -> str:
-        """Give it as a JSON text."""
+        """Return the checkpoint as a JSON text."""
         content = attrs.asdict(self)
         if self.position is None:
-            del content["position"]  # so that who knows no such orders reads all others
+            del content["position"]  # releases without this field can read it then
         if self.zone is None:
             del content["zone"]
         return _text(content)
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
-        """Read what `to_json` gave.
+        """Return the checkpoint that `to_json` wrote.
 
         Raises:
-            QueryError: it is damaged, no checkpoint at all, or of a newer version.
+            QueryError: the text is damaged, is not a checkpoint of a scan, or has a newer version.
         """
         content = _content(text, _SCAN)
         try:
@@ -122,7 +127,7 @@ class Checkpoint:
                 _zone(content.get("zone")),
             )
         except (TypeError, KeyError, ValueError, IndexError) as error:
-            raise QueryError("this checkpoint is damaged: it lacks a part") from error
+            raise QueryError("this checkpoint is damaged: a part is missing; use an earlier one") from error
 
 
 @attrs.frozen
@@ -130,10 +135,10 @@ class Known:
     """An instance that a follow has handed out, or watches.
 
     Args:
-        id: its *id*.
-        second: its trigger time in whole *seconds* since 1970-01-01 UTC.
-        status: the *status* it had when it was seen last.
-        watched: whether its next status is waited for.
+        id: the instance's id.
+        second: its trigger time (whole seconds since 1970-01-01 UTC).
+        status: its status when it was last seen.
+        watched: True if the follow waits for its next status.
     """
 
     id: str
@@ -144,17 +149,18 @@ class Known:
 
 @attrs.frozen
 class FollowCheckpoint:
-    """What a follow has settled; `FlowSession.follow` takes it as ``resume=`` and goes on there.
+    """The checkpoint of a follow. Pass it to `FlowSession.follow` as ``resume=`` to go on there.
 
-    It holds no secret, and no word of the query but a fingerprint.
+    It holds no secret. Of the query it holds a fingerprint only.
 
     Args:
-        fingerprint: tells the *query* it belongs to.
-        from_ms: the first trigger time that is to be read again, in *milliseconds* since 1970-01-01 UTC; None: it has not
-            begun.
-        known: the *instances* from there on that were handed out, and all that are watched.
-        zone: what these were *read in*, from the earliest of them to *from_ms*; under another zone it cannot be resumed.
-            None: nothing was read, or an earlier release of this package made it.
+        fingerprint: the fingerprint of the query.
+        from_ms: the first trigger time to read again (milliseconds since 1970-01-01 UTC). None means that the
+            follow has not begun.
+        known: the instances handed out since *from_ms*, and all watched instances.
+        zone: the zone that these were read in, from the earliest of them to *from_ms*. The follow can be
+            resumed in this zone only. None means that no row was read, or that an earlier release made the
+            checkpoint.
     """
 
     fingerprint: str
@@ -164,13 +170,16 @@ class FollowCheckpoint:
 
     @property
     def range(self) -> tuple[int, int] | None:
-        """The *milliseconds* from the earliest instance to `from_ms`, for which the zone matters; None: it has not begun."""
+        """The range for which the zone matters (milliseconds): from the earliest instance to `from_ms`.
+
+        None means that the follow has not begun.
+        """
         if self.from_ms is None:
             return None
         return min((one.second * 1000 for one in self.known), default=self.from_ms), self.from_ms + 1
 
     def to_json(self) -> str:
-        """Give it as a JSON text."""
+        """Return the checkpoint as a JSON text."""
         known = [list(attrs.astuple(one)) for one in self.known]
         content: dict[str, Any] = {"kind": _FOLLOW, "fingerprint": self.fingerprint}
         content |= {"from_ms": self.from_ms, "known": known}
@@ -180,10 +189,10 @@ class FollowCheckpoint:
 
     @classmethod
     def from_json(cls, text: str) -> FollowCheckpoint:
-        """Read what `to_json` gave.
+        """Return the checkpoint that `to_json` wrote.
 
         Raises:
-            QueryError: it is damaged, no checkpoint of a follow, or of a newer version.
+            QueryError: the text is damaged, is not a checkpoint of a follow, or has a newer version.
         """
         content = _content(text, _FOLLOW)
         try:
@@ -195,16 +204,16 @@ class FollowCheckpoint:
                 _zone(content.get("zone")),
             )
         except (TypeError, KeyError, ValueError) as error:
-            raise QueryError("this checkpoint is damaged: it lacks a part") from error
+            raise QueryError("this checkpoint is damaged: a part is missing; use an earlier one") from error
 
 
 def fingerprint(query: FlowQuery) -> str:
-    """Give a text that is the same for two queries if, and only if, they ask the same."""
+    """Return a text that two queries share if, and only if, they are equal."""
     return _digest(_asked(query))
 
 
 def follow_fingerprint(query: FlowQuery, *, changes: bool) -> str:
-    """The same for two follows."""
+    """Return a text that two follows share if, and only if, their queries and *changes* are equal."""
     return _digest({**_asked(query), "changes": changes})
 
 
@@ -234,11 +243,11 @@ def _content(text: str, kind: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(text)
         version, checksum = content["version"], content.pop("checksum")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise QueryError("this is no checkpoint of aioflows, or it was cut off") from error
+        raise QueryError("this text is not a checkpoint of aioflows, or it was cut off") from error
     if version != _VERSION:
         raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
     if checksum != _checksum(content):
-        raise QueryError("this checkpoint is damaged: its checksum does not fit; use an earlier one")
+        raise QueryError("this checkpoint is damaged: its checksum does not match; use an earlier one")
     if content.get("kind", _SCAN) != kind:
         raise QueryError(f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}")
     return content

@@ -1,21 +1,22 @@
-"""Everything that aioflows raises.
+"""The errors that aioflows raises.
 
     AioflowsError                     carries ``.checkpoint`` when a scan raised it
-      QueryError (also ValueError)    you asked the impossible; raised before anything is sent
-      TransportError                  nothing usable came back
+      QueryError (also ValueError)    an invalid value; raised before anything is sent
+      TransportError                  no usable answer came back
         ConnectFailed                   no connection
         TimedOut                        no answer in time
         BrokenBody                      an answer that was cut off
-      AnswerError                     an answer that was not understood: what is wrong, and at which path
-      ServiceError                    they said no, with a code
+      AnswerError                     an answer that cannot be understood: the problem and its path
+      ServiceError                    the service or its gateway refused, with a code
         Denied                          62101, 62103
         ServerFault                     62109, 1005, HTTP 5xx
         Throttled                       too many requests
         TokenExpired                    1203, or apim_status 4011 and 4012
         BadCredentials                  1002, 1003, or refused again with a new token
-      CompletenessError               the promise cannot be proven: which window, what was seen, what would mend it
+      CompletenessError               completeness cannot be proven: which window, what was seen, what to do
 
-Misuse of an object (iterating it twice, using it after ``aclose``) is a ``RuntimeError``, as in asyncio itself.
+Misuse of an object (iterating it twice, using it after ``aclose``) is a ``RuntimeError``, as in asyncio
+itself.
 """
 
 from __future__ import annotations
@@ -47,37 +48,38 @@ class AioflowsError(Exception):
     """The base of every error of this library."""
 
     checkpoint: Checkpoint | None = None
-    """Where the scan stood, if a scan raised this: what had not been handed out is what it still names."""
+    """The checkpoint of the scan that raised this error. It holds the windows that were not handed out."""
     followed: FollowCheckpoint | None = None
-    """Where the follow stood, if a follow raised this."""
+    """The checkpoint of the follow that raised this error."""
 
 
 class QueryError(AioflowsError, ValueError):
-    """A value that cannot be asked for, refused where it was given and before anything is sent."""
+    """An invalid value. It is refused where it is given, before anything is sent."""
 
 
 class TransportError(AioflowsError):
-    """Nothing usable came back."""
+    """No usable answer came back."""
 
 
 class ConnectFailed(TransportError):
-    """No connection could be made, or it was refused."""
+    """The connection failed or was refused."""
 
 
 class TimedOut(TransportError):
-    """No answer came in time."""
+    """The answer did not arrive in time."""
 
 
 class BrokenBody(TransportError):
-    """The answer ended before it was whole."""
+    """The answer ended before it was complete."""
 
 
 class AnswerError(AioflowsError):
     """An answer that cannot be understood.
 
     Attributes:
-        problem: what is wrong.
-        path: where in the answer, as in ``$.data.flowInsts[3].status``; empty if it is the answer as a whole.
+        problem: the problem.
+        path: its place in the answer, as in ``$.data.flowInsts[3].status``. An empty path means the whole
+            answer.
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
@@ -90,11 +92,11 @@ class AnswerError(AioflowsError):
 
 
 class ServiceError(AioflowsError):
-    """The service or its gateway said no.
+    """A refusal of the service or of its gateway.
 
     Attributes:
-        code: the envelope's code, or the HTTP status where there was no envelope.
-        message: the service's own words.
+        code: the envelope's code, or the HTTP status if the answer had no envelope.
+        message: the service's own text.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -111,14 +113,14 @@ class Denied(ServiceError):
 
 
 class ServerFault(ServiceError):
-    """The service failed by itself (62109, 1005, HTTP 5xx); raised when the retries are spent."""
+    """The service failed (62109, 1005, HTTP 5xx), and all retries are spent."""
 
 
 class Throttled(ServiceError):
-    """Too many requests.
+    """The service refused a request because it received too many.
 
     Attributes:
-        retry_after: seconds that the service asked us to wait, or None if it named none.
+        retry_after: the wait that the service asked for (seconds). None means it asked for none.
     """
 
     def __init__(self, code: int, message: str, retry_after: float | None = None) -> None:
@@ -130,7 +132,7 @@ class Throttled(ServiceError):
 
 
 class TokenExpired(ServiceError):
-    """The access token is no longer valid; seen by callers only when a new one did not help either."""
+    """The access token is no longer valid. Callers see this only if a new token was refused as well."""
 
 
 class BadCredentials(ServiceError):
@@ -138,4 +140,4 @@ class BadCredentials(ServiceError):
 
 
 class CompletenessError(AioflowsError):
-    """It cannot be proven that nothing is missing, so the scan ends here rather than quietly with less."""
+    """Completeness cannot be proven. The scan ends with this error, so that no row is lost silently."""

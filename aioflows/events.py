@@ -1,16 +1,16 @@
-"""What happens on the way, as frozen values for the one observer that a session may have, and for the log.
+"""The events of a session, as frozen values for its observer and for the log.
 
-Progress, logs, metrics and tests are made of the same events. None of them holds a secret, a header or a body. Scans and
-requests have numbers that are unique in the process, so that one observer may serve several sessions. Kinds of events
-and facts in them may be added, so an observer lets pass what it does not know.
+Progress, logs, metrics and tests use the same events. No event holds a secret, a header or a body. The
+numbers of scans and requests are unique in the process, so that one observer may serve several sessions. New
+event types and fields may be added. An observer must ignore those that it does not recognise.
 
     Event
       ScanEvent           ScanBegan, WindowDone, DriftFound, ScanEnded
       RequestEvent        RequestSent, RequestEnded, RequestThrottled, Retried
       Paused, TokenRenewed
 
-Every `RequestSent` is followed by its `RequestEnded`, whatever becomes of the attempt, and every `ScanBegan` by its
-`ScanEnded`.
+Every `RequestSent` is followed by its `RequestEnded`, also if the attempt failed or was cancelled. Every
+`ScanBegan` is followed by its `ScanEnded`.
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ __all__ = [
 
 
 class ScanOutcome(enum.StrEnum):
-    """How a scan ended."""
+    """The way in which a scan ended."""
 
     COMPLETE = "complete"
-    """Everything was handed out."""
+    """All rows were handed out."""
     LIMIT = "limit"
-    """As many rows as were asked for were handed out."""
+    """The scan handed out as many rows as its *limit*."""
     CLOSED = "closed"
-    """Its consumer has left before the end."""
+    """The consumer closed the scan before its end."""
     FAILED = "failed"
-    """It raised an error, after everything before it was handed out."""
+    """The scan raised an error after all rows before it were handed out."""
 
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that has happened."""
+    """An event of a session; the base of all."""
 
 
 @attrs.frozen(kw_only=True)
 class ScanEvent(Event):
-    """Something that has happened to a scan.
+    """An event of a scan.
 
     Args:
-        scan: its *number*, which is `FlowScan.number`.
+        scan: the number of the scan, as in `FlowScan.number`.
     """
 
     scan: int
@@ -73,13 +73,13 @@ class ScanEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class ScanBegan(ScanEvent):
-    """A scan is being iterated for the first time.
+    """A scan is iterated for the first time.
 
     Args:
-        from_ms: the query's first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        order_by: the query's *order*.
-        resumed: whether it goes on where another one has stopped.
+        from_ms: the first millisecond of the query since 1970-01-01 UTC.
+        to_ms: the first millisecond after the query's range.
+        order_by: the order of the query.
+        resumed: True if the scan resumes an earlier one.
     """
 
     from_ms: int
@@ -90,14 +90,14 @@ class ScanBegan(ScanEvent):
 
 @attrs.frozen(kw_only=True)
 class WindowDone(ScanEvent):
-    """A time window was read whole, and it is known how that is known; its rows are not all handed out yet.
+    """A time window was proven complete. Its rows may not be handed out yet.
 
     Args:
-        type: the *schedule type* that it was read of.
-        from_ms: its first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        rows: the *rows* in it.
-        proof: how it is *known* that there are no more.
+        type: the schedule type of its rows.
+        from_ms: the first millisecond of the window since 1970-01-01 UTC.
+        to_ms: the first millisecond after the window.
+        rows: the number of its rows.
+        proof: the proof of completeness.
     """
 
     type: ScheduleType
@@ -109,15 +109,15 @@ class WindowDone(ScanEvent):
 
 @attrs.frozen(kw_only=True)
 class DriftFound(ScanEvent):
-    """A window that is read in the service's own order did not hold together, and is read again.
+    """The pages of a window in the service's own order were inconsistent. The window is read again.
 
-    The service's rows moved between two answers, as a rule; what the reason says may also be a limit of the service.
+    Usually rows moved between two answers. The reason may also be a limit of the service.
 
     Args:
-        type: the *schedule type* that it was read of.
-        from_ms: its first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        reason: what was *seen*.
+        type: the schedule type of its rows.
+        from_ms: the first millisecond of the window since 1970-01-01 UTC.
+        to_ms: the first millisecond after the window.
+        reason: the inconsistency that was seen.
     """
 
     type: ScheduleType
@@ -128,14 +128,14 @@ class DriftFound(ScanEvent):
 
 @attrs.frozen(kw_only=True)
 class ScanEnded(ScanEvent):
-    """A scan is over, and nothing of it is under way any more.
+    """A scan is over. None of its requests is under way.
 
     Args:
-        outcome: *how* it ended.
-        rows: *rows* that were handed out.
-        requests: *searches* sent, every attempt counted.
-        elapsed: *seconds* since it began.
-        error: what it *raised*, if it failed.
+        outcome: the way in which the scan ended.
+        rows: the number of rows handed out.
+        requests: the number of searches sent. Every attempt counts.
+        elapsed: the time since the scan began (seconds).
+        error: the error that the scan raised, if it failed.
     """
 
     outcome: ScanOutcome
@@ -147,13 +147,13 @@ class ScanEnded(ScanEvent):
 
 @attrs.frozen(kw_only=True)
 class RequestEvent(Event):
-    """Something that has happened to a request.
+    """An event of a request.
 
     Args:
-        scan: the *number* of the scan that it belongs to; None: it belongs to none, or to several.
-        request: its own *number*; all of its attempts have the same.
-        operation: the service's *name* for what is asked, as in "search" or "token/get".
-        attempt: the *number* of the latest attempt, from 1.
+        scan: the number of the request's scan. None means that it belongs to no scan, or to several.
+        request: the number of the request. All its attempts share it.
+        operation: the service's name for the operation, as in "search" or "token/get".
+        attempt: the number of the latest attempt, from 1.
     """
 
     scan: int | None
@@ -164,11 +164,11 @@ class RequestEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class RequestSent(RequestEvent):
-    """An attempt at a request was let through, and is about to be sent.
+    """An attempt passed the gate and is about to be sent.
 
     Args:
-        method: the HTTP *method*.
-        url: *where* it goes, without its query, which holds the names of user and organization.
+        method: the HTTP method.
+        url: the URL without its query, because the query holds the names of user and organization.
     """
 
     method: str
@@ -177,15 +177,15 @@ class RequestSent(RequestEvent):
 
 @attrs.frozen(kw_only=True)
 class RequestEnded(RequestEvent):
-    """An attempt was answered, has failed, or was given up.
+    """An attempt was answered, failed, or was cancelled.
 
     Args:
-        duration: *seconds* from sending to the last byte, or to the failure.
-        status: the HTTP *status*; None: there was no answer.
-        size: *bytes* of the body, decompressed; None: there was no answer.
-        rows: *rows* of the page that came; None: no page came.
-        error: *why* it failed.
-        cancelled: whether nobody waited for it any longer.
+        duration: the time from sending to the last byte, or to the failure (seconds).
+        status: the HTTP status. None means that there was no answer.
+        size: the size of the decompressed body (bytes). None means that there was no answer.
+        rows: the number of rows on the page. None means that the answer was not a page.
+        error: the reason of the failure.
+        cancelled: True if the attempt was cancelled because its result was not needed any more.
     """
 
     duration: float
@@ -198,11 +198,11 @@ class RequestEnded(RequestEvent):
 
 @attrs.frozen(kw_only=True)
 class RequestThrottled(RequestEvent):
-    """An attempt was refused because there were too many.
+    """An attempt was refused because the service received too many.
 
     Args:
-        retry_after: *seconds* that the service wants us to wait; None: it did not say.
-        error: what it *said*.
+        retry_after: the wait that the service asked for (seconds). None means that it asked for none.
+        error: the refusal.
     """
 
     retry_after: float | None
@@ -211,11 +211,11 @@ class RequestThrottled(RequestEvent):
 
 @attrs.frozen(kw_only=True)
 class Retried(RequestEvent):
-    """An attempt has failed, and there will be another after a wait.
+    """An attempt failed and will be repeated after a wait.
 
     Args:
-        wait: *seconds* until then, at least; the gate may take longer.
-        error: *why* it failed.
+        wait: the shortest wait before the next attempt (seconds). The gate may add to it.
+        error: the reason of the failure.
     """
 
     wait: float
@@ -224,11 +224,11 @@ class Retried(RequestEvent):
 
 @attrs.frozen(kw_only=True)
 class Paused(Event):
-    """The service asked for a rest, and no request of the session is sent before it is over.
+    """The service asked for a pause. The session sends no request before the pause is over.
 
     Args:
-        seconds: how *long*.
-        error: what it *said*.
+        seconds: the length of the pause (seconds).
+        error: the refusal that asked for it.
     """
 
     seconds: float
@@ -237,11 +237,12 @@ class Paused(Event):
 
 @attrs.frozen(kw_only=True)
 class TokenRenewed(Event):
-    """There is an access token, the first one or another one.
+    """The session got an access token, its first or a new one.
 
     Args:
-        generation: the *number* of the token in this session, from 1; of the token itself nothing is told.
-        life: *seconds* that it is taken to live.
+        generation: the number of the token in this session, from 1. The token itself is not part of the
+            event.
+        life: the assumed lifetime of the token (seconds).
     """
 
     generation: int

@@ -1,8 +1,9 @@
-"""The follow as its users hold it: an async iterator without an end, that polls only while its consumer waits."""
+"""The follow for users: an async iterator of new instances, which polls only while its consumer waits."""
 
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, Self
@@ -22,29 +23,58 @@ from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.stats import FollowStats
 
-__all__ = ["FlowFollow"]
+__all__ = ["FlowFollow", "timing_of"]
 
 _ORDERS = ("trigger_time", None)
+
+
+_TIMING = {"settle_time": 60.0, "watch_time": 86_400.0, "min_wait": 2.0, "max_wait": 60.0}
+"""The defaults of a follow, in seconds."""
+_RENAMED = {"settle": "settle_time", "watch": "watch_time", "least": "min_wait", "most": "max_wait"}
+
+
+def timing_of(**given: float | None) -> dict[str, float]:
+    """Return the timing of a follow by the names of today; call it from the method that a user calls.
+
+    Args:
+        given: the values (seconds) by their names, old names included. None means the default.
+
+    Raises:
+        QueryError: a value was given under its old name and its new name.
+    """
+    timing = {name: value for name in _TIMING if (value := given[name]) is not None}
+    for old, new in _RENAMED.items():
+        if (value := given[old]) is None:
+            continue
+        if new in timing:
+            raise QueryError(f"both {old}= and {new}= were given, which mean the same; drop {old}=")
+        warnings.warn(f"{old}= is now called {new}=; use {new}=", DeprecationWarning, stacklevel=3)
+        timing[new] = value
+    return _TIMING | timing
 
 
 class _Scans(Protocol):
     def __call__(self, query: FlowQuery, zone: Zone, /) -> FlowScan: ...
 
 
-class _Look(Protocol):
+class _LightSearch(Protocol):
     async def __call__(self, query: FlowQuery, zone: Zone, /, *, turn: int) -> list[FlowInstance] | None: ...
 
 
 class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
-    """The instances of a query as they appear; made by `FlowSession.follow`, and nothing is sent before iteration.
+    """A follow: the instances of a query as they appear.
 
-    Iterate it (``async for instance in follow``), or its `batches`, once and from one task. Used as an async context
-    manager it leaves no request under way; otherwise call `aclose`. A ``__anext__`` that is cancelled, for instance by
-    ``asyncio.timeout``, loses nothing. An error ends the iteration and not the follow: iterate it again, and it goes on.
+    `FlowSession.follow` makes it. It sends nothing before iteration.
+
+    Iterate it (``async for instance in follow``), or its `batches`, once and from one task. As an async
+    context manager it leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for
+    instance by ``asyncio.timeout``, loses no instance. An error ends the iteration but not the follow:
+    iterate it again to continue.
 
     Raises:
-        AioflowsError: while iterating; its ``followed`` is the checkpoint.
-        RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
+        AioflowsError: while iterating. Its ``followed`` is the checkpoint.
+        RuntimeError: two tasks iterate the follow at once, it was closed, or it is used on another event
+            loop.
     """
 
     _NAME = "follow"
@@ -55,12 +85,14 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         query: FlowQuery,
         scan: _Scans,
         clock: Callable[[], Awaitable[int]],
-        look: _Look,
+        look: _LightSearch,
         fingerprint: str,
         zone: FollowZone,
     ) -> None:
         if query.order_by not in _ORDERS:
-            raise QueryError(f"a follow comes in the order of the trigger time, not by {query.order_by!r}")
+            raise QueryError(
+                f"a follow must be in the order of the trigger time, not by {query.order_by!r}; omit order_by"
+            )
         self._machine = machine
         self._query = query
         self._make_scan = scan
@@ -68,13 +100,13 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         self._look = look
         self._types = [query.type] if query.type is not None else list(ScheduleType)
         self._running = self._types
-        """The same, those first in which something that is watched was seen last."""
-        self._glanced: list[list[FlowInstance]] = []
+        """The same types. The types in which a watched instance was last seen come first."""
+        self._pages: list[list[FlowInstance]] = []
         self._fingerprint = fingerprint
         self._zone = zone
         self._now_ms = 0
         self._zone_is_new = self._zone_doubted = False
-        """Whether the zone was named in this poll, and whether it has to be in the next one."""
+        """True if the service was asked for its zone in this poll; True if the next poll must ask it."""
         self._scan: FlowScan | None = None
         self._due: float | None = None
         self._bell = asyncio.Event()
@@ -94,16 +126,16 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         return self
 
     async def __anext__(self) -> FlowInstance:
-        """Give the next instance; wait until there is one."""
+        """Return the next instance. Wait until there is one."""
         await self._refill()
         return self._take()
 
     def batches(self) -> AsyncIterator[list[FlowInstance]]:
-        """Iterate lists of what has appeared; after each of them everything was handed out, so a checkpoint is small."""
+        """Return an iterator of lists of new instances. A checkpoint between two lists is small."""
         return _FollowBatches(self)
 
     async def _refill(self) -> None:
-        """Go on until there is something to be taken."""
+        """Read and wait until an instance is ready."""
         self._check()
         self._busy = True
         try:
@@ -135,12 +167,12 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         elif isinstance(step, Wait):
             await self._rest(step.seconds)
         elif isinstance(step, LightPoll):
-            await self._glance(step)
+            await self._poll_lightly(step)
         else:
             await self._read(step)
 
     async def _begin_poll(self) -> None:
-        """Ask for the service's time, and beside it for its zone, if that was not named lately."""
+        """Ask for the service's time. Ask for its zone at the same time, if the known one is too old."""
         self._zone_is_new = self._zone_doubted
         named = asyncio.create_task(self._zone.find(anew=self._zone_doubted))
         try:
@@ -155,7 +187,7 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
 
     async def _rest(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        if self._due is None:  # and not begun again after a time-out
+        if self._due is None:  # a cancelled wait continues; it does not start again
             self._due = loop.time() + seconds
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._due):
@@ -186,19 +218,20 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
             self._zone_is_new = True
             if not self._zone.take(await self._zone.find(anew=True), self._now_ms):
                 raise
-            return  # clocks have changed since the zone was named, so the window is read once more
+            return  # clocks changed since the service named its zone, so the window is read again
         if rows is None:
             self._scan = None
             self._machine.read()
         else:
             self._machine.received(rows)
 
-    async def _glance(self, step: LightPoll) -> None:
-        """Ask for a page of each schedule type; what a time-out lets come, stays."""
-        # Whoever answers every third search with nothing is not to hide the same type from each poll.
+    async def _poll_lightly(self, step: LightPoll) -> None:
+        """Ask for one page of each schedule type. Pages received before a cancellation are kept."""
+        # A service that answers every third search with an empty page would otherwise hide the same type in
+        # each poll.
         turn = step.poll % len(self._types)
         types = self._running if step.status else [*self._types[turn:], *self._types[:turn]]
-        pages = self._glanced
+        pages = self._pages
         rows = [row for page in pages for row in page]
         whole = True
         while whole and len(pages) < len(types) and not (step.status and self._machine.as_known(rows)):
@@ -219,12 +252,12 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         if step.status:
             shown = [type for type, page in zip(types, pages, strict=False) if page]
             self._running = [*shown, *(type for type in types if type not in shown)]
-        self._glanced = []
+        self._pages = []
         self._machine.glanced(rows, whole=whole)
 
     @property
     def _known_zone(self) -> Zone:
-        assert self._zone.zone is not None, "each poll begins by asking for it"
+        assert self._zone.zone is not None, "each poll begins with the zone"
         return self._zone.zone
 
     def _check(self) -> None:
@@ -242,10 +275,10 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
     # Ending
 
     async def aclose(self) -> None:
-        """Stop: cancel what is under way, and wait until it is over. Twice is fine.
+        """Close the follow: cancel its requests and wait for their end. Safe to call more than once.
 
         Raises:
-            RuntimeError: it belongs to another event loop, which still runs; only there can its requests be stopped.
+            RuntimeError: the follow belongs to another event loop that still runs. Close it there.
         """
         if self._check_loop_to_close():
             self._bell.set()
@@ -257,15 +290,15 @@ class FlowFollow(LoopBound, AsyncIterator[FlowInstance]):
         if scan is not None:
             await scan.aclose()
 
-    # What it tells
+    # State
 
     @property
     def stats(self) -> FollowStats:
-        """The account so far."""
+        """The statistics so far."""
         return self._machine.stats
 
     def checkpoint(self) -> FollowCheckpoint:
-        """Tell what was settled, to go on there with ``session.follow(query, resume=...)``."""
+        """Return a checkpoint of the instances handed out, for ``session.follow(query, resume=...)``."""
         return self._zone.used(self._machine.checkpoint(self._fingerprint))
 
 
@@ -279,5 +312,5 @@ class _FollowBatches(AsyncIterator[list[FlowInstance]]):
         return self
 
     async def __anext__(self) -> list[FlowInstance]:
-        await self._follow._refill()  # noqa: SLF001  (two views of one object)
+        await self._follow._refill()  # noqa: SLF001  (an iterator over the same follow)
         return self._follow._take_batch()  # noqa: SLF001

@@ -1,10 +1,11 @@
-"""What the service answers with, as values: plain attrs classes that know nothing of an answer's shape.
+"""Flow instances and pages as values: plain attrs classes that do not depend on the shape of an answer.
 
-A `FlowInstance` is two classes, for speed. `StoredInstance` is what decoding fills, a page at a time and with no
-Python code per field: its slots hold each value as it came (a time without zone, a status as a number, the graph as the
-bytes that stood in the answer). `FlowInstance` adds no slot; it is the same object after its ``__class__`` was switched, frozen, and its
-properties give the value that is meant (a time with zone, a `FlowStatus`, the graph decoded) when it is asked for.
-Converting on reading rather than on decoding is what keeps a page within 1.35 times the cost of bare dictionaries (``benchmarks/decode.py``).
+A `FlowInstance` is two classes, for speed. The decoder fills a `StoredInstance`, a page at a time and with no
+Python code per field. Its slots hold each value as it was received: a time without zone, a status as a
+number, the graph as bytes. `FlowInstance` adds no slot. It is the same object after its ``__class__`` was
+switched, and it is frozen. Its properties convert a value when it is read: to a time with zone, a
+`FlowStatus`, a decoded graph. Because values are converted on reading, a page costs at most 1.35 times as
+much as bare dictionaries (``benchmarks/decode.py``).
 """
 
 # ruff: noqa: SLF001  (the two classes are one object)
@@ -27,14 +28,14 @@ from aioflows.errors import QueryError
 __all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
-"""Any decoded JSON value. It may be shared: read it, do not change it."""
+"""A decoded JSON value. It may be shared, so do not change it."""
 
-_NOTHING: Any = None  # read as an empty mapping; an own one for each row would cost 64 bytes
-NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the point is to have no zone)
+_NOTHING: Any = None  # stands for an empty mapping: one dict per row would cost 64 bytes
+NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (slots hold times without a zone)
 
 
 class ScheduleType(enum.IntEnum):
-    """How an instance came to be scheduled (the request's ``type``)."""
+    """The way in which an instance was scheduled (the request's ``type``)."""
 
     MANUAL = 0
     PERIODIC = 1
@@ -62,7 +63,7 @@ _STATUS: dict[int | None, FlowStatus] = {one.value: one for one in FlowStatus}
 
 
 class _Readings:
-    """What a row knows beside its fields: how to read them."""
+    """The zone that a row's times are read in, beside its fields."""
 
     __slots__ = ("_epoch",)
 
@@ -71,7 +72,7 @@ class _Readings:
 
 @attrs.define(repr=False, eq=False)
 class StoredInstance(_Readings):
-    """A flow instance as its slots hold it; `handed_over` makes it a `FlowInstance`."""
+    """A flow instance as the decoder fills it; `into_instances` turns it into a `FlowInstance`."""
 
     instance_id: str
     flow_id: int | None = None
@@ -98,7 +99,7 @@ class StoredInstance(_Readings):
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
@@ -108,33 +109,33 @@ _member_texts = msgspec.json.Decoder(list[str]).decode
 
 @attrs.frozen
 class _Decoded:
-    """Takes the place of a JSON text in its slot once the text was decoded."""
+    """A JSON text and its value; it replaces the text in its slot once the text was decoded."""
 
     text: str
     value: Json
 
 
 def decoded(text: str) -> Json:
-    """Give what a JSON text holds, encoded once or twice; a text that is no JSON is given as it is."""
+    """Return the value of a JSON text that was encoded once or twice. Return other texts unchanged."""
     if not text:
         return None
     try:
         value: Json = _decoder.decode(text)
-        # A service that encodes the text once more than it should gives a text that holds JSON.
+        # Some deployments encode the text twice, so that the value is a text that holds JSON.
         return _decoder.decode(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
     except (ValueError, RecursionError):
         return text
 
 
-def handed_over(
+def into_instances(
     rows: Sequence[StoredInstance], trigger_times: Iterable[datetime], epoch: datetime
 ) -> list[FlowInstance]:
     """Turn stored rows into flow instances, in place.
 
     Args:
-        rows: the *rows*; afterwards they are what is returned.
-        trigger_times: their trigger *times*, aware.
-        epoch: 1970-01-01 00:00:00 in the service's *zone*.
+        rows: the stored rows. The function changes their class and returns them.
+        trigger_times: their trigger times, aware.
+        epoch: 1970-01-01 00:00:00 in the service's zone.
     """
     row: Any
     for row, time in zip(rows, trigger_times, strict=True):
@@ -149,7 +150,7 @@ def _slot(name: str) -> Any:
 
 
 def as_member(value: Json) -> Any:
-    """Give a graph as its slot holds it, where it is a text: as the JSON of that text, in UTF-8."""
+    """Return a graph as its slot holds it: a text as its JSON in UTF-8, any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -159,11 +160,11 @@ def as_member(value: Json) -> Any:
 
 
 def texts_of_members(members: Iterable[bytes]) -> list[str]:
-    """Give graphs that are texts, from the JSON in their slots, all in one go.
+    """Return the texts of several graphs from the JSON in their slots, decoded in one call.
 
     Raises:
-        ValueError: one is no text, or one with a lone surrogate.
-        TypeError: one is no JSON, but decoded or made by hand.
+        ValueError: a graph is not a text, or its text has a lone surrogate.
+        TypeError: a graph is not bytes, because it was decoded or given by a user.
     """
     return _member_texts(b"[%b]" % b",".join(members))
 
@@ -188,7 +189,7 @@ def _read_graph(member: bytes) -> Json | _Decoded:
 def _json(name: str, kept: type, read: Callable[[Any], Json | _Decoded]) -> Callable[[Any], Json]:
     slot = _slot(name)
 
-    def read_once(row: StoredInstance) -> Json:
+    def read_once(row: Any) -> Json:
         value = slot.__get__(row)
         if isinstance(value, kept):
             value = read(value)
@@ -219,7 +220,7 @@ _RESTORED: dict[int, Callable[[str], Any]] = {
     _FIELDS.index("graph"): as_member,
     _FIELDS.index("parameters"): str,
 }
-"""How a decoded text becomes again what its slot held before, by the place of the slot."""
+"""By the index of the slot: the function that turns a decoded text back into the slot's first value."""
 
 
 def _keywords(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -228,41 +229,42 @@ def _keywords(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribu
 
 @attrs.frozen(repr=False, field_transformer=_keywords)
 class FlowInstance(StoredInstance):
-    """One flow instance: a run of a flow, scheduled for one moment.
+    """A flow instance: one run of a flow, scheduled for one moment.
 
-    Only ``instance_id`` is required. What the service left out, or sent as null, is None. Equal if all fields are.
+    Only ``instance_id`` is required. A field is None if the service omitted it or sent null. Two instances
+    are equal if all their fields are equal.
 
     Args:
-        instance_id: the unique *id*, as in ``2809-20190812080700``.
-        flow_id: *id* of the flow.
-        flow_name: its *name*.
-        freq: Quartz *cron expression* of seven fields.
+        instance_id: the unique id, as in ``2809-20190812080700``.
+        flow_id: the id of the flow.
+        flow_name: the name of the flow.
+        freq: the Quartz cron expression, with seven fields.
         cycle: ``M`` month, ``W`` week, ``D`` day, ``H`` hour, ``mi`` minute.
-        parameters: *JSON*, decoded when first read; may be given as a text.
-        do_as: big-data *account*.
-        graph: the task graph, *JSON*, decoded when first read; may be given as a text. A text that cannot be decoded
-            is given as it is.
-        status: a `FlowStatus`, or a plain *int* where the service uses one that is not in its table.
-        status_desc: the service's *name* of the status.
-        trigger_time: the moment it was scheduled for, an *aware datetime*, as are the three that follow.
-        start_time: when it began.
-        end_time: when it ended.
-        timestamp: when it was created.
-        virtual: whether it is a virtual node.
-        owner: *user name*.
-        has_edit_pri: whether the asking user may edit it.
-        has_read_pri: whether the asking user may read it.
-        is_cancelled: whether it was cancelled.
-        alert_mode: *code* of the alert mode.
-        cal_dt: business *date*, ``YYYY-MM-DD``.
-        extra: *mapping* of the members that this library does not know, and of values that it could not read, by the
-            names that the answer gives them.
+        parameters: the parameters as JSON, decoded when first read. They may be given as a text.
+        do_as: the big-data account.
+        graph: the task graph as JSON, decoded when first read. It may be given as a text. A text that cannot
+            be decoded is returned unchanged.
+        status: a `FlowStatus`, or a plain int for a code that is not in the vendor's table.
+        status_desc: the service's name of the status.
+        trigger_time: the moment for which the instance was scheduled (aware datetime).
+        start_time: the moment at which it began (aware datetime).
+        end_time: the moment at which it ended (aware datetime).
+        timestamp: the moment at which it was created (aware datetime).
+        virtual: True for a virtual node.
+        owner: the user name of the owner.
+        has_edit_pri: True if the session's user may edit it.
+        has_read_pri: True if the session's user may read it.
+        is_cancelled: True if it was cancelled.
+        alert_mode: the code of the alert mode.
+        cal_dt: the business date, ``YYYY-MM-DD``.
+        extra: members that this library does not know, and values that it could not read, by the names in the
+            answer.
 
     Raises:
         QueryError: a time has no zone, or the graph is bytes.
     """
 
-    # The slots by second names, since the properties below hide them.
+    # The slots need second names, because the properties below hide them.
     _parameters = _slot("parameters")
     _graph = _slot("graph")
     _status = _slot("status")
@@ -274,7 +276,7 @@ class FlowInstance(StoredInstance):
     def __attrs_post_init__(self) -> None:
         name: object = self.instance_id
         if not isinstance(name, str) or not name:
-            raise QueryError(f"instance_id must be a text that is not empty, not {name!r}")
+            raise QueryError(f"instance_id must be a text and not empty, not {name!r}")
         if isinstance(self._graph, bytes):
             raise QueryError("graph must be decoded JSON or a text, not bytes")
         _slot("graph").__set__(self, as_member(self._graph))
@@ -296,19 +298,18 @@ class FlowInstance(StoredInstance):
 
     @property
     def duration(self) -> timedelta | None:
-        """How long it ran: from its start to its end, or None while one of them is missing."""
+        """The time from its start to its end. None means that one of them is missing."""
         start, end = self.start_time, self.end_time
         if start is None or end is None:
             return None
         ran = end - start
-        if (
-            end.tzinfo is start.tzinfo
-        ):  # Python subtracts wall clocks then, wrong by an hour across a change of offset
+        # Within one zone Python subtracts wall clocks, which is wrong across a change of offset (PEP 495).
+        if end.tzinfo is start.tzinfo:
             ran -= (end.utcoffset() or timedelta()) - (start.utcoffset() or timedelta())
         return ran
 
     def __getstate__(self) -> tuple[object, ...]:
-        # The slots as they came: JSON travels as its text, a time as it was answered.
+        # The state holds the slots as they were received: JSON as its text, times without a zone.
         values = [slot.__get__(self) for slot in _SLOTS]
         for at, restored in _RESTORED.items():
             if isinstance(value := values[at], _Decoded):
@@ -341,9 +342,9 @@ class FlowInstance(StoredInstance):
         )
 
 
-# Spelt out three times because they are read in every row: a function more would double their cost. The sum gives what
-# time.replace(tzinfo=...) gives, at a tenth of its cost on Python 3.11 and 3.12. A time that has a zone already refuses to be
-# part of it; to ask beforehand would cost all times a sixth more.
+# The three functions are spelt out because every row calls them: one more call would double their cost. The
+# sum equals time.replace(tzinfo=...) at a tenth of its cost on Python 3.11 and 3.12. For a time with a zone
+# the subtraction raises a TypeError. A test for the zone before it would cost a sixth more.
 
 
 def _start_time(row: Any) -> Any:
@@ -373,7 +374,7 @@ def _timestamp(row: Any) -> Any:
         return time
 
 
-# Set on the finished class, since attrs drops a property that has a field's name from the class body.
+# Set on the finished class, because attrs removes a property with the name of a field from the class body.
 for _name, _read in {
     "parameters": _json("parameters", str, lambda text: _Decoded(text, decoded(text))),
     "graph": _json("graph", bytes, _read_graph),
@@ -392,11 +393,12 @@ def _tuple(instances: Iterable[FlowInstance]) -> tuple[FlowInstance, ...]:
 
 @attrs.frozen
 class FlowPage:
-    """The answer to one request.
+    """A page: the answer to one search.
 
     Args:
-        instances: the *flow instances*, in the service's order.
-        count: the *number* that the service says; documented as that of the instances on this page, not of all.
+        instances: the flow instances, in the service's order.
+        count: the ``count`` of the answer. The vendor documents it as the number of instances on this page,
+            not of all.
     """
 
     instances: tuple[FlowInstance, ...] = attrs.field(converter=_tuple)

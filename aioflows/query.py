@@ -1,4 +1,4 @@
-"""The question: which flow instances, from when to when, in which order."""
+"""The query: which flow instances, from when to when, in which order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aioflows.models import FlowStatus, ScheduleType
 __all__ = ["SORT_FIELDS", "FlowQuery"]
 
 SORT_FIELDS = ("create_time", "update_time", "start_time", "trigger_time", "end_time")
-"""What the service sorts by; anything else is its error 62102 ("illegal sorted by field")."""
+"""The fields that the service sorts by. It refuses others with 62102 ("illegal sorted by field")."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_LIKELY_BELOW = 978_307_200_000  # 2001-01-01 in ms: a smaller "ms" is most likely seconds
@@ -24,14 +24,23 @@ _LONGEST_TEXT = 1_000
 
 
 def epoch_ms(value: datetime | int, name: str = "time") -> int:
-    """Give an aware datetime or epoch milliseconds as epoch milliseconds; anything doubtful is a `QueryError`."""
+    """Return an aware datetime or epoch milliseconds as epoch milliseconds.
+
+    Args:
+        value: the time.
+        name: the name of the value in errors.
+
+    Raises:
+        QueryError: the time has no zone, does not exist in its zone, looks like another unit, or lies before
+            1970.
+    """
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise QueryError(f"{name} {value} has no time zone; add tzinfo=, as in datetime(..., tzinfo=UTC)")
         if value.astimezone(UTC).astimezone(value.tzinfo).replace(tzinfo=None) != value.replace(tzinfo=None):
             raise QueryError(f"{name} {value} does not exist: clocks in {value.tzinfo} skip it")
         since = value - _EPOCH
-        # In whole numbers, rounded down: a float would lose milliseconds.
+        # Integer arithmetic, rounded down: a float would lose milliseconds.
         ms = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     elif isinstance(value, int) and not isinstance(value, bool):
         ms = value
@@ -75,7 +84,7 @@ def _statuses(value: object) -> frozenset[int]:
         raise QueryError(f"status must be one FlowStatus or several, not {value!r}")
     codes = frozenset(_one_status(one) for one in value)
     if not codes and value != ():
-        raise QueryError("status is empty, which matches nothing; leave it out to ask for every status")
+        raise QueryError("status is empty, which matches nothing; omit it to ask for every status")
     return codes
 
 
@@ -86,10 +95,11 @@ def _text(value: object) -> str:
         raise QueryError(f"owner and expression must be text, not {value!r}")
     if len(value) > _LONGEST_TEXT:
         raise QueryError(
-            f"a text of {len(value):,} characters was given; at most {_LONGEST_TEXT:,} can be asked for"
+            f"a text of {len(value):,} characters was given; owner and expression must "
+            f"have at most {_LONGEST_TEXT:,}"
         )
     if not value.isprintable():
-        raise QueryError(f"the text {value!r} holds a control character")
+        raise QueryError(f"the text {value!r} has a control character; remove it")
     return value
 
 
@@ -101,7 +111,7 @@ def _order(value: object) -> str | tuple[str, ...] | None:
         raise QueryError(f"order_by must be a sort field, several, or None for no order, not {value!r}")
     checked = tuple(_sort_key(key) for key in keys)
     if len({key.removeprefix("-") for key in checked}) < len(checked):
-        raise QueryError(f"order_by {value!r} names a field twice")
+        raise QueryError(f"order_by {value!r} has a field twice; remove one of them")
     return checked[0] if len(checked) == 1 else checked
 
 
@@ -123,31 +133,37 @@ def _time(_: object, field: attrs.Attribute[Any], value: datetime | int) -> None
 
 @attrs.frozen
 class FlowQuery:
-    """Which flow instances, and in which order.
+    """A query: which flow instances, and in which order.
 
-    `owner` and `expression` are compared by the service's database, as its collation does: many take case, accents, width and
-    blanks at the end for no difference, and read ``%`` and ``_`` as wildcards and a backslash as the sign before a letter that is
-    meant as it stands. What matches for the service is handed out, so ``owner="alice"`` may bring "Alice " as well: compare
-    `FlowInstance.owner` where the spelling matters. A row that no such comparison explains is a `CompletenessError` that
-    names the filter, and so is a row with another status; a row that does not show its owner, name or status is handed out.
+    The service's database compares `owner` and `expression` by its collation. Many collations ignore case,
+    accents, width and trailing blanks. They read ``%`` and ``_`` as wildcards and a backslash as an escape.
+    Every row that the service returns is handed out, so ``owner="alice"`` may return "Alice " as well.
+    Compare `FlowInstance.owner` if the spelling matters. A row that no such comparison explains raises a
+    `CompletenessError` that names the filter, and so does a row with another status. A row without an owner,
+    name or status is handed out.
 
-    Two filters that services apply by halves cost more searches. Where several statuses are asked for, each that never came is
-    asked for alone when the scan has read everything, unless the least and the greatest code of them came: one search
-    for each such status and schedule type. The first scan of a session with ``type=ScheduleType.MANUAL`` asks for another type
-    beside its first page: one search, or two where hardly a periodic instance lies there.
+    Some services apply two filters only in part, so these cost more searches:
+
+    - With several statuses, each status that never appeared is searched alone after everything was read. This
+      takes one search for each such status and schedule type. It is skipped if the least and the greatest
+      code appeared.
+    - The first scan of a session with ``type=ScheduleType.MANUAL`` searches another type beside its first
+      page. This takes one search, or two if the range has hardly any periodic instance.
 
     Args:
-        from_trigger_time: the first *trigger time* that matches: an aware datetime, or epoch milliseconds.
-        to_trigger_time: the first trigger time that no longer matches (the range is half-open), likewise.
-        type: one *schedule type*; None: all three, as one stream.
-        status: one `FlowStatus` or several; ``()``: every status.
-        owner: user name of the owner, compared as a whole; ``""``: every owner.
-        expression: *text* looked for in the instance's id and the flow's name; ``""``: every instance.
-        order_by: ``"trigger_time"``, ``"start_time"``, ``"end_time"``, ``"create_time"`` or ``"update_time"``, with a
-            leading ``-`` for descending order; several of them; or None for no order at all.
+        from_trigger_time: the first trigger time that matches (an aware datetime, or epoch milliseconds).
+        to_trigger_time: the first trigger time after the range (an aware datetime, or epoch milliseconds).
+        type: one schedule type. None means all three, as one stream. Default: None.
+        status: one `FlowStatus` or several. ``()`` means every status. Default: ``()``.
+        owner: the user name of the owner, compared as a whole. ``""`` means every owner. Default: ``""``.
+        expression: a text searched in the instance's id and the flow's name. ``""`` means every instance.
+            Default: ``""``.
+        order_by: ``"trigger_time"``, ``"start_time"``, ``"end_time"``, ``"create_time"`` or
+            ``"update_time"``, with a leading ``-`` for descending order; several of them; or None for no
+            order. Default: ``"trigger_time"``.
 
     Raises:
-        QueryError: a value cannot be asked for; the message says what to give instead.
+        QueryError: a value is invalid. The message says what to give instead.
     """
 
     from_trigger_time: datetime | int = attrs.field(validator=_time)
@@ -171,12 +187,12 @@ class FlowQuery:
 
     @property
     def to_ms(self) -> int:
-        """The first trigger time that no longer matches, in milliseconds since 1970-01-01 UTC."""
+        """The first trigger time after the range, in milliseconds since 1970-01-01 UTC."""
         return epoch_ms(self.to_trigger_time)
 
     @property
     def sorters(self) -> tuple[tuple[str, bool], ...]:
-        """The sort fields, each with whether it is descending; empty where no order was asked for."""
+        """The sort fields, each with True if it is descending. The tuple is empty if *order_by* is None."""
         keys = (
             ()
             if self.order_by is None

@@ -1,4 +1,4 @@
-"""The scan as its users hold it: an async iterator that can be stopped, timed out, and gone on with at any point."""
+"""The scan for users: an async iterator that can be stopped, timed out and resumed at any row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowScan"]
 
-_BATCH = 1_000  # instances
+_BATCH = 1_000  # instances per record batch that is made from decoded instances
 
 _T = TypeVar("_T")
 # Within the class, `list` is a method.
@@ -41,16 +41,18 @@ _Rows: TypeAlias = list[FlowInstance]
 
 
 class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
-    """Every flow instance that a query asks for; made by `FlowSession.scan`, and nothing is sent before iteration.
+    """A scan: all flow instances of a query.
 
-    Iterate it (``async for instance in scan``), or its `pages`, once and from one task. Used as an async context
-    manager it leaves no request under way; otherwise call `aclose`. A ``__anext__`` that is cancelled, for instance by
-    ``asyncio.timeout``, loses nothing: the next call goes on at the same row.
+    `FlowSession.scan` makes it. It sends nothing before iteration.
+
+    Iterate it (``async for instance in scan``), or its `pages`, once and from one task. As an async context
+    manager it leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for instance
+    by ``asyncio.timeout``, loses no row: the next call continues at the same row.
 
     Raises:
-        AioflowsError: while iterating, the specific error, after everything before it in the order was handed out; its
-            ``checkpoint`` tells what is left.
-        RuntimeError: two tasks iterate it at once, it was closed, or it is used on another event loop.
+        AioflowsError: while iterating, the specific error, after all rows before it were handed out. Its
+            ``checkpoint`` holds the windows that are left.
+        RuntimeError: two tasks iterate the scan at once, it was closed, or it is used on another event loop.
     """
 
     _NAME = "scan"
@@ -106,7 +108,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         raise TypeError("a FlowScan is not awaited: use 'async for instance in scan', or 'await scan.list()'")
 
     async def __anext__(self) -> FlowInstance:
-        """Give the next instance."""
+        """Return the next instance."""
         at = self._at
         if at >= len(self._rows) or self._closed or self._busy or get_running_loop() is not self._loop:
             await self._refill()
@@ -118,38 +120,45 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         return row
 
     def pages(self) -> AsyncIterator[_Rows]:
-        """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
+        """Return an iterator of lists of instances, in the same order. It is faster for bulk work.
+
+        The length of the lists varies.
+        """
         return _Pages(self)
 
     def undecoded(self) -> AsyncIterator[_Rows | RawRows]:
-        """Iterate the same, but rows that need not be looked at as the answer they stand in: for who makes columns of bytes."""
+        """Return an iterator of lists of instances, or of `RawRows` for rows that need not be decoded.
+
+        It is for code that makes columns from the bytes of answers.
+        """
         return _Answers(self)
 
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False
     ) -> AsyncIterator[pa.RecordBatch]:
-        """Iterate Arrow record batches, in the same order; their schema is that of `aioflows.arrow`.
+        """Return an iterator of Arrow record batches, in the same order, with the schema of `aioflows.arrow`.
 
         Args:
-            columns: the *columns* wanted, in this order; None: every one.
-            tasks: whether an instance becomes a row for each *task* of its graph.
+            columns: the names of the columns, in this order. None means every column.
+            tasks: True for one row per task of an instance's graph. Default: False, one row per instance.
 
         Raises:
-            QueryError: there is no such column, or pyarrow is not installed.
+            QueryError: a column is unknown, or pyarrow is not installed.
         """
         layout = Layout(columns, tasks=tasks)
         arrow_schema(layout)
         return _Batches(self, layout)
 
     async def list(self) -> _Rows:
-        """Read everything that was not handed out yet, as one list, and close.
+        """Return all instances that were not handed out yet as a list, and close the scan.
 
-        If it is cancelled or fails, nothing of that counts as handed out: the checkpoint is the one from before.
+        If the call fails or is cancelled, none of them counts as handed out. The checkpoint stays as before
+        the call.
         """
         return await self._to_its_end(self._collect)
 
     async def first(self) -> FlowInstance | None:
-        """Give the next instance, or None if there is none, and close."""
+        """Return the next instance, or None if there is none, and close the scan."""
         return await self._to_its_end(lambda: anext(self, None))
 
     async def _collect(self) -> _Rows:
@@ -167,7 +176,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             finally:
                 await self.aclose()
         except BaseException as error:
-            self._unlisted = before  # what was read is lost with the result
+            self._unlisted = before  # the caller gets no result, so no row was handed out
             if isinstance(error, AioflowsError):
                 error.checkpoint = before
             raise
@@ -178,7 +187,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         return self._take_page(most)
 
     async def _next_as(self, convert: Callable[[RawRows], _T], most: int | None = None) -> _T | _Rows:
-        """Give the next rows as what is made of the answer they stand in, or, where they were decoded, as instances."""
+        """Return the next rows: converted from the bytes of an answer, or as decoded instances."""
         if self._at < len(self._rows) or self._left is not None:
             return await self._next_page(most)
         rows: _Rows | RawRows = await self._more(self._engine.next_raw)
@@ -197,7 +206,10 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
 
     @property
     def _held(self) -> bool:
-        """Whether there are rows that can be taken with no loop; while nobody refills it, in any thread."""
+        """True if rows can be taken without the event loop.
+
+        Any thread may read it while no refill is under way.
+        """
         return self._at < len(self._rows) and not self._closed
 
     def _take(self) -> FlowInstance:
@@ -215,7 +227,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         return rows
 
     async def _refill(self) -> None:
-        """Get more rows; raise StopAsyncIteration if there are none."""
+        """Read more rows. Raise StopAsyncIteration if there are none."""
         rows = await self._more(self._engine.next_rows)
         self._rows = rows
         if self._left is not None:
@@ -223,16 +235,16 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             self._left -= len(self._rows)
             self._cut = len(self._rows) < len(rows)
             if not self._left:
-                await self._stop()  # its end is told when the last of these rows was taken
+                await self._stop()  # its end is reported when the last of these rows was taken
 
     async def _more(self, get: Callable[[], Awaitable[_T | None]]) -> _T:
         self._check()
         if self._error is not None:
             raise self._error
         if self._over or self._left == 0:
-            self._tell_end(ScanOutcome.LIMIT)
+            self._report_end(ScanOutcome.LIMIT)
             raise StopAsyncIteration
-        self._rows, self._at = [], 0  # not kept while waiting: rows that die young cost less
+        self._rows, self._at = [], 0  # dropped before the wait, so that they are freed while they are young
         self._busy = True
         try:
             rows = await get()
@@ -266,14 +278,14 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
     # Ending
 
     async def aclose(self) -> None:
-        """Stop: cancel what is under way, and wait until it is over. Twice is fine.
+        """Close the scan: cancel its requests and wait for their end. Safe to call more than once.
 
         Raises:
-            RuntimeError: it belongs to another event loop, which still runs; only there can its requests be stopped.
+            RuntimeError: the scan belongs to another event loop that still runs. Close it there.
         """
         if self._loop is not None and self._loop.is_closed():
             self._closed = True
-            self._engine.cancel()  # with the loop went whatever was under way
+            self._engine.cancel()  # no task can be awaited on a closed loop
             return
         self._check_loop_to_close()
         self._closed = True
@@ -284,14 +296,14 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         try:
             await self._stop()
         finally:
-            self._tell_end(outcome)
+            self._report_end(outcome)
 
     async def _stop(self) -> None:
         if self._loop is not None and not self._ended:
             self._ended = self._loop.time()
         await self._engine.aclose()
 
-    def _tell_end(self, outcome: ScanOutcome) -> None:
+    def _report_end(self, outcome: ScanOutcome) -> None:
         self._watch.ended(outcome, self._handed, self._tally.requests, self._elapsed, self._error)
 
     def __del__(self) -> None:
@@ -305,23 +317,26 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
                 source=self,
             )
             self._engine.cancel()
-        self._tell_end(ScanOutcome.CLOSED)
+        self._report_end(ScanOutcome.CLOSED)
 
-    # What it tells
+    # State
 
     @property
     def number(self) -> int:
-        """Which scan it is, of all in this process: the ``scan`` of its events."""
+        """The number of the scan, unique in this process: the ``scan`` of its events."""
         return self._watch.number
 
     @property
     def progress(self) -> float:
-        """The share of the time range that was read and handed out, from 0 to 1; there is no total, but time is known."""
+        """The share of the time range that was handed out, from 0 to 1.
+
+        The number of rows is not known in advance.
+        """
         return 1.0 if self._over else self._machine.progress
 
     @property
     def stats(self) -> ScanStats:
-        """The account so far."""
+        """The statistics so far."""
         zone, account = self._zone.zone, self._machine.account()
         return ScanStats(
             requests=self._tally.requests,
@@ -347,7 +362,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         return 0.0 if self._loop is None else (self._ended or self._loop.time()) - self._began
 
     def plan(self) -> ScanPlan:
-        """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""
+        """Return the windows that are left and the least number of requests for them. Nothing is sent."""
         left = self.checkpoint().remaining
         pages = math.ceil(self._machine.account().expected / self._page_size)
         return ScanPlan(
@@ -360,7 +375,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
         )
 
     def checkpoint(self) -> Checkpoint:
-        """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
+        """Return a checkpoint of the remaining rows, for ``session.scan(query, resume=...)``."""
         if self._unlisted is not None:
             return self._unlisted
         if self._over:
@@ -375,7 +390,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
 
 
 class _Pages(AsyncIterator[_Rows]):
-    """A scan by lists. Not an async generator: one that is cancelled while it waits would be over."""
+    """A scan by lists. It is not an async generator, because a generator ends when it is cancelled."""
 
     def __init__(self, scan: FlowScan) -> None:
         self._scan = scan
@@ -384,11 +399,11 @@ class _Pages(AsyncIterator[_Rows]):
         return self
 
     async def __anext__(self) -> _Rows:
-        return await self._scan._next_page()  # noqa: SLF001  (two views of one object)
+        return await self._scan._next_page()  # noqa: SLF001  (an iterator over the same scan)
 
 
 class _Answers(AsyncIterator["_Rows | RawRows"]):
-    """A scan by answers."""
+    """A scan by lists of instances or raw rows."""
 
     def __init__(self, scan: FlowScan) -> None:
         self._scan = scan
@@ -397,11 +412,11 @@ class _Answers(AsyncIterator["_Rows | RawRows"]):
         return self
 
     async def __anext__(self) -> _Rows | RawRows:
-        return await self._scan._next_as(lambda answer: answer)  # noqa: SLF001  (two views of one object)
+        return await self._scan._next_as(lambda answer: answer)  # noqa: SLF001  (an iterator over the same scan)
 
 
 class _Batches(AsyncIterator["pa.RecordBatch"]):
-    """A scan by record batches, none so large that making it would hold up the loop."""
+    """A scan by record batches. Each batch is small, so that the event loop stays responsive."""
 
     def __init__(self, scan: FlowScan, layout: Layout) -> None:
         self._scan = scan
@@ -412,7 +427,7 @@ class _Batches(AsyncIterator["pa.RecordBatch"]):
         return self
 
     async def __anext__(self) -> pa.RecordBatch:
-        rows = await self._scan._next_as(self._columns.batch, _BATCH)  # noqa: SLF001  (two views of one object)
+        rows = await self._scan._next_as(self._columns.batch, _BATCH)  # noqa: SLF001  (an iterator over the same scan)
         if isinstance(rows, list):
             return record_batch(self._layout, rows)
         return with_names(rows, arrow_schema(self._layout))

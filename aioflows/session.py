@@ -1,4 +1,4 @@
-"""The session: one service, one user, and everything that can be asked of them."""
+"""The session: one service, one user, and all their operations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from aioflows._net.transport import Transport
 from aioflows._net.zones import FollowZone, ScanZone, Zones
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import AioflowsError, QueryError
-from aioflows.follow import FlowFollow
+from aioflows.follow import FlowFollow, timing_of
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
@@ -46,36 +46,39 @@ __all__ = ["FlowSession"]
 
 _T = TypeVar("_T")
 
-_GLANCE_TRIES = 3
+_LIGHT_POLL_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FlowSession(LoopBound):
     """A session with one EnOS deployment, as one user of one organization.
 
-    Use it as an async context manager, and one for the life of your application: its scans share its connections, its
-    token, its limits, and what it has learnt of the service. Nothing is sent before something is asked.
+    Use it as an async context manager, and keep one for the life of your application. Its scans share its
+    connections, its token, its limits, and its knowledge of the service. The session sends nothing before the
+    first request.
 
     Args:
-        base_url: *scheme and host* of the API gateway, as in ``https://apigw.example.com``.
-        user_id: the EnOS *user* who asks, and whose rights count.
-        org_id: the *organization* that the user belongs to.
-        auth: the application's *keys*; None: the gateway asks for none.
-        http: an ``aiohttp.ClientSession`` of yours, which stays yours to close; None: the session has its own. Anything
-            with the two methods of a `Transport` will do as well, and is closed with the session.
-        limits: how much at a time.
-        retry: how often again.
-        server_timezone: the *zone* that the service's times are in, as a tzinfo or a text ("GMT+8", "Asia/Shanghai");
-            None: the service is asked, beside the first search of each scan. It names a fixed offset, that of the moment, so
-            give the zone if it has daylight saving time.
-        first_page: the *number* of the service's first page, 0 or 1; None: it is found out.
-        observer: called with each `Event`, as it happens, on the loop that it happens on: so it must be quick. What it
-            raises is logged once, and harms nobody.
-        allow_http: accept plain HTTP to a host that is not this machine.
-        rng: draws the *jitter* of waits; None: one of its own, which the system seeds. With a seeded one a test repeats.
+        base_url: the scheme and host of the API gateway, as in ``https://apigw.example.com``.
+        user_id: the EnOS user, whose rights apply.
+        org_id: the organization of the user.
+        auth: the keys of the application. None means that the gateway asks for none. Default: None.
+        http: an ``aiohttp.ClientSession`` of yours; the session does not close it. Or any object with
+            `Transport`'s two methods; the session closes it. Default: None, the session makes its own.
+        limits: the limits of requests and of memory.
+        retry: the rules for retries.
+        server_timezone: the zone of the service's times, as a tzinfo or a text ("GMT+8", "Asia/Shanghai").
+            None means that each scan asks the service. The service names the present offset only, so give the
+            zone if it has daylight saving time. Default: None.
+        first_page: the number of the service's first page, 0 or 1. None means that the session finds out.
+            Default: None.
+        observer: a function that is called with each `Event`, on the event loop, so it must return quickly.
+            Its first error is logged, and its errors do not affect the session. Default: None.
+        allow_http: True to accept plain HTTP to another host than this machine. Default: False.
+        rng: the random generator for the jitter of waits. Pass a seeded one for repeatable tests. Default: a
+            new generator, seeded by the system.
 
     Raises:
-        QueryError: a value makes no sense; the message says what to give instead.
+        QueryError: a value is invalid. The message says what to give instead.
     """
 
     _NAME = "session"
@@ -99,7 +102,7 @@ class FlowSession(LoopBound):
         self._address = Address(base_url, allow_http=allow_http)
         identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
         if first_page not in (None, 0, 1) or isinstance(first_page, bool):
-            raise QueryError(f"first_page must be 0, 1 or None (found out), not {first_page!r}")
+            raise QueryError(f"first_page must be 0, 1 or None, not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         self._service = ServiceFacts(first_page)
@@ -133,10 +136,10 @@ class FlowSession(LoopBound):
         return self
 
     async def aclose(self) -> None:
-        """Close every scan and follow that is still open, and the connections. Twice is fine.
+        """Close all open scans and follows, and the connections. Safe to call more than once.
 
         Raises:
-            RuntimeError: it belongs to another event loop, which still runs.
+            RuntimeError: the session belongs to another event loop that still runs. Close it there.
         """
         self._check_loop_to_close()
         self._state = "closed"
@@ -151,9 +154,9 @@ class FlowSession(LoopBound):
     async def flow_instances(
         self, query: FlowQuery, *, limit: int | None = None
     ) -> AsyncGenerator[FlowInstance, None]:
-        """Give every instance that a query asks for, in its order: the short door.
+        """Yield all instances of a query, in its order: a shortcut for `scan`.
 
-        Use `scan` where more than iterating is wanted: time-outs that do not end it, pages, an account, a checkpoint.
+        Use `scan` itself for time-outs that do not end it, for pages, statistics or a checkpoint.
         """
         scan = self.scan(query, limit=limit)
         try:
@@ -171,32 +174,33 @@ class FlowSession(LoopBound):
         proven: bool = False,
         confirm: bool = True,
     ) -> FlowScan:
-        """Make a scan; nothing is sent before it is iterated.
+        """Return a new scan. Nothing is sent before it is iterated.
 
         Args:
-            query: what to read, and in which order.
-            limit: *instances* in all; None: every one.
-            resume: where an earlier scan of the same query stood: what it had not handed out follows.
-            proven: prove completeness under change in every order. By trigger time, or in no order, that is so in any case,
-                and also where the result fits ``Limits.buffer``. Otherwise the first row waits for the last page, and what
-                does not fit is laid aside in a temporary file.
-            confirm: ask once more about ends that no row has shown, such as that of a page which is not full. Without it a
-                question with a few matches takes one search instead of two, and loses rows without a word where the
-                service cuts pages or ranges shorter than this session has seen it do.
+            query: the query.
+            limit: the greatest number of instances in all. None means every instance. Default: None.
+            resume: the checkpoint of an earlier scan of the same query. The scan yields the rows that the
+                earlier one had not handed out. Default: None.
+            proven: True to prove completeness under change in every order. By trigger time, or in no order,
+                it is always proven, and also if the result fits ``Limits.buffer``. Otherwise the first row
+                waits for the last page, and rows that do not fit are spilled to a temporary file. Default:
+                False.
+            confirm: True to confirm each end that no row proves, such as the end of a short page, with one
+                more search. With False a query with few matches takes one search instead of two. But rows are
+                lost silently if the service cuts pages or ranges shorter than this session has seen. Default:
+                True.
 
         Raises:
-            QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order cannot be
-                given, or a value makes no sense. Where the service is asked for its zone, the scan itself raises it
-                before it gives a row.
+            QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order
+                is not possible, or a value is invalid. If the zone must be asked from the service, the scan
+                raises this error before its first row.
         """
         if not isinstance(query, FlowQuery):
             raise QueryError(f"scan() takes a FlowQuery, not {query!r}")
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
             raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
         if resume is not None and resume.fingerprint != fingerprint(query):
-            raise QueryError(
-                "the checkpoint belongs to another query; resume with the query that it was made of"
-            )
+            raise QueryError("this checkpoint is from another query; resume with the query of its scan")
         machine = make_machine(
             query,
             self._service,
@@ -211,7 +215,7 @@ class FlowSession(LoopBound):
         return self._scan(machine, query, zone, limit=limit, resumed=resume is not None)
 
     def _scan_growing(self, query: FlowQuery, zone: Zone) -> FlowScan:
-        """Make a scan of a window in which rows still appear, in a zone that is known."""
+        """Return a scan of a window in which rows still appear, in a known zone."""
         read_in = ScanZone(self._zones, query.from_ms, query.to_ms)
         read_in.take(zone)
         machine = make_machine(
@@ -262,51 +266,78 @@ class FlowSession(LoopBound):
         *,
         since: datetime | int | None = None,
         changes: bool = False,
-        settle: float = 60.0,
-        watch: float = 86_400.0,
-        least: float = 2.0,
-        most: float = 60.0,
+        settle_time: float | None = None,
+        watch_time: float | None = None,
+        min_wait: float | None = None,
+        max_wait: float | None = None,
         resume: FollowCheckpoint | None = None,
+        settle: float | None = None,
+        watch: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
     ) -> FlowFollow:
-        """Make a follow: the instances of a query, as they appear from now on; nothing is sent before it is iterated.
+        """Return a new follow: the instances of a query as they appear.
 
-        Where the query asks for statuses, an instance appears when it first has one of them, however long it has run until
-        then. A follow ends where the query's range does, so give it one that reaches far into the future.
+        Nothing is sent before it is iterated.
+
+        If the query has statuses, an instance appears when it first has one of them, however long it has run
+        before. A follow ends with the query's range, so give a range that reaches far into the future.
 
         Args:
-            query: *which* instances; its order is that of the trigger time.
-            since: the first *trigger time* that counts, an aware datetime or epoch milliseconds; None: the service's
-                present time.
-            changes: give an instance again at each change of its status that a poll sees, until it is finished.
-            settle: how *late* after its trigger time an instance may show, in seconds: what shows later may be missed, and
-                so long a window is read again by every poll.
-            watch: how *long* after its trigger time an unfinished instance is watched, in seconds.
-            least: the *shortest* wait between two polls, in seconds, which it comes to while there is something new.
-            most: the *longest*, which it comes to while there is nothing.
-            resume: where an earlier follow of the same query stood: what it had not handed out follows; *since* is
-                without meaning then.
+            query: which instances. Its order must be that of the trigger time.
+            since: the first trigger time that counts (an aware datetime, or epoch milliseconds). Default: the
+                service's present time.
+            changes: True to hand out an instance again at each change of its status that a poll sees, until
+                it is finished.
+            settle_time: how late after its trigger time an instance may show (seconds). A later instance may
+                be missed. Every poll reads a window of this length again. Default: 60.
+            watch_time: how long after its trigger time an unfinished instance is watched (seconds). Default:
+                86,400.
+            min_wait: the shortest wait between two polls (seconds), reached while new instances arrive.
+                Default: 2.
+            max_wait: the longest wait between two polls (seconds), reached while nothing new arrives.
+                Default: 60.
+            resume: the checkpoint of an earlier follow of the same query. The instances that it had not
+                handed out follow, and *since* is ignored.
+            settle: the old name of *settle_time*; it warns, and will be removed in the next release.
+            watch: the old name of *watch_time*, likewise.
+            least: the old name of *min_wait*, likewise.
+            most: the old name of *max_wait*, likewise.
 
         Raises:
-            QueryError: the checkpoint belongs to another follow, its rows were read in another zone, or a value makes no
-                sense. Where the service is asked for its zone, the follow itself raises it before it gives a row.
+            QueryError: the checkpoint belongs to another follow, its rows were read in another zone, or a
+                value is invalid. If the zone must be asked from the service, the follow raises this error
+                before its first row.
         """
+        timing = timing_of(
+            settle_time=settle_time,
+            watch_time=watch_time,
+            min_wait=min_wait,
+            max_wait=max_wait,
+            settle=settle,
+            watch=watch,
+            least=least,
+            most=most,
+        )
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
         mark = follow_fingerprint(query, changes=changes)
         if resume is not None and resume.fingerprint != mark:
-            raise QueryError("the checkpoint belongs to another follow; resume with what it was made of")
+            raise QueryError(
+                "this checkpoint is from another follow; resume with the same query and changes="
+            )
         machine = FollowMachine(
             None if since is None else epoch_ms(since, "since"),
             query.from_ms,
             query.to_ms,
             status=query.status,
             changes=changes,
-            pace=PollTiming(settle, watch, least, most),
+            pace=PollTiming(**timing),
             resume=resume,
         )
         zone = FollowZone(self._zones, resume)
         follow = FlowFollow(
-            machine, query, self._scan_growing, self._operations.time_ms, self._glance, mark, zone
+            machine, query, self._scan_growing, self._operations.time_ms, self._light_page, mark, zone
         )
         self._follows.add(follow)
         return follow
@@ -338,15 +369,15 @@ class FlowSession(LoopBound):
     # Single requests
 
     async def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
-        """Ask for one page, as the service understands it: no retry of an empty answer, no proof of anything.
+        """Return one page, by one search. An empty answer is not repeated, and nothing is proven.
 
         Args:
-            query: what to ask; its ``type`` must be one schedule type, since the service takes one.
-            page_no: the page's *number*; whether the first is 0 or 1 depends on the deployment.
-            page_size: *instances* on a page.
+            query: the query. Its ``type`` must be one schedule type, because a search takes one.
+            page_no: the number of the page. The first page is 0 or 1, depending on the deployment.
+            page_size: the number of instances per page.
 
         Raises:
-            CompletenessError: an instance came that does not match the query's status, owner or expression.
+            CompletenessError: an instance does not match the query's status, owner or expression.
         """
         return await self._page(query, page_no, page_size)
 
@@ -361,7 +392,7 @@ class FlowSession(LoopBound):
     ) -> FlowPage:
         if query.type is None:
             raise QueryError(
-                "page() is one request, and the service takes one schedule type: give FlowQuery(type=...)"
+                "page() is one search, and a search takes one schedule type; give FlowQuery(type=...)"
             )
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -383,7 +414,7 @@ class FlowSession(LoopBound):
         return FlowPage(instances, page.count)
 
     async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
-        """Make a request, and ask for the zone beside it, not before it: it costs no time."""
+        """Send a request and ask for the zone at the same time, so that the zone costs no time."""
         zone = asyncio.create_task(self._zones.find())
         try:
             return await request, await zone
@@ -391,37 +422,38 @@ class FlowSession(LoopBound):
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
 
-    async def _glance(self, query: FlowQuery, zone: Zone, *, turn: int) -> list[FlowInstance] | None:
-        """Give what one page of a query shows; None: there is none, or nobody should rely on it.
+    async def _light_page(self, query: FlowQuery, zone: Zone, *, turn: int) -> list[FlowInstance] | None:
+        """Return the instances of one page of a query. None means that there is no page, or no reliable one.
 
         Args:
-            query: *what* to ask for.
-            zone: what its times are *in*.
-            turn: the *number* of this glance; where it is not known which page is the first, they are tried by turns.
+            query: the query.
+            zone: the zone of its times.
+            turn: the number of this light poll. While the first page is unknown, pages 0 and 1 are tried in
+                turns.
         """
         if self._service.lied:
             return None
         first = turn % 2 if self._service.first_page is None else self._service.first_page
         try:
             page = await self._page(
-                query, first, self._service.usual(self.limits.page_size), tries=_GLANCE_TRIES, known=zone
+                query, first, self._service.usual(self.limits.page_size), tries=_LIGHT_POLL_TRIES, known=zone
             )
         except AioflowsError:
-            return None  # whoever reads the window whole then says what is wrong
+            return None  # the full poll that follows reports the error
         return list(page.instances)
 
     async def get(self, instance_id: str) -> FlowInstance:
-        """Ask for one flow instance by its id ("Get Flow Instance")."""
+        """Return one flow instance by its id ("Get Flow Instance")."""
         name = _name("instance_id", instance_id)
         read, zone = await self._with_zone(self._operations.instance(name))
         return read(zone)
 
     async def server_timezone(self) -> tzinfo:
-        """Return the zone that the service's times are in: the one given, or else the one that the service names now."""
+        """Return the zone of the service's times: the given one, or the one that the service names now."""
         return (await self._zones.find()).tzinfo
 
     async def server_time(self) -> datetime:
-        """Ask for the service's current time ("Get Current Time"), in UTC."""
+        """Return the service's current time ("Get Current Time"), in UTC."""
         return _EPOCH + timedelta(milliseconds=await self._operations.time_ms())
 
     def _check_usable(self) -> None:
@@ -434,5 +466,5 @@ class FlowSession(LoopBound):
 
 def _name(field: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise QueryError(f"{field} must be a text that is not blank, not {value!r}")
+        raise QueryError(f"{field} must be a text and not blank, not {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""What a session is told once: how much at a time, how often again, and as whom."""
+"""The settings of a session: limits, retries and credentials."""
 
 from __future__ import annotations
 
@@ -56,16 +56,18 @@ def _codes(value: Iterable[int]) -> frozenset[int]:
 
 @attrs.frozen
 class Limits:
-    """How much at a time.
+    """Limits of requests and of memory.
 
     Args:
-        concurrency: *requests* of this session in flight at once, 1 to 1,024; fewer where an ``aiohttp.ClientSession`` of
-            yours lets out fewer connections at once, or to one host.
-        rate: *requests per second* at most; None: as fast as the service allows.
-        page_size: *rows* asked for in one request, 1 to 10,000. A larger page is asked for only where a second may hold
-            more rows than that.
-        buffer: *rows* read ahead of the consumer; what requests under way bring comes on top, as many again at most. Of rows
-            that weigh much fewer are: 15 MB of answers, or what two and a half rounds of requests bring.
+        concurrency: the greatest number of requests in flight, 1 to 1,024. An ``aiohttp.ClientSession`` that
+            you pass may lower it by its own limits of connections. Default: 16.
+        rate: the greatest rate (requests per second). None means as fast as the service allows. Default:
+            None.
+        page_size: the number of rows per request, 1 to 10,000. A larger page is requested only for a second
+            that may have more rows. Default: 500.
+        buffer: the number of rows read ahead of the consumer. Requests in flight may add as many again. For
+            large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default:
+            20,000.
     """
 
     concurrency: int = attrs.field(default=16, validator=_whole(1, 1024))
@@ -76,22 +78,24 @@ class Limits:
 
 @attrs.frozen
 class RetryPolicy:
-    """How often again, and after how long.
+    """The rules for retries of failed requests.
 
     Args:
-        max_tries: *attempts* of one request, the first included.
-        max_elapsed: *seconds* for one request with all its attempts and waits; a wait that would not fit is not begun. So
-            long a request also waits for a connection of an ``aiohttp.ClientSession`` of yours, which is not counted here.
-        base: *seconds*; the wait before try ``n + 1`` is drawn from ``0 .. min(cap, base * 2**n)`` ("full jitter").
-        cap: *seconds*, the longest such wait. A wait that the service dictates is never shortened by it.
-        max_retry_after: *seconds*; a service that dictates more than this, by ``Retry-After`` or a reset header of any
-            refusal, gets no retry, the caller a ``Throttled``.
-        attempt_timeout: *seconds* for one attempt, from sending to the last byte; not while it waits for a connection of
-            an ``aiohttp.ClientSession`` of yours.
-        throttle_codes: envelope codes that mean "too many requests" (the vendor documents none).
-        budget: *retries* that all requests of a session may make together while nothing is answered; each answer gives
-            two of them back. When they are spent, what fails is not tried again. None: 100, or eight for each request
-            that may be in flight, whichever is more.
+        max_tries: the greatest number of attempts of one request, the first included. Default: 24.
+        max_elapsed: the time for one request with all its attempts and waits (seconds). A wait that would
+            exceed this is not started. The wait for a connection of your own ``aiohttp.ClientSession`` is not
+            included, and may last as long again. Default: 300.
+        base: the base of the waits (seconds). The wait before attempt ``n + 1`` is drawn from
+            ``0 .. min(cap, base * 2**n)`` ("full jitter"). Default: 0.25.
+        cap: the longest such wait (seconds). A wait that the service asks for is never shortened. Default: 3.
+        max_retry_after: the longest wait that the service may ask for, by ``Retry-After`` or a reset header
+            (seconds). A longer one is not waited for: the caller gets a ``Throttled``. Default: 300.
+        attempt_timeout: the time for one attempt, from sending to the last byte (seconds). The wait for a
+            connection of your own ``aiohttp.ClientSession`` is not included. Default: 60.
+        throttle_codes: envelope codes that mean "too many requests". The vendor documents none. Default: 429.
+        budget: the retries that all requests of a session may spend together. Each answer returns two of
+            them. When they are spent, a failed request is not repeated. None means 100, or eight for each
+            request that may be in flight if that is more. Default: None.
     """
 
     max_tries: int = attrs.field(default=24, validator=_whole(1, 1000))
@@ -105,7 +109,7 @@ class RetryPolicy:
 
 
 def _secret(_: object, field: attrs.Attribute[Any], value: Secret) -> None:
-    # The value is never shown, not even where it is wrong.
+    # No message shows the value, because even a wrong one may be close to the secret.
     text: object = value.reveal()
     if not isinstance(text, str) or not text.strip():
         raise QueryError(
@@ -113,25 +117,27 @@ def _secret(_: object, field: attrs.Attribute[Any], value: Secret) -> None:
         )
     if text != text.strip() or not text.isprintable():
         raise QueryError(
-            f"{field.alias} of AppKey holds white space or a control character; was a line break copied along?"
+            f"{field.alias} of AppKey has white space or a control character; remove it "
+            "(a line break may have been copied along)"
         )
 
 
-def _hidden(value: str | Secret) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value or "")
+def _hidden(value: str) -> Secret:
+    given: object = value  # `attrs.evolve` passes the Secret, which signatures do not name
+    return given if isinstance(given, Secret) else Secret(value or "")
 
 
 @attrs.frozen(repr=False)
 class AppKey:
     """The credentials of an EnOS application: its access key and secret key.
 
-    Neither is shown by ``repr``, ``str``, ``format``, ``attrs.asdict``, JSON or pickle; a key that was pickled has to be
-    made anew. Source: EnOS "API authentication": the token request is signed with both, every further request with the
-    secret.
+    ``repr``, ``str``, ``format``, ``attrs.asdict``, JSON and pickle never show them. Make a new key instead
+    of unpickling one. Source: EnOS "API authentication": both keys sign the token request, and the secret
+    signs all others.
 
     Args:
-        access_key: the application's *name* to the gateway.
-        secret_key: what proves it.
+        access_key: the access key, by which the gateway knows the application.
+        secret_key: the secret key, by which the application proves its identity.
     """
 
     _access_key: Secret = attrs.field(alias="access_key", converter=_hidden, validator=_secret)

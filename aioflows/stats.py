@@ -1,4 +1,4 @@
-"""What a scan is going to do, and what it, or a follow, has done so far."""
+"""The plan of a scan, and the statistics of scans and follows."""
 
 from __future__ import annotations
 
@@ -14,30 +14,36 @@ __all__ = ["CountedWindow", "FollowStats", "Proof", "ScanPlan", "ScanStats"]
 
 
 class Proof(enum.StrEnum):
-    """How it is known that a window was read whole."""
+    """The proof that a window was read completely."""
 
     FIRST_PAGE = "first page"
     """A first page, sorted by trigger time, holds everything before the second of its last row."""
     SHORT_PAGE = "short page"
-    """It held fewer rows than the service has been seen to return, or nothing followed."""
+    """The page was shorter than pages this service has returned before, or an empty page followed."""
     EMPTY = "empty"
-    """It was answered with nothing, more than once."""
+    """The window was answered with an empty page more than once."""
     MILLISECONDS = "milliseconds"
-    """A second with more rows than a page, read in pieces that a page holds."""
+    """A second with more rows than a page was read in milliseconds that a page holds."""
     COUNTED = "counted"
-    """An instant with more rows than a page, read by page numbers; sure as long as these can be relied on."""
+    """An instant with more rows than a page was read by page numbers.
+
+    The proof holds if page numbers are reliable.
+    """
     SORTED = "sorted"
-    """A window in the service's own order, read by page numbers that overlap; sure as long as nothing changes."""
+    """A window in the service's own order was read by overlapping pages.
+
+    The proof holds if no row changes.
+    """
 
 
 @attrs.frozen
 class CountedWindow:
-    """A window whose rows could only be counted.
+    """A window that was read by page numbers, with a count of its rows as the only proof.
 
     Args:
-        from_ms: its first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        rows: how *many* it held.
+        from_ms: the first millisecond of the window since 1970-01-01 UTC.
+        to_ms: the first millisecond after the window.
+        rows: the number of its rows.
     """
 
     from_ms: int
@@ -47,16 +53,16 @@ class CountedWindow:
 
 @attrs.frozen(kw_only=True)
 class ScanPlan:
-    """What is left of a scan.
+    """The remaining work of a scan.
 
     Args:
-        from_ms: the query's first *millisecond* since 1970-01-01 UTC.
-        to_ms: the first millisecond behind it.
-        order_by: the query's *order*.
-        page_size: *rows* a request.
-        windows: the windows of which not all was handed out, each of one *schedule type*.
-        fewest_requests: *requests* without which these cannot be read, as far as is known. Before the first answer that
-            is one for each window, since nothing tells how many rows there are.
+        from_ms: the first millisecond of the query since 1970-01-01 UTC.
+        to_ms: the first millisecond after the query's range.
+        order_by: the order of the query.
+        page_size: the number of rows per request.
+        windows: the windows whose rows were not all handed out, each of one schedule type.
+        fewest_requests: the least number of requests for these windows, as far as is known. Before the first
+            answer it is one for each window, because the number of rows is unknown.
     """
 
     from_ms: int
@@ -69,26 +75,29 @@ class ScanPlan:
 
 @attrs.frozen
 class ScanStats:
-    """The account of a scan, as of the moment it was asked for.
+    """The statistics of a scan at one moment.
 
     Args:
-        requests: *searches* sent, every attempt counted.
-        retries: *attempts* that were sent again.
-        throttled: *answers* that said "too many requests".
-        rows_received: *rows* in all answers.
-        rows_yielded: *rows* handed to the consumer.
-        duplicates: *rows* that came again and were dropped (the second that ends a page is always read again).
-        windows: *time windows* that were proven complete.
-        elapsed: *seconds* since the scan's first request.
-        waited: *seconds* that its requests have waited before they were sent again, added up.
-        proofs: how *many* of these windows were proven in which way.
-        counted: the windows in which rows could only be *counted*, earliest first.
-        time_zone: the *zone* that the service's times were read in; None: not known yet.
-        page_cap: *rows* that the service was found to give at most, though more were asked for; None: no cap was found.
-        first_page: the *number* of the service's first page; None: not known yet.
-        rate: *requests per second* that the service was found to bear; None: it has not complained of too many.
-        undated: windows in *milliseconds* since 1970 whose rows may be dated too late or too early: clocks were put back there,
-            and the service cannot tell the two passes of that hour apart.
+        requests: the number of searches sent. Every attempt counts.
+        retries: the number of attempts after the first of their request.
+        throttled: the number of answers that said "too many requests".
+        rows_received: the number of rows in all answers.
+        rows_yielded: the number of rows handed to the consumer.
+        duplicates: the number of rows that were received again and dropped. The last second of a page is
+            always read again.
+        windows: the number of time windows proven complete.
+        elapsed: the time since the scan began (seconds).
+        waited: the time that requests waited before a retry, added up (seconds).
+        proofs: the number of windows for each kind of proof.
+        counted: the windows whose rows were only counted, earliest first.
+        time_zone: the zone that the service's times were read in. None means not known yet.
+        page_cap: the largest number of rows the service returned when it was asked for more. None means that
+            no cap was found.
+        first_page: the number of the service's first page, 0 or 1. None means not known yet.
+        rate: the rate that the service was found to accept (requests per second). None means that the service
+            has not refused requests for being too many.
+        undated: windows (milliseconds since 1970) whose rows may be dated too late or too early. Clocks were
+            put back there, and the service cannot distinguish the two passes of that hour.
     """
 
     requests: int = 0
@@ -114,18 +123,18 @@ class ScanStats:
 
 @attrs.frozen
 class FollowStats:
-    """The account of a follow, as of the moment it was asked for.
+    """The statistics of a follow at one moment.
 
     Args:
-        polls: how *often* it has looked.
-        rows_received: *rows* that its scans have brought.
-        rows_yielded: *rows* handed to the consumer.
-        known: *instances* that it remembers.
-        watched: how many of these are not finished, and watched.
-        given_up: *instances* that were watched for as long as was asked for, and have not finished.
-        settled_ms: the moment, in *milliseconds* since 1970-01-01 UTC, before which nothing appears any more; None: not
-            known yet.
-        wait: the *seconds* to the next poll.
+        polls: the number of polls.
+        rows_received: the number of rows that its scans received.
+        rows_yielded: the number of rows handed to the consumer.
+        known: the number of instances that the follow remembers.
+        watched: the number of remembered instances that are unfinished and watched.
+        given_up: the number of instances that were still unfinished after the watch time.
+        settled_ms: the moment before which no instance appears any more (milliseconds since 1970-01-01 UTC).
+            None means not known yet.
+        wait: the wait before the next poll (seconds).
     """
 
     polls: int = 0

@@ -1,15 +1,18 @@
-"""Spans and metrics through OpenTelemetry, made of the events that every observer gets.
+"""Spans and metrics through OpenTelemetry, made from the events of a session.
 
     FlowSession(..., observer=Telemetry())
 
-needs ``pip install 'enos-aioflows[otel]'`` and, as everywhere, an SDK of the application's own; without one nothing is recorded.
+needs ``pip install 'enos-aioflows[otel]'`` and an OpenTelemetry SDK in the application. Without an SDK nothing is
+recorded.
 
-1. A scan is a span, below whatever span is current when it is first iterated. Each attempt at a request is a span of kind
-   CLIENT below it, or below the current span where it belongs to no scan. A span ends whatever becomes of what it shows.
-2. Names follow the semantic conventions for HTTP clients where these have one; the rest begins with ``aioflows.``.
-   Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/.
-3. Nothing that the service has said gets in, neither bodies nor messages, and no query of a URL, which holds the names of user
-   and organization: errors are told by their class, their code and the HTTP status.
+1. A scan is a span below the span that is current when it is first iterated. Each attempt is a span of kind
+   CLIENT below its scan. An attempt without a scan is below the current span. Every span ends, also after an
+   error or a cancellation.
+2. Names follow the semantic conventions for HTTP clients. Names that these do not have begin with
+   ``aioflows.``. Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/.
+3. Spans and metrics hold no text of the service, neither bodies nor messages. They hold no query of a URL,
+   because it has the names of user and organization. Errors are recorded by their class, their code and the
+   HTTP status.
 """
 
 from __future__ import annotations
@@ -45,17 +48,17 @@ Attributes: TypeAlias = dict[str, str | int | float | bool]
 
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.27.0"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""*Seconds*; what the conventions advise for the duration of requests."""
+"""Bucket boundaries (seconds) that the conventions advise for the duration of requests."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Telemetry:
-    """An observer that records spans and metrics; one may serve all sessions of a process.
+    """An observer that records spans and metrics. One observer may serve all sessions of a process.
 
     Args:
-        tracer_provider: makes the *spans*; None: the global one.
-        meter_provider: keeps the *metrics*; None: the global one.
+        tracer_provider: the provider of spans. None means the global one. Default: None.
+        meter_provider: the provider of metrics. None means the global one. Default: None.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class Telemetry:
         span.set_attribute("aioflows.scan.rows", event.rows)
         span.set_attribute("aioflows.scan.requests", event.requests)
         if event.error is not None:
-            _failed(span, _described(event.error))
+            _set_error(span, _error_attributes(event.error))
         span.end()
 
     def _drift_found(self, event: DriftFound) -> None:
@@ -159,30 +162,30 @@ class Telemetry:
         if event.status is not None:
             outcome["http.response.status_code"] = event.status
         if event.error is not None:
-            outcome |= _described(event.error, event.status)
-            _failed(span, outcome)
+            outcome |= _error_attributes(event.error, event.status)
+            _set_error(span, outcome)
         if event.rows is not None:
             span.set_attribute("aioflows.rows", event.rows)
             self._rows.add(event.rows, {"server.address": common["server.address"]})
         span.set_attributes(outcome)
         if event.cancelled:
-            span.set_attribute("aioflows.cancelled", True)  # which is nobody's fault, and no duration
+            span.set_attribute("aioflows.cancelled", True)  # neither an error nor a duration
         else:
             outcome.pop("aioflows.code", None)
             self._duration.record(event.duration, common | outcome)
-        # An answer is read some time after it has come.
+        # The event comes after the answer was decoded, so the span ends at the time of its last byte.
         span.end(start + round(event.duration * 1e9))
 
     def _retried(self, event: Retried) -> None:
-        error = _described(event.error)["error.type"]
+        error = _error_attributes(event.error)["error.type"]
         self._retries.add(1, {"aioflows.operation": event.operation, "error.type": error})
 
     def _was_throttled(self, event: RequestThrottled) -> None:
         self._throttled.add(1, {"aioflows.operation": event.operation})
 
 
-def _described(error: AioflowsError, status: int | None = None) -> Attributes:
-    """Give what may be told of an error: its kind and its code, and none of its words."""
+def _error_attributes(error: AioflowsError, status: int | None = None) -> Attributes:
+    """Return the attributes of an error: its class and its code, without its text."""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     described: Attributes = {"error.type": str(status) if status is not None and status >= 400 else kind}
     if isinstance(error, ServiceError):
@@ -190,7 +193,7 @@ def _described(error: AioflowsError, status: int | None = None) -> Attributes:
     return described
 
 
-def _failed(span: trace.Span, described: Attributes) -> None:
+def _set_error(span: trace.Span, described: Attributes) -> None:
     span.set_attributes(described)
     span.set_status(trace.StatusCode.ERROR)
 

@@ -173,7 +173,7 @@ async def followed(
         type = ScheduleType(0) if types == 1 else None
         query = FlowQuery(since, since + 86_400_000, type=type)
         async with session.follow(
-            query, since=since, changes=True, settle=settle, least=least, most=most
+            query, since=since, changes=True, settle_time=settle, min_wait=least, max_wait=most
         ) as follow:
 
             async def consume() -> None:

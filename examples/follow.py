@@ -35,7 +35,7 @@ async def follow(session: FlowSession, file: Path | None, emulator: Emulator | N
     now = await session.server_time()
     query = FlowQuery(*ALWAYS, status=FlowStatus.FAIL)
     seen = 0
-    async with session.follow(query, since=now, least=0.1, most=1.0, resume=kept(file)) as failures:
+    async with session.follow(query, since=now, min_wait=0.1, max_wait=1.0, resume=kept(file)) as failures:
         if emulator is not None:
             emulator.insert(int(now.timestamp() * 1000) + 1, status=FlowStatus.FAIL)
         async for instances in failures.batches():

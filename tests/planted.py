@@ -200,7 +200,7 @@ BUGS = [
         "a service that is down is taken for one that is asked too much", _tests("core/resilience/test_rate_estimate.py", only="down")),
     Bug("_net/http.py", "config.on_connection_queued_start.append(self._stop)", "pass",
         "a wait for the caller's own pool is a time-out of the service", _tests("net/test_http.py", only="TestPool")),
-    Bug("_net/attempt.py", "self._gate.fit(self._pool.connections)", "pass",
+    Bug("_net/attempt.py", "self._gate.limit_to(self._pool.connections)", "pass",
         "more are sent at first than the caller's pool lets out", _tests("scenarios/faults/test_network.py", only="few_connections")),
     Bug("_core/scans/keyset.py", "if not gaps or self._try_smaller(ask, error):", "if not gaps:",
         "a page size that is refused ends the scan", _tests("core/proofs/test_witnesses.py")),
@@ -254,7 +254,7 @@ BUGS = [
     Bug("scan.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
     # What a follow remembers
-    Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle * 1000)", "int(now_ms)",
+    Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle_time * 1000)", "int(now_ms)",
         "what shows late is not read again", FOLLOW),
     Bug("_core/follow/polling.py", "self._roll.forget(self._mark, self._poll)\n", "self._roll.forget(self._now or 0, self._poll + 1)\n",
         "what is read again is not remembered, and comes twice", FOLLOW),

@@ -45,7 +45,7 @@ from aioflows import (
     TokenRenewed,
     WindowDone,
 )
-from aioflows._net.observers import Observers, line
+from aioflows._net.observers import Observers, format_event
 from aioflows.emulator import Emulator, Fault
 from tests.support.fakes import EmulatorTransport, FakeTransport, envelope
 
@@ -382,7 +382,7 @@ async def test_every_event_is_one_line_of_the_log(caplog: pytest.LogCaptureFixtu
             pass
         told = here.told
     records = [record for record in caplog.records if record.name == "aioflows"]
-    assert [record.getMessage() for record in records] == [line(event) for event in told]
+    assert [record.getMessage() for record in records] == [format_event(event) for event in told]
     assert not any("\n" in record.getMessage() for record in records)
 
 
@@ -411,7 +411,7 @@ async def test_the_level_tells_what_is_ordinary(caplog: pytest.LogCaptureFixture
 def test_what_comes_from_outside_forges_no_line_and_is_cut() -> None:
     forged = "busy\r\n2026-01-01 ERROR forged\x1b[2J\u2028" + "x" * 10_000
     event = Paused(seconds=1.5, error=Throttled(429, forged, 1.5))
-    text = line(event)
+    text = format_event(event)
     assert text.startswith(
         r'Paused seconds=1.500 error="Throttled: busy\r\n2026-01-01 ERROR forged\x1b[2J\u2028xxx'
     )
@@ -421,13 +421,13 @@ def test_what_comes_from_outside_forges_no_line_and_is_cut() -> None:
 
 def test_a_line_names_every_fact_that_there_is() -> None:
     facts: dict[str, Any] = {"scan": None, "request": 4, "operation": "search", "attempt": 2}
-    assert line(RequestEnded(**facts, duration=0.25, status=200, size=10, rows=0)) == (
+    assert format_event(RequestEnded(**facts, duration=0.25, status=200, size=10, rows=0)) == (
         "RequestEnded request=4 operation=search attempt=2 duration=0.250 status=200 size=10 rows=0 cancelled=False"
     )
     window = WindowDone(
         scan=1, type=ScheduleType.PERIODIC, from_ms=0, to_ms=9, rows=3, proof=Proof.FIRST_PAGE
     )
-    assert line(window) == "WindowDone scan=1 type=periodic from_ms=0 to_ms=9 rows=3 proof=first_page"
+    assert format_event(window) == "WindowDone scan=1 type=periodic from_ms=0 to_ms=9 rows=3 proof=first_page"
 
 
 def test_the_log_is_silent_by_default() -> None:

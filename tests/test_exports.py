@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
 
 import aioflows
 import aioflows.emulator
@@ -23,6 +30,65 @@ def test_everything_of_the_contract_is_there() -> None:
 def test_the_list_of_names_is_sorted_and_true() -> None:
     assert list(aioflows.__all__) == sorted(aioflows.__all__)
     assert all(hasattr(aioflows, name) for name in aioflows.__all__)
+
+
+def test_an_editor_completes_public_names_only() -> None:
+    assert dir(aioflows) == list(aioflows.__all__)
+    assert not [name for name in vars(aioflows) if not name.startswith("_") and _is_foreign(name)]
+
+
+def _is_foreign(name: str) -> bool:
+    value = vars(aioflows)[name]
+    return inspect.ismodule(value) and not value.__name__.startswith("aioflows.")
+
+
+@pytest.mark.parametrize("door", [aioflows, aioflows.sync], ids=["aioflows", "aioflows.sync"])
+def test_types_that_public_signatures_name_can_be_imported_from_a_public_module(door: object) -> None:
+    modules = [
+        import_module(f"aioflows.{one.name}")
+        for one in pkgutil.iter_modules(aioflows.__path__)
+        if not one.name.startswith("_")
+    ]
+    public = {name for module in (aioflows, *modules) for name in getattr(module, "__all__", ())}
+    named = {
+        (where, name)
+        for export in door.__all__  # type: ignore[attr-defined]
+        if inspect.isclass(value := getattr(door, export))
+        for where, function in _signatures(value)
+        for name in _own_types(function)
+    }
+    assert ("FlowSession.__init__", "Observer") in named
+    assert ("FlowSession.__init__", "Transport") in named
+    # `undecoded` serves the exports of this package.
+    private = {("FlowScan.undecoded", "RawRows")}
+    assert not {(where, name) for where, name in named if name not in public} - private
+
+
+def _signatures(owner: type) -> Iterator[tuple[str, object]]:
+    """Yield the public methods of a class; sessions make scans and follows, so their constructors are private."""
+    for name, member in vars(owner).items():
+        function = member.fget if isinstance(member, property) else member
+        constructor = name == "__init__" and owner.__name__ not in ("FlowScan", "FlowFollow")
+        if inspect.isfunction(function) and (constructor or not name.startswith("_")):
+            yield f"{owner.__name__}.{name}", function
+
+
+def _own_types(function: object) -> Iterator[str]:
+    """Yield the names in a function's annotations that this package defines, except names with an underscore."""
+    globals_ = vars(sys.modules[function.__module__])
+    for annotation in function.__annotations__.values():
+        text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "None")
+        for node in ast.walk(ast.parse(text, mode="eval")):
+            if isinstance(node, ast.Name) and not node.id.startswith("_"):
+                defined_in = getattr(globals_.get(node.id), "__module__", "")
+                if node.id in ("Observer", "Json", "Position") or str(defined_in).startswith("aioflows"):
+                    yield node.id
+
+
+def test_a_transport_of_a_users_own_needs_public_names_only() -> None:
+    assert aioflows.Transport.send.__annotations__["request"] == "Request"
+    assert aioflows.Transport.send.__annotations__["return"] == "Answer"
+    assert {"Answer", "Request", "Transport"} <= set(aioflows.__all__)
 
 
 def test_every_public_class_and_method_says_what_it_is() -> None:

@@ -106,7 +106,7 @@ async def scene(seed: int = 1, **switches: Any) -> AsyncIterator[Scene]:
 
 def follow(here: Scene, query: FlowQuery, **how: Any) -> FlowFollow:
     return here.session.follow(
-        query, **{"since": here.since, "settle": SETTLE, "least": 0.3, "most": 1.5} | how
+        query, **{"since": here.since, "settle_time": SETTLE, "min_wait": 0.3, "max_wait": 1.5} | how
     )
 
 
@@ -399,7 +399,7 @@ async def test_what_comes_after_a_long_quiet_is_soon_told_whatever_is_falsely_em
 ) -> None:
     async with scene(empty_answers=empty_answers) as here:
         polls = []
-        async with follow(here, here.query(7_200), least=1.0, most=10.0) as following:
+        async with follow(here, here.query(7_200), min_wait=1.0, max_wait=10.0) as following:
             for quiet in (50, 500, 505, 510, 515, 1_000):
                 waiting = asyncio.create_task(_next(following))
                 await asyncio.sleep(quiet)
@@ -446,8 +446,8 @@ async def test_what_makes_no_sense_is_refused() -> None:
             lambda: follow(here, here.query(11), resume=checkpoint),
             lambda: follow(here, query, changes=True, resume=checkpoint),
             lambda: follow(here, query, since=datetime(2025, 1, 1)),  # noqa: DTZ001
-            lambda: follow(here, query, settle=-1),
-            lambda: follow(here, query, least=0),
+            lambda: follow(here, query, settle_time=-1),
+            lambda: follow(here, query, min_wait=0),
             lambda: here.session.follow("query"),  # type: ignore[arg-type]
             lambda: Checkpoint.from_json(checkpoint.to_json()),
             lambda: FollowCheckpoint.from_json(here.session.scan(query).checkpoint().to_json()),
@@ -458,10 +458,40 @@ async def test_what_makes_no_sense_is_refused() -> None:
                 wrong()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("settle", "settle_time"), ("watch", "watch_time"), ("least", "min_wait"), ("most", "max_wait")],
+)
+async def test_an_old_name_means_its_new_name_and_warns_where_it_is_used(old: str, new: str) -> None:
+    async with scene() as here:
+        query, by_old, by_new = here.query(10), {old: 7.5}, {new: 7.5}
+        with pytest.warns(DeprecationWarning, match=f"{old}=.*{new}=") as warned:
+            following = here.session.follow(query, **by_old)  # type: ignore[arg-type]
+        assert warned[0].filename == __file__
+        timing = following._machine._pace
+        assert getattr(timing, new) == 7.5
+        assert timing == here.session.follow(query, **by_new)._machine._pace  # type: ignore[arg-type]
+
+
+async def test_a_value_under_both_its_names_is_refused() -> None:
+    async with scene() as here:
+        with pytest.raises(QueryError, match="both least= and min_wait="):
+            here.session.follow(here.query(10), least=2.0, min_wait=2.0)
+
+
+async def test_a_refused_value_is_called_by_the_name_it_has_today() -> None:
+    async with scene() as here:
+        for name in ("settle_time", "watch_time", "min_wait", "max_wait"):
+            with pytest.raises(QueryError, match=f"^{name} must be"):
+                follow(here, here.query(10), **{name: -1.0})
+        with pytest.raises(QueryError, match=r"min_wait must be .* max_wait"):
+            here.session.follow(here.query(10), min_wait=3.0, max_wait=2.0)
+
+
 async def test_closing_ends_the_wait_of_whoever_iterates_it() -> None:
     for which in ("follow", "session"):
         async with scene() as here:
-            following = follow(here, here.query(1_000), least=100, most=100)
+            following = follow(here, here.query(1_000), min_wait=100, max_wait=100)
             waiting = asyncio.create_task(anext(following))
             await asyncio.sleep(10)
             before = here.now()
@@ -513,7 +543,7 @@ async def test_three_seconds_on_real_sockets_are_followed_exactly() -> None:
             query = here.query(3)
             living = asyncio.create_task(here.live(3, step=0.03, latest=1.2))
             async with session.follow(
-                query, since=here.since, changes=True, settle=2, least=0.1, most=0.4
+                query, since=here.since, changes=True, settle_time=2, min_wait=0.1, max_wait=0.4
             ) as following:
                 got = [row async for row in following]
             await living

@@ -62,7 +62,7 @@ def test_the_hour_that_comes_twice_follows_its_fold() -> None:
         ({"type": True}, "PERIODIC"),
         ({"status": 11}, "FAIL"),
         ({"status": "SUCCES"}, "did you mean FlowStatus.SUCCESS"),
-        ({"status": []}, "leave it out"),
+        ({"status": []}, "omit it"),
         ({"status": {1, "FAIL"}}, "'FAIL'"),
         ({"status": 1.5}, "status"),
         ({"owner": 5}, "text"),

@@ -720,5 +720,5 @@ def test_a_checkpoint_survives_its_text_and_damage_is_noticed() -> None:
         Checkpoint.from_json(text.replace("17040", "17041"))
     with pytest.raises(QueryError, match="version"):
         Checkpoint.from_json(json.dumps({**json.loads(text), "version": 99}))
-    with pytest.raises(QueryError, match="no checkpoint"):
+    with pytest.raises(QueryError, match="not a checkpoint"):
         Checkpoint.from_json(text[:-9])

@@ -1,1 +1,1 @@
-"""Requests on asyncio: one request done well, and the engine that sends many."""
+"""Requests on asyncio: one request with its retries, and the engine that sends many."""

@@ -1,9 +1,10 @@
-"""The access token, its renewal, and what is signed with it.
+"""The access token: its renewal, and the signatures made with it.
 
-1. There is one renewal at a time, and it belongs to all who wait for it.
-2. A token has a generation. Who was refused says with which, so that the sixteen requests that meet the end of one token
-   ask for one new one, and a request that meets the end of two is not mistaken for one without rights.
-3. Timestamps are the service's time: where the local clock is off, by what its answers say.
+1. At most one renewal is under way. All requests that need a new token wait for the same one.
+2. A token has a generation. A refused request reports the generation that it used. So sixteen requests that
+   meet the expiry of one token cause one renewal, and a request that meets two expiries is not taken for one
+   without rights.
+3. Timestamps are in the service's time. If the local clock is wrong, the ``Date`` of answers corrects it.
 
 Source: https://support.envisioniot.com/docs/api/en/latest/api_authentication.html.
 """
@@ -33,7 +34,7 @@ from aioflows.settings import AppKey
 __all__ = ["AccessTokens", "Fetch"]
 
 Fetch = Callable[[Callable[[], Request]], Awaitable[Token]]
-"""Sends a token request, made anew for each attempt so that it bears the time of its sending."""
+"""Sends a token request, which is made anew for each attempt so that its timestamp is current."""
 
 _TOLERANCE: Final = 5.0
 _LONGEST_LIFE: Final = 30 * 86_400.0
@@ -47,14 +48,14 @@ def _loop_time() -> float:
 
 
 class AccessTokens:
-    """Signs requests as an application, and keeps the access token for it alive.
+    """The access tokens of one application: signs requests and renews the token.
 
     Args:
-        key: the application's *keys*; None: the gateway asks for none, and nothing is signed.
-        base_url: *scheme, host and port* of the gateway.
-        now: gives the *local time* in seconds since 1970-01-01 UTC.
-        clock: gives a *time* in seconds that no one sets; the running loop's by default.
-        watch: is told of each new token.
+        key: the application's keys. None means that the gateway asks for none, and requests are not signed.
+        base_url: the scheme, host and port of the gateway.
+        now: returns the local time (seconds since 1970-01-01 UTC).
+        clock: returns a monotonic time (seconds). Default: the running loop's.
+        watch: receives an event for each new token.
     """
 
     def __init__(
@@ -76,23 +77,23 @@ class AccessTokens:
         self._clock = clock
         self._watch = watch or Observers()
         self._token = ""
-        self._refused = False  # the service has called the token in use expired
-        self._accepted = 0  # the last generation that the service has taken
-        self._dies = self._renew_from = 0.0
+        self._refused = False  # the service called the token in use expired
+        self._accepted = 0  # the last generation that the service accepted
+        self._expires = self._renew_from = 0.0
         self._last_stamp = 0
-        self._asked_at = 0.0
+        self._requested_at = 0.0
         self._renewal: SingleFlight[None] | None = None
 
     @property
     def needed(self) -> bool:
-        """Whether requests are signed at all."""
+        """True if requests are signed."""
         return self._key is not None
 
     async def ensure(self, fetch: Fetch) -> None:
-        """Returns when there is a token that lives; has one fetched if there is none, or it is about to die.
+        """Return when there is a valid token. Fetch one if there is none, or if it is about to expire.
 
         Raises:
-            AioflowsError: whatever *fetch* raises; each caller gets a copy.
+            AioflowsError: the error of *fetch*. Each caller gets a copy.
         """
         if self._key is None or (self._token and not self._refused and self._clock() < self._renew_from):
             return
@@ -103,10 +104,13 @@ class AccessTokens:
     def headers(
         self, query: Iterable[tuple[str, str]], body: bytes | None, *, insist: bool = False
     ) -> SecretHeaders | None:
-        """Signs a request that is about to be sent; None if the token has died, unless *insist* is set."""
+        """Return the headers that sign a request.
+
+        Return None if the token has expired, unless *insist* is set.
+        """
         if self._key is None:
             return SecretHeaders()
-        if not insist and (self._refused or self._clock() >= self._dies):
+        if not insist and (self._refused or self._clock() >= self._expires):
             return None
         stamp = self._milliseconds()
         signed = signed_text(query, body)
@@ -119,67 +123,80 @@ class AccessTokens:
         )
 
     def accepted(self, generation: int) -> None:
-        """Notes that a request with this token has come to another end than its refusal."""
+        """Record that a request with this token was not refused for the token."""
         self._accepted = max(self._accepted, generation)
 
     def is_proven(self, generation: int) -> bool:
-        """Whether the service may ever have taken this token, so that a refusal means no more than its age."""
+        """Return True if the service may have accepted this token before.
+
+        Then a refusal means only that it expired.
+        """
         return generation <= self._accepted
 
     def refused(self, generation: int) -> None:
-        """Notes that the service calls this token expired; the next `ensure` renews it, unless that is done."""
+        """Record that the service calls this token expired.
+
+        The next `ensure` renews it, unless it was renewed.
+        """
         if generation == self.generation:
             self._refused = True
 
     def local_time(self) -> float:
-        """Gives the local time in seconds since 1970-01-01 UTC, as `heard` wants it."""
+        """Return the local time in seconds since 1970-01-01 UTC, for `adjust_clock`."""
         return self._now()
 
-    def heard(self, date: str | None, sent: float) -> None:
-        """Compares the clocks by the ``Date`` of an answer to a request that was sent at a local time."""
+    def adjust_clock(self, date: str | None, sent: float) -> None:
+        """Compare the clocks by the ``Date`` of an answer.
+
+        Args:
+            date: the ``Date`` header of the answer. None means that it has none.
+            sent: the local time at which the request was sent (seconds since 1970-01-01 UTC).
+        """
         said = _instant(date)
         if said is None:
             return
-        # It was written between sending and now, in whole seconds with the rest cut off (RFC 9110, section 5.6.7).
+        # The date was written between sending and now, in whole seconds, rounded down (RFC 9110, section
+        # 5.6.7).
         ahead = max(0.0, said - self._now()) + min(0.0, said + 1 - sent)
         self.offset = ahead if abs(ahead) > _TOLERANCE else 0.0
 
     async def _renew(self, fetch: Fetch) -> None:
         old = self._token
         try:
-            token = await fetch(self._maker("get"))
+            token = await fetch(self._request_maker("get"))
             if self._refused and token.access_token == old:
-                token = await self._another(fetch, old)
+                token = await self._refresh(fetch, old)
         except AioflowsError:
-            if not old or self._refused or self._clock() >= self._dies:
+            if not old or self._refused or self._clock() >= self._expires:
                 raise
-            self._renew_from = self._dies  # it was early to ask: the old one may serve as long as it lives
+            # The renewal was early, so the old token is used until it expires.
+            self._renew_from = self._expires
         else:
             self._take(token)
 
-    async def _another(self, fetch: Fetch, old: str) -> Token:
-        """Insists on a new token: the service calls *old* expired, and still hands it out."""
+    async def _refresh(self, fetch: Fetch, old: str) -> Token:
+        """Return a token other than *old*, which the service calls expired and still returns."""
         try:
-            token = await fetch(self._maker("refresh", accessToken=old))
-        except (ServiceError, AnswerError):  # 1204: refreshing the token failed
+            token = await fetch(self._request_maker("refresh", accessToken=old))
+        except (ServiceError, AnswerError):  # 1204 means that the refresh failed
             token = None
         if token is None or token.access_token == old:
-            token = await fetch(self._maker("get"))
+            token = await fetch(self._request_maker("get"))
         return token
 
-    def _maker(self, action: str, **members: str) -> Callable[[], Request]:
+    def _request_maker(self, action: str, **members: str) -> Callable[[], Request]:
         key = self._key
         if key is None:
-            raise RuntimeError("nothing is signed, so there is no token to ask for")
+            raise RuntimeError("requests are not signed, so there is no token to ask for")
 
         def make() -> Request:
             stamp = self._milliseconds()
-            # Another one each time: 1001 is "repeated request with the same encryption". Far behind the last one is
-            # a clock that was set right, though.
+            # Stamps must differ, because 1001 is "repeated request with the same encryption". A stamp that is
+            # far behind the last one means that the clock was corrected.
             if 0 <= self._last_stamp - stamp < 1000:
                 stamp = self._last_stamp + 1
             self._last_stamp = stamp
-            self._asked_at = self._clock()
+            self._requested_at = self._clock()
             proof = encryption(key.access_key, stamp, key.secret_key)
             body = {"appKey": key.access_key, "encryption": proof, "timestamp": stamp, **members}
             return Request("POST", self._url + action, (), json.dumps(body).encode(), f"token/{action}")
@@ -187,22 +204,22 @@ class AccessTokens:
         return make
 
     def _take(self, token: Token) -> None:
-        # Asking for a token before the old one died may give the old one again. Then it is used to its end.
+        # A renewal before the expiry may return the same token. Then the token is used until it expires.
         margin = 0.0 if token.access_token == self._token else _LONGEST_MARGIN
         life = min(token.expire_seconds if token.expire_seconds > 0 else _LIFE_IF_UNKNOWN, _LONGEST_LIFE)
-        self._dies = self._asked_at + life
-        self._renew_from = self._dies - min(margin, life / 10)
+        self._expires = self._requested_at + life
+        self._renew_from = self._expires - min(margin, life / 10)
         self._token = token.access_token
         self._refused = False
         self.generation += 1
         if self._watch.wanted(TokenRenewed):
-            self._watch.tell(TokenRenewed(generation=self.generation, life=life))
+            self._watch.emit(TokenRenewed(generation=self.generation, life=life))
 
     def _milliseconds(self) -> int:
         return int((self._now() + self.offset) * 1000)
 
-    def censor(self, error: AioflowsError) -> None:
-        """Cuts out of an error what the other side has repeated of the keys and the token, as debug pages do."""
+    def redact(self, error: AioflowsError) -> None:
+        """Remove the keys and the token from an error. Debug pages of a service may repeat them."""
         if self._key is None:
             return
         secrets = (self._key.access_key, self._key.secret_key, self._token)
@@ -219,22 +236,22 @@ class AccessTokens:
             else "no token yet"
         )
         renewing = self._renewal is not None and not self._renewal.over
-        return f"<Credentials {state}{', renewing' if renewing else ''}>"
+        return f"<AccessTokens {state}{', renewing' if renewing else ''}>"
 
 
 def _without(secrets: Iterable[str], value: object) -> object:
-    """Gives a text without these, nor with the beginning of one that was cut off."""
+    """Return a text without these secrets, and without the beginning of a secret that was cut off."""
     if not isinstance(value, str):
         return value
     for secret in secrets:
-        # A shorter one is nobody's real one, and may be an ordinary word.
+        # Real secrets are longer. A shorter one, as in tests, may be an ordinary word.
         while len(secret) >= _RECOGNIZED and (at := value.find(secret[:_RECOGNIZED])) >= 0:
             value = value[:at] + STARS + value[at + _shared(value[at:], secret) :]
     return value
 
 
 def _shared(one: str, other: str) -> int:
-    """Tells how many characters two texts begin with in common."""
+    """Return the length of the common beginning of two texts."""
     return sum(1 for _ in takewhile(bool, map(eq, one, other)))
 
 
@@ -243,5 +260,5 @@ def _instant(date: str | None) -> float | None:
         when = parsedate_to_datetime(date or "")
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    # The oldest of the three forms comes out without a zone, and means UTC (RFC 9110, section 5.6.7).
+    # The asctime form is parsed without a zone, and means UTC (RFC 9110, section 5.6.7).
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

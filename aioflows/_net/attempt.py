@@ -1,8 +1,11 @@
-"""One attempt at a request: signed, sent through the gate, understood; and what its error means for the next.
+"""One attempt at a request, and the consequence of its error.
 
-The gate is held from signing to the last byte and no longer, so that the signature bears the time of sending, and no slot
-is lost to sleeping or reading. A token that has died is renewed outside the gate, as a request of its own that passes
-the gate like any other; so no slot waits for another one, even if there is only one.
+An attempt is signed, sent through the gate and decoded.
+
+A slot of the gate is held from signing to the last byte. So the signature has the time of sending, and no
+slot is held while a request sleeps or an answer is decoded. An expired token is renewed outside the gate. The
+renewal is a separate request that passes the gate like any other, so no slot waits for another slot, even if
+there is only one.
 """
 
 from __future__ import annotations
@@ -43,22 +46,22 @@ _CLOCK_STEP: Final = 5.0
 _UNAVAILABLE: Final = 503  # "temporary overload", or something else (RFC 9110, section 15.6.4)
 
 
-class _TokenDied(Exception):
-    """The token died while a call waited at the gate."""
+class _ExpiredAtGate(Exception):
+    """The token expired while a call waited at the gate."""
 
 
 class Attempts:
-    """Makes the attempts of all calls of a session.
+    """The attempts of all calls of a session.
 
     Args:
-        transport: carries *one attempt*.
-        gate: lets attempts through.
-        credentials: signs them.
-        policy: how long an attempt may take, and what is an answer of "too many requests".
-        budget: is filled by answers.
-        fetch: gets a new *token*, as a call of its own.
-        turns: when to *read* an answer.
-        watch: is told what happens.
+        transport: carries one attempt.
+        gate: limits attempts.
+        credentials: signs attempts.
+        policy: the time limit of an attempt, and the codes that mean "too many requests".
+        budget: the retry budget, which answers refill.
+        fetch: fetches a new token, by a separate call.
+        turns: limits decoding to short slices of the loop.
+        watch: receives events.
     """
 
     def __init__(
@@ -81,32 +84,32 @@ class Attempts:
         self._turns = turns
         self._fetch = fetch
         self._watch = watch
-        self._resets_tell = True
+        self._resets_count = True
         self._pool = transport if isinstance(transport, PooledTransport) else None
 
     async def make(self, call: Call[T]) -> T:
-        """Makes one attempt; a token that has died is not the request's fault, and costs it no try.
+        """Make one attempt and return its answer. An expired token does not count as an attempt.
 
         Raises:
-            Again: the attempt failed; whether another is worth it is not known here.
-            AioflowsError: it failed for good.
+            Again: the attempt failed. The caller decides about another one.
+            AioflowsError: the attempt failed, and another one cannot succeed.
         """
         while True:
             if call.signed:
-                await self._credentials.ensure(self._fetch)  # whose errors were tried again already
-            if call.doubt is not None and not self._credentials.is_proven(call.generation):
-                raise call.doubt
+                await self._credentials.ensure(self._fetch)  # the token request has retries of its own
+            if call.unproven_refusal is not None and not self._credentials.is_proven(call.generation):
+                raise call.unproven_refusal
             failure: Exception | None = None
             try:
                 answer = await self._attempt(call)
-            except _TokenDied:
-                call.detours += 1
+            except _ExpiredAtGate:
+                call.expiries += 1
             except AioflowsError as error:
-                self._credentials.censor(error)
-                # An observer may keep it, and the frames behind it hold headers and bodies.
+                self._credentials.redact(error)
+                # An observer may keep the error, and the frames of its traceback hold headers and bodies.
                 error.__traceback__ = error.__context__ = None
                 call.ended(self._watch, _now(), error=error)
-                failure = self._judged(error, call)
+                failure = self._consequence(error, call)
             except asyncio.CancelledError:
                 call.ended(self._watch, _now(), cancelled=True)
                 raise
@@ -121,7 +124,7 @@ class Attempts:
             call.ticket = self._gate.ticket(call.tally.round)
             call.tally.round = call.ticket[0]
         if self._pool is not None:
-            self._gate.fit(self._pool.connections)  # it may be another by now
+            self._gate.limit_to(self._pool.connections)  # the pool of a given session may have changed
         await self._gate.enter(call.ticket)
         try:
             body = await self._exchange(call)
@@ -129,8 +132,8 @@ class Attempts:
             others = self._gate.waiting
             self._gate.leave()
         if others:
-            # The next request gets under way before this answer is read: one step until its task runs, another until
-            # its bytes are written. Reading is work for the loop, and would keep the slot idle.
+            # The next request starts before this answer is decoded: one step until its task runs, another
+            # until its bytes are written. Otherwise the slot would be idle during decoding.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await self._turns.take()
@@ -145,7 +148,7 @@ class Attempts:
         call.sends(self._watch, request)
         answer = await self._send(call, request, headers)
         call.answered, call.status, call.size = _now(), answer.status, len(answer.body)
-        self._credentials.heard(answer.headers.get("Date"), sent)
+        self._credentials.adjust_clock(answer.headers.get("Date"), sent)
         now = self._credentials.local_time()
         body = decipher(
             answer.status,
@@ -153,12 +156,12 @@ class Attempts:
             answer.body,
             self._policy.throttle_codes,
             now,
-            resets=self._resets_tell,
+            resets=self._resets_count,
         )
-        if self._resets_tell and resets_alone(answer.headers):
-            self._resets_tell = (
-                False  # it is on good answers as well, so that it says nothing where it stands alone
-            )
+        if self._resets_count and resets_alone(answer.headers):
+            # Good answers have the reset header as well, so that it means nothing without a wait or a
+            # refusal.
+            self._resets_count = False
         self._gate.accepted()
         self._budget.earn()
         if call.signed:
@@ -177,10 +180,10 @@ class Attempts:
         call.generation, call.offset = self._credentials.generation, self._credentials.offset
         if not call.signed:
             return request, SecretHeaders()
-        # Where tokens die faster than the gate lets through, the service may judge.
-        headers = self._credentials.headers(request.query, request.body, insist=call.detours > 1)
+        # If tokens expire faster than the gate admits, the request is sent anyway and the service decides.
+        headers = self._credentials.headers(request.query, request.body, insist=call.expiries > 1)
         if headers is None:
-            raise _TokenDied
+            raise _ExpiredAtGate
         return request, headers
 
     def _count(self, call: Call[Any]) -> None:
@@ -191,19 +194,22 @@ class Attempts:
             call.deadline = call.entered + self._policy.max_elapsed
         call.sent += 1
 
-    # What an error means
+    # The consequence of an error
 
-    def _judged(self, error: AioflowsError, call: Call[Any]) -> Exception | None:
-        """Gives what an error of an attempt leads to: itself, if it is final; `Again`; or None: at once again."""
+    def _consequence(self, error: AioflowsError, call: Call[Any]) -> Exception | None:
+        """Return the exception to raise: the error if it is final, or `Again`.
+
+        None means to repeat at once.
+        """
         if isinstance(error, TokenExpired) and call.signed:
             return self._expired(error, call)
         if call.signed:
-            # Lost on the way or answered with a fault, it may have been one use of a token that bears only a few.
+            # A lost request may have used up a token that is valid for a few requests only.
             self._credentials.accepted(call.generation)
         if isinstance(error, ServiceError) and self._clock_was_wrong(call):
             return None
         if isinstance(error, AnswerError) and not 200 <= call.status < 300 and call.status:
-            return error  # a redirect will be one the next time as well
+            return error  # as a redirect, which would be the same next time
         if isinstance(error, Throttled):
             self._slow_down(error, call)
         elif call.status == _UNAVAILABLE and self._gate.unavailable(call.entered):
@@ -212,26 +218,28 @@ class Attempts:
             call.tally.throttled += 1
             return Again(crowded(error), call)
         elif isinstance(error, (ServerFault, TimedOut)):
-            call.failures += 1  # whatever else it is, it says nothing about what was asked
+            call.failures += 1  # other errors do not depend on what the request asks for
         return Again(error, call)
 
     def _expired(self, error: TokenExpired, call: Call[Any]) -> BadCredentials | None:
         if not self._credentials.needed:
-            return BadCredentials(error.code, "the service wants to know who asks: pass auth=AppKey(...)")
+            return BadCredentials(
+                error.code, "the service asks for a signature, and no keys were given; pass auth=AppKey(...)"
+            )
         call.refusals += 1
         refused = BadCredentials(error.code, f"refused again with a new token: {error.message}")
         if call.refusals >= _MOST_REFUSALS:
             return refused
-        # Was it the credentials, or just one more token that has died? While the next one is fetched, it turns out
-        # whether the service has taken this one from anybody.
-        call.doubt = refused if call.refusals > 1 else None
+        # The second refusal may mean wrong credentials, or just another expired token. While the next token
+        # is fetched, other requests show whether the service accepts this one.
+        call.unproven_refusal = refused if call.refusals > 1 else None
         self._credentials.refused(call.generation)
         return None
 
     def _clock_was_wrong(self, call: Call[Any]) -> bool:
-        """Whether the refusal itself has told the right time; believed once."""
+        """Return True if the refusal corrected the clock. It counts once per call."""
         if not self._credentials.needed:
-            return False  # no time was sent that could have been wrong
+            return False  # unsigned requests have no timestamp
         wrong = abs(self._credentials.offset - call.offset) > _CLOCK_STEP and not call.clock_corrected
         call.clock_corrected = call.clock_corrected or wrong
         return wrong
@@ -239,13 +247,15 @@ class Attempts:
     def _slow_down(self, error: Throttled, call: Call[Any]) -> None:
         call.tally.throttled += 1
         if self._watch.wanted(RequestThrottled):
-            self._watch.tell(RequestThrottled(**call.facts, retry_after=error.retry_after, error=error))
+            self._watch.emit(
+                RequestThrottled(**call.event_fields, retry_after=error.retry_after, error=error)
+            )
         wait = error.retry_after or 0.0
         if not wait <= self._policy.max_retry_after:
-            return  # too long to wait for, so whoever called decides
+            return  # the wait is too long, so the retry gives up and the caller decides
         self._gate.throttled(call.entered, wait)
         if self._gate.pause(wait) and self._watch.wanted(Paused):
-            self._watch.tell(Paused(seconds=wait, error=error))
+            self._watch.emit(Paused(seconds=wait, error=error))
 
     def __repr__(self) -> str:
         return f"{self._transport!r}, {self._gate!r}, {self._credentials!r}"

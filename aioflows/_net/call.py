@@ -1,4 +1,4 @@
-"""A request on its way: what it is, what it has cost so far, and what is told of it."""
+"""A call: one request with all its attempts, its costs and its events."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _numbers = itertools.count(1)
 
 @attrs.define
 class CallTally:
-    """Counts what a group of calls has cost.
+    """The costs of a group of calls.
 
     Args:
-        requests: *attempts* sent.
-        retries: *attempts* that were not the first of their request.
-        throttled: *answers* that said "too many requests".
-        waited: *seconds* between attempts, added up.
+        requests: the number of attempts sent.
+        retries: the number of attempts that were not the first of their request.
+        throttled: the number of answers that said "too many requests".
+        waited: the time between attempts, added up (seconds).
     """
 
     requests: int = 0
@@ -37,7 +37,7 @@ class CallTally:
     throttled: int = 0
     waited: float = 0.0
     round: int = attrs.field(default=0, eq=False, repr=False)
-    """The round at the gate for which it has drawn its last ticket."""
+    """The round of the group's last ticket at the gate."""
 
 
 @attrs.define
@@ -45,13 +45,13 @@ class Call(Generic[T]):
     """A request on its way through its attempts.
 
     Args:
-        make: gives *what* to send, made anew for each attempt.
-        read: understands the *body*.
-        tally: counts what it costs.
-        tries: *attempts* that the service may fail or be too slow at.
-        scan: the *number* of the scan that it belongs to.
-        signed: whether it bears a signature.
-        ticket: its *place* at the gate, for all of its attempts.
+        make: makes the request, anew for each attempt.
+        read: decodes the body.
+        tally: the costs of the call's group.
+        tries: the greatest number of attempts that fail by the service, or are too slow.
+        scan: the number of its scan. None means that it belongs to no scan.
+        signed: True if the request is signed.
+        ticket: its place at the gate, for all its attempts. None means that it has not drawn one.
     """
 
     make: Callable[[], Request]
@@ -65,30 +65,33 @@ class Call(Generic[T]):
     sent: int = 0
     failures: int = 0
     refusals: int = 0
-    detours: int = 0  # times that the token died while the call waited at the gate
+    expiries: int = 0  # how many times the token expired while the call waited at the gate
     clock_corrected: bool = False
-    doubt: BadCredentials | None = None
+    unproven_refusal: BadCredentials | None = None
     number: int = attrs.field(init=False, factory=_numbers.__next__)
     # Of the latest attempt:
     entered: float = 0.0
     answered: float = 0.0
     size: int | None = None
-    told: bool = False  # that it was sent, so that its end has to be told
+    announced: bool = False  # a RequestSent was emitted, so a RequestEnded must follow
     operation: str = ""
     generation: int = 0
     offset: float = 0.0
     status: int = 0
 
     def queued(self, seconds: float) -> None:
-        """Note that it has waited so long for a connection of the caller's pool, which is no time of the service's."""
+        """Add a wait for a connection of the caller's pool (seconds).
+
+        It does not count as the service's time.
+        """
         self.entered += seconds
         self.deadline += seconds
 
-    # What is told of it
+    # Its events
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What every event of it tells."""
+    def event_fields(self) -> dict[str, Any]:
+        """The fields that all its events share."""
         return {
             "scan": self.scan,
             "request": self.number,
@@ -97,11 +100,11 @@ class Call(Generic[T]):
         }
 
     def sends(self, watch: Observers, request: Request) -> None:
-        """Tell that an attempt is about to be sent."""
+        """Emit the event that an attempt is about to be sent."""
         self.operation = request.operation
-        self.told = watch.wanted(RequestSent)
-        if self.told:
-            watch.tell(RequestSent(**self.facts, method=request.method, url=request.url))
+        self.announced = watch.wanted(RequestSent)
+        if self.announced:
+            watch.emit(RequestSent(**self.event_fields, method=request.method, url=request.url))
 
     def ended(
         self,
@@ -112,13 +115,13 @@ class Call(Generic[T]):
         error: AioflowsError | None = None,
         cancelled: bool = False,
     ) -> None:
-        """Tell what became of the attempt, if it was told that it was sent."""
-        if not self.told:
+        """Emit the event that the attempt ended, if its start was emitted."""
+        if not self.announced:
             return
-        self.told = False
-        watch.tell(
+        self.announced = False
+        watch.emit(
             RequestEnded(
-                **self.facts,
+                **self.event_fields,
                 duration=(self.answered or now) - self.entered,
                 status=self.status or None,
                 size=self.size,
@@ -130,7 +133,7 @@ class Call(Generic[T]):
 
 
 class Again(Exception):
-    """Wraps the error of an attempt that may be worth another, so that the retry sees which call it belongs to."""
+    """The error of an attempt that may be repeated, together with its call."""
 
     def __init__(self, error: AioflowsError, call: Call[Any]) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
-"""Many requests: starts what the machine wants, feeds it the answers, and reaps what is left.
+"""The engine of a scan: it starts requests, passes answers to the machine, and cancels leftover requests.
 
-It decides nothing, and it lives inside `next_rows`: there is no task that pumps and no queue, so a consumer that stops
-pulling stops the requests. A cancelled call loses nothing, since rows are taken from the machine with no ``await``
-between that and returning them; the requests go on, and the next call finds their answers.
+The engine makes no decision. It runs inside `next_rows`, without a background task and without a queue. So a
+consumer that stops pulling stops the requests. A cancelled call loses no row, because there is no ``await``
+between taking rows from the machine and returning them. The requests continue, and the next call finds their
+answers.
 """
 
 from __future__ import annotations
@@ -27,21 +28,24 @@ _R = TypeVar("_R", bound="list[FlowInstance] | RawRows")
 
 
 _STEPS, _PATIENCE = 8, 0.02
-"""Steps of the loop, and seconds, that are left to others before rows are handed out, if they have that much to do. An answer
-takes some five: to come, in pieces, to be read, to be fed to the machine, and to be followed by the next request."""
+"""Steps of the loop, and seconds, that other tasks get before rows are handed out.
+
+An answer takes about five steps: it arrives in pieces, is decoded, is passed to the machine, and the next
+request starts.
+"""
 
 
 class Engine:
-    """Runs the machine of one scan.
+    """The engine that runs the machine of one scan.
 
     Args:
-        machine: the *machine*.
-        fetch: gets one page.
-        zone: tells the zone that the service's times are in.
-        slots: *requests* to keep under way. More than the gate lets through at once, so that decoding a page leaves no
-            place at the gate empty.
-        turns: when to *work* on answers.
-        told: takes what happened to the scan, as it happens.
+        machine: the machine.
+        fetch: fetches one page.
+        zone: returns the zone of the service's times.
+        slots: the number of requests to keep under way. It exceeds the slots of the gate, so that none is
+            empty while a page is decoded.
+        turns: limits work on answers to short slices of the loop.
+        report: receives the events of the scan.
     """
 
     def __init__(
@@ -51,39 +55,39 @@ class Engine:
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
         turns: LoopSlices,
-        told: Callable[[PendingEvent], object],
+        report: Callable[[PendingEvent], object],
     ) -> None:
         self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
         self._slots = slots
         self._turns = turns
-        self._told = told
+        self._report = report
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Requester, PageRequest]] = {}
-        self._beside: set[asyncio.Task[Callable[[], None]]] = set()
+        self._disk_tasks: set[asyncio.Task[Callable[[], None]]] = set()
         self._spill = Spill()
         self._closed = False
 
     @property
     def under_way(self) -> int:
-        """Requests that were started and not yet fed to the machine."""
+        """The number of requests that were started and whose answers the machine has not received."""
         return len(self._under_way)
 
     async def next_rows(self) -> list[FlowInstance] | None:
-        """Give the next rows in order, or None at the end; raise the scan's error after all before it was given.
+        """Return the next rows in order, or None at the end. Raise the scan's error after all rows before it.
 
         Raises:
-            RuntimeError: it was closed meanwhile.
+            RuntimeError: the scan was closed meanwhile.
         """
         return await self._next(self._machine.next_rows)
 
     async def next_raw(self) -> list[FlowInstance] | RawRows | None:
-        """Give the same as the answer they stand in, where that is possible."""
+        """Return the next rows in the bytes of their answer if possible, or as `next_rows` does."""
         return await self._next(self._machine.next_raw)
 
     async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
-        await self._others()
+        await self._let_others_run()
         while not self._closed:
             await self._feed()
             await self._turns.take()
@@ -93,8 +97,8 @@ class Engine:
                 try:
                     rows = next_rows()
                 finally:
-                    for news in self._machine.drain_events():
-                        self._told(news)
+                    for event in self._machine.drain_events():
+                        self._report(event)
                 self._start()
             if rows is DONE:
                 return None
@@ -104,11 +108,11 @@ class Engine:
                 return rows
         raise RuntimeError("this scan was closed while it was being iterated")
 
-    async def _others(self) -> None:
-        """Let the requests have their turn, though rows may be ready for long: answers come in several steps of the loop."""
+    async def _let_others_run(self) -> None:
+        """Let requests proceed before rows are handed out: an answer takes several steps of the loop."""
         waited = 0.0
         for _ in range(_STEPS):
-            took = await self._turns.others()
+            took = await self._turns.let_others_run()
             waited += took
             if not self._closed and await self._feed() and not self._closed:
                 self._start()
@@ -116,11 +120,11 @@ class Engine:
                 return
 
     async def aclose(self) -> None:
-        """Cancel what is under way and wait until it is over."""
+        """Cancel all tasks and wait for their end."""
         self._closed = True
         tasks = self._tasks()
         self._under_way.clear()
-        self._beside.clear()
+        self._disk_tasks.clear()
         self._zone = None
         for task in tasks:
             task.cancel()
@@ -129,10 +133,10 @@ class Engine:
         await self._spill.aclose()
 
     def cancel(self) -> None:
-        """Cancel what is under way, where nobody can wait for it: in any thread, and even after the loop was closed."""
+        """Cancel all tasks without waiting. Any thread may call it, also after the loop was closed."""
         tasks = self._tasks()
         self._under_way.clear()
-        self._beside.clear()
+        self._disk_tasks.clear()
         self._zone = None
         for task in tasks:
             try:
@@ -142,23 +146,26 @@ class Engine:
 
     def _tasks(self) -> list[asyncio.Task[Any]]:
         zone = [] if self._zone is None else [self._zone]
-        return [*self._under_way, *self._beside, *zone]
+        return [*self._under_way, *self._disk_tasks, *zone]
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
             task = asyncio.create_task(self._fetch(asker, ask))
             self._under_way[task] = (asker, ask)
             if self._zone is None:
-                # Beside the first search, not before it: it costs no time.
+                # At the same time as the first search, so that it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
-        for aside in self._machine.disk_tasks():
-            self._beside.add(asyncio.create_task(self._spill.perform(aside)))
+        for work in self._machine.disk_tasks():
+            self._disk_tasks.add(asyncio.create_task(self._spill.perform(work)))
 
     async def _feed(self) -> bool:
-        """Feed what has come to the machine; tell whether there was anything, so that it may want something else now."""
+        """Pass finished tasks to the machine.
+
+        Return True if there was one, so that it may want new requests.
+        """
         fed = False
-        for task in [task for task in self._beside if task.done()]:
-            self._beside.discard(task)
+        for task in [task for task in self._disk_tasks if task.done()]:
+            self._disk_tasks.discard(task)
             error = task.exception()
             if error is None:
                 task.result()()
@@ -192,23 +199,23 @@ class Engine:
     async def _wait(self) -> None:
         if self._zone is not None and not self._zone.done():
             await asyncio.wait([self._zone])
-        elif self._under_way or self._beside:
-            await asyncio.wait([*self._under_way, *self._beside], return_when=asyncio.FIRST_COMPLETED)
+        elif self._under_way or self._disk_tasks:
+            await asyncio.wait([*self._under_way, *self._disk_tasks], return_when=asyncio.FIRST_COMPLETED)
         else:
             raise RuntimeError(f"the scan needs pages but asks for none: {self._machine!r}")
 
 
 def _abandon(task: asyncio.Task[Any], *, for_good: bool = False) -> None:
-    """Cancel a task that nobody will ask about, and let it not complain about that."""
+    """Cancel a task whose result is not needed, without asyncio's warnings about it."""
     if for_good and not task.done():
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  (as `asyncio.gather` does)
     elif not task.done():
         task.cancel()
-        task.add_done_callback(_seen)
+        task.add_done_callback(_retrieve_error)
     else:
-        _seen(task)
+        _retrieve_error(task)
 
 
-def _seen(task: asyncio.Task[Any]) -> None:
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()

@@ -1,21 +1,23 @@
-"""Where every attempt of a session passes, one gate for all of its scans.
+"""The gate of a session: it limits the concurrency and the rate of all attempts.
 
-Three things hold at every moment:
+Three rules hold at every moment:
 
-1. At most ``limit`` attempts are inside, and a slot belongs to exactly one attempt or to nobody. It is handed over the
-   moment it is free, so no newcomer overtakes who waits, and it comes back whatever becomes of its owner: done, failed,
-   or cancelled at any point, even between being let in and noticing.
-2. Nobody enters while the gate is paused, not even who was let in but had not run yet. A pause is never shortened.
-3. Nobody enters earlier than the gap after the one before. With a rate the gap is ``1 / rate``, from the first
-   entry on, so there is no opening burst; where the service has complained, it is what `RateEstimate` has found out since. The
-   first entries, and those after a pause, are kept a little apart in any case, and more than a few are inside at once only
-   when as many were answered: a service that bears fewer has refused the first of them before the last are sent.
+1. At most ``limit`` attempts are inside. A slot belongs to exactly one attempt, or it is free. A free slot
+   goes to the first waiting attempt at once, so no newcomer overtakes it. A slot is always returned: when its
+   attempt is done, fails, or is cancelled at any point, even between being admitted and running.
+2. No attempt enters while the gate is paused, not even an admitted attempt that has not run yet. A pause is
+   never shortened.
+3. No attempt enters before the end of the gap after the last entry. With a rate the gap is ``1 / rate`` from
+   the first entry on, so there is no opening burst. After a refusal the gap comes from `RateEstimate`. The
+   first entries, and those after a pause, are always a few milliseconds apart. At first only a few attempts
+   may be inside, and each answer allows one more. So a service that accepts fewer refuses the first attempts
+   before the last ones are sent.
 
-Who waits stands in one heap, ordered by ticket. Whoever draws a ticket is placed one round behind its own last one, so
-scans that share the gate enter in turn, however many requests each has waiting, and a single question enters next. A
-request keeps its ticket for all of its attempts, so who was refused, or sent back by a pause, stands before who came
-later. One timer, never more, stands at the moment when the gate next opens. Who enters is decided in one place, `_admit`,
-synchronously; everything else only records what happened and calls it.
+Waiting attempts are in one heap, ordered by ticket. A new ticket is one round behind the last ticket of the
+same scan. So scans that share the gate enter in turn, however many requests each has waiting, and a single
+request enters next. A request keeps its ticket for all its attempts, so after a refusal or a pause it stands
+before later requests. One timer is set to the moment when the gate next opens. Only `_admit` decides which
+attempts enter, synchronously. All other methods record an event and call it.
 """
 
 from __future__ import annotations
@@ -30,13 +32,13 @@ from aioflows._core.resilience.rate_estimate import RateEstimate
 __all__ = ["FIRST", "Gate", "Ticket"]
 
 Ticket = tuple[int, int]
-"""The round in which one enters, and the place in it."""
+"""The round of an attempt, and its place in the round."""
 
 FIRST: Ticket = (0, 0)
-"""The ticket of those who go before everybody else."""
+"""The ticket of attempts that enter before all others."""
 
 _APART = 0.003  # seconds between the first entries, and between those after a pause
-_AT_FIRST = 16  # attempts inside while the service has answered none
+_AT_FIRST = 16  # attempts that may be inside before the first answer
 
 
 def _loop_time() -> float:
@@ -44,54 +46,55 @@ def _loop_time() -> float:
 
 
 class Gate:
-    """Bounds how many attempts are in flight and how fast they start, and stops them all for a while.
+    """The gate: it limits the attempts in flight and their rate, and can pause them all.
 
-    ``async with gate:`` holds a slot for one attempt, as `enter` and `leave` do. Nothing may sleep in there.
+    ``async with gate:`` holds a slot for one attempt, as `enter` and `leave` do. Do not sleep while holding a
+    slot.
 
     Args:
-        concurrency: *attempts* inside at once.
-        rate: *attempts per second* that enter at most; None: no bound.
-        clock: gives the *time* in seconds, on the scale of the running loop's timers, which is its default.
+        concurrency: the greatest number of attempts inside.
+        rate: the greatest rate (attempts per second). None means no limit. Default: None.
+        clock: returns the time of the loop's timers (seconds). Default: the running loop's.
     """
 
     def __init__(
         self, concurrency: int, rate: float | None = None, *, clock: Callable[[], float] = _loop_time
     ) -> None:
-        self.limit = self._most = concurrency
+        self.limit = self._concurrency = concurrency
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
         self._pace = RateEstimate()
         self._inside = 0
         self._queue: list[tuple[Ticket, asyncio.Future[None]]] = []
         self._tickets = 0
-        self._round = 0  # of the last one who entered
+        self._round = 0  # of the last entry
         self._timer: asyncio.TimerHandle | None = None
-        self._next_entry = 0.0  # the gap after the last entry ends here
+        self._next_entry = 0.0  # the end of the gap after the last entry
         self._paused_until = 0.0
-        self._apart = concurrency  # entries that are still kept apart
+        self._apart = concurrency  # entries that still have to be kept apart
         self._room = min(concurrency, _AT_FIRST)  # attempts that may be inside so far
 
     @property
     def in_flight(self) -> int:
-        """Attempts inside."""
+        """The number of attempts inside."""
         return self._inside
 
     @property
     def waiting(self) -> int:
-        """Attempts that want to enter."""
+        """The number of waiting attempts."""
         return len(self._queue)
 
     @property
     def paused_for(self) -> float:
-        """Seconds until a pause ends; 0 if there is none."""
+        """The rest of the pause (seconds). 0 means that there is no pause."""
         return max(0.0, self._paused_until - self._clock()) if self._paused_until else 0.0
 
     def pause(self, seconds: float) -> bool:
-        """Lets nobody enter for some seconds from now; tells whether that is news, or the gate was paused already."""
+        """Pause the gate for some seconds from now. Return True if it was not paused before."""
         return self.pause_until(self._clock() + seconds)
 
     def pause_until(self, moment: float) -> bool:
-        """Lets nobody enter before a moment of the clock; tells whether the gate was open until now."""
+        """Pause the gate until a moment of its clock. Return True if it was not paused before."""
         now = self._clock()
         news = self._paused_until <= now < moment
         if moment > max(now, self._paused_until):
@@ -102,74 +105,77 @@ class Gate:
 
     @property
     def rate(self) -> float | None:
-        """Attempts per second that the service is known to bear; None: it has never complained."""
+        """The rate that the service is known to accept (attempts per second).
+
+        None means that it never refused.
+        """
         return self._pace.bound
 
     def ticket(self, behind: int = 0) -> Ticket:
-        """Draws a ticket: who holds a lower one enters earlier.
+        """Return a new ticket. Attempts with lower tickets enter earlier.
 
         Args:
-            behind: the *round* of the last ticket that the same scan has drawn.
+            behind: the round of the last ticket of the same scan. Default: 0.
         """
         self._tickets += 1
         return max(self._round, behind) + 1, self._tickets
 
     async def enter(self, ticket: Ticket) -> None:
-        """Returns when there is a slot; whoever gets one must `leave`."""
+        """Wait for a slot. The caller must `leave` afterwards."""
         if self._inside < self._room and not self._queue and self._is_open():
             self._let_in(ticket)
             return
         await self._wait(ticket)
 
     def leave(self) -> None:
-        """Gives the slot back."""
+        """Return the slot."""
         self._inside -= 1
         if self._queue:
             self._admit()
 
     def accepted(self) -> None:
-        """Notes that the service has answered."""
+        """Record that the service answered."""
         self._pace.accepted(self._clock())
         if self._room < self.limit:
             self._room += 1
 
     def throttled(self, entered: float, pause: float) -> None:
-        """Notes that the service has refused an attempt, because there were too many.
+        """Record that the service refused an attempt because it received too many.
 
         Args:
-            entered: when that *attempt* entered.
-            pause: *seconds* that the service wants us to wait; 0: it did not say.
+            entered: the moment at which the attempt entered (seconds of the clock).
+            pause: the wait that the service asked for (seconds). 0 means that it asked for none.
         """
         now = self._clock()
         if self._pace.throttled(entered, now, pause):
-            self._cut(now)
+            self._delay_next(now)
 
     def unavailable(self, entered: float) -> bool:
-        """Notes that the service has refused an attempt and not said why; tells whether there seem to be too many."""
+        """Record a refusal without a reason. Return True if too many attempts seem to be the reason."""
         now = self._clock()
         meant, bound = self._pace.unavailable(entered, now)
         if bound:
-            self._cut(now)
+            self._delay_next(now)
         return meant
 
     def closed(self, entered: float) -> bool:
-        """Notes that a connection was closed instead of an answer; tells whether that seems to mean too many."""
+        """Record a closed connection. Return True if too many attempts seem to be the reason."""
         now = self._clock()
         meant, bound = self._pace.closed(entered, now)
         if bound:
-            self._cut(now)
+            self._delay_next(now)
         return meant
 
-    def fit(self, most: int | None) -> None:
-        """Lets no more inside at once than a pool lets out of its connections; None: as many as were given."""
-        limit = self._most if most is None else min(self._most, most)
+    def limit_to(self, most: int | None) -> None:
+        """Lower the limit to the connections of a pool. None restores the limit that was given."""
+        limit = self._concurrency if most is None else min(self._concurrency, most)
         if limit != self.limit:
             self.limit = limit
             self._room = min(limit, max(self._room, _AT_FIRST))
             self._apart = min(limit, self._apart)
 
-    def _cut(self, now: float) -> None:
-        """Lets the next one in when there may be place for it, which was just denied."""
+    def _delay_next(self, now: float) -> None:
+        """Delay the next entry after a refusal, until the service may accept it."""
         self._next_entry = max(self._next_entry, now + max(self._pace.gap(now), self._pace.rest(now)))
         self._set_timer()
 
@@ -182,9 +188,9 @@ class Gate:
         self.leave()
 
     def _is_open(self) -> bool:
-        """Whether one may enter now, who then counts as entered."""
+        """Return True if an attempt may enter now, and record its entry."""
         if not self._apart and not self._paused_until and not self._gap and self._pace.bound is None:
-            return True  # neither a rate nor, so far, a pause or a complaint: no need to look at the clock
+            return True  # without a rate, a pause or a refusal the clock does not matter
         now = self._clock()
         if now < self._opens():
             return False
@@ -218,24 +224,24 @@ class Gate:
                 raise
             if not self._paused_until or self._clock() >= self._paused_until:
                 return
-            self._inside -= 1  # a pause began after this one was let in: back to the same place
+            self._inside -= 1  # a pause began after the admission, so the attempt waits again at its place
 
     def _give_up(self, place: tuple[Ticket, asyncio.Future[None]]) -> None:
         if not place[1].cancelled():
-            self.leave()  # let in, and cancelled before it could notice
+            self.leave()  # admitted, and cancelled before it ran
         elif place in self._queue:
             self._queue.remove(place)
             heapq.heapify(self._queue)
             self._set_timer()
 
     def _admit(self) -> None:
-        """Lets in whoever may enter now, and sets the timer for the next."""
-        while self._somebody_may_enter() and self._is_open():
+        """Admit all attempts that may enter now, and set the timer for the next."""
+        while self._can_admit() and self._is_open():
             self._hand_over()
         self._set_timer()
 
-    def _somebody_may_enter(self) -> bool:
-        """Whether a slot is free and somebody waits for it who has not been cancelled meanwhile."""
+    def _can_admit(self) -> bool:
+        """Return True if a slot is free and an attempt waits that was not cancelled."""
         while self._queue and self._queue[0][1].cancelled():
             heapq.heappop(self._queue)
         return bool(self._queue) and self._inside < self._room
@@ -246,7 +252,7 @@ class Gate:
         self._let_in(ticket)
 
     def _set_timer(self) -> None:
-        """Sees to it that the timer stands where the gate next opens, if anybody waits for that alone."""
+        """Set the timer to the next opening of the gate, if an attempt waits for nothing else."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -258,9 +264,9 @@ class Gate:
     def _on_time(self, moment: float) -> None:
         self._timer = None
         if moment >= self._paused_until:
-            self._paused_until = 0.0  # over, even if rounding brought the timer a hair early
-        # The entry counts from the moment it was due: a loop that is late must not slow the rate down.
-        if self._somebody_may_enter() and moment >= self._opens():
+            self._paused_until = 0.0  # the timer may fire early by a rounding error
+        # The entry counts from the moment it was due, so that a late loop does not lower the rate.
+        if self._can_admit() and moment >= self._opens():
             self._entered(moment)
             self._hand_over()
         self._admit()
@@ -270,7 +276,7 @@ class Gate:
         try:
             paused = self.paused_for
             rate = self._pace.rate(self._clock())
-        except RuntimeError:  # shown where no loop runs
+        except RuntimeError:  # no loop is running
             paused, rate = 0.0, self._pace.bound
         paced = f", at most {rate:.1f} a second" if rate else ""
         return f"<Gate {state}{paced}{f', paused for {paused:.1f} s' if paused else ''}>"

@@ -1,14 +1,15 @@
-"""Sends requests through aiohttp, and lets nothing of aiohttp out.
+"""The transport over aiohttp. No error or object of aiohttp leaves it.
 
-Its errors are translated here by a table and dropped: ``repr(ClientResponseError)`` prints the request's headers, and
-a traceback into aiohttp holds them in its frames. So what is raised is raised outside the ``except`` block, and has
-neither a cause nor a context.
+A table translates aiohttp's errors, and the originals are dropped: ``repr(ClientResponseError)`` prints the
+request's headers, and a traceback into aiohttp holds them in its frames. Therefore errors are raised outside
+the ``except`` block, without a cause and without a context.
 
-Bodies are read under a cap and unpacked here, since aiohttp would take gzip that ends early for whole.
+Bodies are read under a size limit and decompressed here, because aiohttp accepts a truncated gzip body as
+complete.
 
-A session of the caller's has a pool of connections that the application uses as well. While a request waits there, the
-service has not been asked: so that time is not the attempt's. aiohttp's own ``total`` would count it, so it is not set
-there, and the clock is stopped between the two signals of aiohttp's tracing that a request is queued, and no more.
+The application also uses the connection pool of a session that it passed. The wait for such a connection does
+not count as time of the attempt, because nothing was sent yet. aiohttp's ``total`` would count it, so it is
+not set. Instead, the attempt's clock stops between the two signals of aiohttp's tracing for a queued request.
 """
 
 from __future__ import annotations
@@ -33,38 +34,42 @@ from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, 
 __all__ = ["LARGEST_BODY", "AiohttpTransport"]
 
 LARGEST_BODY: Final = 32 * 2**20
-"""Bytes of a body, decompressed: a compressed one of 200 kB can hold 200 MB."""
+"""The greatest size of a decompressed body (bytes). A compressed body of 200 kB can hold 200 MB."""
 
 _CONNECT_TIMEOUT: Final = 10.0
 _ENCODINGS: Final = ("gzip", "deflate")
 
 _CERTIFICATE = (
-    "{host} shows a certificate that cannot be verified: {reason}. If an authority of your own signed it, name that "
-    "authority's certificate in SSL_CERT_FILE, or pass an aiohttp.ClientSession whose connector trusts it"
+    "the certificate of {host} cannot be verified: {reason}. If your own authority signed it, set "
+    "SSL_CERT_FILE to that authority's certificate, or pass an aiohttp.ClientSession whose connector trusts it"
 )
 
-# Read from the top: the first line that fits an error is its translation.
+# The first row that matches an error is its translation.
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...]] = (
     (aiohttp.ClientConnectorCertificateError, TransportError, _CERTIFICATE),
     (
         aiohttp.ServerFingerprintMismatch,
         TransportError,
-        "{host} shows another certificate than the pinned one",
+        "the certificate of {host} is not the pinned one",
     ),
     (
         aiohttp.ClientConnectorSSLError,
         TransportError,
-        "no TLS with {host}: {reason}; does that port speak https?",
+        "no TLS with {host}: {reason}; check that the port is for https",
     ),
-    (aiohttp.ClientConnectorDNSError, ConnectFailed, "no address is known for {host}: {reason}"),
+    (aiohttp.ClientConnectorDNSError, ConnectFailed, "no address was found for {host}: {reason}"),
     (aiohttp.ClientConnectorError, ConnectFailed, "no connection to {host}: {reason}"),
     (aiohttp.ConnectionTimeoutError, TimedOut, "no connection to {host} in time"),
-    (TimeoutError, TimedOut, "no whole answer from {host} within {timeout:g} s"),
+    (TimeoutError, TimedOut, "no complete answer from {host} within {timeout:g} s"),
     (aiohttp.ClientConnectionError, Disconnected, "{host} closed the connection without an answer"),
     (aiohttp.ClientPayloadError, BrokenBody, "the answer of {host} is cut off or damaged: {reason}"),
-    (aiohttp.InvalidURL, TransportError, "{host} makes no URL that can be asked"),
-    (aiohttp.ClientHttpProxyError, TransportError, "the proxy lets nobody through to {host}: HTTP {status}"),
-    (aiohttp.NonHttpUrlClientError, TransportError, "{host} can only be asked with http or https"),
+    (aiohttp.InvalidURL, TransportError, "{host} is not a valid host of a URL"),
+    (
+        aiohttp.ClientHttpProxyError,
+        TransportError,
+        "the proxy refused the connection to {host}: HTTP {status}",
+    ),
+    (aiohttp.NonHttpUrlClientError, TransportError, "the URL of {host} must begin with http or https"),
     (aiohttp.ClientResponseError, Garbled, "the answer of {host} is not HTTP: {reason}"),
     (aiohttp.ClientError, TransportError, "the request to {host} failed: {reason}"),
     (OSError, ConnectFailed, "no connection to {host}: {reason}"),
@@ -73,20 +78,22 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...
 _FOREIGN: Final = (aiohttp.ClientError, OSError, ValueError)
 
 _POOL: Final = (
-    "no connection to {host} came free within {patience:g} s: the given aiohttp session lets out {most} at once, and all "
-    "are in use, so nothing was sent. Close the responses that the application holds, give its connector a higher limit, "
-    "or leave http= out, and aioflows has connections of its own"
+    "no connection to {host} became free within {patience:g} s, so nothing was sent: the given aiohttp "
+    "session opens {most} at once, and all are in use. Close the responses that the application holds, "
+    "give its connector a higher limit, or omit http= so that aioflows opens its own connections"
 )
 
 
 class AiohttpTransport:
-    """Carries requests over HTTP: no redirect followed, certificates verified, no cookie kept, no body without bound.
+    """The transport over HTTP.
+
+    It verifies certificates, follows no redirect, keeps no cookie and limits the size of bodies.
 
     Args:
-        session: an aiohttp *session* of the caller's, neither changed nor closed; None: one is made at the first
-            request, in the loop that runs then.
-        connections: *connections* that the own session opens at once.
-        largest_body: *bytes* of a body, decompressed, that are read at most.
+        session: an aiohttp session of the caller, which is neither changed nor closed. None means that the
+            transport makes its own at the first request.
+        connections: the greatest number of connections of its own session. Default: 16.
+        largest_body: the greatest size of a decompressed body (bytes). Default: 32 MiB.
     """
 
     def __init__(
@@ -103,14 +110,17 @@ class AiohttpTransport:
         self._closed = False
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
-        """Sends *request* with *headers* besides its own, and reads the answer within *timeout* seconds."""
+        """Send *request* with the additional *headers*. Return the answer, read within *timeout* seconds."""
         return await self.send_queued(request, headers, timeout, Queue(timeout, lambda _: None))
 
     async def send_queued(
         self, request: Request, headers: Mapping[str, str], timeout: float, queue: Queue
     ) -> Answer:
-        """Sends a request; a wait for a connection of a given session's pool is bounded by *queue*, and by nothing else."""
-        session = self._opened()
+        """Send a request as `send` does.
+
+        Only *queue* limits the wait for a connection of a given session's pool.
+        """
+        session = self._open_session()
         answered = False
         stopwatch = _Stopwatch(timeout, queue) if self._given else None
         try:
@@ -122,7 +132,7 @@ class AiohttpTransport:
                     params=request.query or None,
                     data=request.body,
                     headers=_complete(headers),
-                    allow_redirects=False,  # the headers prove who we are, and aiohttp would carry them to another host
+                    allow_redirects=False,  # aiohttp would send the signature to another host
                     raise_for_status=False,
                     auto_decompress=False,
                     timeout=self._timeout(timeout),
@@ -130,30 +140,33 @@ class AiohttpTransport:
                 ) as response,
             ):
                 answered = True
-                return Answer(response.status, _joined(response.headers), await self._body(response))
+                return Answer(response.status, _join_repeated(response.headers), await self._body(response))
         except _FOREIGN as error:
             failure = _translated(error, request.url, timeout, answered=answered)
             if stopwatch is not None and stopwatch.stopped and isinstance(error, TimeoutError):
                 most = self.connections or "no more"
-                words = _POOL.format(host=_host(request.url), patience=queue.patience, most=most)
-                failure = PoolExhausted(words)
+                message = _POOL.format(host=_host(request.url), patience=queue.patience, most=most)
+                failure = PoolExhausted(message)
         raise failure
 
     @property
     def connections(self) -> int | None:
-        """The connections to one host that a given session's pool lets out at most; None: no bound is known."""
+        """The greatest number of connections to one host of a given session.
+
+        None means that no limit is known.
+        """
         pool = self._session.connector if self._given and self._session is not None else None
         limits = (getattr(pool, name, None) for name in ("limit", "limit_per_host"))
         return min((most for most in limits if isinstance(most, int) and most > 0), default=None)
 
     async def close(self) -> None:
-        """Closes the own session with its connections; a given one is left alone."""
+        """Close the transport's own session and its connections. A given session stays open."""
         self._closed = True
         if not self._given and self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise RuntimeError("the session is closed")
         if self._session is None:
@@ -161,7 +174,7 @@ class AiohttpTransport:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "aioflows"},
-                trust_env=False,  # it would also send what stands in ~/.netrc
+                trust_env=False,  # True would also send the passwords in ~/.netrc
                 request_class=_Request,
             )
         return self._session
@@ -170,7 +183,7 @@ class AiohttpTransport:
         connect = min(total, _CONNECT_TIMEOUT)
         return aiohttp.ClientTimeout(
             total=None if self._given else total,
-            # Looking the name up included, and waiting for one of a given session's connections.
+            # `connect` includes the name lookup and the wait for a connection of the pool.
             connect=None if self._given else connect,
             sock_connect=connect,
             sock_read=total,
@@ -189,28 +202,28 @@ class AiohttpTransport:
             if response.status == 200:
                 raise
         if response.status != 200:
-            return b""  # its status says enough
+            return b""  # the status is sufficient for an error
         host = _host(str(response.url))
-        raise Garbled(f"the answer of {host} is in an encoding that was not asked for: {excerpt(encoding)}")
+        raise Garbled(f"the answer of {host} has an encoding that was not requested: {excerpt(encoding)}")
 
-    async def _read(self, response: aiohttp.ClientResponse, inflater: Decompressor | None) -> bytes:
-        if inflater is None and response.content_length is not None:
+    async def _read(self, response: aiohttp.ClientResponse, decompressor: Decompressor | None) -> bytes:
+        if decompressor is None and response.content_length is not None:
             return await response.read()
         pieces, size = [], 0
         async for piece in response.content.iter_any():
-            if inflater is not None:
-                piece = inflater.feed(piece, self._largest_body + 1 - size)  # noqa: PLW2901  (the same one, unpacked)
+            if decompressor is not None:
+                piece = decompressor.feed(piece, self._largest_body + 1 - size)  # noqa: PLW2901  (the same piece, decompressed)
             pieces.append(piece)
             size += len(piece)
             if size > self._largest_body:
                 raise self._too_large(response)
-        if inflater is not None:
-            inflater.close()
+        if decompressor is not None:
+            decompressor.close()
         return b"".join(pieces)
 
     def _too_large(self, response: aiohttp.ClientResponse) -> TooLarge:
-        response.close()  # what has not been read shall not be read
-        return TooLarge(f"answer larger than {self._largest_body:,} bytes; ask for smaller pages")
+        response.close()  # the rest of the body is not read
+        return TooLarge(f"the answer is larger than {self._largest_body:,} bytes; request smaller pages")
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "not opened yet" if self._session is None else "open"
@@ -218,22 +231,22 @@ class AiohttpTransport:
 
 
 class _Stopwatch:
-    """The clock of one attempt, which stands still while the attempt waits for a connection of the caller's pool.
+    """The clock of one attempt. It stops while the attempt waits for a connection of the caller's pool.
 
-    aiohttp tells a trace that a request is queued for a connection, and when it is no longer. A trace belongs to a session,
-    and the caller's is not changed: so it is added to the one request, on its way through the session's middlewares.
+    aiohttp tells a trace when a request starts and stops waiting for a connection. A trace belongs to a
+    session, and the caller's session must not be changed. So a middleware adds the trace to the one request.
     """
 
     def __init__(self, timeout: float, queue: Queue) -> None:
         self.stopped = False
-        """Whether it waits for a connection."""
+        """True while the attempt waits for a connection."""
         self._left = timeout
         self._queue = queue
         self._since = 0.0
         self._clock: asyncio.Timeout | None = None
 
     def starting(self, clock: asyncio.Timeout, session: aiohttp.ClientSession) -> dict[str, Any]:
-        """Start it, and give the arguments of the request that go with it."""
+        """Start the clock. Return the arguments that the request needs for it."""
         self._clock = clock
         self._run(self._left)
         return {"middlewares": (*getattr(session, "_middlewares", ()), self._traced)}
@@ -270,10 +283,11 @@ class _Stopwatch:
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request that takes no answer for its own which was there before it was sent.
+    """A request that does not accept an answer that arrived before it was sent.
 
-    A gateway that answers twice, or an idle connection twice, is out of step: whatever comes on that connection answers
-    another question. aiohttp looks for that when it lays a connection by, but not when it takes it up again.
+    If a gateway sends two answers to one request, all later answers on that connection belong to other
+    requests. aiohttp checks for this when it returns a connection to its pool, but not when it reuses the
+    connection.
     """
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
@@ -289,8 +303,8 @@ def _complete(headers: Mapping[str, str]) -> SecretHeaders:
     )
 
 
-def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
-    """Gives each header once; what came several times is joined by commas (RFC 9110, section 5.3)."""
+def _join_repeated(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Return each header once, with repeated values joined by commas (RFC 9110, section 5.3)."""
     names = {name.lower() for name in headers}
     if len(names) == len(headers):
         return headers
@@ -301,13 +315,15 @@ def _translated(error: Exception, url: str, timeout: float, *, answered: bool) -
     status = getattr(error, "status", 0)
     facts = {"host": _host(url), "reason": _reason(error), "timeout": timeout, "status": status}
     if isinstance(error, aiohttp.ClientHttpProxyError) and status >= 500:
-        return ConnectFailed("the proxy does not reach {host}: HTTP {status}".format(**facts))
+        return ConnectFailed("the proxy cannot reach {host}: HTTP {status}".format(**facts))
     if answered and not isinstance(error, TimeoutError):
         return BrokenBody("the answer of {host} is cut off or damaged: {reason}".format(**facts))
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionError):
         return Refused("no connection to {host}: {reason}".format(**facts))
-    ours, words = next((ours, words) for theirs, ours, words in _TRANSLATIONS if isinstance(error, theirs))
-    return ours(words.format(**facts))
+    ours, message = next(
+        (ours, message) for theirs, ours, message in _TRANSLATIONS if isinstance(error, theirs)
+    )
+    return ours(message.format(**facts))
 
 
 def _host(url: str) -> str:
@@ -318,7 +334,7 @@ def _host(url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Says why in words that come from the system or from aiohttp, never from the other side."""
+    """Return the reason in the words of the system or of aiohttp, never in those of the service."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return (
             getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
@@ -329,6 +345,6 @@ def _reason(error: Exception) -> str:
         return error.strerror or (
             str(error) if isinstance(error, aiohttp.ClientError) else type(error).__name__
         )
-    # What follows the colon quotes the answer, which may in turn quote the request.
+    # The text after the colon quotes the answer, which may quote the request.
     message = getattr(error.__cause__ or error, "message", "")
     return message.partition(":")[0] if isinstance(message, str) and message else type(error).__name__

@@ -1,4 +1,4 @@
-"""What belongs to one event loop, since its tasks, timers and connections live there."""
+"""Objects that belong to one event loop, because their tasks, timers and connections do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LoopBound"]
 
 
 class LoopBound(ABC):
-    """Takes the event loop that it is first used on for its own, and is closed where its ``async with`` ends."""
+    """An object that binds to the event loop of its first use and closes at the end of ``async with``."""
 
     _NAME: ClassVar[str]
     _loop: asyncio.AbstractEventLoop | None = None
@@ -26,10 +26,10 @@ class LoopBound(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Close it. Twice is fine.
+        """Close the object. Safe to call more than once.
 
         Raises:
-            RuntimeError: it belongs to another event loop, which still runs.
+            RuntimeError: the object belongs to another event loop that still runs.
         """
 
     def _check_loop(self) -> None:
@@ -37,13 +37,13 @@ class LoopBound(ABC):
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            # In a process that was forked off, what it holds is the other process's.
+            # A forked process must not use the connections of its parent.
             raise RuntimeError(
                 f"this {self._NAME} belongs to another event loop; make a new one on this loop"
             )
 
     def _check_loop_to_close(self) -> bool:
-        """Check it unless there is nothing left that only this loop could stop; tell whether there is."""
+        """Check the loop before closing. Return True if the object has tasks on a loop that still runs."""
         if self._loop is None or self._loop.is_closed():
             return False
         self._check_loop()

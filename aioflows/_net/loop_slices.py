@@ -1,13 +1,16 @@
-"""Keeps the work on answers from filling the loop: a little at a time, then everything else has its turn.
+"""Slices of the event loop: decoding is limited to short slices, so that the loop stays responsive.
 
-A page takes a few milliseconds of work that cannot be interrupted, and the loop runs all tasks that are ready before it
-looks at timers and sockets again. Fifty scans that each have a page ready would make that a quarter of a second. So:
+A page takes a few milliseconds of work that cannot be interrupted. The loop runs all ready tasks before it
+looks at timers and sockets again. With fifty scans that each have a page ready this would take a quarter of a
+second. So:
 
-1. In one step of the loop there is work for one `SLICE`, and what is begun before its end; who comes later waits.
-2. Who waits is let in first come, first served, one at each step of the loop; so a slow stretch is shared by all.
-3. Nobody waits where there is nobody else: one scan alone never exceeds a slice by more than a page.
+1. One step of the loop has work for one `SLICE`, plus the piece of work that began before its end. Other work
+   waits.
+2. Waiting work is admitted first come, first served, one piece at each step of the loop. So all scans share a
+   slow phase.
+3. Work does not wait if there is no other work. A single scan exceeds a slice by at most one page.
 
-Rows that are handed out come last of all: a request that gets under way a step later is a step later at its end, too.
+Handing out rows comes last, because a request that starts a step later also ends a step later.
 """
 
 from __future__ import annotations
@@ -21,18 +24,21 @@ from types import TracebackType
 __all__ = ["SLICE", "LoopSlices"]
 
 SLICE = 0.002
-"""Seconds of work between two looks of the loop at everything else."""
+"""The work in one step of the loop (seconds)."""
 
 
 _QUIET = 0.0001
-"""Seconds that a step of the loop does not take in which nothing but a timer or two is due."""
+"""A step of the loop with only a timer or two due is shorter than this (seconds)."""
 
 
 class LoopSlices:
-    """``await turns.take()``, then ``with turns:`` around one piece of work, with no ``await`` between or inside.
+    """The slices of one loop.
+
+    Use ``await turns.take()``, then ``with turns:`` around a piece of work without ``await``.
 
     Args:
-        clock: gives a *time* in seconds, which is what work takes; a loop's own clock need not tell that.
+        clock: returns a time that measures work (seconds). A virtual loop's own clock does not. Default:
+            ``time.perf_counter``.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -41,15 +47,18 @@ class LoopSlices:
         self._spent = self._began = 0.0
         self._step: asyncio.Handle | None = None
 
-    async def others(self) -> float:
-        """Lets everything else have one step of the loop; gives the seconds that it took, 0 if there was hardly anything."""
+    async def let_others_run(self) -> float:
+        """Wait for one step of the loop.
+
+        Return its duration (seconds), or 0 if the step had hardly any work.
+        """
         began = self._clock()
         await asyncio.sleep(0)
         took = self._clock() - began
         return took if took > _QUIET else 0.0
 
     async def take(self) -> None:
-        """Returns when there is time for a piece of work."""
+        """Wait until the slice has time for a piece of work."""
         if self._spent < SLICE and not self._waiting:
             return
         turn = asyncio.get_running_loop().create_future()
@@ -70,7 +79,7 @@ class LoopSlices:
     ) -> None:
         self._spent += self._clock() - self._began
         if self._spent >= SLICE and self._step is not None:
-            self._step.cancel()  # it may be due in this very step of the loop, which has done its share
+            self._step.cancel()  # otherwise it could run in this step of the loop, whose slice is spent
             self._step = None
         self._go_on()
 

@@ -1,8 +1,8 @@
-"""Who is told what happens: the one observer, and the logger ``aioflows``, a line for each event.
+"""The receivers of events: the observer of a session, and the logger ``aioflows``.
 
-1. Looking on costs nothing where nobody looks: who has an event to tell asks first whether it is `wanted`.
-2. It harms nobody: what an observer raises is logged, the first time, and goes no further.
-3. One event is one line. Whatever comes from the service is escaped and cut, so that no answer forges a line.
+1. Events cost nothing if they are not wanted: the caller asks `Observers.wanted` before it makes an event.
+2. An observer cannot harm the session. Its first error is logged, and no error reaches the session.
+3. One event is one line. Texts of the service are escaped and cut, so that no answer can forge a line.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from aioflows.events import (
 )
 from aioflows.query import FlowQuery
 
-__all__ = ["Observer", "Observers", "ScanWatch", "line"]
+__all__ = ["Observer", "Observers", "ScanWatch", "format_event"]
 
 Observer = Callable[[Event], object]
+"""A function that is called with each event of a session. It must return quickly."""
 
 _log: Final = logging.getLogger("aioflows")
 _LONGEST_TEXT: Final = 300
@@ -49,17 +50,17 @@ _LEVELS: Final[dict[type[Event], int]] = {
     Paused: logging.WARNING,
     DriftFound: logging.WARNING,
 }
-"""What is not here happens with every request, and is for who debugs."""
+"""The log levels of event types. Other types occur with every request and have the level DEBUG."""
 
 
 class Observers:
-    """Tells events.
+    """The receivers of the events of one session.
 
     Args:
-        observer: is called with each *event*; None: only the log is told.
+        observer: a function that is called with each event. None means that only the log receives events.
 
     Raises:
-        QueryError: the observer cannot be called, or would have to be awaited.
+        QueryError: the observer is not callable, or is a coroutine function.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
@@ -69,49 +70,50 @@ class Observers:
         self._failed = False
 
     def wanted(self, kind: type[Event]) -> bool:
-        """Tell whether anybody wants to know of such events."""
+        """Return True if the observer or the log receives events of this type."""
         return self._observer is not None or _log.isEnabledFor(_LEVELS.get(kind, logging.DEBUG))
 
-    def tell(self, event: Event) -> None:
-        """Let everybody know."""
+    def emit(self, event: Event) -> None:
+        """Send an event to the log and to the observer."""
         level = _LEVELS.get(type(event), logging.DEBUG)
         if _log.isEnabledFor(level):
-            _log.log(level, "%s", line(event))
+            _log.log(level, "%s", format_event(event))
         if self._observer is None:
             return
         try:
             self._observer(event)
-        except Exception:  # noqa: BLE001  (it looks on; what it does wrong is nobody else's business)
-            if not self._failed:  # it may fail at every request
+        except Exception:  # noqa: BLE001  (an error of the observer must not end a scan)
+            if not self._failed:  # an observer may fail at every event
                 self._failed = True
                 _log.warning(
-                    "the observer failed; it is called all the same, and this is said once", exc_info=True
+                    "the observer failed; it is still called, and later failures are not logged",
+                    exc_info=True,
                 )
 
 
 class ScanWatch:
-    """Tells what happens to one scan: that it began, what it has proven, and, once, that it ended.
+    """The events of one scan: its beginning, its progress and, once, its end.
 
     Args:
-        watch: who is told.
-        query: *what* is read.
-        resumed: whether another scan of it has stopped before.
+        watch: the receivers of events.
+        query: the query of the scan.
+        resumed: True if the scan resumes an earlier one.
     """
 
     def __init__(self, watch: Observers, query: FlowQuery, *, resumed: bool) -> None:
         self.number = next(_numbers)
-        """Which scan it is."""
+        """The number of the scan."""
         self._watch = watch
         self._query = query
         self._resumed = resumed
         self._open = False
 
     def began(self) -> None:
-        """Tell that it is iterated for the first time."""
+        """Emit the event that the scan is iterated for the first time."""
         self._open = True
         if self._watch.wanted(ScanBegan):
             query = self._query
-            self._watch.tell(
+            self._watch.emit(
                 ScanBegan(
                     scan=self.number,
                     from_ms=query.from_ms,
@@ -122,16 +124,16 @@ class ScanWatch:
             )
 
     def news(self, news: PendingEvent) -> None:
-        """Tell what the machine has found out."""
+        """Emit an event of the machine."""
         if self._watch.wanted(cast("type[Event]", news.func)):
-            self._watch.tell(news(scan=self.number))
+            self._watch.emit(news(scan=self.number))
 
     def ended(
         self, outcome: ScanOutcome, rows: int, requests: int, elapsed: float, error: AioflowsError | None
     ) -> None:
-        """Tell how it ended, unless that was told, or it never began."""
+        """Emit the event that the scan ended, unless it was emitted before or the scan never began."""
         if self._open and self._watch.wanted(ScanEnded):
-            self._watch.tell(
+            self._watch.emit(
                 ScanEnded(
                     scan=self.number,
                     outcome=outcome,
@@ -144,11 +146,14 @@ class ScanWatch:
         self._open = False
 
 
-def line(event: Event) -> str:
-    """Give an event as one line: its kind, and its facts as ``name=value``, those left out that are None."""
-    facts = ((field.name, getattr(event, field.name)) for field in attrs.fields(type(event)))
-    told = (f"{name}={_shown(value)}" for name, value in facts if value is not None)
-    return " ".join((type(event).__name__, *told))
+def format_event(event: Event) -> str:
+    """Return an event as one line: its type, and its fields as ``name=value``.
+
+    Fields that are None are omitted.
+    """
+    values = ((field.name, getattr(event, field.name)) for field in attrs.fields(type(event)))
+    fields = (f"{name}={_shown(value)}" for name, value in values if value is not None)
+    return " ".join((type(event).__name__, *fields))
 
 
 def _shown(value: object) -> str:

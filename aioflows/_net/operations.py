@@ -1,4 +1,4 @@
-"""What is asked of the service, one request each: its operations, by their documented names."""
+"""The operations of the service, one request each, by their documented names."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Operations:
     """The operations of one service, for one user.
 
     Args:
-        address: where they *are*.
-        identity: the *parameters* that say who asks.
-        caller: makes requests.
-        usable: raises where nothing may be asked, before anything is sent.
-        throttle_codes: *codes* of an answer that mean "too many requests".
+        address: the URLs of the operations.
+        identity: the query parameters of the user and the organization.
+        caller: sends requests.
+        usable: raises an error if the session may not send requests.
+        throttle_codes: the envelope codes that mean "too many requests".
     """
 
     def __init__(
@@ -64,7 +64,10 @@ class Operations:
         tries: int | None = None,
         scan: int | None = None,
     ) -> SearchPage:
-        """Ask for one page ("List Flow Instances"); the arguments are those of `search_body`, `read_search` and `RetryingCaller.call`."""
+        """Return one page ("List Flow Instances").
+
+        The arguments are those of `search_body`, `read_search` and `RetryingCaller.call`.
+        """
         body = search_body(
             query,
             type=type,
@@ -82,22 +85,25 @@ class Operations:
         return await self._call(request, read, tally=tally, tries=tries, scan=scan)
 
     async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
-        """Ask for one flow instance by its id ("Get Flow Instance"); return what reads it in a zone."""
+        """Ask for one flow instance by its id ("Get Flow Instance").
+
+        Return a function that decodes it in a zone.
+        """
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
 
         def read(body: bytes) -> Callable[[Zone], FlowInstance]:
-            read_instance(body, _ANY_ZONE)  # what cannot be read is asked for again
+            read_instance(body, _ANY_ZONE)  # an error here causes a retry
             return partial(read_instance, body)
 
         return await self._call(request, read)
 
     async def time_ms(self) -> int:
-        """Ask what time it is ("Get Current Time"), in milliseconds since the epoch."""
+        """Return the service's time ("Get Current Time") in milliseconds since 1970-01-01 UTC."""
         return await self._call(self._time("getCurrentTime"), read_time)
 
     async def zone(self) -> Zone:
-        """Ask for the zone that its times are in ("Get Timezone")."""
+        """Return the zone of the service's times ("Get Timezone")."""
         return await self._call(self._time("getTimeZone"), read_zone)
 
     def _time(self, action: str) -> Request:

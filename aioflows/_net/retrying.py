@@ -1,6 +1,7 @@
-"""One request, done well: attempt after attempt, with waits between, until it is answered or not worth another try.
+"""One request with its retries, until it is answered or another attempt is not allowed.
 
-The retry is the outermost layer: it sleeps between attempts and holds nothing meanwhile, neither a slot nor a socket.
+The retry is the outermost layer. Between attempts it sleeps, and holds neither a slot of the gate nor a
+socket.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ _LEAST_BUDGET = 100
 
 
 class RetryingCaller:
-    """Makes requests of one session, each until it is answered or not worth another try.
+    """The caller of one session: it sends each request with its retries.
 
     Args:
-        transport: carries *one attempt*.
-        gate: lets attempts through.
-        credentials: signs them.
-        policy: how often again, after how long, and how long an attempt may take.
-        rng: draws the *jitter*.
-        table: which *errors* are tried again.
-        watch: is told what happens.
-        turns: when to *read* an answer; None: whenever it comes, as far as nobody else shares the loop's time.
+        transport: carries one attempt.
+        gate: limits attempts.
+        credentials: signs attempts.
+        policy: the rules for retries, and the time limit of an attempt.
+        rng: the random generator for jitter. Default: a new one.
+        table: the errors that are retried. Default: `TABLE`.
+        watch: receives events. Default: only the log does.
+        turns: limits decoding to short slices of the loop. Default: slices that no other caller shares.
     """
 
     def __init__(
@@ -76,15 +77,15 @@ class RetryingCaller:
             fetch=self._fetch_token,
             watch=self._watch,
         )
-        # The one door to backoff. Its own jitter would also shorten a wait that the service dictates, its own time limit
-        # never fires in time, and its log would show what was sent: so it gets the waits from us, ready to be slept.
-        # Decorated once, since each decoration of a function adds to its handlers.
+        # Only this module uses backoff. Its jitter would also shorten a wait that the service asked for, its
+        # time limit is checked only after a wait, and its log would show the request. So it gets complete
+        # waits from `_waits`. The function is decorated once, because each decoration adds to its handlers.
         self._retried = backoff.on_exception(
             self._waits,
             Again,
             max_tries=policy.max_tries,
             jitter=None,
-            giveup=_spent,
+            giveup=_is_last,
             on_backoff=self._backing_off,
             logger=None,
         )(self._attempts.make)
@@ -98,15 +99,15 @@ class RetryingCaller:
         tries: int | None = None,
         scan: int | None = None,
     ) -> T:
-        """Makes a request and gives what *read* makes of the answer.
+        """Send a request with its retries. Return the decoded answer.
 
         Args:
-            request: *what* to send.
-            read: understands the *body*; raises an `AioflowsError` where it cannot.
-            tally: counts what it costs.
-            tries: *attempts* that the service may fail or be too slow at, where that is fewer than the policy's; what
-                may go wrong on the way there and back says nothing about the request, and is tried again in any case.
-            scan: the *number* of the scan that it belongs to.
+            request: the request.
+            read: decodes the body, or raises an `AioflowsError`.
+            tally: the costs, which the call adds to. Default: they are not counted.
+            tries: the greatest number of attempts that fail by the service, or are too slow. Errors of the
+                network do not count. Default: the policy's.
+            scan: the number of the request's scan. Default: None.
 
         Raises:
             AioflowsError: the error of the last attempt.
@@ -115,7 +116,7 @@ class RetryingCaller:
         return await self._run(Call(lambda: request, read, tally or CallTally(), tries, scan))
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
-        # All wait for it, so it waits for nobody.
+        # All requests wait for the token, so its request enters the gate first.
         call = Call(make, read_token, CallTally(), self._policy.max_tries, signed=False, ticket=FIRST)
         return await self._run(call)
 
@@ -128,7 +129,7 @@ class RetryingCaller:
             error = final
         else:
             return answer
-        # Outside the except block, and without the frames of the attempt, which held headers and bodies.
+        # Raised outside the except block and without its traceback, whose frames hold headers and bodies.
         error.__context__ = None
         raise error.with_traceback(None)
 
@@ -141,7 +142,8 @@ class RetryingCaller:
                 wait = seconds.send(again.error)
             except StopIteration:
                 return
-            # An idle connection that was closed as it was used again is nobody's fault.
+            # A server may close an idle connection at the moment of its reuse. Such a retry costs nothing
+            # (RFC 9112, 9.3.1).
             free = isinstance(again.error, Disconnected) and again.call.sent == 1
             if _now() + wait > again.call.deadline or not (free or self._budget.spend()):
                 return
@@ -151,13 +153,13 @@ class RetryingCaller:
         call, wait = again.call, details["wait"]
         call.tally.waited += wait
         if self._watch.wanted(Retried):
-            self._watch.tell(Retried(**call.facts, wait=wait, error=again.error))
+            self._watch.emit(Retried(**call.event_fields, wait=wait, error=again.error))
 
     def __repr__(self) -> str:
-        return f"<Caller {self._attempts!r}>"
+        return f"<RetryingCaller {self._attempts!r}>"
 
 
-def _spent(again: Exception) -> bool:
+def _is_last(again: Exception) -> bool:
     return isinstance(again, Again) and again.call.failures >= again.call.tries
 
 

@@ -1,7 +1,7 @@
-"""Work that several wait for, and that is done once.
+"""Single flight: work that is done once while several tasks wait for it.
 
-It belongs to all who wait: it ends when it is done, or when nobody waits any more. An error of it reaches each of them
-as a copy, since a scan writes its checkpoint into the error it raises.
+The work runs until it finishes or its last waiter is cancelled. Each waiter gets a copy of its error, because
+a scan writes its checkpoint into the error that it raises.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """One piece of work and how many wait for it.
+    """One piece of work, and the number of its waiters.
 
     Args:
-        work: what is to be done, begun at once.
-        name: of its task.
+        work: the work. It starts at once.
+        name: the name of its task.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], name: str) -> None:
@@ -32,14 +32,14 @@ class SingleFlight(Generic[T]):
 
     @property
     def over(self) -> bool:
-        """Whether it is done, or given up, so that who comes now has to begin anew."""
+        """True if the work is done or was cancelled. A new waiter must start new work."""
         return self._abandoned or self._task.done()
 
     async def wait(self) -> T:
-        """Wait for its end; the last one to be cancelled takes the work along."""
+        """Wait for the result. If the last waiter is cancelled, cancel the work."""
         self._waiting += 1
         try:
-            await asyncio.wait([self._task])  # which leaves the task alone when it is cancelled itself
+            await asyncio.wait([self._task])  # `asyncio.wait` does not cancel the task
         finally:
             self._waiting -= 1
             if not self._waiting and not self._task.done():
@@ -54,4 +54,4 @@ class SingleFlight(Generic[T]):
 
 def _seen(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
-        task.exception()  # even if all who waited are gone
+        task.exception()  # otherwise asyncio logs an error whose waiters were all cancelled

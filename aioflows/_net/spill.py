@@ -1,7 +1,7 @@
-"""A temporary file of the scan's own, for rows that are too many to be held. It decides nothing.
+"""The spill file of a scan: a temporary file for rows that do not fit in memory.
 
-The file has no name, so that nobody else can open it and nothing is left when the process dies. Work on it is done in a
-thread, one piece after the other.
+The file has no name. So no other process can open it, and it disappears with the process. A thread reads and
+writes it, one operation after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Spill:
-    """Rows on disk; the file comes with the first of them."""
+    """Rows on disk. The file is created with the first row."""
 
     def __init__(self) -> None:
         self._file: BinaryIO | None = None
@@ -35,25 +35,25 @@ class Spill:
         self._running: set[asyncio.Future[Any]] = set()
 
     async def perform(self, task: SpillWrite | SpillRead) -> Callable[[], None]:
-        """Lay rows aside or read them back; give what tells the machine.
+        """Write rows to the file or read them back. Return a function that passes the result to the machine.
 
         Raises:
             AioflowsError: the file cannot be written or read.
         """
         try:
             if isinstance(task, SpillWrite):
-                store, units = task, await self._beside(lambda: self._store(task.rows, task.unit))
+                store, units = task, await self._in_thread(lambda: self._store(task.rows, task.unit))
                 return lambda: store.done(units)
-            load, rows = task, await self._beside(lambda: self._load(task.offset, task.length))
+            load, rows = task, await self._in_thread(lambda: self._load(task.offset, task.length))
             return lambda: load.done(rows)
         except OSError as error:
             raise AioflowsError(
-                f"rows could not be laid aside in a temporary file: {error}. Give TMPDIR a place with more room, or the "
-                "session larger Limits(buffer=...)"
+                f"rows cannot be spilled to a temporary file: {error}. Set TMPDIR to a folder with more "
+                "space, or give the session a larger Limits(buffer=...)"
             ) from error
 
     async def aclose(self) -> None:
-        """Wait for what is under way, and let go of the file. Twice is fine."""
+        """Wait for operations under way and close the file. Safe to call more than once."""
         self._closed = True
         if self._running:
             await asyncio.wait(self._running)
@@ -61,27 +61,27 @@ class Spill:
             self._file.close()
             self._file = None
 
-    async def _beside(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(None, self._alone, work)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(None, self._exclusively, work)
         self._running.add(future)
-        future.add_done_callback(self._over)
-        # A thread cannot be cancelled, so it is waited for when the file is closed.
+        future.add_done_callback(self._finished)
+        # A thread cannot be cancelled, so `aclose` waits for it.
         return await asyncio.shield(future)
 
-    def _over(self, future: asyncio.Future[Any]) -> None:
+    def _finished(self, future: asyncio.Future[Any]) -> None:
         self._running.discard(future)
         if not future.cancelled():
-            future.exception()  # seen, even if who wanted the rows has gone
+            future.exception()  # otherwise asyncio logs the error of a cancelled scan
 
-    def _alone(self, work: Callable[[], T]) -> T:
+    def _exclusively(self, work: Callable[[], T]) -> T:
         with self._turn:
             if self._closed:
-                raise AioflowsError("the scan was closed")
+                raise AioflowsError("the scan was closed while rows were being spilled")
             return work()
 
     def _store(self, rows: Sequence[FlowInstance], unit: int) -> list[tuple[int, int]]:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="aioflows-")  # noqa: SIM115  (it lives as long as the scan)
+            self._file = tempfile.TemporaryFile(prefix="aioflows-")  # noqa: SIM115  (the file lives as long as the scan)
             weakref.finalize(self, self._file.close)
         units = []
         self._file.seek(self._end)
@@ -94,10 +94,10 @@ class Spill:
         return units
 
     def _load(self, offset: int, length: int) -> list[FlowInstance]:
-        assert self._file is not None, "rows are read back only where they were laid aside"
+        assert self._file is not None, "rows are read back only after they were written"
         self._file.seek(offset)
         packed = BytesIO(self._file.read(length))
         rows: list[FlowInstance] = []
         while packed.tell() < length:
-            rows += pickle.load(packed)  # noqa: S301  (nobody else can write to this file)
+            rows += pickle.load(packed)  # noqa: S301  (no other process can write to this file)
         return rows

@@ -1,4 +1,4 @@
-"""The seam between what is said and how it travels: one request out, one answer back, nothing decided."""
+"""The transport protocol: it sends one request and returns one answer, without decisions about either."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["Answer", "PooledTransport", "Queue", "Request", "SecretHeaders", "Tr
 
 
 def _size(body: bytes | None) -> str:
-    # A token request proves in its body that the secret is known, so no body is shown.
+    # The body of a token request is derived from the secret, so `repr` shows no body.
     return "None" if body is None else f"<{len(body)} bytes>"
 
 
 @attrs.frozen
 class Request:
-    """One HTTP request, complete but for its authentication headers.
+    """An HTTP request without its authentication headers.
 
     Args:
         method: the HTTP method.
-        url: scheme, host, port and path, without a query.
-        query: names and values as they are before percent-encoding.
-        body: the bytes to be sent and signed; None: no body.
-        operation: the service's name for what is asked, as events tell it.
+        url: the scheme, host, port and path, without a query.
+        query: the names and values of the query before percent-encoding. Default: none.
+        body: the bytes to send and to sign. None means no body. Default: None.
+        operation: the service's name for the operation, for events. Default: an empty text.
     """
 
     method: str
@@ -36,16 +36,21 @@ class Request:
 
 @attrs.frozen
 class Answer:
-    """One HTTP answer, its body read whole and decompressed."""
+    """An HTTP answer, with its body read completely and decompressed.
+
+    Args:
+        status: the HTTP status.
+        headers: the headers, in a mapping that ignores case.
+        body: the decompressed body.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """Case-insensitive."""
     body: bytes = attrs.field(repr=_size)
 
 
 class SecretHeaders(dict[str, str]):
-    """Headers that show their names only, so that a traceback with local variables holds no token."""
+    """Headers whose `repr` shows names only, so that a traceback with local variables holds no token."""
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self) or 'none'}>"
@@ -55,27 +60,27 @@ class SecretHeaders(dict[str, str]):
 
 @runtime_checkable
 class Transport(Protocol):
-    """Carries one request; raises `TransportError` where nothing usable comes back."""
+    """A transport: it carries one request, and raises `TransportError` if no usable answer comes back."""
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
-        """Sends *request* with *headers* besides its own, and reads the answer within *timeout* seconds.
+        """Send *request* with the additional *headers*. Return the answer, read within *timeout* seconds.
 
-        Whatever the status is, an answer is an answer. Redirects are not followed.
+        An answer with any status is returned. Redirects are not followed.
         """
         ...
 
     async def close(self) -> None:
-        """Closes what this transport opened; twice is fine."""
+        """Close the connections of this transport. Safe to call more than once."""
         ...
 
 
 @attrs.frozen
 class Queue:
-    """How a request stands in line for a connection of a pool that others may use as well.
+    """The wait of a request for a connection of a pool that the application also uses.
 
     Args:
-        patience: the *seconds* that it may wait; they are not those in which it has to be answered.
-        waited: is told the *seconds* that it did wait, when it gets a connection.
+        patience: the longest wait (seconds). It is not part of the time for the answer.
+        waited: called with the length of the wait (seconds) when the request gets a connection.
     """
 
     patience: float
@@ -84,15 +89,18 @@ class Queue:
 
 @runtime_checkable
 class PooledTransport(Transport, Protocol):
-    """A transport whose connections may come out of a pool of the caller's."""
+    """A transport whose connections may come from a pool of the caller."""
 
     @property
     def connections(self) -> int | None:
-        """The connections to one host that the pool lets out at most; None: no bound is known."""
+        """The greatest number of connections to one host. None means that no limit is known."""
         ...
 
     async def send_queued(
         self, request: Request, headers: Mapping[str, str], timeout: float, queue: Queue
     ) -> Answer:
-        """Do what `send` does, but with the *timeout* running only while there is, or could be, a connection."""
+        """Send a request as `send` does.
+
+        The *timeout* does not run while the request waits in the *queue*.
+        """
         ...

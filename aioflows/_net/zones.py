@@ -1,14 +1,15 @@
-"""Which zone a service's times are in: given by the user, or named by the service ("Get Timezone").
+"""The zone of a service's times: given by the user, or named by the service ("Get Timezone").
 
-1. The service names one offset, that of the moment. So it is asked anew for each scan, each page and each single instance:
-   a session may live longer than summer time does. All who ask while a request is under way share its answer.
-2. Polls of a follow come by themselves and often: for these, what was named up to a minute ago will do. Where a follow finds
-   that the offset has changed, it knows the minutes within which that was. Clocks change at a quarter of an hour, so it
-   knows the instant as well, and reads what was triggered before it in the offset of then.
-3. One scan reads in one zone from its start to its end, whatever is named meanwhile. Where it resumes an earlier one, that
-   zone has to mean the same, and this is checked before anything is handed out.
+1. The service names only the present offset. So it is asked again for each scan, each page and each single
+   instance, because a session may last longer than daylight saving time. Callers share a request that is
+   under way.
+2. Polls of a follow are frequent, so they use an answer that is up to a minute old. When a follow finds a new
+   offset, it knows the minutes in which the offset changed. Clocks change at a quarter of an hour, so it also
+   knows the instant. It reads earlier trigger times in the earlier offset.
+3. A scan reads in one zone from its start to its end. A resumed scan needs a zone with the same offsets as
+   the earlier scan. This is checked before any row is handed out.
 
-It is asked beside the request whose answer it is needed for, so it costs no time.
+The zone is requested at the same time as the rows that need it, so it costs no time.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from aioflows.checkpoint import FollowCheckpoint, ReadZone
 __all__ = ["FollowZone", "ScanZone", "Zones", "read_zone"]
 
 _FOR_POLLS = 60.0
-"""Seconds for which polls of a follow go by what the service has named."""
+"""The greatest age of a zone that polls of a follow use (seconds)."""
 
 _QUARTER, _HOUR = 900_000, 3_600_000  # milliseconds
 
 
 def read_zone(zone: Zone, from_ms: int, to_ms: int) -> ReadZone:
-    """Return what a zone means over a range, in *milliseconds* since 1970."""
+    """Return the offsets of a zone over a range, which is given in milliseconds since 1970-01-01 UTC."""
     return ReadZone(str(zone.tzinfo), zone.offsets(from_ms, to_ms))
 
 
@@ -40,7 +41,7 @@ class Zones:
     """The zone of one service.
 
     Args:
-        given: the zone that the user gave; None: the service is asked.
+        given: the zone that the user gave. None means that the service is asked.
         ask: asks the service.
     """
 
@@ -54,7 +55,7 @@ class Zones:
         """Return the zone.
 
         Args:
-            oldest: *seconds* since the service named it, up to which it need not be asked again.
+            oldest: the greatest age of an earlier answer that may be used (seconds). Default: 0, always ask.
         """
         if self.given is not None:
             return self.given
@@ -77,29 +78,29 @@ class ScanZone:
 
     Args:
         zones: the service's zone.
-        from_ms: the first *millisecond* of its query.
-        to_ms: the first behind it.
-        resumed: the zone of the scan that it goes on with; None: there is none, or it did not note it.
+        from_ms: the first millisecond of the query since 1970-01-01 UTC.
+        to_ms: the first millisecond after the query's range.
+        resumed: the zone of the checkpoint that is resumed. None means that there is none. Default: None.
 
     Raises:
-        QueryError: a zone was given, and it is not the one of the scan that is to be resumed.
+        QueryError: the given zone differs from that of the checkpoint.
     """
 
     def __init__(self, zones: Zones, from_ms: int, to_ms: int, resumed: ReadZone | None = None) -> None:
         self._zones = zones
         self._range = from_ms, to_ms
         self.zone: Zone | None = None
-        """It; None: not known yet."""
+        """The zone. None means not known yet."""
         self.used = resumed
-        """What it means, for a checkpoint; None: not known yet."""
+        """The zone's offsets over the range, for a checkpoint. None means not known yet."""
         if zones.given is not None:
             self.take(zones.given)
 
     async def find(self) -> Zone:
-        """Return it; ask the service first if need be.
+        """Return the zone. Ask the service if it is not known.
 
         Raises:
-            QueryError: it is not the one of the scan that is to be resumed.
+            QueryError: the zone differs from that of the checkpoint.
         """
         if self.zone is None:
             self.take(await self._zones.find())
@@ -107,10 +108,10 @@ class ScanZone:
         return self.zone
 
     def take(self, zone: Zone) -> None:
-        """Read in a zone from now on.
+        """Set the zone.
 
         Raises:
-            QueryError: it is not the one of the scan that is to be resumed.
+            QueryError: the zone differs from that of the checkpoint.
         """
         used = read_zone(zone, *self._range)
         if self.used is not None:
@@ -123,10 +124,10 @@ class FollowZone:
 
     Args:
         zones: the service's zone.
-        resumed: what an earlier follow has left; None: there is none.
+        resumed: the checkpoint that is resumed. None means that there is none. Default: None.
 
     Raises:
-        QueryError: a zone was given, and it is not the one of the follow that is to be resumed.
+        QueryError: the given zone differs from that of the checkpoint.
     """
 
     def __init__(self, zones: Zones, resumed: FollowCheckpoint | None = None) -> None:
@@ -134,44 +135,44 @@ class FollowZone:
         self._resumed = resumed
         self._now_ms = 0
         self.zone: Zone | None = None
-        """It; None: not known yet."""
+        """The zone. None means not known yet."""
         if zones.given is not None:
             self._begin(zones.given)
 
     async def find(self, *, anew: bool = False) -> Zone:
-        """Return what the service names as its zone.
+        """Return the zone that the service names.
 
         Args:
-            anew: ask the service again in any case, as after an error.
+            anew: True to ask the service again, as after an error. Default: False.
         """
         return await self._zones.find(0.0 if anew else _FOR_POLLS)
 
     @property
     def changes(self) -> bool:
-        """Whether the service may name another zone later."""
+        """True if the service may name another zone later."""
         return self._zones.given is None
 
     def take(self, named: Zone, now_ms: int) -> bool:
-        """Read in what the service has named; return True if that has changed what rows are read in.
+        """Set the zone that the service named. Return True if the zone of rows has changed by it.
 
         Args:
-            named: the *zone* that it has named.
-            now_ms: the service's *time*.
+            named: the zone that the service named.
+            now_ms: the service's time (milliseconds since 1970-01-01 UTC).
 
         Raises:
-            QueryError: it is not the one of the follow that is to be resumed.
+            QueryError: the zone differs from that of the checkpoint.
         """
         before, since, self._now_ms = self.zone, self._now_ms, now_ms
         if self.zone is None:
             self._begin(named)
         elif self._zones.given is None and not _same(self.zone, named, now_ms):
-            turn = _turn(since - int(1000 * _FOR_POLLS), now_ms)
-            offsets = self.zone.offsets(self._begun, turn) if self._begun < turn else ()
-            self.zone = Zone.of_offsets([*offsets, (turn, named.offset_at(now_ms // 1000))])
+            changed = _instant_of_change(since - int(1000 * _FOR_POLLS), now_ms)
+            offsets = self.zone.offsets(self._begun, changed) if self._begun < changed else ()
+            self.zone = Zone.of_offsets([*offsets, (changed, named.offset_at(now_ms // 1000))])
         return self.zone != before
 
     def used(self, checkpoint: FollowCheckpoint) -> FollowCheckpoint:
-        """Return a checkpoint with the zone that its rows were read in."""
+        """Return the checkpoint together with the zone that its rows were read in."""
         if checkpoint.range is None:
             return checkpoint
         if self.zone is None:
@@ -188,7 +189,7 @@ class FollowZone:
                 and len(earlier.offsets) > 1
                 and zone.offset_at(span[1] // 1000) == last
             ):
-                zone = Zone.of_offsets(earlier.offsets)  # the service has named them one after the other
+                zone = Zone.of_offsets(earlier.offsets)  # the service named one offset after the other
             earlier.check(read_zone(zone, *span))
         self.zone = zone
 
@@ -197,8 +198,8 @@ def _same(zone: Zone, other: Zone, at_ms: int) -> bool:
     return zone.offset_at(at_ms // 1000) == other.offset_at(at_ms // 1000)
 
 
-def _turn(after_ms: int, until_ms: int) -> int:
-    """Return the instant in a stretch at which clocks were changed: a whole hour if there is one, or else a quarter."""
+def _instant_of_change(after_ms: int, until_ms: int) -> int:
+    """Return the instant in a range at which clocks changed: a whole hour, or else a quarter of an hour."""
     for grid in (_HOUR, _QUARTER):
         latest = until_ms // grid * grid
         if latest > after_ms:

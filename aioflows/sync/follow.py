@@ -1,6 +1,6 @@
-"""A follow without ``await``: what `aioflows.sync` gives for `FlowSession.follow`; it polls only while its consumer waits."""
+"""The follow of `aioflows.sync`, without ``await``. It polls only while its consumer waits."""
 
-# ruff: noqa: SLF001  (two doors of one follow)
+# ruff: noqa: SLF001  (it wraps a follow of this package)
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import aioflows
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import FollowStats
-from aioflows.sync.pull import Each, Puller
+from aioflows.sync.pull import CallIterator, Puller
 
 __all__ = ["FlowFollow"]
 
 
 class FlowFollow(Puller[aioflows.FlowFollow]):
-    """The instances of a query as they appear, as an iterator; made by `FlowSession.follow`.
+    """A follow: the instances of a query as they appear, as an iterator. `FlowSession.follow` makes it.
 
-    It is `aioflows.FlowFollow` without ``await``. One that is dropped stops by itself; ``with`` or `close` wait for that.
-    Threads may share it: each instance goes to one of them.
+    It is `aioflows.FlowFollow` without ``await``. A follow without references stops in the background. To
+    wait for its end, use ``with`` or `close`. Threads may share a follow: each instance goes to one of them.
 
     Raises:
-        AioflowsError: while iterating; its ``followed`` is the checkpoint.
-        RuntimeError: it was closed, or its session was.
+        AioflowsError: while iterating. Its ``followed`` is the checkpoint.
+        RuntimeError: the follow or its session was closed.
     """
 
     def batches(self) -> Iterator[list[FlowInstance]]:
-        """Iterate lists of what has appeared; after each of them everything was handed out, so a checkpoint is small."""
-        return Each(lambda: self._next_of(self._source._take_batch))
+        """Return an iterator of lists of new instances. A checkpoint between two lists is small."""
+        return CallIterator(lambda: self._next_of(self._source._take_batch))
 
     @property
     def stats(self) -> FollowStats:
-        """The account so far."""
+        """The statistics so far."""
         return self._thread.ask(lambda: self._source.stats)
 
     def checkpoint(self) -> FollowCheckpoint:
-        """Tell what was settled, to go on there with ``session.follow(query, resume=...)``."""
+        """Return a checkpoint of the instances handed out, for ``session.follow(query, resume=...)``."""
         return self._thread.ask(self._source.checkpoint)

@@ -1,8 +1,8 @@
-"""An event loop in a thread of its own, for callers that do not await.
+"""An event loop in a separate thread, for callers without ``await``.
 
-1. Whoever calls waits until its work is over, even if it is interrupted: then the work is cancelled first.
-2. Nobody waits for ever: a call that the end of the thread has overtaken is told so.
-3. Work runs in the context of its caller, so that what it traces is below what its caller traces.
+1. A call waits until its work is over. If the call is interrupted, it cancels the work first.
+2. A call never waits for ever. If the thread ends before its work, the call raises an error.
+3. Work runs in the context of its caller, so that its traces are below those of the caller.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Call(Generic[T]):
-    """Work that another thread waits for."""
+    """A piece of work that another thread waits for."""
 
     def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self.over = threading.Event()
@@ -46,15 +46,15 @@ class _Call(Generic[T]):
 
     def result(self) -> T:
         if self._task is None or not self._task.done() or self._task.cancelled():
-            raise RuntimeError("the session was closed meanwhile")
+            raise RuntimeError("the session was closed meanwhile; make a new one")
         return self._task.result()
 
 
 class LoopThread:
-    """A thread in which *within* is entered, work is done, and *within* is left.
+    """A thread that enters *within*, does work, and leaves *within*.
 
     Args:
-        within: a *context* for all work, as a session is.
+        within: the context manager around all work, such as a session.
     """
 
     def __init__(self, within: AbstractAsyncContextManager[object]) -> None:
@@ -71,11 +71,11 @@ class LoopThread:
 
     @property
     def alive(self) -> bool:
-        """Whether work can be done; not in a process that was forked off."""
+        """True if the thread accepts work. In a forked process it does not."""
         return self._thread.is_alive() and not self._ended
 
     def start(self) -> None:
-        """Start it, and return when *within* was entered."""
+        """Start the thread and wait until it has entered *within*."""
         try:
             self._thread.start()
         except BaseException:
@@ -86,29 +86,33 @@ class LoopThread:
         except BaseException:
             self.stop()
             raise
-        self._complain()
+        self._raise_error()
 
     def stop(self) -> None:
-        """Leave *within*, and return when the thread is over. Twice is fine."""
+        """Stop the thread and wait for its end. Safe to call more than once."""
         if threading.current_thread() is self._thread:
-            raise RuntimeError("the session's own thread cannot wait for its end")
-        self.let_go()
+            raise RuntimeError(
+                "the session cannot be closed in its own thread, as in an observer; close it elsewhere"
+            )
+        self.request_stop()
         self._thread.join()
-        self._complain()
+        self._raise_error()
 
-    def let_go(self) -> None:
-        """The same, without waiting for it."""
+    def request_stop(self) -> None:
+        """Stop the thread without waiting for its end."""
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def run(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do work, and give its result or raise its error.
+        """Do work in the thread. Return its result or raise its error.
 
         Raises:
-            RuntimeError: the thread is over, or this is that thread.
+            RuntimeError: the thread is over, or it is the current thread.
         """
         if threading.current_thread() is self._thread:
-            raise RuntimeError("this is the session's own thread, as in an observer; nothing can wait here")
+            raise RuntimeError(
+                "the session cannot be used in its own thread, as in an observer; use it elsewhere"
+            )
         call = _Call(ask)
         with self._lock:
             if not self.alive:
@@ -127,7 +131,10 @@ class LoopThread:
         return call.result()
 
     def ask(self, question: Callable[[], T]) -> T:
-        """Ask what takes no time, where nothing else happens meanwhile: in the thread, or anywhere once that is over."""
+        """Return the result of a quick function.
+
+        It is called in the thread, or in the current one if the thread is over.
+        """
         if not self.alive or threading.current_thread() is self._thread:
             return question()
 
@@ -136,22 +143,22 @@ class LoopThread:
 
         return self.run(answer)
 
-    def soon(self, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do work that nobody waits for; with the thread it ends at the latest."""
+    def start_in_background(self, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start work without waiting for it. It ends with the thread at the latest."""
 
         def start() -> None:
             task = asyncio.get_running_loop().create_task(ask())
             self._later.add(task)
             task.add_done_callback(self._later.discard)
 
-        with suppress(RuntimeError):  # the loop is closed, and with it whatever was under way
+        with suppress(RuntimeError):  # the loop is closed, so the work is over
             self._loop.call_soon_threadsafe(start)
 
     def _main(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  (it is raised where the thread is waited for)
+        except BaseException as error:  # noqa: BLE001  (`start` and `stop` raise it)
             self._error = error
         finally:
             with self._lock:
@@ -166,7 +173,7 @@ class LoopThread:
             self._ready.set()
             await self._stopping.wait()
 
-    def _complain(self) -> None:
+    def _raise_error(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise error

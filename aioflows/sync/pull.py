@@ -1,10 +1,10 @@
-"""What a scan and a follow without ``await`` have in common: rows that come from a loop in another thread.
+"""The base of scans and follows without ``await``: they get rows from a loop in another thread.
 
-What has come stays in the scan or the follow until it is taken in the consumer's own thread, so a wait that is interrupted
-loses nothing.
+Rows stay in the scan or the follow until the consumer's own thread takes them. So an interrupted wait loses
+no row.
 """
 
-# ruff: noqa: SLF001  (two doors of one scan, or one follow)
+# ruff: noqa: SLF001  (it wraps a scan or a follow of this package)
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ import aioflows
 from aioflows.models import FlowInstance
 from aioflows.sync.loop_thread import LoopThread
 
-__all__ = ["Each", "Puller"]
+__all__ = ["CallIterator", "Puller"]
 
 S = TypeVar("S", aioflows.FlowScan, aioflows.FlowFollow)
 T = TypeVar("T")
 
 
 class Puller(Iterator[FlowInstance], Generic[S]):
-    """Instances, pulled from where they come.
+    """An iterator that pulls instances from a loop in another thread.
 
     Args:
-        thread: whose *loop* they come from.
-        source: *what* gives them there.
+        thread: the thread with the loop.
+        source: the scan or the follow on that loop.
     """
 
     def __init__(self, thread: LoopThread, source: S) -> None:
@@ -51,17 +51,17 @@ class Puller(Iterator[FlowInstance], Generic[S]):
         self.close()
 
     def close(self) -> None:
-        """Stop: cancel what is under way, and wait until it is over. Twice is fine."""
+        """Cancel requests under way and wait for their end. Safe to call more than once."""
         if self._thread.alive:
             self._thread.run(self._source.aclose)
 
     def __del__(self) -> None:
         if hasattr(self, "_source"):
-            self._thread.soon(self._source.aclose)
+            self._thread.start_in_background(self._source.aclose)
 
     def __next__(self) -> FlowInstance:
-        """Give the next instance; wait until there is one."""
-        with self._one_at_a_time:  # not by `_next_of`, whose call would make a row a sixth dearer
+        """Return the next instance. Wait until there is one."""
+        with self._one_at_a_time:  # inline, because a call of `_next_of` would make a row a sixth slower
             self._need_rows()
             return self._source._take()
 
@@ -82,8 +82,8 @@ class Puller(Iterator[FlowInstance], Generic[S]):
         return True
 
 
-class Each(Iterator[T]):
-    """Something by its parts. Not a generator: one that is interrupted while it waits would be over."""
+class CallIterator(Iterator[T]):
+    """An iterator that calls a function for each item. A generator would end when it is interrupted."""
 
     def __init__(self, take: Callable[[], T]) -> None:
         self._take = take

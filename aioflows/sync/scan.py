@@ -1,6 +1,6 @@
-"""A scan without ``await``: what `aioflows.sync` gives for `FlowSession.scan`."""
+"""The scan of `aioflows.sync`, without ``await``."""
 
-# ruff: noqa: SLF001  (two doors of one scan)
+# ruff: noqa: SLF001  (it wraps a scan of this package)
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aioflows
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import ScanPlan, ScanStats
-from aioflows.sync.pull import Each, Puller
+from aioflows.sync.pull import CallIterator, Puller
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,35 +23,39 @@ _Rows: TypeAlias = list[FlowInstance]
 
 
 class FlowScan(Puller[aioflows.FlowScan]):
-    """Every flow instance that a query asks for, as an iterator; made by `FlowSession.scan`.
+    """A scan: all flow instances of a query, as an iterator. `FlowSession.scan` makes it.
 
-    It is `aioflows.FlowScan` without ``await``. One that is dropped before its end, as by ``break``, stops by itself;
-    ``with`` or `close` wait for that. Threads may share it: each instance goes to one of them.
+    It is `aioflows.FlowScan` without ``await``. A scan without references, as after ``break``, stops in the
+    background. To wait for its end, use ``with`` or `close`. Threads may share a scan: each instance goes to
+    one of them.
 
     Raises:
-        AioflowsError: while iterating, the specific error, after everything before it in the order was handed out; its
-            ``checkpoint`` tells what is left.
-        RuntimeError: it was closed, or its session was.
+        AioflowsError: while iterating, the specific error, after all rows before it were handed out. Its
+            ``checkpoint`` holds the windows that are left.
+        RuntimeError: the scan or its session was closed.
     """
 
     def pages(self) -> Iterator[_Rows]:
-        """Iterate lists of instances, in the same order: the fast way for bulk work. Lists have no fixed length."""
-        return Each(lambda: self._next_of(self._source._take_page))
+        """Return an iterator of lists of instances, in the same order. It is faster for bulk work.
+
+        The length of the lists varies.
+        """
+        return CallIterator(lambda: self._next_of(self._source._take_page))
 
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Iterate Arrow record batches, in the same order; see `aioflows.FlowScan.record_batches`."""
+        """Return an iterator of Arrow record batches; see `aioflows.FlowScan.record_batches`."""
         batches = self._source.record_batches(columns, tasks=tasks)
-        return Each(lambda: self._next_batch(batches))
+        return CallIterator(lambda: self._next_batch(batches))
 
     def list(self) -> _Rows:
-        """Read everything that was not handed out yet, as one list, and close."""
+        """Return all instances that were not handed out yet as a list, and close the scan."""
         with self._one_at_a_time:
             return self._thread.run(self._source.list)
 
     def first(self) -> FlowInstance | None:
-        """Give the next instance, or None if there is none, and close."""
+        """Return the next instance, or None if there is none, and close the scan."""
         with self._one_at_a_time:
             return self._thread.run(self._source.first)
 
@@ -68,25 +72,25 @@ class FlowScan(Puller[aioflows.FlowScan]):
 
     @property
     def number(self) -> int:
-        """Which scan it is, of all in this process: the ``scan`` of its events."""
+        """The number of the scan, unique in this process: the ``scan`` of its events."""
         return self._source.number
 
     @property
     def progress(self) -> float:
-        """The share of the time range that was read and handed out, from 0 to 1."""
+        """The share of the time range that was handed out, from 0 to 1."""
         return self._thread.ask(lambda: self._source.progress)
 
     @property
     def stats(self) -> ScanStats:
-        """The account so far."""
+        """The statistics so far."""
         return self._thread.ask(lambda: self._source.stats)
 
     def plan(self) -> ScanPlan:
-        """Tell what is left to be read, and at how few requests, as far as that is known; nothing is sent for it."""
+        """Return the windows that are left and the least number of requests for them. Nothing is sent."""
         return self._thread.ask(self._source.plan)
 
     def checkpoint(self) -> Checkpoint:
-        """Tell what was not handed out yet, to go on there with ``session.scan(query, resume=...)``."""
+        """Return a checkpoint of the remaining rows, for ``session.scan(query, resume=...)``."""
         return self._thread.ask(self._source.checkpoint)
 
 

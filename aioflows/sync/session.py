@@ -1,11 +1,12 @@
-"""The same session and scans without ``await``, for scripts and notebooks.
+"""The session of `aioflows.sync`, without ``await``, for scripts and notebooks.
 
-1. The loop is the session's own, in a thread of its own; so it does not matter whether one runs where it is called from,
-   as it does in a notebook, and the two never meet.
-2. It is as lazy as the other door. The thread works on a scan only while its consumer waits for the next rows: a consumer
-   that stops pulling stops the requests.
-3. A call that is interrupted, by Ctrl-C for instance, is cancelled and waited for. A scan loses nothing by that.
-4. When the session ends, nothing is left: no request, no connection, no task, no thread.
+1. The session has a separate thread with an event loop. So it also works where another loop runs, as in a
+   notebook.
+2. It is as lazy as `aioflows.FlowSession`. The thread works on a scan only while its consumer waits for rows.
+   A consumer that stops pulling stops the requests.
+3. An interrupted call, for instance by Ctrl-C, is cancelled, and its end is awaited. A scan loses no row by
+   it.
+4. A closed session leaves no request, no connection, no task and no thread.
 
     with aioflows.sync.FlowSession("https://apigw.example.com", user_id="u", org_id="o") as session:
         for instance in session.scan(query):
@@ -25,6 +26,7 @@ import aioflows
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
+from aioflows.follow import timing_of
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
@@ -38,18 +40,20 @@ T = TypeVar("T")
 
 
 class FlowSession:
-    """A session with one EnOS deployment, for code that does not await.
+    """A session with one EnOS deployment, for code without ``await``.
 
-    Use it in a ``with`` block; where there is none, as between the cells of a notebook, `open` and `close` it. It may be
-    used from several threads.
+    Use it in a ``with`` block. Without a block, as between the cells of a notebook, call `open` and `close`.
+    Several threads may use it.
+
+    The arguments are those of `aioflows.FlowSession`, with two exceptions. *http* cannot be an
+    ``aiohttp.ClientSession``, because it would belong to another loop. The *observer* is called in the
+    session's thread and must not use the session.
 
     Args:
-        base_url: *scheme and host* of the API gateway, and so on: everything is as in `aioflows.FlowSession`, but that
-            there is no ``aiohttp.ClientSession`` to be given, since it would belong to another loop. The observer is
-            called in the session's thread, and may not use the session.
+        base_url: the scheme and host of the API gateway, as in ``https://apigw.example.com``.
 
     Raises:
-        QueryError: a value makes no sense; the message says what to give instead.
+        QueryError: a value is invalid. The message says what to give instead.
     """
 
     def __init__(
@@ -96,10 +100,10 @@ class FlowSession:
         self.close()
 
     def open(self) -> Self:
-        """Start the thread; nothing is sent.
+        """Start the thread. Nothing is sent.
 
         Raises:
-            RuntimeError: it was opened before.
+            RuntimeError: the session was opened before.
         """
         if self._thread is not None:
             raise RuntimeError("this session was opened before; make a new one")
@@ -108,7 +112,7 @@ class FlowSession:
         return self
 
     def close(self) -> None:
-        """Close every scan and follow that is still open, the connections, and the thread. Twice is fine."""
+        """Close all open scans and follows, the connections and the thread. Safe to call more than once."""
         if self._thread is not None:
             self._thread.stop()
 
@@ -121,9 +125,9 @@ class FlowSession:
                 stacklevel=2,
                 source=self,
             )
-            thread.let_go()
+            thread.request_stop()
 
-    def _opened(self) -> LoopThread:
+    def _running_thread(self) -> LoopThread:
         if self._thread is None:
             raise RuntimeError(
                 "the session is not entered; use it inside 'with FlowSession(...) as session:'"
@@ -131,7 +135,7 @@ class FlowSession:
         return self._thread
 
     def _run(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return self._opened().run(ask)
+        return self._running_thread().run(ask)
 
     def scan(
         self,
@@ -142,8 +146,8 @@ class FlowSession:
         proven: bool = False,
         confirm: bool = True,
     ) -> FlowScan:
-        """Make a scan; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.scan`."""
-        thread = self._opened()
+        """Return a new scan, as `aioflows.FlowSession.scan` does. Nothing is sent before it is iterated."""
+        thread = self._running_thread()
         make = self._session.scan
         return FlowScan(
             thread,
@@ -156,48 +160,54 @@ class FlowSession:
         *,
         since: datetime | int | None = None,
         changes: bool = False,
-        settle: float = 60.0,
-        watch: float = 86_400.0,
-        least: float = 2.0,
-        most: float = 60.0,
+        settle_time: float | None = None,
+        watch_time: float | None = None,
+        min_wait: float | None = None,
+        max_wait: float | None = None,
         resume: FollowCheckpoint | None = None,
+        settle: float | None = None,
+        watch: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
     ) -> FlowFollow:
-        """Make a follow; nothing is sent before it is iterated. All is as in `aioflows.FlowSession.follow`."""
-        thread = self._opened()
+        """Return a new follow, as `aioflows.FlowSession.follow` does.
+
+        Nothing is sent before it is iterated.
+        """
+        timing = timing_of(
+            settle_time=settle_time,
+            watch_time=watch_time,
+            min_wait=min_wait,
+            max_wait=max_wait,
+            settle=settle,
+            watch=watch,
+            least=least,
+            most=most,
+        )
+        thread = self._running_thread()
         make = self._session.follow
         return FlowFollow(
             thread,
-            thread.ask(
-                lambda: make(
-                    query,
-                    since=since,
-                    changes=changes,
-                    settle=settle,
-                    watch=watch,
-                    least=least,
-                    most=most,
-                    resume=resume,
-                )
-            ),
+            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing)),
         )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
-        """Give every instance that a query asks for, in its order."""
+        """Yield all instances of a query, in its order."""
         with self.scan(query, limit=limit) as scan:
             yield from scan
 
     def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
-        """Ask for one page, as the service understands it; see `aioflows.FlowSession.page`."""
+        """Return one page, by one search; see `aioflows.FlowSession.page`."""
         return self._run(lambda: self._session.page(query, page_no, page_size))
 
     def get(self, instance_id: str) -> FlowInstance:
-        """Ask for one flow instance by its id."""
+        """Return one flow instance by its id."""
         return self._run(lambda: self._session.get(instance_id))
 
     def server_timezone(self) -> tzinfo:
-        """Tell the zone that the service's times are in."""
+        """Return the zone of the service's times."""
         return self._run(self._session.server_timezone)
 
     def server_time(self) -> datetime:
-        """Ask for the service's current time, in UTC."""
+        """Return the service's current time, in UTC."""
         return self._run(self._session.server_time)

@@ -113,7 +113,7 @@ class TestTokenRequest:
 
     async def test_no_two_bear_the_same_time(self) -> None:
         one = credentials()
-        make = one._maker("get")
+        make = one._request_maker("get")
         stamps = [json.loads(make().body or b"")["timestamp"] for _ in range(5)]
         assert stamps == sorted(set(stamps))
 
@@ -302,35 +302,35 @@ class TestClock:
     @pytest.mark.parametrize("off", [-3600.0, -20.0, 20.0, 3600.0])
     async def test_a_local_clock_that_is_off_is_set_right(self, off: float) -> None:
         one = credentials(off=off)
-        one.heard(self.date(0), one.local_time())
+        one.adjust_clock(self.date(0), one.local_time())
         await one.ensure(TokenService())
         assert abs(stamp_of(one) - NOON * 1000) <= 1000
 
     @pytest.mark.parametrize("off", [-4.0, 0.0, 4.0])
     async def test_a_small_difference_is_left_alone(self, off: float) -> None:
         one = credentials(off=off)
-        one.heard(self.date(0), one.local_time())
+        one.adjust_clock(self.date(0), one.local_time())
         assert one.offset == 0
 
     async def test_a_slow_answer_is_no_difference(self) -> None:
         one = credentials()
         sent, date = one.local_time(), self.date(0)
         await asyncio.sleep(300)
-        one.heard(date, sent)
-        one.heard(self.date(0), sent)
+        one.adjust_clock(date, sent)
+        one.adjust_clock(self.date(0), sent)
         assert one.offset == 0
 
     async def test_a_clock_that_was_set_right_is_believed_again(self) -> None:
         one = credentials()
-        one.heard(self.date(3600), one.local_time())
+        one.adjust_clock(self.date(3600), one.local_time())
         assert one.offset == pytest.approx(3600, abs=1)
-        one.heard(self.date(0), one.local_time())
+        one.adjust_clock(self.date(0), one.local_time())
         assert one.offset == 0
 
     @pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 99 Foo 2024 00:00:00 GMT", "1" * 5000])
     async def test_a_date_that_cannot_be_read_says_nothing(self, date: str | None) -> None:
         one = credentials()
-        one.heard(date, one.local_time())
+        one.adjust_clock(date, one.local_time())
         assert one.offset == 0
 
     @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ class TestClock:
     )
     async def test_all_three_forms_of_a_date_are_read(self, date: str) -> None:
         one = credentials()
-        one.heard(date, one.local_time())
+        one.adjust_clock(date, one.local_time())
         assert one.offset == pytest.approx(3600, abs=1)
 
 
@@ -347,6 +347,8 @@ class TestSecrets:
     async def test_nothing_shows_them(self) -> None:
         one = credentials()
         await one.ensure(TokenService([Token("token-CANARY", 7200)]))
-        shown = repr([one, one.headers((), None), one._maker("refresh", accessToken="token-CANARY")(), KEY])
+        shown = repr(
+            [one, one.headers((), None), one._request_maker("refresh", accessToken="token-CANARY")(), KEY]
+        )
         assert "CANARY" not in shown
-        assert repr(one) == "<Credentials token 1>"
+        assert repr(one) == "<AccessTokens token 1>"

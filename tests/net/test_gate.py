@@ -254,7 +254,7 @@ class TestClosed:
 class TestFit:
     async def test_no_more_are_inside_than_a_pool_lets_out(self) -> None:
         gate = Gate(64)
-        gate.fit(3)
+        gate.limit_to(3)
         attempts = [Attempt(gate) for _ in range(10)]
         await asyncio.sleep(1)
         assert (gate.limit, gate.in_flight) == (3, 3)
@@ -262,13 +262,13 @@ class TestFit:
 
     async def test_a_larger_pool_lets_no_more_in_than_was_asked_for(self) -> None:
         gate = Gate(4)
-        gate.fit(100)
+        gate.limit_to(100)
         assert gate.limit == 4
 
     async def test_a_pool_may_grow(self) -> None:
         gate = Gate(8)
-        gate.fit(2)
-        gate.fit(None)
+        gate.limit_to(2)
+        gate.limit_to(None)
         attempts = [Attempt(gate) for _ in range(10)]
         await asyncio.sleep(1)
         assert gate.in_flight == 8

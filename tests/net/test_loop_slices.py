@@ -76,7 +76,7 @@ async def test_one_alone_goes_on_after_one_step() -> None:
 async def test_a_step_tells_how_much_others_had_to_do_in_it(seconds: float, told: float) -> None:
     work = Work()
     other = asyncio.create_task(work.piece(0, seconds))
-    assert await work.turns.others() == told
+    assert await work.turns.let_others_run() == told
     assert other.done()
 
 

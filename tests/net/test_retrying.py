@@ -630,7 +630,7 @@ class TestToken:
         calls = [asyncio.create_task(caller.call(REQUEST, read)) for _ in range(3)]
         await asyncio.sleep(0.5)
         keys = caller._attempts._credentials
-        keys._dies = keys._renew_from = loop_time()
+        keys._expires = keys._renew_from = loop_time()
         await asyncio.wait(calls)
         assert [call.result() for call in calls] == ["fine"] * 3
         assert gateway.token_requests == 2

@@ -112,7 +112,9 @@ class TestAfterClocksChange:
 
                 living = asyncio.create_task(live())
                 query = FlowQuery(TURN - 10 * MINUTE, TURN + 12 * MINUTE, type=1)
-                async with session.follow(query, since=query.from_ms, settle=30, changes=changes) as follow:
+                async with session.follow(
+                    query, since=query.from_ms, settle_time=30, changes=changes
+                ) as follow:
                     rows = [row async for row in follow]
                 await living
         assert sorted(int(row.instance_id) for row in rows) == [ms for ms in made if ms < query.to_ms]
@@ -135,7 +137,7 @@ class TestHowOftenItIsAsked:
         with Emulator(**BERLIN) as emulator:
             async with session_to(emulator, TURN + HOUR) as session:
                 query = FlowQuery(TURN, TURN + 30 * HOUR, type=1)
-                async with session.follow(query, least=2, most=5) as follow:
+                async with session.follow(query, min_wait=2, max_wait=5) as follow:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(600):
                             await anext(follow)
@@ -212,7 +214,7 @@ class TestCheckpoints:
     ) -> FollowCheckpoint:
         async with (
             session_to(emulator, now_ms, **how) as session,
-            session.follow(query, since=query.from_ms, settle=600) as follow,
+            session.follow(query, since=query.from_ms, settle_time=600) as follow,
         ):
             await anext(follow)
             return FollowCheckpoint.from_json(follow.checkpoint().to_json())

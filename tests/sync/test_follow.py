@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 import aioflows.sync
-from aioflows import FlowQuery, FollowCheckpoint
+from aioflows import FlowQuery, FollowCheckpoint, QueryError
 from tests.sync.test_session import Here, here, soon
 
 
@@ -22,7 +22,9 @@ def span(world: Here, seconds: float) -> FlowQuery:
 
 
 def follow(world: Here, query: FlowQuery, resume: FollowCheckpoint | None = None) -> aioflows.sync.FlowFollow:
-    return world.session.follow(query, since=query.from_ms, settle=0.3, least=0.05, most=0.1, resume=resume)
+    return world.session.follow(
+        query, since=query.from_ms, settle_time=0.3, min_wait=0.05, max_wait=0.1, resume=resume
+    )
 
 
 def insert(world: Here, query: FlowQuery, instances: int) -> list[str]:
@@ -59,10 +61,21 @@ def test_a_follow_goes_on_from_its_checkpoint() -> None:
         assert sorted(got) == sorted(names)
 
 
+def test_an_old_name_warns_where_it_is_used_and_a_value_under_both_names_is_refused() -> None:
+    with here(100) as world:
+        query = span(world, 2)
+        with pytest.warns(DeprecationWarning, match="settle=.*settle_time=") as warned:
+            following = world.session.follow(query, settle=7.5)
+        assert warned[0].filename == __file__
+        assert following._source._machine._pace.settle_time == 7.5
+        with pytest.raises(QueryError, match="both most= and max_wait="):
+            world.session.follow(query, most=9.0, max_wait=9.0)
+
+
 def test_an_interrupt_ends_a_wait_at_once_and_loses_nothing() -> None:
     with here(100) as world:
         query = span(world, 3_600)
-        following = world.session.follow(query, since=query.from_ms, least=300.0, most=300.0)
+        following = world.session.follow(query, since=query.from_ms, min_wait=300.0, max_wait=300.0)
         names = insert(world, query, 1)
         assert next(following).instance_id == names[0]
         began = time.monotonic()
@@ -72,7 +85,7 @@ def test_an_interrupt_ends_a_wait_at_once_and_loses_nothing() -> None:
         assert time.monotonic() - began < 60
         assert world.transport.in_flight == 0
         rest = world.session.follow(
-            query, since=query.from_ms, least=0.05, most=0.1, resume=following.checkpoint()
+            query, since=query.from_ms, min_wait=0.05, max_wait=0.1, resume=following.checkpoint()
         )
         new = world.emulator.insert(query.from_ms + 1)
         assert next(rest).instance_id == new

@@ -285,7 +285,7 @@ def test_an_observer_that_would_wait_for_its_own_thread_is_told() -> None:
 
     with here(10, observer=hear) as world:
         assert len(world.session.scan(world.query()).list()) == 10
-    assert set(said) == {"this is the session's own thread, as in an observer; nothing can wait here"}
+    assert set(said) == {"the session cannot be used in its own thread, as in an observer; use it elsewhere"}
 
 
 # Threads

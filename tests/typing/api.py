@@ -25,6 +25,25 @@ async def sessions(http: aiohttp.ClientSession) -> None:
         assert_type(await session.get("1-2"), aioflows.FlowInstance)
 
 
+class Recorded:
+    """A transport of a user's own, written with public names only."""
+
+    async def send(
+        self, request: aioflows.Request, headers: Mapping[str, str], timeout: float
+    ) -> aioflows.Answer:
+        assert_type(request.url, str)
+        assert_type(request.body, bytes | None)
+        return aioflows.Answer(200, {}, b"{}")
+
+    async def close(self) -> None: ...
+
+
+def transports(observer: aioflows.Observer) -> None:
+    transport: aioflows.Transport = Recorded()
+    aioflows.FlowSession("http://127.0.0.1", user_id="u", org_id="o", http=transport, observer=observer)
+    aioflows.sync.FlowSession("http://127.0.0.1", user_id="u", org_id="o", http=transport, observer=observer)
+
+
 async def scans(session: aioflows.FlowSession) -> None:
     query = aioflows.FlowQuery(
         datetime(2024, 1, 1, tzinfo=UTC),
@@ -67,7 +86,11 @@ async def follows(session: aioflows.FlowSession, query: aioflows.FlowQuery) -> N
     text = follow.checkpoint().to_json()
     assert_type(text, str)
     session.follow(
-        query, resume=aioflows.FollowCheckpoint.from_json(text), settle=120.0, least=5.0, most=300.0
+        query,
+        resume=aioflows.FollowCheckpoint.from_json(text),
+        settle_time=120.0,
+        min_wait=5.0,
+        max_wait=300.0,
     )
     assert_type(aioflows.AioflowsError().followed, aioflows.FollowCheckpoint | None)
 

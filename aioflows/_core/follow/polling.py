@@ -108,27 +108,28 @@ def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
 
 @attrs.frozen
 class PollTiming:
-    """How long to remember and how often to look, all in *seconds*.
+    """How long a follow remembers and how often it polls, all in seconds.
 
     Args:
-        settle: how *late* after its trigger time an instance may show.
-        watch: how *long* after its trigger time an unfinished instance is watched.
-        least: the shortest *wait* between two polls.
-        most: the longest.
+        settle_time: how late after its trigger time an instance may show.
+        watch_time: how long after its trigger time an unfinished instance is watched.
+        min_wait: the shortest wait between two polls.
+        max_wait: the longest wait between two polls.
 
     Raises:
         QueryError: a value makes no sense.
     """
 
-    settle: float = attrs.field(validator=_seconds)
-    watch: float = attrs.field(validator=_seconds)
-    least: float = attrs.field(validator=_seconds)
-    most: float = attrs.field(validator=_seconds)
+    settle_time: float = attrs.field(validator=_seconds)
+    watch_time: float = attrs.field(validator=_seconds)
+    min_wait: float = attrs.field(validator=_seconds)
+    max_wait: float = attrs.field(validator=_seconds)
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.least <= self.most:
+        if not 0 < self.min_wait <= self.max_wait:
             raise QueryError(
-                f"least must be more than 0 seconds and at most most, not {self.least!r} and {self.most!r}"
+                "min_wait must be more than 0 seconds and at most max_wait, "
+                f"not {self.min_wait!r} with a max_wait of {self.max_wait!r}"
             )
 
 
@@ -171,7 +172,7 @@ class FollowMachine:
         self._glances_left = self._trust = 0
         self._looked = self._resting = self._news = False
         self._reached: int | None = None
-        self._wait = pace.least
+        self._wait = pace.min_wait
         self._poll = self._received = self._handed = 0
 
     def __repr__(self) -> str:
@@ -211,7 +212,7 @@ class FollowMachine:
             self._read_whole(self._mark, now_ms)
 
     def _may_glance(self, mark: int, now_ms: int) -> bool:
-        longest = self._pace.settle * 1000 + _LONGEST_GLANCING
+        longest = self._pace.settle_time * 1000 + _LONGEST_GLANCING
         return self._glances_left > 0 and mark < now_ms < self._to_ms and now_ms - mark <= longest
 
     def _read_whole(self, mark: int, now_ms: int) -> None:
@@ -304,13 +305,13 @@ class FollowMachine:
             self._roll.forget(mark - _CLOCKS_CHANGE, self._poll + 1)
 
     def _settled(self, now_ms: int) -> int:
-        return int(now_ms - self._pace.settle * 1000) // 1000 * 1000
+        return int(now_ms - self._pace.settle_time * 1000) // 1000 * 1000
 
     def _end_poll(self, now_ms: int) -> None:
         assert self._mark is not None
         self._roll.drop(self._roll.missing(self._mark, self._poll))
         self._mark = max(self._mark, self._settled(now_ms))
-        self._roll.give_up(min(self._mark, int(now_ms - self._pace.watch * 1000)))
+        self._roll.give_up(min(self._mark, int(now_ms - self._pace.watch_time * 1000)))
         self._roll.forget(self._mark, self._poll)
         self._trust = 0 if self._news else min(_MOST_GLANCES, max(self._trust + 1, 2 * self._trust))
         self._glances_left = self._trust
@@ -330,7 +331,7 @@ class FollowMachine:
     def _rest(self) -> None:
         news, self._news = self._news, False
         wait = self._wait / 2 if news else self._wait * 1.5
-        self._wait = min(max(wait, self._pace.least), self._pace.most)
+        self._wait = min(max(wait, self._pace.min_wait), self._pace.max_wait)
         self._reads.clear()
         self._glances.clear()
         self._glimpsed.clear()

@@ -23,7 +23,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from aioflows._core.wire.rows import NAMES, Row
 from aioflows.errors import AnswerError
-from aioflows.models import FlowInstance, StoredInstance, as_member, handed_over
+from aioflows.models import FlowInstance, StoredInstance, as_member, into_instances
 
 __all__ = ["Rows", "flow_instances"]
 
@@ -129,7 +129,7 @@ def _converter() -> cattrs.Converter:
 
 def _structure(rows: Rows, _: object) -> list[FlowInstance]:
     stored = list(map(_one, rows.loose, rows.paths)) if rows.loose else _all(rows.decoded)
-    return handed_over(stored, rows.times, rows.epoch)
+    return into_instances(stored, rows.times, rows.epoch)
 
 
 def _all(rows: Sequence[Row]) -> list[StoredInstance]:

@@ -100,10 +100,10 @@ async def follow(access: ConnectionOptions, job: FollowJob) -> None:
         job.query,
         since=job.since,
         changes=job.changes,
-        settle=job.pace.settle,
-        watch=job.pace.watch,
-        least=job.pace.least,
-        most=job.pace.most,
+        settle_time=job.pace.settle,
+        watch_time=job.pace.watch,
+        min_wait=job.pace.least,
+        max_wait=job.pace.most,
         resume=resume,
     )
     async with _sink() as sink, session, following:

@@ -114,11 +114,18 @@ Changes: TypeAlias = Annotated[
     _which("--changes", help="Show an instance again when its status has changed, until it is finished."),
 ]
 Settle: TypeAlias = Annotated[
-    float, _pace(help="Seconds after its trigger time within which an instance shows.")
+    float,
+    _pace("--settle-time", "--settle", help="Seconds after its trigger time within which an instance shows."),
 ]
-Watch: TypeAlias = Annotated[float, _pace(help="Seconds for which an unfinished instance is watched.")]
-Least: TypeAlias = Annotated[float, _pace(help="Shortest wait between two polls, in seconds.")]
-Most: TypeAlias = Annotated[float, _pace(help="Longest wait between two polls, in seconds.")]
+Watch: TypeAlias = Annotated[
+    float, _pace("--watch-time", "--watch", help="Seconds for which an unfinished instance is watched.")
+]
+Least: TypeAlias = Annotated[
+    float, _pace("--min-wait", "--least", help="Shortest wait between two polls, in seconds.")
+]
+Most: TypeAlias = Annotated[
+    float, _pace("--max-wait", "--most", help="Longest wait between two polls, in seconds.")
+]
 Mark: TypeAlias = Annotated[
     Path | None,
     _output(

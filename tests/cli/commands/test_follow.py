@@ -20,7 +20,7 @@ from tests.support.commands import command, environment, run
 
 pytestmark = pytest.mark.real_time
 
-PACE = ("--settle", "1", "--least", "0.1", "--most", "0.2")
+PACE = ("--settle-time", "1", "--min-wait", "0.1", "--max-wait", "0.2")
 
 
 def now() -> int:
@@ -114,10 +114,11 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
     ("more", "words"),
     [
         (["--checkpoint", "/nowhere/mark"], "there is no folder '/nowhere'"),
-        (["--checkpoint", "README.md"], "no checkpoint of aioflows"),
+        (["--checkpoint", "README.md"], "not a checkpoint of aioflows"),
         (["--since", "yesterday"], "--since 'yesterday' is no time"),
-        (["--settle", "-1"], "settle must be a number of seconds"),
-        (["--least", "5", "--most", "1"], "least must be more than 0 seconds"),
+        (["--settle-time", "-1"], "settle_time must be a number of seconds"),
+        (["--min-wait", "5", "--max-wait", "1"], "min_wait must be more than 0 seconds"),
+        (["--least", "5", "--most", "1"], "min_wait must be more than 0 seconds"),
     ],
 )
 def test_wrong_usage_is_one_line(more: list[str], words: str) -> None:

@@ -242,7 +242,7 @@ class TestTls:
         async with serving(plain) as url:
             error = await lost(YEAR, url.replace("http", "https"))
         assert type(error) is TransportError
-        assert "does that port speak https" in str(error)
+        assert "check that the port is for https" in str(error)
 
     # N6
 
@@ -462,7 +462,7 @@ class TestPool:
             error = await lost(YEAR, busy.url, http, retry=RetryPolicy(max_elapsed=0.2))
             other.cancel()
             await asyncio.wait([other])
-        assert "lets out 1 at once" in str(error)
+        assert "opens 1 at once" in str(error)
 
 
 class TestProxy:
