@@ -5,9 +5,9 @@ Both are tested against the vendor's samples. The emulator runs inside a program
 process (`EmulatorProcess`, or ``python -m aioflows.emulator``), or without a server (`Emulator.respond`). It
 is served on the loopback interface only.
 
-In addition to the service's own paths there is ``GET /_emulator/state``. It returns the number of requests by
-operation, the rows that exist, the rows that were answered, the most requests in flight at once, and the time
-span of the rows.
+In addition to the service's own paths there is ``GET /_emulator/state``. It returns counts of requests by
+operation, of existing rows and of answered rows. It also returns the most requests in flight at once, and the
+time span of the rows.
 """
 
 from __future__ import annotations

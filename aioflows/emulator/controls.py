@@ -112,7 +112,7 @@ class Controls:
         self._require_open().deployment.hooks.append(callback)
 
     def expire_tokens(self) -> None:
-        """Let the current access token expire now."""
+        """Expire the current access token now."""
         self._require_open().deployment.gateway.expire_tokens()
 
     # The truth

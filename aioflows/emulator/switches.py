@@ -134,7 +134,7 @@ class Quirks:
         count: the meaning of ``count``: the rows of the "page" (as documented), the "total" of all pages, or
             a wrong number, "fewer" or "more" rows than the page has. Default: "page".
         ties: the order of rows with equal sort keys. "stable": the order of insertion. "unstable": another
-            order in every answer. "replicas": several servers answer in turn, each with a different order.
+            order in every answer. "replicas": several servers answer, each with a different order.
             Two further values model a database without changes, in which the order depends on the page that
             is requested. "top-n": rows come from a heap of the first LIMIT + OFFSET rows. "two-plans": an
             index is read for a small part of the result, and the rows are sorted for a larger one. Default:

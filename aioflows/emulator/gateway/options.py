@@ -64,8 +64,8 @@ class Access:
             ``Retry-After-Ms``. A status with the time at which the quota is renewed: "429-reset" and
             "429-reset-ms" with ``X-RateLimit-Reset`` in seconds or milliseconds since the epoch,
             "429-reset-delta" with ``RateLimit-Reset`` in seconds from now, "429-reset-after" with
-            ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with ``RateLimit:
-            "default";r=0;t=12``. No answer: "close" closes the connection, "reset" resets it. "envelope":
+            ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with a structured
+            ``RateLimit`` (``"default";r=0;t=12``). No answer: "close" closes the connection, "reset" resets it. "envelope":
             `throttle_code` in a 200. Default: "429-seconds".
         throttle_code: the code of the envelope for ``throttle="envelope"``.
         count_refused: True if refused requests use up the rate too. A client that keeps asking is then always

@@ -86,7 +86,7 @@ class Gateway:
         return self._answer(0, "SUCCESS", data)
 
     def expire_tokens(self) -> None:
-        """Let the current token expire now."""
+        """Expire the current token now."""
         self._token = None
 
     def _answer(self, code: int, message: str, data: str) -> Reply:

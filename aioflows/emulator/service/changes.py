@@ -132,7 +132,7 @@ class Changes:
             self._number = number + 1
 
     def rewound(self) -> Iterator[str]:
-        """Undo, one by one, the changes that the next answers may not show yet, and yield the id after each.
+        """Undo the changes that the next answers may not show yet, one by one, and yield the id after each.
 
         All changes are restored at the end.
         """
