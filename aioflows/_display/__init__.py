@@ -1,1 +1,1 @@
-"""What may be shown: foreign text, HTML, and secrets that stay hidden."""
+"""Safe output: text from outside, HTML, and secrets that stay hidden."""

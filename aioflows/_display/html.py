@@ -1,7 +1,7 @@
-"""Values as a notebook shows them: small tables of HTML in which nothing that comes from outside is HTML.
+"""HTML tables of values, for notebooks.
 
-Each text is made printable first and escaped then, and it is cut, so that no answer makes a page long, runs a script, or
-shows a name as another.
+Text from outside is cut, made printable and escaped. So an answer cannot make a page long, run a script, or
+show one name as another.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from aioflows._display.text import printable
 
 __all__ = ["facts"]
 
-_LONGEST = 300
+_MOST_CHARACTERS = 300
 
 
 def facts(title: str, values: Iterable[tuple[str, object]]) -> str:
-    """Give facts as a table of two columns; those that are None are left out.
+    """Return an HTML table of two columns, names and values. Values that are None are left out.
 
     Args:
-        title: *what* they are facts of.
-        values: their *names* and values.
+        title: the caption of the table.
+        values: names and values.
     """
     rows = "".join(
         f"<tr><th style='text-align: left'>{_text(name)}</th><td style='text-align: left'>{_text(value)}</td></tr>"
@@ -34,7 +34,7 @@ def facts(title: str, values: Iterable[tuple[str, object]]) -> str:
 
 
 def _text(value: object) -> str:
-    return html.escape(printable(_plain(value), _LONGEST))
+    return html.escape(printable(_plain(value), _MOST_CHARACTERS))
 
 
 def _plain(value: object) -> str:

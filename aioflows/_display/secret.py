@@ -1,7 +1,8 @@
-"""A text that shows as stars, whatever is done to see it.
+"""A secret text that is always shown as stars.
 
-Marking a field ``repr=False`` hides it from one door. A text that is printed, formatted, pickled, or made a dictionary
-and then JSON leaves by others, so a secret is no text: it has to be asked for it, in the one place that needs it.
+A field with ``repr=False`` is hidden only in `repr`. A text can also leak when it is printed, formatted,
+pickled, or converted to a dictionary and then to JSON. So a secret is not a `str`: the one place that needs
+its text calls `reveal`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ STARS = "***"
 
 
 class Secret:
-    """Holds a text that nobody is to see.
+    """A text that is never shown.
 
-    Equal to another one of the same text, which is compared in constant time. A copy is the same object; a pickle holds
-    no text, and what is made of it says so when it is asked for one.
+    Two secrets are equal if their texts are; the comparison takes constant time. A copy is the same object. A
+    pickle does not hold the text, so `reveal` raises after unpickling.
 
     Args:
-        text: the *text*.
+        text: the text.
     """
 
     __slots__ = ("_text",)
@@ -32,13 +33,13 @@ class Secret:
         object.__setattr__(self, "_text", text)
 
     def reveal(self) -> str:
-        """Give the text.
+        """Return the text.
 
         Raises:
-            RuntimeError: this came out of a pickle.
+            RuntimeError: the secret came out of a pickle.
         """
         if self._text is None:
-            raise RuntimeError("a secret does not travel by pickle; make the AppKey anew where it is used")
+            raise RuntimeError("a secret cannot be pickled; make a new AppKey in the process that uses it")
         return self._text
 
     def __repr__(self) -> str:
@@ -67,10 +68,10 @@ class Secret:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _forgotten, ()
+        return _without_text, ()
 
 
-def _forgotten() -> Secret:
+def _without_text() -> Secret:
     secret = Secret("")
     object.__setattr__(secret, "_text", None)
     return secret

@@ -1,8 +1,8 @@
-"""Flow instances as a table: which columns there are, of which kind, and their values, a column at a time.
+"""The columns of flow instances: their names, their kinds and their values.
 
-A column is a sequence as long as the others, in the order of the instances; what a kind of value becomes in a file is for
-the format to say. Nothing is left out unless somebody asks for that: an instance whose graph has no tasks still has a row
-where there is one for each task.
+All columns are sequences of the same length, in the order of the instances. Each file format decides how it
+writes a kind of value. No instance is left out: with one row for each task, an instance whose graph has no
+tasks still has a row.
 """
 
 from __future__ import annotations
@@ -45,32 +45,33 @@ Values: TypeAlias = Sequence[Any]
 
 
 class Kind(enum.Enum):
-    """What the values of a column are; any of them may be None."""
+    """The kind of the values of a column. Any value may be None."""
 
     TEXT = enum.auto()
     NAME = enum.auto()
-    """A text that many rows share."""
+    """A text that is equal in many rows."""
     INTEGER = enum.auto()
     NUMBER = enum.auto()
     BOOLEAN = enum.auto()
     TIME = enum.auto()
     """An aware datetime."""
     JSON = enum.auto()
-    """A text that should hold JSON, as the service sent it."""
+    """A JSON text, as the service sent it. The service may send a text that is not JSON."""
     MEMBERS = enum.auto()
     """A mapping of names to JSON values."""
 
 
 @attrs.frozen
 class Column:
-    """One column.
+    """A column.
 
     Args:
-        name: what it is *called* in every format.
-        kind: what its *values* are.
-        read: gives the *value* of a row.
-        stored: gives it as it was answered, at less cost: a time may lack its zone, a code may be a bare number, a graph is
-            the JSON that stood there, and what was decoded since is no text.
+        name: the name of the column, in every format.
+        kind: the kind of its values.
+        read: returns the value of a row.
+        stored: returns the value of a row as the instance stores it, at less cost. A time may lack its zone,
+            a status may be an int, and a graph may be its JSON text or, if it was decoded already, a mapping.
+            Default: `read`.
     """
 
     name: str
@@ -93,7 +94,7 @@ class _StatusNames(dict[int | None, str | None]):
 
 
 STATUS_NAMES = _StatusNames({None: None} | {one: one.name for one in FlowStatus})
-"""What `status_name` is for each code that ``status`` has stored."""
+"""The `status_name` of each status code."""
 
 
 def _status_name(instance: FlowInstance) -> str | None:
@@ -105,7 +106,7 @@ def _seconds(instance: FlowInstance) -> float | None:
     if start is None or end is None:
         return None
     if start.tzinfo is end.tzinfo and type(end.tzinfo) is timezone:
-        return (end - start).total_seconds()  # nearly every row, at half the cost
+        return (end - start).total_seconds()  # half the cost of `duration`; fits nearly every row
     return None if instance.duration is None else instance.duration.total_seconds()
 
 
@@ -138,7 +139,7 @@ FIELDS = (
     _field("cal_dt", Kind.TEXT),
     _field("extra", Kind.MEMBERS),
 )
-"""The fields of a flow instance, by the names that it has for them."""
+"""The fields of a flow instance, under their names in `FlowInstance`."""
 
 _BY_NAME = {column.name: column for column in FIELDS}
 START, END = _BY_NAME["start_time"], _BY_NAME["end_time"]
@@ -147,11 +148,11 @@ STATUS_NAME = Column("status_name", Kind.NAME, _status_name, _code)
 DURATION = Column("duration", Kind.NUMBER, _seconds)
 
 COLUMNS = (*FIELDS, STATUS_NAME, DURATION)
-"""Every column of an instance: its fields, the name of its status, and how long it ran, in seconds."""
+"""Every column of an instance: its fields, the name of its status, and its duration (seconds)."""
 
 
 class _Task:
-    """A task of a graph, as far as it can be understood."""
+    """A task of a graph, of which only some members may be readable."""
 
     __slots__ = ("number", "task")
 
@@ -160,12 +161,12 @@ class _Task:
         self.task = task
 
     def text(self, member: str) -> str | None:
-        """Give a member as a text: ids are numbers in some graphs and texts in others."""
+        """Return a member as a text. Ids are numbers in some graphs and texts in others."""
         value = self.task.get(member) if isinstance(self.task, Mapping) else None
         return None if value is None or isinstance(value, (Mapping, list)) else str(value)
 
     def code(self) -> int | None:
-        """Give the code of its status, where it has one."""
+        """Return the task's status code, or None if there is none."""
         value = self.task.get("status") if isinstance(self.task, Mapping) else None
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -174,7 +175,7 @@ def _of_task(member: str) -> Callable[[_Task | None], object]:
     return lambda task: None if task is None else task.text(member)
 
 
-# The names of its members are the vendor's: "graph.tasks" in the documented sample of an answer.
+# The vendor's sample answer of "List Flow Instances" has these members in "graph.tasks".
 TASK_COLUMNS = (
     Column("task_number", Kind.INTEGER, lambda task: None if task is None else task.number),
     Column("task_id", Kind.TEXT, _of_task("taskId")),
@@ -184,19 +185,20 @@ TASK_COLUMNS = (
     Column("task_status", Kind.INTEGER, lambda task: None if task is None else task.code()),
     Column("task", Kind.MEMBERS, lambda task: None if task is None else task.task),
 )
-"""What a row has besides where there is one for each task of the graph: its place in it from 0, and its members."""
+"""The additional columns of a table with one row for each task: its position in the graph, and its members."""
 
 
 class Layout:
-    """Which columns there are, and whether a row is an instance or one of its tasks.
+    """The columns of a table, and the meaning of its rows: instances, or tasks of instances.
 
     Args:
-        names: the *columns* in the order wanted; None: ``default``, without the graph where that is taken apart.
-        tasks: whether an instance becomes a *row for each task* of its graph; one without any still has a row.
-        default: what None stands for.
+        names: names of columns, in the order wanted. None means `default`, without the graph if `tasks` is
+            True.
+        tasks: True for one row for each task of an instance's graph. An instance without tasks has one row.
+        default: the columns that None stands for.
 
     Raises:
-        QueryError: there is no such column, or it is named twice.
+        QueryError: a column is unknown, or is named twice.
     """
 
     def __init__(
@@ -213,12 +215,12 @@ class Layout:
         self.names = tuple(column.name for column in self.columns)
 
     def values(self, instances: Sequence[FlowInstance]) -> list[Values]:
-        """Give the columns of these instances, each as long as there are rows."""
+        """Return the columns of these instances. All have as many values as there are rows."""
         rows, tasks = self.rows(instances)
         return [list(map(column.read, tasks if column in TASK_COLUMNS else rows)) for column in self.columns]
 
     def rows(self, instances: Sequence[FlowInstance]) -> tuple[Sequence[FlowInstance], Sequence[object]]:
-        """Give what columns are read from: for each row its instance, and, where there are such rows, its task."""
+        """Return the instance and the task of each row. Without `tasks`, the second sequence is empty."""
         if not self.tasks:
             return instances, ()
         rows = [(instance, task) for instance in instances for task in _tasks(instance)]
@@ -226,10 +228,14 @@ class Layout:
 
 
 def shared_epoch(instances: Sequence[FlowInstance]) -> datetime | None:
-    """Give 1970-01-01 00:00:00 by the clocks that all of these were answered by; None if they are not known to have one offset."""
+    """Return 1970-01-01 00:00:00 in the service's zone, as these instances were decoded with it.
+
+    Returns:
+        None if the instances do not share one fixed offset.
+    """
     try:
         epochs = {id(epoch): epoch for epoch in map(_epoch, instances)}
-    except AttributeError:  # made by hand
+    except AttributeError:  # an instance that a user made has no epoch
         return None
     if len(epochs) != 1:
         return None
@@ -238,22 +244,26 @@ def shared_epoch(instances: Sequence[FlowInstance]) -> datetime | None:
 
 
 def whole(column: Column, values: Values) -> list[int | None]:
-    """Give the values of a column of integers for what holds 64 bits and no more.
+    """Return the values of a column of integers, checked to fit into 64 bits.
 
     Raises:
-        QueryError: one has more.
+        QueryError: a value does not fit.
     """
     numbers = [None if value is None else int(value) for value in values]
     for number in numbers:
         if number is not None and not -(2**63) <= number < 2**63:
             raise QueryError(
-                f"{column.name} holds {number}, which has more than 64 bits; leave the column out, or take JSON lines or CSV"
+                f"{column.name} holds {number}, which has more than 64 bits; "
+                "leave the column out, or use JSON lines or CSV"
             )
     return numbers
 
 
 def members_text(members: object) -> str:
-    """Give decoded members as a JSON text; what no JSON can express, as Python shows it."""
+    """Return decoded members as a JSON text.
+
+    A value that JSON cannot express becomes its `repr`. If a value is NaN, the text is the `repr` of all members.
+    """
     if members == {}:
         return "{}"
     try:
@@ -263,7 +273,7 @@ def members_text(members: object) -> str:
 
 
 def utf8(text: str) -> str:
-    """Give a text that can be written as UTF-8, which a lone surrogate cannot."""
+    """Return a text with its lone surrogates escaped, since UTF-8 cannot encode them."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -284,10 +294,10 @@ def _chosen(names: Iterable[str], known: Mapping[str, Column]) -> list[str]:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             if name in {column.name for column in TASK_COLUMNS}:
-                hint = "; it needs a row for each task (tasks=True, --tasks)"
-            raise QueryError(f"there is no column {name!r}, but {', '.join(known)}{hint}")
+                hint = "; it needs one row for each task (tasks=True, --tasks)"
+            raise QueryError(f"unknown column {name!r}; known columns: {', '.join(known)}{hint}")
         if chosen.count(name) > 1:
-            raise QueryError(f"column {name!r} is named twice")
+            raise QueryError(f"column {name!r} is named twice; name it once")
     if not chosen:
-        raise QueryError("no column is named; leave it out to get all of them")
+        raise QueryError("columns must hold at least one name; leave columns out to get all of them")
     return chosen

@@ -1,4 +1,4 @@
-"""Rows that are handed out as the answers they stand in, for whoever does better than to make objects of them."""
+"""Rows that are still the bytes of their answers, for consumers that read them without making objects."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Part:
     """Rows of one answer.
 
     Args:
-        body: the *bytes* of the answer; none where it is better to decode these rows.
-        ids: the *ids* of all its rows.
-        numbers: which rows are meant, by their *numbers*, in the order wanted.
-        read: decodes them.
+        body: the bytes of the answer. Empty bytes mean that these rows must be decoded with `read`.
+        ids: the ids of all rows of the answer.
+        numbers: the numbers of the wanted rows in the answer, in the order wanted.
+        read: decodes the wanted rows.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -31,13 +31,13 @@ class Part:
 
 @attrs.frozen(eq=False)
 class RawRows:
-    """Rows of some answers.
+    """Rows of several answers.
 
     Args:
-        parts: the *rows*, at least one.
-        order: where these interleave, the *order* of them all.
-        offset: how far the clocks that their times were read from are *ahead* of UTC.
-        last: a stand-in for the last of them, with its *id* and trigger *time*.
+        parts: the rows of each answer, at least one row.
+        order: the order of all rows, by their numbers in `parts`. None means the order of `parts`.
+        offset: the offset of the service's clock from UTC.
+        last: a stand-in for the last row, with its id and its trigger time only.
     """
 
     parts: Sequence[Part]
@@ -50,15 +50,15 @@ class RawRows:
 
     @property
     def covered(self) -> int:
-        """The rows that need not be decoded."""
+        """The number of rows that need not be decoded."""
         return sum(len(part.numbers) for part in self.parts if part.body)
 
     @property
     def size(self) -> int:
-        """The bytes of the answers."""
+        """The size of the answers (bytes)."""
         return sum(len(part.body) for part in self.parts)
 
     def read(self) -> list[FlowInstance]:
-        """Decode them."""
+        """Decode the rows, and return them in order."""
         rows = [row for part in self.parts for row in part.read()]
         return rows if self.order is None else [rows[number] for number in self.order]

@@ -1,14 +1,16 @@
-"""Flow instances as Arrow record batches, for whatever reads these: Polars, pandas, DuckDB, Parquet.
+"""Flow instances as Arrow record batches, for Polars, pandas, DuckDB and Parquet.
 
-The types follow from the kind of a column, so that a batch without rows has them too:
+The kind of a column decides its type, so a batch without rows has the same types:
 
-- texts are ``string``; names, which many rows share, are ``dictionary<int32, string>``, ``status_name`` among them;
-- times are ``timestamp[us, UTC]``; the service's zone is gone, the instant is the same;
+- texts are ``string``; names, which many rows share, are ``dictionary<int32, string>``, and so is
+  ``status_name``;
+- times are ``timestamp[us, UTC]``: the instant is kept, the service's zone is not;
 - integers are ``int64``, numbers ``double``, truth values ``bool``;
 - JSON (``graph``, ``parameters``, ``extra``) is ``string``, the text that the service sent.
 
-A batch is made from instances (`rows`), or, at less cost, from the bytes of an answer that nobody has decoded (`answers`).
-Either way names come as texts first; that each of them gets a number can be done for many batches at once (`schema`).
+A batch is made from instances (`from_instances`) or, at less cost, from the undecoded bytes of an answer
+(`from_bytes`). Both give names as strings first. They are dictionary-encoded afterwards, for many batches at
+once (`schema`).
 """
 
 from aioflows.arrow.from_bytes import AnswerColumns

@@ -1,8 +1,8 @@
-"""Columns from the bytes of an answer: Arrow reads them by itself, with no Python for a row.
+"""Columns from the bytes of an answer: Arrow parses the JSON, without Python code for each row.
 
-It reads what answers of a documented service are made of. Whatever is out of the ordinary, a member that is not known, a number
-that is a text, a time of another form, it refuses, or it is refused here: then the rows are decoded as for everybody else. So
-what comes out is what `aioflows.arrow.from_instances` makes of the instances, always.
+This path reads only answers as the service documents them. An unknown member, a number sent as text, or a
+time in another form is refused, by Arrow or by a check here. Such rows are decoded to instances instead. So
+the result always equals that of `aioflows.arrow.from_instances`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
 __all__ = ["AnswerColumns"]
 
 _LIST = re.compile(rb'"flowInsts"\s*:\s*\[')
-_LONGEST_START = 4096  # bytes in which the list of rows is looked for
-# Arrow takes a mere date for a time as well, and knows a year 0.
+_LONGEST_START = 4096  # bytes in which the list of rows is searched
+# Arrow's cast also accepts a date without a time, and the year 0; `datetime` accepts neither.
 _SHORTEST_TIME = len("2024-01-01 00:00:00")
 _FIRST_TIME = (datetime(1, 1, 1) - NAIVE_EPOCH) // timedelta(microseconds=1)  # noqa: DTZ001  (as `NAIVE_EPOCH`)
 
 
 class AnswerColumns:
-    """Makes batches of one layout, in which names are texts.
+    """A converter of rows into batches of one layout. Names are strings in these batches.
 
     Args:
-        layout: the *columns*.
-        pool: where pyarrow takes *memory* from; None: where it does otherwise.
+        layout: the columns.
+        pool: the memory pool. None means pyarrow's default pool.
     """
 
     def __init__(self, layout: Layout, pool: pa.MemoryPool | None = None) -> None:
@@ -58,22 +58,25 @@ class AnswerColumns:
         self._pool = pool
 
     def batch(self, rows: RawRows) -> pa.RecordBatch:
-        """Give rows as a batch.
+        """Return rows as one batch.
 
         Raises:
-            AnswerError: something in a row cannot be read; the error says where it stands.
+            AnswerError: a value in a row cannot be read. The error names its path.
             QueryError: an integer has more than 64 bits.
         """
-        return _one(self.batches([rows]), self._pool)
+        return _concatenated(self.batches([rows]), self._pool)
 
     def batches(self, chunks: Iterable[pa.RecordBatch | RawRows]) -> list[pa.RecordBatch]:
-        """Do so for rows of one scan together, at less cost for each; what is a batch already stays in its place."""
+        """Return the rows of one scan as batches. Chunks that are batches already stay in their place.
+
+        One call for many chunks costs less for each chunk.
+        """
         batches: list[pa.RecordBatch] = []
-        for undecoded, together in groupby(chunks, lambda chunk: isinstance(chunk, RawRows)):
-            some = list(together)
+        for undecoded, group in groupby(chunks, lambda chunk: isinstance(chunk, RawRows)):
+            some = list(group)
             if not undecoded:
                 batches += some
-            elif self._layout.tasks:  # a row is no instance, and the order is one of instances
+            elif self._layout.tasks:  # the order numbers instances, but rows are tasks
                 batches += [self._of_instances(rows.read()) for rows in some]
             else:
                 batches += self._in_order(some, self._of_parts(some))
@@ -84,11 +87,11 @@ class AnswerColumns:
 
     def _of_parts(self, chunks: Sequence[RawRows]) -> list[pa.RecordBatch]:
         parts = [part for rows in chunks for part in rows.parts]
-        plain = [part for part in parts if part.body]
-        few = [part for part in parts if not part.body]
-        batches = iter(self._of_answers(plain, chunks[0].offset) if plain else ())
-        instances = [row for part in few for row in part.read()]
-        decoded = iter(_slices(self._of_instances(instances), few) if few else ())
+        with_bytes = [part for part in parts if part.body]
+        to_decode = [part for part in parts if not part.body]
+        batches = iter(self._of_answers(with_bytes, chunks[0].offset) if with_bytes else ())
+        instances = [row for part in to_decode for row in part.read()]
+        decoded = iter(_slices(self._of_instances(instances), to_decode) if to_decode else ())
         return [next(batches if part.body else decoded) for part in parts]
 
     def _of_answers(self, parts: Sequence[Part], offset: timedelta) -> list[pa.RecordBatch]:
@@ -98,7 +101,7 @@ class AnswerColumns:
             batch = pyarrow().RecordBatch.from_arrays(arrays, self._layout.names)
             ends = accumulate(len(part.ids) for part in parts)
             return [
-                _meant(batch.slice(end - len(part.ids), len(part.ids)), part.numbers)
+                _wanted(batch.slice(end - len(part.ids), len(part.ids)), part.numbers)
                 for part, end in zip(parts, ends, strict=True)
             ]
         if len(parts) == 1:
@@ -112,11 +115,11 @@ class AnswerColumns:
         for rows in chunks:
             start = len(order)
             order += [start + at for at in (range(len(rows)) if rows.order is None else rows.order)]
-        whole = _one(batches, self._pool)
+        whole = _concatenated(batches, self._pool)
         return [arrow.compute.take(whole, arrow.array(order, arrow.int32()), memory_pool=self._pool)]
 
 
-def _one(batches: Sequence[pa.RecordBatch], pool: pa.MemoryPool | None) -> pa.RecordBatch:
+def _concatenated(batches: Sequence[pa.RecordBatch], pool: pa.MemoryPool | None) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pyarrow().concat_batches(batches, memory_pool=pool)
 
 
@@ -127,7 +130,7 @@ def _slices(batch: pa.RecordBatch, parts: Sequence[Part]) -> Iterator[pa.RecordB
         start += len(part.numbers)
 
 
-def _meant(batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
+def _wanted(batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
     arrow = pyarrow()
     if isinstance(numbers, range) and numbers.step == 1:
         return batch.slice(numbers.start, len(numbers))
@@ -135,10 +138,10 @@ def _meant(batch: pa.RecordBatch, numbers: Sequence[int]) -> pa.RecordBatch:
 
 
 def _members(parts: Sequence[Part], pool: pa.MemoryPool | None) -> Mapping[str, pa.Array]:
-    """Read the members of all rows.
+    """Return the members of all rows, as arrays by their names in the answer.
 
     Raises:
-        ArrowException: something is out of the ordinary.
+        ArrowException: a row is not as the service documents it.
     """
     arrow = pyarrow()
     document = b"".join(piece for part in parts for piece in (b'{"":', _list(part.body), b"}\n"))
@@ -150,24 +153,24 @@ def _members(parts: Sequence[Part], pool: pa.MemoryPool | None) -> Mapping[str, 
     found = table.column(0).chunk(0).values
     ids = arrow.array([name for part in parts for name in part.ids], arrow.string())
     if not found.field(0).equals(ids):
-        raise arrow.ArrowInvalid("these are not the lists that the ids were read from")
-    found.validate(full=True)  # which is when it is looked at whether texts are UTF-8
+        raise arrow.ArrowInvalid("the ids differ from those that were read before")
+    found.validate(full=True)  # only a full validation checks that texts are UTF-8
     return dict(zip(found.type.names, found.flatten(), strict=True))
 
 
 def _list(body: bytes) -> memoryview:
     start = _LIST.search(body, 0, _LONGEST_START)
     if start is None:
-        raise pyarrow().ArrowInvalid("there is no list where it is as a rule")
+        raise pyarrow().ArrowInvalid("the list of rows was not found at the start of the answer")
     return memoryview(body)[start.end() - 1 : body.rfind(b"]") + 1]
 
 
 class _Columns:
-    """The columns of rows, from their members.
+    """The columns of rows, made from their members.
 
     Args:
-        members: the *members*, by the names that the service gives them.
-        offset: how far the service's clocks are *ahead* of UTC.
+        members: the members, by their names in the answer.
+        offset: the offset of the service's clock from UTC.
     """
 
     def __init__(self, members: Mapping[str, pa.Array], offset: timedelta) -> None:
@@ -176,7 +179,7 @@ class _Columns:
         self._times: dict[str, pa.Array] = {}
 
     def array(self, column: Column) -> pa.Array:
-        """Give a column."""
+        """Return a column as an array."""
         arrow = pyarrow()
         if column is EXTRA:
             return arrow.repeat(members_text({}), len(self._member(FIELDS[0])))
@@ -196,7 +199,7 @@ class _Columns:
             walls = texts.cast(arrow.timestamp("us")).view(arrow.int64())
             shortest, first = compute.min(compute.binary_length(texts)).as_py(), compute.min(walls).as_py()
             if shortest is not None and (shortest < _SHORTEST_TIME or first < _FIRST_TIME):
-                raise arrow.ArrowInvalid("Python would not take these for times")
+                raise arrow.ArrowInvalid("these are not times to Python")
             self._times[column.name] = compute.subtract(walls, self._ahead).view(types()[Kind.TIME])
         return self._times[column.name]
 

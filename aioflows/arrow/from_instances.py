@@ -1,4 +1,4 @@
-"""Columns from instances, a column at a time, with as little Python for each row as the values allow."""
+"""Columns from instances, one column at a time, with as little Python code for each row as possible."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["record_batch", "text_batch"]
 
 
 def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-    """Give instances as a record batch.
+    """Return instances as a record batch.
 
     Raises:
         QueryError: pyarrow is not installed, or an integer has more than 64 bits.
@@ -47,12 +47,12 @@ def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.Record
 def text_batch(
     layout: Layout, instances: Sequence[FlowInstance], pool: pa.MemoryPool | None = None
 ) -> pa.RecordBatch:
-    """Give instances as a batch in which names are texts.
+    """Return instances as a batch in which names are strings.
 
     Args:
-        layout: the *columns*.
-        instances: the *rows*.
-        pool: where pyarrow takes *memory* from; None: where it does otherwise.
+        layout: the columns.
+        instances: the rows.
+        pool: the memory pool. None means pyarrow's default pool.
 
     Raises:
         QueryError: pyarrow is not installed, or an integer has more than 64 bits.
@@ -64,15 +64,15 @@ def text_batch(
 
 
 class _Arrays:
-    """Arrays of rows.
+    """The arrays of rows.
 
-    What a column holds is what its `Column.read` gives; here is how to get there from what is stored, as long as nothing among
-    the rows is out of the ordinary. Where something is, that column is read.
+    The values of a column are those of its `Column.read`. Each method first tries a faster way from the
+    stored values (`Column.stored`). If a row has an unusual value, the method reads the column row by row.
 
     Args:
-        rows: the *rows*.
-        epoch: 1970-01-01 00:00:00 by the clocks of all rows, if these have one *offset*.
-        pool: where *memory* is taken from.
+        rows: the rows.
+        epoch: 1970-01-01 00:00:00 in the zone of all rows. None means that the rows do not share one offset.
+        pool: the memory pool. None means pyarrow's default pool.
     """
 
     def __init__(self, rows: Sequence[Any], epoch: datetime | None, pool: pa.MemoryPool | None) -> None:
@@ -82,7 +82,7 @@ class _Arrays:
         self._times: dict[str, pa.Array] = {}
 
     def array(self, column: Column) -> pa.Array:
-        """Give a column."""
+        """Return a column as an array."""
         arrow, kind = pyarrow(), column.kind
         if kind is Kind.TIME:
             return self._instants(column)
@@ -105,11 +105,13 @@ class _Arrays:
         if column.name in self._times:
             return self._times[column.name]
         arrow, type = pyarrow(), types()[Kind.TIME]
-        since = None if self._epoch is None else _since(list(map(column.stored, self._rows)), self._epoch)
-        if since is None:
+        durations = (
+            None if self._epoch is None else _since_epoch(list(map(column.stored, self._rows)), self._epoch)
+        )
+        if durations is None:
             array = self._array(list(map(column.read, self._rows)), type)
         else:
-            array = self._array(since, arrow.duration("us")).view(type)
+            array = self._array(durations, arrow.duration("us")).view(type)
         self._times[column.name] = array
         return array
 
@@ -129,7 +131,7 @@ class _Arrays:
 
     def _members(self, column: Column) -> pa.Array:
         arrow = pyarrow()
-        if column is EXTRA and not any(map(column.stored, self._rows)):  # as a rule there is nothing
+        if column is EXTRA and not any(map(column.stored, self._rows)):  # the usual case
             return arrow.repeat(members_text({}), len(self._rows))
         values = map(column.read, self._rows)
         return self._array(
@@ -137,24 +139,25 @@ class _Arrays:
         )
 
     def _texts(self, column: Column) -> pa.Array:
-        # By way of bytes: pyarrow and msgspec would leave a second copy in UTF-8 with each text that is not ASCII.
+        # Encoded here, because pyarrow and msgspec would cache a second copy, in UTF-8, in each str that is
+        # not ASCII.
         arrow = pyarrow()
         stored = map(column.stored, self._rows)
         texts: list[bytes | None]
         try:
             texts = list(map(str.encode, texts_of_members(stored) if column is GRAPH else stored))
         except (TypeError, ValueError):
-            # There is None among them, an object, a decoded value, or a lone surrogate.
+            # A value is None, an object, a decoded value, or a text with a lone surrogate.
             values = map(column.read, self._rows)
             texts = [None if text is None else text.encode("utf-8", "backslashreplace") for text in values]
         return self._array(texts, arrow.binary()).view(types()[column.kind])
 
 
-def _since(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
-    """Give how long after 1970-01-01 00:00:00 UTC these times are; None if only some of them have a zone."""
+def _since_epoch(times: Sequence[Any], epoch: datetime) -> list[timedelta | None] | None:
+    """Return the durations from 1970-01-01 00:00:00 UTC to these times. Return None if only some have a zone."""
     offset = epoch.utcoffset() or timedelta()
     for start in (NAIVE_EPOCH + offset, epoch + offset):
-        with suppress(TypeError):  # with zone minus without, or the other way round
+        with suppress(TypeError):  # Python does not subtract a naive from an aware datetime, nor the reverse
             return [None if time is None else time - start for time in times]
     return None
 

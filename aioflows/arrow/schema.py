@@ -1,4 +1,4 @@
-"""The types of columns, and what is done to whole columns whatever they were made from."""
+"""The Arrow types of columns, and functions on whole arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["arrow_schema", "joined", "names_of", "pyarrow", "seconds_between", "
 
 
 def arrow_schema(layout: Layout) -> pa.Schema:
-    """Give the names and types of a layout's columns.
+    """Return the schema of a layout: the names and types of its columns.
 
     Raises:
         QueryError: pyarrow is not installed.
@@ -26,24 +26,24 @@ def arrow_schema(layout: Layout) -> pa.Schema:
 
 
 def with_names(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Give a batch in which names are texts the types that a schema says."""
+    """Return a batch with its names dictionary-encoded, as the schema says."""
     return _with_names(pyarrow().RecordBatch, batch, schema)
 
 
 def joined(
     batches: Sequence[pa.RecordBatch], schema: pa.Schema, pool: pa.MemoryPool | None = None
 ) -> pa.Table:
-    """Do the same for many batches together, so that each name stands there once.
+    """Return batches as one table with its names dictionary-encoded. All rows share one dictionary.
 
     Args:
-        batches: *batches* in which names are texts.
-        schema: what is wanted.
-        pool: where pyarrow takes *memory* from; None: where it does otherwise.
+        batches: batches in which names are strings.
+        schema: the schema of the table.
+        pool: the memory pool. None means pyarrow's default pool.
     """
     if not batches:
         return schema.empty_table()
     table = pyarrow().Table
-    # In one piece, since each piece costs, in each step from here on.
+    # One chunk, because every later step has a cost for each chunk.
     return _with_names(table, table.from_batches(batches).combine_chunks(pool), schema)
 
 
@@ -57,43 +57,43 @@ def _with_names(kind: Any, texts: Any, schema: pa.Schema) -> Any:
 
 
 def seconds_between(starts: pa.Array, ends: pa.Array) -> pa.Array:
-    """Give how long it is from one instant to another, in seconds.
+    """Return the time from each start to its end (seconds).
 
     Raises:
-        ArrowInvalid: it is centuries, that a float does not hold to the microsecond.
+        ArrowInvalid: a time is so long, centuries, that a float cannot hold it to the microsecond.
     """
     arrow = pyarrow()
-    ran = arrow.compute.subtract(ends, starts).view(arrow.int64())
-    return arrow.compute.divide(ran.cast(arrow.float64()), 1e6)
+    microseconds = arrow.compute.subtract(ends, starts).view(arrow.int64())
+    return arrow.compute.divide(microseconds.cast(arrow.float64()), 1e6)
 
 
 def names_of(codes: pa.Array) -> pa.Array:
-    """Give the names of statuses."""
+    """Return the names of status codes."""
     arrow = pyarrow()
-    numbered = codes.dictionary_encode()
-    names = [STATUS_NAMES[code] for code in numbered.dictionary.to_pylist()]
-    return arrow.array(names, arrow.string()).take(numbered.indices)
+    encoded = codes.dictionary_encode()
+    names = [STATUS_NAMES[code] for code in encoded.dictionary.to_pylist()]
+    return arrow.array(names, arrow.string()).take(encoded.indices)
 
 
 @cache
 def pyarrow() -> Any:
-    """Give pyarrow, which is imported when it is needed.
+    """Import pyarrow, and return it. The import is late, because pyarrow is optional.
 
     Raises:
-        QueryError: it is not installed.
+        QueryError: pyarrow is not installed.
     """
     try:
         import pyarrow  # noqa: PLC0415, ICN001
         import pyarrow.compute  # noqa: PLC0415
         import pyarrow.json  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs pyarrow: install enos-aioflows[arrow]") from None
+        raise QueryError("Arrow and Parquet need pyarrow; install enos-aioflows[arrow]") from None
     return pyarrow
 
 
 @cache
 def types() -> dict[Kind, Any]:
-    """Give the type of each kind of column."""
+    """Return the Arrow type of each kind of column."""
     arrow = pyarrow()
     return {
         Kind.TEXT: arrow.string(),

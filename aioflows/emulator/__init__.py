@@ -1,10 +1,13 @@
-"""An EnOS deployment of your own: as odd, strict and hostile as a real one may be.
+"""An emulated EnOS deployment, with the quirks, limits and faults that a real one may have.
 
-It shares no code with the client and writes its JSON by itself, so that the two cannot share a mistake; the vendor's
-samples judge both. It is served on the loopback interface only: inside a program (`Emulator`), in a process of its own
-(`EmulatorProcess`, or ``python -m aioflows.emulator``), or not at all (`Emulator.respond`). Beside the service's own paths
-there is ``GET /_emulator/state``, which tells how many requests there were, by operation, how many rows were answered and
-exist, the most requests that were in flight at once, and the span that the rows lie in.
+The emulator shares no code with the client and writes its JSON itself, so the two cannot share a mistake.
+Both are tested against the vendor's samples. The emulator runs inside a program (`Emulator`), in another
+process (`EmulatorProcess`, or ``python -m aioflows.emulator``), or without a server (`Emulator.respond`). It
+is served on the loopback interface only.
+
+In addition to the service's own paths there is ``GET /_emulator/state``. It returns counts of requests by
+operation, of existing rows and of answered rows. It also returns the most requests in flight at once, and the
+time span of the rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m aioflows.emulator``: the emulator as a process of its own."""
+"""``python -m aioflows.emulator``: the emulator as a separate process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ async def _serve(emulator: Emulator, until_stdin_closes: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # not on every platform
+        with contextlib.suppress(NotImplementedError):  # asyncio on Windows has no signal handlers
             loop.add_signal_handler(number, stop.set)
     async with emulator:
-        # The first line is the contract of whoever started this process.
+        # `EmulatorProcess.start` reads the URL from the first line.
         print(emulator.url, flush=True)  # noqa: T201
         if until_stdin_closes:
             _watch_stdin(loop, stop)
@@ -36,19 +36,20 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
     try:
         loop.add_reader(sys.stdin, read)
-    except (NotImplementedError, PermissionError):  # a file or the null device: it has ended already
+    except (NotImplementedError, PermissionError):
+        # epoll_ctl(2) refuses files and the null device with EPERM. Their end has come already.
         stop.set()
 
 
-def _emulator(told: dict[str, object], host: str, port: int, path: str | None) -> Emulator:
-    instances, seed = told.pop("instances", 10_000), told.pop("seed", 1)
+def _emulator(keywords: dict[str, object], host: str, port: int, path: str | None) -> Emulator:
+    instances, seed = keywords.pop("instances", 10_000), keywords.pop("seed", 1)
     if not isinstance(instances, int) or not isinstance(seed, int):
         raise QueryError(f"instances and seed must be whole numbers, not {instances!r} and {seed!r}")
-    return Emulator(instances, seed, host=host, port=port, path=path, now=wall_ms, **told)
+    return Emulator(instances, seed, host=host, port=port, path=path, now=wall_ms, **keywords)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop; 2 if a setting makes no sense."""
+    """Serve until a signal comes. Return the exit code: 2 if an option is not valid, else 0."""
     given = vars(parser().parse_args(arguments))
     try:
         emulator = _emulator(switches(given), given["host"], given["port"], given["path"])

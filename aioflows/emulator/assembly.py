@@ -1,4 +1,4 @@
-"""An emulator's parts, put together."""
+"""The assembly of an emulator from its parts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from aioflows.emulator.world.timeline import Span, timeline
 
 
 def wall_ms() -> float:
-    """The moment, in ms since the epoch."""
+    """Return the current time in ms since the epoch."""
     return time.time() * 1000
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All that an emulator was told."""
+    """All settings of an emulator."""
 
     world: World
     quirks: Quirks
@@ -49,7 +49,7 @@ class Settings:
 
     @property
     def span(self) -> Span:
-        """Where the rows lie: whole days of the server's zone."""
+        """The time span of the rows: whole days in the server's zone."""
         first = local_day(self.world.first_day)
         clock = self.clock
         return Span(clock.to_utc(first), clock.to_utc(first + self.world.days * DAY_MS))
@@ -57,15 +57,15 @@ class Settings:
 
 @attrs.frozen
 class Assembly:
-    """What there is between opening and closing."""
+    """The parts of an emulator that is open."""
 
     store: Store
     changes: Changes
     deployment: Deployment
 
 
-def opened(settings: Settings, record: Record) -> Assembly:
-    """Make the rows, or open the file that holds them, and put a deployment in front of them."""
+def assemble(settings: Settings, record: Record) -> Assembly:
+    """Make the rows, or open the file that holds them, and build a deployment that serves them."""
     world, quirks, clock = settings.world, settings.quirks, settings.clock
 
     def make() -> tuple[list[Flow], Iterable[Row]]:
@@ -78,15 +78,15 @@ def opened(settings: Settings, record: Record) -> Assembly:
     if quirks.sort_by == "second":
         store.index_seconds()
 
-    def shown(shift_hours: float = 0) -> Clock:
+    def clock_with(shift_hours: float = 0) -> Clock:
         shift_ms = round(shift_hours * 3_600_000)
         return Clock(clock.zone, shift_ms, turn=quirks.zone_turn, rounding=quirks.round_times)
 
-    trigger_clock = shown()
+    trigger_clock = clock_with()
     renderer = Renderer(
         flows,
         trigger_clock,
-        shown(quirks.start_zone_shift),
+        clock_with(quirks.start_zone_shift),
         absent=quirks.null_times == "absent",
         siblings=quirks.sibling_fields,
         unescaped=quirks.unescaped_graph,

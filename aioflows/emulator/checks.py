@@ -1,4 +1,4 @@
-"""What a setting of the emulator may be; anything else is a `QueryError` that names the setting and the value."""
+"""Validators of the emulator's settings. Each raises a `QueryError` that names the setting and its value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def whole(low: int, high: int) -> Check:
 def number(low: float, high: float) -> Check:
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         real = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not real or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]  # `real` tells
+        if not real or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]  # `real` checks the type
             raise QueryError(f"{field.name} must be a number from {low:g} to {high:g}, not {value!r}")
 
     return check
@@ -53,7 +53,7 @@ def some_of(*choices: object) -> Check:
         for one in value:
             if isinstance(one, bool) or one not in choices:
                 known = ", ".join(map(repr, choices))
-                raise QueryError(f"{field.name} may hold {known}, not {one!r}")
+                raise QueryError(f"{field.name} must hold only {known}, not {one!r}")
 
     return check
 
@@ -69,15 +69,15 @@ def text(_: object, field: attrs.Attribute[Any], value: object) -> None:
 
 
 def secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    # The value is never shown, not even where it is wrong.
+    # The message does not show the value, since even a wrong value may be a secret.
     if not isinstance(value, str) or not value:
         raise QueryError(f"{field.name} must be a text that is not empty")
 
 
 def several(value: object) -> list[object]:
-    """Members of a collection; a text is not taken for a collection of letters."""
+    """Return the members of a collection. A text is refused, although it is a collection of letters."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise QueryError(f"a collection is needed, such as a list, not {value!r}")
+        raise QueryError(f"the value must be a collection, such as a list, not {value!r}")
     return list(value)
 
 

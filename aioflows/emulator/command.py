@@ -1,4 +1,4 @@
-"""Every switch of the emulator as an option of a command line, and back."""
+"""The conversion of the emulator's switches into command line options, and back."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SEVERAL = (
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of ``python -m aioflows.emulator``."""
+    """Return the parser of ``python -m aioflows.emulator``."""
     made = argparse.ArgumentParser(
         prog="python -m aioflows.emulator",
-        description="Serve an emulated EnOS deployment on the loopback interface; its URL is the first line printed.",
+        description="Serve an emulated EnOS deployment on the loopback interface, and print its URL first.",
         allow_abbrev=False,
     )
     made.add_argument("--host", default="127.0.0.1", help="127.0.0.1 or ::1")
-    made.add_argument("--port", type=int, default=0, help="0: any that is free")
-    made.add_argument("--path", default=None, help="a file that keeps the rows")
+    made.add_argument("--port", type=int, default=0, help="0 means any free port")
+    made.add_argument("--path", default=None, help="a file that stores the rows")
     made.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     for group in GROUPS:
         options = made.add_argument_group(group.__name__, (group.__doc__ or "").splitlines()[0])
@@ -66,7 +66,7 @@ def _add(options: argparse._ArgumentGroup, field: attrs.Attribute[object]) -> No
 
 
 def switches(arguments: dict[str, object]) -> dict[str, object]:
-    """Turn the texts of parsed options into the keywords of `Emulator`."""
+    """Convert the texts of parsed options into keywords of `Emulator`."""
     fields = {field.name: field for group in GROUPS for field in attrs.fields(group)}
     return {name: _value(fields[name], value) for name, value in arguments.items() if name in fields}
 
@@ -85,7 +85,7 @@ _TEXTS = ("app_key", "app_secret", "user_id", "org_id", "claimed_zone")
 
 
 def _literal(text: str) -> object:
-    """A number or None where it reads like one, else the text."""
+    """Return the Python literal that a text holds, such as a number or None, or else the text."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -93,7 +93,11 @@ def _literal(text: str) -> object:
 
 
 def as_arguments(keywords: dict[str, object]) -> list[str]:
-    """Turn keywords of `Emulator` into options; what cannot be said so is a `QueryError`."""
+    """Convert keywords of `Emulator` into options.
+
+    Raises:
+        QueryError: no option can express a value.
+    """
     arguments: list[str] = []
     for name, value in keywords.items():
         option = f"--{name.replace('_', '-')}"
@@ -102,14 +106,14 @@ def as_arguments(keywords: dict[str, object]) -> list[str]:
                 arguments += ["--fault", _described(fault)]
         elif isinstance(value, bool):
             arguments.append(option if value else f"--no-{option[2:]}")
-        elif isinstance(value, dict):  # by type
+        elif isinstance(value, dict):  # `Constraints.page_cap_by_type`
             arguments.append(f"{option}={','.join(str(value.get(type)) for type in TYPES)}")
         elif isinstance(value, (list, tuple, set, frozenset)):
             arguments.append(f"{option}={','.join(str(one) for one in value)}")
         elif value is not None:
             arguments.append(f"{option}={value}")
         elif name in ("user_id", "org_id"):
-            raise QueryError(f"{name}=None cannot be said on a command line")
+            raise QueryError(f"{name}=None cannot be given to another process; use Emulator for it")
     return arguments
 
 

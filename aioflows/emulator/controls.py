@@ -1,4 +1,4 @@
-"""What a test does to an emulator and asks of it: change rows, ask what is true, read what was requested."""
+"""The controls of an emulator for tests: change rows, read the truth, and inspect the requests."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from aioflows.emulator.service.truth import Watch
 
 
 class Controls:
-    """The side of an `Emulator` that clients of the service never see."""
+    """The part of an `Emulator` that clients of the service do not see."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._span = settings.span
         self._zone = settings.clock.zone
         self._record = Record(settings.quirks.keep_searches)
-        self._opened: Assembly | None = None
+        self._assembly: Assembly | None = None
 
-    def _need(self) -> Assembly:
-        if self._opened is None:
+    def _require_open(self) -> Assembly:
+        if self._assembly is None:
             raise RuntimeError("the emulator is not open; use `with`, `async with` or open()")
-        return self._opened
+        return self._assembly
 
-    # Where the rows lie
+    # The span of the rows
 
     @property
     def start_ms(self) -> int:
@@ -36,7 +36,7 @@ class Controls:
 
     @property
     def end_ms(self) -> int:
-        """The first instant that no row has any more: the present of the emulated platform."""
+        """The first instant after all rows, in ms since the epoch: the present of the emulated platform."""
         return self._span.end
 
     @property
@@ -54,10 +54,10 @@ class Controls:
 
     @property
     def instances(self) -> int:
-        """How many rows there are now."""
-        return self._need().store.rows()
+        """The number of rows now."""
+        return self._require_open().store.count()
 
-    # Change
+    # Changes
 
     def insert(
         self,
@@ -68,36 +68,54 @@ class Controls:
         instance_id: str | None = None,
         flow: int | None = None,
     ) -> str:
-        """Add an instance; its id is returned.
+        """Add an instance, and return its id.
 
         Args:
-            trigger_ms: its *trigger time*.
-            type: its *schedule type*.
-            status: its *status code*.
-            instance_id: its *id*; None: a new one that looks like the others.
-            flow: the *number* of the flow it belongs to; None: any.
+            trigger_ms: the trigger time (ms since the epoch).
+            type: the schedule type.
+            status: the status code.
+            instance_id: the id. None means a new id of the same form as the others.
+            flow: the number of the flow. None means a random flow.
+
+        Raises:
+            QueryError: an instance with this id exists.
         """
-        return self._need().changes.insert(trigger_ms, type=type, status=status, id=instance_id, flow=flow)
+        return self._require_open().changes.insert(
+            trigger_ms, type=type, status=status, id=instance_id, flow=flow
+        )
 
     def delete(self, instance_id: str) -> None:
-        """Remove an instance."""
-        self._need().changes.delete(instance_id)
+        """Remove an instance.
+
+        Raises:
+            QueryError: there is no instance with this id.
+        """
+        self._require_open().changes.delete(instance_id)
 
     def set_status(self, instance_id: str, status: int, *, now_ms: float | None = None) -> None:
-        """Change an instance's status, and its update time with it."""
-        self._need().changes.set_status(
+        """Change the status and the update time of an instance.
+
+        Args:
+            instance_id: the id.
+            status: the new status code.
+            now_ms: the update time (ms since the epoch). None means the emulator's clock.
+
+        Raises:
+            QueryError: there is no instance with this id.
+        """
+        self._require_open().changes.set_status(
             instance_id, status, self._settings.now() if now_ms is None else now_ms
         )
 
     def on_search(self, callback: Callable[[int], object]) -> None:
-        """Call this with the number of each search, right before it is answered."""
-        self._need().deployment.hooks.append(callback)
+        """Register a callback that gets the number of each search, right before the search is answered."""
+        self._require_open().deployment.hooks.append(callback)
 
     def expire_tokens(self) -> None:
-        """Let the living access token die now."""
-        self._need().deployment.gateway.expire_tokens()
+        """Expire the current access token now."""
+        self._require_open().deployment.gateway.expire_tokens()
 
-    # What is true
+    # The truth
 
     def matching(
         self,
@@ -109,18 +127,20 @@ class Controls:
         owner: str = "",
         expression: str = "",
     ) -> list[tuple[int, str]]:
-        """Trigger time in ms and id of all that matches, in the order of (trigger second, id), straight from the rows.
+        """Return the trigger time (ms) and the id of each matching row, in the order of (trigger second, id).
+
+        The rows are read from the store, without any quirk.
 
         Args:
-            from_ms: the first *trigger time* that matches; None: `start_ms`.
-            to_ms: the first that no longer does; None: `end_ms`.
-            type: one *schedule type*; None: all.
-            status: *codes*; empty: all.
-            owner: *user name*; empty: all.
-            expression: *text* in the id or the flow's name; empty: all.
+            from_ms: the start of the range of trigger times (ms). None means `start_ms`.
+            to_ms: the end of the range (ms), exclusive. None means `end_ms`.
+            type: a schedule type. None means all types.
+            status: status codes. Empty means all.
+            owner: the owner's user name. Empty means all.
+            expression: a text in the id or in the flow's name. Empty means all.
         """
         window = self._window(from_ms, to_ms)
-        return matching(self._need().store, self._filter(window, type, status, owner, expression))
+        return matching(self._require_open().store, self._filter(window, type, status, owner, expression))
 
     def watch(
         self,
@@ -132,10 +152,13 @@ class Controls:
         owner: str = "",
         expression: str = "",
     ) -> Watch:
-        """``with emulator.watch(...) as watch:`` tells what matched throughout, and what matched ever; see `matching`."""
-        opened = self._need()
+        """Return a `Watch`, which records the rows that match while its ``with`` block runs.
+
+        The arguments are those of `matching`.
+        """
+        assembly = self._require_open()
         filter = self._filter(self._window(from_ms, to_ms), type, status, owner, expression)
-        return Watch(filter, opened.store, opened.changes)
+        return Watch(filter, assembly.store, assembly.changes)
 
     def _window(self, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
         return self.start_ms if from_ms is None else from_ms, self.end_ms if to_ms is None else to_ms
@@ -159,38 +182,39 @@ class Controls:
             same=self._settings.quirks.owner_compare,
         )
 
-    # What was asked
+    # The requests
 
     @property
     def searches(self) -> list[SearchRecord]:
-        """The newest searches, oldest first; at most `Quirks.keep_searches`."""
+        """The latest searches, oldest first: at most `Quirks.keep_searches`."""
         return list(self._record.searches)
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests there were, by operation.
+        """The number of requests, by operation.
 
-        Three more are counted besides: "throttled", "early" (within a wait that an answer had named), and "faults".
+        Three more counts are "throttled", "early" (sent during a wait that an answer had named), and
+        "faults".
         """
         return dict(self._record.requests)
 
     @property
     def rows_answered(self) -> int:
-        """Rows in all answers to searches."""
+        """The number of rows in all answers to searches."""
         return self._record.rows_answered
 
     @property
     def in_flight(self) -> int:
-        """Requests that are being answered."""
+        """The number of requests that are being answered."""
         return self._record.in_flight
 
     @property
     def peak_in_flight(self) -> int:
-        """The most there ever were."""
+        """The most requests that were ever in flight at once."""
         return self._record.peak_in_flight
 
     def state(self) -> dict[str, object]:
-        """What ``GET /_emulator/state`` answers."""
+        """Return the answer to ``GET /_emulator/state``."""
         return {
             "requests": self.requests,
             "instances": self.instances,

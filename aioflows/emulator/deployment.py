@@ -1,7 +1,7 @@
-"""One deployment from the outside: gateway, service and everything odd about them, as a function of request and time.
+"""A deployment, gateway and service with all their quirks, as a function of a request and the time.
 
-The way of a request: too early? befallen by a fault? signed? and only then answered. The order is that of a real
-gateway, which throttles before it looks at a token.
+A request passes these steps: throttling, scripted faults, the check of its token and signature, and the
+answer. A real gateway has the same order: it throttles before it checks a token.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from aioflows.emulator.faults.script import Script, instead, spoil
+from aioflows.emulator.faults.script import Script, replacement, spoil
 from aioflows.emulator.gateway.options import Access, Trouble
 from aioflows.emulator.gateway.throttling import Limiter, http_date
 from aioflows.emulator.gateway.tokens import TOKEN_PATHS, Gateway
@@ -26,7 +26,7 @@ from aioflows.emulator.switches import Quirks
 
 @attrs.frozen(kw_only=True)
 class ReceivedRequest:
-    """One request, its headers' names in lower case."""
+    """A request. The names of its headers are in lower case."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class ReceivedRequest:
 
 @attrs.define
 class _Visit:
-    """What is found out about a request on its way."""
+    """The state of a request while it is answered."""
 
     request: ReceivedRequest
     arguments: dict[str, str]
@@ -50,16 +50,16 @@ class _Visit:
 
 
 class Deployment:
-    """Answers requests.
+    """A deployment that answers requests.
 
     Args:
-        service: what *answers* in the end.
-        quirks: *how*.
-        access: what the gateway *asks*.
-        trouble: what goes *wrong*.
-        changes: what *changes* between answers.
-        record: what is *noted*.
-        seed: what all chance is drawn from.
+        service: the service behind the gateway.
+        quirks: how the service answers.
+        access: what the gateway requires.
+        trouble: the faults.
+        changes: the changes between answers.
+        record: the log of requests.
+        seed: the seed of all random draws.
     """
 
     def __init__(
@@ -79,25 +79,25 @@ class Deployment:
         self._record = record
         self._rng = random.Random(f"{seed} latency")
         self._script = Script(trouble, seed)
-        self._all = 0
+        self._received = 0
         self._date = (0, "")
-        self._first = b""
+        self._first_answer = b""
         self.gateway = Gateway(access, seed)
         self.limiter = Limiter(access)
         self.hooks: list[Callable[[int], object]] = []
 
     def respond(self, request: ReceivedRequest, now_ms: float) -> Reply:
-        """Answer a request that comes at this moment."""
+        """Return the reply to a request that comes at this time (ms since the epoch)."""
         arguments = dict(request.query)
         visit = _Visit(request, arguments, _route(request, arguments), 0, now_ms)
         operation = visit.route.operation
-        self._all += 1
+        self._received += 1
         self._record.requests[operation] += 1
         visit.number = self._record.requests[operation]
         reply = self._answer(visit)
         if operation == "search":
             self._record.note(visit.number, now_ms, visit.search, visit.rows, visit.outcome)
-        return self._finished(reply, visit)
+        return self._with_headers_and_delay(reply, visit)
 
     def _answer(self, visit: _Visit) -> Reply:
         counts, key, now_ms = self._record.requests, visit.route.key, self._server_ms(visit)
@@ -110,14 +110,14 @@ class Deployment:
             counts["throttled"] += 1
             visit.outcome = "throttled"
             return self.limiter.refusal(wait, key, now_ms)
-        fault = self._script.fault(visit.route.operation, visit.number, self._all)
+        fault = self._script.fault(visit.route.operation, visit.number, self._received)
         if fault is None:
             return self._honest(visit)
         if fault.kind == "outage":
             self._script.go_down(fault.seconds, now_ms)
             return self._unreachable(visit)
         counts["faults"] += 1
-        reply = instead(fault, key, self.limiter, now_ms) or spoil(self._honest(visit), fault)
+        reply = replacement(fault, key, self.limiter, now_ms) or spoil(self._honest(visit), fault)
         visit.outcome = fault.kind
         return reply
 
@@ -137,7 +137,7 @@ class Deployment:
             visit.outcome = "unauthorized"
             return problem
         try:
-            return self._served(visit, now_ms)
+            return self._serve(visit, now_ms)
         except Refusal as refusal:
             if refusal.status != 200:
                 visit.outcome = f"http-{refusal.status}"
@@ -145,17 +145,17 @@ class Deployment:
             visit.outcome = str(refusal.code)
             return json_reply(envelope(found.key, refusal.code, refusal.message))
 
-    def _served(self, visit: _Visit, now_ms: int) -> Reply:
+    def _serve(self, visit: _Visit, now_ms: int) -> Reply:
         service, found = self._service, visit.route
         if found.operation == "search":
-            return self._searched(visit)
+            return self._search(visit)
         if found.operation == "get":
             return json_reply(service.get(found.key, visit.arguments))
         if found.operation == "timezone":
             return json_reply(service.timezone(found.key, now_ms))
         return json_reply(service.time(found.key, now_ms))
 
-    def _searched(self, visit: _Visit) -> Reply:
+    def _search(self, visit: _Visit) -> Reply:
         content_type = visit.request.headers.get("content-type", "")
         search = self._service.read(visit.arguments, content_type, visit.request.body)
         if isinstance(search, Reply):
@@ -177,14 +177,14 @@ class Deployment:
         visit.outcome = "empty" if every and visit.number % every == 0 else "ok"
         body = self._service.print(visit.route.key, page)
         if quirks.same_answer:
-            self._first = body = self._first or body
+            self._first_answer = body = self._first_answer or body
         return json_reply(body)
 
     def _server_ms(self, visit: _Visit) -> float:
         return visit.now_ms + self._quirks.clock_skew * 1000
 
-    def _finished(self, reply: Reply, visit: _Visit) -> Reply:
-        """The reply with the server's date, compressed if so agreed, and late."""
+    def _with_headers_and_delay(self, reply: Reply, visit: _Visit) -> Reply:
+        """Return the reply with the server's date and its delay, compressed if the client accepts it."""
         quirks, headers = self._quirks, dict(reply.headers)
         second = int(self._server_ms(visit)) // 1000
         if self._date[0] != second:
@@ -212,7 +212,7 @@ def _route(request: ReceivedRequest, arguments: dict[str, str]) -> Route:
 def as_request(
     method: str, path: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str], body: bytes
 ) -> ReceivedRequest:
-    """Put a request in order."""
+    """Return a request in its normal form: the method in upper case, header names in lower case."""
     return ReceivedRequest(
         method=method.upper(),
         path=path,

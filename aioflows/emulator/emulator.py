@@ -1,4 +1,4 @@
-"""The emulator as its users see it."""
+"""The `Emulator` class: it opens the rows, serves them, and answers requests."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
-from aioflows.emulator.assembly import Settings, opened, wall_ms
+from aioflows.emulator.assembly import Settings, assemble, wall_ms
 from aioflows.emulator.controls import Controls
 from aioflows.emulator.deployment import as_request
 from aioflows.emulator.reply import Reply, json_reply
 from aioflows.emulator.server import Server, checked_host, checked_port
-from aioflows.emulator.switches import sorted_out
+from aioflows.emulator.switches import group_switches
 
 STATE_PATH = "/_emulator/state"
-_IN_THE_LOOP = 20_000
-"""As many rows are made so quickly that the loop may wait; for more, a thread is used."""
+_MOST_ON_THE_LOOP = 20_000
+"""Up to so many rows are made on the event loop, since that is quick. More rows are made in a thread."""
 
 
 class Emulator(Controls):
-    """An EnOS deployment of your own: as odd, strict and hostile as a real one may be, on the loopback interface only.
+    """An emulated EnOS deployment on the loopback interface, with the quirks and faults of real ones.
 
-    ``async with Emulator(instances=10_000, seed=1) as emulator:`` serves it at ``emulator.url``. Without a server,
-    `respond` answers one request: ``with Emulator(...) as emulator: emulator.respond(...)``.
+    ``async with Emulator(instances=10_000, seed=1) as emulator:`` serves it at ``emulator.url``. Without a
+    server, `respond` answers one request: ``with Emulator(...) as emulator: emulator.respond(...)``.
 
     Args:
-        instances: *rows*, exactly.
-        seed: another *number* gives other rows.
-        host: "127.0.0.1" or "::1".
-        port: 0: any that is free.
-        path: a *file* that keeps the rows: made if it does not exist, served as it is if it does.
-        now: gives the *moment* in ms since the epoch; a test may pass its own.
-        switches: every field of `World`, `Quirks`, `Constraints`, `Meanwhile`, `Access` and `Trouble`, as a keyword.
+        instances: the exact number of rows. Default: 10,000.
+        seed: the seed of the rows. Another seed gives other rows. Default: 1.
+        host: "127.0.0.1" or "::1". Default: "127.0.0.1".
+        port: the port. Default: 0, which means any free port.
+        path: a file that stores the rows. It is made if it does not exist, and served unchanged if it does.
+            None means memory.
+        now: returns the current time (ms since the epoch). A test may pass its own clock.
+        switches: every field of `World`, `Quirks`, `Constraints`, `Meanwhile`, `Access` and `Trouble`, as a
+            keyword.
 
     Raises:
-        QueryError: a setting makes no sense.
+        QueryError: a switch is unknown, or its value is not valid.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Emulator(Controls):
         now: Callable[[], float] = wall_ms,
         **switches: object,
     ) -> None:
-        world, quirks, constraints, meanwhile, access, trouble = sorted_out(
+        world, quirks, constraints, meanwhile, access, trouble = group_switches(
             {"instances": instances, "seed": seed, **switches}
         )
         self.world, self.quirks, self.constraints = world, quirks, constraints
@@ -71,19 +73,19 @@ class Emulator(Controls):
         self._port = checked_port(port)
         self._server: Server | None = None
 
-    # From opening to closing
+    # Opening and closing
 
     def open(self) -> Self:
-        """Make the rows, or open the file that holds them; `respond` works from here on."""
-        if self._opened is None:
-            self._opened = opened(self._settings, self._record)
+        """Make the rows, or open the file that holds them. `respond` works from then on."""
+        if self._assembly is None:
+            self._assembly = assemble(self._settings, self._record)
         return self
 
     def close(self) -> None:
-        """Let go of the rows; a file keeps them."""
-        if self._opened is not None:
-            self._opened.store.close()
-        self._opened = None
+        """Close the rows. Rows in memory are lost, and rows in a file are kept."""
+        if self._assembly is not None:
+            self._assembly.store.close()
+        self._assembly = None
 
     def __enter__(self) -> Self:
         return self.open()
@@ -93,16 +95,19 @@ class Emulator(Controls):
 
     async def __aenter__(self) -> Self:
         try:
-            await self._open_beside()
-            self._server = await Server.started(self.exchange, self._host, self._port)
+            await self._open_off_loop()
+            self._server = await Server.start(self.exchange, self._host, self._port)
         except BaseException:
             self.close()
             raise
         return self
 
-    async def _open_beside(self) -> None:
-        """Open, in a thread if it takes long; a thread cannot be cancelled, so it is waited for in any case."""
-        if self.world.instances <= _IN_THE_LOOP:
+    async def _open_off_loop(self) -> None:
+        """Open the rows, in a thread if there are many.
+
+        A thread cannot be cancelled, so a cancelled call waits for its thread too.
+        """
+        if self.world.instances <= _MOST_ON_THE_LOOP:
             self.open()
             return
         opening = asyncio.create_task(asyncio.to_thread(self.open))
@@ -122,9 +127,9 @@ class Emulator(Controls):
 
     @property
     def url(self) -> str:
-        """Where it is served, such as ``http://127.0.0.1:40213``."""
+        """The base URL, such as ``http://127.0.0.1:40213``."""
         if self._server is None:
-            raise RuntimeError("the emulator is not being served; use `async with`")
+            raise RuntimeError("the emulator has no URL, because it is not served; use `async with`")
         return self._server.url
 
     # Answers
@@ -139,21 +144,21 @@ class Emulator(Controls):
         *,
         now_ms: float | None = None,
     ) -> Reply:
-        """Answer one request, without a socket.
+        """Return the reply to one request, without a socket.
 
         Args:
-            method: the HTTP *method*.
-            path: the URL's path.
-            query: names and values *before* percent-encoding.
-            headers: the HTTP *headers*.
-            body: the *bytes* as sent.
-            now_ms: the *moment* it comes; None: what `now` gives.
+            method: the HTTP method.
+            path: the path of the URL.
+            query: names and values, not percent-encoded.
+            headers: the HTTP headers.
+            body: the bytes as sent.
+            now_ms: the time at which the request comes (ms since the epoch). None means the result of `now`.
 
         Returns:
-            A `Reply`. Look at its ``wire`` if faults of the socket were scripted, and at its ``delay``.
+            A `Reply`. Its ``wire`` names a scripted fault of the socket, and its ``delay`` is not waited for.
         """
-        deployment = self._need().deployment
-        if path == STATE_PATH:  # looking on is no request
+        deployment = self._require_open().deployment
+        if path == STATE_PATH:  # inspection is not counted as a request
             return json_reply(json.dumps(self.state()))
         request = as_request(method, path, query, headers or {}, body)
         return deployment.respond(request, self._settings.now() if now_ms is None else now_ms)
@@ -168,7 +173,10 @@ class Emulator(Controls):
         *,
         now_ms: float | None = None,
     ) -> Reply:
-        """The same, but after the reply's delay, and counted as in flight meanwhile."""
+        """Return the reply to one request, after the delay of the reply.
+
+        The request counts as in flight until then. The arguments are those of `respond`.
+        """
         if path == STATE_PATH:
             return self.respond(method, path)
         self._record.begin()
@@ -181,5 +189,6 @@ class Emulator(Controls):
             self._record.end()
 
     def __repr__(self) -> str:
-        at = "closed" if self._opened is None else "open" if self._server is None else self._server.url
-        return f"<Emulator of {self.world.instances:,} instances ({self.world.profile}, seed {self.world.seed}), {at}>"
+        state = "closed" if self._assembly is None else "open" if self._server is None else self._server.url
+        world = self.world
+        return f"<Emulator of {world.instances:,} instances ({world.profile}, seed {world.seed}), {state}>"

@@ -1,4 +1,4 @@
-"""The emulator in another process, for tests and benchmarks in which it must not share the client's loop or memory."""
+"""The emulator in another process, for tests and benchmarks that must not share a loop or memory with it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from typing import Any, Self
 from aioflows.emulator.command import as_arguments
 from aioflows.emulator.emulator import STATE_PATH
 
-_PATIENCE = 5.0
+_STOP_SECONDS = 5.0
 
 
 class EmulatorProcess:
-    """``with EmulatorProcess(instances=..., latency=...) as emulator:`` and ``async with`` alike.
+    """An emulator in another process: ``with EmulatorProcess(instances=..., latency=...) as emulator:``.
 
-    The process ends with the block, and with this process however that ends: its standard input closes then.
+    ``async with`` works too. The process ends with the block. It also ends when this process dies, because
+    its standard input closes then.
 
     Args:
         keywords: as for `Emulator`.
 
     Attributes:
-        url: where it is served.
-        start_ms: the first instant that a row may have.
-        end_ms: the first instant that no row has any more.
-        instances: how many rows there were at the start.
+        url: the base URL.
+        start_ms: the first instant that a row may have (ms since the epoch).
+        end_ms: the first instant after all rows (ms since the epoch).
+        instances: the number of rows at the start.
     """
 
     def __init__(self, **keywords: object) -> None:
@@ -43,7 +44,8 @@ class EmulatorProcess:
     def start(self) -> Self:
         """Start the process, and wait until it serves."""
         command = [sys.executable, "-m", "aioflows.emulator", "--until-stdin-closes", *self._arguments]
-        # Found even where the package is not installed and this process has another working directory.
+        # The child finds the package from here, even if it is not installed and this process runs in another
+        # folder.
         root = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command,
@@ -51,7 +53,7 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
-            start_new_session=True,  # Ctrl-C on a terminal is for this process; that one ends with its input
+            start_new_session=True,  # so that Ctrl-C interrupts this process only
         )
         try:
             assert self._process.stdout is not None
@@ -64,7 +66,7 @@ class EmulatorProcess:
         return self
 
     def stop(self) -> None:
-        """End the process, and reap it."""
+        """Stop the process, and wait for its end. Safe to call more than once."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -73,16 +75,22 @@ class EmulatorProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
         try:
-            process.wait(_PATIENCE)
+            process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
     def state(self) -> dict[str, Any]:
-        """What ``GET /_emulator/state`` answers: requests by operation, rows answered, peak in flight, and more."""
-        # Straight to the loopback interface, whatever proxies the environment names.
+        """Return the answer to ``GET /_emulator/state``: requests by operation, rows answered, and more.
+
+        Raises:
+            RuntimeError: the process does not run.
+        """
         if not self.url:
-            raise RuntimeError(f"the emulator does not run; it was told {' '.join(self._arguments)}")
+            raise RuntimeError(
+                f"the emulator does not run; start it, and check its options: {' '.join(self._arguments)}"
+            )
+        # No proxy: the environment may name one that cannot reach this machine's loopback interface.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(self.url + STATE_PATH, timeout=30) as answer:
             state: dict[str, Any] = json.load(answer)
@@ -90,13 +98,13 @@ class EmulatorProcess:
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests there were, by operation."""
+        """The number of requests, by operation."""
         counts: dict[str, int] = self.state()["requests"]
         return counts
 
     @property
     def peak_in_flight(self) -> int:
-        """The most requests that were ever being answered at once."""
+        """The most requests that were ever in flight at once."""
         peak: int = self.state()["peak_in_flight"]
         return peak
 
@@ -111,9 +119,8 @@ class EmulatorProcess:
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await asyncio.wait(
-                [starting]
-            )  # a thread cannot be cancelled, and its process must not be left behind
+            # A thread cannot be cancelled. It must end before its process can be stopped.
+            await asyncio.wait([starting])
             await asyncio.to_thread(self.stop)
             raise
 

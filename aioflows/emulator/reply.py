@@ -1,4 +1,4 @@
-"""What goes back: an HTTP answer as a value, with what is wrong with it on the wire."""
+"""An HTTP answer as a value, with the faults of its connection."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ JSON = "application/json;charset=UTF-8"
 
 @attrs.frozen
 class Reply:
-    """One answer; unpacks as ``status, headers, body = reply``.
+    """An answer. It unpacks as ``status, headers, body = reply``.
 
     Attributes:
         status: the HTTP status.
-        headers: the HTTP headers, without those that framing needs.
+        headers: the HTTP headers, without those for framing.
         body: the bytes of the body, compressed if the headers say so.
-        delay: seconds until it is sent.
-        wire: empty, or what happens at the socket instead of an orderly answer: a key of `faults.WIRE`.
-        again: headers that come a second time.
+        delay: seconds until the answer is sent.
+        wire: the fault at the socket, a key of `faults.catalogue.WIRE`. Empty means none.
+        again: headers that are sent a second time.
         pace: seconds between bytes, for the wire fault "drip".
     """
 
@@ -36,10 +36,10 @@ class Reply:
 
 
 def json_reply(text: str | bytes) -> Reply:
-    """An answer that holds JSON."""
+    """Return an answer that holds JSON."""
     return Reply(200, {"Content-Type": JSON}, text.encode() if isinstance(text, str) else text)
 
 
 def plain(status: int, text: str, **headers: str) -> Reply:
-    """An answer of a proxy or a router, which knows no envelope."""
+    """Return an answer in plain text, as a proxy or a router sends it. It has no envelope."""
     return Reply(status, {"Content-Type": "text/plain; charset=utf-8", **headers}, text.encode())

@@ -1,4 +1,4 @@
-"""The emulator behind a socket, with everything that can go wrong there. The only file here that knows aiohttp."""
+"""The emulator's HTTP server, with all faults of a socket. No other file of the emulator imports aiohttp."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from aioflows.errors import QueryError
 Exchange = Callable[[str, str, list[tuple[str, str]], dict[str, str], bytes], Awaitable[Reply]]
 
 _LOOPBACK = ("127.0.0.1", "::1")
-_NO_LINGER = struct.pack("ii", 1, 0)  # a close that sends RST instead of FIN
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN (SO_LINGER in socket(7))
 _NO_BODY = (204, 304)
 
 
 def checked_host(host: object) -> str:
-    """Give the host back if it is one of the loopback interface."""
+    """Return the host if it is an address of the loopback interface."""
     if host not in _LOOPBACK:
         raise QueryError(
-            f"the emulator is served on {' or '.join(_LOOPBACK)} only, not on {host!r}: it has no TLS and made-up "
-            "credentials, and answers whoever can reach it"
+            f"the emulator is served on the loopback interface only, because it has no TLS and no real "
+            f"credentials; host must be {' or '.join(_LOOPBACK)}, not {host!r}"
         )
     return str(host)
 
 
 def checked_port(port: object) -> int:
-    """Give the port back if it is one."""
+    """Return the port if it is valid."""
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65_536:
         raise QueryError(f"port must be a whole number from 0 to 65,535, not {port!r}")
     return port
@@ -49,11 +49,11 @@ class Server:
         self.url = ""
 
     @classmethod
-    async def started(cls, exchange: Exchange, host: str, port: int) -> Self:
-        """Serve `exchange` at a host and port."""
+    async def start(cls, exchange: Exchange, host: str, port: int) -> Self:
+        """Start a server that answers requests with `exchange`."""
         server = cls(exchange)
         inner = web.Server(server._handle, access_log=None, handler_cancellation=True, keepalive_timeout=300)
-        # Whoever stops an emulator does not wait for a black hole.
+        # Short, because a "black-hole" request never ends by itself.
         server._runner = web.ServerRunner(inner, handle_signals=False, shutdown_timeout=0.05)
         await server._runner.setup()
         try:
@@ -81,12 +81,12 @@ class Server:
             return web.Response(status=reply.status, headers=headers, body=body_sent)
         if request.transport is not None:
             await _misbehave(request.transport, reply)
-        # The connection is gone; what is returned reaches nobody.
+        # aiohttp needs a response, but the connection is closed already.
         return web.Response(status=500)
 
 
 async def _misbehave(transport: asyncio.Transport, reply: Reply) -> None:
-    """Do to a connection what the reply says."""
+    """Carry out the wire fault of a reply on its connection."""
     if reply.wire == "black-hole":
         await asyncio.Event().wait()
     if reply.wire in ("drip", "sliced"):
@@ -95,9 +95,8 @@ async def _misbehave(transport: asyncio.Transport, reply: Reply) -> None:
         transport.write(_MESSAGES[reply.wire](reply))
     if reply.wire.startswith("reset"):
         if reply.wire != "reset":
-            await asyncio.sleep(
-                0.01
-            )  # so that what was written is on its way before the reset discards the rest
+            # A reset discards bytes that are still in the send buffer.
+            await asyncio.sleep(0.01)
         _reset(transport)
     else:
         transport.close()

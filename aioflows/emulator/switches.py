@@ -1,9 +1,11 @@
-"""Everything that can be told to the emulator, as six frozen values.
+"""The switches of the emulator, in six frozen groups.
 
-`World` says which rows exist, `Quirks` how the service answers, `Constraints` what it gives at most and how it says so,
-`Meanwhile` what changes from answer to answer, `Access`
-what the gateway in front of it asks and refuses, `Trouble` what goes wrong. `Emulator` takes all their fields as plain keywords; so does the command line.
-The documentation leaves open how a real deployment does these things, so each of them is a switch.
+`World` decides which rows exist, and `Quirks` how the service answers. `Constraints` are the service's
+limits, and `Meanwhile` are the changes between answers. `Access` is what the gateway requires, and `Trouble`
+are the faults. `Emulator` and the command line accept all fields of the groups as keywords.
+
+The vendor's documentation does not say how a real deployment behaves in these points, so each point is a
+switch.
 """
 
 from __future__ import annotations
@@ -44,60 +46,62 @@ def _names(value: object) -> frozenset[Any]:
     return frozenset(checks.several(value))
 
 
-def _a_zone(_: object, __: object, value: str) -> None:
+def _zone(_: object, __: object, value: str) -> None:
     zone_named(value)
 
 
-def _a_claim(_: object, __: object, value: str | None) -> None:
+def _claimed_zone(_: object, __: object, value: str | None) -> None:
     if value is not None and not value.startswith("GMT"):
         zone_named(value)
 
 
-def _maybe_pair(value: object) -> tuple[Any, ...] | None:
+def _optional_list(value: object) -> tuple[Any, ...] | None:
     return None if value is None else checks.listed(value)
 
 
-def _a_turn(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+def _zone_turn(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
     checks.pair(field, value)
     checks.whole(0, 2**53)(owner, field, value[0])
     checks.number(-24, 24)(owner, field, value[1])
 
 
-def _a_range(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+def _range(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
     checks.pair(field, value)
     checks.whole(0, 2**53)(owner, field, value[0])
     checks.whole(value[0] + 1, 2**53)(owner, field, value[1])
 
 
-def _a_day(_: object, __: object, value: str) -> None:
+def _day(_: object, __: object, value: str) -> None:
     local_day(value)
 
 
 @attrs.frozen(kw_only=True)
 class World:
-    """Which rows exist. The same world has the same rows, always.
+    """The rows that exist. Equal worlds have equal rows.
 
     Args:
-        instances: *rows*, exactly.
-        seed: another *number* gives other rows.
-        profile: how they *lie in time*: "cron" is a platform of flows that run by the minute, hour, day, week and month,
-            with a peak at midnight; "uniform" spreads rows evenly, at random milliseconds; "bursty" puts most into a few
-            short bursts; "midnight" nearly all into midnight seconds; "sparse-then-dense" nearly all into the last
-            twentieth; "one-second" all into one millisecond.
-        days: length of the *span* that the rows lie in, beginning with `first_day`.
-        first_day: the *day* it begins with, in the server's zone.
-        zone: the *server's zone*, as a key ("Europe/Berlin") or an offset ("+08:00").
-        schedule_types: the *types* that occur; with all three, 95 % of the rows are periodic.
-        ids: they are "plain" (``2809-20190812080700``, as documented), "opaque" (hexadecimal), or "mixed": plain ones,
-            opaque ones, and others that look nearly like plain ones.
+        instances: the exact number of rows. Default: 10,000.
+        seed: the seed of the rows. Another seed gives other rows. Default: 1.
+        profile: the distribution of trigger times. "cron": a platform of flows that run by the minute, hour,
+            day, week and month, with a peak at midnight. "uniform": rows at random milliseconds. "bursty":
+            most rows in a few short bursts. "midnight": nearly all rows in midnight seconds.
+            "sparse-then-dense": nearly all rows in the last twentieth of the span. "one-second": all rows in
+            one millisecond. Default: "cron".
+        days: the length of the time span (days). Default: 366.
+        first_day: the first day of the time span, in the server's zone. Default: "2024-01-01".
+        zone: the server's zone, as a key ("Europe/Berlin") or an offset ("+08:00"). Default: "+08:00".
+        schedule_types: the schedule types that occur. With all three, 95 % of the rows are periodic. Default:
+            all three.
+        ids: the form of ids. "plain": as documented, ``2809-20190812080700``. "opaque": hexadecimal. "mixed":
+            plain ids, opaque ids, and ids that resemble plain ones. Default: "plain".
     """
 
     instances: int = attrs.field(default=10_000, validator=checks.whole(0, 20_000_000))
     seed: int = attrs.field(default=1, validator=checks.whole(-(2**63), 2**63 - 1))
     profile: str = attrs.field(default="cron", validator=checks.one_of(*PROFILES))
     days: int = attrs.field(default=366, validator=checks.whole(1, 20_000))
-    first_day: str = attrs.field(default="2024-01-01", validator=[checks.text, _a_day])
-    zone: str = attrs.field(default="+08:00", validator=[checks.text, _a_zone])
+    first_day: str = attrs.field(default="2024-01-01", validator=[checks.text, _day])
+    zone: str = attrs.field(default="+08:00", validator=[checks.text, _zone])
     schedule_types: tuple[int, ...] = attrs.field(
         default=(0, 1, 2),
         converter=_distinct,
@@ -108,72 +112,84 @@ class World:
 
 @attrs.frozen(kw_only=True)
 class Quirks:
-    """How the service answers.
+    """The way in which the service answers.
 
     Args:
-        first_page: the *number* of the first page, 0 or 1 (the documentation says both).
-        page_zero: what page 0 is where pages count from 1: the "first" page, an "empty" page, an "error" (62109), or an
-            illegal "parameter" (1004).
-        page_cap: *rows* that an answer never exceeds, whatever page size is asked for, without a word.
-        cap_spread: *rows* at most by which that cap is smaller in one answer than in another, at random.
-        cap_offset: where a capped page begins: at pages of the "capped" size, or of the "requested" size, so that the
-            rows between cap and size can never be read.
-        refuse_page_size_above: *rows*; a larger page size is refused, or not heeded.
-        page_size_refusal: how: with the code "1004" or "62109" in a 200, or with HTTP "400", "413" or "500"; or answered
-            with "nothing", with pages of the "default" size (`Constraints.default_page_size`), or, "silent", with pages
-            of the largest size that is heeded.
-        deepest_row: no *row* beyond this offset is ever answered; see `Constraints.depth_answer`. By default it is as if
-            the result ended there.
-        count: the rows of the "page" (as documented), the "total" of all pages, or, wrongly, "fewer" or "more" than the
-            page has.
-        ties: rows with equal sort keys are "stable" (in the order of their insertion), "unstable": in another order in
-            every answer, or "replicas": in an order of its own in each of several servers that answer by turns. As in
-            databases that stand still, it may depend on which rows of the result are asked for, and on nothing else:
-            "top-n" takes them from a heap of the first LIMIT + OFFSET rows, "two-plans" reads an index backwards or
-            forwards for a small part of the result, and sorts for a larger one.
-        replicas: how *many* such servers there are; which of them answers is drawn for every search.
-        nulls: rows without a start or end time are the "smallest", or stand "first" or "last" in either direction.
-        sort_by: trigger times are compared by "ms", or by "second".
-        bounds: the ends of the range are compared by "ms", as documented; "seconds": both rounded down to the whole
-            second; "closed": a row that lies on the end belongs to it; "closed-seconds": both; or "wall": by wall clocks, as
-            by a column of local times, so that a question about one pass of the hour that clocks show twice is answered with
-            the rows of both, in the order of the clocks.
-        expression: it matches where id or name "contains" it (the documentation says "fuzzy"), where they contain it in
-            whatever case ("any-case"), in whatever case, accents and width ("collated"), with ``%`` and ``_`` as wildcards
-            and a backslash before what is meant as it stands ("like"), or only where a word of theirs begins with it
-            ("word-start").
-        owner_compare: an owner is the one asked for where the two texts are "exact", "any-case", the same but for
-            "trailing-spaces", the same but for case, accents, width and trailing spaces ("collated"), or where the text asked
-            for is a pattern ("like").
-        status_filter: of several statuses "all" are read, or, as by a back end that makes one number of the list, only the
-            "first", or only the "last".
-        round_times: to whole seconds, times are rounded "down", "up", or to the "nearest".
-        zone_turn: a *moment* in ms since the epoch, and *hours* by which the server's clock is further on from then;
-            None: it is what `World.zone` says.
-        claimed_zone: the *zone* that Get Timezone names, a key, an offset, or a text such as "GMT+8" that is answered as
-            it stands; None: the true one, as it is at that moment.
-        start_zone_shift: *hours* by which all other times of an instance differ from its ``triggerTime``'s zone (the
-            documented sample has -8).
-        null_times: a time that does not exist yet is "null", or "absent".
-        clock_skew: *seconds* that the server's clock is ahead.
-        empty_answers: every n-th search is answered falsely empty; 0: none is.
-        null_list: an empty list is answered as ``null``, as with ``nothing_as="null"``.
-        same_answer: every search is answered as the first one was, as by a cache that looks at the address alone.
-        widest_window: *seconds*; a search over a wider window is given up by the gateway (HTTP 504); None: none is.
-        ignore: what of a search the server *ignores*: any of "sorters", "descending" (everything is sorted upwards),
-            "type", "type-0" (0 counts as "not given", so a search for manual instances brings all), "status", "owner",
-            "expression", "from", "to", "page" (every page is the first) and "size" (every page has the
-            default size).
-        sibling_fields: instances have ``alertMode`` and ``calDt`` too, as the sibling operation's answers do.
-        unescaped_graph: the task graph is printed unescaped, which is invalid JSON (one edition of the documentation).
-        compress: answers are gzipped where the client accepts it.
-        latency: *seconds* before an answer is sent; requests overlap.
-        latency_spread: *seconds* at most that are added at random, so that answers overtake each other.
-        latency_per_row: *seconds* added for each row of a page.
-        user_id: the only *user* there is; None: any.
-        org_id: the user's *organization*; None: any.
-        denied: the user has no privilege (62103).
-        keep_searches: *records* of searches that are kept, the newest.
+        first_page: the number of the first page, 0 or 1. The documentation says both. Default: 0.
+        page_zero: the answer to page 0 if pages count from 1: the "first" page, an "empty" page, an "error"
+            (62109), or an illegal "parameter" (1004). Default: "first".
+        page_cap: the most rows of an answer, whatever page size is requested. The service does not report the
+            cap. None means no cap.
+        cap_spread: the most rows by which the cap is lowered, at random for each answer. Default: 0.
+        cap_offset: the offsets of capped pages: multiples of the "capped" size, or of the "requested" size.
+            With "requested", the rows between cap and size are in no page. Default: "capped".
+        refuse_page_size_above: the largest page size (rows) that is accepted. None means that every size is
+            accepted.
+        page_size_refusal: the answer to a larger page size: the code "1004" or "62109" in a 200; HTTP "400",
+            "413" or "500"; "nothing", a page without rows; "default", pages of
+            `Constraints.default_page_size`; "silent", pages of the largest size that is accepted. Default:
+            "1004".
+        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` decides
+            what is answered instead; by default the result seems to end there. None means no limit.
+        count: the meaning of ``count``: the rows of the "page" (as documented), the "total" of all pages, or
+            a wrong number, "fewer" or "more" rows than the page has. Default: "page".
+        ties: the order of rows with equal sort keys. "stable": the order of insertion. "unstable": another
+            order in every answer. "replicas": several servers answer, each with a different order.
+            Two further values model a database without changes, in which the order depends on the page that
+            is requested. "top-n": rows come from a heap of the first LIMIT + OFFSET rows. "two-plans": an
+            index is read for a small part of the result, and the rows are sorted for a larger one. Default:
+            "stable".
+        replicas: the number of servers for ``ties="replicas"``. The server is drawn for every search.
+            Default: 3.
+        nulls: the place of rows without a start or end time: as the "smallest" value, or always "first" or
+            "last". Default: "smallest".
+        sort_by: the precision by which trigger times are sorted, "ms" or "second". Default: "ms".
+        bounds: the comparison with the ends of the range. "ms": as documented. "seconds": both ends are
+            rounded down to whole seconds. "closed": the end belongs to the range. "closed-seconds": both.
+            "wall": by wall clock, as with a column of local times; a search for one pass of a repeated hour
+            returns the rows of both passes, in the order of the clock. Default: "ms".
+        expression: the match of an expression with an id or name; the documentation says "fuzzy". "contains":
+            they contain it. "any-case": case is ignored. "collated": case, accents and width are ignored.
+            "like": ``%`` and ``_`` are wildcards, and a backslash escapes them. "word-start": a word begins
+            with it. Default: "contains".
+        owner_compare: the comparison of owners. "exact"; "any-case": case is ignored; "trailing-spaces":
+            these are ignored; "collated": case, accents, width and trailing spaces are ignored; "like": the
+            requested text is a pattern. Default: "exact".
+        status_filter: the statuses that are read from a list of several: "all", or only the "first" or the
+            "last", as a back end does that parses the list as one number. Default: "all".
+        round_times: the rounding of times to whole seconds: "down", "up" or "nearest". Default: "down".
+        zone_turn: an instant (ms since the epoch), and the hours by which the server's clock is ahead of
+            `World.zone` from then on. None means never.
+        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8", which
+            is returned unchanged. None means the true offset at that time.
+        start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
+            documented sample has -8. Default: 0.
+        null_times: the form of a time that does not exist yet, "null" or "absent". Default: "null".
+        clock_skew: seconds by which the server's clock is ahead. Default: 0.
+        empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means
+            none.
+        null_list: True if an empty list is answered as ``null``, as with ``nothing_as="null"``.
+        same_answer: True if every search gets the answer of the first one, as from a cache whose key is only
+            the URL.
+        widest_window: the widest window (seconds). The gateway answers a wider one with HTTP 504. None means
+            no limit.
+        ignore: the parts of a search that the server ignores: "sorters", "descending" (all sorting is
+            ascending), "type", "type-0" (0 counts as "not given", so a search for manual instances returns
+            all types), "status", "owner", "expression", "from", "to", "page" (every page is the first),
+            "size" (every page has the default size). Default: none.
+        sibling_fields: True if instances have ``alertMode`` and ``calDt`` too, as in the answers of the
+            sibling operation.
+        unescaped_graph: True if the task graph is not escaped, as in one edition of the documentation. The
+            answer is invalid JSON then.
+        compress: True if answers are gzipped for clients that accept it.
+        latency: seconds before an answer is sent. Requests overlap. Default: 0.
+        latency_spread: the most seconds that are added at random, so that answers overtake each other.
+            Default: 0.
+        latency_per_row: seconds that are added for each row of a page. Default: 0.
+        user_id: the only user id that is accepted. None means any. Default: "u".
+        org_id: the only organization id that is accepted. None means any. Default: "o".
+        denied: True if the user has no privilege (62103).
+        keep_searches: the most records of searches that are kept. The oldest are dropped. Default: 100,000.
     """
 
     first_page: int = attrs.field(default=0, validator=checks.whole(0, 1))
@@ -212,9 +228,9 @@ class Quirks:
     status_filter: str = attrs.field(default="all", validator=checks.one_of("all", "first", "last"))
     round_times: str = attrs.field(default="down", validator=checks.one_of("down", "up", "nearest"))
     zone_turn: tuple[int, float] | None = attrs.field(
-        default=None, converter=_maybe_pair, validator=checks.maybe(_a_turn)
+        default=None, converter=_optional_list, validator=checks.maybe(_zone_turn)
     )
-    claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _a_claim])
+    claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _claimed_zone])
     start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
     null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
@@ -243,22 +259,23 @@ class Quirks:
 
 @attrs.frozen(kw_only=True)
 class Meanwhile:
-    """What changes from answer to answer, and how soon that shows.
+    """The changes between answers, and the delay until they are seen.
 
     Args:
-        changes_per_search: how many *changes* are made before each search; 0.2: one before every fifth.
-        changes_in: the *range* of trigger times, in ms since the epoch and half-open, that all changes fall into, which
-            may be a single millisecond; None: anywhere.
-        change_kinds: which *kinds*: "insert", "delete", and "flip": a row changes its status, and where a search asks
-            for some statuses, leaves what it asks for, or comes (back) into it.
-        new_rows: inserted rows are "matching" what is asked for, match something "other", or "both".
-        stale_searches: an answer shows the rows as they were up to so many *searches* ago, at random, as a replica does
-            that lags behind.
+        changes_per_search: the changes before each search. 0.2 means one change before every fifth search.
+            Default: 0.
+        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. None means
+            the whole time span.
+        change_kinds: the kinds of changes: "insert", "delete" and "flip". "flip" changes the status of a row;
+            if a search asks for certain statuses, the row stops or begins to match. Default: all three.
+        new_rows: inserted rows are "matching" the search, or "other", or "both" occur. Default: "both".
+        stale_searches: the most searches by which an answer is out of date, at random, as with a replica that
+            lags behind. Default: 0.
     """
 
     changes_per_search: float = attrs.field(default=0, validator=checks.number(0, 10_000))
     changes_in: tuple[int, int] | None = attrs.field(
-        default=None, converter=_maybe_pair, validator=checks.maybe(_a_range)
+        default=None, converter=_optional_list, validator=checks.maybe(_range)
     )
     change_kinds: tuple[str, ...] = attrs.field(
         default=CHANGE_KINDS,
@@ -272,16 +289,20 @@ class Meanwhile:
 GROUPS: tuple[type[Any], ...] = (World, Quirks, Constraints, Meanwhile, Access, Trouble)
 
 
-def sorted_out(
+def group_switches(
     switches: dict[str, object],
 ) -> tuple[World, Quirks, Constraints, Meanwhile, Access, Trouble]:
-    """Give each group the keywords that are its own; a keyword that is nobody's is a `QueryError`."""
+    """Return the six groups, made from one dictionary of switches.
+
+    Raises:
+        QueryError: a switch is unknown, or its value is not valid.
+    """
     owners = {field.name: group for group in GROUPS for field in attrs.fields(group)}
     for name in switches:
         if name not in owners:
             near = difflib.get_close_matches(name, owners, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise QueryError(f"the emulator has no switch {name!r}{hint}")
+            raise QueryError(f"unknown switch {name!r} of the emulator{hint}")
     world, quirks, constraints, meanwhile, access, trouble = (
         group(**{name: value for name, value in switches.items() if owners[name] is group})
         for group in GROUPS
@@ -289,4 +310,4 @@ def sorted_out(
     return world, quirks, constraints, meanwhile, access, trouble
 
 
-__all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Meanwhile", "Quirks", "World", "sorted_out"]
+__all__ = ["GROUPS", "IGNORABLE", "PROFILES", "Meanwhile", "Quirks", "World", "group_switches"]

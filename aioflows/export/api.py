@@ -1,7 +1,8 @@
-"""``export()``: all that a query asks for, in a file, exactly once, whatever dies meanwhile.
+"""``export()``: writes every instance of a query to a file, exactly once.
 
-Rows and the scan's checkpoint move together: both are on the disk, or neither counts. So an export that was killed, wherever
-that was, goes on with ``resume=True`` and ends with what it would have ended with.
+Rows and the scan's checkpoint are committed together: either both are on the disk, or neither counts. So a
+killed export can be continued with ``resume=True``, and ends with the same content as one that was never
+interrupted.
 """
 
 from __future__ import annotations
@@ -50,48 +51,56 @@ async def export(
     kept: Callable[[int], object] | None = None,
     files: FileSystem | None = None,
 ) -> Exported:
-    """Write every instance that a query asks for to a file, which is there whole or as it was.
+    """Write every instance of a query to a file. The file is either complete or unchanged.
 
     Args:
         session: an open `FlowSession`.
-        query: *what* to export; its order is the order of the rows.
-        target: a *path*, whose ending tells the format; "-": standard output.
-        format: the *format*; None: the path's ending tells.
-        columns: the *columns* wanted, in this order; None: every one.
-        tasks: whether an instance becomes a row for each *task* of its graph.
-        raw: whether texts that look like formulas stay as they are in a CSV file.
-        limit: *instances* in all; None: every one.
+        query: the instances to export. Rows are written in the order of the query.
+        target: a path, or "-" for standard output.
+        format: the name of a `Format`. Default: None, which means that the ending of the path names the
+            format.
+        columns: names of columns, in the order wanted. None means every column.
+        tasks: True to write one row for each task of an instance's graph.
+        raw: True to leave texts that look like formulas unchanged in a CSV file.
+        limit: the most instances to export. None means every instance.
         proven: as for `FlowSession.scan`.
-        resume: whether to go on with what an earlier run left, if it left something.
-        overwrite: whether a target that exists is replaced.
-        every: *instances* after which what was written counts, and is not read again.
-        watch: called with the *scan* whenever rows were taken from it.
-        kept: called, in another thread, with the *instances* that a later run can go on behind, whenever these are more.
-        files: the file *system*.
+        resume: True to continue an export that an earlier run left unfinished, if there is one.
+        overwrite: True to replace a target that exists.
+        every: instances after which the rows are committed. A resumed export does not read committed rows
+            again.
+        watch: called with the scan whenever rows were taken from it.
+        kept: called after each commit, in another thread, with the number of instances that a later run can
+            resume after.
+        files: the file system. A test passes one that fails.
 
     Raises:
-        QueryError: it cannot be asked for, or something is in the way; nothing was sent.
-        SinkError: it cannot be written.
-        AioflowsError: as a scan raises it. What was handed out before is kept, for ``resume``.
+        QueryError: an argument is not valid, or the target cannot be replaced. Nothing was sent.
+        SinkError: the target cannot be written.
+        AioflowsError: the scan failed. The rows before the error are kept for ``resume``.
     """
-    place = Target.named(target, format)
+    destination = Target.named(target, format)
     resumable = all(field != "update_time" for field, _ in query.sorters)
-    place.check(resume=resume, overwrite=overwrite)
+    destination.check(resume=resume, overwrite=overwrite)
     if resume and not resumable:
-        raise QueryError("a scan by update_time cannot be resumed, so an export of it cannot either")
-    layout = Layout(columns, tasks=tasks, default=FIELDS if place.format is Format.JSONL else COLUMNS)
+        raise QueryError(
+            "an export by update_time cannot be resumed, because its scan cannot; "
+            "leave resume=True (--resume) out"
+        )
+    layout = Layout(columns, tasks=tasks, default=FIELDS if destination.format is Format.JSONL else COLUMNS)
     job = Job(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
     )
     files = files or FileSystem()
-    if place.path is None or place.special:
-        return await job.stream(Stream(place.path, files), _encoder(place.format, layout, raw=raw))
-    told_apart = [fingerprint(query), place.format, place.folder, layout.names, tasks, raw, limit]
+    if destination.path is None or destination.special:
+        return await job.stream(
+            Stream(destination.path, files), _encoder(destination.format, layout, raw=raw)
+        )
+    identity = [fingerprint(query), destination.format, destination.folder, layout.names, tasks, raw, limit]
     fresh = JournalEntry(
-        job=hashlib.sha256(json.dumps(told_apart).encode()).hexdigest()[:32], overwrite=overwrite
+        job=hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32], overwrite=overwrite
     )
-    draft = Draft(place.path, place.name, files)
-    sink = _sink(place, draft, layout, fresh.job, raw=raw)
+    draft = Draft(destination.path, destination.name, files)
+    sink = _sink(destination, draft, layout, fresh.job, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
@@ -99,13 +108,13 @@ def _encoder(format: Format, layout: Layout, *, raw: bool) -> Encoder:
     return CsvEncoder(layout, raw=raw) if format is Format.CSV else JsonLinesEncoder(layout)
 
 
-def _sink(place: Target, draft: Draft, layout: Layout, job: str, *, raw: bool) -> Sink:
-    match place.format:
+def _sink(destination: Target, draft: Draft, layout: Layout, job: str, *, raw: bool) -> Sink:
+    match destination.format:
         case Format.PARQUET:
-            return FolderSink(draft, layout, job) if place.folder else FileSink(draft, layout, job)
+            return FolderSink(draft, layout, job) if destination.folder else FileSink(draft, layout, job)
         case Format.SQLITE:
             return SqliteSink(draft, layout)
         case Format.DUCKDB:
             return DuckSink(draft, layout)
         case _:
-            return TextSink(draft, _encoder(place.format, layout, raw=raw))
+            return TextSink(draft, _encoder(destination.format, layout, raw=raw))

@@ -1,13 +1,15 @@
-"""What there is of an export before it is whole: a hidden folder beside the target, and the way from there to it.
+"""The draft of an export: a hidden folder beside the target, which one rename publishes.
 
 Rules:
-1. The target is as it was until one rename puts all of the export in its place.
-2. What counts in the draft is what its mark says, and nothing else: whatever lies behind it is cut off when it is gone on with.
-3. A draft belongs to one process at a time; the lock on it goes with the process, however that ends.
+1. The target stays unchanged until one rename puts the whole export in its place.
+2. Only the rows that the journal entry counts belong to the draft. Rows behind them are cut off when the
+   export resumes.
+3. A draft belongs to one process at a time. The operating system releases the lock when the process ends.
 
-It lies beside its target because only within one file system a rename is atomic. Its folder can be entered by its owner
-alone, so that what a database puts beside its file is as safe as the file. When the target is there, a small account of it
-stays in the folder: a run that is told to resume, and finds all done, must be able to tell the target from another's.
+The folder lies beside the target, because a rename is atomic only within one file system. Only its owner can
+enter the folder, so the files that a database puts beside its own are protected too. After publishing, the
+journal stays in the folder: a run with ``resume=True`` compares it with the target, to see whether the target
+is its own export.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ _OLD = "old"
 
 
 class Draft:
-    """An export that is not yet whole.
+    """An export that is not complete yet.
 
     Args:
-        target: the *path* that it will have.
-        name: what the target is called in messages.
-        files: the file *system*.
+        target: the path of the finished export.
+        name: the target's name in messages.
+        files: the file system.
     """
 
     def __init__(self, target: Path, name: str, files: FileSystem) -> None:
@@ -46,43 +48,45 @@ class Draft:
         self._lock: int | None = None
 
     def enter(self) -> None:
-        """Make the folder, or take the one that is there, for this process alone.
+        """Lock the folder for this process. Make the folder if it does not exist.
 
         Raises:
-            SinkError: another process has it.
+            SinkError: another process holds the lock.
         """
         while self._lock is None:
             self.files.folder(self.folder)
             try:
                 descriptor = self.files.open(self.folder / _LOCK)
             except FileNotFoundError:
-                continue  # whoever had it has just removed it
+                continue  # another process removed the folder between the two calls
             if not self.files.lock(descriptor):
                 self.files.close(descriptor)
                 raise SinkError(f"{self.name} is being written by another export")
-            if _is(self.folder / _LOCK, descriptor):
+            # The lock counts only if the path still names this file: another process may have replaced the
+            # folder.
+            if _is_same_file(self.folder / _LOCK, descriptor):
                 self._lock = descriptor
                 self.files.sync_folder(self.folder.parent)
             else:
                 self.files.close(descriptor)
 
-    # What is known of it
+    # The journal
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of what was written before; None: nothing was."""
+        """Return the journal entry of an earlier run, or None if there is no journal."""
         try:
             text = self._journal.read_bytes()
         except FileNotFoundError:
             return None
         return JournalEntry.from_json(text)
 
-    def keep(self, mark: JournalEntry) -> None:
-        """Replace the mark; the rows that it counts lie on the disk already."""
-        self.write(self._journal, mark.to_json().encode())
+    def keep(self, entry: JournalEntry) -> None:
+        """Replace the journal entry. The rows that the entry counts must be on the disk already."""
+        self.write(self._journal, entry.to_json().encode())
         self.files.sync_folder(self.folder)
 
     def write(self, path: Path, content: bytes) -> None:
-        """Write a file that is there whole, or not at all, whenever this ends."""
+        """Write a file atomically: a crash leaves the old file or the new one."""
         part = path.with_name(f"{path.name}.part")
         descriptor = self.files.open(part)
         try:
@@ -93,11 +97,12 @@ class Draft:
             self.files.close(descriptor)
         self.files.rename(part, path)
 
-    # What becomes of it
+    # Clearing and publishing
 
     def begin_again(self) -> None:
-        """Remove all that was written before."""
-        # The mark first: without it nothing else counts, and with it all has to be there.
+        """Remove everything that was written before."""
+        # The journal goes first. Rows without a journal are ignored, but a journal without its rows is an
+        # error.
         self.files.remove(self._journal)
         self.files.sync_folder(self.folder)
         for path in self.folder.iterdir():
@@ -105,27 +110,32 @@ class Draft:
                 self.files.remove(path)
 
     def check_alone(self, endings: Sequence[str]) -> None:
-        """Refuse a target beside which lies what a database would take for a part of the new one.
+        """Check that no database log lies beside the target. A database would apply it to the new file.
 
         Args:
-            endings: what the *names* of such files have more than the target's.
+            endings: the endings that a database appends to its path for such files.
+
+        Raises:
+            SinkError: there is such a file.
         """
         for ending in endings:
             if os.path.lexists(f"{self.target}{ending}"):
                 raise SinkError(
-                    f"{self.name} is in use, or was not closed: {self.target.name}{ending} lies beside it; remove both"
+                    f"{self.name} cannot be replaced: {self.target.name}{ending} lies beside it, "
+                    "so the database is in use or was not closed; close it, or remove both files"
                 )
 
-    def publish(self, mark: JournalEntry) -> None:
-        """Put the rows in the target's place, if they are not there already.
+    def publish(self, entry: JournalEntry) -> None:
+        """Rename the rows to the target. Do nothing if an earlier run did so already.
 
         Raises:
-            SinkError: somebody else put something there, which may not be replaced.
+            SinkError: the target was made by another program meanwhile, and `overwrite` is False.
         """
         if self.rows.exists():
-            if self.target.exists() and not mark.overwrite:
+            if self.target.exists() and not entry.overwrite:
                 raise SinkError(
-                    f"{self.name} has appeared meanwhile; give overwrite=True (--overwrite) to replace it"
+                    f"{self.name} has appeared since the export began; "
+                    "give overwrite=True (--overwrite) to replace it"
                 )
             if self.target.is_dir():
                 self.files.rename(self.target, self.folder / _OLD)
@@ -137,7 +147,7 @@ class Draft:
                 self.files.remove(path)
 
     def leave(self) -> None:
-        """Give it free for others; a folder in which nothing is left goes."""
+        """Release the lock. Remove the folder if only the lock is left in it."""
         if self._lock is None:
             return
         try:
@@ -148,7 +158,7 @@ class Draft:
             self._lock = None
 
 
-def _is(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What can go wrong with a target, and the one way in which the system's own errors get a name."""
+"""The errors of a target, and the conversion of the system's errors into them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from aioflows.errors import AioflowsError
 
-__all__ = ["ReaderGone", "SinkError", "reason", "told"]
+__all__ = ["ReaderGone", "SinkError", "as_sink_error", "reason"]
 
 
 class SinkError(AioflowsError):
@@ -15,20 +15,20 @@ class SinkError(AioflowsError):
 
 
 class ReaderGone(SinkError):
-    """Whoever read our output has closed the pipe, as ``head`` does when it has enough."""
+    """The reader of the output has closed the pipe, as ``head`` does after its last line."""
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """Name what the system refuses: *name* is what was to be written."""
+def as_sink_error(name: str) -> Iterator[None]:
+    """Convert an `OSError` of the block into a `SinkError` that names the target *name*."""
     try:
         yield
     except BrokenPipeError as error:
-        raise ReaderGone(f"nobody reads {name} any more") from error
+        raise ReaderGone(f"{name} cannot be written: its reader has closed it") from error
     except OSError as error:
         raise SinkError(f"{name} cannot be written: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:
-    """Say why, without the number and the path that Python adds."""
+    """Return the reason of an error, without the number and the path that Python adds."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,6 +1,6 @@
-"""The file system as an export needs it: one class, so that a test can let any one call of it fail.
+"""The file system calls of an export: one class, so that a test can make any single call fail.
 
-Files are readable by their owner alone, and never opened through a link that somebody else put there.
+Only the owner can read the files. A symbolic link at the path of a file is never followed.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from typing import Any
 
 __all__ = ["FileSystem"]
 
-_EXTRA = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class FileSystem:
-    """What is asked of the file system."""
+    """The calls that an export makes to the file system."""
 
     def open(self, path: Path) -> int:
-        """Open a file to be written; it is made if it is not there."""
-        return os.open(path, os.O_RDWR | os.O_CREAT | _EXTRA, 0o600)
+        """Open a file for writing, and return its descriptor. Make the file if it does not exist."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o600)
 
     def append(self, path: Path) -> Any:
-        """Open a file for pyarrow, which writes to its end by itself; close it."""
+        """Open a file that pyarrow appends to. The caller closes it."""
         import pyarrow as pa  # noqa: PLC0415
 
         return pa.OSFile(str(path), "ab")
 
     def write(self, descriptor: int, content: bytes | bytearray) -> None:
-        """Write all of it."""
+        """Write all bytes."""
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]
 
     def truncate(self, descriptor: int, length: int) -> None:
-        """Cut a file to *bytes*, and go on writing there."""
+        """Cut a file to a length (bytes), and move the write position there."""
         os.ftruncate(descriptor, length)
         os.lseek(descriptor, length, os.SEEK_SET)
 
     def size(self, descriptor: int) -> int:
-        """Tell how many *bytes* a file has."""
+        """Return the size of a file (bytes)."""
         return os.fstat(descriptor).st_size
 
     def sync(self, descriptor: int) -> None:
-        """Return when what was written lies on the disk."""
+        """Wait until the content of a file is on the disk."""
         os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
@@ -54,17 +54,17 @@ class FileSystem:
         os.close(descriptor)
 
     def folder(self, path: Path) -> None:
-        """Make a folder, unless it is there."""
+        """Make a folder if it does not exist."""
         path.mkdir(mode=0o700, exist_ok=True)
 
     def rename(self, path: Path, target: Path) -> None:
-        """Put a file or a folder in a place, at once."""
+        """Rename a file or a folder atomically."""
         path.replace(target)
 
     def sync_folder(self, path: Path) -> None:
-        """Return when the names in a folder lie on the disk."""
+        """Wait until the names in a folder are on the disk."""
         if os.name == "nt":
-            return  # a folder cannot be opened there
+            return  # Windows cannot open a folder
         descriptor = os.open(path, os.O_RDONLY)
         try:
             self.sync(descriptor)
@@ -72,14 +72,14 @@ class FileSystem:
             os.close(descriptor)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, or a folder with all it holds; it may be gone."""
+        """Remove a file, or a folder with its content. Do nothing if there is none."""
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
 
     def sqlite(self, path: str) -> sqlite3.Connection:
-        """Open a SQLite database, without transactions that begin by themselves."""
+        """Open a SQLite database, without implicit transactions."""
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
     def duckdb(self, path: Path) -> Any:
@@ -89,7 +89,7 @@ class FileSystem:
         return duckdb.connect(str(path))
 
     def lock(self, descriptor: int) -> bool:
-        """Take a file for this process until it is closed; False: another has it."""
+        """Lock a file until it is closed. Return False if another process holds the lock."""
         try:
             if sys.platform == "win32":
                 import msvcrt  # noqa: PLC0415

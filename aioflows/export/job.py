@@ -1,6 +1,7 @@
-"""An export under way: rows are taken from a scan on the loop, and written beside it.
+"""A running export: the event loop takes rows from a scan, and a thread writes them.
 
-A mark is made of what was taken until then, before anything more is taken; so it tells the truth, however far the writing is.
+A journal entry counts the rows that were taken from the scan, and is made before more rows are taken. So its
+checkpoint fits its rows, even if the thread writes them later.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from aioflows.errors import AioflowsError
 from aioflows.export.draft import Draft
 from aioflows.export.formats.text import Encoder
 from aioflows.export.journal import JournalEntry
-from aioflows.export.resume import Sink, begun
+from aioflows.export.resume import Sink, open_or_resume
 from aioflows.export.stream import Stream
 from aioflows.export.task_queue import TaskQueue
 from aioflows.models import FlowInstance
@@ -26,23 +27,23 @@ from aioflows.query import FlowQuery
 
 __all__ = ["Exported", "Job", "S", "ScanSource", "Session"]
 
-_SLICE = 500  # instances that are encoded before others get their turn on the loop
+_SLICE = 500  # instances that are encoded before other tasks of the event loop run
 
 
 class ScanSource(Protocol):
-    """What is needed of a scan."""
+    """A scan, as far as an export uses it."""
 
     def pages(self) -> AsyncIterator[list[FlowInstance]]:
-        """Iterate lists of instances."""
+        """Yield lists of instances."""
 
     def undecoded(self) -> AsyncIterator[list[FlowInstance] | RawRows]:
-        """Iterate the same, but some of them as the answer they stand in."""
+        """Yield lists of instances, or rows that are still undecoded."""
 
     def checkpoint(self) -> Checkpoint:
-        """Tell where it stands."""
+        """Return the position behind the rows that were taken."""
 
     async def aclose(self) -> None:
-        """Stop it."""
+        """Stop the scan."""
 
 
 S = TypeVar("S", bound=ScanSource)
@@ -50,7 +51,7 @@ S_co = TypeVar("S_co", bound=ScanSource, covariant=True)
 
 
 class Session(Protocol[S_co]):
-    """What is needed of a session."""
+    """A session, as far as an export uses it."""
 
     def scan(
         self,
@@ -60,16 +61,16 @@ class Session(Protocol[S_co]):
         resume: Checkpoint | None = None,
         proven: bool = False,
     ) -> S_co:
-        """Make a scan."""
+        """Return a scan."""
 
 
 @attrs.frozen
 class Exported:
-    """What came of an export.
+    """The result of an export.
 
     Args:
-        instances: *instances* in the target.
-        before: those of the *instances* that an earlier run had written.
+        instances: the instances in the target.
+        before: the instances among them that an earlier run had written.
     """
 
     instances: int
@@ -78,17 +79,17 @@ class Exported:
 
 @attrs.frozen
 class Job:
-    """What is to be exported, whatever the format.
+    """The part of an export that does not depend on the format.
 
     Args:
-        session: makes the *scan*.
-        query: *what*.
-        limit: *instances* in all; None: every one.
-        proven: as for a scan.
-        resumable: whether a checkpoint of this query is good for anything.
-        every: *instances* after which what was written counts.
-        watch: called with the *scan* whenever rows were taken from it.
-        kept: called with the *instances* that a later run can go on behind.
+        session: the session that makes the scan.
+        query: the instances to export.
+        limit: the most instances to export. None means every instance.
+        proven: as for `FlowSession.scan`.
+        resumable: True if a scan of this query can be resumed from a checkpoint.
+        every: instances after which rows are committed.
+        watch: called with the scan whenever rows were taken from it.
+        kept: called after each commit with the number of instances that a later run can resume after.
     """
 
     session: Session[Any]
@@ -101,7 +102,7 @@ class Job:
     kept: Callable[[int], object]
 
     async def stream(self, stream: Stream, encoder: Encoder) -> Exported:
-        """Write to where nothing can be taken back."""
+        """Write all rows to a stream."""
         instances = 0
         scan = self.session.scan(self.query, limit=self.limit, proven=self.proven)
         try:
@@ -119,39 +120,39 @@ class Job:
         return Exported(instances)
 
     async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
-        """Write to a draft, and make it the target."""
-        beside, counted = (
-            TaskQueue(draft.name),
-            _Counted(fresh, self.kept if self.resumable else lambda _: None),
-        )
+        """Write all rows to a draft, and publish it as the target."""
+        tasks = TaskQueue(draft.name)
+        committed = _Committed(fresh, self.kept if self.resumable else lambda _: None)
         try:
-            await beside.begin(partial(counted.begin, sink, draft, resume=resume))
-            await beside.ended()
-            before = counted.mark.instances
-            if not counted.mark.done:
-                await self._copy(sink, counted, beside)
-            await beside.begin(lambda: sink.finish(counted.mark))
-            await beside.ended()
+            await tasks.start(partial(committed.open, sink, draft, resume=resume))
+            await tasks.wait()
+            before = committed.entry.instances
+            if not committed.entry.done:
+                await self._copy(sink, committed, tasks)
+            await tasks.start(lambda: sink.finish(committed.entry))
+            await tasks.wait()
         except AioflowsError as error:
-            if counted.opened and counted.mark.instances and self.resumable:
-                kept = f"{counted.mark.instances:,} instances are kept"
+            if committed.opened and committed.entry.instances and self.resumable:
+                kept = f"{committed.entry.instances:,} instances are kept"
                 error.add_note(f"{kept}; go on with resume=True (--resume)")
             raise
         finally:
-            await beside.close(partial(_leave, sink, draft, counted, keep=self.resumable))
-        return Exported(counted.mark.instances, before)
+            await tasks.close(partial(_close, sink, draft, committed, keep=self.resumable))
+        return Exported(committed.entry.instances, before)
 
-    async def _copy(self, sink: Sink, counted: _Counted, beside: TaskQueue) -> None:
-        mark, loop = counted.mark, asyncio.get_running_loop()
+    async def _copy(self, sink: Sink, committed: _Committed, tasks: TaskQueue) -> None:
+        entry, loop = committed.entry, asyncio.get_running_loop()
         left = self.limit
-        if left is not None and mark.instances:
-            left = max(0, left - mark.instances)
-        scan = self.session.scan(self.query, limit=left, resume=mark.checkpoint, proven=self.proven)
-        where = scan.checkpoint if self.resumable else lambda: None
+        if left is not None and entry.instances:
+            left = max(0, left - entry.instances)
+        scan = self.session.scan(self.query, limit=left, resume=entry.checkpoint, proven=self.proven)
+        checkpoint = scan.checkpoint if self.resumable else lambda: None
         chunks: list[Any] = []
-        held, since, weight, due = 0, 0, 0.0, loop.time() + sink.patience
+        # Instances in `chunks`; instances and weight since the last commit; the time of the next commit at
+        # the latest.
+        held, since, weight, due = 0, 0, 0.0, loop.time() + sink.commit_interval
         try:
-            pages = scan.undecoded() if sink.takes_answers else scan.pages()
+            pages = scan.undecoded() if sink.accepts_raw_rows else scan.pages()
             while True:
                 error = None
                 try:
@@ -163,19 +164,19 @@ class Job:
                     weight += sink.weight(chunk)
                     await asyncio.sleep(0)
                 added = len(rows or ())
-                mark = attrs.evolve(mark, instances=mark.instances + added)
+                entry = attrs.evolve(entry, instances=entry.instances + added)
                 held, since = held + added, since + added
                 if rows is None or since >= self.every or loop.time() >= due or weight >= 1:
                     done = rows is None and error is None
-                    mark = attrs.evolve(mark, checkpoint=where(), done=done)
-                    await beside.begin(partial(counted.commit, sink, chunks, mark))
-                    chunks, held, since, weight, due = [], 0, 0, 0.0, loop.time() + sink.patience
-                elif held >= sink.worth:
-                    await beside.begin(partial(sink.write, chunks))
+                    entry = attrs.evolve(entry, checkpoint=checkpoint(), done=done)
+                    await tasks.start(partial(committed.commit, sink, chunks, entry))
+                    chunks, held, since, weight, due = [], 0, 0, 0.0, loop.time() + sink.commit_interval
+                elif held >= sink.write_threshold:
+                    await tasks.start(partial(sink.write, chunks))
                     chunks, held = [], 0
                 self.watch(scan)
                 if rows is None:
-                    await beside.ended()
+                    await tasks.wait()
                     if error is not None:
                         raise error
                     return
@@ -183,24 +184,24 @@ class Job:
             await scan.aclose()
 
 
-class _Counted:
-    """What counts, as the thread that writes knows it."""
+class _Committed:
+    """The last journal entry on the disk. The writing thread replaces it."""
 
-    def __init__(self, mark: JournalEntry, kept: Callable[[int], object]) -> None:
-        self.mark = mark
+    def __init__(self, entry: JournalEntry, kept: Callable[[int], object]) -> None:
+        self.entry = entry
         self._kept = kept
         self.opened = False
 
-    def begin(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
+    def open(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
         draft.enter()
-        self.mark = begun(sink, draft, self.mark, resume=resume)
+        self.entry = open_or_resume(sink, draft, self.entry, resume=resume)
         self.opened = True
-        self._kept(self.mark.instances)
+        self._kept(self.entry.instances)
 
-    def commit(self, sink: Sink, chunks: Sequence[Any], mark: JournalEntry) -> None:
+    def commit(self, sink: Sink, chunks: Sequence[Any], entry: JournalEntry) -> None:
         sink.write(chunks)
-        self.mark = sink.commit(mark)
-        self._kept(mark.instances)
+        self.entry = sink.commit(entry)
+        self._kept(entry.instances)
 
 
 def _chunks(sink: Sink, rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
@@ -211,11 +212,11 @@ def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:
     return [rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE)]
 
 
-def _leave(sink: Sink, draft: Draft, counted: _Counted, *, keep: bool) -> None:
-    """Let go of everything; a draft that nobody can go on with goes too."""
+def _close(sink: Sink, draft: Draft, committed: _Committed, *, keep: bool) -> None:
+    """Close the sink and release the draft. Remove the draft's content if no later run can resume it."""
     try:
         sink.close()
-        if counted.opened and not counted.mark.done and not (keep and counted.mark.instances):
+        if committed.opened and not committed.entry.done and not (keep and committed.entry.instances):
             draft.begin_again()
     finally:
         draft.leave()

@@ -1,4 +1,4 @@
-"""How far an export is: what was written, and where the scan stood then, as one value that moves as a whole."""
+"""The journal entry of an export: how many rows were committed, and the scan's checkpoint behind them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ _VERSION = 1
 
 @attrs.frozen(kw_only=True)
 class JournalEntry:
-    """How far an export is.
+    """The progress of an export.
 
     Args:
-        job: tells *what* is exported, and how: the same for two exports that give the same.
-        instances: *instances* that were written.
-        length: how much of the draft counts: *bytes* of a file, part files of a folder.
-        checkpoint: where the scan *stood*; None: nothing was written, or the order is one that cannot be gone on with.
-        overwrite: whether a target that exists may be replaced by it.
-        done: whether that is all.
+        job: the identity of the export. Two exports with the same query, format and options have the same
+            identity.
+        instances: the instances that were committed.
+        length: the part of the draft that counts: bytes of a file, or part files of a folder.
+        checkpoint: the position of the scan. None means that nothing was written, or that the order cannot be
+            resumed.
+        overwrite: True if the export may replace a target that exists.
+        done: True if the export is complete.
     """
 
     job: str
@@ -36,24 +38,25 @@ class JournalEntry:
     done: bool = False
 
     def to_json(self) -> str:
-        """Give it as a JSON text."""
+        """Return the entry as a JSON text."""
         checkpoint = None if self.checkpoint is None else self.checkpoint.to_json()
         content = {"version": _VERSION, **attrs.asdict(self, recurse=False), "checkpoint": checkpoint}
         return json.dumps({**content, "checksum": _checksum(content)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JournalEntry:
-        """Read what `to_json` gave.
+        """Return the entry in a text made by `to_json`.
 
         Raises:
-            QueryError: it is damaged, or of a newer version.
+            QueryError: the text is damaged, or has another version.
         """
         try:
             content = json.loads(text)
             checksum, version = content.pop("checksum"), content["version"]
             if version != _VERSION:
                 raise QueryError(
-                    f"the unfinished export has version {version!r}; this aioflows reads {_VERSION}"
+                    f"the unfinished export has version {version!r}, but this aioflows reads {_VERSION}; "
+                    "give overwrite=True (--overwrite) to begin again"
                 )
             if checksum != _checksum(content):
                 raise ValueError("checksum")  # noqa: TRY301
@@ -64,7 +67,8 @@ class JournalEntry:
             if isinstance(error, QueryError):
                 raise
             raise QueryError(
-                "the account of the unfinished export is damaged; give overwrite=True (--overwrite) to begin again"
+                "the journal of the unfinished export is damaged; "
+                "give overwrite=True (--overwrite) to begin again"
             ) from error
 
 

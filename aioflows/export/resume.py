@@ -1,7 +1,9 @@
-"""How an export begins: anew, where an earlier one stood, or not at all.
+"""The start of an export: it begins anew, resumes an earlier one, or is refused.
 
-What exists is never overwritten and never mixed with something else, unless somebody says so; and what was told to go on never
-begins again without a word, where there is anything to go on with.
+Rules:
+1. Existing files are never overwritten without ``overwrite=True``, and never mixed with rows of another
+   export.
+2. An export with ``resume=True`` never begins again silently while an unfinished export exists.
 """
 
 from __future__ import annotations
@@ -16,111 +18,117 @@ from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
 from aioflows.models import FlowInstance
 
-__all__ = ["Sink", "begun"]
+__all__ = ["Sink", "open_or_resume"]
 
 _REPLACE = "give overwrite=True (--overwrite) to replace it"
-_OTHER = "is another query, or has other columns"
+_OTHER = "has another query or other options"
 _AGAIN = "overwrite=True (--overwrite) to begin again"
 
 
 class Sink(Protocol):
-    """Where rows go, together with the mark that counts them; nothing but `encode` and `weight` is called on the event loop."""
+    """A destination of rows and of the journal entry that counts them.
+
+    Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
+    """
 
     @property
-    def patience(self) -> float:
-        """Seconds after which what was added should be committed, however little it is."""
+    def commit_interval(self) -> float:
+        """Seconds after which added rows are committed, even if they are few."""
 
     @property
-    def takes_answers(self) -> bool:
-        """Whether a chunk may be `RawRows` rows as well."""
+    def accepts_raw_rows(self) -> bool:
+        """True if `write` accepts `RawRows` too."""
 
     @property
-    def worth(self) -> float:
-        """Instances that are worth a thread to write them."""
+    def write_threshold(self) -> float:
+        """Instances that are collected before a thread writes them."""
 
     def encode(self, instances: Sequence[FlowInstance], /) -> Any:
-        """Give instances as `write` takes them."""
+        """Return instances as a chunk for `write`."""
 
     def weight(self, chunk: Any, /) -> float:
-        """Tell what share it is of what should be committed at the latest, so that memory has a bound."""
+        """Return the memory of a chunk, as a share of the most that may be added before a commit."""
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of what was written before."""
+        """Return the journal entry of an earlier run."""
 
-    def finished(self, mark: JournalEntry, /) -> bool:
-        """Tell whether the target is what this mark is the account of."""
+    def finished(self, entry: JournalEntry, /) -> bool:
+        """Return True if the target is the export of this entry."""
 
-    def open(self, mark: JournalEntry, /) -> None:
-        """Go on behind what a mark counts."""
+    def open(self, entry: JournalEntry, /) -> None:
+        """Open the draft behind the rows that an entry counts."""
 
     def write(self, chunks: Sequence[Any], /) -> None:
-        """Add rows, which do not count yet."""
+        """Add rows. They do not count before `commit`."""
 
-    def commit(self, mark: JournalEntry, /) -> JournalEntry:
-        """Let all rows that were added count: they and the mark are on the disk when this ends."""
+    def commit(self, entry: JournalEntry, /) -> JournalEntry:
+        """Commit all rows that were added. The rows and the entry are on the disk when this returns."""
 
-    def finish(self, mark: JournalEntry, /) -> None:
-        """Make all of it the target."""
+    def finish(self, entry: JournalEntry, /) -> None:
+        """Publish the rows as the target."""
 
     def close(self) -> None:
-        """Let go of files. Twice is fine."""
+        """Close all files. Safe to call more than once."""
 
 
-def begun(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> JournalEntry:
-    """Open a sink; give the mark to go on from, which may say that all is done.
+def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> JournalEntry:
+    """Open a sink, and return the entry to continue from. An entry that is `done` needs no more rows.
 
     Args:
-        sink: where *rows* go.
-        draft: its *draft*, which this process has for itself.
-        fresh: the mark of an export of which *nothing* was written.
-        resume: whether to go on with what an earlier export left.
+        sink: the destination of the rows.
+        draft: the sink's draft, which this process has locked.
+        fresh: the entry of an export without rows.
+        resume: True to continue an earlier export.
 
     Raises:
-        QueryError: something is there that must not be touched, or it does not belong to this export.
+        QueryError: a file is in the way that must not be replaced, or an earlier export is another one.
         SinkError: the draft is damaged.
     """
-    mark = None
+    entry = None
     if resume:
-        mark = _found(sink, draft, fresh)
+        entry = _find_resumable(sink, draft, fresh)
     elif not fresh.overwrite:
         _check_nothing_is_lost(sink, draft)
-    if mark is None:
+    if entry is None:
         draft.begin_again()
-        mark = fresh
-    if not mark.done:
-        sink.open(mark)
-    return mark
+        entry = fresh
+    if not entry.done:
+        sink.open(entry)
+    return entry
 
 
 def _check_nothing_is_lost(sink: Sink, draft: Draft) -> None:
     kept = sink.kept()
-    if kept is not None and kept.instances and kept.checkpoint is not None and _unpublished(kept, draft):
+    if kept is not None and kept.instances and kept.checkpoint is not None and _is_unpublished(kept, draft):
         raise QueryError(
             f"an unfinished export to {draft.name!r} holds {kept.instances:,} instances; "
             f"give resume=True (--resume) to go on, or {_AGAIN}"
         )
 
 
-def _found(sink: Sink, draft: Draft, fresh: JournalEntry) -> JournalEntry | None:
+def _find_resumable(sink: Sink, draft: Draft, fresh: JournalEntry) -> JournalEntry | None:
     kept, exists = sink.kept(), draft.target.exists()
     if kept is None:
         if exists and not fresh.overwrite:
-            raise QueryError(f"{draft.name!r} exists, and there is no export of it to go on with; {_REPLACE}")
+            raise QueryError(f"{draft.name!r} exists, and there is no export to resume; {_REPLACE}")
         return None
-    if _unpublished(kept, draft):
+    if _is_unpublished(kept, draft):
         if kept.job != fresh.job:
-            raise QueryError(f"what was exported to {draft.name!r} {_OTHER}; give the same, or {_AGAIN}")
-        going = kept.done or kept.checkpoint is not None
-        return attrs.evolve(kept, overwrite=kept.overwrite or fresh.overwrite) if going else None
+            raise QueryError(
+                f"the unfinished export to {draft.name!r} {_OTHER}; "
+                f"give the same query and options, or {_AGAIN}"
+            )
+        resumable = kept.done or kept.checkpoint is not None
+        return attrs.evolve(kept, overwrite=kept.overwrite or fresh.overwrite) if resumable else None
     if not exists:
-        return None  # it was whole, and was taken away
+        return None  # the export was published, and its target was removed since
     if kept.job == fresh.job and sink.finished(kept):
         return kept
     if fresh.overwrite:
         return None
-    what = _OTHER if kept.job != fresh.job else "was changed since"
-    raise QueryError(f"what was exported to {draft.name!r} {what}; {_REPLACE}")
+    reason = _OTHER if kept.job != fresh.job else "was changed after it was complete"
+    raise QueryError(f"the earlier export to {draft.name!r} {reason}; {_REPLACE}")
 
 
-def _unpublished(kept: JournalEntry, draft: Draft) -> bool:
+def _is_unpublished(kept: JournalEntry, draft: Draft) -> bool:
     return not kept.done or draft.rows.exists()

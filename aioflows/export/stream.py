@@ -1,7 +1,7 @@
-"""Rows on standard output, in a pipe or to a device: written as they come, and gone.
+"""Rows written to standard output, a pipe or a device, as they come.
 
-A write may take as long as somebody reads. It happens in a thread that nobody waits for, so that requests go on while a
-pager stands still, their time-outs stay true, and Ctrl-C ends it.
+A write blocks until the reader reads, for example a pager. So each write runs in a daemon thread: requests go
+on and keep their time-outs, and Ctrl-C ends the program at once.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from aioflows.export.errors import SinkError, told
+from aioflows.export.errors import SinkError, as_sink_error
 from aioflows.export.filesystem import FileSystem
-from aioflows.export.worker import aside
+from aioflows.export.worker import run_in_thread
 
 __all__ = ["Stream"]
 
 
 class Stream:
-    """Writes to what is open already, or to a device.
+    """An output that cannot be taken back.
 
     Args:
-        path: the *device* or pipe; None: standard output.
-        files: the file *system*.
+        path: the path of a device or a pipe. None means standard output.
+        files: the file system.
     """
 
     def __init__(self, path: Path | None, files: FileSystem) -> None:
@@ -34,25 +34,25 @@ class Stream:
         self._writing = False
 
     async def open(self) -> None:
-        """Open it, which may wait for somebody to read."""
+        """Open the output. Opening a pipe waits until another program reads from it."""
         path = self._path
         if path is None:
             if sys.stdout is None:
                 raise SinkError("standard output is closed")
-            with told(self._name):
+            with as_sink_error(self._name):
                 sys.stdout.flush()
                 self._descriptor = sys.stdout.fileno()
         else:
-            with told(self._name):
-                self._descriptor = await aside(lambda: os.open(path, os.O_WRONLY))
+            with as_sink_error(self._name):
+                self._descriptor = await run_in_thread(lambda: os.open(path, os.O_WRONLY))
 
     async def write(self, content: bytes) -> None:
-        """Write, and return when the system has taken all of it."""
+        """Write all bytes, and wait until the system has accepted them."""
         self._writing = True
-        with told(self._name):
-            await aside(self._taken(content))
+        with as_sink_error(self._name):
+            await run_in_thread(self._writer_of(content))
 
-    def _taken(self, content: bytes) -> Callable[[], None]:
+    def _writer_of(self, content: bytes) -> Callable[[], None]:
         def write() -> None:
             try:
                 self._files.write(self._descriptor, content)
@@ -62,7 +62,7 @@ class Stream:
         return write
 
     def close(self) -> None:
-        """Close what was opened here, unless a thread still writes there, as it may after Ctrl-C: it goes with the program."""
+        """Close the device or pipe, unless a thread still writes after Ctrl-C. Then the system closes it."""
         if self._path is not None and self._descriptor >= 0 and not self._writing:
             self._files.close(self._descriptor)
             self._descriptor = -1

@@ -1,4 +1,4 @@
-"""The name of a target, and what it tells: where it is, and which format is meant."""
+"""The target of an export: its path, and the format that its name implies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aioflows.export.errors import reason
 
 __all__ = ["Format", "Target"]
 
-_OWN_OUTPUT = "-"
+_STANDARD_OUTPUT = "-"
 
 
 class Format(enum.StrEnum):
-    """How an export is written."""
+    """A format of an export."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -36,20 +36,20 @@ _ENDINGS = {
     ".db": Format.SQLITE,
     ".duckdb": Format.DUCKDB,
 }
-_OURS = ("date=", "_common_metadata")
-_STREAMS = (Format.JSONL, Format.CSV)
+_FOLDER_ENTRIES = ("date=", "_common_metadata")
+_STREAM_FORMATS = (Format.JSONL, Format.CSV)
 
 
 @attrs.frozen
 class Target:
-    """Where an export goes.
+    """The destination of an export.
 
     Args:
-        name: as it was *given*.
-        path: the *path* of it, links followed; None: standard output.
-        format: how it is *written*.
-        special: whether it is a pipe or a device, in whose place nothing can be put.
-        folder: whether it is a *folder*, of Parquet files by day.
+        name: the name as the user gave it.
+        path: the path, with links resolved. None means standard output.
+        format: the format.
+        special: True for a pipe or a device, which cannot be replaced.
+        folder: True for a folder of Parquet files by day.
     """
 
     name: str
@@ -60,63 +60,73 @@ class Target:
 
     @property
     def streams(self) -> bool:
-        """Whether what is written is gone, so that nothing can be taken back or gone on with."""
+        """True if written rows cannot be taken back, so the export cannot be resumed."""
         return self.path is None or self.special
 
     @classmethod
     def named(cls, name: str | os.PathLike[str], format: str | None = None) -> Target:
-        """Read a name; nothing is written.
+        """Return the target with this name. No file is written.
 
         Args:
-            name: a *path*, or "-" for standard output; with a "/" at its end, or where a folder is, it is a folder of
-                Parquet files.
-            format: the *format*; None: the name's ending tells.
+            name: a path, or "-" for standard output. A path that ends with "/", or that is a folder, stands
+                for a folder of Parquet files.
+            format: the name of a `Format`. Default: None, which means that the name's ending decides.
 
         Raises:
-            QueryError: it is no path, a folder, or in none, or no format fits it.
+            QueryError: the name is not a path, its folder does not exist, or its format is unknown or does
+            not fit.
         """
         name, given = os.fspath(name), _format(format)
-        if name == _OWN_OUTPUT:
-            return cls(name, None, _streamed(given, name), special=True)
+        if name == _STANDARD_OUTPUT:
+            return cls(name, None, _stream_format(given, name), special=True)
         try:
-            path = Path(name).resolve()  # a link keeps pointing where it points
+            path = Path(name).resolve()  # so that the rename replaces a link's file, and not the link
             special, parent = path.exists() and not path.is_file() and not path.is_dir(), path.parent.is_dir()
         except (OSError, ValueError, RuntimeError) as error:
-            raise QueryError(f"{name!r} is no path: {reason(error)}") from None
+            raise QueryError(f"{name!r} is not a path: {reason(error)}") from None
         if not parent:
-            raise QueryError(f"{name!r}: there is no folder {str(path.parent)!r}")
+            raise QueryError(
+                f"{name!r} cannot be written: there is no folder {str(path.parent)!r}; make it first"
+            )
         if special:
-            return cls(name, path, _streamed(given, name), special=True)
+            return cls(name, path, _stream_format(given, name), special=True)
         slash = name.endswith(("/", os.sep))
         found = given or _ENDINGS.get(path.suffix.lower()) or (Format.PARQUET if slash else None)
         if slash or path.is_dir():
             if found is not Format.PARQUET:
-                raise QueryError(f"{name!r} is a folder; name a file in it")
+                raise QueryError(
+                    f"{name!r} is a folder, which only {Format.PARQUET} can be written to; name a file in it"
+                )
             if path.exists() and not path.is_dir():
-                raise QueryError(f"{name!r} is no folder")
+                raise QueryError(f"{name!r} is not a folder, but a file; leave the slash at its end out")
             return cls(name, path, found, folder=True)
         if found is None:
-            raise QueryError(f"{name!r} has no ending that tells a format; known are {', '.join(_ENDINGS)}")
+            raise QueryError(
+                f"the format of {name!r} is unknown; "
+                f"use one of the endings {', '.join(_ENDINGS)}, or give a format"
+            )
         return cls(name, path, found)
 
     def check(self, *, resume: bool, overwrite: bool) -> None:
-        """Refuse what cannot be begun, as far as that shows without a look into what is there.
+        """Check that an export to this target can begin. The content of files is not read.
 
         Raises:
-            QueryError: it exists and may not be replaced, or it cannot be gone on with.
+            QueryError: the target exists and may not be replaced, or it cannot be resumed.
         """
         if self.streams:
             if resume:
                 raise QueryError(
-                    f"{self.name!r} is a stream: what was written is gone, and nothing can be resumed"
+                    f"{self.name!r} is a stream, so an export to it cannot be resumed; "
+                    "leave resume=True (--resume) out"
                 )
         elif self.path is not None and self.path.exists() and not (resume or overwrite):
             raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
         if self.folder and self.path is not None and self.path.is_dir():
             for one in self.path.iterdir():
-                if not one.name.startswith(_OURS):
+                if not one.name.startswith(_FOLDER_ENTRIES):
                     raise QueryError(
-                        f"{self.name!r} holds {one.name!r}, so it is no folder of Parquet files by day"
+                        f"{self.name!r} holds {one.name!r}, so it is not a folder of Parquet files by day; "
+                        "name another folder"
                     )
 
 
@@ -126,10 +136,12 @@ def _format(value: str | None) -> Format | None:
     try:
         return Format(value)
     except ValueError:
-        raise QueryError(f"format {value!r} is not one of {', '.join(Format)}") from None
+        raise QueryError(f"unknown format {value!r}; known formats: {', '.join(Format)}") from None
 
 
-def _streamed(format: Format | None, name: str) -> Format:
-    if format not in (None, *_STREAMS):
-        raise QueryError(f"{name!r} is a stream, which takes {' or '.join(_STREAMS)}, not {format}")
+def _stream_format(format: Format | None, name: str) -> Format:
+    if format not in (None, *_STREAM_FORMATS):
+        raise QueryError(
+            f"{name!r} is a stream, which cannot be written as {format}; use {' or '.join(_STREAM_FORMATS)}"
+        )
     return format or Format.JSONL

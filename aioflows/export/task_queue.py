@@ -1,4 +1,4 @@
-"""One piece of work at a time in a thread, while the loop goes on: rows are written while the next ones are read."""
+"""A queue that runs one task at a time in a thread: rows are written while the next ones are read."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from aioflows.export.errors import told
-from aioflows.export.worker import aside
+from aioflows.export.errors import as_sink_error
+from aioflows.export.worker import run_in_thread
 
 __all__ = ["TaskQueue"]
 
 
 class TaskQueue:
-    """Does what it is given one after the other, and is at most one piece behind.
+    """A queue of at most one task. The next task waits until the one before has ended.
 
     Args:
-        name: what is *written*, for messages.
+        name: the target's name in messages.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._task: asyncio.Task[None] | None = None
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
-    async def begin(self, work: Callable[[], None]) -> None:
-        """Wait for the piece before, and begin this one; an error of the one before is raised here."""
-        await self.ended()
-        self._task = asyncio.create_task(aside(lambda: self._in_turn(work)))
+    async def start(self, work: Callable[[], None]) -> None:
+        """Wait for the task before, raise its error if it failed, and start this one."""
+        await self.wait()
+        self._task = asyncio.create_task(run_in_thread(lambda: self._run(work)))
 
-    async def ended(self) -> None:
-        """Wait for what is under way, and raise its error."""
+    async def wait(self) -> None:
+        """Wait for the running task, and raise its error."""
         task, self._task = self._task, None
         if task is not None:
             await task
 
     async def close(self, work: Callable[[], None]) -> None:
-        """Do the last piece, when nothing is under way any more: also where waiting for that was cancelled."""
+        """Run the last task on the event loop, after the running one has ended.
+
+        If the wait for the running task was cancelled, its thread goes on, and the lock makes the last task
+        wait for it.
+        """
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        self._in_turn(work)
+        self._run(work)
 
-    def _in_turn(self, work: Callable[[], None]) -> None:
-        # A thread cannot be cancelled, only waited for.
-        with self._turn, told(self._name):
+    def _run(self, work: Callable[[], None]) -> None:
+        # A cancelled task leaves its thread running, so the lock keeps the order.
+        with self._lock, as_sink_error(self._name):
             work()

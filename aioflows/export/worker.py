@@ -1,4 +1,4 @@
-"""Work that may block, beside the loop, in a thread that nobody has to wait for."""
+"""Blocking work in a daemon thread, so that Ctrl-C does not wait for it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["aside"]
+__all__ = ["run_in_thread"]
 
 T = TypeVar("T")
 
 
-async def aside(work: Callable[[], T]) -> T:
-    """Do in a thread what may block, as `asyncio.to_thread` does, but in a daemon: Ctrl-C need not wait for its end."""
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a daemon thread, and return its result.
+
+    `asyncio.to_thread` does the same, but Python waits for its threads when the program ends.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(give: Callable[[], None]) -> None:
+    def settle(set_outcome: Callable[[], None]) -> None:
         if not done.cancelled():
-            give()
+            set_outcome()
 
     def run() -> None:
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001  (it is raised where the result is waited for)
-            give = partial(done.set_exception, error)
+        except Exception as error:  # noqa: BLE001  (the error is raised by `await done`)
+            set_outcome = partial(done.set_exception, error)
         else:
-            give = partial(done.set_result, result)
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, give)
+            set_outcome = partial(done.set_result, result)
+        with suppress(RuntimeError):  # the loop was closed, so no task waits for the result
+            loop.call_soon_threadsafe(settle, set_outcome)
 
-    threading.Thread(target=run, daemon=True, name="aioflows-aside").start()
+    threading.Thread(target=run, daemon=True, name="aioflows-export").start()
     return await done

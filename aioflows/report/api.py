@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from aioflows.errors import QueryError
 from aioflows.export import Format, Target
 from aioflows.export.draft import Draft
-from aioflows.export.errors import told
+from aioflows.export.errors import as_sink_error
 from aioflows.export.filesystem import FileSystem
 from aioflows.export.journal import JournalEntry
 from aioflows.export.stream import Stream
@@ -107,7 +107,7 @@ async def report(
 
 
 def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
-    with told(draft.name):
+    with as_sink_error(draft.name):
         draft.enter()
         try:
             _check_unused(draft)  # once more, now that no other process can begin one

@@ -7,24 +7,24 @@ import threading
 
 import pytest
 
-from aioflows.export.worker import aside
+from aioflows.export.worker import run_in_thread
 
 
 @pytest.mark.real_time
 async def test_its_result_comes_back() -> None:
-    assert await aside(lambda: 6 * 7) == 42
+    assert await run_in_thread(lambda: 6 * 7) == 42
 
 
 @pytest.mark.real_time
 async def test_its_error_comes_back() -> None:
     with pytest.raises(ZeroDivisionError):
-        await aside(lambda: 1 // 0)
+        await run_in_thread(lambda: 1 // 0)
 
 
 @pytest.mark.real_time
 async def test_the_loop_goes_on_meanwhile() -> None:
     gate = threading.Event()
-    waiting = asyncio.create_task(aside(gate.wait))
+    waiting = asyncio.create_task(run_in_thread(gate.wait))
     await asyncio.sleep(0)
     assert not waiting.done()
     gate.set()
@@ -34,7 +34,7 @@ async def test_the_loop_goes_on_meanwhile() -> None:
 @pytest.mark.real_time
 async def test_who_is_cancelled_does_not_wait_for_it() -> None:
     gate = threading.Event()
-    waiting = asyncio.create_task(aside(gate.wait))
+    waiting = asyncio.create_task(run_in_thread(gate.wait))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -137,7 +137,7 @@ async def test_whatever_goes_wrong_no_secret_is_seen(
             async with emulator, session_to(emulator.url, recorder, events) as session:
                 query = FlowQuery(emulator.start_ms, emulator.end_ms, type=ScheduleType.PERIODIC)
                 seen = await shown(session, query)
-                recorder.marked |= emulator._need().deployment.gateway._issued
+                recorder.marked |= emulator._require_open().deployment.gateway._issued
         out, err = capsys.readouterr()
         logs = "\n".join(f"{one.getMessage()} {one.exc_text} {one.args!r}" for one in caplog.records)
         caplog.clear()
@@ -170,7 +170,7 @@ async def test_the_command_line_shows_none_either(kind: str) -> None:
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await asyncio.wait_for(process.communicate(), 60)
-        issued = emulator._need().deployment.gateway._issued
+        issued = emulator._require_open().deployment.gateway._issued
     assert issued, "it has got as far as to a token"
     assert hits({ACCESS, SECRET} | issued, out=out.decode(), err=err.decode()) == []
 

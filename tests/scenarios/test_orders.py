@@ -76,7 +76,7 @@ class World:
             terms.append(f"{column} {'DESC' if falling else 'ASC'} NULLS {place}")
         terms.append("id DESC" if query.sorters[0][1] else "id")
         kind = "" if query.type is None else f"AND type = {int(query.type)}"
-        rows = self.emulator._need().store.execute(
+        rows = self.emulator._require_open().store.execute(
             f"SELECT id FROM inst WHERE trigger_ms >= ? AND trigger_ms < ? {kind} ORDER BY {', '.join(terms)}",
             (query.from_ms, query.to_ms),
         )
@@ -208,7 +208,7 @@ async def test_by_update_time_rows_come_as_the_service_orders_them(
     async with world(profile="uniform", **switches) as here:
         got, _ = await here.read(here.query(order))
         falling = "DESC" if order.startswith("-") else "ASC"
-        rows = here.emulator._need().store.execute(
+        rows = here.emulator._require_open().store.execute(
             f"SELECT id FROM inst WHERE type = 1 ORDER BY update_ms {falling}, number"
         )
         assert got == [id for (id,) in rows]

@@ -92,7 +92,7 @@ class TestKeys:
         assert Secret("a") != "a"
 
     def test_a_pickle_says_that_it_holds_none(self) -> None:
-        with pytest.raises(RuntimeError, match="make the AppKey anew"):
+        with pytest.raises(RuntimeError, match="make a new AppKey"):
             pickle.loads(pickle.dumps(KEY)).secret_key  # noqa: B018
         assert pickle.loads(pickle.dumps(KEY)) != pickle.loads(pickle.dumps(KEY))
 

@@ -65,8 +65,8 @@ def test_nothing_is_left_out_unless_it_is_asked_for() -> None:
     [
         (["instanceid"], "did you mean 'instance_id'"),
         (["status", "status"], "named twice"),
-        ([], "no column is named"),
-        (["task_id"], "needs a row for each task"),
+        ([], "columns must hold at least one name"),
+        (["task_id"], "needs one row for each task"),
         ("status", "must be several names"),
     ],
 )

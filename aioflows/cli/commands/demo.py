@@ -16,7 +16,7 @@ from aioflows.cli.output.demo_account import DemoOutcome, print_account
 from aioflows.cli.output.flow_totals import OrderCheck, Summary
 from aioflows.cli.output.meters import Meter, live_meter, plain_meter
 from aioflows.emulator import Emulator, EmulatorProcess
-from aioflows.export.worker import aside
+from aioflows.export.worker import run_in_thread
 
 __all__ = ["Demo", "demo"]
 
@@ -71,7 +71,7 @@ async def demo(show: Demo, console: Console) -> Exit:
         with _waiting(console, "making the instances"):
             # In a process of its own, so that the deployment does not take the time of the client; and started aside,
             # since Ctrl-C need not wait until all instances are made: that process ends with ours, however ours ends.
-            emulator = await aside(EmulatorProcess(**show.switches).start)
+            emulator = await run_in_thread(EmulatorProcess(**show.switches).start)
         stack.push_async_callback(asyncio.to_thread, emulator.stop)
         with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
             outcome = await _read(show, emulator, meter)

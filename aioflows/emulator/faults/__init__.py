@@ -1,1 +1,1 @@
-"""What goes wrong on purpose."""
+"""Scripted faults: what goes wrong on purpose."""

@@ -1,4 +1,4 @@
-"""Faults as a readable list: which request, and what goes wrong with it."""
+"""The catalogue of faults, and the script entry that assigns a fault to a request."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ WIRE = {
     "reset": "the connection is reset before any answer",
     "reset-after-head": "the connection is reset when the headers have been sent",
     "reset-in-body": "the connection is reset in the middle of the body",
-    "close": "the connection is closed without an answer, as a server does with an idle one that is just being reused",
-    "black-hole": "the request is taken and never answered",
+    "close": "the connection is closed without an answer, as of an idle connection that is just being reused",
+    "black-hole": "the request is accepted and never answered",
     "drip": "the answer comes one byte at a time, with `seconds` (or one) between them",
     "cut": "the body ends early, and the connection with it",
-    "sliced": "every byte of an honest answer travels by itself",
+    "sliced": "an honest answer is sent one byte at a time, without a pause",
     "chunked": "an honest answer comes in chunks of odd sizes",
     "early-hints": "an interim answer, 103, comes before the honest one",
     "garbage": "the answer is not HTTP",
-    "bad-status-line": "the status of the answer is no number",
+    "bad-status-line": "the status of the answer is not a number",
     "long-header": "a header of 9,000 bytes",
     "many-headers": "150 headers",
-    "two-lengths": "Content-Length twice, and differing",
-    "bytes-after": "another answer that nobody asked for, right after the body",
+    "two-lengths": "two Content-Length headers that differ",
+    "bytes-after": "another answer, without a request, right after the body",
 }
-"""What happens at the socket."""
+"""The faults at the socket."""
 
 PACKED = {
     "cut-gzip": "the body is gzip that ends early, though its Content-Length is right",
-    "cut-trailer": "the same, but all that is missing is what the body is checked by",
+    "cut-trailer": "the body is gzip without its trailer, the checksum and the length",
     "bad-crc": "the body is gzip whose checksum is wrong",
-    "two-members": "the body is gzip of two members, as a server makes it that packs piece by piece",
-    "brotli": "the body says that it is brotli, which nobody asked for",
-    "unknown-encoding": "the body says that it is in an encoding that nobody knows",
-    "gzip-bomb": "`size` bytes (or 64 MB) in one member, as a few kB of gzip",
+    "two-members": "the body is gzip of two members, as from a server that compresses piece by piece",
+    "brotli": "Content-Encoding names brotli, which the client did not accept",
+    "unknown-encoding": "Content-Encoding names an unknown encoding",
+    "gzip-bomb": "`size` bytes (or 64 MB) in one member, compressed to a few kB of gzip",
 }
-"""What happens to the body where it is compressed."""
+"""The faults of a compressed body."""
 
 BODY = {
-    "html": "a log-in page, with status 200",
+    "html": "a login page, with status 200",
     "empty": "no body",
     "null": "the body is null",
     "list": "the body is a list",
     "text": "the body is a text",
     "cut-json": "the JSON text ends early",
     "torn-json": "a piece is missing in the middle of the JSON text",
-    "no-answer": "an object with nothing in it",
+    "no-answer": "an empty object",
     "wrong-types": "flowInsts is an object",
     "no-data": "no data in the envelope",
     "null-data": "data is null",
     "no-list": "no flowInsts in data",
     "null-list": "flowInsts is null",
     "text-list": "flowInsts is an empty text",
-    "false-empty": "no rows, though there are some",
-    "string-code": "the envelope's code is text",
+    "false-empty": "no rows, although rows match",
+    "string-code": "the envelope's code is a text",
     "no-code": "the envelope has no code",
     "status-for-code": "the envelope's code is called status, as in v2.0",
     "two-codes": "the envelope has a code and a status, which contradict each other",
@@ -66,57 +66,59 @@ BODY = {
     "bom": "a byte order mark before the JSON",
     "huge": "`size` bytes (or 64 MB) in one member",
     "deep": "100,000 nested lists",
-    "long-int": "a whole number of 5,000 digits where nobody looks",
+    "long-int": "a whole number of 5,000 digits in an unknown member",
     "long-flow-id": "a flow id of 5,000 digits",
     "nan": "NaN where a number should be",
-    "duplicate-keys": "flowInsts stands in data twice, the second time empty",
+    "duplicate-keys": "data has flowInsts twice, the second time empty",
     "surrogate": "a flow name with half a surrogate pair",
-    "disordered": "the rows in reverse",
-    "repeated-row": "the first row stands there twice",
-    "changed-row": "the first row stands there twice, with different contents",
-    "moved-twin": "the first row stands there twice, the second time a second later",
-    "moved-row": "the last row has another trigger time: a year earlier",
-    "foreign-row": "one more row, that lies a year before the window",
+    "disordered": "the rows in reverse order",
+    "repeated-row": "the first row occurs twice",
+    "changed-row": "the first row occurs twice, with different contents",
+    "moved-twin": "the first row occurs twice, the second time a second later",
+    "moved-row": "the last row has a trigger time that is a year earlier",
+    "foreign-row": "one more row, a year before the window",
     "bad-time": "a trigger time that does not exist, 24:61:00",
     "hour-24": "a trigger time of 24:00:00",
     "february-30": "a trigger time on 30 February",
-    "year-9999": "a start in the year 9999, and an end that is no time",
+    "year-9999": "a start in the year 9999, and an end that is not a time",
     "null-trigger": "a row without trigger time",
     "no-id": "a row with an empty id",
-    "graph-in-quotes": "a graph printed unescaped, with a quote in it that ends nothing",
+    "graph-in-quotes": "a graph that is not escaped, and that holds a stray quote",
     "owner-object": "a row whose owner is an object",
     "number-id": "a row whose id is a number",
     "unknown-status": "a row with status 77",
-    "extra-field": "rows with a member nobody knows",
-    "numbers-for-flags": "true and false are 1 and 0",
+    "extra-field": "rows with an unknown member",
+    "numbers-for-flags": "1 and 0 instead of true and false",
 }
-"""What happens to the body of an honest answer."""
+"""The faults in the body of an honest answer."""
 
 SPELLS = ("throttle", "storm", "outage", "late")
 KINDS = (*SPELLS, "http-<status>", "code-<code>", *WIRE, *PACKED, *BODY)
 
 _NUMBERED = re.compile(r"(http)-([1-5]\d\d)|(code)-(-?\d{1,9})")
-_BETWEEN = re.compile(r",(?=[a-z_]+=)")  # an HTTP date has a comma, too
+_SEPARATOR = re.compile(r",(?=[a-z_]+=)")  # not every comma, because an HTTP date holds one
 _OPERATIONS = ("search", "get", "time", "timezone", "token", "refresh", "any")
 
 
 @attrs.frozen
 class Fault:
-    """One entry of the script: ``Fault(at=3, kind="throttle", seconds=2)``.
+    """A scripted fault: ``Fault(at=3, kind="throttle", seconds=2)``.
 
     Args:
-        at: the *number* of the request that it befalls, from 1, counted by operation.
-        kind: *what* happens: "throttle" (in the gateway's guise; `seconds` is the wait that it names), "storm" (every
-            request is throttled for `seconds`), "outage" (every connection is reset for `seconds`), "late" (an honest
-            answer comes `seconds` later), "http-502" (any status), "code-62109" (any code of the envelope), or one of
-            `WIRE`, `PACKED` and `BODY`.
-        times: how *many requests* running; with one request in flight, the same question gets it so often.
-        seconds: as the kind says.
-        location: *where* a 3xx points to.
-        retry_after: what an HTTP status *says* of it, word for word; "5|120": in two headers.
-        headers: other *headers* of an HTTP status, as in "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30".
-        size: *bytes*, for "huge" and "gzip-bomb".
-        on: the *operation*: "search", "get", "time", "timezone", "token", "refresh", or "any" (then `at` counts all).
+        at: the number of the request that fails, from 1, counted by operation.
+        kind: the kind of fault: "throttle" (in the form that `Access.throttle` names, with a wait of
+            `seconds`), "storm" (every request is throttled for `seconds`), "outage" (every connection is
+            reset for `seconds`), "late" (an honest answer comes `seconds` later), "http-502" (any HTTP
+            status), "code-62109" (any code of the envelope), or a key of `WIRE`, `PACKED` and `BODY`.
+        times: the number of consecutive requests that fail. With one request in flight, they are tries of the
+            same request. Default: 1.
+        seconds: as the kind says. Default: 0.
+        location: the Location header of a 3xx.
+        retry_after: the Retry-After header of an HTTP status, verbatim. "5|120" sends two headers.
+        headers: other headers of an HTTP status, such as "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30".
+        size: bytes, for "huge" and "gzip-bomb". Default: 64,000,000.
+        on: the operation: "search", "get", "time", "timezone", "token", "refresh", or "any", for which `at`
+            counts all requests. Default: "search".
     """
 
     at: int = attrs.field(validator=checks.whole(1, 2**40))
@@ -137,14 +139,18 @@ class Fault:
 
     @property
     def number(self) -> tuple[str, int] | None:
-        """``("http", 502)`` or ``("code", 62109)`` of such a kind, else None."""
+        """``("http", 502)`` or ``("code", 62109)`` for a kind with a number, else None."""
         found = _NUMBERED.fullmatch(self.kind)
         return (found[1] or found[3], int(found[2] or found[4])) if found else None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``at=3,kind=throttle,seconds=2``, as the command line has it."""
-        given = dict(part.partition("=")[::2] for part in _BETWEEN.split(text))
+        """Return the fault in a text such as ``at=3,kind=throttle,seconds=2``, the form of the command line.
+
+        Raises:
+            QueryError: the text has another form, or a value is not valid.
+        """
+        given = dict(part.partition("=")[::2] for part in _SEPARATOR.split(text))
         kinds = {
             "at": int,
             "kind": str,
@@ -158,9 +164,10 @@ class Fault:
         }
         if not {"at", "kind"} <= given.keys() <= kinds.keys():
             raise QueryError(
-                f"a fault reads like at=3,kind=throttle,seconds=2 (also {', '.join(kinds)}), not {text!r}"
+                f"a fault must have a form such as at=3,kind=throttle,seconds=2 (known: {', '.join(kinds)}), "
+                f"not {text!r}"
             )
         try:
             return cls(**{name: kinds[name](value) for name, value in given.items()})
         except ValueError as error:
-            raise QueryError(f"fault {text!r}: {error}") from None
+            raise QueryError(f"fault {text!r} is not valid: {error}") from None

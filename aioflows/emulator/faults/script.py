@@ -1,4 +1,4 @@
-"""Which fault befalls which request: the script's, then the seed's."""
+"""The fault of each request: scripted ones first, then random ones from the seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import attrs
 
 from aioflows.emulator.faults.catalogue import BODY, PACKED, Fault
-from aioflows.emulator.faults.spoil import packed, spoilt
+from aioflows.emulator.faults.spoil import pack_badly, spoil_body
 from aioflows.emulator.gateway.options import Trouble
 from aioflows.emulator.gateway.throttling import Limiter
 from aioflows.emulator.reply import Reply, json_reply, plain
@@ -18,8 +18,8 @@ class Script:
     """The faults of an emulator.
 
     Args:
-        trouble: what goes *wrong*.
-        seed: what the faults of `Trouble.fault_share` are drawn from, by search number.
+        trouble: the switches of the faults.
+        seed: the seed of the random faults (`Trouble.fault_share`), which are drawn by search number.
     """
 
     def __init__(self, trouble: Trouble, seed: int) -> None:
@@ -28,15 +28,21 @@ class Script:
         self._down_until_ms = -math.inf
 
     def down(self, now_ms: float) -> bool:
-        """Whether an outage lasts."""
+        """Return True during an outage."""
         return now_ms < self._down_until_ms
 
     def go_down(self, seconds: float, now_ms: float) -> None:
-        """Let an outage begin."""
+        """Begin an outage."""
         self._down_until_ms = now_ms + seconds * 1000
 
     def fault(self, operation: str, number: int, number_of_all: int) -> Fault | None:
-        """The fault of a request: of the n-th of its operation, and the n-th of all."""
+        """Return the fault of a request, or None.
+
+        Args:
+            operation: the operation.
+            number: the number of the request among those of its operation, from 1.
+            number_of_all: the number of the request among all, from 1.
+        """
         for fault in self._trouble.faults:
             count = number_of_all if fault.on == "any" else number if fault.on == operation else 0
             if fault.at <= count < fault.at + fault.times:
@@ -48,8 +54,8 @@ class Script:
         return Fault(number, rng.choice(self._trouble.fault_kinds)) if rng.random() < share else None
 
 
-def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | None:
-    """The answer that a fault gives instead of an honest one; None: the honest one is only spoilt."""
+def replacement(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | None:
+    """Return the answer that replaces the honest one, or None if the fault only spoils the honest one."""
     if fault.kind in ("throttle", "storm"):
         if fault.kind == "storm":
             limiter.storm(fault.seconds, now_ms)
@@ -73,11 +79,11 @@ def instead(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | 
 
 
 def spoil(reply: Reply, fault: Fault) -> Reply:
-    """An honest answer with a fault in it, of the wire or of the body."""
+    """Return an honest answer with a fault of the connection or of the body."""
     if fault.kind in BODY:
-        return spoilt(reply, fault)
+        return spoil_body(reply, fault)
     if fault.kind in PACKED:
-        return packed(reply, fault)
+        return pack_badly(reply, fault)
     if fault.kind == "late":
         return attrs.evolve(reply, delay=fault.seconds)
     return attrs.evolve(reply, wire=fault.kind, pace=fault.seconds or 1.0)

@@ -1,4 +1,4 @@
-"""Faults of the body: an honest answer, spoilt in one way."""
+"""Faults of the body: each spoils an honest answer in one way."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from aioflows.emulator.reply import Reply
 _Spoil = Callable[[dict[str, Any], list[dict[str, Any]]], object]
 
 
-def spoilt(reply: Reply, fault: Fault) -> Reply:
-    """The same answer with a fault of `faults.BODY` in it."""
+def spoil_body(reply: Reply, fault: Fault) -> Reply:
+    """Return an answer with a fault of `catalogue.BODY`."""
     if fault.kind in _BYTES:
         return attrs.evolve(reply, body=_BYTES[fault.kind](reply.body))
     if fault.kind == "html":
@@ -29,13 +29,13 @@ def spoilt(reply: Reply, fault: Fault) -> Reply:
     if fault.kind == "huge":
         return attrs.evolve(reply, body=b'{"code":0,"msg":"' + b"x" * fault.size + b'"}')
     if fault.kind == "latin-1":
-        named = {**reply.headers, "Content-Type": "application/json;charset=ISO-8859-1"}
+        headers = {**reply.headers, "Content-Type": "application/json;charset=ISO-8859-1"}
         return attrs.evolve(
-            reply, headers=named, body=reply.body.replace(b'"msg":"OK"', b'"msg":"\xe9t\xe9"')
+            reply, headers=headers, body=reply.body.replace(b'"msg":"OK"', b'"msg":"\xe9t\xe9"')
         )
     try:
         answer = json.loads(reply.body)
-    except ValueError:  # an answer that was no JSON before has nothing to spoil
+    except ValueError:  # the honest answer is not JSON, so its members cannot be spoilt
         return reply
     data = answer.get("data")
     rows = data.get("flowInsts") if isinstance(data, dict) else None
@@ -46,8 +46,8 @@ def spoilt(reply: Reply, fault: Fault) -> Reply:
     return attrs.evolve(reply, body=json.dumps(answer, ensure_ascii=fault.kind == "surrogate").encode())
 
 
-def packed(reply: Reply, fault: Fault) -> Reply:
-    """The same answer with a fault of `faults.PACKED` in it."""
+def pack_badly(reply: Reply, fault: Fault) -> Reply:
+    """Return an answer with a fault of `catalogue.PACKED`."""
     encoding, pack = _PACKED[fault.kind]
     return attrs.evolve(
         reply, body=pack(reply.body, fault.size), headers={**reply.headers, "Content-Encoding": encoding}
@@ -80,7 +80,7 @@ _PACKED: dict[str, tuple[str, Callable[[bytes, int], bytes]]] = {
 
 
 def _torn(body: bytes) -> bytes:
-    """Take out what stands between a name near the middle and the next one, so that it is JSON in no reading."""
+    """Return a JSON text without the value of one member near its middle, so that no parser accepts it."""
     begin = body.find(b'":', len(body) // 2)
     end = body.find(b',"', begin)
     return body[: len(body) // 2] if begin < 0 or end < 0 else body[:begin] + body[end:]

@@ -1,1 +1,1 @@
-"""Tokens, signatures and throttling."""
+"""The emulated gateway: tokens, signatures and throttling."""

@@ -1,4 +1,4 @@
-"""What stands between a client and the service: a gateway that asks and refuses, and everything that may go wrong."""
+"""The switches of the gateway and of the faults."""
 
 from __future__ import annotations
 
@@ -23,49 +23,53 @@ WAITS = (
     "reset-after",
     "reset-list",
 )
-"""How a gateway may say how long to wait."""
+"""The forms in which a gateway may state a wait."""
 
-_GUISES = ("<status>", *(f"<status>-{wait}" for wait in WAITS), "close", "reset", "envelope")
-_GUISE = re.compile(rf"close|reset|envelope|[45]\d\d(?:-(?:{'|'.join(WAITS)}))?")
+_THROTTLE_FORMS = ("<status>", *(f"<status>-{wait}" for wait in WAITS), "close", "reset", "envelope")
+_THROTTLE_FORM = re.compile(rf"close|reset|envelope|[45]\d\d(?:-(?:{'|'.join(WAITS)}))?")
 
 
-def _a_guise() -> checks.Check:
+def _throttle_form() -> checks.Check:
     def check(_: object, field: attrs.Attribute[str], value: object) -> None:
-        if not isinstance(value, str) or not _GUISE.fullmatch(value):
-            raise QueryError(
-                f"{field.name} must be one of {', '.join(map(repr, _GUISES))}, as in '429-seconds', not {value!r}"
-            )
+        if not isinstance(value, str) or not _THROTTLE_FORM.fullmatch(value):
+            known = ", ".join(map(repr, _THROTTLE_FORMS))
+            raise QueryError(f"{field.name} must be one of {known}, such as '429-seconds', not {value!r}")
 
-    check.__dict__["choices"] = _GUISES
+    check.__dict__["choices"] = _THROTTLE_FORMS
     return check
 
 
 @attrs.frozen(kw_only=True)
 class Access:
-    """What the gateway asks and refuses. It asks for tokens and signatures if an `app_key` is given.
+    """The requirements of the gateway. It requires tokens and signatures if an `app_key` is given.
 
     Args:
-        app_key: the only *access key* there is; None: the gateway asks for no token and no signature.
-        app_secret: its *secret*.
-        token_seconds: *seconds* that a token lives.
-        token_uses: signed *requests* that a token lives; None: any number.
-        claimed_expire: what a token's ``expire`` *says*; None: the truth.
-        misspelt_status: the token answer says ``stauts``, as the vendor's example does.
-        refuse_repeats: the same encryption is refused when it comes again (1001).
-        skew_tolerance: *seconds* that a timestamp may differ from the server's clock.
-        skew_code: the *code* for a timestamp that differs more (the documentation names none).
-        expired: how an expired token is told: envelope "1203", ``apim_status`` "4011" or "4012" in a 200, or HTTP "401".
-        rate: *requests per second*; None: any number.
-        burst: *requests* at once, before the rate counts.
-        throttle: how "too many requests" is said. By any HTTP status from 400 on without a word: "429", "503", "403"; or
-            with a wait: "429-seconds" or "429-decimals" with a ``Retry-After``, "429-date" with one as a date ("429-rfc850"
-            and "429-asctime": in the two older forms), "429-ms" with ``Retry-After-Ms``; or with the time when the quota is
-            renewed: "429-reset" and "429-reset-ms" with ``X-RateLimit-Reset`` in seconds or milliseconds since the epoch,
+        app_key: the only access key. None means that the gateway requires no token and no signature.
+        app_secret: the secret of the access key.
+        token_seconds: the life of a token (seconds). Default: 7,200.
+        token_uses: the life of a token (signed requests). None means any number.
+        claimed_expire: the value of ``expire`` in a token's answer. None means the true one.
+        misspelt_status: True if the token answer says ``stauts``, as the vendor's example does.
+        refuse_repeats: True if a repeated encryption is refused (1001). Default: True.
+        skew_tolerance: the most seconds by which a timestamp may differ from the server's clock. Default:
+            600.
+        skew_code: the code for a timestamp that differs more. The documentation names none. Default: 1004.
+        expired: the answer to an expired token: "1203" in the envelope, ``apim_status`` "4011" or "4012" in a
+            200, or HTTP "401". Default: "1203".
+        rate: requests per second. None means any number.
+        burst: requests at once before the rate limits them. Default: 1.
+        throttle: the answer to too many requests. An HTTP status from 400 on without a wait: "429", "503",
+            "403". A status with a wait: "429-seconds" and "429-decimals" with ``Retry-After`` in seconds,
+            "429-date" with a date ("429-rfc850" and "429-asctime" with its two older forms), "429-ms" with
+            ``Retry-After-Ms``. A status with the time at which the quota is renewed: "429-reset" and
+            "429-reset-ms" with ``X-RateLimit-Reset`` in seconds or milliseconds since the epoch,
             "429-reset-delta" with ``RateLimit-Reset`` in seconds from now, "429-reset-after" with
-            ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with ``RateLimit: "default";r=0;t=12``. Or without
-            any answer: "close" closes the connection, "reset" resets it. Or by the "envelope": `throttle_code` in a 200.
-        throttle_code: the envelope's *code* for it.
-        count_refused: what is refused uses up the rate as well, so that who goes on asking is never let in again.
+            ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with a structured
+            ``RateLimit`` (``"default";r=0;t=12``). No answer: "close" closes the connection, "reset" resets it. "envelope":
+            `throttle_code` in a 200. Default: "429-seconds".
+        throttle_code: the code of the envelope for ``throttle="envelope"``.
+        count_refused: True if refused requests use up the rate too. A client that keeps asking is then always
+            refused.
     """
 
     app_key: str | None = attrs.field(default=None, validator=checks.maybe(checks.secret), repr=False)
@@ -82,24 +86,25 @@ class Access:
     burst: int = attrs.field(default=1, validator=checks.whole(1, 1_000_000))
     throttle: str = attrs.field(
         default="429-seconds",
-        validator=_a_guise(),
+        validator=_throttle_form(),
     )
     throttle_code: int = attrs.field(default=429, validator=checks.whole(-(2**31), 2**31))
     count_refused: bool = attrs.field(default=False, validator=checks.flag)
 
     def __attrs_post_init__(self) -> None:
         if (self.app_key is None) != (self.app_secret is None):
-            raise QueryError("app_key and app_secret go together; give both, or neither")
+            raise QueryError("app_key and app_secret must be given together; give both, or neither")
 
 
 @attrs.frozen(kw_only=True)
 class Trouble:
-    """What goes wrong.
+    """The faults.
 
     Args:
-        faults: a readable *list* of `Fault`, by request number.
-        fault_share: the *share* of searches that fail besides, from 0 to 1, drawn from the seed.
-        fault_kinds: the *kinds* of fault that these draw from.
+        faults: scripted faults, a list of `Fault`. Default: none.
+        fault_share: the share of searches that fail in addition, from 0 to 1, drawn from the seed. Default:
+            0.
+        fault_kinds: the kinds of these random faults.
     """
 
     faults: tuple[Fault, ...] = attrs.field(

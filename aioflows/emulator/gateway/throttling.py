@@ -1,4 +1,4 @@
-"""Too many requests: a token bucket, and the guises in which a gateway says so (the documentation names none)."""
+"""Throttling: a token bucket, and the answers to too many requests. The vendor documents no such answer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from aioflows.emulator.reply import Reply, json_reply, plain
 
 
 def http_date(ms: float) -> str:
-    """An HTTP date, such as ``Sun, 06 Nov 1994 08:49:37 GMT``."""
+    """Return a time as an HTTP date, such as ``Sun, 06 Nov 1994 08:49:37 GMT`` (RFC 9110, 5.6.7)."""
     return format_datetime(datetime.fromtimestamp(ms // 1000, UTC), usegmt=True)
 
 
 def _rfc850(ms: float) -> str:
-    """The same as older servers write it, such as ``Sunday, 06-Nov-94 08:49:37 GMT``."""
+    """Return a time in the obsolete form of RFC 850, such as ``Sunday, 06-Nov-94 08:49:37 GMT``."""
     return f"{datetime.fromtimestamp(ms // 1000, UTC):%A, %d-%b-%y %H:%M:%S} GMT"
 
 
 def _asctime(ms: float) -> str:
-    """The same as the oldest ones write it, such as ``Sun Nov  6 08:49:37 1994``."""
+    """Return a time in the obsolete form of C's ``asctime``, such as ``Sun Nov  6 08:49:37 1994``."""
     return datetime.fromtimestamp(ms // 1000, UTC).ctime()
 
 
@@ -48,14 +48,14 @@ _WAITS: dict[str, tuple[int, Callable[[float, float], dict[str, str]]]] = {
     "reset-after": (1, lambda wait, _: _quota("X-RateLimit-Reset-After", f"{wait / 1000:.3f}")),
     "reset-list": (1000, lambda wait, _: {"RateLimit": f'"default";r=0;t={wait / 1000:.0f}'}),
 }
-"""For each form of a wait the ms that it is rounded up to, and its headers, by the wait and by the moment it ends at, in ms."""
+"""The precision (ms) of each form of a wait, and its headers, made from the wait and from its end (ms)."""
 
 _MOMENTS = ("date", "rfc850", "asctime", "reset", "reset-ms")
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Limiter:
-    """A bucket that refills with time."""
+    """A token bucket: it refills with time, and each request takes one token."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -65,7 +65,7 @@ class Limiter:
         self._pause_until_ms = -math.inf
 
     def wait(self, now_ms: float) -> float:
-        """Seconds that a request comes too early; 0: it passes, and is counted."""
+        """Return the seconds by which a request comes too early. 0 means that it passes, and is counted."""
         if now_ms < self._storm_until_ms:
             return (self._storm_until_ms - now_ms) / 1000
         rate = self._access.rate
@@ -83,28 +83,30 @@ class Limiter:
         return (1 - self._level) / rate
 
     def storm(self, seconds: float, now_ms: float) -> None:
-        """Refuse everything for so long."""
+        """Refuse every request for so many seconds."""
         self._storm_until_ms = now_ms + seconds * 1000
 
     def early(self, now_ms: float) -> bool:
-        """Whether a request comes within a wait that was named in an answer."""
+        """Return True if a request comes during a wait that an answer has named."""
         return now_ms < self._pause_until_ms
 
     def refusal(self, seconds: float, key: str, now_ms: float) -> Reply:
-        """The answer to a request that comes too early, in the guise of this gateway."""
-        guise = self._access.throttle
-        if guise == "envelope":
+        """Return the answer to a request that comes too early, in the form that `Access.throttle` names."""
+        form = self._access.throttle
+        if form == "envelope":
             return json_reply(
                 f'{{"{key}":{self._access.throttle_code},"msg":"too many requests","data":null}}'
             )
-        if guise in ("close", "reset"):
-            return Reply(503, {}, b"", wire=guise)
-        status = int(guise[:3])
+        if form in ("close", "reset"):
+            return Reply(503, {}, b"", wire=form)
+        status = int(form[:3])
         text = f"{status} {_PHRASES.get(status, 'Refused')}"
-        if len(guise) == 3:
+        if len(form) == 3:
             return plain(status, text)
-        step, headers = _WAITS[guise[4:]]
-        begin = 0.0 if guise[4:] in _MOMENTS else now_ms  # what is rounded: a moment, or the wait until then
+        step, headers = _WAITS[form[4:]]
+        # The header holds a point in time or a wait. Its value is rounded up to the step, so that it is never
+        # too short.
+        begin = 0.0 if form[4:] in _MOMENTS else now_ms
         until_ms = begin + math.ceil((now_ms + seconds * 1000 - begin) / step - 1e-6) * step
         self._pause_until_ms = max(self._pause_until_ms, until_ms)
         return plain(status, text, **headers(until_ms - now_ms, until_ms))

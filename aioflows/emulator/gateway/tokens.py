@@ -1,6 +1,6 @@
 """The gateway in front of the service: tokens and signatures (EnOS, "API authentication").
 
-It knows nothing of the service; a request passes, or is refused with one of the gateway's codes.
+The gateway does not depend on the service. A request passes, or is refused with one of the gateway's codes.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ TOKEN_PATHS = {
     "/apim-token-service/v2.0/token/get": "token",
     "/apim-token-service/v2.0/token/refresh": "refresh",
 }
-_REMEMBERED = 100_000
+_MOST_ENCRYPTIONS = 100_000
 
 
 def encryption(app_key: str, timestamp: str, app_secret: str) -> str:
-    """What a token request proves itself with: ``sha256hex(appKey + timestamp + appSecret)``, in lower case."""
+    """Return the proof in a token request: ``sha256hex(appKey + timestamp + appSecret)``, in lower case."""
     return hashlib.sha256(f"{app_key}{timestamp}{app_secret}".encode()).hexdigest()
 
 
 def signature(
     token: str, query: Iterable[tuple[str, str]], body: bytes, timestamp: str, app_secret: str
 ) -> str:
-    """What every other request is signed with.
+    """Return the signature of any other request.
 
-    The parameters in ASCII order of their names, each followed by its value, then the body as it was sent; around them
-    the token, and the timestamp and secret. The documentation is silent on percent-encoding: values count as before it.
+    It is a SHA-256 of the token, the parameters, the body as sent, the timestamp and the secret. The
+    parameters are sorted by name in ASCII order, and each name is followed by its value. The documentation
+    does not mention percent-encoding; the emulator signs the decoded values.
     """
     parameters = "".join(name + value for name, value in sorted(query, key=lambda pair: pair[0]))
     return hashlib.sha256(
@@ -53,11 +54,11 @@ class _Token:
 
 
 class Gateway:
-    """Hands out tokens, and checks them.
+    """A gateway that issues tokens and checks requests.
 
     Args:
-        access: what it *asks*.
-        seed: what its tokens are drawn from.
+        access: the requirements.
+        seed: the seed of the tokens.
     """
 
     def __init__(self, access: Access, seed: int) -> None:
@@ -70,12 +71,12 @@ class Gateway:
     # Tokens
 
     def token(self, operation: str, body: bytes, now_ms: int) -> Reply:
-        """Answer a request for a token, or for its refreshment."""
+        """Return the answer to a request for a token, or for its refresh."""
         try:
-            asked = self._checked(body, now_ms)
+            asked = self._read_request(body, now_ms)
             if operation == "refresh":
-                self._end(asked.get("accessToken"), now_ms)
-            token = self._living(now_ms)
+                self._revoke(asked.get("accessToken"), now_ms)
+            token = self._current(now_ms)
         except Refusal as refusal:
             return self._answer(refusal.code, refusal.message, "null")
         expire = self._access.claimed_expire
@@ -85,16 +86,16 @@ class Gateway:
         return self._answer(0, "SUCCESS", data)
 
     def expire_tokens(self) -> None:
-        """Let the living token die now."""
+        """Expire the current token now."""
         self._token = None
 
     def _answer(self, code: int, message: str, data: str) -> Reply:
-        # The vendor's own example misspells the member: "stauts".
+        # The example in the vendor's "API authentication" misspells the member as "stauts".
         key = "stauts" if self._access.misspelt_status else "status"
         head = f'"{key}":{code},"msg":{json.dumps(message)},"business":"apim-token-service"'
         return json_reply(f'{{{head},"data":{data}}}')
 
-    def _checked(self, body: bytes, now_ms: int) -> dict[str, object]:
+    def _read_request(self, body: bytes, now_ms: int) -> dict[str, object]:
         access = self._access
         try:
             asked = json.loads(body.decode())
@@ -118,20 +119,20 @@ class Gateway:
         if access.refuse_repeats and given in self._encryptions:
             raise Refusal(REPEATED, "repeated request with the same encryption")
         self._encryptions[given] = None
-        if len(self._encryptions) > _REMEMBERED:
+        if len(self._encryptions) > _MOST_ENCRYPTIONS:
             del self._encryptions[next(iter(self._encryptions))]
         return asked
 
-    def _living(self, now_ms: int) -> _Token:
-        """The token that lives, or a new one: asking again gives the same token while it lives."""
+    def _current(self, now_ms: int) -> _Token:
+        """Return the current token, or a new one if it has expired."""
         if self._token is None or not self._lives(self._token, now_ms):
             text = hashlib.sha256(f"{self._seed} token {len(self._issued)}".encode()).hexdigest()[:32]
             self._issued.add(text)
             self._token = _Token(text, now_ms + self._access.token_seconds * 1000, self._access.token_uses)
         return self._token
 
-    def _end(self, text: object, now_ms: int) -> None:
-        """Let a token die, so that its refreshment is another one."""
+    def _revoke(self, text: object, now_ms: int) -> None:
+        """Revoke a token, so that the refresh issues another one."""
         if self._token is None or text != self._token.text or not self._lives(self._token, now_ms):
             raise Refusal(REFRESH_FAILED, "refreshing the token failed")
         self._token = None
@@ -145,14 +146,14 @@ class Gateway:
     def problem(
         self, key: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> Reply | None:
-        """The answer to a request that may not pass; None: it may.
+        """Return the refusal of a request, or None if the request passes.
 
         Args:
-            key: what the envelope calls its *code*.
-            query: names and values *before* percent-encoding.
-            headers: with names in *lower case*.
-            body: the *bytes* as sent.
-            now_ms: the *server's* time.
+            key: the name of the code in the envelope.
+            query: names and values, not percent-encoded.
+            headers: the headers, with names in lower case.
+            body: the bytes as sent.
+            now_ms: the server's time (ms since the epoch).
         """
         if self._access.app_key is None:
             return None
@@ -193,12 +194,12 @@ class Gateway:
     def _expired(self, message: str) -> Reply:
         if self._access.expired == "401":
             return plain(401, "401 Unauthorized")
-        # The vendor's SDK looks for these in a 200.
+        # The vendor's SDK reads `apim_status` in an answer with status 200.
         return json_reply(f'{{"apim_status":{self._access.expired},"msg":{json.dumps(message)}}}')
 
 
 def _timestamp(value: object) -> str | None:
-    """Epoch milliseconds as text, given as a number or as digits; None if it is neither."""
+    """Return epoch milliseconds as a text of digits, or None if the value is neither an int nor digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     legal = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20

@@ -1,1 +1,1 @@
-"""How requests are answered."""
+"""The emulated service: how requests are answered."""

@@ -1,7 +1,7 @@
-"""Change while it is scanned: rows that come, go and change, and an exact memory of what they were.
+"""Changes during a scan: rows are inserted, deleted and changed, and their earlier states are remembered.
 
-Every change is a row as it was before and as it was after, so that an answer can show the rows as they were some
-searches ago (`Changes.as_seen`), and an oracle can tell what such an answer may show (`Changes.rewound`).
+A change holds the row before and after it. So an answer can show the rows as they were some searches ago
+(`Changes.as_seen`), and an oracle can replay the states that such answers may show (`Changes.rewound`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _USUAL = (int(FlowStatus.SUCCESS), int(FlowStatus.SUCCESS), int(FlowStatus.FAIL)
 
 @attrs.frozen
 class _Change:
-    """What became of a row, right before the search with this number."""
+    """A change of a row, made right before the search with this number."""
 
     number: int
     id: str
@@ -38,17 +38,20 @@ class _Change:
 
 
 class Changes:
-    """Makes changes, remembers them as long as an answer may not show them, and tells those who listen.
+    """The changes of an emulator.
+
+    They are made before searches, remembered while a stale answer may not show them yet, and reported to
+    listeners.
 
     Args:
-        store: the *rows*.
-        flows: the *flows* that new rows may belong to.
-        meanwhile: which changes are made by themselves, and how late they *show*.
-        span: where they fall, if that is not *told*.
-        ids: what new rows are *called*.
-        types: the schedule *types* that there are.
-        found: *how* an expression is looked for, a key of `FOUND`.
-        seed: what is *drawn* from.
+        store: the rows.
+        flows: the flows of new rows.
+        meanwhile: the switches of automatic changes, and of stale answers.
+        span: the range of trigger times that change, unless `Meanwhile.changes_in` names one.
+        ids: makes the ids of new rows.
+        types: the schedule types that exist.
+        found: the match of an expression, a key of `FOUND`.
+        seed: the seed of all random draws.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Changes:
     # One change
 
     def insert(self, trigger_ms: int, *, type: int, status: int, id: str | None, flow: int | None) -> str:
-        """Add a row; the id of it."""
+        """Add a row, and return its id."""
         chosen = self._flows[self._rng.randrange(len(self._flows)) if flow is None else flow]
         code = int(FlowStatus(status))
         if id is None:
@@ -87,36 +90,36 @@ class Changes:
             id = self._ids.shaped(f"{chosen.id}-{self._ids.stamp(trigger_ms)}-n{self._made}")
         start = trigger_ms + 1_000
         end = start + int(chosen.seconds * 1000)
-        with self._noted(id):
+        with self._record(id):
             self._store.insert(type, trigger_ms, id, (chosen.number, code, start, end, trigger_ms, end))
         return id
 
     def delete(self, id: str) -> None:
         """Remove a row."""
-        with self._noted(id, there=True):
+        with self._record(id, must_exist=True):
             self._store.put(id, None)
 
     def set_status(self, id: str, status: int, now_ms: float) -> None:
         """Change a row's status."""
-        with self._noted(id, there=True):
+        with self._record(id, must_exist=True):
             self._store.set_status(id, int(FlowStatus(status)), int(now_ms))
 
     @contextmanager
-    def _noted(self, id: str, *, there: bool = False) -> Iterator[None]:
+    def _record(self, id: str, *, must_exist: bool = False) -> Iterator[None]:
         before = self._store.row(id)
-        if there and before is None:
+        if must_exist and before is None:
             raise QueryError(f"there is no instance {id!r}")
         yield
         if self._meanwhile.stale_searches:
             self._past.append(_Change(self._number, id, before, self._store.row(id)))
-        for tell in self.listeners:
-            tell(id)
+        for listener in self.listeners:
+            listener(id)
 
-    # What was
+    # Earlier states
 
     @contextmanager
     def as_seen(self, number: int) -> Iterator[None]:
-        """Let the rows be what the search with this number sees of them: what they are, or were a while ago."""
+        """Put the rows into the state that a search sees, which may be some searches old, and restore them."""
         late = self._late.randint(0, self._meanwhile.stale_searches)
         undone = [change for change in reversed(self._past) if change.number > number - late]
         for change in undone:
@@ -129,7 +132,10 @@ class Changes:
             self._number = number + 1
 
     def rewound(self) -> Iterator[str]:
-        """Take back, one by one, what the next answers may not show yet, giving each id after it; then all is as before."""
+        """Undo the changes that the next answers may not show yet, one by one, and yield the id after each.
+
+        All changes are restored at the end.
+        """
         oldest = self._number - self._meanwhile.stale_searches
         undone = [change for change in reversed(self._past) if change.number > oldest]
         try:
@@ -140,10 +146,10 @@ class Changes:
             for change in reversed(undone):
                 self._store.put(change.id, change.after)
 
-    # By themselves
+    # Automatic changes
 
     def before(self, number: int, asked: Filter, now_ms: float) -> None:
-        """Make what is due before a search is answered."""
+        """Make the changes that are due before a search is answered."""
         self._number = number
         while self._past and self._past[0].number <= number - self._meanwhile.stale_searches:
             self._past.popleft()
@@ -159,7 +165,7 @@ class Changes:
                 self._flip(id, asked, now_ms)
 
     def _insert_one(self, asked: Filter) -> None:
-        """Add a row that matches what is asked for, or differs from it in one thing."""
+        """Add a row that matches a search, or that fails one of its conditions."""
         rng, kind = self._rng, self._meanwhile.new_rows
         matching = rng.random() < 0.7 if kind == "both" else kind == "matching"
         type, status = asked.type, rng.choice(asked.status or _USUAL)
@@ -181,12 +187,15 @@ class Changes:
         )
 
     def _asked_for(self, flow: Flow, asked: Filter) -> bool:
-        """Whether instances of a flow match, if their ids are not what is looked for."""
+        """Return True if instances of a flow match by the flow's name and owner, whatever their ids are."""
         named = not asked.expression or self._found(flow.name, asked.expression)
         return named and asked.owner in ("", flow.owner)
 
     def _any(self, asked: Filter) -> str | None:
-        """The id of a row where changes fall, mostly of the type asked for; every row of one moment is as likely."""
+        """Return the id of a random row in the range of changes, mostly of the type asked for.
+
+        Rows of the same instant are equally likely.
+        """
         rng = self._rng
         type = rng.choice(self._types) if asked.type is None or rng.random() < 0.1 else asked.type
         first, end = self._range
@@ -201,7 +210,7 @@ class Changes:
         return None
 
     def _flip(self, id: str, asked: Filter, now_ms: float) -> None:
-        """Change a status: out of what is asked for, or into it."""
+        """Change a status, so that the row stops to match the search, or begins to."""
         row = self._store.row(id)
         assert row is not None
         into = asked.status and row[5] not in asked.status

@@ -1,7 +1,7 @@
-"""What a deployment gives at most, what it does not do, and how it answers what is beyond: a group of switches.
+"""The limits of a deployment, and its answers to requests beyond them: a group of switches.
 
-The limits are those of ordinary services and databases: a cap for each type, a cap on bytes, a longest range, a result
-window. Where a service says nothing about a limit, a client that pages by number loses rows there.
+Ordinary services and databases have these limits: a cap for each type, a cap on bytes, a longest range, a
+result window. If a service does not report a limit, a client that reads by page number loses rows.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def _by_type(value: object) -> tuple[Any, ...] | None:
     if isinstance(value, Mapping):
         unknown = value.keys() - set(TYPES)
         if unknown:
-            raise QueryError(f"page_cap_by_type may hold the types 0, 1 and 2, not {min(unknown)!r}")
+            raise QueryError(f"page_cap_by_type must hold only the types 0, 1 and 2, not {min(unknown)!r}")
         return tuple(value.get(type) for type in TYPES)
     return None if value is None else checks.listed(value)
 
 
 def _caps(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
     if len(value) != len(TYPES):
-        raise QueryError(f"{field.name} must be a cap for each of the types 0, 1 and 2, not {value!r}")
+        raise QueryError(f"{field.name} must hold a cap for each of the types 0, 1 and 2, not {value!r}")
     for cap in value:
         checks.maybe(checks.whole(1, 1_000_000))(owner, field, cap)
 
@@ -46,26 +46,31 @@ def _a_clamp(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...])
 
 @attrs.frozen(kw_only=True)
 class Constraints:
-    """What the service gives at most, what it does not do, and how it says so.
+    """The limits of the service, and its answers beyond them.
 
     Args:
-        page_cap_by_type: a page cap for each type: a mapping such as ``{0: 100, 1: 500}``, or the three caps of the
-            types 0, 1 and 2. None: no cap for that type. It holds beside `Quirks.page_cap`.
-        page_cap_filtered: *rows* that an answer never exceeds where a status, an owner or an expression is asked for.
-        page_bytes: *bytes* that the rows of an answer never exceed, whatever page size is asked for; one row always
-            comes. The next page begins where the page size says, so the rows that were left out are in no page.
-        visible_share: the *share* of all rows that the user may see, drawn for each row. The rights are applied after
-            paging: what may not be seen is taken out of its page, and no other row fills the page up.
-        default_page_size: *rows* that the service gives where it takes no notice of the page size.
-        range_clamp: "first" or "last", and *seconds*: of a longer range, only so many seconds are searched, at its
-            beginning or at its end. None: ranges may have any length.
-        result_window: a page is beyond the depth if (number + 1) × size, as asked for, is more than this. It holds
-            beside `Quirks.deepest_row`, which counts the rows that come, up to the end of the page.
-        depth_answer: how a page is answered that reaches beyond the depth: "cut" off there, with "nothing", "refused"
-            (1004), or as the "first-page" or the "last-page" that does not reach beyond it.
-        further_sorters: sorters beyond the first are "heeded", "ignored", or "refused" (1004).
-        nothing_as: how an answer without rows is written: with an empty "list", with "null" for the list, with
-            "no-list", with "empty-data" (``{}``) or an "empty-array" (``[]``), with "null-data", or with "no-data".
+        page_cap_by_type: a page cap (rows) for each schedule type: a mapping such as ``{0: 100, 1: 500}``, or
+            three caps for the types 0, 1 and 2. None means no cap for a type. `Quirks.page_cap` holds too.
+        page_cap_filtered: the most rows of an answer to a search by status, owner or expression. None means
+            no cap.
+        page_bytes: the most bytes of the rows of an answer, which has at least one row. The next page begins
+            where the page size says, so the rows that were left out are in no page. None means no cap.
+        visible_share: the share of all rows that the user may see, from 0 to 1, drawn for each row. The
+            rights are applied after paging: a hidden row is removed from its page, and no other row replaces
+            it. Default: 1.
+        default_page_size: the rows of a page if the service ignores the requested size. Default: 10.
+        range_clamp: "first" or "last", and seconds. Of a longer range, only so many seconds are searched, at
+            its beginning or at its end. None means that a range may have any length.
+        result_window: the most rows up to the end of a page, (number + 1) × size as requested.
+            `Quirks.deepest_row` holds too, and counts by the rows that a page really has. None means no
+            limit.
+        depth_answer: the answer to a page that reaches beyond the depth: "cut" off there, "nothing",
+            "refused" (1004), the "first-page", or the "last-page" that does not reach beyond it. Default:
+            "cut".
+        further_sorters: sorters after the first are "heeded", "ignored", or "refused" (1004). Default:
+            "heeded".
+        nothing_as: the form of an answer without rows: an empty "list", "null" for the list, "no-list",
+            "empty-data" (``{}``), an "empty-array" (``[]``), "null-data", or "no-data". Default: "list".
     """
 
     page_cap_by_type: tuple[int | None, ...] | None = attrs.field(

@@ -1,4 +1,4 @@
-"""The rows that answer a search, and the rows that truly match it."""
+"""The rows that a search returns, with all quirks, and the rows that truly match it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator.service.constraints import Constraints
-from aioflows.emulator.service.paging import Slice, clamped, slice_of
+from aioflows.emulator.service.paging import Slice, clamp_range, slice_of
 from aioflows.emulator.service.render import PageRow
 from aioflows.emulator.service.search import (
     ILLEGAL_PARAMETER,
@@ -29,7 +29,7 @@ _ROW = "id, flow, status, trigger_ms, start_ms, end_ms, create_ms"
 
 @attrs.frozen
 class FoundPage:
-    """The rows of an answer, and what it says they count."""
+    """The rows of an answer, and its ``count``."""
 
     rows: list[PageRow]
     count: int
@@ -37,11 +37,11 @@ class FoundPage:
 
 @attrs.frozen
 class Chance:
-    """What of an answer is drawn.
+    """The random draws for one answer.
 
     Attributes:
-        shuffle: what ties are *broken* by: other orders for other numbers.
-        fewer: *rows* by which a cap is smaller than it may be.
+        shuffle: the seed of the order of ties.
+        fewer: the rows by which the page cap is lowered.
     """
 
     shuffle: int
@@ -57,36 +57,37 @@ def find_page(
     clock: Clock,
     shown: Callable[[list[PageRow]], list[PageRow]] = list,
 ) -> FoundPage:
-    """Answer a search.
+    """Return the page that answers a search.
 
     Args:
-        store: the *rows*.
-        search: *what* was asked.
-        quirks: *how* this deployment answers.
-        constraints: what it gives at *most*.
-        chance: what of this answer is *drawn*.
-        clock: the server's.
-        shown: gives what is *left* of a page's rows when they are sent.
+        store: the rows.
+        search: the search.
+        quirks: how the service answers.
+        constraints: the limits of the service.
+        chance: the random draws for this answer.
+        clock: the server's clock.
+        shown: returns the rows of a page that are sent.
     """
-    filter = clamped(_heeded(search.filter, quirks, clock), constraints)
+    filter = clamp_range(_effective_filter(search.filter, quirks, clock), constraints)
     condition, values = filter.sql()
-    sorters = _sorters(search.sorters, quirks, constraints)
+    sorters = _effective_sorters(search.sorters, quirks, constraints)
     page = slice_of(search, quirks, constraints, chance.fewer)
-    if quirks.sort_by == "second" and not filter.walls:  # lets the index by second be used
+    if quirks.sort_by == "second" and not filter.walls:
+        # With this condition SQLite uses the index of `Store.index_seconds`.
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
     matching = 0
     if quirks.count == "total" or quirks.ties == "two-plans":
         matching = store.execute(f"SELECT count(*) FROM inst WHERE {condition}", values).fetchone()[0]  # noqa: S608
-    found = f"FROM inst WHERE {condition}"  # no text of a request is in it
+    found = f"FROM inst WHERE {condition}"  # safe: texts of the request are bound as values
     order = ", ".join(_terms(sorters, quirks))
     if filter.walls:
         order = order.replace("trigger_ms", wall_in_sql(filter.walls))
     if quirks.ties == "top-n":
         rows = _from_a_heap(store, found, values, order, page)
     else:
-        downwards = order.partition(",")[0].endswith("DESC")
-        tie = tie_break(quirks.ties, chance.shuffle, page, matching, descending=downwards)
+        descending = order.partition(",")[0].endswith("DESC")
+        tie = tie_break(quirks.ties, chance.shuffle, page, matching, descending=descending)
         ordered = f"{found} ORDER BY {order}, {tie} LIMIT {page.limit} OFFSET {page.offset}"
         rows = store.execute(f"SELECT {_ROW} {ordered}", values).fetchall()
     rows = shown(rows)
@@ -106,8 +107,8 @@ def _from_a_heap(store: Store, found: str, values: list[object], order: str, pag
     return top_n([(row[0], row[1:]) for row in ranked], page)
 
 
-def _heeded(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
-    """What of a filter this deployment heeds, and how it understands that."""
+def _effective_filter(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
+    """Return the filter as this deployment applies it."""
     nothing, ignored = Filter(), quirks.ignore
     names = {"type": "type", "status": "status", "owner": "owner", "expression": "expression"}
     names |= {"from": "from_ms", "to": "to_ms"}
@@ -139,8 +140,8 @@ def _heeded(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
 Sorters = tuple[tuple[str, bool], ...]
 
 
-def _sorters(sorters: Sorters, quirks: Quirks, constraints: Constraints) -> Sorters:
-    """What of the sorters this deployment heeds."""
+def _effective_sorters(sorters: Sorters, quirks: Quirks, constraints: Constraints) -> Sorters:
+    """Return the sorters that this deployment applies."""
     if "sorters" in quirks.ignore:
         return ()
     if len(sorters) > 1 and constraints.further_sorters == "refused":
@@ -150,27 +151,32 @@ def _sorters(sorters: Sorters, quirks: Quirks, constraints: Constraints) -> Sort
 
 def _terms(sorters: Sorters, quirks: Quirks) -> list[str]:
     terms = []
-    for field, downwards in sorters:
-        descending = downwards and "descending" not in quirks.ignore
+    for field, wants_descending in sorters:
+        descending = wants_descending and "descending" not in quirks.ignore
         column = (
             "trigger_ms / 1000" if field == "trigger_time" and quirks.sort_by == "second" else _COLUMNS[field]
         )
         nulls = "" if quirks.nulls == "smallest" or field not in ("start_time", "end_time") else quirks.nulls
         terms.append(f"{column} {'DESC' if descending else 'ASC'}{nulls and f' NULLS {nulls.upper()}'}")
-    if not sorters:  # documented as optional; as a console shows it, then: the newest first
+    # Sorters are documented as optional, without an order for that case. The emulator sorts like the console:
+    # newest first.
+    if not sorters:
         terms.append("trigger_ms DESC")
     return terms
 
 
 def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
-    """Trigger times in ms and ids of all that matches and may be seen, in the order of (trigger second, id): the oracle of tests."""
+    """Return the trigger time (ms) and the id of each matching row that the user may see.
+
+    The rows are in the order of (trigger second, id). This is the oracle of tests.
+    """
     condition, values = filter.sql()
     query = f"SELECT trigger_ms, id FROM inst WHERE {condition} ORDER BY trigger_ms / 1000, id"  # noqa: S608
     return [(ms, id) for ms, id in store.execute(query, values) if store.visible(id)]
 
 
 def matches(store: Store, filter: Filter, id: str) -> int | None:
-    """The trigger time in ms of one instance, if it matches now."""
+    """Return the trigger time (ms) of an instance if it matches now, else None."""
     if not store.visible(id):
         return None
     condition, values = filter.sql()

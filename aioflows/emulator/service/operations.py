@@ -1,7 +1,7 @@
-"""The service behind the gateway: List Flow Instances and its siblings, as a pure function of a request and the time.
+"""The service behind the gateway: List Flow Instances and its siblings, as a function of request and time.
 
-v2.0 of the service (``/dataflow-batch-service/v2.0``) does the same under other paths, and its envelope says ``status``
-where v2.1 says ``code``.
+v2.0 of the service (``/dataflow-batch-service/v2.0``) has the same operations under other paths. Its envelope
+has ``status`` instead of ``code``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from aioflows.emulator.world.store import Store
 
 NO_SUCH_USER, DENIED = 62101, 62103
 NO_SUCH_INSTANCE = 62104
-"""Our own guess: the documentation names no code for an instance that does not exist."""
+"""A guess: the documentation names no code for an instance that does not exist."""
 
 _NOTHING = {
     "empty-data": b',"data":{}',
@@ -48,12 +48,12 @@ _ACTIONS = {
 
 @attrs.frozen
 class Route:
-    """Where a request leads.
+    """The operation of a request.
 
     Attributes:
         operation: "search", "get", "timezone", "time", "token", "refresh", "state" or "other".
-        key: what the envelope calls its code.
-        problem: the answer, if the request leads nowhere.
+        key: the name of the code in the envelope.
+        problem: the answer, if there is no such operation.
     """
 
     operation: str
@@ -62,7 +62,7 @@ class Route:
 
 
 def route(method: str, path: str, query: dict[str, str]) -> Route:
-    """Find the operation of a request to the service."""
+    """Return the operation of a request to the service."""
     base, _, resource = path.rpartition("/")
     if base not in _BASES or resource not in ("flowInstances", "time"):
         return Route("other", problem=plain(404, "404 Not Found"))
@@ -78,20 +78,20 @@ def route(method: str, path: str, query: dict[str, str]) -> Route:
 
 
 def envelope(key: str, code: int, message: str, data: str = "null") -> str:
-    """The service's envelope around `data`, which is JSON text already."""
+    """Return the service's envelope around `data`, a JSON text."""
     return f'{{"{key}":{code},"msg":{json.dumps(message)},"data":{data}}}'
 
 
 class Service:
-    """Answers what the gateway lets through.
+    """The service, which answers requests that have passed the gateway.
 
     Args:
-        store: the *rows*.
-        renderer: what *prints* them.
-        world: which rows there *are*.
-        quirks: *how* this deployment answers.
-        constraints: what it gives at *most*.
-        clock: the *server's zone*.
+        store: the rows.
+        renderer: writes rows as JSON.
+        world: the switches of the rows.
+        quirks: how the service answers.
+        constraints: the limits of the service.
+        clock: the clock of the server's zone.
     """
 
     def __init__(
@@ -111,14 +111,18 @@ class Service:
         self._clock = clock
 
     def read(self, query: dict[str, str], content_type: str, body: bytes) -> Search | Reply:
-        """What a search asks; a `Reply` where it is not even JSON; a `Refusal` where it is illegal."""
+        """Return the search in a request, or a `Reply` if its content type is not JSON.
+
+        Raises:
+            Refusal: the search is not legal.
+        """
         if content_type.partition(";")[0].strip().lower() != "application/json":
             return plain(415, "415 Unsupported Media Type")
         self._check_user(query)
         return read_search(body)
 
     def find(self, search: Search, number: int) -> FoundPage:
-        """The rows that answer the search with this number."""
+        """Return the page that answers the search with this number."""
         if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
             return FoundPage([], 0)
         return find_page(
@@ -128,11 +132,11 @@ class Service:
             self._constraints,
             self._chance(number),
             self._clock,
-            self._shown,
+            self._sendable,
         )
 
-    def _shown(self, rows: list[PageRow]) -> list[PageRow]:
-        """What is left of a page: the rows that the user may see, as far as the bytes of an answer reach."""
+    def _sendable(self, rows: list[PageRow]) -> list[PageRow]:
+        """Return the rows of a page that the user may see, up to the cap on bytes."""
         rows = [row for row in rows if self._store.visible(row[0])]
         most = self._constraints.page_bytes
         if most is None:
@@ -148,7 +152,7 @@ class Service:
         return Chance(seed * 1_000_003 + turn, rng.randint(0, quirks.cap_spread))
 
     def print(self, key: str, page: FoundPage) -> bytes:
-        """The envelope around a page."""
+        """Return the answer that holds a page."""
         rows = self._renderer.rows(page.rows)
         if not rows:
             return b'{"%b":0,"msg":"OK"%b}' % (key.encode(), self._nothing(page.count))
@@ -169,7 +173,7 @@ class Service:
         return b',"data":{"flowInsts":%b,"count":%d}' % (listed, count)
 
     def get(self, key: str, query: dict[str, str]) -> str:
-        """Get Flow Instance."""
+        """Return the answer to Get Flow Instance."""
         self._check_user(query)
         id = query.get("flowInstId", "")
         if not id:
@@ -183,7 +187,7 @@ class Service:
         return envelope(key, 0, "OK", self._renderer.rows([row])[0].decode())
 
     def timezone(self, key: str, now_ms: int) -> str:
-        """Get Timezone: one offset, that of this moment, even where the zone has summer time."""
+        """Return the answer to Get Timezone: the offset at this time, even if the zone has summer time."""
         claimed = self._quirks.claimed_zone
         if claimed is None:
             claimed = gmt(self._clock.offset_ms(now_ms))
@@ -192,7 +196,7 @@ class Service:
         return envelope(key, 0, "OK", f'{{"timezone":{json.dumps(claimed)}}}')
 
     def time(self, key: str, now_ms: int) -> str:
-        """Get Current Time."""
+        """Return the answer to Get Current Time."""
         return envelope(key, 0, "OK", str(now_ms))
 
     def _check_user(self, query: dict[str, str]) -> None:

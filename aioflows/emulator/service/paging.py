@@ -1,4 +1,4 @@
-"""Which rows of a result a page holds: the page's number and size, caps, and the depth."""
+"""The rows of a result that a page holds: page numbers, page sizes, caps and the depth limit."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def slice_of(search: Search, quirks: Quirks, constraints: Constraints, fewer: in
     """Return the slice of the result that answers a search.
 
     Args:
-        search: *what* was asked.
-        quirks: *how* this deployment answers.
-        constraints: what it gives at *most*.
-        fewer: *rows* that this answer has less than a capped page may have.
+        search: the search.
+        quirks: how the service answers.
+        constraints: the limits of the service.
+        fewer: rows by which the page cap is lowered.
 
     Raises:
         Refusal: there is no such page.
@@ -56,7 +56,7 @@ def slice_of(search: Search, quirks: Quirks, constraints: Constraints, fewer: in
 
 
 def _size(search: Search, quirks: Quirks, constraints: Constraints) -> int | None:
-    """Return the page size that counts; None: the page size is answered with nothing."""
+    """Return the page size that is applied, or None if the answer has no rows."""
     largest, way = quirks.refuse_page_size_above, quirks.page_size_refusal
     if largest is not None and search.page_size > largest:
         if way in _SIZE_REFUSALS:
@@ -67,8 +67,8 @@ def _size(search: Search, quirks: Quirks, constraints: Constraints) -> int | Non
 
 
 def _index(search: Search, quirks: Quirks) -> int | None:
-    """Return how many pages come before this one; None: page 0 of a service that counts from 1 is empty."""
-    # The structure is documented as starting from 0; the vendor's v2.1 samples send 1 for the first page.
+    """Return the number of pages before this one, or None if page 0 is answered without rows."""
+    # "List Flow Instances" documents page numbers from 0, but its samples for v2.1 send 1 for the first page.
     index = search.page_no - quirks.first_page
     if index < 0:
         if quirks.page_zero == "error":
@@ -91,14 +91,17 @@ def _cap(filter: Filter, quirks: Quirks, constraints: Constraints) -> int | None
 
 
 def _within_depth(page: Slice, step: int, asked: int, quirks: Quirks, constraints: Constraints) -> Slice:
-    """Return what there is of a page, or in its place, where it reaches beyond the depth.
+    """Return the page, or the page that is answered instead if it reaches beyond the depth.
 
     Args:
-        page: the *page*.
-        step: *rows* from one page to the next.
-        asked: the page's *end*, as the request has it.
-        quirks: *how* this deployment answers.
-        constraints: what it gives at *most*.
+        page: the page.
+        step: rows from one page to the next.
+        asked: the row at which the page ends, by the requested number and size.
+        quirks: how the service answers.
+        constraints: the limits of the service.
+
+    Raises:
+        Refusal: pages beyond the depth are refused.
     """
     depths = [
         depth
@@ -121,8 +124,8 @@ def _within_depth(page: Slice, step: int, asked: int, quirks: Quirks, constraint
     return Slice(max(0, min(page.limit, depth - offset)), offset)
 
 
-def clamped(filter: Filter, constraints: Constraints) -> Filter:
-    """Return the filter with the range that is searched in the place of a longer one."""
+def clamp_range(filter: Filter, constraints: Constraints) -> Filter:
+    """Return the filter with its range cut to the longest one that is searched."""
     if constraints.range_clamp is None:
         return filter
     end, seconds = constraints.range_clamp

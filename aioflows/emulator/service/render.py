@@ -1,6 +1,6 @@
-"""Rows as JSON text, written by hand: one template for each flow, filled in for each row.
+"""Rows as JSON text: one template for each flow, filled in for each row.
 
-A page of 500 rows is the unit of every benchmark; encoding each row as a dict would cost several times as much.
+Benchmarks read pages of 500 rows. Encoding each row as a dict would cost several times as much.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from aioflows.models import FlowStatus
 PageRow = tuple[str, int, int, int, int | None, int | None, int]
 """id, flow, status, trigger_ms, start_ms, end_ms, create_ms."""
 
-# Where a row's own texts go: first two characters of the private use area, which no flow name holds and JSON leaves as
-# they are; in the finished template two control characters, which JSON never holds and bytes.replace finds at once.
+# Placeholders for the texts of a row. While a template is made, they are characters of the private use area,
+# which no flow name holds and JSON does not escape. In the finished template they are control characters,
+# which JSON never holds.
 _ID_PLACE, _STAMP_PLACE = "\ue000", "\ue001"
 _ID, _STAMP = b"\x01", b"\x02"
 
@@ -26,15 +27,15 @@ def _json(value: object) -> str:
 
 
 class Renderer:
-    """Turns rows of the store into the members of ``flowInsts``.
+    """A writer of rows as members of ``flowInsts``.
 
     Args:
-        flows: the flows by *number*.
-        trigger_clock: the clock that shows *trigger times*.
-        other_clock: the clock that shows *all other times* (in the documented sample, it differs).
-        absent: whether a time that does not exist is *left out*, rather than null.
-        siblings: whether ``alertMode`` and ``calDt`` stand there *too*.
-        unescaped: whether the graph is printed *unescaped*.
+        flows: the flows, by number.
+        trigger_clock: the clock for trigger times.
+        other_clock: the clock for all other times. In the documented sample it differs.
+        absent: True to leave out a time that does not exist, False to write null.
+        siblings: True to add ``alertMode`` and ``calDt``.
+        unescaped: True to leave the graph unescaped.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Renderer:
         self._states = {int(one): f'{int(one)},"statusDesc":"{one.name}",' for one in FlowStatus}
 
     def rows(self, rows: Iterable[PageRow]) -> list[bytes]:
-        """One JSON object for each row, in UTF-8."""
+        """Return one JSON object for each row, in UTF-8."""
         trigger_text, other_text, template = (
             self._trigger_clock.local,
             self._other_clock.local,
@@ -119,7 +120,7 @@ class Renderer:
 
 
 def _graph(flow: Flow) -> dict[str, object]:
-    """The task graph, with the members of the documented sample; ids in it are ints in some flows, texts in others."""
+    """Return the task graph, with the members of the documented sample. Ids are ints or texts, by flow."""
     text_ids, stateful = flow.look % 3 == 0, flow.look % 5 == 0
     tasks: list[dict[str, object]] = []
     for place, (id, name) in enumerate(flow.tasks):

@@ -1,4 +1,4 @@
-"""What the emulator was asked: a log of searches, counters, and what was under way."""
+"""The log of searches, and the counters of requests."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from aioflows.emulator.service.search import Search
 
 @attrs.frozen(kw_only=True)
 class SearchRecord:
-    """One search that was received.
+    """A search that was received.
+
+    If the request was not understood, all attributes between `at_ms` and `rows` are None or empty.
 
     Attributes:
-        number: its number, from 1.
-        at_ms: when it came, as the emulator was told.
-        type: the schedule type asked for; like all that follows None or empty if the request was not understood.
-        from_ms: the window's start.
-        to_ms: the window's end.
-        status: the status codes asked for.
-        page_no: as asked for.
-        page_size: as asked for.
-        sorters: field and whether it is descending.
-        rows: how many rows were answered.
-        outcome: "ok", "empty" (falsely), the code of an error ("62102"), or the kind of a fault ("reset").
+        number: the number of the search, from 1.
+        at_ms: the time at which it came (ms since the epoch, by the emulator's clock).
+        type: the schedule type.
+        from_ms: the start of the window (ms since the epoch).
+        to_ms: the end of the window (ms since the epoch), exclusive.
+        status: the status codes.
+        page_no: the page number.
+        page_size: the page size.
+        sorters: pairs of a field and True if it is descending.
+        rows: the rows that were answered.
+        outcome: "ok", "empty" (wrongly), the code of an error ("62102"), or the kind of a fault ("reset").
     """
 
     number: int
@@ -41,7 +43,7 @@ class SearchRecord:
 
 
 class Record:
-    """The log and the counters of one emulator."""
+    """The log and the counters of an emulator."""
 
     def __init__(self, keep: int) -> None:
         self.searches: deque[SearchRecord] = deque(maxlen=keep)
@@ -51,12 +53,12 @@ class Record:
         self.peak_in_flight = 0
 
     def begin(self) -> None:
-        """Count a request that is under way."""
+        """Count a request as in flight."""
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def end(self) -> None:
-        """Count it no longer."""
+        """Stop counting a request as in flight."""
         self.in_flight -= 1
 
     def note(self, number: int, at_ms: float, search: Search | None, rows: int, outcome: str) -> None:

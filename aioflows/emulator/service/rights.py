@@ -1,4 +1,4 @@
-"""Which rows a user may see."""
+"""The rights of a user: the rows that may be seen."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _ALL = 2**32
 
 
 class Rights:
-    """The rights on a share of all rows.
+    """The rights to a share of all rows.
 
     Args:
-        share: the *share*; 1 means every row.
-        seed: another *number* gives other rows.
+        share: the share, from 0 to 1. 1 means every row.
+        seed: the seed of the draw.
     """
 
     def __init__(self, share: float, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""List Flow Instances: what may be asked, strictly."""
+"""The request of List Flow Instances: its parts, and a strict parser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SORTABLE = ("create_time", "update_time", "start_time", "trigger_time", "end_tim
 
 
 class Refusal(Exception):
-    """A request that is answered with an error code, or with an HTTP status."""
+    """The refusal of a request, with an error code or an HTTP status."""
 
     def __init__(self, code: int, message: str, status: int = 200) -> None:
         super().__init__(message)
@@ -29,17 +29,17 @@ class Refusal(Exception):
 
 @attrs.frozen(kw_only=True)
 class Filter:
-    """Which instances match.
+    """The conditions of a search.
 
     Args:
-        type: one *type*; None: all.
-        from_ms: the first *trigger time* that matches.
-        to_ms: the first that no longer does.
-        status: *codes*; empty: all.
-        owner: *user name*; empty: all.
-        expression: *text* in the id or the flow's name; empty: all.
-        found: *how* it is looked for, a key of `FOUND`.
-        same: how owners are compared, as `Quirks.owner_compare` says.
+        type: a schedule type. None means all types.
+        from_ms: the start of the range of trigger times (ms since the epoch).
+        to_ms: the end of the range (ms since the epoch), exclusive.
+        status: status codes. Empty means all.
+        owner: the owner's user name. Empty means all.
+        expression: a text in the id or in the flow's name. Empty means all.
+        found: the match of the expression, a key of `FOUND`.
+        same: the comparison of owners, as in `Quirks.owner_compare`.
     """
 
     type: int | None = None
@@ -51,10 +51,10 @@ class Filter:
     found: str = "contains"
     same: str = "exact"
     walls: tuple[tuple[int, int, int], ...] = ()
-    """Stretches of instants and the offset in each, in ms, where the range is compared by wall clocks; none: by instants."""
+    """The segments of `Clock.segments`, if the range is compared by wall clock. Empty means by instants."""
 
     def sql(self) -> tuple[str, list[object]]:
-        """A condition and its values."""
+        """Return the conditions in SQL, and the values of their parameters."""
         types = "type IN (0, 1, 2)" if self.type is None else f"type = {int(self.type)}"
         if self.walls:
             wall = wall_in_sql(self.walls)
@@ -76,24 +76,28 @@ class Filter:
 
 
 def wall_in_sql(walls: tuple[tuple[int, int, int], ...]) -> str:
-    """What wall clocks show at a row's trigger time, in ms."""
+    """Return a term of SQL: the wall clock (ms) at a row's trigger time."""
     cases = " ".join(f"WHEN trigger_ms < {until} THEN {offset}" for _, until, offset in walls)
     return f"(trigger_ms + CASE {cases} ELSE {walls[-1][2]} END)"
 
 
 @attrs.frozen(kw_only=True)
 class Search:
-    """One search, as it was asked."""
+    """A search, as it was requested."""
 
     filter: Filter
     page_no: int
     page_size: int
     sorters: tuple[tuple[str, bool], ...]
-    """Field and whether it is descending."""
+    """Pairs of a field and True if it is descending."""
 
 
 def read_search(body: bytes) -> Search:
-    """Read the body of a search; what is missing, mistyped or illegal is a `Refusal`."""
+    """Return the search in the body of a request.
+
+    Raises:
+        Refusal: a member is missing, has another type, or is not legal.
+    """
     try:
         asked = json.loads(body.decode())
     except (ValueError, RecursionError):
@@ -139,7 +143,7 @@ def _statuses(text: str) -> tuple[int, ...]:
     if not text:
         return ()
     try:
-        # In the order that they were sent in, which matters where a service reads only one of them.
+        # The order is kept, because `Quirks.status_filter` may read only the first or the last.
         return tuple(dict.fromkeys(int(FlowStatus(int(code))) for code in text.split(",")))
     except ValueError:
         raise Refusal(ILLEGAL_PARAMETER, "status is not legal") from None

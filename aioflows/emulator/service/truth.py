@@ -1,4 +1,4 @@
-"""The oracle: what matched a filter all the time, and what matched at any time."""
+"""The oracle of tests: the rows that matched a filter all the time, and those that matched at any time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aioflows.emulator.world.store import Store
 
 
 class Watch:
-    """What matched a filter while this was open.
+    """A record of the rows that match a filter during a ``with`` block.
 
-    Where answers show the rows as they were a while ago, the time that counts begins that much earlier: a row that an
-    answer may not show yet is owed by nobody.
+    With stale answers (`Meanwhile.stale_searches`) the record begins as many searches earlier. A row that an
+    answer may not show yet is therefore not in `lasting`.
 
     Attributes:
-        lasting: ids that matched from the beginning until now, or until the end.
-        times: trigger times in ms, by id, of all that matched at any moment since the beginning.
+        lasting: the ids that matched from the beginning until now, or until the end of the block.
+        times: the trigger times (ms), by id, of all rows that matched at any time since the beginning.
     """
 
     def __init__(self, filter: Filter, store: Store, changes: Changes) -> None:
@@ -40,7 +40,7 @@ class Watch:
         self._changes.listeners.remove(self.changed)
 
     def changed(self, id: str) -> None:
-        """Take note that a row was inserted, deleted or changed."""
+        """Update the record after a row was inserted, deleted or changed."""
         found = matches(self._store, self.filter, id)
         if found is None:
             self.lasting.discard(id)
@@ -49,5 +49,5 @@ class Watch:
 
     @property
     def ever(self) -> set[str]:
-        """Ids that matched at any moment since the beginning."""
+        """The ids that matched at any time since the beginning."""
         return set(self.times)

@@ -1,1 +1,1 @@
-"""Which rows exist."""
+"""The emulated world: which rows exist."""

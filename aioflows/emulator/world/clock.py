@@ -1,7 +1,8 @@
-"""The server's wall clock: zone-less local texts from epoch milliseconds, and back.
+"""The server's wall clock: local texts without a zone from epoch milliseconds, and back.
 
-The service answers local times without a zone (EnOS, "List Flow Instances": ``"triggerTime": "2019-08-12 08:07:22"``),
-so the zone is a property of the deployment. Texts are made from tables, because a page holds thousands of them.
+The service answers local times without a zone (EnOS, "List Flow Instances": ``"triggerTime": "2019-08-12
+08:07:22"``), so the zone is a property of the deployment. Texts are looked up in tables, because a page holds
+thousands of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from aioflows.errors import QueryError
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-# Every zone in use since 1970 moves its clocks on a quarter of an hour, so one look-up serves a whole quarter.
+# In the tz database, every zone since 1970 changes its offset at a quarter of an hour. So one look-up serves
+# a quarter.
 _QUARTER_MS = 900_000
 _QUARTERS = 96  # of a day
 _NEVER = 2**62
@@ -40,7 +42,11 @@ def _times_of_day() -> list[str]:
 
 
 def zone_named(name: str) -> tzinfo:
-    """Give the zone of a key such as ``Asia/Shanghai`` or of a fixed offset such as ``+08:00``."""
+    """Return the zone of a key such as ``Asia/Shanghai`` or of a fixed offset such as ``+08:00``.
+
+    Raises:
+        QueryError: the name is neither.
+    """
     fixed = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", name)
     if fixed:
         offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
@@ -51,22 +57,25 @@ def zone_named(name: str) -> tzinfo:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             pass
-    raise QueryError(f"zone {name!r} is neither a key such as 'Asia/Shanghai' nor an offset such as '+08:00'")
+    raise QueryError(
+        f"unknown zone {name!r}; use a key such as 'Asia/Shanghai' or an offset such as '+08:00'"
+    )
 
 
 def stamp(local: str) -> str:
-    """``20190812080700`` from ``2019-08-12 08:07:00``."""
+    """Return ``20190812080700`` for ``2019-08-12 08:07:00``."""
     return local[:4] + local[5:7] + local[8:10] + local[11:13] + local[14:16] + local[17:]
 
 
 class Clock:
-    """Local texts of one zone.
+    """The wall clock of a zone.
 
     Args:
-        zone: the *time zone* that the texts are in.
-        shift_ms: *milliseconds* by which they are wrong on top of it.
-        turn: a *moment* in ms, and *hours* by which the clock is further on from then.
-        rounding: to whole seconds "down", "up", or to the "nearest".
+        zone: the time zone.
+        shift_ms: milliseconds by which the clock is ahead of the zone. Default: 0.
+        turn: an instant (ms since the epoch), and the hours by which the clock is ahead from then on. None
+            means never.
+        rounding: the rounding to whole seconds: "down", "up" or "nearest". Default: "down".
     """
 
     def __init__(
@@ -88,7 +97,7 @@ class Clock:
         self._times = _times_of_day()
 
     def offset_ms(self, utc_ms: int) -> int:
-        """Milliseconds that the local clock is ahead of UTC at an instant."""
+        """Return the offset of the clock from UTC at an instant (ms)."""
         quarter = utc_ms // _QUARTER_MS
         known = self._offsets.get(quarter)
         if known is None:
@@ -101,15 +110,19 @@ class Clock:
         return known if utc_ms < self._turn_ms else known + self._turned_ms
 
     def local(self, utc_ms: int) -> str:
-        """``YYYY-MM-DD HH:MM:SS``, as the service writes times."""
+        """Return the local time of an instant as ``YYYY-MM-DD HH:MM:SS``, the service's format."""
         utc_ms += self._rounding_ms
-        known = self._offsets.get(utc_ms // _QUARTER_MS)  # the look-up of `offset_ms`, without the call
+        # `offset_ms` is inlined, because this runs for every time of a page.
+        known = self._offsets.get(utc_ms // _QUARTER_MS)
         local = utc_ms + (self.offset_ms(utc_ms) if known is None or utc_ms >= self._turn_ms else known)
         day, rest = divmod(local // 1000, 86_400)
         return self._dates[day] + self._times[rest]
 
     def to_utc(self, local_ms: int) -> int:
-        """The instant at which the local clock shows this; the first of two, and past a gap where there is none."""
+        """Return the instant at which the clock shows a local time (ms).
+
+        If the clock shows it twice, the first instant is returned; if it skips it, an instant after the gap.
+        """
         quarter = local_ms // _QUARTER_MS
         known = self._ahead.get(quarter)
         if known is None:
@@ -119,12 +132,15 @@ class Clock:
         return local_ms - known
 
     def segments(self, from_ms: int, to_ms: int) -> list[tuple[int, int, int]]:
-        """Stretches of instants with one offset, which cover a range and two days around it: their ends, and the offset."""
+        """Return the start, end and offset (ms) of each segment with one offset.
+
+        The segments cover the range, and a day on each side of it.
+        """
         first, last = from_ms // _QUARTER_MS - _QUARTERS, to_ms // _QUARTER_MS + _QUARTERS
         found = [(first * _QUARTER_MS, last * _QUARTER_MS, self.offset_ms(first * _QUARTER_MS))]
         for day in range(first, last, _QUARTERS):
             if self.offset_ms(day * _QUARTER_MS) == self.offset_ms((day + _QUARTERS) * _QUARTER_MS):
-                continue  # no zone changes its offset there and back within a day
+                continue  # no zone changes its offset twice within a day
             for quarter in range(day + 1, day + _QUARTERS + 1):
                 offset, instant = self.offset_ms(quarter * _QUARTER_MS), quarter * _QUARTER_MS
                 low, high, before = found[-1]
@@ -133,25 +149,29 @@ class Clock:
         return found
 
     def repeats(self, utc_ms: int) -> bool:
-        """Whether the local clock has shown this time before, as it does once when summer time ends."""
+        """Return True if the clock has shown this local time before, which happens when summer time ends."""
         if isinstance(self.zone, timezone):
             return False
-        # Half an hour is put back on Lord Howe, an hour elsewhere.
+        # Clocks go back by half an hour on Lord Howe Island, and by an hour elsewhere (tz database).
         return any(
             self.offset_ms(utc_ms - back) == self.offset_ms(utc_ms) + back for back in (1_800_000, 3_600_000)
         )
 
 
 def local_day(text: str) -> int:
-    """Local milliseconds of the midnight that begins a day such as ``2024-01-01``."""
+    """Return the local time (ms) of the midnight that begins a day such as ``2024-01-01``.
+
+    Raises:
+        QueryError: the text is not a day.
+    """
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise QueryError(f"{text!r} is not a day such as '2024-01-01'") from None
+        raise QueryError(f"{text!r} is not a day; use a day such as '2024-01-01'") from None
     return (day.toordinal() - _EPOCH_DAY) * DAY_MS
 
 
 def gmt(offset_ms: int) -> str:
-    """An offset as Get Timezone answers it: ``GMT+8``, ``GMT-3``, ``GMT+5:30``."""
+    """Return an offset in the format of Get Timezone: ``GMT+8``, ``GMT-3``, ``GMT+5:30``."""
     hours, minutes = divmod(abs(offset_ms) // 60_000, 60)
     return f"GMT{'-' if offset_ms < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")

@@ -1,7 +1,8 @@
-"""Quartz crons as a platform has them, and when they fire.
+"""Quartz crons of an emulated platform, and the instants at which they fire.
 
-A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample is
-``0 0 0 * * ? *``). Steps of minutes and hours are steps of real time; days, weeks and months follow the wall clock.
+A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample
+is ``0 0 0 * * ? *``). Steps of minutes and hours are steps in UTC. Days, weeks and months follow the wall
+clock.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _STEPS = {"mi": (1, 2, 5, 10, 15, 20, 30), "H": (1, 2, 3, 4, 6, 8, 12)}
 
 @attrs.frozen
 class Cron:
-    """One schedule.
+    """A schedule.
 
     Args:
-        cycle: M month, W week, D day, H hour, mi minute.
-        text: the seven *fields*.
-        step: *milliseconds* between firings, for minutes and hours.
-        offset: *milliseconds* into the hour, or into the local day.
-        day: of the week (Monday is 0), or of the month (from 1).
+        cycle: the cycle: "M" month, "W" week, "D" day, "H" hour, "mi" minute.
+        text: the seven fields.
+        step: milliseconds between firings, for minutes and hours.
+        offset: milliseconds into the hour, or into the local day.
+        day: the day of the week (Monday is 0), or of the month (from 1).
     """
 
     cycle: str
@@ -40,7 +41,10 @@ class Cron:
 
 
 def draw_cron(cycle: str, firings: int, span_ms: int, rng: random.Random) -> Cron:
-    """A cron of this cycle that fires at most so often in a span, if the cycle has one so coarse."""
+    """Return a random cron of a cycle that fires at most so many times in a span.
+
+    If no cron of the cycle fires so rarely, the one that fires most rarely is returned.
+    """
     if cycle in _STEPS:
         unit = _MINUTE if cycle == "mi" else _HOUR
         fitting = [step for step in _STEPS[cycle] if span_ms // (step * unit) <= firings]
@@ -60,7 +64,7 @@ def draw_cron(cycle: str, firings: int, span_ms: int, rng: random.Random) -> Cro
 
 
 def _time_of_day(rng: random.Random) -> tuple[int, int]:
-    """Most people leave the form's midnight; many take a full hour of the night."""
+    """Return a random hour and minute: 60 % are midnight, 20 % a full hour of the early morning."""
     kind = rng.random()
     if kind < 0.6:
         return 0, 0
@@ -68,7 +72,7 @@ def _time_of_day(rng: random.Random) -> tuple[int, int]:
 
 
 def firings(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]:
-    """Every instant of ``[from, to)`` at which a cron fires, ascending."""
+    """Return the instants of ``[from, to)`` at which a cron fires, ascending."""
     local_from = from_ms + clock.offset_ms(from_ms)
     midnight = local_from - local_from % DAY_MS
     if cron.step:

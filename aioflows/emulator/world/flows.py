@@ -1,4 +1,4 @@
-"""The flows of a platform: what recurs, under which name, whose it is, and which tasks it has."""
+"""The flows of a platform: their schedules, names, owners and tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NASTY_NAMES = (
     "'; DROP TABLE inst; --", " leading and trailing ", "\u2028sep\u2029", "zero\u200bwidth", "null", "٣٢١ مرحبا",
     "\x00nul", "é e\u0301", "名" * 120,
 )  # fmt: skip
-"""Names that people do give, and others that a terminal, a spreadsheet or a CSV file would trip over."""
+"""Unusual names, and names that may harm a terminal, a spreadsheet or a CSV file."""
 
 _PARAMETERS = (
     "[]", "[]", "[]", "[]", '[{"name":"bizdate","value":"${yyyyMMdd-1}"}]', '{"retry":"3"}',
@@ -35,7 +35,7 @@ _PARAMETERS = (
 
 @attrs.frozen
 class Flow:
-    """One flow: what its instances have in common."""
+    """A flow: the values that its instances share."""
 
     number: int
     id: int
@@ -52,7 +52,7 @@ class Flow:
 
 
 def new_flow(number: int, id: int, cron: str, cycle: str, rng: random.Random) -> Flow:
-    """A flow with everything drawn that its place in time does not settle."""
+    """Return a flow with random values, except for its number, its id and its schedule."""
     draw = rng.random
     name = f"{_SUBJECTS[int(draw() * len(_SUBJECTS))]}_{_DEEDS[int(draw() * len(_DEEDS))]}"
     if draw() < 0.7:
@@ -79,5 +79,5 @@ def new_flow(number: int, id: int, cron: str, cycle: str, rng: random.Random) ->
 
 
 def flow_ids(count: int, rng: random.Random) -> list[int]:
-    """Distinct ids of three to seven digits, in no order, so that neither time nor text order follows them."""
+    """Return distinct ids of three to seven digits, in random order: they follow neither time nor text order."""
     return rng.sample(range(100, max(9_000, 5 * count)), count)

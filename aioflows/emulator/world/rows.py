@@ -1,4 +1,4 @@
-"""What became of each instance: ids, states and times, with failures in clusters and a present in which some still run."""
+"""The rows of instances: ids, statuses and times. Failures come in clusters; the last instances still run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NEVER_STARTED = (int(FlowStatus.SKIP), int(FlowStatus.CANCEL), int(FlowStatus.S
 
 
 class Ids:
-    """Ids as the documentation shows them, ``2809-20190812080700``: the flow's id and a local time stamp.
+    """A source of ids such as the documented ``2809-20190812080700``: the flow's id and a local time stamp.
 
-    Two instances of a flow in one second, or in an hour that the clocks repeat, get a suffix, so that ids are unique.
+    A suffix makes ids unique if a flow has two instances in one second, or in an hour that the clock repeats.
 
     Args:
-        clock: what the *stamps* are read from.
-        shape: what ids *look like*, as `World.ids` says.
-        seed: what other shapes are drawn from.
+        clock: the clock of the time stamps.
+        shape: the form of ids, as in `World.ids`.
+        seed: the seed of random ids.
     """
 
     def __init__(self, clock: Clock, shape: str, seed: str) -> None:
@@ -45,7 +45,7 @@ class Ids:
         self._taken: dict[str, int] = {}
 
     def new(self, flow_id: int, trigger_ms: int) -> str:
-        """The id of the next instance; trigger times must not fall."""
+        """Return the id of the next instance. Trigger times must not decrease from call to call."""
         second = trigger_ms // 1000
         if second != self._second:
             self._second = second
@@ -57,11 +57,11 @@ class Ids:
         return self.shaped(f"{text}-{again}" if again else text)
 
     def stamp(self, trigger_ms: int) -> str:
-        """A trigger time as ids show it."""
+        """Return a trigger time as a time stamp for ids."""
         return stamp(self._clock.local(trigger_ms))
 
     def shaped(self, plain: str) -> str:
-        """Give an id the shape of this world; what is unique stays so."""
+        """Return an id in the form of this world. Unique ids stay unique."""
         if self._shape == "plain":
             return plain
         opaque = f"{self._rng.getrandbits(128):032x}"
@@ -72,7 +72,7 @@ class Ids:
                 plain,
                 opaque,
                 str(uuid.UUID(opaque)),
-                plain[:-1] + opaque,  # of digits for a good while
+                plain[:-1] + opaque,  # begins with the digits of a plain id
                 plain.replace("-", "_") + "_" + opaque[:8],
                 f"backfill-{plain}",
                 f"重跑 {plain}",
@@ -82,19 +82,19 @@ class Ids:
 
 
 def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
-    """Every row of a timeline, in the order of trigger times; the end of the span is the present."""
+    """Yield the rows of a timeline, in the order of trigger times. The end of the span is the present."""
     rng = random.Random(f"{seed} rows")
     draw, flows, present = rng.random, made.flows, made.span.end
     outages = _outages(made.span, rng)
     outage_from, outage_to = next(outages)
-    # What was triggered last is a backlog: half of it waits or runs still, and has no times yet.
+    # The last instances are a backlog: half of them still wait or run, and have no end time yet.
     backlog = len(made.moments) - max(20, len(made.moments) // 2_000)
     for number, (trigger, type, flow_number) in enumerate(made):
         while trigger >= outage_to:
             outage_from, outage_to = next(outages)
         flow = flows[flow_number]
         luck, pace = draw(), draw()
-        # A queue that is mostly short: squares of squares of an even draw.
+        # The fourth power of a uniform draw: most waits in the queue are short, and a few are long.
         start: int | None = trigger + int(200 + 60_000 * pace**4)
         end: int | None = trigger + int(800 + 60_000 * pace**4 + flow.seconds * (500 + 1000 * luck))
         fails = 0.6 if outage_from <= trigger else flow.flaky
@@ -110,7 +110,7 @@ def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
             status, end = int(FlowStatus.RUNNING), None
             start = start if start is not None and start < present else trigger
         if luck < 0.7:
-            create -= create % 1000  # most databases of that age keep whole seconds: ".0"
+            create -= create % 1000  # the documented sample has whole seconds, written as ".0"
         update = (end or start or trigger) + int(pace * 2000)
         yield (
             type,
@@ -127,7 +127,7 @@ def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
 
 
 def _outages(span: Span, rng: random.Random) -> Iterator[tuple[int, int]]:
-    """Some time every week or so, for minutes to hours, most of what runs fails."""
+    """Yield random outages, about one a week, of minutes to hours. Most instances fail during an outage."""
     at = float(span.start)
     while True:
         at += rng.expovariate(1 / 600_000_000)

@@ -1,4 +1,4 @@
-"""The rows, in SQLite: in memory, or in a file that is made once and opened again afterwards."""
+"""The store of rows, in SQLite: in memory, or in a file that is made once and opened again later."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from aioflows.emulator.world.rows import Row
 from aioflows.emulator.world.text_match import FOUND, SAME, function
 from aioflows.errors import QueryError
 
-# The rows lie in the order that searches read them in, so a page is one short walk. `number` counts insertions; it
-# breaks ties, and follows no id.
+# WITHOUT ROWID keeps the rows in the order of the primary key, which is the order of searches. So reading a
+# page is one short range scan. `number` counts insertions, and breaks ties.
 _TABLES = """
     CREATE TABLE inst (
         type INTEGER NOT NULL, trigger_ms INTEGER NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,
@@ -35,10 +35,10 @@ _LAYOUT = 1
 
 
 class Store:
-    """One open database.
+    """An open database of rows.
 
     Attributes:
-        visible: whether the user may see the row with this *id*.
+        visible: returns True if the user may see the row with an id.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -50,16 +50,16 @@ class Store:
         self._next = 1 + (connection.execute("SELECT max(number) FROM inst").fetchone()[0] or 0)
 
     def close(self) -> None:
-        """Close the database; a file keeps every change."""
+        """Close the database. A file keeps every change."""
         self._connection.close()
 
-    def rows(self) -> int:
-        """How many rows there are now."""
+    def count(self) -> int:
+        """Return the number of rows."""
         count: int = self.execute("SELECT count(*) FROM inst").fetchone()[0]
         return count
 
     def flows(self) -> list[Flow]:
-        """All flows, by number."""
+        """Return all flows, by number."""
         made = []
         for (text,) in self.execute("SELECT all_of_it FROM flow ORDER BY flow"):
             flow = Flow(*json.loads(text))
@@ -67,31 +67,35 @@ class Store:
         return made
 
     def index_seconds(self) -> None:
-        """Make sorting by the second of the trigger time as quick as by the millisecond."""
+        """Add an index, so that sorting by trigger second is as fast as by millisecond."""
         self.execute(_BY_SECOND)
 
     def insert(self, type: int, trigger_ms: int, id: str, values: Sequence[int | None]) -> None:
-        """Add a row; an id that is taken is a `QueryError`."""
+        """Add a row.
+
+        Raises:
+            QueryError: an instance with this id exists.
+        """
         try:
             self.execute(_INSERT, (type, trigger_ms, self._next, id, *values))
         except sqlite3.IntegrityError:
-            raise QueryError(f"there is an instance {id!r} already") from None
+            raise QueryError(f"instance {id!r} exists already; use another id") from None
         self._next += 1
 
     def row(self, id: str) -> Row | None:
-        """A row as it is now, if there is one."""
+        """Return the row with an id, or None."""
         row: Row | None = self.execute("SELECT * FROM inst WHERE id = ?", (id,)).fetchone()
         return row
 
     def put(self, id: str, row: Row | None) -> None:
-        """Let a row be what it is to be, or not be; it keeps its place among ties."""
+        """Replace a row, or delete it if `row` is None. The row keeps its place among ties."""
         self.execute("DELETE FROM inst WHERE id = ?", (id,))
         if row is not None:
             self.execute(_INSERT, row)
 
     def set_status(self, id: str, status: int, now_ms: int) -> None:
-        """Change a status, and the update time with it."""
-        # An update time never falls, even where a test's clock stands before the rows'.
+        """Change the status and the update time of a row."""
+        # An update time always grows, even if a test's clock is behind the times of the rows.
         changed = "UPDATE inst SET status = ?, update_ms = max(update_ms + 1, ?) WHERE id = ?"
         self.execute(changed, (status, now_ms, id))
 
@@ -101,20 +105,29 @@ def open_store(
     world: dict[str, Any],
     make: Callable[[], tuple[list[Flow], Iterable[Row]]],
 ) -> Store:
-    """Open the rows of a world, and make them first where they do not exist yet."""
+    """Return the store of a world. Make its rows if they do not exist yet.
+
+    Args:
+        path: the file of the rows. None means memory.
+        world: the fields of the world, which a file must have been made with.
+        make: returns the flows and the rows.
+
+    Raises:
+        QueryError: the file is not a store, or holds another world.
+    """
     if path is None:
-        return Store(_filled(":memory:", world, make))
+        return Store(_fill(":memory:", world, make))
     file = Path(path)
     if not file.exists():
-        # Made beside it and moved into place, so that a file is whole or not there.
+        # Made under another name and renamed, so that the file is complete or does not exist.
         partial = file.with_name(file.name + ".partial")
         partial.unlink(missing_ok=True)
-        _filled(str(partial), world, make).close()
+        _fill(str(partial), world, make).close()
         partial.replace(file)
-    return Store(_reopened(file, world))
+    return Store(_reopen(file, world))
 
 
-def _filled(
+def _fill(
     database: str, world: dict[str, Any], make: Callable[[], tuple[list[Flow], Iterable[Row]]]
 ) -> sqlite3.Connection:
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
@@ -130,7 +143,7 @@ def _filled(
         )
         connection.executemany(_INSERT, rows)
         connection.execute(_INDEX)
-        connection.execute("INSERT INTO made VALUES (?)", (_described(world),))
+        connection.execute("INSERT INTO made VALUES (?)", (_fingerprint(world),))
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -138,7 +151,7 @@ def _filled(
     return connection
 
 
-def _reopened(file: Path, world: dict[str, Any]) -> sqlite3.Connection:
+def _reopen(file: Path, world: dict[str, Any]) -> sqlite3.Connection:
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     try:
         found: str = connection.execute("SELECT world FROM made").fetchone()[0]
@@ -148,11 +161,14 @@ def _reopened(file: Path, world: dict[str, Any]) -> sqlite3.Connection:
         raise QueryError(
             f"{file} was not made by this emulator; give the path of a file that does not exist"
         ) from None
-    if found != _described(world):
+    if found != _fingerprint(world):
         connection.close()
-        raise QueryError(f"{file} holds another world: {found}; asked for was {_described(world)}")
+        raise QueryError(
+            f"{file} holds another world, {found}, and not {_fingerprint(world)}; "
+            "use the same switches, or another path"
+        )
     return connection
 
 
-def _described(world: dict[str, Any]) -> str:
+def _fingerprint(world: dict[str, Any]) -> str:
     return json.dumps({"layout": _LAYOUT, **world}, sort_keys=True)

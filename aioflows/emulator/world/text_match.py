@@ -1,7 +1,9 @@
-"""How a text finds an instance: the documentation says "fuzzy match on the instance id and the flow name", and no more.
+"""The match of an expression with an id or a flow name, and the comparison of owners.
 
-Each way is a function of a text and of what is looked for in it; in SQL too, where it has a name of its own. Owners are
-compared whole, and databases differ in what they take for equal (`SAME`).
+The documentation says only "fuzzy match on the instance id and the flow name". So there are several ways
+(`FOUND`). Each is a function of a text and the text that is searched in it, and is also registered as a
+function of SQL. Owners are compared as whole texts, and databases differ in the texts that they treat as
+equal (`SAME`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable
 
 
 def _contains(text: str, wanted: str) -> bool:
-    # Not LIKE, and no pattern: % and _ are letters like others.
+    # Unlike in LIKE, % and _ are ordinary characters.
     return wanted in text
 
 
@@ -21,12 +23,12 @@ def _any_case(text: str, wanted: str) -> bool:
 
 
 def _word_start(text: str, wanted: str) -> bool:
-    # A hyphen and an underscore part words too: ``2809`` and ``20190812080700``, ``daily`` and ``report``.
+    # Hyphens and underscores separate words too: ``2809-20190812080700``, ``daily_report``.
     return re.search(rf"(?<![^\W_]){re.escape(wanted)}", text) is not None
 
 
 def _collated(text: str) -> str:
-    # As utf8mb4_0900_ai_ci and its kin: no case, no accents, no width.
+    # Like MySQL's utf8mb4_0900_ai_ci: case, accents and width are ignored.
     split = unicodedata.normalize("NFKD", text.upper().lower())
     return "".join(char for char in split if not unicodedata.combining(char))
 
@@ -36,7 +38,8 @@ def _found_collated(text: str, wanted: str) -> bool:
 
 
 def _like(text: str, pattern: str) -> bool:
-    # LIKE of MariaDB and PostgreSQL, in whatever case: % is any text, _ any character, a backslash takes that from the next.
+    # LIKE of MariaDB and PostgreSQL, with case ignored: % is any text, _ any character, and a backslash
+    # escapes the next.
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     wild = {"%": ".*", "_": "."}
     wanted = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)
@@ -51,7 +54,7 @@ def _same_any_case(text: str, wanted: str) -> bool:
     return text.casefold() == wanted.casefold()
 
 
-def _same_but_blanks(text: str, wanted: str) -> bool:
+def _same_but_trailing_spaces(text: str, wanted: str) -> bool:
     return text.rstrip(" ") == wanted.rstrip(" ")
 
 
@@ -69,23 +72,23 @@ FOUND: dict[str, Callable[[str, str], bool]] = {
 
 SAME: dict[str, Callable[[str, str], bool]] = {
     "same-any-case": _same_any_case,
-    "same-trailing-spaces": _same_but_blanks,
+    "same-trailing-spaces": _same_but_trailing_spaces,
     "same-collated": _same_collated,
     "same-like": _like,
 }
 
 
 def function(way: str) -> str:
-    """What a way is called in SQL."""
+    """Return the name of a way's function in SQL."""
     return f"found_{way.replace('-', '_')}"
 
 
 def found_in_sql(column: str, way: str) -> str:
-    """A condition of SQL on a column and one value."""
-    # The way that is asked for by the million rows is SQLite's own.
+    """Return a condition of SQL that a column matches one value."""
+    # "contains" is the default, so it uses SQLite's built-in function, which is faster than one of Python.
     return f"instr({column}, ?) > 0" if way == "contains" else f"{function(way)}({column}, ?)"
 
 
 def same_in_sql(column: str, way: str) -> str:
-    """A condition of SQL: a column is one value, in a way that `Quirks.owner_compare` names."""
+    """Return a condition of SQL that a column equals one value, as `Quirks.owner_compare` says."""
     return f"{column} = ?" if way == "exact" else f"{function(f'same-{way}')}({column}, ?)"

@@ -1,6 +1,7 @@
-"""When instances are triggered: one sorted list of moments for each profile, and the flows they belong to.
+"""The trigger times of instances: one sorted list of moments for each profile, and the flows they belong to.
 
-A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, because a million of them are sorted.
+A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, so that a million can be
+sorted fast.
 """
 
 from __future__ import annotations
@@ -25,26 +26,27 @@ _DECORATION = {"D": 0.6, "H": 0.2, "W": 0.1, "M": 0.05, "mi": 0.05}
 
 @attrs.frozen
 class Span:
-    """The half-open range of instants that all rows lie in."""
+    """The half-open range of all trigger times (ms since the epoch)."""
 
     start: int
     end: int
 
     @property
     def length(self) -> int:
+        """The length (ms)."""
         return self.end - self.start
 
 
 @attrs.frozen
 class Timeline:
-    """All flows, and all moments in order."""
+    """All flows, and all moments, in order."""
 
     flows: list[Flow]
     moments: list[int]
     span: Span
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        """Trigger time in ms, type and number of the flow of every instance, in order."""
+        """Yield the trigger time (ms), the type and the flow's number of every instance, in order."""
         start, flow_mask, type_mask = self.span.start, (1 << _FLOW_BITS) - 1, (1 << _TYPE_BITS) - 1
         for moment in self.moments:
             type_and_time = moment >> _FLOW_BITS
@@ -52,7 +54,7 @@ class Timeline:
 
 
 def timeline(world: World, span: Span, clock: Clock) -> Timeline:
-    """Lay out a world."""
+    """Return the timeline of a world."""
     rng = random.Random(f"{world.seed} {world.profile}")
     made = _of_crons(world, span, clock, rng) if world.profile == "cron" else _drawn(world, span, clock, rng)
     made.moments.sort()
@@ -60,7 +62,7 @@ def timeline(world: World, span: Span, clock: Clock) -> Timeline:
 
 
 def count_by_type(world: World) -> dict[int, int]:
-    """How many rows of each type there are: together exactly as many as there should be."""
+    """Return the number of rows of each type. Their sum is exactly `World.instances`."""
     types = world.schedule_types
     total = sum(_SHARES[one] for one in types)
     counts = {one: int(world.instances * _SHARES[one] / total) for one in types}
@@ -73,13 +75,14 @@ def _pack(offset_ms: int, type: int, flow: int) -> int:
 
 
 def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Timeline:
-    """A platform: flows are created, fire for a while and are retired, until there are as many rows as there should be."""
+    """Return the timeline of a platform whose flows are created, fire for a while and end."""
     counts = count_by_type(world)
     crons: list[Cron] = []
     moments: list[int] = []
     budgets = {cycle: int(counts.get(1, 0) * share) for cycle, share in _CRON_SHARES.items()}
     budgets["D"] += counts.get(1, 0) - sum(budgets.values())
-    # Coarse before fine: what a short span has no month for is left to its weeks, and so on.
+    # Coarse cycles come first. If the span is too short for months, their rows are left to the weeks, and so
+    # on.
     for cycle in ("M", "W", "D", "H", "mi"):
         left, misses = budgets[cycle], 0
         while left > 0:
@@ -95,7 +98,7 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
             left -= len(fired)
     if not crons:
         crons = [draw_cron("D", 1, span.length, rng)]
-    for type in (0, 2):  # people start flows whenever they like
+    for type in (0, 2):  # users start flows at random times
         moments += [
             _pack(int(rng.random() * span.length), type, rng.randrange(len(crons)))
             for _ in range(counts.get(type, 0))
@@ -104,7 +107,7 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
 
 
 def _life(cron: Cron, most: int, span: Span, clock: Clock, rng: random.Random) -> list[int]:
-    """The firings of a flow from its creation to its end, at most so many of them."""
+    """Return the firings of a flow from its creation to its end, at most so many."""
     length = span.length if rng.random() < 0.35 else int(span.length * rng.uniform(0.05, 0.9))
     if cron.step:
         length = min(length, most * cron.step)
@@ -113,7 +116,7 @@ def _life(cron: Cron, most: int, span: Span, clock: Clock, rng: random.Random) -
 
 
 def _drawn(world: World, span: Span, clock: Clock, rng: random.Random) -> Timeline:
-    """A profile without crons: times are drawn, and flows dealt out so that a second has each of them once."""
+    """Return the timeline of a profile without crons: random times, and in each second the flows in turn."""
     times = _PROFILES[world.profile](world.instances, span, clock, rng)
     types = [type for type, count in count_by_type(world).items() for _ in range(count)]
     rng.shuffle(types)
@@ -145,14 +148,14 @@ def _uniform(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
 
 
 def _whole_seconds(count: int, low: float, high: float, rng: random.Random) -> list[int]:
-    """Times on whole seconds of a range of ms (at least one second wide)."""
+    """Return random times on whole seconds of a range of ms. The range is at least a second wide."""
     first = int(low) // 1000
     width = max(1, int(high) // 1000 - first)
     return [(first + int(rng.random() * width)) * 1000 for _ in range(count)]
 
 
 def _bursty(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
-    """Nineteen rows in twenty come in bursts of 5 to 300 s, several thousand rows each."""
+    """Return times of which 95 % lie in bursts of 5 to 300 s, each of several thousand rows."""
     bursts = max(5, count // 5_000)
     weights = [rng.uniform(0.3, 1.7) for _ in range(bursts)]
     sizes = Counter(rng.choices(range(bursts), weights, k=int(count * 0.95)))
@@ -165,7 +168,7 @@ def _bursty(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
 
 
 def _midnight(count: int, span: Span, clock: Clock, rng: random.Random) -> list[int]:
-    """Nearly all rows at local midnights, four in five of them in its first second: hundreds to thousands there."""
+    """Return times of which 97 % lie at local midnights, 80 % of these in the first second."""
     days = span.length // DAY_MS
     nights = rng.sample(range(days), max(1, min(days, count // 400)))
     first = span.start + clock.offset_ms(span.start)
@@ -177,7 +180,7 @@ def _midnight(count: int, span: Span, clock: Clock, rng: random.Random) -> list[
 
 
 def _sparse_then_dense(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
-    """One row in fifty lies in the first nineteen twentieths, all others in the last."""
+    """Return times of which 2 % lie in the first 95 % of the span, and all others in the rest."""
     turn = span.length * 0.95
     few = count // 50
     return _whole_seconds(few, 0, turn, rng) + _whole_seconds(count - few, turn, span.length, rng)

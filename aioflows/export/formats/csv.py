@@ -1,8 +1,8 @@
 """Flow instances as comma-separated values: RFC 4180, in UTF-8, with a header.
 
-An empty cell is a value that is missing, a quoted empty one (``""``) an empty text. Times are ISO 8601 with their offset,
-``status`` is the service's code. A text that a spreadsheet would take for a formula gets a ``'`` in front (CWE-1236), unless
-it is wanted raw; a number never does, so that status -1 stays -1.
+An empty cell is a missing value. A quoted empty cell (``""``) is an empty text. Times are ISO 8601 with their
+offset, and ``status`` is the service's code. A text that a spreadsheet would run as a formula gets a leading
+``'`` (CWE-1236), unless ``raw=True``. Numbers never get one, so status -1 stays -1.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _END = "\r\n"  # RFC 4180, 2.1
 
 
 class CsvEncoder:
-    """Turns flow instances into lines of cells.
+    """An encoder of flow instances as CSV lines.
 
     Args:
-        layout: the *columns*.
-        raw: whether texts stay as they are, formulas too.
+        layout: the columns.
+        raw: True to leave texts that look like formulas unchanged.
     """
 
     def __init__(self, layout: Layout, *, raw: bool = False) -> None:
         self._layout = layout
-        self._texts = tuple(_text_of(column, raw=raw) for column in layout.columns)
+        self._formatters = tuple(_formatter(column, raw=raw) for column in layout.columns)
         self.head = (",".join(layout.names) + _END).encode()
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
-        """Give the lines of these instances."""
+        """Return the lines of these instances."""
         columns = [
-            list(map(text, values))
-            for text, values in zip(self._texts, self._layout.values(instances), strict=True)
+            list(map(format_value, values))
+            for format_value, values in zip(self._formatters, self._layout.values(instances), strict=True)
         ]
         if len(columns) == 1:
-            # A line without anything would be no line to many readers.
+            # Many readers skip an empty line, csv.DictReader and pandas among them.
             columns[0] = [cell or '""' for cell in columns[0]]
         lines = "".join([",".join(row) + _END for row in zip(*columns, strict=True)])
-        return lines.encode("utf-8", "backslashreplace")  # a lone surrogate is no UTF-8
+        return lines.encode("utf-8", "backslashreplace")  # UTF-8 has no lone surrogates
 
 
-def _text_of(column: Column, *, raw: bool) -> Callable[[object], str]:
+def _formatter(column: Column, *, raw: bool) -> Callable[[object], str]:
     if column.kind is Kind.TIME:
         return lambda time: time.isoformat() if isinstance(time, datetime) else ""
     if column.kind is Kind.BOOLEAN:

@@ -1,7 +1,7 @@
-"""A DuckDB database: rows and their mark in one transaction.
+"""A DuckDB database: rows and their journal entry are committed in one transaction.
 
-The table ``instances`` has a column for each column, ``TIMESTAMPTZ`` for times and ``VARCHAR`` for texts, JSON and names; rows
-travel as Arrow batches. The mark stays in the table ``aioflows_export``.
+The table ``instances`` has the columns of the export: times are ``TIMESTAMPTZ``; texts, JSON and names are
+``VARCHAR``. Rows are inserted as Arrow batches. The journal entry stays in the table ``aioflows_export``.
 """
 
 from __future__ import annotations
@@ -30,67 +30,67 @@ _TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.TIME: "TIMESTAMPTZ",
 }
-_LOG = ".wal"  # what DuckDB keeps beside a database, and takes for a part of it
+_LOG = ".wal"  # DuckDB's write-ahead log lies beside a database, and is applied when the database is opened
 
 
 class DuckSink:
-    """Writes rows to a table.
+    """A sink that writes rows to a DuckDB table.
 
     Args:
-        draft: where.
-        layout: the *columns*.
+        draft: the draft that holds the database.
+        layout: the columns.
     """
 
-    patience = 1.0
-    takes_answers = True
-    worth = 10_000
+    commit_interval = 1.0
+    accepts_raw_rows = True
+    write_threshold = 10_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
-        arrow_schema(layout)  # which says it if pyarrow is missing
+        arrow_schema(layout)  # raises a QueryError if pyarrow is missing
         self._draft = draft
         self._layout = layout
         self._columns = AnswerColumns(layout)
         self._duck = _duckdb()
         self._connection: Any = None
-        self._within = False
+        self._in_transaction = False
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-        """Give these instances as columns."""
+        """Return these instances as a record batch."""
         return text_batch(self._layout, instances)
 
     def weight(self, _: pa.RecordBatch | RawRows) -> float:
-        """Nothing stays in memory."""
+        """Return 0, since written rows do not stay in memory."""
         return 0.0
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of the draft, or, where there is none, that of the target."""
+        """Return the journal entry in the draft's database, or else the one in the target's."""
         rows, target = self._draft.rows, self._draft.target
-        with self._told():
+        with self._as_sink_error():
             if rows.exists():
-                return _mark(self._draft.files.duckdb(rows))
+                return _read_entry(self._draft.files.duckdb(rows))
         if not target.is_file():
             return None
         try:
-            return _mark(self._duck.connect(str(target), read_only=True))
+            return _read_entry(self._duck.connect(str(target), read_only=True))
         except self._duck.Error:
-            return None  # somebody else's
+            return None  # not a database of an export
 
-    def finished(self, mark: JournalEntry) -> bool:
-        """Tell whether the target is what this mark is the account of: it was read there."""
-        return mark.done
+    def finished(self, entry: JournalEntry) -> bool:
+        """Return True if the target is the export of this entry. The entry was read in the target itself."""
+        return entry.done
 
-    def open(self, mark: JournalEntry) -> None:
-        """Go on behind what a mark counts, which is all there is."""
-        with self._told():
+    def open(self, entry: JournalEntry) -> None:
+        """Open the database. It holds exactly the rows that the entry counts."""
+        with self._as_sink_error():
             self._connection = self._draft.files.duckdb(self._draft.rows)
-            if mark.checkpoint is None:
+            if entry.checkpoint is None:
                 columns = ", ".join(
                     f"{column.name} {_TYPES.get(column.kind, 'VARCHAR')}" for column in self._layout.columns
                 )
                 self._begin()
                 self._connection.execute(f"CREATE TABLE instances ({columns})")
                 self._connection.execute("CREATE TABLE aioflows_export (mark VARCHAR NOT NULL)")
-                self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (mark.to_json(),))
+                self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (entry.to_json(),))
 
     def write(self, chunks: Sequence[pa.RecordBatch | RawRows]) -> None:
         """Add rows."""
@@ -99,47 +99,47 @@ class DuckSink:
         if not chunks:
             return
         table = pa.Table.from_batches(self._columns.batches(chunks))
-        with self._told():
+        with self._as_sink_error():
             self._begin()
             self._connection.register("rows_of_export", table)
             self._connection.execute("INSERT INTO instances SELECT * FROM rows_of_export")
             self._connection.unregister("rows_of_export")
 
-    def commit(self, mark: JournalEntry) -> JournalEntry:
-        """Keep what was written until now, together with a mark."""
-        with self._told():
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        """Commit the rows added so far, together with their journal entry."""
+        with self._as_sink_error():
             self._begin()
-            self._connection.execute("UPDATE aioflows_export SET mark = ?", (mark.to_json(),))
+            self._connection.execute("UPDATE aioflows_export SET mark = ?", (entry.to_json(),))
             self._connection.execute("COMMIT")
-        self._within = False
-        return mark
+        self._in_transaction = False
+        return entry
 
-    def finish(self, mark: JournalEntry) -> None:
-        """Make the database the target."""
+    def finish(self, entry: JournalEntry) -> None:
+        """Publish the database as the target."""
         self.close()
         files, rows = self._draft.files, self._draft.rows
         if rows.exists():
-            with self._told(), closing(files.duckdb(rows)) as connection:
-                connection.execute("FORCE CHECKPOINT")  # so that nothing is left in its log
+            with self._as_sink_error(), closing(files.duckdb(rows)) as connection:
+                connection.execute("FORCE CHECKPOINT")  # moves all rows from the log into the file
             if rows.with_name(f"{rows.name}{_LOG}").exists():
-                raise SinkError(f"{self._draft.name} cannot be written: DuckDB keeps its log")
+                raise SinkError(f"{self._draft.name} cannot be written: DuckDB did not empty its log")
             self._draft.check_alone((_LOG,))
             rows.chmod(0o600)
-        self._draft.publish(mark)
+        self._draft.publish(entry)
 
     def close(self) -> None:
-        """Close the database; what does not count yet is rolled back."""
+        """Close the database. Rows that were not committed are rolled back."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _begin(self) -> None:
-        if not self._within:
+        if not self._in_transaction:
             self._connection.execute("BEGIN")
-            self._within = True
+            self._in_transaction = True
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_sink_error(self) -> Iterator[None]:
         try:
             yield
         except self._duck.Error as error:
@@ -148,7 +148,7 @@ class DuckSink:
             ) from error
 
 
-def _mark(connection: Any) -> JournalEntry | None:
+def _read_entry(connection: Any) -> JournalEntry | None:
     with closing(connection):
         found = connection.execute(
             "SELECT 1 FROM information_schema.tables WHERE table_name = 'aioflows_export'"
@@ -163,5 +163,5 @@ def _duckdb() -> Any:
     try:
         import duckdb  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs duckdb: install enos-aioflows[arrow]") from None
+        raise QueryError("an export to DuckDB needs duckdb; install enos-aioflows[arrow]") from None
     return duckdb

@@ -1,10 +1,11 @@
-"""A flow instance as a line of JSON.
+"""JSON lines: one flow instance a line.
 
-The names are the library's, times are ISO 8601 with their offset, ``status`` is the service's code, and ``graph`` and
-``parameters`` are decoded. A line is ASCII and holds no control character, so it is safe on any terminal and in any log.
+Names are the library's, times are ISO 8601 with their offset, ``status`` is the service's code, and ``graph``
+and ``parameters`` are decoded. A line is ASCII without control characters, so it is safe on any terminal and
+in any log.
 
-There are two ways to the same line: msgspec for what it takes, which is nearly everything, and the standard library,
-three times as slow, for lone surrogates and for graphs that are no strict JSON.
+msgspec encodes nearly every row. The standard library, which is three times slower, encodes rows with lone
+surrogates and rows whose graph is not strict JSON. Both give the same line.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ from aioflows.models import FlowInstance, Json, decoded
 
 __all__ = ["JsonLinesEncoder", "json_line"]
 
-_read = msgspec.json.Decoder().decode
-_fast = msgspec.json.Encoder().encode
-# NaN is refused because it is no JSON.
-_slow = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+_decode_json = msgspec.json.Decoder().decode
+_encode_fast = msgspec.json.Encoder().encode
+# JSON has no NaN (RFC 8259, 6).
+_encode_slow = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def _escaped(error: UnicodeError) -> tuple[str, int]:
+def _escape_surrogates(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
-codecs.register_error("aioflows.json", _escaped)
+codecs.register_error("aioflows.json", _escape_surrogates)
 
 
 class JsonLinesEncoder:
-    """Turns flow instances into lines of JSON, with a member for each column.
+    """An encoder of flow instances as JSON lines, with one member for each column.
 
     Args:
-        layout: the *columns*.
+        layout: the columns.
     """
 
     head = b""
@@ -50,7 +51,7 @@ class JsonLinesEncoder:
         self._members = tuple(column.name for column in layout.columns if column.kind is Kind.MEMBERS)
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
-        """Give the lines of these instances."""
+        """Return the lines of these instances."""
         columns = [
             [None if time is None else time.isoformat() for time in values]
             if column.kind is Kind.TIME
@@ -68,36 +69,36 @@ class JsonLinesEncoder:
         texts = {name: text for name in self._texts if isinstance(text := members[name], str)}
         try:
             for name, text in texts.items():
-                members[name] = _strict(text)
-            line = _fast(members).decode()
+                members[name] = _decode_strictly(text)
+            line = _encode_fast(members).decode()
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-            line = self._tolerant(members, texts)
-        # DEL is the one control character of ASCII that encoders leave as it is.
+            line = self._encode_tolerantly(members, texts)
+        # DEL (U+007F) is the one ASCII control character that JSON encoders do not escape (RFC 8259, 7).
         return line.encode("ascii", "aioflows.json").replace(b"\x7f", b"\\u007f") + b"\n"
 
-    def _tolerant(self, members: dict[str, object], texts: dict[str, str]) -> str:
+    def _encode_tolerantly(self, members: dict[str, object], texts: dict[str, str]) -> str:
         try:
-            return _slow(members | {name: decoded(text) for name, text in texts.items()})
+            return _encode_slow(members | {name: decoded(text) for name, text in texts.items()})
         except (ValueError, RecursionError):  # a task graph that holds NaN, or is nested too deep
-            return _slow(members | texts | {name: _shown(members[name]) for name in self._members})
+            return _encode_slow(members | texts | {name: _as_repr(members[name]) for name in self._members})
 
 
 def json_line(instance: FlowInstance) -> bytes:
-    """Give an instance as one line of JSON, its line feed included."""
-    return _WHOLE.encode((instance,))
+    """Return an instance as one line of JSON, with its line feed."""
+    return _ALL_FIELDS.encode((instance,))
 
 
-def _strict(text: str) -> Json:
-    value: Json = _read(text)
+def _decode_strictly(text: str) -> Json:
+    value: Json = _decode_json(text)
     if isinstance(value, str):
-        raise TypeError  # encoded once more than it should be, or not a graph at all
+        raise TypeError  # JSON inside of JSON, which `decoded` takes apart, or a text that is not a graph
     return value
 
 
-def _shown(members: object) -> object:
+def _as_repr(members: object) -> object:
     return (
         {name: repr(value) for name, value in members.items()} if isinstance(members, dict) else repr(members)
     )
 
 
-_WHOLE = JsonLinesEncoder(Layout(default=FIELDS))
+_ALL_FIELDS = JsonLinesEncoder(Layout(default=FIELDS))

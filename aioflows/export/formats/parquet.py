@@ -1,8 +1,8 @@
-"""Parquet: rows are collected until they are worth a part, and a mark says which parts count.
+"""Parquet: rows are collected into parts, and the journal entry says which parts count.
 
-A single file is all its parts, one behind the other; a folder has them as files, laid out by day: the UTC date of
-the trigger time, ``date=2024-01-01/part-000000.parquet``, as Hive, Spark, DuckDB, Polars and pandas read it. Either says in its
-metadata which export it is.
+A single file consists of its parts, one behind the other. A folder holds its parts as files, partitioned by
+the UTC date of the trigger time: ``date=2024-01-01/part-000000.parquet``. Hive, Spark, DuckDB, Polars and
+pandas read this layout. The metadata of both names the export.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from aioflows.export.errors import SinkError
 from aioflows.export.formats.parquet_file import (
     GROUP,
     add_part,
-    end_parts,
-    fill_parquet,
-    job_of,
-    memory,
-    parts_of,
+    memory_pool,
+    read_footers,
+    read_job,
     read_parts,
-    write_whole,
+    write_atomically,
+    write_final_footer,
+    write_parquet,
 )
 from aioflows.export.journal import JournalEntry
 from aioflows.models import FlowInstance
@@ -40,76 +40,76 @@ if TYPE_CHECKING:
 __all__ = ["COMMON", "FileSink", "FolderSink"]
 
 COMMON = "_common_metadata"
-"""The name that Parquet's own tools give to a file that holds nothing but a schema."""
+"""The name that Parquet tools use for a file that holds only a schema."""
 
-_HEAVY = 16_000_000  # bytes of columns that are worth a part, or a row group
-_SCATTERED = 4  # times as many row groups as needed are worth new ones
+_PART_BYTES = 16_000_000  # bytes of columns that make a part, or a row group
+_TOO_MANY_GROUPS = 4  # more than so many times the row groups needed are written again
 _DAY = "trigger_time"
-_NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+_NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
 
-class _Parts:
-    """Collects batches, and writes parts of them when they shall count.
+class _PartSink:
+    """A sink that collects batches, and writes a part of them at each commit.
 
     Args:
-        draft: where.
-        layout: the *columns*.
-        job: which *export* it is.
+        draft: the draft that holds the parts.
+        layout: the columns.
+        job: the identity of the export.
     """
 
-    worth = 2_000
-    takes_answers = True
+    write_threshold = 2_000
+    accepts_raw_rows = True
 
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         self._draft = draft
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout)
         self._job = {"aioflows": job}
-        self._columns = AnswerColumns(layout, memory())
+        self._columns = AnswerColumns(layout, memory_pool())
         self._batches: list[pa.RecordBatch] = []
         self._length = 0
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-        """Give these instances as columns."""
-        return text_batch(self._layout, instances, memory())
+        """Return these instances as a record batch."""
+        return text_batch(self._layout, instances, memory_pool())
 
     def weight(self, chunk: pa.RecordBatch | RawRows) -> float:
-        """Tell what share of a part it is."""
+        """Return the size of a chunk, as a share of a part."""
         size: int = chunk.size if isinstance(chunk, RawRows) else chunk.get_total_buffer_size()
-        return size / _HEAVY
+        return size / _PART_BYTES
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of what was written before."""
+        """Return the journal entry of an earlier run."""
         return self._draft.kept()
 
     def write(self, chunks: Sequence[pa.RecordBatch | RawRows]) -> None:
         """Add rows."""
         self._batches += self._columns.batches(chunks)
 
-    def finish(self, mark: JournalEntry) -> None:
-        """Make all of it the target."""
-        self._draft.publish(mark)
+    def finish(self, entry: JournalEntry) -> None:
+        """Publish the rows as the target."""
+        self._draft.publish(entry)
 
     def close(self) -> None:
-        """Forget what does not count."""
+        """Drop the batches that were not committed."""
         self._batches = []
 
-    def _collected(self) -> pa.Table:
-        table = joined(self._batches, self._schema, memory())
+    def _take_table(self) -> pa.Table:
+        table = joined(self._batches, self._schema, memory_pool())
         self.close()
         return table
 
-    def _damaged(self) -> SinkError:
+    def _missing_parts(self) -> SinkError:
         return SinkError(
-            f"parts of the unfinished export of {self._draft.name} are missing; "
+            f"the unfinished export of {self._draft.name} cannot be resumed: some of its parts are missing; "
             "give overwrite=True (--overwrite) to begin again"
         )
 
 
-class FileSink(_Parts):
-    """Writes one Parquet file, which grows by parts."""
+class FileSink(_PartSink):
+    """A sink that writes one Parquet file, which grows part by part."""
 
-    patience = 5.0
+    commit_interval = 5.0
 
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         super().__init__(draft, layout, job)
@@ -120,63 +120,75 @@ class FileSink(_Parts):
     def _path(self) -> Path:
         return self._draft.folder / "parts"
 
-    def finished(self, mark: JournalEntry) -> bool:
-        """Tell whether the target is what this mark is the account of."""
-        return self._draft.target.is_file() and job_of(self._draft.target) == mark.job
+    def finished(self, entry: JournalEntry) -> bool:
+        """Return True if the target is the export of this entry."""
+        return self._draft.target.is_file() and read_job(self._draft.target) == entry.job
 
-    def open(self, mark: JournalEntry) -> None:
-        """Go on behind the parts that a mark counts."""
+    def open(self, entry: JournalEntry) -> None:
+        """Open the file behind the parts that an entry counts.
+
+        Raises:
+            SinkError: parts are missing.
+        """
         if self._draft.rows.exists() and not self._path.exists():
-            # Put there by a run that died before it could say so.
+            # An earlier run renamed the parts, but died before it wrote its last journal entry.
             self._draft.files.rename(self._draft.rows, self._path)
         try:
-            self._footers = parts_of(self._path, mark.length) if mark.length else []
+            self._footers = read_footers(self._path, entry.length) if entry.length else []
         except (OSError, ValueError) as error:
-            raise self._damaged() from error
-        self._length = mark.length
+            raise self._missing_parts() from error
+        self._length = entry.length
 
-    def commit(self, mark: JournalEntry) -> JournalEntry:
-        """Keep what was written until now, together with a mark; with the last one all parts become one file."""
-        table, files = self._collected(), self._draft.files
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        """Commit the rows added so far, together with their journal entry.
+
+        The last commit makes one file of all parts.
+        """
+        table, files = self._take_table(), self._draft.files
         if table.num_rows:
             footer, self._length = add_part(files, self._path, self._length, self._schema, [table])
             self._footers.append(footer)
-        mark = attrs.evolve(mark, length=self._length)
-        if mark.done:
-            # Done is what has its rows where `publish` looks for them.
-            self._draft.keep(attrs.evolve(mark, done=False))
-            self._end()
-        self._draft.keep(mark)
-        return mark
+        entry = attrs.evolve(entry, length=self._length)
+        if entry.done:
+            # An entry may say `done` only when the rows lie where `publish` looks for them.
+            self._draft.keep(attrs.evolve(entry, done=False))
+            self._assemble()
+        self._draft.keep(entry)
+        return entry
 
-    def _end(self) -> None:
+    def _assemble(self) -> None:
         files, rows = self._draft.files, self._draft.rows
-        if self._footers and not self._scattered:
-            end_parts(files, self._path, self._length, self._footers)
+        if self._footers and not self._has_small_groups:
+            write_final_footer(files, self._path, self._length, self._footers)
             files.rename(self._path, rows)
         else:
-            write_whole(files, rows, partial(fill_parquet, schema=self._schema, tables=self._groups()))
+            tables = self._merged_groups()
+            write_atomically(files, rows, partial(write_parquet, schema=self._schema, tables=tables))
         files.sync_folder(self._draft.folder)
 
     @property
-    def _scattered(self) -> bool:
-        """Whether the parts are so small, as those of a slow service, that readers are better off with new row groups."""
-        groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
-        most: float = max(
-            sum(group.num_rows for group in groups) / GROUP,
-            sum(group.total_byte_size for group in groups) / _HEAVY,
-        )
-        worse: bool = len(groups) > _SCATTERED * (1 + most)
-        return worse
+    def _has_small_groups(self) -> bool:
+        """True if the parts are so small that their rows are written again in larger row groups.
 
-    def _groups(self) -> Iterator[pa.Table]:
-        """Give all rows, in pieces that make good row groups."""
+        A slow service gives small parts, and a reader pays for each row group.
+        """
+        groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
+        needed: float = max(
+            sum(group.num_rows for group in groups) / GROUP,
+            sum(group.total_byte_size for group in groups) / _PART_BYTES,
+        )
+        small: bool = len(groups) > _TOO_MANY_GROUPS * (1 + needed)
+        return small
+
+    def _merged_groups(self) -> Iterator[pa.Table]:
+        """Yield all rows, in tables as large as a row group."""
         import pyarrow as pa  # noqa: PLC0415
 
         tables: list[pa.Table] = []
         for table in read_parts(self._path, self._footers):
             tables.append(table)
-            if sum(one.num_rows for one in tables) >= GROUP or sum(one.nbytes for one in tables) >= _HEAVY:
+            rows, size = sum(one.num_rows for one in tables), sum(one.nbytes for one in tables)
+            if rows >= GROUP or size >= _PART_BYTES:
                 yield pa.concat_tables(tables)
                 tables = []
                 pa.default_memory_pool().release_unused()
@@ -184,55 +196,58 @@ class FileSink(_Parts):
             yield pa.concat_tables(tables)
 
 
-class FolderSink(_Parts):
-    """Writes a folder of Parquet files, laid out by day."""
+class FolderSink(_PartSink):
+    """A sink that writes a folder of Parquet files, partitioned by day."""
 
-    patience = 60.0  # since each commit leaves a file for good
+    commit_interval = 60.0  # each commit leaves at least one more file in the folder
 
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
-        self._kept_names = layout.names
+        self._written_names = layout.names
         if _DAY not in layout.names:
             layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
         super().__init__(draft, layout, job)
 
-    def finished(self, mark: JournalEntry) -> bool:
-        """Tell whether the target is what this mark is the account of."""
-        return self._draft.target.is_dir() and job_of(self._draft.target / COMMON) == mark.job
+    def finished(self, entry: JournalEntry) -> bool:
+        """Return True if the target is the export of this entry."""
+        return self._draft.target.is_dir() and read_job(self._draft.target / COMMON) == entry.job
 
-    def open(self, mark: JournalEntry) -> None:
-        """Go on behind the parts that a mark counts."""
-        files, rows, self._length = self._draft.files, self._draft.rows, mark.length
-        counted = set(map(_name, range(mark.length)))
-        if mark.length and not rows.is_dir():
-            raise self._damaged()
+    def open(self, entry: JournalEntry) -> None:
+        """Open the folder, and remove the files that an entry does not count.
+
+        Raises:
+            SinkError: files that the entry counts are missing.
+        """
+        files, rows, self._length = self._draft.files, self._draft.rows, entry.length
+        counted = set(map(_name, range(entry.length)))
+        if entry.length and not rows.is_dir():
+            raise self._missing_parts()
         files.folder(rows)
-        there = list(rows.glob("date=*/*"))
-        if counted - {path.name for path in there}:
-            raise self._damaged()
-        for path in there:
+        found = list(rows.glob("date=*/*"))
+        if counted - {path.name for path in found}:
+            raise self._missing_parts()
+        for path in found:
             if path.name not in counted:
                 files.remove(path)
 
-    def commit(self, mark: JournalEntry) -> JournalEntry:
-        """Keep what was written until now, together with a mark."""
-        table, files, rows = self._collected(), self._draft.files, self._draft.rows
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        """Commit the rows added so far, together with their journal entry."""
+        table, files, rows = self._take_table(), self._draft.files, self._draft.rows
+        names = list(self._written_names)
         if table.num_rows:
-            for day, some in _by_day(table):
+            for day, of_day in _by_day(table):
                 files.folder(rows / f"date={day}")
-                part = some.select(list(self._kept_names))
+                part = of_day.select(names)
                 path = rows / f"date={day}" / _name(self._length)
-                write_whole(files, path, partial(fill_parquet, schema=part.schema, tables=[part]))
+                write_atomically(files, path, partial(write_parquet, schema=part.schema, tables=[part]))
                 files.sync_folder(rows / f"date={day}")
             self._length += 1
-        if mark.done:
-            schema = self._schema.empty_table().select(list(self._kept_names)).schema
-            write_whole(
-                files, rows / COMMON, partial(fill_parquet, schema=schema.with_metadata(self._job), tables=[])
-            )
+        if entry.done:
+            schema = self._schema.empty_table().select(names).schema.with_metadata(self._job)
+            write_atomically(files, rows / COMMON, partial(write_parquet, schema=schema, tables=[]))
         files.sync_folder(rows)
-        mark = attrs.evolve(mark, length=self._length)
-        self._draft.keep(mark)
-        return mark
+        entry = attrs.evolve(entry, length=self._length)
+        self._draft.keep(entry)
+        return entry
 
 
 def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -241,8 +256,8 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
     days = pc.cast(table.column(_DAY), pa.date32())
     for day in pc.unique(days).to_pylist():
-        among = pc.is_null(days) if day is None else pc.equal(days, day)
-        yield _NO_DAY if day is None else day.isoformat(), table.filter(among)
+        on_day = pc.is_null(days) if day is None else pc.equal(days, day)
+        yield _NO_DAY if day is None else day.isoformat(), table.filter(on_day)
 
 
 def _name(number: int) -> str:

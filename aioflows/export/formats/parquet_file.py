@@ -1,12 +1,13 @@
-"""Parquet on the disk: files that are there whole or not at all, and one that grows by row groups.
+"""Parquet files: written atomically, or grown by row groups.
 
-A Parquet file says at its end where its row groups lie, and nothing can be added to it. But its readers look at nothing that
-this footer does not name. So a file grows by whole part files, one behind the other, whose footers name places in the file
-that holds them all; in the end one footer more names the row groups of every part. Nothing is encoded twice for that, and the
-file can be cut behind any part, and gone on with there. What is left of it is a footer of some kilobytes for each part.
+The footer at the end of a Parquet file says where its row groups lie, so rows cannot be appended to a
+finished file. But readers ignore all bytes that the last footer does not name. So a growing file is a
+sequence of parts, each a whole Parquet file whose footer holds offsets in the growing file. At the end, one
+more footer names the row groups of all parts. No row is encoded twice, and the file can be cut and continued
+behind any part. The footers of the parts stay in the file; each takes some kilobytes.
 
-pyarrow writes to the disk by itself, since for each piece it would otherwise have to wait for Python, which is busy with the
-next rows.
+pyarrow writes to the disk itself. With a Python file object it would wait for the GIL at each write, while
+Python decodes the next rows.
 """
 
 from __future__ import annotations
@@ -26,36 +27,36 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUP",
     "add_part",
-    "end_parts",
-    "fill_parquet",
-    "job_of",
-    "memory",
-    "parts_of",
+    "memory_pool",
+    "read_footers",
+    "read_job",
     "read_parts",
-    "write_whole",
+    "write_atomically",
+    "write_final_footer",
+    "write_parquet",
 ]
 
 GROUP = 128_000
 """The most rows of a row group."""
 
-_MAGIC = (
-    b"PAR1"  # https://parquet.apache.org/docs/file-format/: at the start of a file, and at its end behind ...
-)
-_LENGTH = 4  # ... the bytes that tell how long the footer is
+# https://parquet.apache.org/docs/file-format/: a file starts with the magic bytes. It ends with its footer, the length
+# of the footer (4 bytes, little-endian), and the magic bytes.
+_MAGIC = b"PAR1"
+_LENGTH_BYTES = 4
 
 
-def memory() -> pa.MemoryPool:
-    """Give where the rows of an export take memory from.
+def memory_pool() -> pa.MemoryPool:
+    """Return the memory pool for the rows of an export.
 
-    They are made by one thread and let go of by another, and pyarrow's own pool keeps the most of what it gets back that way.
+    One thread allocates the rows and another frees them. pyarrow's default pool keeps most of such memory.
     """
     import pyarrow as pa  # noqa: PLC0415
 
     return pa.system_memory_pool()
 
 
-def job_of(path: Path) -> str | None:
-    """Tell which export a file is; None: none of ours."""
+def read_job(path: Path) -> str | None:
+    """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -67,20 +68,21 @@ def job_of(path: Path) -> str | None:
     return job.decode()
 
 
-def write_whole(files: FileSystem, path: Path, fill: Callable[[Any], object]) -> None:
-    """Write a file that is there whole, or not at all, whenever this ends."""
+def write_atomically(files: FileSystem, path: Path, write: Callable[[Any], object]) -> None:
+    """Write a file atomically: a crash leaves the old file or the new one."""
     part = path.with_name(f"{path.name}.part")
-    with _behind(files, part, 0) as out:
-        fill(out)
+    with _appending(files, part, 0) as out:
+        write(out)
     files.rename(part, path)
 
 
-def fill_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
-    """Write Parquet; give its footer."""
+def write_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
+    """Write tables as Parquet, and return the footer."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    # Texts that hardly ever repeat cost more as a dictionary than they save.
+    # Only names get a dictionary. Other texts hardly ever repeat, so a dictionary would cost more than it
+    # saves.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     footers: list[pq.FileMetaData] = []
     writer = pq.ParquetWriter(
@@ -90,49 +92,60 @@ def fill_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> 
         compression_level=1,
         use_dictionary=names or False,
         metadata_collector=footers,
-        memory_pool=memory(),
+        memory_pool=memory_pool(),
     )
     try:
         for table in tables:
-            # Each batch has dictionaries of its own, which a writer would give up on.
-            writer.write_table(table.cast(schema).unify_dictionaries(memory()), row_group_size=GROUP)
+            # Batches have different dictionaries. The writer falls back to plain encoding if they are not
+            # unified.
+            writer.write_table(table.cast(schema).unify_dictionaries(memory_pool()), row_group_size=GROUP)
     except BaseException:
-        with suppress(Exception):  # it would say that it has no footer, in place of what went wrong
+        with suppress(Exception):  # closing fails without a footer, and would hide the first error
             writer.close()
         raise
     writer.close()
     return footers[0]
 
 
-# A file that grows
+# A growing file
 
 
 def add_part(
     files: FileSystem, path: Path, length: int, schema: pa.Schema, tables: Iterable[pa.Table]
 ) -> tuple[pq.FileMetaData, int]:
-    """Write rows behind the first *bytes* of a file, on the disk when this ends; give their footer, and its new length."""
-    with _behind(files, path, length) as out:
-        # A writer refuses to begin anywhere but at 0. What it writes goes to the file's end all the same, and from then on that is
-        # where it finds itself.
+    """Append a part to a file, and wait until it is on the disk. Return its footer and the new length.
+
+    Args:
+        files: the file system.
+        path: the growing file.
+        length: the length of the file so far (bytes). Bytes behind it are cut off.
+        schema: the schema of the rows.
+        tables: the rows.
+    """
+    with _appending(files, path, length) as out:
+        # pyarrow's writer refuses a file that is not at position 0. The file is open for appending, so the
+        # bytes go to its end, and from the first write on the position is there too.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
-        footer = fill_parquet(out, schema=schema, tables=tables)
+        footer = write_parquet(out, schema=schema, tables=tables)
         return footer, out.tell()
 
 
-def end_parts(files: FileSystem, path: Path, length: int, footers: Sequence[pq.FileMetaData]) -> None:
-    """Write the footer that makes a file of all parts in its first *bytes*."""
+def write_final_footer(
+    files: FileSystem, path: Path, length: int, footers: Sequence[pq.FileMetaData]
+) -> None:
+    """Append the footer that names the row groups of all parts. The parts end at *length* (bytes)."""
     whole = footers[0]
     for footer in footers[1:]:
         whole.append_row_groups(footer)
-    with _behind(files, path, length) as out:
+    with _appending(files, path, length) as out:
         whole.write_metadata_file(out)
 
 
-def parts_of(path: Path, length: int) -> list[pq.FileMetaData]:
-    """Read the footers of the parts in the first *bytes* of a file.
+def read_footers(path: Path, length: int) -> list[pq.FileMetaData]:
+    """Return the footers of the parts in the first *length* bytes of a file.
 
     Raises:
-        ValueError: there are none.
+        ValueError: these bytes are not a sequence of parts.
     """
     import pyarrow as pa  # noqa: PLC0415
 
@@ -155,7 +168,7 @@ def parts_of(path: Path, length: int) -> list[pq.FileMetaData]:
 
 
 def read_parts(path: Path, footers: Iterable[pq.FileMetaData]) -> Iterator[pa.Table]:
-    """Give the rows of each part."""
+    """Yield the rows of each part."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     for footer in footers:
@@ -167,16 +180,16 @@ def _footer(file: BinaryIO, end: int) -> pq.FileMetaData:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    tail = _LENGTH + len(_MAGIC)
+    tail = _LENGTH_BYTES + len(_MAGIC)
     file.seek(end - tail)
-    size = int.from_bytes(file.read(_LENGTH), "little")
+    size = int.from_bytes(file.read(_LENGTH_BYTES), "little")
     file.seek(end - tail - size)
     return pq.read_metadata(pa.BufferReader(_MAGIC + file.read(size + tail)))
 
 
 @contextmanager
-def _behind(files: FileSystem, path: Path, length: int) -> Iterator[Any]:
-    """Cut a file, let something be written behind the rest, and return when that lies on the disk."""
+def _appending(files: FileSystem, path: Path, length: int) -> Iterator[Any]:
+    """Cut a file to a length (bytes), yield it for appending, and wait until it is on the disk."""
     descriptor = files.open(path)
     try:
         files.truncate(descriptor, length)

@@ -1,7 +1,8 @@
-"""A SQLite database: rows and their mark in one transaction.
+"""A SQLite database: rows and their journal entry are committed in one transaction.
 
-The table ``instances`` has a column for each column, in the order of the export by rowid; times are ISO 8601 with their offset.
-The mark stays in the table ``aioflows_export``, so that the database says itself what it is.
+The table ``instances`` has the columns of the export, and its rowid follows the order of the export. Times
+are ISO 8601 with their offset. The journal entry stays in the table ``aioflows_export``, so the database
+itself names its export.
 """
 
 from __future__ import annotations
@@ -26,31 +27,32 @@ _TYPES = {
     Kind.BOOLEAN: "INTEGER",
     Kind.NUMBER: "REAL",
 }
-_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a database, and takes for a part of it
+# https://sqlite.org/tempfiles.html: SQLite keeps these files beside a database, and applies them on opening it.
+_LOGS = ("-journal", "-wal", "-shm")
 
 
 class SqliteSink:
-    """Writes rows to a table.
+    """A sink that writes rows to a SQLite table.
 
     Args:
-        draft: where.
-        layout: the *columns*.
+        draft: the draft that holds the database.
+        layout: the columns.
     """
 
-    patience = 1.0
-    takes_answers = False
-    worth = 2_000
+    commit_interval = 1.0
+    accepts_raw_rows = False
+    write_threshold = 2_000
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
         self._draft = draft
         self._layout = layout
         self._connection: sqlite3.Connection | None = None
         places = ", ".join("?" * len(layout.columns))
-        # An id that comes again is the same instance, shown later.
+        # An id that comes twice is the same instance, read again later.
         self._insert = f"INSERT OR REPLACE INTO instances VALUES ({places})"  # noqa: S608  (only question marks)
 
     def encode(self, instances: Sequence[FlowInstance]) -> list[tuple[object, ...]]:
-        """Give these instances as rows that can be bound."""
+        """Return these instances as rows of values that SQLite can bind."""
         columns = [
             whole(column, values) if column.kind is Kind.INTEGER else list(map(_VALUES[column.kind], values))
             for column, values in zip(self._layout.columns, self._layout.values(instances), strict=True)
@@ -58,64 +60,66 @@ class SqliteSink:
         return list(zip(*columns, strict=True))
 
     def weight(self, _: list[tuple[object, ...]]) -> float:
-        """Nothing stays in memory."""
+        """Return 0, since written rows do not stay in memory."""
         return 0.0
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of the draft, or, where there is none, that of the target."""
+        """Return the journal entry in the draft's database, or else the one in the target's."""
         rows, target = self._draft.rows, self._draft.target
-        with self._told():
+        with self._as_sink_error():
             if rows.exists():
-                return _mark(self._draft.files.sqlite(str(rows)))
+                return _read_entry(self._draft.files.sqlite(str(rows)))
         if not target.is_file():
             return None
         try:
-            return _mark(sqlite3.connect(f"{target.as_uri()}?mode=ro", uri=True))
+            return _read_entry(sqlite3.connect(f"{target.as_uri()}?mode=ro", uri=True))
         except sqlite3.Error:
-            return None  # somebody else's
+            return None  # not a database of an export
 
-    def finished(self, mark: JournalEntry) -> bool:
-        """Tell whether the target is what this mark is the account of: it was read there."""
-        return mark.done
+    def finished(self, entry: JournalEntry) -> bool:
+        """Return True if the target is the export of this entry. The entry was read in the target itself."""
+        return entry.done
 
-    def open(self, mark: JournalEntry) -> None:
-        """Go on behind what a mark counts, which is all there is."""
+    def open(self, entry: JournalEntry) -> None:
+        """Open the database. It holds exactly the rows that the entry counts."""
         files, rows = self._draft.files, self._draft.rows
-        files.close(files.open(rows))  # SQLite would let others read it
-        with self._told():
+        files.close(
+            files.open(rows)
+        )  # makes the file for its owner alone; SQLite would let all users read it
+        with self._as_sink_error():
             self._connection = files.sqlite(str(rows))
-            if mark.checkpoint is None:
+            if entry.checkpoint is None:
                 self._connection.execute("BEGIN")
                 self._connection.execute(f"CREATE TABLE instances ({self._definition()})")
                 self._connection.execute("CREATE TABLE aioflows_export (mark TEXT NOT NULL)")
-                self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (mark.to_json(),))
+                self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (entry.to_json(),))
 
     def write(self, chunks: Sequence[list[tuple[object, ...]]]) -> None:
         """Add rows."""
         assert self._connection is not None
-        with self._told():
+        with self._as_sink_error():
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN")
             self._connection.executemany(self._insert, chain.from_iterable(chunks))
 
-    def commit(self, mark: JournalEntry) -> JournalEntry:
-        """Keep what was written until now, together with a mark."""
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        """Commit the rows added so far, together with their journal entry."""
         assert self._connection is not None
-        with self._told():
+        with self._as_sink_error():
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN")
-            self._connection.execute("UPDATE aioflows_export SET mark = ?", (mark.to_json(),))
+            self._connection.execute("UPDATE aioflows_export SET mark = ?", (entry.to_json(),))
             self._connection.execute("COMMIT")
-        return mark
+        return entry
 
-    def finish(self, mark: JournalEntry) -> None:
-        """Make the database the target."""
+    def finish(self, entry: JournalEntry) -> None:
+        """Publish the database as the target."""
         self.close()
-        self._draft.check_alone(_BESIDE)
-        self._draft.publish(mark)
+        self._draft.check_alone(_LOGS)
+        self._draft.publish(entry)
 
     def close(self) -> None:
-        """Close the database; what does not count yet is rolled back."""
+        """Close the database. Rows that were not committed are rolled back."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -128,14 +132,14 @@ class SqliteSink:
         return ", ".join(parts)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_sink_error(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise SinkError(f"{self._draft.name} cannot be written: {error}") from error
 
 
-def _mark(connection: sqlite3.Connection) -> JournalEntry | None:
+def _read_entry(connection: sqlite3.Connection) -> JournalEntry | None:
     with closing(connection):
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aioflows_export'").fetchone():
             return None

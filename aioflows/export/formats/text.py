@@ -1,4 +1,4 @@
-"""JSON lines and comma-separated values in a file: a draft that grows, and is cut to what its mark counts."""
+"""Text files, JSON lines and CSV: a draft that grows, and that is cut to the length in its journal entry."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ __all__ = ["Encoder", "TextSink"]
 
 
 class Encoder(Protocol):
-    """Turns instances into bytes that can be put one behind the other."""
+    """An encoder of instances as lines that can be concatenated."""
 
     head: bytes
+    """The first bytes of a file, such as the header of CSV."""
 
     def encode(self, instances: Sequence[FlowInstance], /) -> bytes:
-        """Give the bytes of these instances."""
+        """Return the lines of these instances."""
 
 
 class TextSink:
-    """Writes what an encoder gives.
+    """A sink that writes the lines of an encoder to a file.
 
     Args:
-        draft: where.
-        encoder: what a *row* looks like.
+        draft: the draft that holds the file.
+        encoder: the encoder of the rows.
     """
 
-    patience = 1.0
-    takes_answers = False
-    worth = 2_000
+    commit_interval = 1.0
+    accepts_raw_rows = False
+    write_threshold = 2_000
 
     def __init__(self, draft: Draft, encoder: Encoder) -> None:
         self.encode = encoder.encode
@@ -43,33 +44,33 @@ class TextSink:
         self._descriptor: int | None = None
 
     def weight(self, _: bytes) -> float:
-        """Nothing stays in memory."""
+        """Return 0, since written rows do not stay in memory."""
         return 0.0
 
     def kept(self) -> JournalEntry | None:
-        """Give the mark of what was written before."""
+        """Return the journal entry of an earlier run."""
         return self._draft.kept()
 
-    def finished(self, mark: JournalEntry) -> bool:
-        """Tell whether the target is what this mark is the account of."""
-        return self._draft.target.is_file() and self._draft.target.stat().st_size == mark.length
+    def finished(self, entry: JournalEntry) -> bool:
+        """Return True if the target is the export of this entry."""
+        return self._draft.target.is_file() and self._draft.target.stat().st_size == entry.length
 
-    def open(self, mark: JournalEntry) -> None:
-        """Go on behind what a mark counts.
+    def open(self, entry: JournalEntry) -> None:
+        """Open the file, and cut it to the length that an entry counts.
 
         Raises:
-            SinkError: there is less than it counts.
+            SinkError: the file is shorter.
         """
         files = self._draft.files
         self._descriptor = files.open(self._draft.rows)
-        if files.size(self._descriptor) < mark.length:
+        if files.size(self._descriptor) < entry.length:
             raise SinkError(
-                f"the unfinished export of {self._draft.name} is shorter than its account says; "
-                "give overwrite=True (--overwrite) to begin again"
+                f"the unfinished export of {self._draft.name} cannot be resumed: "
+                "it is shorter than its journal says; give overwrite=True (--overwrite) to begin again"
             )
-        files.truncate(self._descriptor, mark.length)
-        self._length = mark.length
-        if not mark.length:
+        files.truncate(self._descriptor, entry.length)
+        self._length = entry.length
+        if not entry.length:
             self.write([self._head])
 
     def write(self, chunks: Sequence[bytes]) -> None:
@@ -79,18 +80,18 @@ class TextSink:
         self._draft.files.write(self._descriptor, content)
         self._length += len(content)
 
-    def commit(self, mark: JournalEntry) -> JournalEntry:
-        """Keep what was written until now, together with a mark."""
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        """Commit the rows added so far, together with their journal entry."""
         assert self._descriptor is not None
         self._draft.files.sync(self._descriptor)
-        mark = attrs.evolve(mark, length=self._length)
-        self._draft.keep(mark)
-        return mark
+        entry = attrs.evolve(entry, length=self._length)
+        self._draft.keep(entry)
+        return entry
 
-    def finish(self, mark: JournalEntry) -> None:
-        """Make all of it the target."""
+    def finish(self, entry: JournalEntry) -> None:
+        """Publish the file as the target."""
         self.close()
-        self._draft.publish(mark)
+        self._draft.publish(entry)
 
     def close(self) -> None:
         """Close the file."""

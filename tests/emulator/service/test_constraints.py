@@ -326,7 +326,7 @@ class TestSwitches:
             ({"page_cap_by_type": {3: 5}}, "types 0, 1 and 2"),
             ({"page_cap_by_type": [5]}, "a cap for each"),
             ({"page_cap_by_type": [0, 1, 2]}, "page_cap_by_type must be a whole number"),
-            ({"page_cap_by_type": 5}, "a collection is needed"),
+            ({"page_cap_by_type": 5}, "must be a collection"),
             ({"range_clamp": ("middle", 5)}, "'first' or 'last' and seconds"),
             ({"range_clamp": ("last",)}, "'first' or 'last' and seconds"),
             ({"range_clamp": ("last", 0)}, "range_clamp must be a number"),

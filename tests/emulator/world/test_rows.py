@@ -203,13 +203,13 @@ class TestSettings:
             ({"zone": "Mars/Olympus"}, "zone 'Mars/Olympus'"),
             ({"zone": "+25:00"}, "zone"),
             ({"first_day": "2024-02-30"}, "is not a day"),
-            ({"schedule_types": (3,)}, "schedule_types may hold"),
+            ({"schedule_types": (3,)}, "schedule_types must hold only"),
             ({"schedule_types": "1"}, "collection"),
             ({"page_cap": 0}, "page_cap"),
             ({"latency": float("nan")}, "latency"),
             ({"latency": "1"}, "latency"),
             ({"null_list": 1}, "null_list must be True or False"),
-            ({"ignore": ["order"]}, "ignore may hold"),
+            ({"ignore": ["order"]}, "ignore must hold only"),
             ({"app_key": "k"}, "app_key and app_secret"),
             ({"fault_kinds": ["gremlins"]}, "kind must be one of"),
             ({"fist_page": 1}, "did you mean first_page"),
@@ -232,5 +232,5 @@ class TestSettings:
     def test_what_is_not_open_says_so(self) -> None:
         with pytest.raises(RuntimeError, match="not open"):
             Emulator().matching()
-        with pytest.raises(RuntimeError, match="not being served"):
+        with pytest.raises(RuntimeError, match="it is not served"):
             Emulator().url  # noqa: B018

@@ -72,7 +72,7 @@ async def test_a_part_that_was_taken_away_is_noticed(name: str, tmp_path: Path) 
     else:
         parts = tmp_path / ".out.parquet.aioflows" / "parts"
         parts.write_bytes(parts.read_bytes()[:-1])
-    with pytest.raises(SinkError, match="parts of the unfinished export"):
+    with pytest.raises(SinkError, match="parts are missing"):
         await export(Rows(instances(95)), QUERY, target, resume=True)
 
 

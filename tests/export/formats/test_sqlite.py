@@ -64,7 +64,7 @@ async def test_what_lies_beside_an_old_database_is_not_taken_for_a_part_of_the_n
 async def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path) -> None:
     target = tmp_path / "out.sqlite"
     target.write_text("a letter" * 100)
-    with pytest.raises(QueryError, match="there is no export of it to go on with"):
+    with pytest.raises(QueryError, match="there is no export to resume"):
         await export(Rows(instances(3)), QUERY, target, resume=True)
     assert target.read_text().startswith("a letter")
 
