@@ -12,7 +12,7 @@ from aioflows import Limits, __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
 from aioflows.cli.commands.demo import Demo, demo
-from aioflows.cli.commands.emulate import emulate, settings
+from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
 from aioflows.cli.commands.report import ReportJob, report
 from aioflows.cli.commands.scan import Output, ScanJob, scan
@@ -56,8 +56,8 @@ async def demo_command(
     # The demo consumes rows as fast as they come, so the scan may read far ahead.
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
-    show = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
-    return await demo(show, console_on(sys.stdout))
+    job = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
+    return await demo(job, console_on(sys.stdout))
 
 
 @command(app, "scan")
@@ -105,7 +105,7 @@ async def report_command(
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
 ) -> Exit:
-    """Report outcomes and durations by day, hour and flow, on the terminal or as an HTML page that works offline."""
+    """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
     zone = options.zone(selection.zone)
     query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
     job = ReportJob(
@@ -168,7 +168,7 @@ async def emulate_command(
     set: flags.Switches = None,
 ) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
-    extra = settings(set or ())
+    extra = parse_switches(set or ())
     given: dict[str, Any] = {
         "instances": instances,
         "seed": seed,

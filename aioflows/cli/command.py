@@ -1,8 +1,8 @@
 """A decorator that makes a command of the command line from an async function.
 
-1. A parameter whose type is an attrs class stands for a group of options: the class's fields, whose types are in
-   `options.types`. The help shows each option of the group, and the function gets one value. So an option that several
-   commands have is declared once.
+1. A parameter whose type is an attrs class stands for a group of options, one for each field of the class.
+   The help shows each option of the group, and the function gets one value. So an option of several commands
+   is declared once.
 2. However the function ends, the command ends with an exit code and at most one line.
 """
 

@@ -82,7 +82,7 @@ def print_error(line: str, code: Exit | None = None) -> None:
 
     Args:
         line: text of the error.
-        code: exit code of the command; the error is then printed as a JSON object. Default: None, the plain text.
+        code: exit code of the command; with a code, the error is printed as a JSON object. Default: None.
     """
     if code is not None:
         line = json_record("error", exit=int(code), meaning=_MEANINGS[code], message=line)

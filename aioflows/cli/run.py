@@ -48,8 +48,8 @@ def run_command(
 
     Args:
         work: the command, an async function.
-        interruptible: False for a command that ends normally with a signal: its exit code is then 0, and nothing
-            is printed. Default: True.
+        interruptible: False for a command that ends normally with a signal: the exit code is then 0, and
+            nothing is printed. Default: True.
         as_json: True to print the line as a JSON object. Default: False.
     """
     try:
@@ -105,6 +105,6 @@ def _exit_now(*_: object) -> None:
 
 
 def _discard_output() -> None:
-    """Redirect standard output to the null device. The flush at exit would fail on the closed pipe otherwise."""
+    """Redirect standard output to the null device. Otherwise the flush at exit fails on the closed pipe."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

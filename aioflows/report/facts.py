@@ -41,5 +41,5 @@ class Facts:
             return "partial: the scan stopped at its limit"
         counted = len(self.stats.counted)
         if counted:
-            return f"complete; in {counted:,} of {self.stats.windows:,} windows the instances could only be counted"
+            return f"complete; {counted:,} of {self.stats.windows:,} windows are confirmed by counting only"
         return f"complete and proven, in {self.stats.windows:,} windows"

@@ -15,7 +15,7 @@
   const short = (text) => ([...text].length > CUT ? `${[...text].slice(0, CUT - 1).join("")}…` : text);
   // Plotly interprets some HTML tags in its texts (<b>, <a>, …), so names are escaped.
   const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const took = (ms) => {
+  const formatDuration = (ms) => {
     const s = ms / 1000;
     if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
     if (s < 3600) return `${Math.floor(s / 60)} m ${String(Math.floor(s % 60)).padStart(2, "0")} s`;
@@ -149,7 +149,7 @@
     }
     at("nothing").hidden = sum.instances > 0;
     at("quantiles").textContent = sum.ran
-      ? `${number(sum.ran)} runs ended; half took less than about ${took(quantile(sum, 0.5))}, 95 % less than about ${took(quantile(sum, 0.95))}; the longest took ${took(sum.longest)}.`
+      ? `${number(sum.ran)} runs ended; half took less than about ${formatDuration(quantile(sum, 0.5))}, 95 % less than about ${formatDuration(quantile(sum, 0.95))}; the longest took ${formatDuration(sum.longest)}.`
       : "No run has a start and an end.";
   };
 
@@ -198,8 +198,8 @@
     const flows = [...sum.flows.values()].filter((flow) => flow.ran).sort((a, b) => b.ms / b.ran - a.ms / a.ran || b.ran - a.ran).slice(0, MOST);
     return draw("slow", [{
       type: "bar", orientation: "h", x: flows.map((flow) => flow.ms / flow.ran / 1000), y: flows.map((_, i) => i), marker: { color: "#56b4e9" },
-      text: flows.map((flow) => took(flow.ms / flow.ran)), textposition: "auto",
-      hovertext: flows.map((flow) => plain(`${all.names[flow.name]}: ${number(flow.ran)} runs, on average ${took(flow.ms / flow.ran)}, at most ${took(flow.longest)}`)),
+      text: flows.map((flow) => formatDuration(flow.ms / flow.ran)), textposition: "auto",
+      hovertext: flows.map((flow) => plain(`${all.names[flow.name]}: ${number(flow.ran)} runs, on average ${formatDuration(flow.ms / flow.ran)}, at most ${formatDuration(flow.longest)}`)),
       hovertemplate: "%{hovertext}<extra></extra>",
     }], layout({}, { title: { text: "seconds" }, rangemode: "tozero" }, { autorange: "reversed", tickvals: flows.map((_, i) => i), ticktext: flows.map((flow) => plain(short(all.names[flow.name]))), showgrid: false }));
   };
@@ -219,7 +219,7 @@
       const mine = fits.filter((run) => run[3] === i && lane.has(all.sources[run[1]][0]));
       shown += mine.length;
       if (!mine.length) return;
-      const words = (run) => plain(`${all.names[all.sources[run[1]][0]]}, ${run[0]}: ${state.name}${run[6] === null ? "" : `, ${took(run[6])}`}`);
+      const words = (run) => plain(`${all.names[all.sources[run[1]][0]]}, ${run[0]}: ${state.name}${run[6] === null ? "" : `, ${formatDuration(run[6])}`}`);
       const y = (run) => lane.get(all.sources[run[1]][0]), begin = (run) => new Date(run[5] === null ? run[4] : run[5]).toISOString();
       const base = { name: state.name, legendgroup: state.name, hovertemplate: "%{hovertext}<br>%{x}<extra></extra>" };
       const long = mine.filter((run) => run[6] > 0);
@@ -262,7 +262,7 @@
     at("by-day").caption.textContent = days.length > LISTED ? `By day, the last ${LISTED} of ${number(days.length)}` : "By day";
     const flows = [...sum.flows.values()].sort((a, b) => b.failed - a.failed || b.instances - a.instances);
     table("by-flow", ["flow", "instances", "failures", "share", "mean", "longest"], flows.slice(0, LISTED).map((flow) => [
-      all.names[flow.name], number(flow.instances), number(flow.failed), percent(flow.failed, flow.instances), flow.ran ? took(flow.ms / flow.ran) : "–", flow.ran ? took(flow.longest) : "–",
+      all.names[flow.name], number(flow.instances), number(flow.failed), percent(flow.failed, flow.instances), flow.ran ? formatDuration(flow.ms / flow.ran) : "–", flow.ran ? formatDuration(flow.longest) : "–",
     ]));
     at("by-flow").caption.textContent = flows.length > LISTED ? `By flow, most failures first, ${LISTED} of ${number(flows.length)}` : "By flow, most failures first";
   };

@@ -1,7 +1,7 @@
 """The HTML page of a report.
 
-1. The page contains everything it needs. Its content security policy forbids the browser to load anything else, and to run
-   other scripts.
+1. The page contains everything it needs. Its content security policy forbids the browser to load anything
+   else and to run other scripts.
 2. Texts of the service are in the page once, as JSON. The script shows them as text, never as HTML.
 """
 

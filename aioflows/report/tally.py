@@ -1,12 +1,13 @@
 """The counts of a report, added up page by page, and the runs of a few days.
 
 Rules:
-1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by the number of instances.
-2. Every instance is counted. The tally records which flows and days were merged, and how many runs were left out.
+1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by that of instances.
+2. Every instance is counted. The tally records how many flows and days were merged, and how many runs it
+   left out.
 3. The order of instances and their division into pages make no difference, unless flows were folded.
 
-If there are too many cells, the flows with the fewest instances are folded into one. If that is not enough, days are merged,
-first into weeks. Hours are local times: an hour that the clocks repeat is counted as one hour.
+If there are too many cells, the flows with the fewest instances are folded into one. If that is not enough,
+days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIM
 EDGES = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
-"""Limits of the duration buckets (seconds). A duration that equals a limit belongs to the bucket above it."""
+"""Limits of the duration buckets (seconds). A duration equal to a limit is in the bucket above the limit."""
 
 _FOLDED = 0  # the source into which small flows are folded
 _MIN_FLOWS = 20
@@ -144,7 +145,7 @@ class Tally:
             yield day, self._runs[day]
 
     def counted_source(self, source: int) -> int:
-        """Return the source under which the instances of a source are counted: the same, or the folded one."""
+        """Return the source under which instances of a source are counted: itself, or the folded one."""
         return self._fold.get(source, source)
 
     def _add(self, instance: FlowInstance, local: datetime) -> None:

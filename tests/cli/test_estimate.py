@@ -47,7 +47,7 @@ async def told(profile: str, order: str | None, seed: int) -> list[Told]:
 
         def heard(event: Event) -> None:
             if isinstance(event, WindowDone):
-                density.read(int(event.type), event.from_ms, event.to_ms, event.rows)
+                density.add_window(int(event.type), event.from_ms, event.to_ms, event.rows)
 
         transport = EmulatorTransport(emulator, latency=0.4)
         limits = Limits(page_size=40, concurrency=4)
@@ -105,43 +105,43 @@ async def test_it_never_leaps_and_is_never_negative(profile: str) -> None:
 class TestDensityEstimate:
     def test_what_lies_around_a_stretch_tells_of_it(self) -> None:
         density = DensityEstimate([(1, 0, 10 * HOUR)])
-        density.read(1, 0, 4 * HOUR, 400)
-        density.read(1, 5 * HOUR, 10 * HOUR, 500)
+        density.add_window(1, 0, 4 * HOUR, 400)
+        density.add_window(1, 5 * HOUR, 10 * HOUR, 500)
         rest = density.rows_left()
         assert rest.rows == pytest.approx(100)
         assert rest.supported == 1.0
 
     def test_kinds_are_told_apart(self) -> None:
         density = DensityEstimate([(0, 0, 10 * HOUR), (1, 0, 10 * HOUR)])
-        density.read(0, 0, 5 * HOUR, 50)
-        density.read(1, 0, 5 * HOUR, 5_000)
+        density.add_window(0, 0, 5 * HOUR, 50)
+        density.add_window(1, 0, 5 * HOUR, 5_000)
         assert density.rows_left().rows == pytest.approx(5_050)
 
     def test_windows_may_come_in_any_order(self) -> None:
         density = DensityEstimate([(1, 0, 10 * HOUR)])
         for hour in (7, 2, 9, 0, 4):
-            density.read(1, hour * HOUR, (hour + 1) * HOUR, 10)
+            density.add_window(1, hour * HOUR, (hour + 1) * HOUR, 10)
         assert density.rows_left().rows == pytest.approx(50)
 
     def test_an_hour_speaks_for_no_month(self) -> None:
         density = DensityEstimate([(1, 0, 720 * HOUR)])
-        density.read(1, 0, HOUR, 1_000)
+        density.add_window(1, 0, HOUR, 1_000)
         assert density.rows_left().supported == 0
 
     def test_two_sides_that_contradict_each_other_tell_nothing(self) -> None:
         density = DensityEstimate([(1, 0, 30 * HOUR)])
-        density.read(1, 0, 10 * HOUR, 1_000)
-        density.read(1, 20 * HOUR, 30 * HOUR, 1)
+        density.add_window(1, 0, 10 * HOUR, 1_000)
+        density.add_window(1, 20 * HOUR, 30 * HOUR, 1)
         assert density.rows_left().supported == 0
 
     def test_what_an_earlier_run_has_read_is_not_open(self) -> None:
         density = DensityEstimate([(1, 8 * HOUR, 10 * HOUR)])
-        density.read(1, 8 * HOUR, 9 * HOUR, 70)
+        density.add_window(1, 8 * HOUR, 9 * HOUR, 70)
         assert density.rows_left().rows == pytest.approx(70)
 
     def test_when_all_is_read_nothing_is_left(self) -> None:
         density = DensityEstimate([(1, 0, HOUR)])
-        density.read(1, 0, HOUR, 7)
+        density.add_window(1, 0, HOUR, 7)
         assert density.rows_left() == RowsLeft(0, 1.0)
 
 

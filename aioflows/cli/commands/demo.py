@@ -75,8 +75,9 @@ async def demo(settings: Demo, console: Console) -> Exit:
     console.print(_title(settings))
     async with AsyncExitStack() as stack:
         with _spinner(console, "making the instances"):
-            # A separate process, so that emulator and client do not share one CPU core. It ends with this process.
+            # The emulator is a separate process, so that it does not share a CPU core with the client.
             # The start runs in a daemon thread, so that Ctrl-C does not wait until all instances are made.
+            # The emulator's process ends with this one.
             emulator = await aside(EmulatorProcess(**settings.switches).start)
         stack.push_async_callback(asyncio.to_thread, emulator.stop)
         with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
@@ -106,7 +107,8 @@ def _title(settings: Demo) -> Text:
     service = f"{settings.latency * 1000:g} ms an answer, {settings.limits.concurrency} requests at once"
     if settings.faults:
         service += f", {settings.faults:.0%} of them fail"
-    facts = f"{settings.instances:,} emulated instances (profile {settings.profile}, seed {settings.seed})\n{service}\n"
+    world = f"{settings.instances:,} emulated instances (profile {settings.profile}, seed {settings.seed})"
+    facts = f"{world}\n{service}\n"
     return Text.assemble(("aioflows demo\n", "bold"), (facts, "dim"))
 
 

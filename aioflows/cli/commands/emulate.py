@@ -15,10 +15,10 @@ from aioflows import QueryError
 from aioflows.emulator import Emulator
 from aioflows.emulator.command import switches
 
-__all__ = ["emulate", "settings"]
+__all__ = ["emulate", "parse_switches"]
 
 
-def settings(texts: Iterable[str]) -> dict[str, Any]:
+def parse_switches(texts: Iterable[str]) -> dict[str, Any]:
     """Return the switches of the emulator that texts of the form ``name=value`` set.
 
     Raises:
@@ -49,18 +49,18 @@ async def emulate(emulator: Emulator, console: Console) -> None:
         address = (emulator.url, "bold cyan")
         console.print(Text.assemble(("serving ", "bold"), f"{emulator.instances:,} instances at ", address))
         console.print("read them with")
-        console.print(Text(f"  {example(emulator)}"), soft_wrap=True)
+        console.print(Text(f"  {example_command(emulator)}"), soft_wrap=True)
         console.print("until Ctrl-C")
         console.file.flush()  # a parent process may wait for the address on a pipe
         await asyncio.Event().wait()
 
 
-def example(emulator: Emulator) -> str:
+def example_command(emulator: Emulator) -> str:
     """Return a command line that reads the deployment."""
-    words = ["aioflows", "scan", "--url", emulator.url]
-    words += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
-    words += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
+    arguments = ["aioflows", "scan", "--url", emulator.url]
+    arguments += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
+    arguments += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
     if emulator.quirks.claimed_zone is not None:
-        words += ["--server-timezone", emulator.world.zone]
+        arguments += ["--server-timezone", emulator.world.zone]
     keys = "AIOFLOWS_ACCESS_KEY=… AIOFLOWS_SECRET_KEY=… " if emulator.access.app_key is not None else ""
-    return keys + shlex.join(words)
+    return keys + shlex.join(arguments)

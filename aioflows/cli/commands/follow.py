@@ -1,7 +1,7 @@
 """``aioflows follow``: writes new instances to a terminal or a pipe, as they appear.
 
-1. Rows are written before the checkpoint that counts them. After a crash in between, these rows are written again, and
-   none is missing.
+1. Rows are written before the checkpoint that counts them. After a crash in between, these rows are written
+   again, and none is missing.
 2. After a signal or an error, a last checkpoint is saved. It counts exactly the rows that were written.
 """
 
@@ -44,7 +44,7 @@ _SAVE_INTERVAL = 30.0
 _LARGEST_FILE = 100_000_000
 """Bytes of a checkpoint file that are read."""
 _LAST_WRITE_TIMEOUT = 5.0
-"""Seconds that a write may take after a signal. A reader of the pipe that has stopped cannot block the exit."""
+"""Seconds that a write may take after a signal. So a stopped reader of the pipe cannot block the exit."""
 
 
 class _Sink(Protocol):
@@ -122,7 +122,7 @@ class _FollowWriter:
     """A writer of the rows of a follow, which also saves the follow's checkpoint."""
 
     def __init__(self, flow_follow: FlowFollow, sink: _Sink, path: Path | None) -> None:
-        self._following = flow_follow
+        self._follow = flow_follow
         self._batches = flow_follow.batches()
         self._sink = sink
         self._path = path
@@ -170,7 +170,7 @@ class _FollowWriter:
     def _save_checkpoint(self) -> None:
         if self._path is not None:
             # In this thread: a daemon thread that ends with the program would leave its draft behind.
-            _replace_file(self._path, self._following.checkpoint().to_json())
+            _replace_file(self._path, self._follow.checkpoint().to_json())
 
     def final_notes(self, arguments: tuple[str, ...]) -> list[str]:
         """Save the checkpoint of the written rows, and return notes on the rows and on how to resume."""
@@ -222,7 +222,7 @@ def _read_checkpoint(path: Path | None) -> FollowCheckpoint | None:
 
 
 def _replace_file(path: Path, text: str) -> None:
-    """Replace the content of a file in one step. After a crash, the file holds either the old or the new text.
+    """Replace the content of a file in one step. After a crash, the file has either the old or the new text.
 
     Raises:
         SinkError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""``aioflows report``: a report on the instances of a query, as an HTML page or on one screen of the terminal."""
+"""``aioflows report``: reports on the instances of a query, as an HTML page or on one terminal screen."""
 
 from __future__ import annotations
 

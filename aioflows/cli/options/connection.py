@@ -1,7 +1,7 @@
 """The service and its credentials, from options and environment variables.
 
 1. A secret is never read from an option: other users of the machine can see the command lines of processes.
-2. An option and an environment variable that differ are an error. Choosing one of them might read the wrong service.
+2. An option and an environment variable that differ are an error. Choosing one might read the wrong service.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _read_keys(
         secret = ask("secret key: ")
     if not secret:
         raise QueryError(
-            "AIOFLOWS_ACCESS_KEY is set, but the secret key is missing; set AIOFLOWS_SECRET_KEY or give --secret-file"
+            "the secret key for AIOFLOWS_ACCESS_KEY is missing; set AIOFLOWS_SECRET_KEY or give --secret-file"
         )
     return AppKey(access, secret)
 

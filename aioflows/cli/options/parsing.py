@@ -46,12 +46,12 @@ def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
     """Return the moment that a text describes.
 
     Args:
-        text: ISO 8601 time with a zone. With `zone`, also a time without a zone, or a date for its midnight.
+        text: ISO 8601 time with a zone. With `zone`, also a time without a zone, or a date, for its midnight.
         option: name of the option, for messages.
         zone: zone of a text without a zone. Default: None, such a text is an error.
 
     Raises:
-        QueryError: the text is not a time, it has no zone, or the clocks of the zone skip or repeat that time.
+        QueryError: the text is not a time, it has no zone, or the zone's clocks skip or repeat that time.
     """
     match, given = _TIME.fullmatch(text.strip()), None
     if match is not None:
@@ -92,10 +92,10 @@ def _local(naive: datetime, zone: tzinfo, option: str) -> datetime:
     first, second = naive.replace(tzinfo=zone), naive.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
         return first
-    # PEP 495: converted to UTC and back, a skipped time becomes a time before the gap (fold=1) or after it (fold=0).
-    back = [one.astimezone(UTC).astimezone(zone) for one in (first, second)]
+    # PEP 495: converted to UTC and back, a skipped time lands before the gap (fold=1) or after it (fold=0).
+    back = [moment.astimezone(UTC).astimezone(zone) for moment in (first, second)]
     reason = "exists twice" if back[0].replace(tzinfo=None) == naive else "does not exist: the clocks skip it"
-    either = " or ".join(sorted(one.isoformat(timespec="minutes") for one in back))
+    either = " or ".join(sorted(moment.isoformat(timespec="minutes") for moment in back))
     raise QueryError(f"{option} {naive.isoformat(sep=' ')} {reason} in {zone}; give {either}")
 
 
@@ -110,12 +110,14 @@ def statuses(texts: Iterable[str]) -> tuple[FlowStatus, ...]:
 
 
 def _status(text: str) -> FlowStatus:
-    known = {one.name: one for one in FlowStatus} | {str(one.value): one for one in FlowStatus}
+    known = {status.name: status for status in FlowStatus} | {
+        str(status.value): status for status in FlowStatus
+    }
     name = text.upper()
     if name not in known:
         name = name.replace("-", "_").replace(" ", "_")
     if name not in known:
-        raise _unknown("--status", text, [one.name for one in FlowStatus])
+        raise _unknown("--status", text, [status.name for status in FlowStatus])
     return known[name]
 
 
@@ -125,7 +127,7 @@ def schedule_type(text: str) -> ScheduleType | None:
     Raises:
         QueryError: the type is unknown.
     """
-    known: dict[str, ScheduleType | None] = {one.name.lower(): one for one in ScheduleType}
+    known: dict[str, ScheduleType | None] = {kind.name.lower(): kind for kind in ScheduleType}
     known["all"] = None
     if text.lower() not in known:
         raise _unknown("--type", text, list(known))

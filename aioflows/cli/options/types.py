@@ -41,8 +41,8 @@ OrgId: TypeAlias = Annotated[str | None, _connection(help="Organization of the u
 SecretFile: TypeAlias = Annotated[
     Path | None,
     _connection(
-        help="File with the secret key, instead of AIOFLOWS_SECRET_KEY. Without both, a terminal asks for the key. "
-        "The access key is in AIOFLOWS_ACCESS_KEY."
+        help="File with the secret key, instead of AIOFLOWS_SECRET_KEY. Without both, a terminal asks for "
+        "the key. The access key is in AIOFLOWS_ACCESS_KEY."
     ),
 ]
 ServerTimezone: TypeAlias = Annotated[

@@ -20,7 +20,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def console_on(stream: TextIO | None) -> Console:
-    """Return a console on a stream. It writes control codes only to a terminal, even if FORCE_COLOR is set."""
+    """Return a console on a stream. It writes control codes only to a terminal, even with FORCE_COLOR."""
     return Console(
         file=io.StringIO() if stream is None else stream,
         force_terminal=is_terminal(stream),

@@ -87,9 +87,9 @@ def _verdicts(outcome: DemoOutcome) -> list[Text]:
     return [complete, _verdict(True, "in order", f"strictly {way} by trigger time, then id")]
 
 
-def _verdict(good: bool, claim: str, words: str) -> Text:
+def _verdict(good: bool, claim: str, text: str) -> Text:
     mark = ("✓ ", "bold green") if good else ("✗ ", "bold red")
-    return Text.assemble(mark, (claim.ljust(11), "bold" if good else "bold red"), words)
+    return Text.assemble(mark, (claim.ljust(11), "bold" if good else "bold red"), text)
 
 
 def _figures(outcome: DemoOutcome) -> Text:
@@ -107,7 +107,7 @@ def _figures(outcome: DemoOutcome) -> Text:
         ),
         ("flows", f"{outcome.summary.flows:,}"),
     ]
-    return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), words) for name, words in lines)
+    return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), text) for name, text in lines)
 
 
 def _statuses(summary: Summary, width: int) -> Text:

@@ -42,7 +42,7 @@ class FlowTotal:
 
 
 class Summary:
-    """The totals of flow instances, by status and by flow. Memory grows with the number of flows, not of instances."""
+    """The totals of flow instances, by status and by flow. Its size grows with the number of flows only."""
 
     def __init__(self) -> None:
         self.instances = 0
@@ -86,8 +86,8 @@ class Summary:
 class OrderCheck:
     """A check that instances come in strict order of (trigger second, id), without help from the scan.
 
-    Each instance is compared with the one before. Strict order also excludes repeated instances. Without an order, the
-    check remembers every id, to find repeated instances.
+    Each instance is compared with the one before. Strict order also excludes repeated instances. Without an
+    order, the check remembers every id, to find repeated instances.
 
     Args:
         order: "trigger_time", "-trigger_time", or None for no order.

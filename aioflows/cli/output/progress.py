@@ -141,7 +141,7 @@ class Progress:
         stats = scan.stats
         density = self._density = self._density or self._start_density(scan)
         for window in self._windows:
-            density.read(int(window.type), window.from_ms, window.to_ms, window.rows)
+            density.add_window(int(window.type), window.from_ms, window.to_ms, window.rows)
         self._windows.clear()
         rows_left = density.rows_left()
         taken = stats.rows_received - stats.duplicates
@@ -159,7 +159,7 @@ class Progress:
 
     def _start_density(self, scan: FlowScan) -> DensityEstimate:
         plan = scan.plan()
-        spans = [(int(one.type), one.from_ms, one.to_ms) for one in plan.windows]
+        spans = [(int(window.type), window.from_ms, window.to_ms) for window in plan.windows]
         whole = self._kinds * (plan.to_ms - plan.from_ms)
         open_, done = sum(until - first for _, first, until in spans), scan.progress
         if self._resumed and whole and done < 1:

@@ -38,7 +38,7 @@ def status_style(status: FlowStatus | int | None) -> str:
 
 
 def format_status(status: FlowStatus | int | None, description: str | None = None) -> str:
-    """Return the name of a status. A status that is not in the vendor's table gets the service's description."""
+    """Return the name of a status. A status outside the vendor's table gets the service's description."""
     if isinstance(status, FlowStatus):
         return status.name
     if status is None:
@@ -47,7 +47,7 @@ def format_status(status: FlowStatus | int | None, description: str | None = Non
 
 
 def fit_to_width(text: str, width: int) -> str:
-    """Return a text cut with an ellipsis, or padded, to a width in terminal cells. A Chinese character takes two."""
+    """Return a text cut or padded to a width in terminal cells. A Chinese character takes two cells."""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
@@ -56,8 +56,8 @@ def fit_to_width(text: str, width: int) -> str:
 class RowTable:
     """A table of flow instances: time, id, status, duration, name.
 
-    The first rows determine the widths, so that each row can be printed at once. An id is never cut, so that users can
-    copy it. The name is last and gets the remaining width.
+    The first rows determine the widths, so that each row can be printed at once. An id is never cut, so that
+    users can copy it. The name is last and gets the remaining width.
     """
 
     def __init__(self, console: Console) -> None:

@@ -63,8 +63,8 @@ class ScanSummary:
             return None
         path = Path(self.output)
         try:
-            files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-            return sum(one.stat().st_size for one in files)
+            files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+            return sum(file.stat().st_size for file in files)
         except OSError:
             return None
 
@@ -114,7 +114,7 @@ class ScanSummary:
             waited=round(stats.waited, 3),
             windows=stats.windows,
             proofs={str(proof): count for proof, count in stats.proofs.items()},
-            counted=[attrs.asdict(one) for one in stats.counted],
+            counted=[attrs.asdict(window) for window in stats.counted],
             time_zone=stats.time_zone,
             page_cap=stats.page_cap,
         )

@@ -44,7 +44,7 @@ def print_report(tally: Tally, summary: Summary, facts: Facts, console: Console)
 
 
 def _head(summary: Summary) -> Text:
-    states, failed = summary.statuses, sum(summary.statuses[one] for one in FAILURES)
+    states, failed = summary.statuses, sum(summary.statuses[status] for status in FAILURES)
     ended = states[FlowStatus.SUCCESS] + failed
     rate = f"{states[FlowStatus.SUCCESS] / ended:.1%}" if ended else "–"
     return Text.assemble(
@@ -100,7 +100,9 @@ def _failures(tally: Tally, width: int) -> Text:
         for low in range(first, last + 1, each)
     ]
     most = max(sums)
-    blocks = "".join(_LEVELS[math.ceil(len(_LEVELS) * one / most) - 1] if one else " " for one in sums)
+    blocks = "".join(
+        _LEVELS[math.ceil(len(_LEVELS) * failures / most) - 1] if failures else " " for failures in sums
+    )
     return Text.assemble(f"{'failures in time':18}", (blocks, "red"), f" ≤ {most:,}")
 
 

@@ -1,12 +1,13 @@
-"""Estimates of what is left of a scan: rows and seconds. There is no estimate where the data does not support one.
+"""Estimates of the rows and the seconds that are left of a scan, from the windows that were read.
 
 Rules:
 1. The estimate counts rows, not time: an hour at midnight may have more rows than the month before it.
-2. A gap is estimated from the windows around it. The gap is expected to have the density of the time on both sides that is
-   as near to the gap as the gap is long. So the estimate has no fixed scale, and one burst does not make a week dense.
-3. Known time supports an estimate for a gap up to ten times as long. It supports none if one side of the gap is more than
-   ten times as dense as the other: the dense end of a quiet year says nothing about the year.
-4. If half of the rows came within a few moments, there is no estimate: the number of further such moments is unknown.
+2. A gap is expected to be as dense as the known time around it: half of the gap's length on each side. So the
+   estimate has no fixed scale, and one burst does not make a week dense.
+3. Known time supports an estimate for a gap up to ten times as long. It supports none if one side of the gap
+   is more than ten times as dense as the other: the dense end of a quiet year says nothing about the year.
+4. There is no estimate if half of the rows came within a few moments, since the number of further such
+   moments is unknown.
 5. An estimate of the end that still changes is not shown. The change is compared with the time left.
 6. The shown value moves smoothly towards the estimate, without jumps, and is never below zero.
 """
@@ -26,13 +27,13 @@ __all__ = ["DensityEstimate", "RowsLeft", "TimeLeft"]
 _MIN_ELAPSED = 2.0
 """Seconds before the first estimate."""
 _REACH = 10.0
-"""Longest gap that known time supports, and largest ratio of the densities of its two sides (rule 3)."""
+"""Longest gap as a multiple of the known time around it; largest ratio of the sides' densities (rule 3)."""
 _BURST_RATIO = 1_000
 """There is no estimate if half of the rows came within this fraction of the time: one in 1,000 (rule 4)."""
 _NEIGHBOURHOOD = 0.5
 """Time on each side of a gap that the estimate uses, as a multiple of the gap's length (rule 2)."""
 _MAX_SPREAD = 0.5
-"""Largest spread of the estimates of the end in the last third of the time, as a share of the time left (rule 5)."""
+"""Largest spread of the ends estimated in the last third of the time, as a share of what is left (rule 5)."""
 
 
 @attrs.frozen
@@ -59,7 +60,7 @@ class DensityEstimate:
         self._spans = list(spans)
         self._read: dict[int, list[tuple[int, int, int]]] = {}
 
-    def read(self, kind: int, first: int, until: int, rows: int) -> None:
+    def add_window(self, kind: int, first: int, until: int, rows: int) -> None:
         """Add a window that was read completely."""
         insort(self._read.setdefault(kind, []), (first, until, rows))
 
@@ -82,7 +83,7 @@ class DensityEstimate:
 
 
 def _sides_agree(left: tuple[float, float], right: tuple[float, float]) -> bool:
-    """Return True unless the densities of two sides contradict each other. An unknown side contradicts nothing."""
+    """Return True if the densities of two sides are similar, or one side is unknown."""
     densities = [max(rows, 1.0) / width for rows, width in (left, right) if width]
     return not densities or max(densities) <= _REACH * min(densities)
 
@@ -98,7 +99,7 @@ def _is_bursty(windows: list[tuple[int, int, int]]) -> bool:
 
 
 class _ReadWindows:
-    """The windows that were read, in order, with prefix sums: the total of any time range takes one lookup."""
+    """The windows that were read, in order, with prefix sums. The total of a time range takes two lookups."""
 
     def __init__(self, windows: list[tuple[int, int, int]]) -> None:
         self._windows = windows
