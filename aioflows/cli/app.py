@@ -75,7 +75,7 @@ async def scan_command(
     quiet: flags.Quiet = False,
     as_json: flags.Json = False,
 ) -> Exit:
-    """Read every matching instance to the terminal, a pipe or a file."""
+    """Write every matching instance to the terminal, a pipe or a file."""
     zone = options.zone(selection.zone)
     query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
     job = ScanJob(

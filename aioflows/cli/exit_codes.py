@@ -41,9 +41,9 @@ class Exit(enum.IntEnum):
 
 _MEANINGS = {
     Exit.COMPLETE: "complete and proven",
-    Exit.USAGE: "wrong usage; nothing was sent",
+    Exit.USAGE: "wrong usage, nothing was sent",
     Exit.AUTH: "the service refuses this key or this user",
-    Exit.INCOMPLETE: "the service failed; the output is correct but incomplete",
+    Exit.INCOMPLETE: "the service failed, the output is correct but incomplete",
     Exit.INCONSISTENT: "completeness cannot be proven",
     Exit.SINK: "the output cannot be written",
     Exit.HUNG_UP: "the terminal was closed",
