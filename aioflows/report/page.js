@@ -278,7 +278,7 @@
   };
   document.body.addEventListener("change", show);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
-  at("reset").addEventListener("click", () => {
+  at("clear-filters").addEventListener("click", () => {
     at("filters").reset();
     show();
   });
