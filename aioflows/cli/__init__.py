@@ -1,1 +1,1 @@
-"""The command line: ``aioflows demo``, ``aioflows scan`` and ``aioflows emulate``."""
+"""The command line: ``aioflows demo``, ``scan``, ``report``, ``follow`` and ``emulate``."""

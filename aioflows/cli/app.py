@@ -1,4 +1,4 @@
-"""The commands and their options; what they do is in the modules beside this one."""
+"""The commands and their options. The package `commands` holds what each command does."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aioflows import Limits, __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
 from aioflows.cli.commands.demo import Demo, demo
-from aioflows.cli.commands.emulate import emulate, settings
+from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
 from aioflows.cli.commands.report import ReportJob, report
 from aioflows.cli.commands.scan import Output, ScanJob, scan
-from aioflows.cli.exit_codes import EPILOG, Exit, complain
+from aioflows.cli.exit_codes import EPILOG, Exit, print_error
 from aioflows.cli.options import parsing as options
 from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
@@ -26,12 +26,12 @@ from aioflows.emulator import Emulator
 
 __all__ = ["run"]
 
-_NEVER = 9_999_999_999_000
-"""Milliseconds; in the year 2286."""
+_FAR_FUTURE_MS = 9_999_999_999_000
+"""End of a follow without ``--until``: milliseconds since 1970-01-01 UTC, in the year 2286."""
 
 app = typer.Typer(
     name="aioflows",
-    help="Reads every EnOS flow instance, exactly once, in order.",
+    help="Read every EnOS flow instance exactly once, in order.",
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -53,11 +53,11 @@ async def demo_command(
     concurrency: flags.Concurrency = 16,
 ) -> Exit:
     """Read an emulated deployment to its end, and check that nothing is missing."""
-    # Nobody here is slow to take what was read, so the scan may read far ahead.
+    # The demo consumes rows as fast as they come, so the scan may read far ahead.
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
-    show = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
-    return await demo(show, console_on(sys.stdout))
+    job = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
+    return await demo(job, console_on(sys.stdout))
 
 
 @command(app, "scan")
@@ -66,28 +66,28 @@ async def scan_command(
     context: typer.Context,
     from_: flags.From,
     to: flags.To,
-    which: QueryOptions,
+    selection: QueryOptions,
     order_by: flags.OrderBy = "trigger_time",
     limit: flags.Limit = None,
-    access: ConnectionOptions,
-    speed: LimitOptions,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
     output: Output,
     quiet: flags.Quiet = False,
     as_json: flags.Json = False,
 ) -> Exit:
-    """Read every instance that matches, to the terminal, a pipe or a file."""
-    zone = options.zone(which.zone)
-    query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
+    """Write every matching instance to the terminal, a pipe or a file."""
+    zone = options.zone(selection.zone)
+    query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
     job = ScanJob(
         query,
         limit=limit,
-        limits=speed.limits(),
+        limits=limit_options.limits(),
         output=output,
         quiet=quiet,
         as_json=as_json,
-        words=context.obj,
+        arguments=context.obj,
     )
-    await scan(access, job)
+    await scan(connection, job)
     return Exit.COMPLETE
 
 
@@ -96,29 +96,29 @@ async def report_command(
     *,
     from_: flags.From,
     to: flags.To,
-    which: QueryOptions,
+    selection: QueryOptions,
     limit: flags.Limit = None,
-    access: ConnectionOptions,
-    speed: LimitOptions,
-    output: flags.Page = None,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    output: flags.ReportPage = None,
     day: flags.Day = None,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
 ) -> Exit:
-    """Show what ran when, how it ended and how long it took: on the terminal, or as a page that needs no network."""
-    zone = options.zone(which.zone)
-    query = which.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
+    """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
+    zone = options.zone(selection.zone)
+    query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
     job = ReportJob(
         query,
         limit=limit,
-        limits=speed.limits(),
+        limits=limit_options.limits(),
         output=output,
         zone=zone,
         day=options.day(day),
         overwrite=overwrite,
         quiet=quiet,
     )
-    await report(access, job)
+    await report(connection, job)
     return Exit.COMPLETE
 
 
@@ -128,28 +128,28 @@ async def follow_command(
     context: typer.Context,
     since: flags.Since = None,
     until: flags.Until = None,
-    which: QueryOptions,
+    selection: QueryOptions,
     changes: flags.Changes = False,
-    access: ConnectionOptions,
-    pace: PollOptions,
-    speed: LimitOptions,
-    checkpoint: flags.Mark = None,
+    connection: ConnectionOptions,
+    polling: PollOptions,
+    limit_options: LimitOptions,
+    checkpoint: flags.CheckpointFile = None,
 ) -> Exit:
-    """Show instances as they appear, and go on until Ctrl-C."""
-    zone = options.zone(which.zone)
+    """Show new instances as they appear, until Ctrl-C."""
+    zone = options.zone(selection.zone)
     first = None if since is None else options.time(since, "--since", zone)
-    last = _NEVER if until is None else options.time(until, "--until", zone)
-    query = which.query(first or 0, last)
+    last = _FAR_FUTURE_MS if until is None else options.time(until, "--until", zone)
+    query = selection.query(first or 0, last)
     job = FollowJob(
         query,
         since=first,
         changes=changes,
-        pace=pace,
-        mark=checkpoint,
-        limits=speed.limits(),
-        words=context.obj,
+        polling=polling,
+        checkpoint_file=checkpoint,
+        limits=limit_options.limits(),
+        arguments=context.obj,
     )
-    await follow(access, job)
+    await follow(connection, job)
     return Exit.COMPLETE
 
 
@@ -161,14 +161,14 @@ async def emulate_command(
     profile: flags.Profile = "cron",
     latency: flags.Latency = 0.0,
     port: flags.Port = 0,
-    path: flags.Keep = None,
+    path: flags.InstancesFile = None,
     page_cap: flags.PageCap = None,
-    first_page: flags.FirstPageIs = 0,
-    zone: flags.OwnZone = "+08:00",
+    first_page: flags.EmulatedFirstPage = 0,
+    zone: flags.EmulatedZone = "+08:00",
     set: flags.Switches = None,
 ) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
-    told = settings(set or ())
+    extra = parse_switches(set or ())
     given: dict[str, Any] = {
         "instances": instances,
         "seed": seed,
@@ -178,18 +178,18 @@ async def emulate_command(
         "first_page": first_page,
         "zone": zone,
     }
-    emulator = Emulator(**(given | told), port=port, path=path)
+    emulator = Emulator(**(given | extra), port=port, path=path)
     await emulate(emulator, console_on(sys.stdout))
     return Exit.COMPLETE
 
 
 @app.callback(invoke_without_command=True)
-def every_command(
+def root_command(
     *,
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """Look what is to be done at all."""
+    """Show the version, or the help if no command is given."""
     if version:
         print(f"aioflows {__version__}")
         raise typer.Exit
@@ -199,21 +199,21 @@ def every_command(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; give its exit code."""
+    """Run the command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            # A terminal that is not UTF-8 gets no traceback for a name.
+            # Without this, a name that the terminal's encoding lacks would raise UnicodeEncodeError.
             stream.reconfigure(errors="backslashreplace")
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
     except typer.Abort:
-        complain("interrupted")
+        print_error("interrupted")
         return Exit.INTERRUPTED
     except Exception as error:
-        # What typer refuses has no common name in all versions of typer, but this method.
-        words = getattr(error, "format_message", None)
-        if words is None:
+        # Usage errors of typer have this method in all versions of typer, but not the same base class.
+        format_message = getattr(error, "format_message", None)
+        if format_message is None:
             raise
-        complain(f"error: {printable(' '.join(words().split()))}; see aioflows --help")
+        print_error(f"error: {printable(' '.join(format_message().split()))}; see aioflows --help")
         return Exit.USAGE

@@ -1,8 +1,8 @@
-"""What makes a command of the command line out of an async function.
+"""A decorator that makes a command of the command line from an async function.
 
-1. A parameter whose type is a group of options, an attrs class with `flags` for its fields, stands for all of them: a
-   person sees its options one by one, in its place, and the function gets one value. So a command says what it takes,
-   and what several of them take is named once.
+1. A parameter whose type is an attrs class stands for a group of options, one for each field of the class.
+   The help shows each option of the group, and the function gets one value. So an option of several commands
+   is declared once.
 2. However the function ends, the command ends with an exit code and at most one line.
 """
 
@@ -16,44 +16,51 @@ import attrs
 import typer
 
 from aioflows.cli.exit_codes import EPILOG, Exit
-from aioflows.cli.run import ended
+from aioflows.cli.run import run_command
 
 __all__ = ["command"]
 
-_Work: TypeAlias = Callable[..., Coroutine[Any, Any, Exit]]
+_AsyncCommand: TypeAlias = Callable[..., Coroutine[Any, Any, Exit]]
 
 
-def command(app: typer.Typer, name: str, *, interruptible: bool = True) -> Callable[[_Work], _Work]:
-    """Make a function a command; its docstring is the help, and ``as_json``, if it takes that, is for `ended` too.
+def command(
+    app: typer.Typer, name: str, *, interruptible: bool = True
+) -> Callable[[_AsyncCommand], _AsyncCommand]:
+    """Return a decorator that adds a function to an application as a command.
+
+    The function's docstring is the command's help. A parameter ``as_json`` is also passed to `run_command`.
 
     Args:
-        app: what it is a command *of*.
-        name: what it is *called*.
-        interruptible: whether it is worth a word, and a code, that it was interrupted.
+        app: application that the command is added to.
+        name: name of the command.
+        interruptible: False for a command that ends normally with a signal; see `run_command`. Default: True.
     """
 
-    def register(work: _Work) -> _Work:
-        hints = get_type_hints(work, include_extras=True)
-        groups = {parameter: hint for parameter, hint in hints.items() if attrs.has(hint)}
+    def register(function: _AsyncCommand) -> _AsyncCommand:
+        hints = get_type_hints(function, include_extras=True)
+        groups = {name: hint for name, hint in hints.items() if attrs.has(hint)}
         options: list[inspect.Parameter] = []
-        for one in inspect.signature(work).parameters.values():
-            hint = hints[one.name]
-            options += _options(hint) if one.name in groups else [one.replace(annotation=hint)]
+        for parameter in inspect.signature(function).parameters.values():
+            hint = hints[parameter.name]
+            options += _options(hint) if parameter.name in groups else [parameter.replace(annotation=hint)]
 
         def run(**given: Any) -> None:
             as_json = given.get("as_json", False)
             grouped = {
-                parameter: group(**{one.name: given.pop(one.name) for one in attrs.fields(group)})
-                for parameter, group in groups.items()
+                name: group(**{field.name: given.pop(field.name) for field in attrs.fields(group)})
+                for name, group in groups.items()
             }
             raise typer.Exit(
-                ended(lambda: work(**given, **grouped), interruptible=interruptible, as_json=as_json)
+                run_command(
+                    lambda: function(**given, **grouped), interruptible=interruptible, as_json=as_json
+                )
             )
 
+        # typer reads the options from the signature.
         vars(run)["__signature__"] = inspect.Signature(options)
-        run.__doc__ = work.__doc__
+        run.__doc__ = function.__doc__
         app.command(name, epilog=EPILOG)(run)
-        return work
+        return function
 
     return register
 
@@ -61,6 +68,6 @@ def command(app: typer.Typer, name: str, *, interruptible: bool = True) -> Calla
 def _options(group: type[attrs.AttrsInstance]) -> list[inspect.Parameter]:
     hints, kind = get_type_hints(group, include_extras=True), inspect.Parameter.KEYWORD_ONLY
     return [
-        inspect.Parameter(one.name, kind, default=one.default, annotation=hints[one.name])
-        for one in attrs.fields(group)
+        inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
+        for field in attrs.fields(group)
     ]

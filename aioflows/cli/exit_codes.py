@@ -1,4 +1,4 @@
-"""How a command ends: the exit code, and the one line that says why and what to do."""
+"""Exit codes of the commands, and the one line on standard error that says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aioflows import (
 from aioflows._display.text import printable
 from aioflows.export import SinkError
 
-__all__ = ["EPILOG", "Exit", "complain", "judged", "record"]
+__all__ = ["EPILOG", "Exit", "exit_for", "json_record", "print_error", "print_to_stderr"]
 
 
 class Exit(enum.IntEnum):
@@ -43,8 +43,8 @@ _MEANINGS = {
     Exit.COMPLETE: "complete and proven",
     Exit.USAGE: "wrong usage, nothing was sent",
     Exit.AUTH: "the service refuses this key or this user",
-    Exit.INCOMPLETE: "the service failed; what was written is right but incomplete",
-    Exit.INCONSISTENT: "it cannot be proven that nothing is missing",
+    Exit.INCOMPLETE: "the service failed, the output is correct but incomplete",
+    Exit.INCONSISTENT: "completeness cannot be proven",
     Exit.SINK: "the output cannot be written",
     Exit.HUNG_UP: "the terminal was closed",
     Exit.INTERRUPTED: "interrupted",
@@ -52,7 +52,7 @@ _MEANINGS = {
 }
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in _MEANINGS.items()) + "."
 
-# The first that fits counts, so the particular stand before the general.
+# The first match counts, so subclasses stand before their base classes.
 _VERDICTS: tuple[tuple[type[Exception], Exit, str], ...] = (
     (QueryError, Exit.USAGE, ""),
     (BadCredentials, Exit.AUTH, "check AIOFLOWS_ACCESS_KEY and the secret key"),
@@ -60,16 +60,16 @@ _VERDICTS: tuple[tuple[type[Exception], Exit, str], ...] = (
     (TokenExpired, Exit.AUTH, "a new token did not help; check this machine's clock"),
     (CompletenessError, Exit.INCONSISTENT, ""),
     (SinkError, Exit.SINK, ""),
-    (ConnectFailed, Exit.INCOMPLETE, "check --url and the network, then run it again"),
-    (Throttled, Exit.INCOMPLETE, "run it again later, or with a lower --rate"),
-    (ServerFault, Exit.INCOMPLETE, "run it again later, or with a lower --concurrency"),
-    (TransportError, Exit.INCOMPLETE, "run it again, perhaps with a lower --concurrency"),
-    (AioflowsError, Exit.INCOMPLETE, "check that --url is the API gateway's"),
+    (ConnectFailed, Exit.INCOMPLETE, "check --url and the network, then run the command again"),
+    (Throttled, Exit.INCOMPLETE, "run the command again later, or with a lower --rate"),
+    (ServerFault, Exit.INCOMPLETE, "run the command again later, or with a lower --concurrency"),
+    (TransportError, Exit.INCOMPLETE, "run the command again, perhaps with a lower --concurrency"),
+    (AioflowsError, Exit.INCOMPLETE, "check that --url is the address of the API gateway"),
 )
 
 
-def judged(error: Exception) -> tuple[Exit, str] | None:
-    """Give the exit code for an error and the line to show; None for one that is a fault of this program."""
+def exit_for(error: Exception) -> tuple[Exit, str] | None:
+    """Return the exit code and the line for an error. None means that the error is a bug of this program."""
     for kind, code, advice in _VERDICTS:
         if isinstance(error, kind):
             parts = [str(error) or kind.__name__, advice, *getattr(error, "__notes__", ())]
@@ -77,20 +77,25 @@ def judged(error: Exception) -> tuple[Exit, str] | None:
     return None
 
 
-def complain(line: str, code: Exit | None = None) -> None:
-    """Show a line on standard error, if there is one.
+def print_error(line: str, code: Exit | None = None) -> None:
+    """Print an error on standard error.
 
     Args:
-        line: what to *say*.
-        code: with which *exit code* the command ends, where a machine is to read it; None: a person reads.
+        line: text of the error.
+        code: exit code of the command; with a code, the error is printed as a JSON object. Default: None.
     """
     if code is not None:
-        line = record("error", exit=int(code), meaning=_MEANINGS[code], message=line)
-    if sys.stderr is not None:  # print() would take standard output instead
-        with suppress(OSError):  # the terminal may be gone
+        line = json_record("error", exit=int(code), meaning=_MEANINGS[code], message=line)
+    print_to_stderr(line)
+
+
+def print_to_stderr(line: str) -> None:
+    """Print a line on standard error. Do nothing if standard error is closed."""
+    if sys.stderr is not None:  # print(file=None) would write to standard output
+        with suppress(OSError):  # the terminal was closed
             print(line, file=sys.stderr, flush=True)
 
 
-def record(kind: str, **facts: object) -> str:
-    """Give a line for a machine: one JSON object, ASCII only."""
+def json_record(kind: str, **facts: object) -> str:
+    """Return one JSON object on one line, in ASCII."""
     return json.dumps({"kind": kind, **facts}, allow_nan=False)

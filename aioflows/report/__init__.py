@@ -1,4 +1,4 @@
-"""A scan as one HTML page that opens without a network: what ran when, how it ended, and how long it took."""
+"""Reports on a scan: outcomes and durations by day, hour and flow, as an HTML page that works offline."""
 
 from aioflows.report.api import report, report_target
 from aioflows.report.facts import Facts

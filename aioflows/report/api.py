@@ -1,4 +1,4 @@
-"""``report()``: a scan read to its end, and one page written, which is there whole or not at all."""
+"""``report()``: reads a scan to its end and writes an HTML page, completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,38 +24,42 @@ from aioflows.stats import ScanPlan, ScanStats
 __all__ = ["report", "report_target"]
 
 
-class ReportedScan(Protocol):
-    """What is needed of a scan."""
+class ReportableScan(Protocol):
+    """The part of a scan that a report needs."""
 
     @property
     def stats(self) -> ScanStats:
-        """Its account."""
+        """Statistics of the scan."""
 
     def pages(self) -> AsyncIterator[list[FlowInstance]]:
-        """Iterate lists of instances."""
+        """Iterate over lists of instances."""
 
     def plan(self) -> ScanPlan:
-        """Tell what is left."""
+        """Return the windows that are left."""
 
     async def aclose(self) -> None:
-        """Stop it."""
+        """Close the scan."""
 
 
-S = TypeVar("S", bound=ReportedScan)
+S = TypeVar("S", bound=ReportableScan)
 
 
 def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
-    """Read the name of a page to be written, and refuse one that cannot be.
+    """Return the target for the path of a page.
+
+    Args:
+        name: path of the page; "-" means standard output.
+        overwrite: True if an existing file may be replaced.
 
     Raises:
-        QueryError: it is no path, something is there that may not be replaced, or plotly is not installed.
+        QueryError: the path is invalid, the file exists and must not be replaced, or plotly is not installed.
     """
     plotly_js()
-    place = Target.named(name, Format.JSONL)  # a page goes wherever a text may go
-    place.check(resume=False, overwrite=overwrite)
-    if place.path is not None and not place.special:
-        _check_unused(Draft(place.path, place.name, FileSystem()))
-    return place
+    target = Target.named(name, Format.JSONL)  # a page may be written wherever text may be written
+    target.check(resume=False, overwrite=overwrite)
+    if target.path is not None and not target.special:
+        _check_unused(Draft(target.path, target.name, FileSystem()))
+    return target
 
 
 async def report(
@@ -68,23 +72,23 @@ async def report(
     watch: Callable[[S], object] | None = None,
     files: FileSystem | None = None,
 ) -> Tally:
-    """Read a scan to its end, and write a page about it.
+    """Read a scan to its end, write a page about it, and return its counts.
 
     Args:
-        scan: a *scan* that was not iterated; it is closed afterwards.
-        path: the *file* to write; "-": standard output.
-        zone: what days and hours are told *in*; None: the service's zone.
-        day: the *day* whose runs are shown one by one; None: each of the newest ones.
-        overwrite: whether a file that exists is replaced.
-        watch: called with the *scan* whenever rows were taken from it.
-        files: the file *system*.
+        scan: scan that was not iterated yet. It is closed at the end.
+        path: file to write; "-" means standard output.
+        zone: zone of days and hours. Default: None, the service's zone.
+        day: day whose runs the page shows one by one. Default: None, each of the newest days.
+        overwrite: True if an existing file may be replaced. Default: False.
+        watch: called with the scan after each list of rows. Default: None.
+        files: file system. Default: None, the real one.
 
     Raises:
-        QueryError: the page cannot be written there, or plotly is not installed; nothing was sent.
-        SinkError: it cannot be written.
-        AioflowsError: as a scan raises it; nothing is written then.
+        QueryError: the page cannot be written to that path, or plotly is not installed. Nothing was sent.
+        SinkError: writing the page failed.
+        AioflowsError: the scan failed. Nothing was written.
     """
-    place, files, tally = report_target(path, overwrite=overwrite), files or FileSystem(), Tally(zone, day)
+    target, files, tally = report_target(path, overwrite=overwrite), files or FileSystem(), Tally(zone, day)
     try:
         async for rows in scan.pages():
             tally.add(rows)
@@ -93,24 +97,24 @@ async def report(
     finally:
         await scan.aclose()
     content = page(tally, Facts.of(scan.plan(), scan.stats)).encode()
-    if place.path is None or place.special:
-        stream = Stream(place.path, files)
+    if target.path is None or target.special:
+        stream = Stream(target.path, files)
         try:
             await stream.open()
             await stream.write(content)
         finally:
             stream.close()
         return tally
-    draft = Draft(place.path, place.name, files)
-    await asyncio.to_thread(_written, draft, content, overwrite=overwrite)
+    draft = Draft(target.path, target.name, files)
+    await asyncio.to_thread(_write_page, draft, content, overwrite=overwrite)
     return tally
 
 
-def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
+def _write_page(draft: Draft, content: bytes, *, overwrite: bool) -> None:
     with as_sink_error(draft.name):
         draft.enter()
         try:
-            _check_unused(draft)  # once more, now that no other process can begin one
+            _check_unused(draft)  # again, now under the lock: another process may have begun an export since
             draft.begin_again()
             try:
                 draft.write(draft.rows, content)
@@ -124,4 +128,6 @@ def _written(draft: Draft, content: bytes, *, overwrite: bool) -> None:
 def _check_unused(draft: Draft) -> None:
     kept = draft.kept()
     if kept is not None and not kept.done:
-        raise QueryError(f"an unfinished export to {draft.name!r} is kept; take another name, or resume it")
+        raise QueryError(
+            f"there is an unfinished export to {draft.name!r}; use another name, or resume the export"
+        )

@@ -1,4 +1,4 @@
-"""What a report says of itself: when and from which scan it was made, and what that scan is sure of."""
+"""The origin of a report: when it was made, from which scan, and whether the scan is complete."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Facts"]
 
 @attrs.frozen
 class Facts:
-    """Where the figures of a report come from.
+    """The origin of a report.
 
     Args:
-        from_ms: the first *millisecond* since 1970-01-01 UTC that was asked for.
-        to_ms: the first one behind it.
-        whole: whether all that the query asks for was read.
-        stats: the scan's *account*.
-        made: *when* the report was made.
+        from_ms: start of the query's range (milliseconds since 1970-01-01 UTC).
+        to_ms: end of the query's range, exclusive (milliseconds since 1970-01-01 UTC).
+        whole: True if the whole range was read.
+        stats: statistics of the scan.
+        made: time when the report was made. Default: now.
     """
 
     from_ms: int
@@ -31,15 +31,15 @@ class Facts:
 
     @classmethod
     def of(cls, plan: ScanPlan, stats: ScanStats) -> Facts:
-        """Take them from a scan that has ended: from what is left of it, and from its account."""
+        """Return the facts of a scan that has ended, from its plan and its statistics."""
         return cls(plan.from_ms, plan.to_ms, not plan.windows, stats)
 
     @property
     def verdict(self) -> str:
-        """Say what the scan is sure of."""
+        """Completeness of the scan, as text."""
         if not self.whole:
-            return "a part: the scan was told to stop before its end"
+            return "partial: the scan stopped at its limit"
         counted = len(self.stats.counted)
         if counted:
-            return f"complete; in {counted:,} of {self.stats.windows:,} windows the instances could only be counted"
+            return f"complete; {counted:,} of {self.stats.windows:,} windows are confirmed by counting only"
         return f"complete and proven, in {self.stats.windows:,} windows"

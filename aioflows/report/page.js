@@ -1,5 +1,5 @@
 "use strict";
-// Every number and every chart is computed from the same columns, by the same filters. Names are shown as text, never as HTML.
+// Every number and every chart is computed from the same columns with the same filters. Names are shown as text, never as HTML.
 (() => {
   const all = JSON.parse(document.getElementById("rows").textContent);
   const at = (id) => document.getElementById(id);
@@ -13,9 +13,9 @@
   const number = (value) => value.toLocaleString("en");
   const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
   const short = (text) => ([...text].length > CUT ? `${[...text].slice(0, CUT - 1).join("")}…` : text);
-  // Plotly reads a few tags in its texts; no name shall be one.
+  // Plotly interprets some HTML tags in its texts (<b>, <a>, …), so names are escaped.
   const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const took = (ms) => {
+  const formatDuration = (ms) => {
     const s = ms / 1000;
     if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
     if (s < 3600) return `${Math.floor(s / 60)} m ${String(Math.floor(s % 60)).padStart(2, "0")} s`;
@@ -30,7 +30,7 @@
     return one;
   };
 
-  // The form
+  // Filters
 
   const choices = (select, words, first) => {
     if (first) make("option", first, select).value = "";
@@ -59,9 +59,9 @@
   at("origin").textContent =
     `Made ${all.made} (${all.zone}) from a scan with ${number(all.requests)} requests: ${all.verdict}. Zone of the service: ${all.service_zone}.`;
   const note = (text) => make("li", text, at("notes"));
-  if (all.undated) note(`${number(all.undated)} instances have no trigger time; they are in no figure below.`);
-  if (all.folded) note(`The ${number(all.folded)} flows with the fewest instances are put together as “other flows”, to keep this page small.`);
-  if (all.span > 1) note(`Days are put together by ${all.span}, each named by its first, to keep this page small.`);
+  if (all.undated) note(`${number(all.undated)} instances have no trigger time. They are not in the figures below.`);
+  if (all.folded) note(`The ${number(all.folded)} flows with the fewest instances are combined as “other flows”, to keep this page small.`);
+  if (all.span > 1) note(`Days are combined into groups of ${all.span}, to keep this page small. Each group has the name of its first day.`);
 
   const chosen = () => {
     const value = (id) => (at(id).value === "" ? null : Number(at(id).value));
@@ -72,9 +72,9 @@
     return { states, source, row };
   };
 
-  // What the figures are
+  // Totals
 
-  const added = (by) => {
+  const totals = (by) => {
     const sum = { instances: 0, failed: 0, success: 0, running: 0, states: new Map(), rows: new Map(), hours: new Map(), flows: new Map(), parts: new Array(all.edges.length + 1).fill(0), ran: 0, ms: 0, longest: 0 };
     const flowOf = (source) => {
       const name = all.sources[source][0];
@@ -124,9 +124,9 @@
     return 0;
   };
 
-  // How they are shown
+  // Charts and tables
 
-  const look = () => {
+  const makeLayout = () => {
     const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(name).trim();
     const axis = { gridcolor: of("--line"), linecolor: of("--line"), zeroline: false, automargin: true, fixedrange: true };
     return (more, x = {}, y = {}) => ({
@@ -149,7 +149,7 @@
     }
     at("nothing").hidden = sum.instances > 0;
     at("quantiles").textContent = sum.ran
-      ? `${number(sum.ran)} runs ended; half took less than about ${took(quantile(sum, 0.5))}, 95 % less than about ${took(quantile(sum, 0.95))}; the longest took ${took(sum.longest)}.`
+      ? `${number(sum.ran)} runs ended; half took less than about ${formatDuration(quantile(sum, 0.5))}, 95 % less than about ${formatDuration(quantile(sum, 0.95))}; the longest took ${formatDuration(sum.longest)}.`
       : "No run has a start and an end.";
   };
 
@@ -159,10 +159,10 @@
     const hours = Array.from({ length: 24 }, (_, hour) => hour);
     const cells = hours.map((hour) => shown.map((row) => sum.hours.get(row * 24 + hour)));
     const z = cells.map((line) => line.map(value)), found = z.flat().filter((one) => one > 0).sort((a, b) => a - b);
-    // One hour in which all went wrong shall not make all others look alike.
+    // The colours end at the 99th percentile, so that one extreme hour does not make all others look alike.
     const most = Math.max(1, found[Math.floor(0.99 * found.length)] || 0), clipped = measure !== "share" && found.at(-1) > most;
     at("heat-note").textContent = `Hours without instances are blank.${clipped ? ` The darkest or brightest colour means ${number(most)} or more, up to ${number(found.at(-1))}.` : ""}`;
-    // From what hardly differs from the paper to what stands out, on either paper; hours without instances stay blank.
+    // Low values are close to the background and high values contrast with it, in the light and the dark scheme.
     const dark = matchMedia("(prefers-color-scheme: dark)").matches, blue = measure === "instances";
     const steps = blue ? ["#7cb9e8", "#0072b2"] : ["#f2a65e", "#d55e00"];
     const scale = dark ? ["#343c45", ...steps.toReversed(), blue ? "#d9efff" : "#ffe3c7"] : ["#e1e7ed", ...steps, blue ? "#00293f" : "#662500"];
@@ -175,7 +175,7 @@
   };
 
   const time = (sum, layout) => {
-    // A day or two are told by the hour.
+    // One or two days are drawn by the hour.
     const few = all.span === 1 && sum.rows.size <= 2, cells = few ? sum.hours : sum.rows;
     const keys = [...cells.keys()].sort((a, b) => a - b);
     const named = (key) => (few ? `${all.rows[Math.floor(key / 24)]} ${String(key % 24).padStart(2, "0")}:00` : all.rows[key]);
@@ -198,8 +198,8 @@
     const flows = [...sum.flows.values()].filter((flow) => flow.ran).sort((a, b) => b.ms / b.ran - a.ms / a.ran || b.ran - a.ran).slice(0, MOST);
     return draw("slow", [{
       type: "bar", orientation: "h", x: flows.map((flow) => flow.ms / flow.ran / 1000), y: flows.map((_, i) => i), marker: { color: "#56b4e9" },
-      text: flows.map((flow) => took(flow.ms / flow.ran)), textposition: "auto",
-      hovertext: flows.map((flow) => plain(`${all.names[flow.name]}: ${number(flow.ran)} runs, on average ${took(flow.ms / flow.ran)}, at most ${took(flow.longest)}`)),
+      text: flows.map((flow) => formatDuration(flow.ms / flow.ran)), textposition: "auto",
+      hovertext: flows.map((flow) => plain(`${all.names[flow.name]}: ${number(flow.ran)} runs, on average ${formatDuration(flow.ms / flow.ran)}, at most ${formatDuration(flow.longest)}`)),
       hovertemplate: "%{hovertext}<extra></extra>",
     }], layout({}, { title: { text: "seconds" }, rangemode: "tozero" }, { autorange: "reversed", tickvals: flows.map((_, i) => i), ticktext: flows.map((flow) => plain(short(all.names[flow.name]))), showgrid: false }));
   };
@@ -219,11 +219,11 @@
       const mine = fits.filter((run) => run[3] === i && lane.has(all.sources[run[1]][0]));
       shown += mine.length;
       if (!mine.length) return;
-      const words = (run) => plain(`${all.names[all.sources[run[1]][0]]}, ${run[0]}: ${state.name}${run[6] === null ? "" : `, ${took(run[6])}`}`);
+      const words = (run) => plain(`${all.names[all.sources[run[1]][0]]}, ${run[0]}: ${state.name}${run[6] === null ? "" : `, ${formatDuration(run[6])}`}`);
       const y = (run) => lane.get(all.sources[run[1]][0]), begin = (run) => new Date(run[5] === null ? run[4] : run[5]).toISOString();
       const base = { name: state.name, legendgroup: state.name, hovertemplate: "%{hovertext}<br>%{x}<extra></extra>" };
       const long = mine.filter((run) => run[6] > 0);
-      // A line from start to end for each, and a mark at its start: the shortest run is seen too.
+      // Each run is a line from start to end, with a mark at the start, so that the shortest run is visible too.
       traces.push({
         ...base, type: "scatter", mode: "lines", line: { color: colour(i), width: 7 }, showlegend: false, hoverinfo: "skip", hovertemplate: undefined,
         x: long.flatMap((run) => [begin(run), new Date(run[5] + run[6]).toISOString(), null]), y: long.flatMap((run) => [y(run), y(run), null]),
@@ -234,7 +234,7 @@
       });
     });
     hidden = fits.length - shown;
-    const words = [day ? `${number(shown)} runs, in the zone ${all.zone}. Whatever has not started is at its trigger time. The choice of days above does not count here.` : "There are no runs."];
+    const words = [day ? `${number(shown)} runs, in the zone ${all.zone}. A run that has not started is drawn at its trigger time. The filters “From” and “To” do not apply to this chart.` : "There are no runs."];
     if (hidden) words.push(`${number(hidden)} runs of ${number(lanes.size - kept.length)} flows are not drawn; choose a flow to see them.`);
     if (day && day.left_out) words.push(`${number(day.left_out)} later runs of this day were left out, to keep this page small.`);
     at("runs-note").textContent = words.join(" ");
@@ -262,14 +262,14 @@
     at("by-day").caption.textContent = days.length > LISTED ? `By day, the last ${LISTED} of ${number(days.length)}` : "By day";
     const flows = [...sum.flows.values()].sort((a, b) => b.failed - a.failed || b.instances - a.instances);
     table("by-flow", ["flow", "instances", "failures", "share", "mean", "longest"], flows.slice(0, LISTED).map((flow) => [
-      all.names[flow.name], number(flow.instances), number(flow.failed), percent(flow.failed, flow.instances), flow.ran ? took(flow.ms / flow.ran) : "–", flow.ran ? took(flow.longest) : "–",
+      all.names[flow.name], number(flow.instances), number(flow.failed), percent(flow.failed, flow.instances), flow.ran ? formatDuration(flow.ms / flow.ran) : "–", flow.ran ? formatDuration(flow.longest) : "–",
     ]));
     at("by-flow").caption.textContent = flows.length > LISTED ? `By flow, most failures first, ${LISTED} of ${number(flows.length)}` : "By flow, most failures first";
   };
 
   let turn = 0;
   const show = async () => {
-    const mine = ++turn, by = chosen(), sum = added(by), layout = look();
+    const mine = ++turn, by = chosen(), sum = totals(by), layout = makeLayout();
     document.body.dataset.drawn = "";
     figures(sum);
     tables(sum);
@@ -278,7 +278,7 @@
   };
   document.body.addEventListener("change", show);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
-  at("anew").addEventListener("click", () => {
+  at("clear-filters").addEventListener("click", () => {
     at("filters").reset();
     show();
   });

@@ -1,6 +1,8 @@
-"""The page: everything it needs is in it, and its policy forbids the browser to load anything else, or to run other scripts.
+"""The HTML page of a report.
 
-What the service says is in the page once, as JSON, and becomes text there and never HTML.
+1. The page contains everything it needs. Its content security policy forbids the browser to load anything
+   else and to run other scripts.
+2. Texts of the service are in the page once, as JSON. The script shows them as text, never as HTML.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ __all__ = ["page", "plotly_js"]
 
 
 def page(tally: Tally, facts: Facts) -> str:
-    """Give a report as HTML.
+    """Return a report as HTML.
 
     Raises:
         QueryError: plotly is not installed.
@@ -42,7 +44,7 @@ def page(tally: Tally, facts: Facts) -> str:
 
 @cache
 def plotly_js() -> str:
-    """Give the JavaScript that draws.
+    """Return the JavaScript of plotly, which draws the charts.
 
     Raises:
         QueryError: plotly is not installed.
@@ -50,7 +52,9 @@ def plotly_js() -> str:
     try:
         from plotly.offline import get_plotlyjs  # noqa: PLC0415
     except ImportError:
-        raise QueryError("this needs plotly: install enos-aioflows[report]") from None
+        raise QueryError(
+            "a report page needs plotly, which is not installed; install enos-aioflows[report]"
+        ) from None
     return str(get_plotlyjs())
 
 

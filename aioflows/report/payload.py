@@ -1,4 +1,4 @@
-"""A tally as the JSON that the page computes with: columns of numbers, and each name once."""
+"""The JSON data of the page: the counts of a tally as columns of numbers, with each name stored once."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
-    """Give everything that is to be seen on the page."""
+    """Return the data of the page as a JSON-ready dict."""
     days = list(tally.runs())
     used = {0, *(key[2] for key in tally.counts), *(run.source for _, runs in days for run in runs)}
-    places = {source: place for place, source in enumerate(sorted(used))}
+    source_index = {source: index for index, source in enumerate(sorted(used))}
     found = {key[3] for key in tally.counts} | {run.status for _, runs in days for run in runs}
     order = sorted(found, key=_rank)
-    states = {status: place for place, status in enumerate(order)}
+    status_index = {status: index for index, status in enumerate(order)}
     names: dict[tuple[bool, str], int] = {}
     owners: dict[str, int] = {}
     sources = []
-    for source in places:
+    for source in source_index:
         name, owner = tally.sources[source]
         sources.append(
             [names.setdefault((source == 0, name), len(names)), owners.setdefault(owner, len(owners))]
         )
-    counts = [(row, hour, places[s], states[status], n) for (row, hour, s, status), n in tally.counts.items()]
+    counts = [
+        (row, hour, source_index[s], status_index[status], n)
+        for (row, hour, s, status), n in tally.counts.items()
+    ]
     lengths = [
-        (row, places[s], states[status], part, spell.runs, spell.ms, spell.longest)
-        for (row, s, status, part), spell in tally.lengths.items()
+        (row, source_index[s], status_index[status], part, total.runs, total.ms, total.longest)
+        for (row, s, status, part), total in tally.lengths.items()
     ]
     rows = sorted({key[0] for key in tally.counts})
     return {
@@ -54,12 +57,12 @@ def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
             {
                 "day": date.fromordinal(day).isoformat(),
                 "left_out": tally.left_out[day],
-                "runs": _runs(tally, runs, places, states),
+                "runs": _runs(tally, runs, source_index, status_index),
             }
             for day, runs in days
         ],
         "zone": str(tally.zone or "UTC"),
-        "service_zone": facts.stats.time_zone or "not known",
+        "service_zone": facts.stats.time_zone or "unknown",
         "from": _shown(facts.from_ms, tally.zone),
         "to": _shown(facts.to_ms, tally.zone),
         "made": facts.made.astimezone(tally.zone or UTC).strftime("%Y-%m-%d %H:%M:%S"),
@@ -69,15 +72,15 @@ def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
 
 
 def embedded(value: object) -> str:
-    """Give JSON that can stand in an HTML script element: ASCII only, and nothing in it opens or closes a tag."""
+    """Return JSON that is safe inside an HTML script element: ASCII only, without "<", ">" and "&"."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _runs(
-    tally: Tally, runs: list[Run], places: dict[int, int], states: dict[Status, int]
+    tally: Tally, runs: list[Run], source_index: dict[int, int], status_index: dict[Status, int]
 ) -> list[list[Any]]:
-    # Wall clocks as if they were UTC, which is how the page shows them: a browser knows only its own zone.
+    # Local times encoded as UTC, since a browser cannot show times in any zone but its own and UTC.
     def wall(ms: int | None) -> int | None:
         if ms is None:
             return None
@@ -87,9 +90,9 @@ def _runs(
     return [
         [
             run.instance_id,
-            places[run.source],
-            places[tally.home(run.source)],
-            states[run.status],
+            source_index[run.source],
+            source_index[tally.counted_source(run.source)],
+            status_index[run.status],
             wall(run.trigger),
             wall(run.start),
             None if run.end is None or run.start is None else run.end - run.start,

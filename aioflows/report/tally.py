@@ -1,12 +1,13 @@
-"""What a report is made of: counts of flow instances, added up page by page, and the runs of a few days.
+"""The counts of a report, added up page by page, and the runs of a few days.
 
 Rules:
-1. Its size is bounded, however many instances there are: by `Bounds`, and by the number of flows, owners and statuses.
-2. Nothing is lost quietly: every instance is in the counts, and what had to be made coarser or left out is told.
-3. It does not matter in which order or in which pages instances come, unless flows had to be folded.
+1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by that of instances.
+2. Every instance is counted. The tally records how many flows and days were merged, and how many runs it
+   left out.
+3. The order of instances and their division into pages make no difference, unless flows were folded.
 
-Where there are too many cells, the flows with the fewest instances are folded into one, and where that is not enough, days
-are put together, first by weeks. Hours are those of wall clocks: one that clocks show twice is one row's hour here.
+If there are too many cells, the flows with the fewest instances are folded into one. If that is not enough,
+days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as one.
 """
 
 from __future__ import annotations
@@ -22,36 +23,36 @@ import attrs
 from aioflows._display.text import printable
 from aioflows.models import FlowInstance, FlowStatus
 
-__all__ = ["EDGES", "FAILURES", "Bounds", "Run", "Spell", "Tally", "quantile"]
+__all__ = ["EDGES", "FAILURES", "Bounds", "DurationTotal", "Run", "Tally", "quantile"]
 
 FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 
 EDGES = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
-"""Seconds that part durations; what took exactly as long belongs to the longer ones."""
+"""Limits of the duration buckets (seconds). A duration equal to a limit is in the bucket above the limit."""
 
-_FOLDED = 0  # the source that small flows are folded into
-_KEPT_FLOWS = 20
+_FOLDED = 0  # the source into which small flows are folded
+_MIN_FLOWS = 20
 _SPANS = (1, 7, 28, 364, 3640)
-_LONGEST = 100  # characters of a name
+_LONGEST_NAME = 100  # characters of a name
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Status = FlowStatus | int | None
 Count = tuple[int, int, int, Status]
-"""Row of days, hour, source, status."""
+"""Row (ordinal of the day divided by the span), hour, source, status."""
 Length = tuple[int, int, Status, int]
-"""Row of days, source, status, part of `EDGES`."""
+"""Row, source, status, bucket of `EDGES`."""
 
 
 @attrs.frozen
 class Bounds:
-    """How large a tally may become.
+    """The limits for the size of a tally.
 
     Args:
-        cells: *counts* that are kept.
-        days: newest *days* whose runs are kept.
-        runs: *runs* of each of them.
+        cells: largest number of counts. Default: 120,000.
+        days: number of newest days whose runs are kept. Default: 7.
+        runs: largest number of runs kept per day. Default: 2,000.
     """
 
     cells: int = 120_000
@@ -60,21 +61,21 @@ class Bounds:
 
 
 @attrs.define
-class Spell:
-    """How long instances ran, added up.
+class DurationTotal:
+    """The total duration of some runs.
 
     Args:
-        runs: how *many*.
-        ms: *milliseconds* in all.
-        longest: *milliseconds* of the longest.
+        runs: number of runs. Default: 0.
+        ms: total duration (milliseconds). Default: 0.
+        longest: longest duration (milliseconds). Default: 0.
     """
 
     runs: int = 0
     ms: int = 0
     longest: int = 0
 
-    def add(self, other: Spell) -> None:
-        """Take other runs into account."""
+    def add(self, other: DurationTotal) -> None:
+        """Add other runs."""
         self.runs += other.runs
         self.ms += other.ms
         self.longest = max(self.longest, other.longest)
@@ -82,7 +83,7 @@ class Spell:
 
 @attrs.frozen(order=True)
 class Run:
-    """One instance, as a timeline shows it; times are milliseconds since 1970-01-01 UTC."""
+    """One instance on the timeline. Times are milliseconds since 1970-01-01 UTC."""
 
     trigger: int
     instance_id: str
@@ -93,12 +94,12 @@ class Run:
 
 
 class Tally:
-    """Adds up flow instances as they come.
+    """The counts of flow instances by day, hour, flow, owner and status.
 
     Args:
-        zone: what days and hours are told *in*; None: the zone of the first instance, which is the service's.
-        day: the *day* whose runs are kept; None: the newest ones.
-        bounds: how large it may become.
+        zone: zone of days and hours. Default: None, the zone of the first instance, which is the service's.
+        day: day whose runs are kept. Default: None, the newest days.
+        bounds: limits for the size. Default: None, the defaults of `Bounds`.
     """
 
     def __init__(
@@ -108,9 +109,9 @@ class Tally:
         self.instances = 0
         self.undated = 0
         self.span = 1
-        self._scale = 1  # the span that the cells are in
+        self._scale = 1  # the span of the rows in `counts` and `lengths`
         self.counts: Counter[Count] = Counter()
-        self.lengths: dict[Length, Spell] = {}
+        self.lengths: dict[Length, DurationTotal] = {}
         self.sources: list[tuple[str, str]] = [("other flows", "")]
         self.left_out: Counter[int] = Counter()
         self._day = None if day is None else day.toordinal()
@@ -121,11 +122,11 @@ class Tally:
 
     @property
     def folded(self) -> int:
-        """How many flows are folded into one."""
+        """Number of flows that are folded into one."""
         return len(self._fold)
 
     def add(self, instances: Iterable[FlowInstance]) -> None:
-        """Take more instances into account."""
+        """Add instances to the counts."""
         for instance in instances:
             self.instances += 1
             if instance.trigger_time is None:
@@ -134,34 +135,36 @@ class Tally:
             if self.zone is None:
                 self.zone = instance.trigger_time.tzinfo
             self._add(instance, instance.trigger_time.astimezone(self.zone))
-        while len(self.counts) + len(self.lengths) > self._bounds.cells and self._shrunk():
+        while len(self.counts) + len(self.lengths) > self._bounds.cells and self._shrink():
             pass
 
     def runs(self) -> Iterator[tuple[int, list[Run]]]:
-        """Give the days whose runs are known, oldest first, each with its runs by trigger time."""
+        """Yield the days whose runs are kept, oldest first, with their runs by trigger time."""
         for day in sorted(self._runs):
             self._trim(day)
             yield day, self._runs[day]
 
-    def home(self, source: int) -> int:
-        """Give the source that the counts of this one are under."""
+    def counted_source(self, source: int) -> int:
+        """Return the source under which instances of a source are counted: itself, or the folded one."""
         return self._fold.get(source, source)
 
     def _add(self, instance: FlowInstance, local: datetime) -> None:
         day, status, duration = local.toordinal(), instance.status, instance.duration
         source = self._source(instance)
-        row, home = day // self.span, self.home(source)
-        self.counts[row, local.hour, home, status] += 1
+        row, counted = day // self.span, self.counted_source(source)
+        self.counts[row, local.hour, counted, status] += 1
         if duration is not None:
             ms = round(duration.total_seconds() * 1000)
             part = bisect_right(EDGES, ms / 1000)
-            self.lengths.setdefault((row, home, status, part), Spell()).add(Spell(1, ms, max(ms, 0)))
-        if day == self._day or (self._day is None and self._is_new(day)):
+            self.lengths.setdefault((row, counted, status, part), DurationTotal()).add(
+                DurationTotal(1, ms, max(ms, 0))
+            )
+        if day == self._day or (self._day is None and self._admit_day(day)):
             runs = self._runs.setdefault(day, [])
             runs.append(
                 Run(
                     _ms(local),
-                    printable(instance.instance_id, _LONGEST),
+                    printable(instance.instance_id, _LONGEST_NAME),
                     source,
                     status,
                     _ms_or_none(instance.start_time),
@@ -172,20 +175,20 @@ class Tally:
                 self._trim(day)
 
     def _source(self, instance: FlowInstance) -> int:
-        # As everywhere: the id tells which flow it is, and the name only where there is none.
+        # By id, since flows may share a name and a flow may be renamed. By name only if there is no id.
         key = (instance.flow_name if instance.flow_id is None else instance.flow_id, instance.owner)
         source = self._known.get(key)
         if source is None:
             source = self._known[key] = len(self.sources)
-            name = printable(instance.flow_name or "–", _LONGEST)
+            name = printable(instance.flow_name or "–", _LONGEST_NAME)
             if instance.flow_id is not None:
                 name = f"{name} ({instance.flow_id})"
-            self.sources.append((name, printable(instance.owner or "–", _LONGEST)))
+            self.sources.append((name, printable(instance.owner or "–", _LONGEST_NAME)))
         return source
 
-    # What keeps it small
+    # Limits of the size
 
-    def _is_new(self, day: int) -> bool:
+    def _admit_day(self, day: int) -> bool:
         if day in self._runs or len(self._runs) < self._bounds.days:
             return True
         oldest = min(self._runs)
@@ -201,39 +204,46 @@ class Tally:
         self.left_out[day] += len(runs[self._bounds.runs :])
         del runs[self._bounds.runs :]
 
-    def _shrunk(self) -> bool:
+    def _shrink(self) -> bool:
         sizes: Counter[int] = Counter()
         for (_, _, source, _), count in self.counts.items():
             sizes[source] += count
         del sizes[_FOLDED]
-        if len(sizes) > _KEPT_FLOWS:
-            keep = max(_KEPT_FLOWS, len(sizes) // 2)
+        if len(sizes) > _MIN_FLOWS:
+            keep = max(_MIN_FLOWS, len(sizes) // 2)
             least = sorted(sizes, key=lambda source: (-sizes[source], source))[keep:]
             self._fold |= dict.fromkeys(least, _FOLDED)
         elif self.span != _SPANS[-1]:
             self.span = _SPANS[_SPANS.index(self.span) + 1]
         else:
             return False
-        self._gather()
+        self._rebuild_cells()
         return True
 
-    def _gather(self) -> None:
+    def _rebuild_cells(self) -> None:
         before = self.counts, self.lengths, self._scale
         self.counts, self.lengths, self._scale = Counter(), {}, self.span
         ratio = self.span // before[2]
         for (row, hour, source, status), count in before[0].items():
-            self.counts[row // ratio, hour, self.home(source), status] += count
-        for (row, source, status, part), spell in before[1].items():
-            self.lengths.setdefault((row // ratio, self.home(source), status, part), Spell()).add(spell)
+            self.counts[row // ratio, hour, self.counted_source(source), status] += count
+        for (row, source, status, part), total in before[1].items():
+            self.lengths.setdefault(
+                (row // ratio, self.counted_source(source), status, part), DurationTotal()
+            ).add(total)
 
 
 def quantile(tally: Tally, share: float) -> timedelta | None:
-    """Give the duration that a share of the runs does not exceed, as exactly as `EDGES` tell it; None: there are none."""
+    """Return a quantile of the durations, interpolated within its bucket of `EDGES`. None means no runs.
+
+    Args:
+        tally: counts of the runs.
+        share: share of the runs that last at most as long (0 to 1).
+    """
     parts = [0] * (len(EDGES) + 1)
     longest = 0.0
-    for (_, _, _, part), spell in tally.lengths.items():
-        parts[part] += spell.runs
-        longest = max(longest, spell.longest / 1000)
+    for (_, _, _, part), total in tally.lengths.items():
+        parts[part] += total.runs
+        longest = max(longest, total.longest / 1000)
     left = share * sum(parts)
     for part, runs in enumerate(parts):
         if runs and left <= runs:

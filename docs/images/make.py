@@ -50,7 +50,7 @@ async def progress(file: Path) -> None:
 
     async with (
         EmulatorProcess(instances=100_000, seed=1, latency=0.2) as emulator,
-        FlowSession(emulator.url, user_id="u", org_id="o", observer=meter.heard) as session,
+        FlowSession(emulator.url, user_id="u", org_id="o", observer=meter.on_event) as session,
     ):
         query = FlowQuery(emulator.start_ms, emulator.end_ms)
         with meter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import aioflows
-from aioflows.cli.exit_codes import EPILOG, Exit, judged
+from aioflows.cli.exit_codes import EPILOG, Exit, exit_for
 from aioflows.export import SinkError
 
 CASES = [
@@ -28,7 +28,7 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "code"), CASES, ids=lambda one: type(one).__name__)
 def test_each_error_has_its_code(error: Exception, code: Exit) -> None:
-    verdict = judged(error)
+    verdict = exit_for(error)
     assert verdict is not None
     assert verdict[0] is code
 
@@ -40,17 +40,17 @@ def test_every_error_of_the_library_has_a_code() -> None:
 
 
 def test_a_fault_of_the_program_is_none_of_them() -> None:
-    assert judged(ZeroDivisionError()) is None
+    assert exit_for(ZeroDivisionError()) is None
 
 
 def test_the_line_says_what_to_do() -> None:
-    verdict = judged(aioflows.BadCredentials(1003, "encryption is not legal"))
+    verdict = exit_for(aioflows.BadCredentials(1003, "encryption is not legal"))
     assert verdict is not None
     assert verdict[1].startswith("encryption is not legal (code 1003); check AIOFLOWS_ACCESS_KEY")
 
 
 def test_the_words_of_the_service_stay_on_one_harmless_line() -> None:
-    verdict = judged(aioflows.ServerFault(62109, "boom\n\x1b]52;c;ZXZpbA==\x07\u202e"))
+    verdict = exit_for(aioflows.ServerFault(62109, "boom\n\x1b]52;c;ZXZpbA==\x07\u202e"))
     assert verdict is not None
     assert verdict[1].isprintable()
 
@@ -58,7 +58,7 @@ def test_the_words_of_the_service_stay_on_one_harmless_line() -> None:
 def test_notes_follow_the_words() -> None:
     error = aioflows.TimedOut("no answer in 60 s")
     error.add_note("the first 500 instances were written before")
-    verdict = judged(error)
+    verdict = exit_for(error)
     assert verdict is not None
     assert verdict[1].endswith("; the first 500 instances were written before")
 

@@ -119,7 +119,7 @@ def refused(ended: Ended, name: str) -> bool:
 
 def way_on(line: str) -> tuple[str, ...]:
     """The command that a line says goes on, without the program."""
-    own = shlex.split(line.strip().partition("to go on: ")[2])
+    own = shlex.split(line.strip().partition("to resume, run: ")[2])
     assert own[:3] == [sys.executable, "-m", "aioflows"]
     return tuple(own[3:])
 
@@ -151,7 +151,7 @@ class TestSignals:
         assert (ended.code, ended.out) == (code, "")
         assert ended.err.count("\n") == 1
         assert ended.err.startswith(f"{word}; ")
-        assert f"instances are kept; {target} was not written; to go on: " in ended.err
+        assert f"instances are kept; {target} was not written; to resume, run: " in ended.err
         assert not target.exists()
         told = int(ended.err.split("; ")[1].split()[0].replace(",", ""))
         words = [word for word in way_on(ended.err) if word not in ("--rate", "3")]
@@ -174,7 +174,7 @@ class TestSignals:
     def test_the_second_interrupt_ends_it_at_once_though_its_loop_stands_still(self) -> None:
         program = (
             "import asyncio, sys, threading\n"
-            "from aioflows.cli.run import ended\n"
+            "from aioflows.cli.run import run_command\n"
             "async def work():\n"
             "    print('ready', flush=True)\n"
             "    try:\n"
@@ -182,7 +182,7 @@ class TestSignals:
             "    finally:\n"
             "        print('stopping', flush=True)\n"
             "        threading.Event().wait()\n"
-            "sys.exit(ended(work))\n"
+            "sys.exit(run_command(work))\n"
         )
         process = subprocess.Popen(
             [sys.executable, "-c", program], env=environment(), stdout=subprocess.PIPE, text=True

@@ -56,7 +56,7 @@ async def test_the_page_is_whole_private_and_alone_in_its_folder(tmp_path: Path)
 async def test_a_scan_with_a_limit_is_called_a_part(tmp_path: Path) -> None:
     content = await written(tmp_path / "report.html", limit=100)
     assert content["instances"] == 100
-    assert str(content["verdict"]).startswith("a part")
+    assert str(content["verdict"]).startswith("partial")
 
 
 async def test_a_page_that_exists_is_replaced_only_when_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``aioflows demo``: a deployment of a hundred thousand instances, read to its end before your eyes, and checked."""
+"""``aioflows demo``: reads an emulated deployment to its end, with a progress bar, and checks the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
 from aioflows.cli.exit_codes import Exit
-from aioflows.cli.output.demo_account import DemoOutcome, print_account
+from aioflows.cli.output.demo_account import DemoOutcome, print_outcome
 from aioflows.cli.output.flow_totals import OrderCheck, Summary
 from aioflows.cli.output.meters import Meter, live_meter, plain_meter
 from aioflows.emulator import Emulator, EmulatorProcess
@@ -25,16 +25,19 @@ _ORDERS = ("trigger_time", "-trigger_time", None)
 
 @attrs.frozen
 class Demo:
-    """What to show.
+    """The settings of a demo.
 
     Args:
-        instances: *rows* of the emulated deployment.
-        seed: another *number* gives other rows.
-        profile: how they lie in time.
-        latency: *seconds* that the deployment takes for an answer.
-        faults: the *share* of requests that fail.
-        limits: how much at a time.
-        order_by: "trigger_time", "-trigger_time" or None.
+        instances: number of instances in the emulated deployment.
+        seed: seed of the random instances.
+        profile: distribution of the instances in time.
+        latency: time until an answer (seconds).
+        faults: share of requests that fail (0 to 1).
+        limits: limits of the session.
+        order_by: order of the scan: "trigger_time", "-trigger_time", or None for no order.
+
+    Raises:
+        QueryError: a value is invalid.
     """
 
     instances: int
@@ -48,13 +51,13 @@ class Demo:
     def __attrs_post_init__(self) -> None:
         if self.order_by not in _ORDERS:
             raise QueryError(
-                "--order must be trigger_time, -trigger_time or none, which are what the demo can check"
+                "--order must be trigger_time, -trigger_time or none; the demo can check only these orders"
             )
-        Emulator(**self.switches)  # which refuses what makes no sense; it is not opened
+        Emulator(**self.switches)  # checks the values; the emulator is not opened
 
     @property
     def switches(self) -> dict[str, Any]:
-        """What the emulator is told."""
+        """The arguments of the emulator."""
         return {
             "instances": self.instances,
             "seed": self.seed,
@@ -64,28 +67,32 @@ class Demo:
         }
 
 
-async def demo(show: Demo, console: Console) -> Exit:
-    """Serve a deployment, read all of it, and say what came of it; exit code 0 only if it is exact and in order."""
-    console.print(_title(show))
+async def demo(settings: Demo, console: Console) -> Exit:
+    """Serve a deployment, read all of it, and print the outcome.
+
+    The exit code is 0 only if every instance came exactly once and in order.
+    """
+    console.print(_title(settings))
     async with AsyncExitStack() as stack:
-        with _waiting(console, "making the instances"):
-            # In a process of its own, so that the deployment does not take the time of the client; and started aside,
-            # since Ctrl-C need not wait until all instances are made: that process ends with ours, however ours ends.
-            emulator = await run_in_thread(EmulatorProcess(**show.switches).start)
+        with _spinner(console, "making the instances"):
+            # The emulator is a separate process, so that it does not share a CPU core with the client.
+            # The start runs in a daemon thread, so that Ctrl-C does not wait until all instances are made.
+            # The emulator's process ends with this one.
+            emulator = await run_in_thread(EmulatorProcess(**settings.switches).start)
         stack.push_async_callback(asyncio.to_thread, emulator.stop)
         with live_meter(console) if console.is_terminal else plain_meter(console.print) as meter:
-            outcome = await _read(show, emulator, meter)
-    print_account(outcome, console)
+            outcome = await _read(settings, emulator, meter)
+    print_outcome(outcome, console)
     return Exit.COMPLETE if outcome.exact else Exit.INCONSISTENT
 
 
-async def _read(show: Demo, emulator: EmulatorProcess, meter: Meter) -> DemoOutcome:
-    order_by = show.order_by if isinstance(show.order_by, str) else None
+async def _read(settings: Demo, emulator: EmulatorProcess, meter: Meter) -> DemoOutcome:
+    order_by = settings.order_by if isinstance(settings.order_by, str) else None
     query = FlowQuery(emulator.start_ms, emulator.end_ms, order_by=order_by)
     summary, order = Summary(), OrderCheck(order_by)
     async with (
         FlowSession(
-            emulator.url, user_id="u", org_id="o", limits=show.limits, observer=meter.heard
+            emulator.url, user_id="u", org_id="o", limits=settings.limits, observer=meter.on_event
         ) as session,
         session.scan(query) as scan,
     ):
@@ -93,16 +100,17 @@ async def _read(show: Demo, emulator: EmulatorProcess, meter: Meter) -> DemoOutc
             summary.add(rows)
             order.add(rows)
             meter.show(scan)
-    return DemoOutcome(emulator.instances, summary, order, order_by, scan.stats, show.limits.page_size)
+    return DemoOutcome(emulator.instances, summary, order, order_by, scan.stats, settings.limits.page_size)
 
 
-def _title(show: Demo) -> Text:
-    service = f"{show.latency * 1000:g} ms an answer, {show.limits.concurrency} requests at once"
-    if show.faults:
-        service += f", {show.faults:.0%} of them fail"
-    facts = f"{show.instances:,} emulated instances (profile {show.profile}, seed {show.seed})\n{service}\n"
+def _title(settings: Demo) -> Text:
+    service = f"{settings.latency * 1000:g} ms an answer, {settings.limits.concurrency} requests at once"
+    if settings.faults:
+        service += f", {settings.faults:.0%} of them fail"
+    world = f"{settings.instances:,} emulated instances (profile {settings.profile}, seed {settings.seed})"
+    facts = f"{world}\n{service}\n"
     return Text.assemble(("aioflows demo\n", "bold"), (facts, "dim"))
 
 
-def _waiting(console: Console, what: str) -> AbstractContextManager[object]:
-    return console.status(what) if console.is_terminal else nullcontext()
+def _spinner(console: Console, text: str) -> AbstractContextManager[object]:
+    return console.status(text) if console.is_terminal else nullcontext()

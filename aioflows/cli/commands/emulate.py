@@ -1,4 +1,4 @@
-"""``aioflows emulate``: a deployment of your own, served until Ctrl-C."""
+"""``aioflows emulate``: serves an emulated deployment until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from aioflows import QueryError
 from aioflows.emulator import Emulator
 from aioflows.emulator.command import switches
 
-__all__ = ["emulate", "settings"]
+__all__ = ["emulate", "parse_switches"]
 
 
-def settings(texts: Iterable[str]) -> dict[str, Any]:
-    """Read further switches of the emulator, each as ``name=value``."""
+def parse_switches(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the switches of the emulator that texts of the form ``name=value`` set.
+
+    Raises:
+        QueryError: a text has another form, or its value is invalid.
+    """
     given: dict[str, object] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise QueryError(f"--set {text!r} is not of the form name=value, as in --set ties=unstable")
+            raise QueryError(f"--set {text!r} is invalid; give name=value, as in --set ties=unstable")
         name = name.strip().replace("-", "_")
         given[name] = value
     known = switches(given)
@@ -32,27 +36,31 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
 
 
 async def emulate(emulator: Emulator, console: Console) -> None:
-    """Serve a deployment until this is cancelled."""
+    """Serve a deployment until the task is cancelled.
+
+    Raises:
+        QueryError: the server cannot listen, as when the port is in use.
+    """
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(emulator)
         except OSError as error:
-            raise QueryError(f"the emulator cannot be served: {error.strerror or error}") from error
+            raise QueryError(f"the emulator cannot be started: {error.strerror or error}") from error
         address = (emulator.url, "bold cyan")
         console.print(Text.assemble(("serving ", "bold"), f"{emulator.instances:,} instances at ", address))
         console.print("read them with")
-        console.print(Text(f"  {example(emulator)}"), soft_wrap=True)
+        console.print(Text(f"  {example_command(emulator)}"), soft_wrap=True)
         console.print("until Ctrl-C")
-        console.file.flush()  # whoever started this may wait for the address
+        console.file.flush()  # a parent process may wait for the address on a pipe
         await asyncio.Event().wait()
 
 
-def example(emulator: Emulator) -> str:
-    """Give a command line that reads this deployment."""
-    words = ["aioflows", "scan", "--url", emulator.url]
-    words += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
-    words += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
+def example_command(emulator: Emulator) -> str:
+    """Return a command line that reads the deployment."""
+    arguments = ["aioflows", "scan", "--url", emulator.url]
+    arguments += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
+    arguments += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
     if emulator.quirks.claimed_zone is not None:
-        words += ["--server-timezone", emulator.world.zone]
+        arguments += ["--server-timezone", emulator.world.zone]
     keys = "AIOFLOWS_ACCESS_KEY=… AIOFLOWS_SECRET_KEY=… " if emulator.access.app_key is not None else ""
-    return keys + shlex.join(words)
+    return keys + shlex.join(arguments)

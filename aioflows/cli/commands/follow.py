@@ -1,7 +1,8 @@
-"""``aioflows follow``: what appears from now on, as it appears, on a terminal or in a pipe.
+"""``aioflows follow``: writes new instances to a terminal or a pipe, as they appear.
 
-1. Rows are written before the checkpoint that counts them is: after a crash in between they come again, and none is missing.
-2. However it ends otherwise, by a signal or by an error, the checkpoint is kept once more, of exactly what was written.
+1. Rows are written before the checkpoint that counts them. After a crash in between, these rows are written
+   again, and none is missing.
+2. After a signal or an error, a last checkpoint is saved. It counts exactly the rows that were written.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from aioflows import (
     Limits,
     QueryError,
 )
-from aioflows.cli.commands.scan import again
+from aioflows.cli.commands.scan import resume_command
 from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, is_terminal
@@ -38,19 +39,20 @@ from aioflows.export.stream import Stream
 
 __all__ = ["FollowJob", "PollOptions", "follow"]
 
-_SAVE_EVERY = 30.0
-"""Seconds; so often is the checkpoint kept even if nothing appears, so that little is to be read again."""
+_SAVE_INTERVAL = 30.0
+"""Seconds between checkpoints while nothing appears. A resumed follow then has less to read again."""
 _LARGEST_FILE = 100_000_000
-_LAST_WRITE = 5.0
-"""Seconds; so long may what is being written take once a signal has come: a reader that stands still keeps nobody."""
+"""Bytes of a checkpoint file that are read."""
+_LAST_WRITE_TIMEOUT = 5.0
+"""Seconds that a write may take after a signal. So a stopped reader of the pipe cannot block the exit."""
 
 
 class _Sink(Protocol):
     async def write(self, rows: Sequence[FlowInstance], /) -> None: ...
 
 
-class _Lines:
-    """Rows as lines of JSON."""
+class _JsonLinesSink:
+    """A sink that writes rows as JSON lines."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -61,175 +63,179 @@ class _Lines:
 
 @attrs.frozen
 class PollOptions:
-    """How often a follow asks, and for what."""
+    """The options for the polls of a follow."""
 
-    settle: flags.Settle = 60.0
-    watch: flags.Watch = 86_400.0
-    least: flags.Least = 2.0
-    most: flags.Most = 60.0
+    settle: flags.SettleTime = 60.0
+    watch: flags.WatchTime = 86_400.0
+    least: flags.MinWait = 2.0
+    most: flags.MaxWait = 60.0
 
 
 @attrs.frozen
 class FollowJob:
-    """Everything that ``aioflows follow`` was told.
+    """The settings of ``aioflows follow``.
 
     Args:
-        query: *what* to follow.
-        since: the first *trigger time* that counts; None: the service's now.
-        changes: whether changes of status are shown.
-        pace: how *often* it is asked for.
-        mark: the *file* that keeps the checkpoint.
-        limits: how much at a time.
-        words: the *words* of the command line, without the program.
+        query: query that selects the instances.
+        since: first trigger time. None means the present time of the service.
+        changes: True to show an instance again after each change of its status.
+        polling: times of the polls.
+        checkpoint_file: file for the checkpoint. None means no checkpoint.
+        limits: limits of the session.
+        arguments: arguments of the command line, without the program.
     """
 
     query: FlowQuery
     since: datetime | None
     changes: bool
-    pace: PollOptions
-    mark: Path | None
+    polling: PollOptions
+    checkpoint_file: Path | None
     limits: Limits
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
-async def follow(access: ConnectionOptions, job: FollowJob) -> None:
-    """Write what appears, until the query's range is over."""
-    resume = _kept(job.mark)  # before a secret is asked for
-    session = access.session(job.limits)
-    following = session.follow(
+async def follow(connection: ConnectionOptions, job: FollowJob) -> None:
+    """Write instances as they appear, until the query's range is over."""
+    resume = _read_checkpoint(job.checkpoint_file)  # before the terminal asks for a secret key
+    session = connection.session(job.limits)
+    flow_follow = session.follow(
         job.query,
         since=job.since,
         changes=job.changes,
-        settle_time=job.pace.settle,
-        watch_time=job.pace.watch,
-        min_wait=job.pace.least,
-        max_wait=job.pace.most,
+        settle_time=job.polling.settle,
+        watch_time=job.polling.watch,
+        min_wait=job.polling.least,
+        max_wait=job.polling.most,
         resume=resume,
     )
-    async with _sink() as sink, session, following:
-        copy = _Copy(following, sink, job.mark)
+    async with _open_sink() as sink, session, flow_follow:
+        writer = _FollowWriter(flow_follow, sink, job.checkpoint_file)
         try:
-            await copy.run()
+            await writer.run()
         except (AioflowsError, asyncio.CancelledError) as error:
-            for note in copy.left(job.words):
+            for note in writer.final_notes(job.arguments):
                 error.add_note(note)
             raise
 
 
-class _Copy:
-    """Writes what a follow gives, and keeps its checkpoint."""
+class _FollowWriter:
+    """A writer of the rows of a follow, which also saves the follow's checkpoint."""
 
-    def __init__(self, following: FlowFollow, sink: _Sink, mark: Path | None) -> None:
-        self._following = following
-        self._batches = following.batches()
+    def __init__(self, flow_follow: FlowFollow, sink: _Sink, path: Path | None) -> None:
+        self._follow = flow_follow
+        self._batches = flow_follow.batches()
         self._sink = sink
-        self._mark = mark
+        self._path = path
         self._written = 0
-        self._exact = True
-        """Whether all that was taken from the follow was written."""
+        self._all_written = True
+        """True if every row taken from the follow was written."""
 
     async def run(self) -> None:
         more = True
         while more:
             waiting = asyncio.ensure_future(anext(self._batches, None))
             try:
-                while not (await asyncio.wait([waiting], timeout=_SAVE_EVERY))[0]:
-                    self._keep()
+                while not (await asyncio.wait([waiting], timeout=_SAVE_INTERVAL))[0]:
+                    self._save_checkpoint()
             except asyncio.CancelledError:
                 waiting.cancel()
                 await asyncio.wait([waiting])
-                if not waiting.cancelled() and waiting.exception() is None:  # it has come at the same moment
+                if not waiting.cancelled() and waiting.exception() is None:  # rows came with the signal
                     await self._write(waiting.result() or ())
                 raise
             rows = waiting.result()
             await self._write(rows or ())
-            self._keep()
+            self._save_checkpoint()
             more = rows is not None
 
     async def _write(self, rows: Sequence[FlowInstance]) -> None:
-        """Write rows, to their end even where a signal comes meanwhile."""
-        self._exact = False
+        """Write all of some rows, even if a signal comes meanwhile."""
+        self._all_written = False
         writing = asyncio.ensure_future(self._sink.write(rows))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
-            await asyncio.wait([writing], timeout=_LAST_WRITE)
+            await asyncio.wait([writing], timeout=_LAST_WRITE_TIMEOUT)
             if writing.cancel():
                 raise
             writing.result()
-            self._wrote(rows)
+            self._count_written(rows)
             raise
-        self._wrote(rows)
+        self._count_written(rows)
 
-    def _wrote(self, rows: Sequence[FlowInstance]) -> None:
+    def _count_written(self, rows: Sequence[FlowInstance]) -> None:
         self._written += len(rows)
-        self._exact = True
+        self._all_written = True
 
-    def _keep(self) -> None:
-        if self._mark is not None:
-            # Not aside: a thread that the program does not wait for would leave its draft behind.
-            _replace(self._mark, self._following.checkpoint().to_json())
+    def _save_checkpoint(self) -> None:
+        if self._path is not None:
+            # In this thread: a daemon thread that ends with the program would leave its draft behind.
+            _replace_file(self._path, self._follow.checkpoint().to_json())
 
-    def left(self, words: tuple[str, ...]) -> list[str]:
-        """Keep the checkpoint of what was written, and say how much that is and how to go on."""
-        said = [f"{self._written:,} instances were written"] if self._written or self._mark else []
-        if self._mark is None:
-            return said
-        if self._exact:
+    def final_notes(self, arguments: tuple[str, ...]) -> list[str]:
+        """Save the checkpoint of the written rows, and return notes on the rows and on how to resume."""
+        notes = [f"{self._written:,} instances were written"] if self._written or self._path else []
+        if self._path is None:
+            return notes
+        if self._all_written:
             try:
-                self._keep()
+                self._save_checkpoint()
             except SinkError as error:
-                said.append(str(error))
-                self._exact = False
-        if self._mark.exists():
-            counted = [] if self._exact else ["the last of them come again"]
-            return [*said, *counted, f"to go on: {again(words)}"]
-        return said
+                notes.append(str(error))
+                self._all_written = False
+        if self._path.exists():
+            repeated = [] if self._all_written else ["the last of them will be written again"]
+            return [*notes, *repeated, f"to resume, run: {resume_command(arguments)}"]
+        return notes
 
 
 @asynccontextmanager
-async def _sink() -> AsyncIterator[_Sink]:
+async def _open_sink() -> AsyncIterator[_Sink]:
     if is_terminal(sys.stdout):
         yield RowTable(console_on(sys.stdout))
     else:
         stream = Stream(None, FileSystem())
         await stream.open()
-        yield _Lines(stream)
+        yield _JsonLinesSink(stream)
 
 
-def _kept(mark: Path | None) -> FollowCheckpoint | None:
-    """Read a checkpoint, if there is one.
+def _read_checkpoint(path: Path | None) -> FollowCheckpoint | None:
+    """Return the checkpoint of a file, or None if there is no file.
 
     Raises:
-        QueryError: it cannot be read, or it could not be written.
+        QueryError: the file cannot be read, is not a checkpoint, or lies in a folder that does not exist.
     """
-    if mark is None:
+    if path is None:
         return None
-    if not mark.parent.is_dir():
-        raise QueryError(f"--checkpoint {str(mark)!r}: there is no folder {str(mark.parent)!r}")
+    if not path.parent.is_dir():
+        raise QueryError(f"--checkpoint {str(path)!r}: there is no folder {str(path.parent)!r}")
     try:
-        with mark.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8") as file:
             return FollowCheckpoint.from_json(file.read(_LARGEST_FILE))
     except FileNotFoundError:
         return None
     except QueryError as error:
-        raise QueryError(f"--checkpoint {str(mark)!r}: {error}") from None
+        raise QueryError(f"--checkpoint {str(path)!r}: {error}") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise QueryError(f"--checkpoint {str(mark)!r} cannot be read: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise QueryError(f"--checkpoint {str(path)!r} cannot be read: {reason}") from None
 
 
-def _replace(mark: Path, text: str) -> None:
-    """Put a text in a file's place: it holds the one before or this one, whole, whatever happens."""
+def _replace_file(path: Path, text: str) -> None:
+    """Replace the content of a file in one step. After a crash, the file has either the old or the new text.
+
+    Raises:
+        SinkError: the file cannot be written.
+    """
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=".aioflows-", suffix=".part", dir=mark.parent)
+        descriptor, draft = tempfile.mkstemp(prefix=".aioflows-", suffix=".part", dir=path.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(descriptor)
-            Path(draft).replace(mark)
+            Path(draft).replace(path)
         finally:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
-        raise SinkError(f"{mark} cannot be written: {error.strerror}") from error
+        raise SinkError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""``aioflows report``: one question, its answer as a page, or in one screen of the terminal."""
+"""``aioflows report``: reports on the instances of a query, as an HTML page or on one terminal screen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import attrs
 
 from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows._display.text import printable
-from aioflows.cli.exit_codes import complain
+from aioflows.cli.exit_codes import print_to_stderr
 from aioflows.cli.options.connection import ConnectionOptions
-from aioflows.cli.output.console import account, console_on
+from aioflows.cli.output.console import console_on, stats_line
 from aioflows.cli.output.flow_totals import Summary
 from aioflows.cli.output.meters import live_meter, no_meter
 from aioflows.cli.output.progress import Progress
-from aioflows.cli.output.terminal_report import print_brief
+from aioflows.cli.output.terminal_report import print_report
 from aioflows.report import Facts, Tally, report_target
 from aioflows.report import report as page_of
 
@@ -24,20 +24,20 @@ __all__ = ["ReportJob", "report"]
 
 @attrs.frozen
 class ReportJob:
-    """Everything that ``aioflows report`` was told.
+    """The settings of ``aioflows report``.
 
     Args:
-        query: *what* to read.
-        limit: *instances* in all; None: every one.
-        limits: how much at a time.
-        output: a *path*; "-": standard output; None: a summary for a person in place of a page.
-        zone: what days and hours are told *in*; None: the service's zone.
-        day: the *day* whose runs the page shows; None: each of the newest ones.
-        overwrite: whether a file that exists may be replaced.
-        quiet: whether to say nothing but errors.
+        query: query that selects the instances.
+        limit: largest number of instances. None means every instance.
+        limits: limits of the session.
+        output: path of the page; "-" means standard output. None means a report on the terminal.
+        zone: zone of days and hours. None means the service's zone.
+        day: day whose runs the page shows. None means each of the newest days.
+        overwrite: True if an existing file may be replaced.
+        quiet: True to print nothing but errors.
 
     Raises:
-        QueryError: the page cannot be written there, or there is no page for what was asked for.
+        QueryError: the page cannot be written to that path, or a setting needs a page.
     """
 
     query: FlowQuery
@@ -51,17 +51,17 @@ class ReportJob:
 
     def __attrs_post_init__(self) -> None:
         if self.output is not None:
-            report_target(self.output, overwrite=self.overwrite)  # before a secret is asked for
+            report_target(self.output, overwrite=self.overwrite)  # before the terminal asks for a secret key
         elif self.day is not None or self.overwrite:
-            raise QueryError("--day and --overwrite are about a page; give -o report.html")
+            raise QueryError("--day and --overwrite need a page; add -o report.html")
 
 
-async def report(access: ConnectionOptions, job: ReportJob) -> None:
-    """Read all that a job asks for, and show what it comes to."""
+async def report(connection: ConnectionOptions, job: ReportJob) -> None:
+    """Read all instances of a job, and write or print the report."""
     console = console_on(sys.stderr)
-    watched = not job.quiet and console.is_terminal
-    meter = live_meter(console, Progress.of(job.query, job.limit)) if watched else no_meter()
-    session = access.session(job.limits, meter.heard)
+    show_meter = not job.quiet and console.is_terminal
+    meter = live_meter(console, Progress.of(job.query, job.limit)) if show_meter else no_meter()
+    session = connection.session(job.limits, meter.on_event)
     tally, summary = Tally(job.zone, job.day), Summary()
     try:
         async with session, session.scan(job.query, limit=job.limit) as scan:
@@ -86,6 +86,6 @@ async def report(access: ConnectionOptions, job: ReportJob) -> None:
             error.add_note(f"{job.output} was not written")
         raise
     if job.output is None:
-        print_brief(tally, summary, facts, console_on(sys.stdout))
-    elif watched:
-        complain(" · ".join([facts.verdict, printable(job.output), account(scan.stats)]))
+        print_report(tally, summary, facts, console_on(sys.stdout))
+    elif show_meter:
+        print_to_stderr(" · ".join([facts.verdict, printable(job.output), stats_line(scan.stats)]))

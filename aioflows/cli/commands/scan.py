@@ -1,4 +1,4 @@
-"""``aioflows scan``: one question, its rows on a terminal, in a pipe or in a file."""
+"""``aioflows scan``: writes the instances of a query to a terminal, a pipe or a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from rich.console import Console
 
 from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats
-from aioflows.cli.exit_codes import complain
+from aioflows.cli.exit_codes import print_to_stderr
 from aioflows.cli.options import parsing as options
 from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
@@ -22,12 +22,12 @@ from aioflows.cli.output.row_table import RowTable
 from aioflows.cli.output.scan_summary import ScanSummary
 from aioflows.export import Exported, Target, export
 
-__all__ = ["Output", "ScanJob", "scan"]
+__all__ = ["Output", "ScanJob", "resume_command", "scan"]
 
 
 @attrs.frozen
 class Output:
-    """Where rows go, and how."""
+    """The options for the output of a scan."""
 
     path: flags.Output = None
     format: flags.FileFormat = None
@@ -38,31 +38,31 @@ class Output:
     overwrite: flags.Overwrite = False
 
     @property
-    def shaped(self) -> bool:
-        """Whether anything was said of what it looks like, so that it is no table for a person."""
+    def has_format_options(self) -> bool:
+        """True if an option shapes the rows. The output is then not the table on the terminal."""
         return self.format is not None or bool(self.columns) or self.tasks or self.raw
 
     @property
     def file(self) -> str | None:
-        """What is written by name; None: standard output, in one way or another."""
+        """Name of the file or folder that is written. None means standard output."""
         return None if self.path == "-" else self.path
 
 
 @attrs.frozen
 class ScanJob:
-    """Everything that ``aioflows scan`` was told.
+    """The settings of ``aioflows scan``.
 
     Args:
-        query: *what* to read.
-        limit: *instances* in all; None: every one.
-        limits: how much at a time.
-        output: *where* the rows go, and how.
-        quiet: whether to say nothing but errors.
-        as_json: whether a machine reads what is said.
-        words: the *words* of the command line, without the program.
+        query: query that selects the instances.
+        limit: largest number of instances. None means every instance.
+        limits: limits of the session.
+        output: target and format of the rows.
+        quiet: True to print nothing but errors.
+        as_json: True to print progress and summary as JSON objects.
+        arguments: arguments of the command line, without the program.
 
     Raises:
-        QueryError: the rows cannot be written there.
+        QueryError: the rows cannot be written to the target.
     """
 
     query: FlowQuery
@@ -71,116 +71,125 @@ class ScanJob:
     output: Output
     quiet: bool
     as_json: bool
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
 
     def __attrs_post_init__(self) -> None:
-        to = self.output
-        if to.path is not None:
-            # Before a secret is asked for.
-            Target.named(to.path, to.format).check(resume=to.resume, overwrite=to.overwrite)
+        output = self.output
+        if output.path is not None:
+            # Here, so that an invalid target is refused before the terminal asks for a secret key.
+            Target.named(output.path, output.format).check(resume=output.resume, overwrite=output.overwrite)
 
 
-async def scan(access: ConnectionOptions, job: ScanJob) -> None:
-    """Read all that a job asks for, and write it."""
-    to_screen = job.output.path is None and is_terminal(sys.stdout) and not job.output.shaped
-    console = console_on(sys.stdout if to_screen else sys.stderr)
-    # JSON and a bar on one terminal would write into each other.
-    beside_json = not to_screen and job.output.file is None and is_terminal(sys.stdout)
-    watched = not job.quiet and not beside_json and console.is_terminal
-    meter = _meter(job, console if watched else None)
-    session = access.session(job.limits, meter.heard)
-    seen = _Seen(meter)
+async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
+    """Read all instances of a job, write them, and print the summary."""
+    as_table = job.output.path is None and is_terminal(sys.stdout) and not job.output.has_format_options
+    console = console_on(sys.stdout if as_table else sys.stderr)
+    # Rows on the same terminal would break the bar.
+    rows_on_terminal = not as_table and job.output.file is None and is_terminal(sys.stdout)
+    show_meter = not job.quiet and not rows_on_terminal and console.is_terminal
+    meter = _meter(job, console if show_meter else None)
+    session = connection.session(job.limits, meter.on_event)
+    state = _ScanState(meter)
     try:
         async with session:
             with meter:
                 exported = await (
-                    _show(session, job, RowTable(console), seen) if to_screen else _export(session, job, seen)
+                    _show(session, job, RowTable(console), state)
+                    if as_table
+                    else _export(session, job, state)
                 )
     except (AioflowsError, asyncio.CancelledError) as error:
-        if seen.kept and isinstance(error, asyncio.CancelledError):  # other errors say so themselves
-            error.add_note(f"{seen.kept:,} instances are kept")
-        error.add_note(_left_behind(seen, job, to_screen=to_screen))
-        if seen.kept:
-            error.add_note(f"to go on: {again(job.words, '--resume')}")
+        if state.saved and isinstance(
+            error, asyncio.CancelledError
+        ):  # export() adds such a note to other errors
+            error.add_note(f"{state.saved:,} instances are kept")
+        error.add_note(_unfinished_note(state, job, as_table=as_table))
+        if state.saved:
+            error.add_note(f"to resume, run: {resume_command(job.arguments, '--resume')}")
         raise
-    closing = _closing(exported, seen, job)
+    summary = _summary(exported, state, job)
     if job.as_json and not job.quiet:
-        complain(closing.json())
-    elif watched:
-        complain(closing.line())
+        print_to_stderr(summary.json())
+    elif show_meter:
+        print_to_stderr(summary.line())
 
 
-def again(words: tuple[str, ...], *more: str) -> str:
-    """Give the command that goes on where one with these words has stopped: the same, with more words."""
-    # As "python -m aioflows" the program may have no name that a shell finds.
-    own = [sys.executable, "-m", "aioflows"] if Path(sys.argv[0]).name == "__main__.py" else ["aioflows"]
-    return shlex.join([*own, *words, *(one for one in more if one not in words)])
+def resume_command(arguments: tuple[str, ...], *more: str) -> str:
+    """Return the command line that resumes a command.
+
+    Args:
+        arguments: arguments of the stopped command.
+        more: options to add, unless `arguments` has them.
+    """
+    # After "python -m aioflows" the shell may not find a program "aioflows".
+    program = [sys.executable, "-m", "aioflows"] if Path(sys.argv[0]).name == "__main__.py" else ["aioflows"]
+    return shlex.join([*program, *arguments, *(option for option in more if option not in arguments)])
 
 
 def _meter(job: ScanJob, console: Console | None) -> Meter:
     progress = Progress.of(job.query, job.limit)
     if job.as_json and not job.quiet:
-        return json_meter(complain, progress)
+        return json_meter(print_to_stderr, progress)
     return no_meter() if console is None else live_meter(console, progress)
 
 
-class _Seen:
-    """The scan, as soon as there is one, and how many instances are safe on the disk."""
+class _ScanState:
+    """The state of a scan: the scan once it has begun, and the number of instances saved on disk."""
 
     def __init__(self, meter: Meter) -> None:
-        self.reading: FlowScan | None = None
-        self.kept = 0
+        self.scan: FlowScan | None = None
+        self.saved = 0
         self._meter = meter
 
     @property
     def rows(self) -> int:
-        return 0 if self.reading is None else self.reading.stats.rows_yielded
+        return 0 if self.scan is None else self.scan.stats.rows_yielded
 
-    def took(self, reading: FlowScan) -> None:
-        self.reading = reading
-        self._meter.show(reading)
+    def on_rows(self, scan: FlowScan) -> None:
+        self.scan = scan
+        self._meter.show(scan)
 
-    def keeps(self, instances: int) -> None:
-        self.kept = instances
+    def on_saved(self, instances: int) -> None:
+        self.saved = instances
 
 
-async def _show(session: FlowSession, job: ScanJob, table: RowTable, seen: _Seen) -> Exported:
-    async with session.scan(job.query, limit=job.limit) as reading:
-        async for rows in reading.pages():
+async def _show(session: FlowSession, job: ScanJob, table: RowTable, state: _ScanState) -> Exported:
+    async with session.scan(job.query, limit=job.limit) as scan:
+        async for rows in scan.pages():
             await table.write(rows)
-            seen.took(reading)
-    return Exported(reading.stats.rows_yielded)
+            state.on_rows(scan)
+    return Exported(scan.stats.rows_yielded)
 
 
-async def _export(session: FlowSession, job: ScanJob, seen: _Seen) -> Exported:
-    to = job.output
+async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Exported:
+    output = job.output
     return await export(
         session,
         job.query,
-        to.path or "-",
-        format=to.format,
-        columns=options.names(to.columns),
-        tasks=to.tasks,
-        raw=to.raw,
+        output.path or "-",
+        format=output.format,
+        columns=options.names(output.columns),
+        tasks=output.tasks,
+        raw=output.raw,
         limit=job.limit,
-        resume=to.resume,
-        overwrite=to.overwrite,
-        watch=seen.took,
-        kept=seen.keeps,
+        resume=output.resume,
+        overwrite=output.overwrite,
+        watch=state.on_rows,
+        kept=state.on_saved,
     )
 
 
-def _left_behind(seen: _Seen, job: ScanJob, *, to_screen: bool) -> str:
+def _unfinished_note(state: _ScanState, job: ScanJob, *, as_table: bool) -> str:
     if job.output.file is None:
-        shown = "shown" if to_screen else "written"
-        return f"the first {seen.rows:,} instances were {shown} before" if seen.rows else ""
+        shown = "shown" if as_table else "written"
+        return f"the first {state.rows:,} instances were {shown}" if state.rows else ""
     return f"{job.output.file} was not written"
 
 
-def _closing(exported: Exported, seen: _Seen, job: ScanJob) -> ScanSummary:
+def _summary(exported: Exported, state: _ScanState, job: ScanJob) -> ScanSummary:
     return ScanSummary(
         job.query,
-        ScanStats() if seen.reading is None else seen.reading.stats,
+        ScanStats() if state.scan is None else state.scan.stats,
         exported.instances,
         exported.before,
         job.limit,

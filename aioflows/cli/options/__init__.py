@@ -1,1 +1,1 @@
-"""What a user types."""
+"""The options of the commands, from their texts to their values."""

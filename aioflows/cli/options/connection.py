@@ -1,4 +1,8 @@
-"""Which service, and as whom: from options, from the environment, and never a secret from the command line."""
+"""The service and its credentials, from options and environment variables.
+
+1. A secret is never read from an option: other users of the machine can see the command lines of processes.
+2. An option and an environment variable that differ are an error. Choosing one might read the wrong service.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,13 @@ _LONGEST_SECRET_FILE = 10_000
 
 @attrs.frozen
 class Connection:
-    """A service, and who asks it.
+    """A service and the credentials for it.
 
     Args:
-        url: *scheme and host* of the gateway.
-        user_id: the *user* who asks.
-        org_id: the *organization*.
-        auth: the *keys*; None: the gateway asks for none.
+        url: scheme and host of the API gateway.
+        user_id: user that sends the requests.
+        org_id: organization of the user.
+        auth: access key and secret key. Default: None, for a gateway without keys.
     """
 
     url: str
@@ -38,24 +42,28 @@ class Connection:
 
 @attrs.frozen
 class ConnectionOptions:
-    """What the options of a command say of the service."""
+    """The options that select the service and the user."""
 
     url: flags.Url = None
     user_id: flags.UserId = None
     org_id: flags.OrgId = None
     secret_file: flags.SecretFile = None
-    server_timezone: flags.ServerZone = None
+    server_timezone: flags.ServerTimezone = None
     first_page: flags.FirstPage = None
     allow_http: flags.AllowHttp = False
 
     def session(self, limits: Limits, observer: Callable[[Event], None] | None = None) -> FlowSession:
-        """Make a session with the service, for which a person at a terminal may be asked for the secret.
+        """Return a session with the service. On a terminal, ask for a secret key that is missing.
+
+        Args:
+            limits: limits of the session.
+            observer: called with each event of the session. Default: None.
 
         Raises:
-            QueryError: something is missing or makes no sense, or two places disagree.
+            QueryError: an option is missing or invalid, or an option and a variable differ.
         """
-        person = is_terminal(sys.stdin) and is_terminal(sys.stderr)
-        service = self.found(os.environ, getpass.getpass if person else None)
+        interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        service = self.resolve(os.environ, getpass.getpass if interactive else None)
         return FlowSession(
             service.url,
             user_id=service.user_id,
@@ -68,62 +76,59 @@ class ConnectionOptions:
             allow_http=self.allow_http,
         )
 
-    def found(self, environment: Mapping[str, str], ask: Callable[[str], str] | None = None) -> Connection:
-        """Put together what was given here and there.
+    def resolve(self, environment: Mapping[str, str], ask: Callable[[str], str] | None = None) -> Connection:
+        """Return the connection that the options and the environment describe.
 
         Args:
-            environment: the *variables* of the process.
-            ask: asks a person for the secret; None: there is nobody to ask.
+            environment: environment variables.
+            ask: asks the user for the secret key. Default: None, a missing secret key is an error.
 
         Raises:
-            QueryError: something is missing, or two places disagree.
+            QueryError: an option is missing, or an option and a variable differ.
         """
         return Connection(
-            _needed("--url", self.url, "AIOFLOWS_URL", environment),
-            _needed("--user-id", self.user_id, "AIOFLOWS_USER_ID", environment),
-            _needed("--org-id", self.org_id, "AIOFLOWS_ORG_ID", environment),
-            _keys(environment, self.secret_file, ask),
+            _required("--url", self.url, "AIOFLOWS_URL", environment),
+            _required("--user-id", self.user_id, "AIOFLOWS_USER_ID", environment),
+            _required("--org-id", self.org_id, "AIOFLOWS_ORG_ID", environment),
+            _read_keys(environment, self.secret_file, ask),
         )
 
 
-def _needed(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str:
-    stated = environment.get(variable) or None
-    if given is not None and stated is not None and given != stated:
-        # To take one of them would read another service, or as another user, than somebody meant.
-        raise QueryError(f"{option} and {variable} say different things; drop one of them")
-    value = given if given is not None else stated
+def _required(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str:
+    from_environment = environment.get(variable) or None
+    if given is not None and from_environment is not None and given != from_environment:
+        raise QueryError(f"{option} and {variable} differ; remove one")
+    value = given if given is not None else from_environment
     if value is None:
-        raise QueryError(f"{option} is missing; give it, or set {variable}")
+        raise QueryError(f"{option} is missing; add the option, or set {variable}")
     return value
 
 
-def _keys(
+def _read_keys(
     environment: Mapping[str, str], secret_file: Path | None, ask: Callable[[str], str] | None
 ) -> AppKey | None:
     access, secret = environment.get("AIOFLOWS_ACCESS_KEY"), environment.get("AIOFLOWS_SECRET_KEY")
     if secret_file is not None:
         if secret:
-            raise QueryError(
-                "--secret-file is given, but AIOFLOWS_SECRET_KEY is set as well; drop one of them"
-            )
-        secret = _content(secret_file)
+            raise QueryError("--secret-file and AIOFLOWS_SECRET_KEY cannot be used together; remove one")
+        secret = _read_secret(secret_file)
     if not access:
         if secret:
-            raise QueryError("a secret key is given, but no access key; set AIOFLOWS_ACCESS_KEY")
+            raise QueryError("a secret key was given without an access key; set AIOFLOWS_ACCESS_KEY")
         return None
     if not secret and ask is not None:
         secret = ask("secret key: ")
     if not secret:
         raise QueryError(
-            "AIOFLOWS_ACCESS_KEY is set, but no secret key; set AIOFLOWS_SECRET_KEY or give --secret-file"
+            "the secret key for AIOFLOWS_ACCESS_KEY is missing; set AIOFLOWS_SECRET_KEY or give --secret-file"
         )
     return AppKey(access, secret)
 
 
-def _content(path: Path) -> str:
+def _read_secret(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
             return file.read(_LONGEST_SECRET_FILE).strip("\r\n")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise QueryError(f"--secret-file {str(path)!r} cannot be read: {reason}") from None

@@ -1,4 +1,4 @@
-"""Options that several commands take, and what they come to; those that tell the service are in `service`."""
+"""Groups of options that several commands share. The options for the service are in `connection`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ __all__ = ["LimitOptions", "QueryOptions"]
 
 @attrs.frozen
 class QueryOptions:
-    """Which instances, of those of a time range."""
+    """The options that select instances within a time range."""
 
     zone: flags.LocalZone = None
-    type: flags.Kind = "all"
+    type: flags.TypeName = "all"
     status: flags.Status = None
     owner: flags.Owner = ""
     expression: flags.Expression = ""
 
     def query(self, first: datetime | int, last: datetime | int, order_by: str = "trigger_time") -> FlowQuery:
-        """Ask for them, in an order as `options.order` reads it.
+        """Return a query for the selected instances.
+
+        Args:
+            first: first trigger time (aware datetime, or milliseconds since 1970-01-01 UTC).
+            last: end of the range, exclusive (as for `first`).
+            order_by: text of an order, as `parsing.order` reads it. Default: ascending trigger time.
 
         Raises:
-            QueryError: something that was said makes no sense.
+            QueryError: an option has an invalid value.
         """
         return FlowQuery(
             first,
@@ -42,16 +47,16 @@ class QueryOptions:
 
 @attrs.frozen
 class LimitOptions:
-    """How fast."""
+    """The options that limit the speed of a scan."""
 
     page_size: flags.PageSize = 500
     concurrency: flags.Concurrency = 16
     rate: flags.Rate = None
 
     def limits(self) -> Limits:
-        """Say it to a session.
+        """Return the limits for a session.
 
         Raises:
-            QueryError: a number makes no sense.
+            QueryError: a number is out of range.
         """
         return Limits(concurrency=self.concurrency, rate=self.rate, page_size=self.page_size)

@@ -1,4 +1,4 @@
-"""The texts of options as values: times, zones, statuses, orders."""
+"""Parsers for the texts of options: times, zones, statuses, orders and lists of names."""
 
 from __future__ import annotations
 
@@ -22,39 +22,43 @@ _AS_IN = "as in 2024-01-01T00:00+08:00"
 
 
 def zone(text: str | None) -> tzinfo | None:
-    """Read a zone: "+08:00", "GMT+8", "UTC" or "Asia/Shanghai"."""
+    """Return the zone that a text names, as in "+08:00", "GMT+8", "UTC" or "Asia/Shanghai".
+
+    Raises:
+        QueryError: the zone is unknown.
+    """
     if text is None:
         return None
     match = _OFFSET.fullmatch(text.strip())
     if match is not None:
-        # "GMT+8" is east of Greenwich, as the service means it; POSIX would mean the west by it.
+        # "GMT+8" is east of Greenwich, as in answers of the service. In POSIX zone names it is west.
         offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
         return timezone(-offset if match["sign"] == "-" else offset)
     try:
         return ZoneInfo(text.strip())
     except (ValueError, LookupError, OSError):
         raise QueryError(
-            f'--zone {text!r} is no time zone that is known here; give it as "+08:00", "GMT+8" or "Asia/Shanghai"'
+            f'--zone {text!r} is not a known time zone; give it as "+08:00", "GMT+8" or "Asia/Shanghai"'
         ) from None
 
 
 def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
-    """Read a moment.
+    """Return the moment that a text describes.
 
     Args:
-        text: an ISO *time with its zone*, or, where a zone was given, one without, or a date, which means its midnight.
-        option: the *name* of the option, for messages.
-        zone: what a text without a zone is read in.
+        text: ISO 8601 time with a zone. With `zone`, also a time without a zone, or a date, for its midnight.
+        option: name of the option, for messages.
+        zone: zone of a text without a zone. Default: None, such a text is an error.
 
     Raises:
-        QueryError: it is no time, it has no zone, or in that zone it does not exist, or exists twice.
+        QueryError: the text is not a time, it has no zone, or the zone's clocks skip or repeat that time.
     """
     match, given = _TIME.fullmatch(text.strip()), None
     if match is not None:
         with suppress(ValueError):  # February 30
             given = datetime.fromisoformat(text.strip())
     if match is None or given is None:
-        raise QueryError(f"{option} {text!r} is no time; give it {_AS_IN}")
+        raise QueryError(f"{option} {text!r} is not a time; give it {_AS_IN}")
     if match["zone"] is not None:
         if match["clock"] is None:
             raise QueryError(f"{option} {text!r} is a date with a zone; give the time of day too, {_AS_IN}")
@@ -66,46 +70,64 @@ def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
 
 
 def day(text: str | None) -> date | None:
-    """Read a date; None where nothing was said."""
+    """Return the date that a text describes, or None for None.
+
+    Raises:
+        QueryError: the text is not a date.
+    """
     if text is None:
         return None
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007  (a date has no zone)
     except ValueError:
-        raise QueryError(f"--day {text!r} is no date; give it as in 2024-01-31") from None
+        raise QueryError(f"--day {text!r} is not a date; give it as in 2024-01-31") from None
 
 
 def _local(naive: datetime, zone: tzinfo, option: str) -> datetime:
-    """Put a wall clock's time into a zone, unless the clock skips it or shows it twice."""
+    """Return a local time with its zone.
+
+    Raises:
+        QueryError: the clocks of the zone skip or repeat the time.
+    """
     first, second = naive.replace(tzinfo=zone), naive.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
         return first
-    # Through UTC and back a time that the clock skips comes out as the one before, or the one after, the gap.
-    back = [one.astimezone(UTC).astimezone(zone) for one in (first, second)]
-    reason = "exists twice" if back[0].replace(tzinfo=None) == naive else "does not exist: the clock skips it"
-    either = " or ".join(sorted(one.isoformat(timespec="minutes") for one in back))
-    raise QueryError(f"{option} {naive.isoformat(sep=' ')} {reason} in {zone}; say {either}")
+    # PEP 495: converted to UTC and back, a skipped time lands before the gap (fold=1) or after it (fold=0).
+    back = [moment.astimezone(UTC).astimezone(zone) for moment in (first, second)]
+    reason = "exists twice" if back[0].replace(tzinfo=None) == naive else "does not exist: the clocks skip it"
+    either = " or ".join(sorted(moment.isoformat(timespec="minutes") for moment in back))
+    raise QueryError(f"{option} {naive.isoformat(sep=' ')} {reason} in {zone}; give {either}")
 
 
 def statuses(texts: Iterable[str]) -> tuple[FlowStatus, ...]:
-    """Read statuses by name or code, each text holding one or several with commas between."""
+    """Return the statuses that texts name. Each text holds names or codes, separated by commas.
+
+    Raises:
+        QueryError: a status is unknown.
+    """
     names = [part.strip() for text in texts for part in text.split(",")]
     return tuple(dict.fromkeys(_status(name) for name in names))
 
 
 def _status(text: str) -> FlowStatus:
-    known = {one.name: one for one in FlowStatus} | {str(one.value): one for one in FlowStatus}
+    known = {status.name: status for status in FlowStatus} | {
+        str(status.value): status for status in FlowStatus
+    }
     name = text.upper()
     if name not in known:
         name = name.replace("-", "_").replace(" ", "_")
     if name not in known:
-        raise _unknown("--status", text, [one.name for one in FlowStatus])
+        raise _unknown("--status", text, [status.name for status in FlowStatus])
     return known[name]
 
 
 def schedule_type(text: str) -> ScheduleType | None:
-    """Read a schedule type by its name; "all" is None."""
-    known: dict[str, ScheduleType | None] = {one.name.lower(): one for one in ScheduleType}
+    """Return the schedule type of that name, or None for "all".
+
+    Raises:
+        QueryError: the type is unknown.
+    """
+    known: dict[str, ScheduleType | None] = {kind.name.lower(): kind for kind in ScheduleType}
     known["all"] = None
     if text.lower() not in known:
         raise _unknown("--type", text, list(known))
@@ -113,7 +135,10 @@ def schedule_type(text: str) -> ScheduleType | None:
 
 
 def order(text: str) -> str | tuple[str, ...] | None:
-    """Read an order: "none", a sort field, or several with commas between, each with "-" for descending."""
+    """Return the order that a text describes: "none", or sort fields separated by commas.
+
+    A field with "-" before it is in descending order.
+    """
     if text.lower() == "none":
         return None
     fields = tuple(part.strip() for part in text.split(","))
@@ -121,7 +146,7 @@ def order(text: str) -> str | tuple[str, ...] | None:
 
 
 def names(texts: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Read names, each text holding one or several with commas between; None where nothing was said."""
+    """Return the names that texts hold, separated by commas, or None if there are no texts."""
     if not texts:
         return None
     return tuple(name.strip() for text in texts for name in text.split(","))

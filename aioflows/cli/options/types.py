@@ -1,4 +1,4 @@
-"""The options of the commands, as the types of their parameters: names, help, and the panel they are shown in."""
+"""The options of the commands, as types of parameters: name, help, and panel of the help."""
 
 from __future__ import annotations
 
@@ -8,53 +8,58 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-_which = partial(typer.Option, rich_help_panel="Which instances")
-_service = partial(typer.Option, rich_help_panel="Which service")
-_speed = partial(typer.Option, rich_help_panel="How fast")
-_pace = partial(typer.Option, rich_help_panel="How often")
+_query = partial(typer.Option, rich_help_panel="Instances")
+_connection = partial(typer.Option, rich_help_panel="Service and credentials")
+_limits = partial(typer.Option, rich_help_panel="Limits")
+_polling = partial(typer.Option, rich_help_panel="Polling")
 _output = partial(typer.Option, rich_help_panel="Output")
 
-# Which instances
+# Instances
 
-From: TypeAlias = Annotated[str, _which("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
-To: TypeAlias = Annotated[str, _which(help="First trigger time left out.")]
+From: TypeAlias = Annotated[str, _query("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
+To: TypeAlias = Annotated[str, _query(help="End of the range of trigger times, exclusive.")]
 LocalZone: TypeAlias = Annotated[
-    str | None, _which(help="What times without a zone, and dates, are in: Asia/Shanghai.")
+    str | None, _query(help="Zone of dates and of times without a zone, as in Asia/Shanghai.")
 ]
-Kind: TypeAlias = Annotated[str, _which(help="manual, periodic, temporary or all.")]
+TypeName: TypeAlias = Annotated[str, _query(help="Schedule type: manual, periodic, temporary or all.")]
 Status: TypeAlias = Annotated[
-    list[str] | None, _which(help="SUCCESS, FAIL, TIMEOUT, …; several with commas, or again.")
+    list[str] | None,
+    _query(help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option."),
 ]
-Owner: TypeAlias = Annotated[str, _which(help="User name of the owner.")]
-Expression: TypeAlias = Annotated[str, _which(help="Part of the instance's id or the flow's name.")]
-OrderBy: TypeAlias = Annotated[str, _which(help="trigger_time, -trigger_time, or none.")]
-Limit: TypeAlias = Annotated[int | None, _which(help="Instances in all.", show_default="every one")]
+Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.")]
+Expression: TypeAlias = Annotated[str, _query(help="Part of the instance's id or the flow's name.")]
+OrderBy: TypeAlias = Annotated[str, _query(help="trigger_time, -trigger_time, or none.")]
+Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instances.", show_default="no limit")]
 
-# Which service
+# Service and credentials
 
-Url: TypeAlias = Annotated[str | None, _service(help="Address of the API gateway, or AIOFLOWS_URL.")]
-UserId: TypeAlias = Annotated[str | None, _service(help="Who asks, or AIOFLOWS_USER_ID.")]
-OrgId: TypeAlias = Annotated[str | None, _service(help="The organization, or AIOFLOWS_ORG_ID.")]
+Url: TypeAlias = Annotated[str | None, _connection(help="Address of the API gateway, or AIOFLOWS_URL.")]
+UserId: TypeAlias = Annotated[
+    str | None, _connection(help="User that sends the requests, or AIOFLOWS_USER_ID.")
+]
+OrgId: TypeAlias = Annotated[str | None, _connection(help="Organization of the user, or AIOFLOWS_ORG_ID.")]
 SecretFile: TypeAlias = Annotated[
     Path | None,
-    _service(
-        help="File with the secret key, in place of AIOFLOWS_SECRET_KEY; without either it is asked for. "
-        "The access key is AIOFLOWS_ACCESS_KEY."
+    _connection(
+        help="File with the secret key, instead of AIOFLOWS_SECRET_KEY. Without both, a terminal asks for "
+        "the key. The access key is in AIOFLOWS_ACCESS_KEY."
     ),
 ]
-ServerZone: TypeAlias = Annotated[
-    str | None, _service(help="Zone of the service's times.", show_default="it is asked")
+ServerTimezone: TypeAlias = Annotated[
+    str | None, _connection(help="Zone of the service's times.", show_default="ask the service")
 ]
 FirstPage: TypeAlias = Annotated[
-    int | None, _service(help="Number of its first page, 0 or 1.", show_default="found out")
+    int | None, _connection(help="Number of the service's first page, 0 or 1.", show_default="detect")
 ]
-AllowHttp: TypeAlias = Annotated[bool, _service("--allow-http", help="Trust a network without encryption.")]
+AllowHttp: TypeAlias = Annotated[
+    bool, _connection("--allow-http", help="Allow an http:// address, whose traffic is not encrypted.")
+]
 
-# How fast
+# Limits
 
-PageSize: TypeAlias = Annotated[int, _speed(help="Instances in one request.")]
-Concurrency: TypeAlias = Annotated[int, _speed(help="Requests under way at once.")]
-Rate: TypeAlias = Annotated[float | None, _speed(help="Requests per second.", show_default="no limit")]
+PageSize: TypeAlias = Annotated[int, _limits(help="Instances per request.")]
+Concurrency: TypeAlias = Annotated[int, _limits(help="Largest number of requests in flight.")]
+Rate: TypeAlias = Annotated[float | None, _limits(help="Requests per second.", show_default="no limit")]
 
 # Output
 
@@ -63,102 +68,117 @@ Output: TypeAlias = Annotated[
     _output(
         "--output",
         "-o",
-        help="File to write, whose ending tells the format: .jsonl, .csv, .parquet, .sqlite, .duckdb; with / at its end "
-        "a folder of Parquet files by day; or - for standard output.",
+        help="File to write. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
+        "A name that ends in / is a folder with one Parquet file per day; - is standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
     ),
 ]
 FileFormat: TypeAlias = Annotated[
     str | None,
-    _output("--format", help="jsonl, csv, parquet, sqlite, duckdb.", show_default="the ending tells"),
+    _output("--format", help="jsonl, csv, parquet, sqlite or duckdb.", show_default="by the suffix"),
 ]
 Columns: TypeAlias = Annotated[
     list[str] | None,
-    _output(help="instance_id, flow_name, …; several with commas, or again.", show_default="every one"),
+    _output(
+        help="instance_id, flow_name, …; separate several by commas, or repeat the option.",
+        show_default="all columns",
+    ),
 ]
-Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="A row for each task of the graph.")]
-Raw: TypeAlias = Annotated[bool, _output("--raw", help="Leave texts that look like formulas as they are.")]
-Resume: TypeAlias = Annotated[bool, _output("--resume", help="Go on with what an earlier run left.")]
-Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace what exists.")]
-Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Say nothing but errors.")]
+Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="Write one row per task of the graph.")]
+Raw: TypeAlias = Annotated[bool, _output("--raw", help="Do not escape texts that look like formulas.")]
+Resume: TypeAlias = Annotated[bool, _output("--resume", help="Continue an unfinished export.")]
+Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace an existing file or folder.")]
+Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Print nothing but errors.")]
 Json: TypeAlias = Annotated[
     bool,
     _output(
-        "--json", help="Say progress, the account and errors as JSON, one object a line, on standard error."
+        "--json",
+        help="Print progress, the summary and errors to standard error as JSON, one object per line.",
     ),
 ]
 
-Page: TypeAlias = Annotated[
+ReportPage: TypeAlias = Annotated[
     str | None,
     _output(
         "--output",
         "-o",
-        help="HTML page to write; or - for standard output.",
+        help="HTML page to write, or - for standard output.",
         show_default="a summary on the terminal",
     ),
 ]
 Day: TypeAlias = Annotated[
     str | None,
-    _output(help="Day whose runs the page shows one by one: 2024-01-31.", show_default="the newest seven"),
+    _output(
+        help="Day whose runs the page shows one by one, as in 2024-01-31.",
+        show_default="the newest seven days",
+    ),
 ]
 
-# What is followed, and how often it is asked for
+# Follow: range and polling
 
 Since: TypeAlias = Annotated[
     str | None,
-    _which(help="First trigger time, as in 2024-01-01T00:00+08:00.", show_default="the service's now"),
+    _query(help="First trigger time, as in 2024-01-01T00:00+08:00.", show_default="now"),
 ]
-Until: TypeAlias = Annotated[str | None, _which(help="First trigger time left out.", show_default="none")]
+Until: TypeAlias = Annotated[
+    str | None, _query(help="End of the range of trigger times, exclusive.", show_default="none")
+]
 Changes: TypeAlias = Annotated[
     bool,
-    _which("--changes", help="Show an instance again when its status has changed, until it is finished."),
+    _query("--changes", help="Show an instance again after each change of its status, until it is finished."),
 ]
-Settle: TypeAlias = Annotated[
+SettleTime: TypeAlias = Annotated[
     float,
-    _pace("--settle-time", "--settle", help="Seconds after its trigger time within which an instance shows."),
+    _polling(
+        "--settle-time",
+        "--settle",
+        help="Longest delay between trigger time and appearance of an instance, in seconds.",
+    ),
 ]
-Watch: TypeAlias = Annotated[
-    float, _pace("--watch-time", "--watch", help="Seconds for which an unfinished instance is watched.")
+WatchTime: TypeAlias = Annotated[
+    float,
+    _polling("--watch-time", "--watch", help="Time for which an unfinished instance is watched, in seconds."),
 ]
-Least: TypeAlias = Annotated[
-    float, _pace("--min-wait", "--least", help="Shortest wait between two polls, in seconds.")
+MinWait: TypeAlias = Annotated[
+    float, _polling("--min-wait", "--least", help="Shortest wait between two polls, in seconds.")
 ]
-Most: TypeAlias = Annotated[
-    float, _pace("--max-wait", "--most", help="Longest wait between two polls, in seconds.")
+MaxWait: TypeAlias = Annotated[
+    float, _polling("--max-wait", "--most", help="Longest wait between two polls, in seconds.")
 ]
-Mark: TypeAlias = Annotated[
+CheckpointFile: TypeAlias = Annotated[
     Path | None,
     _output(
         "--checkpoint",
-        help="File that keeps where it stands; if it is there, following goes on from it.",
+        help="File for the checkpoint. If it exists, the follow continues from it.",
         show_default="none",
     ),
 ]
 
 # The emulated deployment
 
-Instances: TypeAlias = Annotated[int, typer.Option(help="How many instances it has.")]
-Seed: TypeAlias = Annotated[int, typer.Option(help="Another number gives other instances.")]
+Instances: TypeAlias = Annotated[int, typer.Option(help="Number of instances.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of the random instances.")]
 Profile: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="How they lie in time: cron, uniform, bursty, midnight, sparse-then-dense, one-second."
+        help="Distribution in time: cron, uniform, bursty, midnight, sparse-then-dense or one-second."
     ),
 ]
-Latency: TypeAlias = Annotated[float, typer.Option(help="Milliseconds that it takes for an answer.")]
+Latency: TypeAlias = Annotated[float, typer.Option(help="Time until an answer, in milliseconds.")]
 Faults: TypeAlias = Annotated[float, typer.Option(help="Share of the requests that fail, as in 0.05.")]
-Port: TypeAlias = Annotated[int, typer.Option(help="Port on 127.0.0.1.", show_default="any that is free")]
-Keep: TypeAlias = Annotated[
-    Path | None, typer.Option(help="File that keeps the instances.", show_default="none")
+Port: TypeAlias = Annotated[int, typer.Option(help="Port on 127.0.0.1.", show_default="a free port")]
+InstancesFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="File that stores the instances.", show_default="none")
 ]
 PageCap: TypeAlias = Annotated[
-    int | None, typer.Option(help="Rows that no answer exceeds, without a word.", show_default="none")
+    int | None,
+    typer.Option(help="Largest number of rows in an answer, applied silently.", show_default="none"),
 ]
-FirstPageIs: TypeAlias = Annotated[int, typer.Option(help="Number of the first page, 0 or 1.")]
-OwnZone: TypeAlias = Annotated[str, typer.Option(help="Zone of its times.")]
+EmulatedFirstPage: TypeAlias = Annotated[int, typer.Option(help="Number of the first page, 0 or 1.")]
+EmulatedZone: TypeAlias = Annotated[str, typer.Option(help="Zone of the service's times.")]
 Switches: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="Any other switch, as in ties=unstable; python -m aioflows.emulator --help lists them."
+        "--set", help="Another switch, as in ties=unstable; python -m aioflows.emulator --help lists them."
     ),
 ]

@@ -1,1 +1,1 @@
-"""What a user sees."""
+"""The output of the commands: tables, progress meters, summaries and reports."""

@@ -1,4 +1,4 @@
-"""The terminal: consoles that never take data for markup, and texts for numbers."""
+"""Consoles that never read data as markup, and texts for durations and statistics."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.console import Console
 
 from aioflows import ScanStats
 
-__all__ = ["account", "console_on", "is_terminal", "rows_per_second", "shown_duration"]
+__all__ = ["console_on", "format_duration", "is_terminal", "rows_per_second", "stats_line"]
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person looks at a stream."""
+    """Return True if a stream is open and is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def console_on(stream: TextIO | None) -> Console:
-    """Make a console on a stream; on anything but a terminal it writes no control codes, whatever FORCE_COLOR says."""
+    """Return a console on a stream. It writes control codes only to a terminal, even with FORCE_COLOR."""
     return Console(
         file=io.StringIO() if stream is None else stream,
         force_terminal=is_terminal(stream),
@@ -31,8 +31,8 @@ def console_on(stream: TextIO | None) -> Console:
     )
 
 
-def shown_duration(duration: timedelta | None) -> str:
-    """Give a duration in its two largest units, as in ``3m 05s``."""
+def format_duration(duration: timedelta | None) -> str:
+    """Return a duration in its two largest units, as in ``3m 05s``."""
     if duration is None:
         return "–"
     seconds = round(abs(duration.total_seconds()))
@@ -43,13 +43,13 @@ def shown_duration(duration: timedelta | None) -> str:
     return f"{sign}{seconds}s"
 
 
-def account(stats: ScanStats) -> str:
-    """Give the figures of a scan in a line."""
+def stats_line(stats: ScanStats) -> str:
+    """Return rows, requests, rate and retries of a scan in one line."""
     rate = rows_per_second(stats)
     text = f"{stats.rows_yielded:,} rows · {stats.requests:,} requests · {rate:,.0f} rows/s"
     return f"{text} · {stats.retries:,} retries" if stats.retries else text
 
 
 def rows_per_second(stats: ScanStats) -> float:
-    """Give the rate at which a scan has handed out its rows."""
+    """Return the rows per second that a scan has handed out."""
     return stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The account of a demo, for a person: what was read, whether all of it, and what it cost."""
+"""The result of a demo on the terminal: completeness, order, requests, time, statuses and flows."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rich.text import Text
 
 from aioflows import ScanStats
 from aioflows._display.text import printable
-from aioflows.cli.output.console import rows_per_second, shown_duration
+from aioflows.cli.output.console import format_duration, rows_per_second
 from aioflows.cli.output.flow_totals import FlowTotal, OrderCheck, Summary
-from aioflows.cli.output.row_table import fitted, shown_status, status_style
+from aioflows.cli.output.row_table import fit_to_width, format_status, status_style
 
-__all__ = ["DemoOutcome", "print_account"]
+__all__ = ["DemoOutcome", "print_outcome"]
 
 _WIDEST_BAR = 30
 
 
 @attrs.frozen
 class DemoOutcome:
-    """What came of a scan of everything.
+    """The outcome of a demo.
 
     Args:
-        expected: *instances* that there are.
-        summary: what was *read*.
-        order: what the *check* of the order found.
-        order_by: which order was *asked* for.
-        stats: what it *cost*.
-        page_size: *instances* asked for in a request.
+        expected: number of instances in the deployment.
+        summary: totals of the instances that were read.
+        order: check of their order.
+        order_by: order of the scan. None means no order.
+        stats: statistics of the scan.
+        page_size: instances per request.
     """
 
     expected: int
@@ -43,17 +43,17 @@ class DemoOutcome:
 
     @property
     def exact(self) -> bool:
-        """Whether there are as many as there should be, none of them twice, in the order asked for."""
+        """True if every instance came exactly once, and in the order of the scan."""
         return self.summary.instances == self.expected and not self.order.fault
 
     @property
     def least_requests(self) -> int:
-        """How many requests it takes to carry that many rows, with every page full."""
+        """Number of requests if every page were full."""
         return math.ceil(self.expected / self.page_size)
 
 
-def print_account(outcome: DemoOutcome, console: Console) -> None:
-    """Print everything there is to say about a scan."""
+def print_outcome(outcome: DemoOutcome, console: Console) -> None:
+    """Print the outcome of a demo."""
     console.print(
         Group(
             *_verdicts(outcome),
@@ -78,18 +78,18 @@ def _verdicts(outcome: DemoOutcome) -> list[Text]:
     if read == expected:
         complete = _verdict(True, "complete", f"{read:,} of {expected:,} instances, each exactly once")
     else:
-        complete = _verdict(False, "complete", f"{read:,} instances were read, but {expected:,} there are")
+        complete = _verdict(False, "complete", f"{read:,} of {expected:,} instances were read")
     if outcome.order.fault:
         return [complete, _verdict(False, "in order", printable(outcome.order.fault, 200))]
     if outcome.order_by is None:
-        return [complete, _verdict(True, "distinct", "no order was asked for; no instance came twice")]
+        return [complete, _verdict(True, "distinct", "the scan had no order; no instance came twice")]
     way = "descending" if outcome.order_by.startswith("-") else "ascending"
     return [complete, _verdict(True, "in order", f"strictly {way} by trigger time, then id")]
 
 
-def _verdict(good: bool, claim: str, words: str) -> Text:
+def _verdict(good: bool, claim: str, text: str) -> Text:
     mark = ("✓ ", "bold green") if good else ("✗ ", "bold red")
-    return Text.assemble(mark, (claim.ljust(11), "bold" if good else "bold red"), words)
+    return Text.assemble(mark, (claim.ljust(11), "bold" if good else "bold red"), text)
 
 
 def _figures(outcome: DemoOutcome) -> Text:
@@ -107,7 +107,7 @@ def _figures(outcome: DemoOutcome) -> Text:
         ),
         ("flows", f"{outcome.summary.flows:,}"),
     ]
-    return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), words) for name, words in lines)
+    return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), text) for name, text in lines)
 
 
 def _statuses(summary: Summary, width: int) -> Text:
@@ -116,17 +116,17 @@ def _statuses(summary: Summary, width: int) -> Text:
     for status, count in summary.statuses.most_common():
         share = count / summary.instances
         style = status_style(status)
-        # Eighths of a cell, so that a share of a hundredth is still seen.
+        # Eighths of a cell, so that a share of one per cent is still visible.
         eighths = max(1, round(share * cells * 8))
         bar = "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
-        name = fitted(shown_status(status), 16)
+        name = fit_to_width(format_status(status), 16)
         lines.append(Text.assemble("  ", (name, style), f"{count:>11,} {share:>7.1%}  ", (bar, style)))
     return Text("\n").join(lines)
 
 
 def _slowest(summary: Summary) -> Table | None:
     rows = [
-        (flow, shown_duration(flow.mean), shown_duration(flow.longest), f"{flow.ran:,}")
+        (flow, format_duration(flow.mean), format_duration(flow.longest), f"{flow.ran:,}")
         for flow in summary.slowest()
     ]
     return _table("Slowest flows", ("mean", "longest", "runs"), rows)

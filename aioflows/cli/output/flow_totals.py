@@ -1,4 +1,4 @@
-"""What a heap of flow instances comes to: how many, in which state, and which flows stand out. Nothing but counting."""
+"""Totals of flow instances by status and by flow, and a check of their order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["FlowTotal", "OrderCheck", "Summary"]
 
 @attrs.define
 class FlowTotal:
-    """One flow's instances, added up.
+    """The totals of one flow.
 
     Args:
-        name: the *name* of the flow when it was first seen.
-        instances: how many there were.
-        failed: how many of them ended in one of `FAILURES`.
-        ran: how many have a start and an end.
-        time: how long these ran, in *all*.
-        longest: how long the longest of them ran.
+        name: name of the flow in its first instance.
+        instances: number of instances. Default: 0.
+        failed: number of instances that ended in one of `FAILURES`. Default: 0.
+        ran: number of instances that have a start and an end. Default: 0.
+        time: total duration of these instances. Default: 0.
+        longest: duration of the longest of these instances. Default: 0.
     """
 
     name: str
@@ -37,12 +37,12 @@ class FlowTotal:
 
     @property
     def mean(self) -> timedelta:
-        """How long an instance runs, on average."""
+        """Average duration of an instance."""
         return self.time / self.ran if self.ran else timedelta()
 
 
 class Summary:
-    """Adds up flow instances as they come; its size grows with the number of flows, not of instances."""
+    """The totals of flow instances, by status and by flow. Its size grows with the number of flows only."""
 
     def __init__(self) -> None:
         self.instances = 0
@@ -50,12 +50,12 @@ class Summary:
         self._flows: dict[tuple[int | None, str | None], FlowTotal] = {}
 
     def add(self, instances: Iterable[FlowInstance]) -> None:
-        """Take more instances into account."""
+        """Add instances to the totals."""
         for instance in instances:
             status, duration = instance.status, instance.duration
             self.instances += 1
             self.statuses[status] += 1
-            # Flows share names, and a flow may be renamed: the id tells, and the name only where there is none.
+            # By id, since flows may share a name and a flow may be renamed. By name only if there is no id.
             key = (instance.flow_id, instance.flow_name if instance.flow_id is None else None)
             flow = self._flows.get(key)
             if flow is None:
@@ -69,23 +69,25 @@ class Summary:
 
     @property
     def flows(self) -> int:
-        """How many flows there were."""
+        """Number of flows."""
         return len(self._flows)
 
     def slowest(self, most: int = 5) -> list[FlowTotal]:
-        """Give the flows whose instances run longest on average, the slowest first."""
+        """Return the flows with the longest average duration, the slowest first."""
         ran = (flow for flow in self._flows.values() if flow.ran)
         return heapq.nlargest(most, ran, key=lambda flow: (flow.mean, flow.ran))
 
     def most_failing(self, most: int = 5) -> list[FlowTotal]:
-        """Give the flows with the most failures, the worst first; flows without any are left out."""
+        """Return the flows with the most failures, the worst first, without flows that have no failures."""
         failing = (flow for flow in self._flows.values() if flow.failed)
         return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.instances))
 
 
 class OrderCheck:
-    """Looks whether instances come in strict order of (trigger second, id), as an outsider would: by comparing each with
-    the one before. Strict order holds no instance twice; where no order was asked for, the ids are kept and compared.
+    """A check that instances come in strict order of (trigger second, id), without help from the scan.
+
+    Each instance is compared with the one before. Strict order also excludes repeated instances. Without an
+    order, the check remembers every id, to find repeated instances.
 
     Args:
         order: "trigger_time", "-trigger_time", or None for no order.
@@ -98,7 +100,7 @@ class OrderCheck:
         self.fault = ""
 
     def add(self, instances: Iterable[FlowInstance]) -> None:
-        """Look at more instances; the first fault is kept in ``fault``."""
+        """Check instances, and store the first fault in ``fault``."""
         for instance in instances:
             if instance.trigger_time is None:
                 self._note(f"{instance.instance_id} has no trigger time")

@@ -1,6 +1,6 @@
-"""What shows how far a scan is: a bar for a person, a line now and then for a log, JSON for a machine, or nothing.
+"""Progress meters of a scan: a bar on a terminal, lines in a log, JSON objects for programs, or nothing.
 
-None of them stands in the way of the scan: where the terminal has gone, a meter falls silent.
+A meter never stops the scan: if the terminal was closed, the meter prints nothing more.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rich.table import Column
 from rich.text import Text
 
 from aioflows import Event, FlowScan, Paused
-from aioflows.cli.exit_codes import record
-from aioflows.cli.output.progress import Progress, hitch
+from aioflows.cli.exit_codes import json_record
+from aioflows.cli.output.progress import Progress, delay_text
 
 __all__ = ["Meter", "json_meter", "live_meter", "no_meter", "plain_meter"]
 
@@ -28,17 +28,17 @@ _SECONDS_BETWEEN_RECORDS = 1.0
 
 
 class Meter(AbstractContextManager["Meter"], Protocol):
-    """Shows how far a scan is."""
+    """A progress meter of a scan."""
 
     def show(self, scan: FlowScan) -> None:
-        """Show a scan that has gone on."""
+        """Show the progress of a scan."""
 
-    def heard(self, event: Event) -> None:
-        """Take an event of the session: its observer."""
+    def on_event(self, event: Event) -> None:
+        """Process an event of the session; this method is the session's observer."""
 
 
-class _Words(ProgressColumn):
-    """What the scan waits for, and if it does not wait, where it stands."""
+class _TextColumn(ProgressColumn):
+    """The text beside the bar: the reason for a wait, or else the progress of the scan."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(Column(no_wrap=True, overflow="ellipsis"))
@@ -48,8 +48,8 @@ class _Words(ProgressColumn):
         return Text(self._progress.waiting or task.description)
 
 
-class _Live:
-    """A bar that moves; it wipes itself at the end."""
+class _LiveMeter:
+    """A progress bar on a terminal, which is erased at the end."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._progress = progress
@@ -57,11 +57,11 @@ class _Live:
             SpinnerColumn(),
             BarColumn(bar_width=16),
             TextColumn("{task.percentage:>3.0f}%", markup=False),
-            _Words(progress),
+            _TextColumn(progress),
             console=console,
             transient=True,
             refresh_per_second=5,
-            # What others print would be read as markup otherwise, and nobody prints beside us.
+            # The redirection of rich would read printed rows as markup.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -76,15 +76,15 @@ class _Live:
             self._bar.stop()
 
     def show(self, scan: FlowScan) -> None:
-        if (standing := self._progress.show(scan)) is not None:
-            self._bar.update(self._task, completed=standing.share, description=standing.words())
+        if (snapshot := self._progress.show(scan)) is not None:
+            self._bar.update(self._task, completed=snapshot.share, description=snapshot.line())
 
-    def heard(self, event: Event) -> None:
-        self._progress.heard(event)
+    def on_event(self, event: Event) -> None:
+        self._progress.on_event(event)
 
 
-class _Silent:
-    """Nothing at all."""
+class _SilentMeter:
+    """A meter that shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,71 +97,71 @@ class _Silent:
     def show(self, scan: FlowScan) -> None:
         pass
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         pass
 
 
-class _Plain(_Silent):
-    """A line now and then."""
+class _PlainMeter(_SilentMeter):
+    """A meter that writes a line at intervals, and a line for each pause."""
 
     def __init__(
-        self, say: Callable[[str], None], between: float, progress: Progress, clock: Callable[[], float]
+        self, write: Callable[[str], None], interval: float, progress: Progress, clock: Callable[[], float]
     ) -> None:
-        self._say = say
-        self._between = between
+        self._write = write
+        self._interval = interval
         self._clock = clock
-        self._next = clock() + between
+        self._next = clock() + interval
         self._progress = progress
 
     def show(self, scan: FlowScan) -> None:
-        # Looked at between the lines too: what is left is told from how it went.
+        # Also between the lines, since the estimate of the time left needs frequent samples.
         self._progress.show(scan)
-        if self._clock() >= self._next and self._progress.standing is not None:
-            self._next = self._clock() + self._between
-            self._line()
+        if self._clock() >= self._next and self._progress.snapshot is not None:
+            self._next = self._clock() + self._interval
+            self._write_snapshot()
 
-    def _line(self) -> None:
-        standing = self._progress.standing
-        if standing is not None:
-            self._say(f"{standing.share:.0%} · {standing.words()}")
+    def _write_snapshot(self) -> None:
+        snapshot = self._progress.snapshot
+        if snapshot is not None:
+            self._write(f"{snapshot.share:.0%} · {snapshot.line()}")
 
-    def heard(self, event: Event) -> None:
-        self._progress.heard(event)
-        if isinstance(event, Paused):  # retries are in the account
-            self._say(hitch(event))
+    def on_event(self, event: Event) -> None:
+        self._progress.on_event(event)
+        if isinstance(event, Paused):  # retries are counted in the line
+            self._write(delay_text(event))
 
 
-class _Json(_Plain):
-    """A JSON object now and then."""
+class _JsonMeter(_PlainMeter):
+    """A meter that writes a JSON object at intervals, and one for each pause."""
 
-    def _line(self) -> None:
-        standing = self._progress.standing
-        if standing is not None:
-            self._say(record("progress", **standing.facts(), waiting=self._progress.waiting or None))
+    def _write_snapshot(self) -> None:
+        snapshot = self._progress.snapshot
+        if snapshot is not None:
+            self._write(json_record("progress", **snapshot.to_dict(), waiting=self._progress.waiting or None))
 
-    def heard(self, event: Event) -> None:
-        self._progress.heard(event)
+    def on_event(self, event: Event) -> None:
+        self._progress.on_event(event)
         if isinstance(event, Paused):
-            self._say(record("waiting", seconds=round(event.seconds, 3), reason=hitch(event)))
+            self._write(json_record("waiting", seconds=round(event.seconds, 3), reason=delay_text(event)))
 
 
 def live_meter(console: Console, progress: Progress | None = None) -> Meter:
-    """Make a bar on a terminal."""
-    return _Live(console, progress or Progress())
+    """Return a meter that shows a bar on a terminal."""
+    return _LiveMeter(console, progress or Progress())
 
 
-def plain_meter(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Meter:
-    """Make a meter that says a line every few seconds."""
-    return _Plain(say, _SECONDS_BETWEEN_LINES, Progress(clock=clock), clock)
+def plain_meter(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Meter:
+    """Return a meter that writes a line every five seconds."""
+    return _PlainMeter(write, _SECONDS_BETWEEN_LINES, Progress(clock=clock), clock)
 
 
 def json_meter(
-    say: Callable[[str], None], progress: Progress, clock: Callable[[], float] = time.monotonic
+    write: Callable[[str], None], progress: Progress, clock: Callable[[], float] = time.monotonic
 ) -> Meter:
-    """Make a meter that says a JSON object every second."""
-    return _Json(say, _SECONDS_BETWEEN_RECORDS, progress, clock)
+    """Return a meter that writes a JSON object every second."""
+    return _JsonMeter(write, _SECONDS_BETWEEN_RECORDS, progress, clock)
 
 
 def no_meter() -> Meter:
-    """Make a meter that shows nothing."""
-    return _Silent()
+    """Return a meter that shows nothing."""
+    return _SilentMeter()

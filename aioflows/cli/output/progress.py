@@ -1,6 +1,7 @@
-"""How far a scan is: what its events and its account tell, put together for a person's line or a machine's.
+"""The progress of a scan, from its events and statistics.
 
-It is asked a few times a second, however many pages come, and so seldom that it costs a fiftieth of the time at most.
+1. A snapshot is taken at most four times a second, however many pages arrive.
+2. Snapshots take at most a fiftieth of the time.
 """
 
 from __future__ import annotations
@@ -27,26 +28,26 @@ from aioflows import (
     WindowDone,
 )
 from aioflows._display.text import printable
-from aioflows.cli.output.console import account, rows_per_second, shown_duration
-from aioflows.cli.output.time_left import Ground, Remaining, Rest
+from aioflows.cli.output.console import format_duration, rows_per_second, stats_line
+from aioflows.cli.output.time_left import DensityEstimate, RowsLeft, TimeLeft
 
-__all__ = ["Progress", "Standing", "hitch"]
+__all__ = ["Progress", "ProgressSnapshot", "delay_text"]
 
-_EVERY = 0.25
-_COST = 50
-_LONG_WAIT = 1.0
-_LONGEST_REASON = 60
+_MIN_INTERVAL = 0.25  # seconds between snapshots
+_COST_RATIO = 50  # a snapshot is followed by a pause of this many times its duration
+_LONG_WAIT = 1.0  # seconds; shorter waits for a retry are not shown
+_LONGEST_REASON = 60  # characters of an error
 
 
 @attrs.frozen
-class Standing:
-    """Where a scan stands.
+class ProgressSnapshot:
+    """The progress of a scan at one moment.
 
     Args:
-        share: the *share* of the query's time range that is done, that of earlier runs included.
-        stats: its *account*.
-        in_flight: *requests* under way.
-        left: *seconds* that are left; None: that cannot be told.
+        share: share of the query's time range that is done, including earlier runs (0 to 1).
+        stats: statistics of the scan.
+        in_flight: number of requests in flight.
+        left: estimated time left (seconds). None means that there is no estimate.
     """
 
     share: float
@@ -54,17 +55,17 @@ class Standing:
     in_flight: int
     left: float | None
 
-    def words(self) -> str:
-        """Give it as a line."""
-        parts = [account(self.stats), f"{self.in_flight} in flight"]
+    def line(self) -> str:
+        """Return the progress as one line."""
+        parts = [stats_line(self.stats), f"{self.in_flight} in flight"]
         if self.stats.rate is not None:
             parts.append(f"throttled to {self.stats.rate:,.0f} requests/s")
         if self.left is not None:
-            parts.append(f"about {shown_duration(timedelta(seconds=self.left))} left")
+            parts.append(f"about {format_duration(timedelta(seconds=self.left))} left")
         return " · ".join(parts)
 
-    def facts(self) -> dict[str, object]:
-        """Give it as the members of a JSON object."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the progress as the members of a JSON object."""
         stats = self.stats
         return {
             "share": round(self.share, 4),
@@ -81,12 +82,12 @@ class Standing:
 
 
 class Progress:
-    """Follows a scan.
+    """The progress of a scan.
 
     Args:
-        limit: *instances* in all; None: every one.
-        kinds: how many *schedule types* the query asks for.
-        clock: tells *seconds*.
+        limit: largest number of instances. Default: None, every instance.
+        kinds: number of schedule types that the query selects. Default: 3, all types.
+        clock: returns the time (seconds). Default: `time.monotonic`.
     """
 
     def __init__(
@@ -96,23 +97,23 @@ class Progress:
         self._kinds = kinds
         self._clock = clock
         self._windows: list[WindowDone] = []
-        self._ground: Ground | None = None
-        self._remaining = Remaining()
+        self._density: DensityEstimate | None = None
+        self._time_left = TimeLeft()
         self._in_flight = 0
         self._resumed = False
-        self._before = 0.0
+        self._earlier_share = 0.0
         self._next = 0.0
         self._until = 0.0
-        self._hitch: Event | None = None
-        self.standing: Standing | None = None
+        self._delay: Event | None = None
+        self.snapshot: ProgressSnapshot | None = None
 
     @classmethod
     def of(cls, query: FlowQuery, limit: int | None) -> Self:
-        """Follow a scan of a query."""
+        """Return the progress of a scan of a query."""
         return cls(limit, 1 if query.type is not None else len(ScheduleType))
 
-    def heard(self, event: Event) -> None:
-        """Take an event of the session."""
+    def on_event(self, event: Event) -> None:
+        """Process an event of the session."""
         match event:
             case RequestSent():
                 self._in_flight += 1
@@ -122,64 +123,64 @@ class Progress:
                 self._windows.append(event)
             case ScanBegan(resumed=resumed):
                 self._resumed = resumed
-            case Paused(seconds=seconds) | Retried(wait=seconds) if hitch(event):
+            case Paused(seconds=seconds) | Retried(wait=seconds) if delay_text(event):
                 if (until := self._clock() + seconds) > self._until:
-                    self._until, self._hitch = until, event
+                    self._until, self._delay = until, event
 
     @property
     def waiting(self) -> str:
-        """Words for what it waits for, and how long still; none if it does not wait."""
+        """Text for the present wait and its remaining seconds, or "" if the scan does not wait."""
         left = self._until - self._clock()
-        return "" if self._hitch is None or left <= 0 else hitch(self._hitch, left)
+        return "" if self._delay is None or left <= 0 else delay_text(self._delay, left)
 
-    def show(self, scan: FlowScan) -> Standing | None:
-        """Look at a scan; give where it stands, unless that was given only just now."""
+    def show(self, scan: FlowScan) -> ProgressSnapshot | None:
+        """Return a snapshot of the scan's progress, or None if the last snapshot is too recent."""
         began = self._clock()
         if began < self._next:
             return None
         stats = scan.stats
-        ground = self._ground = self._ground or self._begun(scan)
+        density = self._density = self._density or self._start_density(scan)
         for window in self._windows:
-            ground.read(int(window.type), window.from_ms, window.to_ms, window.rows)
+            density.add_window(int(window.type), window.from_ms, window.to_ms, window.rows)
         self._windows.clear()
-        rest = ground.rest()
+        rows_left = density.rows_left()
         taken = stats.rows_received - stats.duplicates
         if self._limit is not None:
             missing = max(0, self._limit - stats.rows_yielded)
-            rest = Rest(missing, 1.0) if missing < rest.rows else rest
-        left = self._remaining.told(stats.elapsed, taken, rest)
-        share = self._before + (1 - self._before) * scan.progress
+            rows_left = RowsLeft(missing, 1.0) if missing < rows_left.rows else rows_left
+        left = self._time_left.update(stats.elapsed, taken, rows_left)
+        share = self._earlier_share + (1 - self._earlier_share) * scan.progress
         if self._limit:
             share = max(share, stats.rows_yielded / self._limit)
-        self.standing = Standing(share, stats, max(0, self._in_flight), left)
+        self.snapshot = ProgressSnapshot(share, stats, max(0, self._in_flight), left)
         now = self._clock()
-        self._next = now + max(_EVERY, _COST * (now - began))
-        return self.standing
+        self._next = now + max(_MIN_INTERVAL, _COST_RATIO * (now - began))
+        return self.snapshot
 
-    def _begun(self, scan: FlowScan) -> Ground:
+    def _start_density(self, scan: FlowScan) -> DensityEstimate:
         plan = scan.plan()
-        spans = [(int(one.type), one.from_ms, one.to_ms) for one in plan.windows]
+        spans = [(int(window.type), window.from_ms, window.to_ms) for window in plan.windows]
         whole = self._kinds * (plan.to_ms - plan.from_ms)
         open_, done = sum(until - first for _, first, until in spans), scan.progress
         if self._resumed and whole and done < 1:
-            # What is open now was less by what this run has done already.
-            self._before = max(0.0, 1 - open_ / (whole * (1 - done)))
-        return Ground(spans)
+            # The open windows were larger at the start of this run, by the part that this run has read.
+            self._earlier_share = max(0.0, 1 - open_ / (whole * (1 - done)))
+        return DensityEstimate(spans)
 
 
-def hitch(event: Event, left: float | None = None) -> str:
-    """Give words for what makes a scan wait; none for everything else.
+def delay_text(event: Event, left: float | None = None) -> str:
+    """Return a text for an event that delays a scan, or "" for any other event.
 
     Args:
-        event: what has *happened*.
-        left: the *seconds* of the wait that are not over; None: all of them.
+        event: event of the session.
+        left: remaining time of the wait (seconds). Default: None, the whole wait.
     """
     match event:
         case Paused(seconds=seconds):
             return f"throttled: waiting {seconds if left is None else left:.0f} s"
         case Retried(wait=wait, error=error) if wait >= _LONG_WAIT:
             reason = printable(str(error), _LONGEST_REASON)
-            return f"again in {wait if left is None else left:.0f} s: {reason}"
+            return f"retry in {wait if left is None else left:.0f} s: {reason}"
         case DriftFound():
-            return "rows have moved, a window is read again"
+            return "rows have moved; a window is read again"
     return ""

@@ -1,4 +1,4 @@
-"""Flow instances as lines on a terminal, as they come: a table whose end nobody knows yet."""
+"""A table of flow instances on a terminal, printed row by row while the scan runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.text import Text
 
 from aioflows import FlowInstance, FlowStatus
 from aioflows._display.text import printable
-from aioflows.cli.output.console import shown_duration
+from aioflows.cli.output.console import format_duration
 
-__all__ = ["RowTable", "fitted", "shown_status", "status_style"]
+__all__ = ["RowTable", "fit_to_width", "format_status", "status_style"]
 
 _STYLES = {
     FlowStatus.SUCCESS: "green",
@@ -28,17 +28,17 @@ _STYLES = {
 }
 _LONGEST_ID = 64
 _TIME = 19
-_NARROW, _WIDE = 8, 14  # INTERNAL_ERROR has 14 letters, the usual ones have 7
+_NARROW, _WIDE = 8, 14  # INTERNAL_ERROR has 14 letters; the frequent statuses have at most 7
 _GAP = "  "
 
 
 def status_style(status: FlowStatus | int | None) -> str:
-    """Give the colour of a status."""
+    """Return the style of a status."""
     return _STYLES.get(status, "") if isinstance(status, FlowStatus) else "magenta"
 
 
-def shown_status(status: FlowStatus | int | None, description: str | None = None) -> str:
-    """Give the name of a status; one that is not in the vendor's table is shown as the service describes it."""
+def format_status(status: FlowStatus | int | None, description: str | None = None) -> str:
+    """Return the name of a status. A status outside the vendor's table gets the service's description."""
     if isinstance(status, FlowStatus):
         return status.name
     if status is None:
@@ -46,18 +46,18 @@ def shown_status(status: FlowStatus | int | None, description: str | None = None
     return printable(f"{description or 'status'} {status}", 40)
 
 
-def fitted(text: str, width: int) -> str:
-    """Cut a text to a width in terminal cells, with an ellipsis, or fill it up; a Chinese character takes two cells."""
+def fit_to_width(text: str, width: int) -> str:
+    """Return a text cut or padded to a width in terminal cells. A Chinese character takes two cells."""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
 class RowTable:
-    """Prints flow instances as aligned lines: time, id, status, duration, name.
+    """A table of flow instances: time, id, status, duration, name.
 
-    The widths are settled by the first rows, so that a line can be shown when it is there. An id is never cut short, as
-    somebody may want to copy it; the name comes last and takes what is left.
+    The first rows determine the widths, so that each row can be printed at once. An id is never cut, so that
+    users can copy it. The name is last and gets the remaining width.
     """
 
     def __init__(self, console: Console) -> None:
@@ -67,7 +67,7 @@ class RowTable:
         self._zone: tzinfo | None = None
 
     async def write(self, rows: Sequence[FlowInstance]) -> None:
-        """Print more instances."""
+        """Print instances."""
         lines: list[Text] = []
         if not self._id and rows:
             self._id = max(
@@ -79,21 +79,30 @@ class RowTable:
         self._console.print(Group(*lines, *map(self._line, rows)))
 
     def _head(self) -> Text:
-        cells = [fitted("time" if self._zone is None else f"time {self._zone}", _TIME)]
-        cells += [fitted("instance", self._id), fitted("status", self._status), "duration", "flow"]
+        cells = [fit_to_width("time" if self._zone is None else f"time {self._zone}", _TIME)]
+        cells += [
+            fit_to_width("instance", self._id),
+            fit_to_width("status", self._status),
+            "duration",
+            "flow",
+        ]
         return self._cut(Text(_GAP.join(cells), style="bold"))
 
     def _line(self, row: FlowInstance) -> Text:
-        # All in the offset that the head names, whatever the clocks did since.
+        # In the offset that the head shows, even after a change to or from daylight saving time.
         time = (
             "–"
             if row.trigger_time is None
             else f"{row.trigger_time.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
         )
         identity = printable(row.instance_id, _LONGEST_ID)
-        line = Text(fitted(time, _TIME) + _GAP + identity + " " * (self._id - cell_len(identity)) + _GAP)
-        line.append(fitted(shown_status(row.status, row.status_desc), self._status), status_style(row.status))
-        line.append(_GAP + shown_duration(row.duration).rjust(8), "dim")
+        line = Text(
+            fit_to_width(time, _TIME) + _GAP + identity + " " * (self._id - cell_len(identity)) + _GAP
+        )
+        line.append(
+            fit_to_width(format_status(row.status, row.status_desc), self._status), status_style(row.status)
+        )
+        line.append(_GAP + format_duration(row.duration).rjust(8), "dim")
         line.append(_GAP + printable(row.flow_name or "–", 200))
         return self._cut(line)
 

@@ -1,4 +1,4 @@
-"""The account that a command ends with: what was read, what it cost, how it is proven, and where it lies."""
+"""The summary at the end of a scan: rows, requests, time, proofs and output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from aioflows import FlowQuery, ScanStats
 from aioflows._display.text import printable
-from aioflows.cli.exit_codes import record
+from aioflows.cli.exit_codes import json_record
 from aioflows.cli.output.console import rows_per_second
 
 __all__ = ["ScanSummary"]
@@ -20,16 +20,16 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 @attrs.frozen
 class ScanSummary:
-    """How a scan has ended that has ended well.
+    """The summary of a scan that ended without an error.
 
     Args:
-        query: *what* was read.
-        stats: what it *cost*, in this run.
-        rows: *instances* in all, those of earlier runs included.
-        before: those of the *instances* that earlier runs had written.
-        limit: *instances* that were asked for; None: every one.
-        page_size: *rows* a request.
-        output: *where* they lie; None: they were shown, or are gone down a pipe.
+        query: query of the scan.
+        stats: statistics of this run.
+        rows: number of instances, including those of earlier runs.
+        before: number of instances that earlier runs wrote. Default: 0.
+        limit: largest number of instances. Default: None, every instance.
+        page_size: rows per request. Default: 500.
+        output: file or folder that was written. Default: None, a terminal or a pipe.
     """
 
     query: FlowQuery
@@ -42,14 +42,14 @@ class ScanSummary:
 
     @property
     def outcome(self) -> str:
-        """Tell in a word or two."""
+        """Outcome of the scan: "complete", "as many as asked for" or "nothing matches"."""
         if self.limit is not None and self.rows == self.limit:
             return "as many as asked for"
         return "complete" if self.rows else "nothing matches"
 
     @property
     def least(self) -> int:
-        """The requests that it takes to carry the rows of this run, with every page full."""
+        """Number of requests of this run if every page were full."""
         return math.ceil(self.stats.rows_yielded / self._page)
 
     @property
@@ -58,25 +58,25 @@ class ScanSummary:
 
     @property
     def size(self) -> int | None:
-        """The *bytes* of the output; None: nothing can tell."""
+        """Size of the output (bytes). None means a terminal, a pipe, or an output that cannot be read."""
         if self.output is None:
             return None
         path = Path(self.output)
         try:
-            files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-            return sum(one.stat().st_size for one in files)
+            files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+            return sum(file.stat().st_size for file in files)
         except OSError:
             return None
 
     def line(self) -> str:
-        """Give it to a person."""
+        """Return the summary as one line."""
         stats, size = self.stats, self.size
         ratio = f", {stats.requests / self.least:.2f} × full pages of {self._page:,}" if self.least else ""
         parts = [self.outcome]
         if self.output is not None:
-            parts.append(printable(self.output) + ("" if size is None else f", {_sized(size)}"))
+            parts.append(printable(self.output) + ("" if size is None else f", {_format_size(size)}"))
         if self.before:
-            parts.append(f"{self.before:,} of {self.rows:,} instances were there before")
+            parts.append(f"{self.before:,} of {self.rows:,} instances were written by earlier runs")
         parts.append(f"{stats.rows_yielded:,} rows · {stats.requests:,} requests{ratio}")
         parts.append(f"{stats.elapsed:.1f} s, {rows_per_second(stats):,.0f} rows/s")
         if stats.retries:
@@ -92,9 +92,9 @@ class ScanSummary:
         return f"{self.stats.windows:,} windows proven{counted}"
 
     def json(self) -> str:
-        """Give it to a machine."""
+        """Return the summary as one JSON object."""
         stats = self.stats
-        return record(
+        return json_record(
             "account",
             outcome=self.outcome,
             output=self.output,
@@ -114,7 +114,7 @@ class ScanSummary:
             waited=round(stats.waited, 3),
             windows=stats.windows,
             proofs={str(proof): count for proof, count in stats.proofs.items()},
-            counted=[attrs.asdict(one) for one in stats.counted],
+            counted=[attrs.asdict(window) for window in stats.counted],
             time_zone=stats.time_zone,
             page_cap=stats.page_cap,
         )
@@ -126,7 +126,7 @@ def _time(ms: int) -> str:
     )
 
 
-def _sized(size: int) -> str:
+def _format_size(size: int) -> str:
     value, unit = float(size), 0
     while value >= 1_000 and unit < len(_UNITS) - 1:
         value, unit = value / 1_000, unit + 1

@@ -1,4 +1,4 @@
-"""A report for a terminal: one screen of 80 by 24, of the same counts that the page has."""
+"""A report on one screen of 80 by 24 characters, with the same counts as the HTML page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.text import Text
 
 from aioflows import FlowStatus
 from aioflows._display.text import printable
-from aioflows.cli.output.console import shown_duration
+from aioflows.cli.output.console import format_duration
 from aioflows.cli.output.flow_totals import FlowTotal, Summary
-from aioflows.cli.output.row_table import fitted
+from aioflows.cli.output.row_table import fit_to_width
 from aioflows.report import FAILURES, Facts, Tally, quantile
 
-__all__ = ["print_brief"]
+__all__ = ["print_report"]
 
 _DAYS = 7
 _FLOWS = 3
@@ -24,16 +24,16 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 _SHADES = "░▒▓█"
 
 
-def print_brief(tally: Tally, summary: Summary, facts: Facts, console: Console) -> None:
-    """Print a report in as few lines as it takes."""
+def print_report(tally: Tally, summary: Summary, facts: Facts, console: Console) -> None:
+    """Print a report in at most 24 lines."""
     lines = [_head(summary), _dim(f"{_range(tally)}; {facts.verdict}")]
     if tally.counts:
         lines += [
             Text(),
-            *_heat(tally),
+            *_heat_map(tally),
             Text(),
             _failures(tally, console.width - 24),
-            _lengths(tally),
+            _durations(tally),
             Text(),
         ]
         lines += _flows("slowest", summary.slowest(_FLOWS), console.width)
@@ -44,7 +44,7 @@ def print_brief(tally: Tally, summary: Summary, facts: Facts, console: Console) 
 
 
 def _head(summary: Summary) -> Text:
-    states, failed = summary.statuses, sum(summary.statuses[one] for one in FAILURES)
+    states, failed = summary.statuses, sum(summary.statuses[status] for status in FAILURES)
     ended = states[FlowStatus.SUCCESS] + failed
     rate = f"{states[FlowStatus.SUCCESS] / ended:.1%}" if ended else "–"
     return Text.assemble(
@@ -62,8 +62,8 @@ def _range(tally: Tally) -> str:
     return f"{_day(tally, min(rows))} to {_day(tally, max(rows))} ({tally.zone})"
 
 
-def _heat(tally: Tally) -> list[Text]:
-    """One line for each of the newest days: how many failed in each hour, or a dot where instances did not."""
+def _heat_map(tally: Tally) -> list[Text]:
+    """Return a line for each of the newest days: a shade for the failures of each hour, or a dot for none."""
     total: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
     for (row, hour, _, status), count in tally.counts.items():
@@ -89,7 +89,7 @@ def _heat(tally: Tally) -> list[Text]:
 
 
 def _failures(tally: Tally, width: int) -> Text:
-    """A line of blocks over the whole range; days are put together where there are more than cells."""
+    """Return a line of blocks over the whole range. A block stands for several days if the range has many."""
     failed: Counter[int] = Counter()
     for (row, _, _, status), count in tally.counts.items():
         failed[row] += count if status in FAILURES else 0
@@ -100,25 +100,27 @@ def _failures(tally: Tally, width: int) -> Text:
         for low in range(first, last + 1, each)
     ]
     most = max(sums)
-    blocks = "".join(_LEVELS[math.ceil(len(_LEVELS) * one / most) - 1] if one else " " for one in sums)
+    blocks = "".join(
+        _LEVELS[math.ceil(len(_LEVELS) * failures / most) - 1] if failures else " " for failures in sums
+    )
     return Text.assemble(f"{'failures in time':18}", (blocks, "red"), f" ≤ {most:,}")
 
 
-def _lengths(tally: Tally) -> Text:
+def _durations(tally: Tally) -> Text:
     shares = [(share, quantile(tally, share)) for share in (0.5, 0.9, 0.99)]
-    words = [f"{share:.0%} in about {shown_duration(took)}" for share, took in shares if took is not None]
-    return Text(f"{'durations':18}" + (", ".join(words) or "nothing has a start and an end"))
+    parts = [f"{share:.0%} in about {format_duration(took)}" for share, took in shares if took is not None]
+    return Text(f"{'durations':18}" + (", ".join(parts) or "nothing has a start and an end"))
 
 
 def _flows(title: str, flows: list[FlowTotal], width: int) -> list[Text]:
     lines = []
     for place, flow in enumerate(flows):
         figures = (
-            f"{shown_duration(flow.mean)} on average of {flow.ran:,}"
+            f"{format_duration(flow.mean)} on average of {flow.ran:,}"
             if title == "slowest"
             else f"{flow.failed:,} of {flow.instances:,}"
         )
-        name = fitted(printable(flow.name or "–", 100), max(10, min(34, width - 48)))
+        name = fit_to_width(printable(flow.name or "–", 100), max(10, min(34, width - 48)))
         lines.append(Text.assemble(f"{'' if place else title:18}", name, "  ", figures))
     return lines
 
@@ -127,5 +129,5 @@ def _day(tally: Tally, row: int) -> str:
     return (date.min + timedelta(days=max(0, row * tally.span - 1))).isoformat()
 
 
-def _dim(words: str) -> Text:
-    return Text(words, style="dim")
+def _dim(text: str) -> Text:
+    return Text(text, style="dim")

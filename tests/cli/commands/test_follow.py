@@ -55,7 +55,7 @@ def stopped(err: bytes, word: str) -> tuple[int, list[str]]:
     assert err.count(b"\n") == 1, err.decode()
     said = err.decode().strip().split("; ")
     assert said[0].startswith(word), said
-    own = shlex.split(said[-1].removeprefix("to go on: "))
+    own = shlex.split(said[-1].removeprefix("to resume, run: "))
     assert own[:3] == [sys.executable, "-m", "aioflows"]
     (written,) = (one for one in said if one.endswith(" instances were written"))
     return int(written.split()[0].replace(",", "")), own[3:]
@@ -115,7 +115,7 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
     [
         (["--checkpoint", "/nowhere/mark"], "there is no folder '/nowhere'"),
         (["--checkpoint", "README.md"], "not a checkpoint of aioflows"),
-        (["--since", "yesterday"], "--since 'yesterday' is no time"),
+        (["--since", "yesterday"], "--since 'yesterday' is not a time"),
         (["--settle-time", "-1"], "settle_time must be a number of seconds"),
         (["--min-wait", "5", "--max-wait", "1"], "min_wait must be more than 0 seconds"),
         (["--least", "5", "--most", "1"], "min_wait must be more than 0 seconds"),

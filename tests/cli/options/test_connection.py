@@ -14,14 +14,14 @@ KEYS = {"AIOFLOWS_ACCESS_KEY": "access", "AIOFLOWS_SECRET_KEY": "s3cret-value"}
 
 
 def test_the_environment_is_enough() -> None:
-    service = ConnectionOptions().found(WHERE | KEYS)
+    service = ConnectionOptions().resolve(WHERE | KEYS)
     assert (service.url, service.user_id, service.org_id) == ("https://gw.example", "u", "o")
     assert service.auth is not None
     assert service.auth.secret_key == "s3cret-value"
 
 
 def test_options_are_enough() -> None:
-    assert ConnectionOptions(url="https://gw.example", user_id="u", org_id="o").found({}).auth is None
+    assert ConnectionOptions(url="https://gw.example", user_id="u", org_id="o").resolve({}).auth is None
 
 
 @pytest.mark.parametrize(
@@ -30,37 +30,37 @@ def test_options_are_enough() -> None:
 )
 def test_what_is_missing_is_named_with_both_ways_to_give_it(variable: str, option: str) -> None:
     environment = {name: value for name, value in WHERE.items() if name != variable}
-    with pytest.raises(QueryError, match=f"{option} is missing; give it, or set {variable}"):
-        ConnectionOptions().found(environment)
+    with pytest.raises(QueryError, match=f"{option} is missing; add the option, or set {variable}"):
+        ConnectionOptions().resolve(environment)
 
 
 def test_an_empty_variable_is_no_value() -> None:
     with pytest.raises(QueryError, match="--url is missing"):
-        ConnectionOptions().found(WHERE | {"AIOFLOWS_URL": ""})
+        ConnectionOptions().resolve(WHERE | {"AIOFLOWS_URL": ""})
 
 
 def test_an_option_and_a_variable_that_differ_are_refused() -> None:
-    with pytest.raises(QueryError, match="--url and AIOFLOWS_URL say different things"):
-        ConnectionOptions(url="https://other.example").found(WHERE)
+    with pytest.raises(QueryError, match="--url and AIOFLOWS_URL differ; remove one"):
+        ConnectionOptions(url="https://other.example").resolve(WHERE)
 
 
 def test_an_option_and_a_variable_that_agree_are_fine() -> None:
-    assert ConnectionOptions(url="https://gw.example").found(WHERE).url == "https://gw.example"
+    assert ConnectionOptions(url="https://gw.example").resolve(WHERE).url == "https://gw.example"
 
 
 class TestSecret:
     def test_a_file_may_hold_it(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("from-file\n")
-        service = ConnectionOptions(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+        service = ConnectionOptions(secret_file=file).resolve(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
         assert service.auth is not None
         assert service.auth.secret_key == "from-file"
 
     def test_a_file_and_a_variable_are_one_too_many(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("from-file\n")
-        with pytest.raises(QueryError, match="drop one of them"):
-            ConnectionOptions(secret_file=file).found(WHERE | KEYS)
+        with pytest.raises(QueryError, match="remove one"):
+            ConnectionOptions(secret_file=file).resolve(WHERE | KEYS)
 
     @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
     def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path, content: bytes | None) -> None:
@@ -68,10 +68,12 @@ class TestSecret:
         if content is not None:
             file.write_bytes(content)
         with pytest.raises(QueryError, match="cannot be read"):
-            ConnectionOptions(secret_file=file).found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+            ConnectionOptions(secret_file=file).resolve(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
 
     def test_a_person_is_asked_for_it(self) -> None:
-        service = ConnectionOptions().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"}, ask=lambda _: "typed")
+        service = ConnectionOptions().resolve(
+            WHERE | {"AIOFLOWS_ACCESS_KEY": "access"}, ask=lambda _: "typed"
+        )
         assert service.auth is not None
         assert service.auth.secret_key == "typed"
 
@@ -79,15 +81,15 @@ class TestSecret:
         def ask(_: str) -> str:
             raise AssertionError
 
-        assert ConnectionOptions().found(WHERE, ask=ask).auth is None
+        assert ConnectionOptions().resolve(WHERE, ask=ask).auth is None
 
     def test_an_access_key_alone_is_refused_where_nobody_can_be_asked(self) -> None:
         with pytest.raises(QueryError, match="set AIOFLOWS_SECRET_KEY or give --secret-file"):
-            ConnectionOptions().found(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
+            ConnectionOptions().resolve(WHERE | {"AIOFLOWS_ACCESS_KEY": "access"})
 
     def test_a_secret_alone_is_refused(self) -> None:
         with pytest.raises(QueryError, match="set AIOFLOWS_ACCESS_KEY"):
-            ConnectionOptions().found(WHERE | {"AIOFLOWS_SECRET_KEY": "s3cret-value"})
+            ConnectionOptions().resolve(WHERE | {"AIOFLOWS_SECRET_KEY": "s3cret-value"})
 
     def test_it_is_in_no_repr(self) -> None:
-        assert "s3cret" not in repr(ConnectionOptions().found(WHERE | KEYS))
+        assert "s3cret" not in repr(ConnectionOptions().resolve(WHERE | KEYS))

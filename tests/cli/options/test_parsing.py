@@ -55,7 +55,7 @@ class TestTime:
         ],
     )
     def test_what_is_no_time_is_refused(self, text: str) -> None:
-        with pytest.raises(QueryError, match="is no time"):
+        with pytest.raises(QueryError, match="is not a time"):
             options.time(text, "--to", UTC)
 
     def test_a_date_with_a_zone_is_refused(self) -> None:
@@ -65,12 +65,12 @@ class TestTime:
     def test_a_time_that_the_clock_skips_is_refused_with_both_candidates(self) -> None:
         with pytest.raises(QueryError, match="does not exist") as caught:
             options.time("2024-03-31T02:30", "--from", ZoneInfo("Europe/Berlin"))
-        assert str(caught.value).endswith("say 2024-03-31T01:30+01:00 or 2024-03-31T03:30+02:00")
+        assert str(caught.value).endswith("give 2024-03-31T01:30+01:00 or 2024-03-31T03:30+02:00")
 
     def test_a_time_that_the_clock_shows_twice_is_refused_with_both_candidates(self) -> None:
         with pytest.raises(QueryError, match="exists twice") as caught:
             options.time("2024-10-27T02:30", "--from", ZoneInfo("Europe/Berlin"))
-        assert str(caught.value).endswith("say 2024-10-27T02:30+01:00 or 2024-10-27T02:30+02:00")
+        assert str(caught.value).endswith("give 2024-10-27T02:30+01:00 or 2024-10-27T02:30+02:00")
 
     def test_a_midnight_that_the_clock_skips_is_refused(self) -> None:
         with pytest.raises(QueryError, match="does not exist"):

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from aioflows import FlowInstance, FlowStatus, ScanStats
 from aioflows.cli.output.console import console_on
-from aioflows.cli.output.demo_account import DemoOutcome, print_account
+from aioflows.cli.output.demo_account import DemoOutcome, print_outcome
 from aioflows.cli.output.flow_totals import OrderCheck, Summary
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ def outcome(
 
 def text(outcome: DemoOutcome) -> str:
     file = io.StringIO()
-    print_account(outcome, console_on(file))
+    print_outcome(outcome, console_on(file))
     return file.getvalue()
 
 
@@ -53,7 +53,7 @@ def test_all_of_them_in_order_is_exact() -> None:
 
 def test_one_that_is_missing_is_not_exact() -> None:
     assert not outcome(["a", "b"], expected=3).exact
-    assert "2 instances were read, but 3 there are" in text(outcome(["a", "b"], expected=3))
+    assert "2 of 3 instances were read" in text(outcome(["a", "b"], expected=3))
 
 
 def test_the_wrong_order_is_not_exact() -> None:

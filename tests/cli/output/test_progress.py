@@ -21,7 +21,7 @@ from aioflows import (
     Throttled,
 )
 from aioflows.cli.output.meters import json_meter
-from aioflows.cli.output.progress import Progress, Standing
+from aioflows.cli.output.progress import Progress, ProgressSnapshot
 from aioflows.cli.output.scan_summary import ScanSummary
 from aioflows.emulator import Emulator
 from tests.support.fakes import EmulatorTransport, loop_time
@@ -34,7 +34,7 @@ async def watched(
     limit: int | None = None,
     resume: Checkpoint | None = None,
     stop: int = 0,
-) -> tuple[list[Standing], Checkpoint]:
+) -> tuple[list[ProgressSnapshot], Checkpoint]:
     """Read a deployment, all of it or until some rows were taken; give what was shown, and where it stopped."""
     transport = EmulatorTransport(emulator, latency=0.3)
     limits = Limits(page_size=50, concurrency=4)
@@ -46,13 +46,13 @@ async def watched(
             org_id="o",
             http=transport,
             limits=limits,
-            observer=progress.heard,
+            observer=progress.on_event,
         ) as session,
         session.scan(FlowQuery(emulator.start, emulator.end), limit=limit, resume=resume) as scan,
     ):
         async for _ in scan.pages():
-            if (standing := progress.show(scan)) is not None:
-                shown.append(standing)
+            if (snapshot := progress.show(scan)) is not None:
+                shown.append(snapshot)
             if stop and scan.stats.rows_yielded >= stop:
                 break
         return shown, scan.checkpoint()
@@ -106,10 +106,10 @@ async def test_a_limit_is_a_share_of_its_own() -> None:
 
 async def test_a_wait_counts_down_and_is_over() -> None:
     progress = Progress(clock=loop_time)
-    progress.heard(Paused(seconds=12.0, error=Throttled(429, "busy", 12.0)))
+    progress.on_event(Paused(seconds=12.0, error=Throttled(429, "busy", 12.0)))
     assert progress.waiting == "throttled: waiting 12 s"
     await asyncio.sleep(5)
-    progress.heard(Paused(seconds=1.0, error=Throttled(429, "busy", 1.0)))
+    progress.on_event(Paused(seconds=1.0, error=Throttled(429, "busy", 1.0)))
     assert progress.waiting == "throttled: waiting 7 s"
     await asyncio.sleep(8)
     assert not progress.waiting
@@ -117,10 +117,10 @@ async def test_a_wait_counts_down_and_is_over() -> None:
 
 def test_a_line_says_what_is_left_only_where_that_is_known() -> None:
     stats = ScanStats(requests=12, rows_yielded=5_000, elapsed=2.0, rate=7.6)
-    known = Standing(0.5, stats, 3, 75.0)
+    known = ProgressSnapshot(0.5, stats, 3, 75.0)
     words = "5,000 rows · 12 requests · 2,500 rows/s · 3 in flight · throttled to 8 requests/s"
-    assert known.words() == f"{words} · about 1m 15s left"
-    assert attrs.evolve(known, left=None).words() == words
+    assert known.line() == f"{words} · about 1m 15s left"
+    assert attrs.evolve(known, left=None).line() == words
 
 
 async def test_a_machine_gets_an_object_a_second_and_one_for_each_pause() -> None:
@@ -136,7 +136,7 @@ async def test_a_machine_gets_an_object_a_second_and_one_for_each_pause() -> Non
                 org_id="o",
                 http=transport,
                 limits=Limits(page_size=50, concurrency=4),
-                observer=meter.heard,
+                observer=meter.on_event,
             ) as session,
             session.scan(FlowQuery(emulator.start, emulator.end)) as scan,
         ):
@@ -144,7 +144,7 @@ async def test_a_machine_gets_an_object_a_second_and_one_for_each_pause() -> Non
             async for _ in scan.pages():
                 meter.show(scan)
             took = loop_time() - began
-    meter.heard(Paused(seconds=2.0, error=Throttled(429, "busy", 2.0)))
+    meter.on_event(Paused(seconds=2.0, error=Throttled(429, "busy", 2.0)))
     objects = [json.loads(line) for line in said]
     assert [one["kind"] for one in objects] == ["progress"] * (len(said) - 1) + ["waiting"]
     assert took / 2 <= len(said) - 1 <= took
@@ -173,7 +173,7 @@ STATS = ScanStats(
 
 def test_the_closing_line_tells_what_it_cost_and_how_it_is_proven() -> None:
     assert ScanSummary(QUERY, STATS, rows=25_000, before=5_000).line() == (
-        "complete · 5,000 of 25,000 instances were there before · 20,000 rows · 44 requests, 1.10 × full pages of 500 · "
+        "complete · 5,000 of 25,000 instances were written by earlier runs · 20,000 rows · 44 requests, 1.10 × full pages of 500 · "
         "4.0 s, 5,000 rows/s · 3 retries, 2 throttled, waited 2.5 s · 41 windows proven, 1 of them by counting · "
         "from 2024-01-01T00:00:00+00:00 to 2024-02-01T00:00:00+00:00"
     )

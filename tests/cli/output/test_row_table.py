@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.cli.output.row_table import RowTable, fitted, shown_status
+from aioflows.cli.output.row_table import RowTable, fit_to_width, format_status
 
 CHINA = timezone(timedelta(hours=8))
 NOON = datetime(2024, 1, 1, 12, tzinfo=CHINA)
@@ -93,7 +93,7 @@ async def test_all_times_are_in_the_zone_that_the_head_names() -> None:
     ],
 )
 def test_a_status_is_named(status: int | None, description: str | None, shown: str) -> None:
-    assert shown_status(status, description) == shown
+    assert format_status(status, description) == shown
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_a_status_is_named(status: int | None, description: str | None, shown: s
     ],
 )
 def test_a_text_is_cut_or_filled_to_a_width_in_cells(text: str, width: int, shown: str) -> None:
-    assert fitted(text, width) == shown
+    assert fit_to_width(text, width) == shown

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from aioflows import Event, FlowQuery, FlowSession, Limits, WindowDone
-from aioflows.cli.output.time_left import Ground, Remaining, Rest
+from aioflows.cli.output.time_left import DensityEstimate, RowsLeft, TimeLeft
 from aioflows.emulator import Emulator
 from tests.support.fakes import EmulatorTransport
 from tests.support.long import long_but
@@ -41,13 +41,13 @@ class Told:
 async def told(profile: str, order: str | None, seed: int) -> list[Told]:
     """Read an emulated deployment in virtual time; give what was said in the middle four fifths of the run."""
     said: list[tuple[float, float | None]] = []
-    remaining, loop = Remaining(), asyncio.get_running_loop()
+    time_left, loop = TimeLeft(), asyncio.get_running_loop()
     with Emulator(15_000, profile=profile, seed=seed) as emulator:
-        ground = Ground((kind, emulator.start_ms, emulator.end_ms) for kind in range(3))
+        density = DensityEstimate((kind, emulator.start_ms, emulator.end_ms) for kind in range(3))
 
         def heard(event: Event) -> None:
             if isinstance(event, WindowDone):
-                ground.read(int(event.type), event.from_ms, event.to_ms, event.rows)
+                density.add_window(int(event.type), event.from_ms, event.to_ms, event.rows)
 
         transport = EmulatorTransport(emulator, latency=0.4)
         limits = Limits(page_size=40, concurrency=4)
@@ -62,7 +62,7 @@ async def told(profile: str, order: str | None, seed: int) -> list[Told]:
                 at = loop.time() - began
                 if not said or at >= said[-1][0] + 0.25:
                     taken = scan.stats.rows_received - scan.stats.duplicates
-                    said.append((at, remaining.told(at, taken, ground.rest())))
+                    said.append((at, time_left.update(at, taken, density.rows_left())))
         total = loop.time() - began
     return [Told(at / total, left, total - at) for at, left in said if 0.1 <= at / total <= 0.9]
 
@@ -102,71 +102,71 @@ async def test_it_never_leaps_and_is_never_negative(profile: str) -> None:
     assert all(max(pair) <= 2 * max(min(pair), 1.0) for pair in pairs)
 
 
-class TestGround:
+class TestDensityEstimate:
     def test_what_lies_around_a_stretch_tells_of_it(self) -> None:
-        ground = Ground([(1, 0, 10 * HOUR)])
-        ground.read(1, 0, 4 * HOUR, 400)
-        ground.read(1, 5 * HOUR, 10 * HOUR, 500)
-        rest = ground.rest()
+        density = DensityEstimate([(1, 0, 10 * HOUR)])
+        density.add_window(1, 0, 4 * HOUR, 400)
+        density.add_window(1, 5 * HOUR, 10 * HOUR, 500)
+        rest = density.rows_left()
         assert rest.rows == pytest.approx(100)
-        assert rest.sure == 1.0
+        assert rest.supported == 1.0
 
     def test_kinds_are_told_apart(self) -> None:
-        ground = Ground([(0, 0, 10 * HOUR), (1, 0, 10 * HOUR)])
-        ground.read(0, 0, 5 * HOUR, 50)
-        ground.read(1, 0, 5 * HOUR, 5_000)
-        assert ground.rest().rows == pytest.approx(5_050)
+        density = DensityEstimate([(0, 0, 10 * HOUR), (1, 0, 10 * HOUR)])
+        density.add_window(0, 0, 5 * HOUR, 50)
+        density.add_window(1, 0, 5 * HOUR, 5_000)
+        assert density.rows_left().rows == pytest.approx(5_050)
 
     def test_windows_may_come_in_any_order(self) -> None:
-        ground = Ground([(1, 0, 10 * HOUR)])
+        density = DensityEstimate([(1, 0, 10 * HOUR)])
         for hour in (7, 2, 9, 0, 4):
-            ground.read(1, hour * HOUR, (hour + 1) * HOUR, 10)
-        assert ground.rest().rows == pytest.approx(50)
+            density.add_window(1, hour * HOUR, (hour + 1) * HOUR, 10)
+        assert density.rows_left().rows == pytest.approx(50)
 
     def test_an_hour_speaks_for_no_month(self) -> None:
-        ground = Ground([(1, 0, 720 * HOUR)])
-        ground.read(1, 0, HOUR, 1_000)
-        assert ground.rest().sure == 0
+        density = DensityEstimate([(1, 0, 720 * HOUR)])
+        density.add_window(1, 0, HOUR, 1_000)
+        assert density.rows_left().supported == 0
 
     def test_two_sides_that_contradict_each_other_tell_nothing(self) -> None:
-        ground = Ground([(1, 0, 30 * HOUR)])
-        ground.read(1, 0, 10 * HOUR, 1_000)
-        ground.read(1, 20 * HOUR, 30 * HOUR, 1)
-        assert ground.rest().sure == 0
+        density = DensityEstimate([(1, 0, 30 * HOUR)])
+        density.add_window(1, 0, 10 * HOUR, 1_000)
+        density.add_window(1, 20 * HOUR, 30 * HOUR, 1)
+        assert density.rows_left().supported == 0
 
     def test_what_an_earlier_run_has_read_is_not_open(self) -> None:
-        ground = Ground([(1, 8 * HOUR, 10 * HOUR)])
-        ground.read(1, 8 * HOUR, 9 * HOUR, 70)
-        assert ground.rest().rows == pytest.approx(70)
+        density = DensityEstimate([(1, 8 * HOUR, 10 * HOUR)])
+        density.add_window(1, 8 * HOUR, 9 * HOUR, 70)
+        assert density.rows_left().rows == pytest.approx(70)
 
     def test_when_all_is_read_nothing_is_left(self) -> None:
-        ground = Ground([(1, 0, HOUR)])
-        ground.read(1, 0, HOUR, 7)
-        assert ground.rest() == Rest(0, 1.0)
+        density = DensityEstimate([(1, 0, HOUR)])
+        density.add_window(1, 0, HOUR, 7)
+        assert density.rows_left() == RowsLeft(0, 1.0)
 
 
-class TestRemaining:
+class TestTimeLeft:
     def test_a_steady_rate_is_told_exactly(self) -> None:
-        remaining = Remaining()
+        time_left = TimeLeft()
         for at in range(1, 50):
-            left = remaining.told(at, at * 100, Rest(10_000 - at * 100, 1.0))
+            left = time_left.update(at, at * 100, RowsLeft(10_000 - at * 100, 1.0))
         assert left == pytest.approx(51, abs=0.1)
 
     def test_nothing_is_told_before_there_is_ground(self) -> None:
-        remaining = Remaining()
-        assert remaining.told(1.0, 500, Rest(500, 1.0)) is None
-        assert remaining.told(3.0, 500, Rest(500, 0.4)) is None
-        assert Remaining().told(9.0, 0, Rest(500, 1.0)) is None
+        time_left = TimeLeft()
+        assert time_left.update(1.0, 500, RowsLeft(500, 1.0)) is None
+        assert time_left.update(3.0, 500, RowsLeft(500, 0.4)) is None
+        assert TimeLeft().update(9.0, 0, RowsLeft(500, 1.0)) is None
 
     def test_nothing_is_told_while_the_end_moves_away(self) -> None:
-        remaining = Remaining()
-        left = [remaining.told(at, at * 100, Rest(50, 1.0)) for at in range(1, 30)]
+        time_left = TimeLeft()
+        left = [time_left.update(at, at * 100, RowsLeft(50, 1.0)) for at in range(1, 30)]
         assert left[10:] == [None] * 19
 
     def test_a_rate_that_drops_is_followed(self) -> None:
-        remaining = Remaining()
+        time_left = TimeLeft()
         rows, left = 0, None
         for at in range(1, 200):
             rows += 100 if at < 40 else 25
-            left = remaining.told(at, rows, Rest(10_000 - rows, 1.0))
+            left = time_left.update(at, rows, RowsLeft(10_000 - rows, 1.0))
         assert left == pytest.approx((10_000 - rows) / 25, rel=0.25)
