@@ -74,7 +74,7 @@ class Target:
 
         Raises:
             QueryError: the name is not a path, its folder does not exist, or its format is unknown or does
-            not fit.
+                not fit.
         """
         name, given = os.fspath(name), _format(format)
         if name == _STANDARD_OUTPUT:
