@@ -361,6 +361,7 @@ class FlowSession(LoopBound):
                 whole=ask.whole,
                 tally=tally,
                 tries=ask.tries,
+                reads=ask.reads,
                 scan=scan,
             )
 

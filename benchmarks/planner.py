@@ -45,6 +45,7 @@ class Page:
     ids: list[str]
     times: list[str]
     body: bytes = b""
+    count: int | None = None
 
     def instances(self, zone: Zone, rows: object, *, offset: int | None = None) -> list[FlowInstance]:
         raise NotImplementedError("nothing is decoded here")

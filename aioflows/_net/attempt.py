@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, TypeVar
 
-from aioflows._core.resilience.retry import Disconnected, Refused, crowded
+from aioflows._core.resilience.retry import Disconnected, Garbled, Refused, crowded
 from aioflows._core.resilience.retry_budget import RetryBudget
 from aioflows._core.wire.responses import decipher
 from aioflows._core.wire.retry_after import resets_alone
@@ -28,6 +28,7 @@ from aioflows.errors import (
     AioflowsError,
     AnswerError,
     BadCredentials,
+    BrokenBody,
     ServerFault,
     ServiceError,
     Throttled,
@@ -43,6 +44,9 @@ T = TypeVar("T")
 
 _MOST_REFUSALS: Final = 50
 _CLOCK_STEP: Final = 5.0
+_CLOSED: Final = (
+    0.5  # how much an answer that cannot be read a closed connection counts for, beside good answers
+)
 _UNAVAILABLE: Final = 503  # "temporary overload", or something else (RFC 9110, section 15.6.4)
 
 
@@ -216,9 +220,14 @@ class Attempts:
             call.tally.throttled += 1
         elif isinstance(error, (Disconnected, Refused)) and self._gate.closed(call.entered):
             call.tally.throttled += 1
+            call.unread += _CLOSED  # or it is what was asked for, and not too many
             return Again(crowded(error), call)
         elif isinstance(error, (ServerFault, TimedOut)):
             call.failures += 1  # other errors do not depend on what the request asks for
+        elif isinstance(error, (AnswerError, BrokenBody, Garbled)) or (
+            isinstance(error, Disconnected) and call.sent > 1
+        ):
+            call.unread += 1
         return Again(error, call)
 
     def _expired(self, error: TokenExpired, call: Call[Any]) -> BadCredentials | None:

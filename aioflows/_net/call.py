@@ -49,6 +49,7 @@ class Call(Generic[T]):
         read: decodes the body.
         tally: the costs of the call's group.
         tries: the greatest number of attempts that fail by the service, or are too slow.
+        reads: the greatest number of attempts whose answer cannot be read. None means the policy's.
         scan: the number of its scan. None means that it belongs to no scan.
         signed: True if the request is signed.
         ticket: its place at the gate, for all its attempts. None means that it has not drawn one.
@@ -58,12 +59,14 @@ class Call(Generic[T]):
     read: Callable[[bytes], T]
     tally: CallTally
     tries: int
+    reads: int | None = None
     scan: int | None = None
     signed: bool = True
     ticket: Ticket | None = None
     deadline: float = 0.0
     sent: int = 0
     failures: int = 0
+    unread: float = 0
     refusals: int = 0
     expiries: int = 0  # how many times the token expired while the call waited at the gate
     clock_corrected: bool = False

@@ -62,6 +62,7 @@ class Operations:
         whole: bool = False,
         tally: CallTally | None = None,
         tries: int | None = None,
+        reads: int | None = None,
         scan: int | None = None,
     ) -> SearchPage:
         """Return one page ("List Flow Instances").
@@ -82,7 +83,7 @@ class Operations:
         where = (("action", "search"), *self._identity)
         request = Request("POST", self._address.instances, where, body, "search")
         read = partial(self._read_page, whole=whole, page_no=page_no)
-        return await self._call(request, read, tally=tally, tries=tries, scan=scan)
+        return await self._call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)
 
     async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
         """Ask for one flow instance by its id ("Get Flow Instance").
@@ -116,7 +117,8 @@ class Operations:
         *,
         tally: CallTally | None = None,
         tries: int | None = None,
+        reads: int | None = None,
         scan: int | None = None,
     ) -> T:
         self._check_usable()
-        return await self._caller.call(request, read, tally=tally, tries=tries, scan=scan)
+        return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)

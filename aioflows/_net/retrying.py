@@ -97,6 +97,7 @@ class RetryingCaller:
         *,
         tally: CallTally | None = None,
         tries: int | None = None,
+        reads: int | None = None,
         scan: int | None = None,
     ) -> T:
         """Send a request with its retries. Return the decoded answer.
@@ -107,13 +108,15 @@ class RetryingCaller:
             tally: the costs, which the call adds to. Default: they are not counted.
             tries: the greatest number of attempts that fail by the service, or are too slow. Errors of the
                 network do not count. Default: the policy's.
+            reads: the greatest number of attempts whose answer cannot be read. A large page may be asked for
+                in another way then. Default: the policy's.
             scan: the number of the request's scan. Default: None.
 
         Raises:
             AioflowsError: the error of the last attempt.
         """
         tries = tries or self._policy.max_tries
-        return await self._run(Call(lambda: request, read, tally or CallTally(), tries, scan))
+        return await self._run(Call(lambda: request, read, tally or CallTally(), tries, reads, scan))
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
         # All requests wait for the token, so its request enters the gate first.
@@ -160,7 +163,10 @@ class RetryingCaller:
 
 
 def _is_last(again: Exception) -> bool:
-    return isinstance(again, Again) and again.call.failures >= again.call.tries
+    if not isinstance(again, Again):
+        return False
+    call = again.call
+    return call.failures >= call.tries or (call.reads is not None and call.unread >= call.reads)
 
 
 def _now() -> float:

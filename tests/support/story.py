@@ -56,9 +56,11 @@ class Story:
 
     @property
     def most_failures(self) -> int:
-        """How often the search that failed most did so."""
+        """How often the search that failed most did so; one for fewer rows is another search."""
         failed = [search for search in self.emulator.searches if search.outcome not in ("ok", "empty")]
-        same = Counter((one.from_ms, one.to_ms, one.page_no, one.sorters, one.outcome) for one in failed)
+        same = Counter(
+            (one.from_ms, one.to_ms, one.page_no, one.page_size, one.sorters, one.outcome) for one in failed
+        )
         return max(same.values(), default=0)
 
 

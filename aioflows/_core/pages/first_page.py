@@ -13,9 +13,13 @@ import enum
 import attrs
 
 from aioflows._core.pages.reading import Page
+from aioflows._core.resilience.retry import Disconnected, Garbled
+from aioflows._core.wire.envelope import Unlisted
 from aioflows.errors import (
     AioflowsError,
+    AnswerError,
     BadCredentials,
+    BrokenBody,
     Denied,
     ServerFault,
     ServiceError,
@@ -23,7 +27,7 @@ from aioflows.errors import (
     TokenExpired,
 )
 
-__all__ = ["FirstPageSearch", "Outcome", "Step", "next_step", "no_such_page", "refusal"]
+__all__ = ["FirstPageSearch", "Outcome", "Step", "next_step", "no_such_page", "refusal", "unreadable"]
 
 
 class Outcome(enum.Enum):
@@ -46,6 +50,9 @@ class Step(enum.Enum):
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
+
+_A_ROW, _A_STATUS = "$.data.flowInsts[", "HTTP "
+"""What errors begin with that say where in an answer a row is bad, and of which status it is."""
 
 _CODES_OF_THE_SERVICE = 1000
 """What is below is an HTTP status."""
@@ -98,7 +105,20 @@ def no_such_page(error: AioflowsError) -> bool:
     The service would say that itself. A gateway in trouble (HTTP 5xx) says nothing of page numbers, and to take page 1 for
     the first because of it would be to leave out a page everywhere.
     """
+    if isinstance(error, Unlisted):
+        return True  # page 0 of a service that counts from 1, and leaves out an empty list
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
+
+
+def unreadable(error: AioflowsError) -> bool:
+    """Return True if an answer could not be read as a whole.
+
+    So it may have been too large for something on its way, unlike one of which a row cannot be read, or one whose HTTP status
+    is neither yes nor no.
+    """
+    if isinstance(error, AnswerError):
+        return not (error.path.startswith(_A_ROW) or error.problem.startswith(_A_STATUS))
+    return isinstance(error, (BrokenBody, Disconnected, Garbled))
 
 
 @attrs.frozen
@@ -109,16 +129,26 @@ class FirstPageSearch:
         outcomes: what came, one after the other.
         page: the last page that had rows, which is the one to take if any is.
         last: whether a refusal ends the scan, since nothing else is left to try.
+        missing: *rows* that answers without any said there are.
+        unlisted: the error of one that did not even have a list.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     page: Page | None = None
     last: bool = False
+    missing: int = 0
+    unlisted: Unlisted | None = None
 
     def then(self, outcome: Outcome, answer: Page | AioflowsError) -> FirstPageSearch:
         """Add an outcome."""
-        page = answer if outcome is Outcome.ROWS and not isinstance(answer, AioflowsError) else self.page
-        return FirstPageSearch((*self.outcomes, outcome), page, self.last)
+        page, missing, unlisted = self.page, self.missing, self.unlisted
+        if not isinstance(answer, AioflowsError):
+            page, missing = answer if outcome is Outcome.ROWS else page, max(missing, answer.count or 0)
+        elif isinstance(answer, Unlisted):
+            unlisted = answer
+        return attrs.evolve(
+            self, outcomes=(*self.outcomes, outcome), page=page, missing=missing, unlisted=unlisted
+        )
 
     @property
     def step(self) -> Step:

@@ -33,6 +33,7 @@ __all__ = [
     "Batch",
     "Direction",
     "Misplaced",
+    "Nothing",
     "OrderedPage",
     "Page",
     "PageReader",
@@ -62,6 +63,11 @@ class Page(Protocol):
     @property
     def body(self) -> bytes:
         """The answer, as long as its rows are not decoded; then nothing."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """The rows that the service says there are."""
         ...
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
@@ -96,6 +102,7 @@ class PageRequest:
         backward: whether it is to be sorted against scan time, so that it proves the end of its window.
         page_no: the page's *number* as it is sent.
         tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
+        reads: *attempts* that may bring something that cannot be read; None: as many as the policy allows.
         expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
         field: what the page is to be *sorted* by.
         ties: what rows that are alike in that are to be sorted by, one after the other.
@@ -110,6 +117,7 @@ class PageRequest:
     backward: bool = False
     page_no: int = 0
     tries: int | None = None
+    reads: int | None = None
     expression: str = ""
     field: str = "trigger_time"
     ties: tuple[str, ...] = ()
@@ -318,9 +326,14 @@ class PageReader:
 
 
 @attrs.frozen
-class _Nothing:
-    """A page without rows."""
+class Nothing:
+    """A page without rows.
 
+    Args:
+        count: *rows* that there are all the same, as is said.
+    """
+
+    count: int | None = None
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
     body: bytes = b""
@@ -330,7 +343,7 @@ class _Nothing:
         return []
 
 
-NOTHING: Page = _Nothing()
+NOTHING: Page = Nothing()
 
 
 @attrs.frozen(eq=False)

@@ -69,7 +69,11 @@ class ServiceFacts:
         """The smallest page size that was refused, or answered with nothing where a smaller one brings rows."""
         self._doubtful: int | None = None
         """A page size that may be too large as well, by the few rows that it was answered with."""
+        self._read = 0
+        """The most rows of a page that was read, while larger ones are not."""
         self._from_one = False
+        self._unread: dict[int, int] = {}
+        """How often a page of a size could not be read, where that may be because of its size."""
         self.larger_pages = True
         """Whether asking for more rows than usual has brought more, or was not tried yet."""
         self.milliseconds_help = True
@@ -116,7 +120,7 @@ class ServiceFacts:
         """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
         if rows:
             self.widest = max(self.widest, width)
-            self.accept_size(size)
+            self.accept_size(size, rows)
         if rows > self._most.get(size, 0):
             self._most[size] = rows
 
@@ -146,16 +150,28 @@ class ServiceFacts:
     def usual(self, size: int) -> int:
         """Return the rows to ask for where *size* are wanted: fewer where so many are refused.
 
-        A fifth of what was refused is tried first, then what lies between the two, until they are within a quarter.
+        A fifth of what was refused is tried first, then what lies between the two, until they are within a quarter. What
+        could not be read, rather than was refused, may have been bad luck: it is asked for once more then.
         """
         if self._refused is None or size < self._refused:
             return size
         if not self._accepted:
             return 1 if self._from_one else max(1, self._refused // _STEP_DOWN)
         bound = min(self._refused, self._doubtful or self._refused)
-        if bound <= self._accepted * _CLOSE_ENOUGH + 1:
-            return self._accepted
+        if self._close_enough(bound):
+            return self._refused if self._again and self._doubtful is None else self._accepted
         return math.isqrt(self._accepted * bound)
+
+    def answered(self, size: int) -> int:
+        """Return the rows to ask for where so many are wanted, and the answer will not tell whether so many can be had."""
+        return self._accepted or size if self.unsure_of(size) else size
+
+    def settled(self, size: int) -> int:
+        """Return the rows to ask for where so many are wanted, and another request finds out whether such pages can be read.
+
+        Those that cannot are asked for again, which takes time; a refusal comes at once.
+        """
+        return self.answered(size) if self._refused in self._unread else size
 
     def refuse_size(self, size: int) -> bool:
         """Note that a page of *size* rows is refused; return False if no smaller one is left to try."""
@@ -163,6 +179,32 @@ class ServiceFacts:
             return False
         if size <= self._accepted:
             self._accepted = 0
+        self._refused = size if self._refused is None else min(self._refused, size)
+        self.larger_pages = False
+        return True
+
+    @property
+    def _again(self) -> bool:
+        """Whether the smallest size that seems too large could not be read once, and was not asked for again."""
+        return self._refused is not None and self._unread.get(self._refused) == 1
+
+    def _close_enough(self, bound: int) -> bool:
+        return bound <= self._accepted * _CLOSE_ENOUGH + 1
+
+    def unread_size(self, size: int) -> bool:
+        """Note that a page of *size* rows cannot be read, perhaps since it is too large; return False if it is the smallest.
+
+        A proxy may cut long answers, or show a page of its own instead. Where no smaller page was read either, one of a single
+        row tells that from a service that fails.
+        """
+        if size <= 1:
+            return False
+        if size <= self._read:
+            self._read = 0  # rows are wider here
+        if size <= self._accepted:
+            self._accepted = self._read
+        self._from_one = not self._accepted
+        self._unread[size] = self._unread.get(size, 0) + 1
         self._refused = size if self._refused is None else min(self._refused, size)
         self.larger_pages = False
         return True
@@ -193,12 +235,18 @@ class ServiceFacts:
         self._doubtful = size
         return True
 
-    def accept_size(self, size: int) -> None:
-        """Note that a page of *size* rows was answered with rows."""
+    def accept_size(self, size: int, rows: int) -> None:
+        """Note that a page of *size* rows was answered with so many rows."""
         if self._refused is None:
             return
         if size >= self._refused:
+            if self._refused in self._unread and not (self._again and rows >= self._refused / _CLOSE_ENOUGH):
+                return  # it was read since it had few rows, or rows are wider elsewhere
             self._refused = None  # it was refused for another reason
+            self._unread.clear()
+            self._read = 0
+        else:
+            self._read = max(self._read, min(size, rows))
         if self._doubtful is not None and size >= self._doubtful:
             self._doubtful = None
         self._accepted = max(self._accepted, size)

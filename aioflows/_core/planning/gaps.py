@@ -76,6 +76,7 @@ class Gap:
         short: the rows of the last page from its start, if these were fewer than asked for and may be the last; otherwise 0.
         looks: how often it was answered with nothing.
         empty_size: the rows asked for by the largest page that was answered with nothing.
+        missing: *rows* that the last of these answers said there are all the same.
         denied: the *second* of a row known beside it that one of these answers has left out.
         forward_size: *rows* to ask for at its start, if more than usual.
         backward_size: *rows* to ask for at its end, if more than usual.
@@ -106,6 +107,7 @@ class Gap:
     short: int = 0
     looks: int = 0
     empty_size: int = 0
+    missing: int = 0
     denied: int | None = None
     forward_size: int = 0
     backward_size: int = 0

@@ -11,6 +11,12 @@ from aioflows._core.planning.gaps import Gap, Gaps
 
 __all__ = ["ask_for"]
 
+_SECOND = 1000  # milliseconds
+
+_READS, _READS_OF_A_TRIAL = 4, 2
+"""Attempts at a page that cannot be read, before a smaller one is asked for: the first and three after waits, since a gateway that
+hiccups answers so for some seconds; fewer where it is the size that is being found out."""
+
 
 def ask_for(
     gap: Gap, *, backward: bool, gaps: Gaps, service: ServiceFacts, axis: Direction, usual: int, pinned: bool
@@ -28,6 +34,10 @@ def ask_for(
     """
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
+    if until - first <= _SECOND and size <= usual:
+        size = service.answered(
+            size
+        )  # a few rows are all there is, so they do not tell whether the page is too large
     return PageRequest(
         first,
         until,
@@ -36,7 +46,15 @@ def ask_for(
         backward=backward,
         page_no=service.first_page or 0,
         tries=_tries(service, size, until - first, beyond=until > gap.until),
+        reads=_reads(service, size, usual),
     )
+
+
+def _reads(service: ServiceFacts, size: int, usual: int) -> int | None:
+    """Return the attempts at a page that cannot be read; where no page is smaller, it is not the size."""
+    if size <= 1:
+        return None
+    return _READS_OF_A_TRIAL if size > usual or service.unsure_of(size) else _READS
 
 
 def _window(

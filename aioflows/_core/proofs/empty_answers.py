@@ -8,7 +8,8 @@ An empty answer is the one that a broken service gives as easily as a whole one,
    page, since a service may answer a page that is too large for it with nothing; and once more if requests about other
    windows come between. Where the whole scan has not brought a row, and the number of the first page is known from others
    only, the other number is asked for as well, and the middle of a wide window.
-4. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
+4. one that says how many rows there are, and lists none, is never believed: only a row can show what is there.
+5. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
    more before the scan ends.
 """
 
@@ -27,6 +28,7 @@ from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows._core.wire.envelope import Unlisted
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
 
@@ -101,7 +103,7 @@ class EmptyAnswers:
         self._insides = _INSIDES
         self._known = service.first_page is not None
 
-    def answered(self, ask: PageRequest, gaps: Sequence[Gap]) -> None:
+    def answered(self, ask: PageRequest, gaps: Sequence[Gap], missing: int = 0) -> None:
         """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
         gaps = [gap for gap in gaps if gap.broken is None]
         for gap in gaps:
@@ -119,6 +121,7 @@ class EmptyAnswers:
                 continue
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
+            gap.missing = missing
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
             gap.denied = gap.denied if witness is None else witness
             needed = self._looks_needed(witness)
@@ -139,6 +142,13 @@ class EmptyAnswers:
                 self._look_at_the_row(gap, ask, witness)
 
     def _believe(self, gap: Gap, ask: PageRequest, witness: int | None) -> None:
+        if gap.missing:
+            problem = (
+                f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.looks} times, while its count says "
+                f"that there are {gap.missing:,}: ask for shorter ranges, or for what the user may see"
+            )
+            self._frontier.fail(gap, Unlisted(problem, "$.data"))
+            return
         if witness is None:
             self._believed.append((ask, gap.looks))
         self._frontier.settle(gap, [ProvenRun(gap.first, gap.until, Batch())], Proof.EMPTY)

@@ -24,7 +24,7 @@ import attrs
 from aioflows._core.dense_second.dense_second import DenseSecond
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.first_page import refusal
+from aioflows._core.pages.first_page import refusal, unreadable
 from aioflows._core.pages.reading import Batch, OrderedPage, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import LARGEST_PAGE, ServiceFacts, larger
 from aioflows._core.planning.density import ProvenStretch, learn
@@ -118,6 +118,10 @@ class Prover:
         """Whether an answer lacked a row, or a second was found that no page holds."""
         return self._doubts.raised or any(gap.dense for gap in self._gaps)
 
+    def misread(self, ask: PageRequest, second: int) -> CompletenessError:
+        """Return the error for a second of scan time whose rows are elsewhere."""
+        return self._doubts.misread(ask, second)
+
     def unsettled(self) -> bool:
         """Return True if something has to be looked at once more before the scan may end."""
         self.stretches.settle(1 << 30, self._page_size)
@@ -131,7 +135,7 @@ class Prover:
             return
         if not page.ids:
             self._learn(ask, ProvenStretch(0, ask.until - ask.first, whole=True))
-            self._emptiness.answered(ask, gaps)
+            self._emptiness.answered(ask, gaps, page.count or 0)
             return
         try:
             reading = self._reader.read(ask, page)
@@ -349,7 +353,8 @@ class Prover:
             if isinstance(answer, AioflowsError):
                 return  # the larger page may well come, and what follows it pins the zone
             if not answer.ids:
-                self._emptiness.answered(alone, self._gaps.within(alone.first, alone.until))
+                near = self._gaps.within(alone.first, alone.until)
+                self._emptiness.answered(alone, near, answer.count or 0)
                 return
             self.duplicates += len(answer.ids)
             try:
@@ -403,6 +408,9 @@ class Prover:
         try:
             if isinstance(answer, AioflowsError):
                 if refusal(answer) and self._begin_smaller(gap, ask):
+                    return
+                if unreadable(answer) and self._service.unread_size(ask.page_size):
+                    gap.dense = None
                     return
                 if not (refusal(answer) and dense.refused(ask)):
                     raise dense.too_deep(ask, answer) from answer

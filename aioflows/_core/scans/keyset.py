@@ -19,9 +19,9 @@ from typing import Literal
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.first_page import FirstPageSearch, Outcome, Step, no_such_page, refusal
+from aioflows._core.pages.first_page import FirstPageSearch, Outcome, Step, no_such_page, refusal, unreadable
 from aioflows._core.pages.first_page_check import FirstPageCheck
-from aioflows._core.pages.reading import NOTHING, Direction, Page, PageReader, PageRequest
+from aioflows._core.pages.reading import Direction, Nothing, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.planning.frontier import Frontier, covered
@@ -31,6 +31,7 @@ from aioflows._core.planning.window_size import ask_for
 from aioflows._core.proofs.prover import Prover
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.signals import DONE, NEED_PAGES, Signal
+from aioflows._core.scans.zone_shown import ZoneShown
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, ServerFault, TimedOut
 from aioflows.stats import CountedWindow, Proof
@@ -144,6 +145,7 @@ class KeysetScan:
         self._prover = self._make_prover(
             self._frontier, self._errands, self._reader, self._service, self.evidence
         )
+        self._zone_shown = ZoneShown(self._errands, self._reader, self._service, self._prover.misread)
 
     def __repr__(self) -> str:
         return (
@@ -179,7 +181,7 @@ class KeysetScan:
         """Return the figures so far."""
         return ScanAccount(
             self.rows_received,
-            self._prover.duplicates + self._prover.stretches.duplicates,
+            self._prover.duplicates + self._prover.stretches.duplicates + self._zone_shown.duplicates,
             self._frontier.proofs,
             tuple(CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted),
             expected=sum(gap.expected for gap in self._gaps),
@@ -238,6 +240,8 @@ class KeysetScan:
         slots -= len(asks)
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
             most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
+            if self._given and not self._came_back and self._zone_shown.waited:
+                most -= 1  # that look ahead has been made
             slots = min(slots, most - len(self._under_way))
         # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
         room = self._room
@@ -247,14 +251,23 @@ class KeysetScan:
         if slots > 0 and held < budget:
             page = self._service.full(self._page_size)
             chosen = moves(self._gaps, page, workers, budget if self._ordered else math.inf)
-            planned = [self._ask(move) for move in islice(chosen, slots)]
-            self._under_way.update(planned)
-            asks += planned
-            slots -= len(planned)
+            planned = len(asks)
+            for move in islice(chosen, slots):
+                ask = self._ask(move)
+                self._under_way.add(ask)
+                asks.append(ask)
+            slots -= len(asks) - planned
         if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
             self._prover.stretches.settle(slots, self._page_size, self._under_way)
             asks += self.pressing(slots)
-        return asks or self._look_at_page_0(slots)
+        return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
+
+    def _look_at_zone(self, slots: int) -> list[PageRequest]:
+        """Ask for the second of a row, where nothing else is to be asked for and nothing shows that the zone is right."""
+        ask = None if slots <= 0 or self._under_way else self._zone_shown.look()
+        asks = [] if ask is None else [ask]
+        self._under_way.update(asks)
+        return asks
 
     @property
     def _number_doubted(self) -> bool:
@@ -299,13 +312,15 @@ class KeysetScan:
         if move.ask is not None:
             self._errands.expect(move.ask, partial(self._prover.counted, gap, move.ask))
             return move.ask
+        usual = self._page_size
+        tried = any(self._service.unsure_of(ask.page_size) for ask in self._under_way)
         ask = ask_for(
             gap,
             backward=move.backward,
             gaps=self._gaps,
             service=self._service,
             axis=self.axis,
-            usual=self._page_size,
+            usual=self._service.settled(usual) if tried else usual,
             pinned=self._reader.pinned,
         )
         if self._service.first_page is None:
@@ -330,6 +345,7 @@ class KeysetScan:
             return
         self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         self._first_page.note(ask, page)
+        self._zone_shown.note(ask, page)
         if job is not None:
             job(page)
         elif ask.page_size > self._page_size and not page.ids and self._lacks_a_row(ask):
@@ -342,11 +358,16 @@ class KeysetScan:
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:
         """Take the error that a request ended with, its retries spent."""
         self._back(ask)
-        if ask.page_size > self._page_size and refusal(error):
+        too_large = ask.page_size > self._page_size and (refusal(error) or unreadable(error))
+        if too_large:
             self._service.larger_pages = False
         if (job := self._errands.job(ask)) is not None:
-            job(error)
-        elif ask.page_size > self._page_size and refusal(error):
+            if ask.reads is not None and unreadable(error):
+                # No other size will do, so it is asked for again as often as the policy allows.
+                self._errands.add(attrs.evolve(ask, reads=None), job)
+            else:
+                job(error)
+        elif too_large:
             self._too_large(ask)
         elif (trail := self._trails.pop(ask, None)) is None:
             if no_such_page(error) and not self.evidence.rows and self._renumber(ask):
@@ -403,14 +424,14 @@ class KeysetScan:
             self._service.first_page = 0
         elif step is Step.TAKE_1:
             self._service.first_page = self._service.base = 1
-        if step is Step.FAIL:
-            assert isinstance(answer, AioflowsError)
-            self._refused(ask, answer, FirstPageSearch(last=trail.last))
+        error = trail.unlisted if step is Step.EMPTY else answer
+        if step in (Step.EMPTY, Step.FAIL) and isinstance(error, AioflowsError):
+            self._refused(ask, error, FirstPageSearch(last=trail.last))
         else:
             self._frontier.put_down(ask)
             # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
-            self._prover.answered(ask, trail.page if trail.page is not None else NOTHING)
+            self._prover.answered(ask, Nothing(trail.missing) if trail.page is None else trail.page)
 
     def _found_elsewhere(self, ask: PageRequest, answer: Page | AioflowsError) -> None:
         """Take an answer after another scan has found out which page is the first; one of another page is dropped."""
@@ -454,14 +475,22 @@ class KeysetScan:
             self._again(ask, trail and attrs.evolve(trail, last=True), tries=None)
         else:
             self._frontier.put_down(ask)
-            self._frontier.fail(gap, error)
+            if not (isinstance(error, ServerFault) and not self._sizes_tried and self._unread(ask)):
+                self._frontier.fail(gap, error)
+
+    def _unread(self, ask: PageRequest) -> bool:
+        """Note that a page may be too large to be read; return False if no smaller one is left to try."""
+        return self._service.unread_size(ask.page_size)
 
     def _try_smaller(self, ask: PageRequest, error: AioflowsError) -> bool:
         """Note that a page size is refused, if the error may mean that; the gap is asked for by a smaller one then.
 
         Services refuse in many ways: with a code of the gateway or of their own, with HTTP 400 or 413, or by failing. One
-        that fails on a size that it has answered in this scan is in trouble of another kind.
+        that fails on a size that it has answered in this scan is in trouble of another kind, unless nothing else helps: rows
+        may be wider there. What stands between may cut an answer that is too long for it, or put something else in its place.
         """
+        if unreadable(error):
+            return self._unread(ask)
         if self._sizes_tried or not refusal(error):
             return False
         if isinstance(error, ServerFault) and self.evidence.answered(ask.page_size):
@@ -481,6 +510,11 @@ class KeysetScan:
         if self._first_page.unsure:
             if self._first_page.asked and not self._under_way and self._frontier.error is not None:
                 raise self._frontier.error
+            return NEED_PAGES
+        if self._zone_shown.unsure:
+            if self._zone_shown.error is not None:
+                raise self._zone_shown.error
+            self._zone_shown.waited = True
             return NEED_PAGES
         while (run := self._release.next()) is not None:
             if rows := len(run.batch):

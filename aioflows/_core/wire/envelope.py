@@ -28,6 +28,7 @@ from aioflows.errors import (
 
 __all__ = [
     "Envelope",
+    "Unlisted",
     "check",
     "code_of",
     "excerpt",
@@ -65,6 +66,10 @@ _SECRET = re.compile(
     | \b [0-9a-f]{32,} \b | [\w.+/=-]{40,}"""
 )
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
+
+
+class Unlisted(AnswerError):
+    """An answer that says that there are rows, and lists none."""
 
 
 class Envelope(msgspec.Struct):

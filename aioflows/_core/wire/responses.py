@@ -54,6 +54,8 @@ __all__ = [
 _START = 4096  # bytes; a refusal is no longer than that, and of what is longer no more is quoted
 _ROWS = b'"flowInsts"'
 _LONGEST_LIFE = 30 * 86_400.0  # seconds
+_NO_CONTENT = 204
+_NOTHING = b'{"code":0}'
 _FINAL = {501, 505, 511}  # the server says that it never will
 _OF_THE_REQUEST = {
     62102,
@@ -106,6 +108,10 @@ def decipher(
                 wait = wait_named(headers, now, resets=resets) if code in throttle_codes else None
                 raise refusal(code, words(envelope), throttle_codes, wait)
         return body
+    if status == _NO_CONTENT and not body:
+        # "The request was successful, and there is no content" (RFC 9110, section 15.3.5): with this, services answer that
+        # write `ResponseEntity.noContent()` where a search finds nothing. Where data is due, its reader misses it.
+        return _NOTHING
     if 300 <= status < 400:
         raise AnswerError(f"HTTP {status}: a redirect{_target(headers)} is refused")
     if not 400 <= status < 600:

@@ -1,7 +1,8 @@
 """How long an answer asks to wait, by its headers.
 
-1. A wait that is named is one: ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date; many services send decimals),
-   or, in milliseconds, ``Retry-After-Ms`` and ``x-ms-retry-after-ms`` (Azure). It goes before anything that follows, as
+1. A wait that is named is one: ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date; many services send decimals,
+   services in Go a duration such as ``1m30s``, and some the seconds since the epoch), with ``X-`` or ``RateLimit`` before it
+   as well, or, in milliseconds, ``Retry-After-Ms`` and ``x-ms-retry-after-ms`` (Azure). It goes before anything that follows, as
    the IETF's draft "RateLimit header fields for HTTP" has it.
 2. A reset header names the moment when a quota is renewed, and many gateways send it with every answer, a plain 404
    included. So it is a wait only where the quota is used up: where the ``...-Remaining`` beside it is 0, or where nothing
@@ -12,7 +13,8 @@ The reset headers that are known, all with ``X-`` or without, and ``RateLimit`` 
 - ``X-RateLimit-Reset``: seconds since the epoch (GitHub, GitLab), milliseconds since it, or seconds from now (Envoy, Kong,
   the draft until version 6). Their size tells which: no wait is as long as the epoch is old. Also a date, or a duration
   such as ``6m0s`` (OpenAI, with ``-Requests`` or ``-Tokens`` behind the name; each is paired with its own ``Remaining``).
-- ``X-RateLimit-Reset-After``: seconds from now, with decimals (Discord).
+- ``X-RateLimit-Reset-After``: seconds from now, with decimals (Discord). ``X-RateLimit-Reset-Ms``: milliseconds from now.
+- ``anthropic-ratelimit-requests-reset``: a date; the name of the quota stands before what is said of it.
 - ``RateLimit: "default";r=0;t=12`` (the draft from version 8 on), and ``RateLimit: limit=10, remaining=0, reset=12``
   (version 7).
 
@@ -30,9 +32,12 @@ __all__ = ["resets_alone", "retry_after", "wait_named"]
 
 _LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
 _NUMBER = r"-?[0-9]{1,5000}(?:\.[0-9]{1,50})?"
+_NUMBER_ALONE = re.compile(_NUMBER)
 _NUMBERS = re.compile(rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*")
-_IN_MILLISECONDS = ("Retry-After-Ms", "x-ms-retry-after-ms")
+_IN_MILLISECONDS = ("Retry-After-Ms", "X-Retry-After-Ms", "x-ms-retry-after-ms")
+_IN_SECONDS = ("Retry-After", "X-Retry-After", "X-RateLimit-Retry-After", "RateLimit-Retry-After")
 _QUOTA = re.compile(r"(?:x-)?rate-?limit(?:-(limit|remaining|reset)(?:-(.+))?)?", re.IGNORECASE)
+_QUOTA_BY_NAME = re.compile(r"(?:[a-z]+-)?rate-?limit-(.+)-(limit|remaining|reset)", re.IGNORECASE)
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|h|m|s))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -69,12 +74,27 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     ]
     if milliseconds:
         return max(milliseconds) / 1000
-    text = headers.get("Retry-After", "").strip()
+    sent = _sent(headers, now)
+    waits = (_after(headers.get(name, "").strip(), sent) for name in _IN_SECONDS)
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _after(text: str, sent: float | None) -> float | None:
+    """Return the seconds that a text asks to wait, or None if it cannot be read."""
     seconds = _longest(text)
+    if seconds is not None and seconds >= _EPOCH and sent is not None:
+        moment = _from_now(float(text), sent) if _NUMBER_ALONE.fullmatch(text) else None
+        return seconds if moment is None else moment
     if seconds is not None:
         return seconds
-    until, sent = _date(text), _sent(headers, now)
+    if _DURATION.fullmatch(text):
+        return _duration(text)
+    until = _date(text)
     return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
+
+
+def _duration(text: str) -> float:
+    return min(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)), _LONGEST_WAIT)
 
 
 def resets_alone(headers: Mapping[str, str]) -> bool:
@@ -93,7 +113,8 @@ def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> f
             left = _least(text)
             if left is not None:
                 remaining[name] = min(left, remaining.get(name, left))
-        elif (wait := _until(text, sent)) is not None:
+        elif (wait := _milliseconds(text) if name == "ms" else _until(text, sent)) is not None:
+            name = "" if name == "ms" else name  # noqa: PLW2901  (the unit is no quota)
             resets.append((name, wait))
     # What is said of another quota speaks for one of which nothing is said.
     usual = min(remaining.values(), default=0.0 if alone else 1.0)
@@ -108,12 +129,20 @@ def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             continue
         found = _QUOTA.fullmatch(header)
         if found is None:
+            named = _QUOTA_BY_NAME.fullmatch(header)
+            if named is not None and named[2].lower() != "limit":
+                yield named[2].lower(), named[1].lower(), text
             continue
         kind, name = (found[1] or "").lower(), (found[2] or "").lower()
         if not kind:
             yield from _structured(text)
         elif kind != "limit":
             yield kind, "" if name == "after" else name, text
+
+
+def _milliseconds(text: str) -> float | None:
+    wait = _longest(text)
+    return None if wait is None else wait / 1000
 
 
 def _structured(text: str) -> Iterator[tuple[str, str, str]]:
@@ -148,7 +177,7 @@ def _until(text: str, sent: float | None) -> float | None:
         waits = [_from_now(float(number), sent) for number in text.split(",")]
         return max((wait for wait in waits if wait is not None), default=None)
     if _DURATION.fullmatch(text):
-        return min(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)), _LONGEST_WAIT)
+        return _duration(text)
     until = _date(text)
     return None if until is None or sent is None else min(max(0.0, until - sent), _LONGEST_WAIT)
 

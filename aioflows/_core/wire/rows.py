@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import msgspec
 
 from aioflows._core.wire.envelope import Envelope, not_utf8, parse, understood
+from aioflows.errors import AnswerError
 
 __all__ = ["NAMES", "Head", "Row", "RowDecoder", "loose_answer", "loose_rows", "naive_times"]
 
@@ -144,17 +145,26 @@ def _check_utf8(rows: Sequence[Row]) -> None:
         raise not_utf8(error) from None
 
 
-class LooseData(msgspec.Struct, rename="camel"):
-    """Rows as dictionaries, whatever is in them."""
+NoList = Annotated[list[Any], msgspec.Meta(max_length=0)]
+NoMembers = Annotated[dict[str, Any], msgspec.Meta(max_length=0)]
+NoText = Annotated[str, msgspec.Meta(max_length=0)]
 
-    flow_insts: list[dict[str, Any]] | None = None
+
+class LooseData(msgspec.Struct, rename="camel"):
+    """Rows as dictionaries, whatever is in them, or nothing at all.
+
+    Lua's cjson writes an empty list as ``{}``, converters from XML write an empty element as ``""``, and PHP's functions
+    that find nothing return ``false``.
+    """
+
+    flow_insts: list[dict[str, Any]] | NoMembers | NoText | bool | None = None
     count: Any = None
 
 
 class Loose(Envelope):
     """An answer with rows as dictionaries; ``[]`` is how PHP writes an object that has no members."""
 
-    data: LooseData | Annotated[list[Any], msgspec.Meta(max_length=0)] | None = None
+    data: LooseData | NoList | NoText | bool | None = None
 
 
 _loose = msgspec.json.Decoder(Loose)
@@ -166,13 +176,19 @@ def loose_answer(body: bytes) -> Loose:
     Raises:
         AnswerError: it is no JSON, or has no such shape.
     """
-    return understood(_loose, body)
+    answer = understood(_loose, body)
+    if answer.data is True:
+        raise AnswerError("there is `true` where data is due", "$.data")
+    if isinstance(answer.data, LooseData) and answer.data.flow_insts is True:
+        raise AnswerError("there is `true` where a list is due", "$.data.flowInsts")
+    return answer
 
 
 def loose_rows(body: bytes) -> list[dict[str, Any]]:
     """Decode rows as dictionaries."""
     data = loose_answer(body).data
-    return (isinstance(data, LooseData) and data.flow_insts) or []
+    rows = data.flow_insts if isinstance(data, LooseData) else None
+    return rows if isinstance(rows, list) else []
 
 
 def naive_times(texts: Sequence[str]) -> list[datetime]:

@@ -20,6 +20,7 @@ import msgspec
 from aioflows._core.wire.codec import Rows, flow_instances
 from aioflows._core.wire.envelope import (
     BOM,
+    Unlisted,
     check,
     code_of,
     opened,
@@ -40,6 +41,9 @@ T = TypeVar("T")
 _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_COUNTS = ("count", "total", "totalCount", "totalSize")
+"""Members that say how many rows there are: the documented one, and those of other services of the vendor's and of most
+paging libraries."""
 _FIRST_ID = re.compile(rb'"instanceId"\s*:\s*"?')
 _DOCUMENTED = re.compile(rb'\{"code":0,"msg":"[^"\\]*","data":\{"flowInsts":0,"count":[0-9]+\}\}')
 """The envelope as it is as a rule, in which no member comes twice."""
@@ -223,7 +227,8 @@ def read_search(
     """Read what a page is planned by, and keep the rest.
 
     A service says that there is nothing with an empty list, with null in its place, or by leaving out the list or all
-    of the data, as serializers do that omit what is empty. All of these are an empty page, if the code says yes.
+    of the data, as serializers do that omit what is empty; or with what another language takes for nothing (`LooseData`).
+    All of these are an empty page, if the code says yes and no count says that there are rows.
 
     Args:
         body: the *bytes* of the answer.
@@ -246,7 +251,12 @@ def read_search(
         body = mended
         answer = _answer(body, throttle_codes, whole=whole)
     check(answer, throttle_codes)
-    rows, count = _rows(answer, page_no)
+    rows, count = _rows(answer)
+    if not rows:
+        said = _most_said(body)
+        if said and page_no == 0 and rows is None:
+            raise Unlisted(f"there are {said:,} rows, as is said, but no list of them", "$.data.flowInsts")
+        rows, count = (), said or count
     if isinstance(answer, Loose):
         ids, times = _columns(rows)
     else:
@@ -258,21 +268,35 @@ def read_search(
     return page
 
 
-def _rows(answer: Any, page_no: int) -> tuple[Any, int | None]:
-    """Return the rows of an answer that says yes, and the count.
+def _rows(answer: Any) -> tuple[Any, int | None]:
+    """Return the rows of an answer that says yes, or None if there is no list, and the count.
 
     Raises:
-        AnswerError: there is no list of rows, and nothing that says that there are none.
+        AnswerError: there is no list of rows, and no code that says yes.
     """
     data = answer.data or None
     rows, count = (None, None) if data is None else (data.flow_insts, _count(data.count))
+    rows = rows if isinstance(rows, list) else None
     if rows is None and code_of(answer) is None:
         raise AnswerError(
             "there is no data" if data is None else "there is neither a list nor a code", "$.data"
         )
-    if rows is None and count is not None and count > 0 and page_no == 0:
-        raise AnswerError(f"there are {count:,} rows, as is said, but no list of them", "$.data.flowInsts")
-    return rows or (), count
+    return rows, count
+
+
+def _most_said(body: bytes) -> int:
+    """Return the rows that an answer without any says there are, in whichever member; 0: none.
+
+    It is no empty answer then (`aioflows._core.emptiness`): a page that was too large, or rows that were lost on the way.
+    """
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return 0  # what it was read from otherwise says no more
+    data = answer.get("data")
+    paging = data.get("pagination") if isinstance(data, dict) else None
+    places = [place for place in (answer, data, paging) if isinstance(place, dict)]
+    return max(0, *(_count(place.get(name)) or 0 for place in places for name in _COUNTS))
 
 
 def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any:

@@ -14,7 +14,10 @@ import attrs
 from aioflows.emulator import checks
 from aioflows.errors import QueryError
 
-NOTHING = ("list", "null", "no-list", "empty-data", "empty-array", "null-data", "no-data")
+NOTHING = (
+    *("list", "null", "no-list", "object-list", "text-list", "false-list"),
+    *("empty-data", "empty-array", "null-data", "text-data", "false-data", "no-data"),
+)
 TYPES = (0, 1, 2)
 
 
@@ -70,7 +73,8 @@ class Constraints:
         further_sorters: sorters after the first are "heeded", "ignored", or "refused" (1004). Default:
             "heeded".
         nothing_as: the form of an answer without rows: an empty "list", "null" for the list, "no-list",
-            "empty-data" (``{}``), an "empty-array" (``[]``), "null-data", or "no-data". Default: "list".
+            "empty-data" (``{}``), an "empty-array" (``[]``), "null-data", or "no-data"; or an empty object, an
+            empty text, or false in place of the list or of the data. Default: "list".
     """
 
     page_cap_by_type: tuple[int | None, ...] | None = attrs.field(

@@ -36,6 +36,11 @@ _NOTHING = {
     "empty-array": b',"data":[]',
     "null-data": b',"data":null',
     "no-data": b"",
+    "text-data": b',"data":""',
+    "false-data": b',"data":false',
+    "object-list": b',"data":{"flowInsts":{},"count":0}',
+    "text-list": b',"data":{"flowInsts":"","count":"0"}',
+    "false-list": b',"data":{"flowInsts":false}',
 }
 _BASES = {"/batch-processing-service/v2.1": "code", "/dataflow-batch-service/v2.0": "status"}
 _ACTIONS = {

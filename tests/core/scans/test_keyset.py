@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,21 @@ from hypothesis import strategies as st
 from aioflows._core.pages.reading import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.reorder_buffer import ProvenRun
+from aioflows._core.resilience.retry import Disconnected, Garbled
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.signals import NEED_PAGES
+from aioflows._core.wire.envelope import Unlisted
 from aioflows._core.wire.zone import Zone
-from aioflows.errors import AioflowsError, CompletenessError, Denied, ServerFault, TransportError
-from tests.support.model import START, ModelPage, ModelService, Row, ids_of, in_order, read, rows_at
+from aioflows.errors import (
+    AioflowsError,
+    AnswerError,
+    BrokenBody,
+    CompletenessError,
+    Denied,
+    ServerFault,
+    TransportError,
+)
+from tests.support.model import START, ModelPage, ModelService, Row, feed, ids_of, in_order, read, rows_at
 
 HOUR = 3_600_000
 
@@ -262,16 +273,57 @@ def test_a_window_may_start_and_end_within_a_second_that_holds_more_rows_than_a_
     assert read(scan, service, rng=random.Random(seed)) == in_order(inside, descending=descending)
 
 
-def test_few_rows_cost_two_requests_while_nothing_is_known_of_the_service() -> None:
-    service = ModelService(rows_every(3600, 7))
-    assert len(read(scan_of(), service)) == 7
+def where_the_zone_is_known() -> ServiceFacts:
+    """A session that knows no more of its service than the zone of its times."""
+    service = ServiceFacts()
+    service.pin(Zone.parse("UTC"))
+    return service
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_few_rows_cost_two_requests_while_no_more_than_its_zone_is_known_of_the_service(rows: int) -> None:
+    service = ModelService(rows_every(3600, rows))
+    assert len(read(scan_of(service=where_the_zone_is_known()), service)) == rows
     assert len(service.asked) == 2
 
 
-def test_one_row_costs_two_requests_while_nothing_is_known_of_the_service() -> None:
+@pytest.mark.parametrize("rows", [1, 7])
+def test_few_rows_cost_a_third_request_while_nothing_shows_the_zone_that_is_named(rows: int) -> None:
+    """It is about one second, so that rows of another zone are not in it; and the session asks it once."""
+    session = ServiceFacts()
+    for requests in (3, 2):
+        service = ModelService(rows_every(3600, rows))
+        assert len(read(scan_of(service=session), service)) == rows
+        assert len(service.asked) == requests
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("hours", [-8, -1, 1, 8])
+@pytest.mark.parametrize(("rows", "limit"), [(1, None), (3, None), (9, 5), (500, 10)])
+def test_no_row_is_handed_out_before_its_zone_is_shown(
+    hours: int, rows: int, limit: int | None, descending: bool
+) -> None:
+    """However few rows are asked for, or come: the error is the first thing that the scan gives."""
+    service = ModelService(rows_every(60, rows, START + 12 * HOUR), offset=3600 * hours)
+    scan = scan_of(limit=limit, descending=descending)
+    scan.set_zone(Zone.parse("UTC"))
+    under_way: list[PageRequest] = []
+    with pytest.raises(CompletenessError, match="zone"):
+        while (item := scan.next_item()) is NEED_PAGES:
+            under_way += scan.wanted(4)
+            feed(scan, service, under_way.pop(0))
+    assert item is NEED_PAGES
+
+
+def test_a_row_that_goes_while_its_zone_is_being_shown_is_no_sign_of_another_zone() -> None:
     service = ModelService(rows_every(3600, 1))
-    assert len(read(scan_of(), service)) == 1
-    assert len(service.asked) == 2
+
+    def go(service: ModelService, ask: PageRequest) -> None:
+        if ask.until - ask.first == 1000:
+            service.rows = []
+
+    service.before_answer = go
+    assert len(read(scan_of(), service)) <= 1
 
 
 def test_few_rows_cost_two_requests_where_a_session_knows_the_service_too() -> None:
@@ -330,6 +382,132 @@ def test_an_empty_answer_is_looked_at_again_before_it_is_believed() -> None:
 
     rows = rows_every(60, 300)
     assert read(scan_of(), ModelService(rows, before_answer=lie_once)) == in_order(rows)
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_service_that_counts_rows_and_lists_none_is_never_taken_for_empty(base: int) -> None:
+    """However often it says so, by whichever page number."""
+    service = ModelService([], base=base)
+    say = service.answer
+    service.answer = lambda ask: replace(say(ask), count=7)  # type: ignore[method-assign]
+    with pytest.raises(AnswerError, match=r"no rows, \d times, while its count says that there are 7"):
+        read(scan_of(), service)
+
+
+def test_a_count_on_page_0_of_a_service_that_counts_from_1_is_that_of_all_rows() -> None:
+    """Page 0 is empty there, and has a total all the same; so the rows come by page 1."""
+    rows = rows_every(60, 300)
+    service = ModelService(rows, base=1, page_zero="empty")
+    say = service.answer
+    service.answer = lambda ask: replace(say(ask), count=300)  # type: ignore[method-assign]
+    assert read(scan_of(), service) == in_order(rows)
+
+
+def test_a_list_that_is_left_out_on_page_0_leads_to_page_1() -> None:
+    """A service that counts from 1, and leaves out empty lists, says so; where page 1 has no rows either, it is an error."""
+    rows = rows_every(60, 300)
+    for there in (rows, []):
+        service = ModelService(there, base=1)
+        say = service.answer
+
+        def answer(ask: PageRequest, say: Callable[[PageRequest], ModelPage] = say) -> ModelPage:
+            if not ask.page_no:
+                raise Unlisted("there are 300 rows, as is said, but no list of them", "$.data.flowInsts")
+            return say(ask)
+
+        service.answer = answer  # type: ignore[method-assign]
+        if there:
+            assert read(scan_of(), service) == in_order(rows)
+        else:
+            with pytest.raises(Unlisted):
+                read(scan_of(), service)
+
+
+UNREADABLE: list[AioflowsError] = [
+    AnswerError("a web page came where JSON is due: <html>"),
+    AnswerError("there is no data", "$.data"),
+    BrokenBody("the answer ends too early, after 9,000 bytes"),
+    Disconnected("closed the connection without an answer"),
+    Garbled("the answer is not HTTP"),
+]
+
+
+def unreadable_beyond(rows: list[Row], most: int, error: AioflowsError, *, asked_for: bool) -> ModelService:
+    """A service of which no answer of more than so many rows, or to a question for more, can be read."""
+    service = ModelService(rows)
+    say = service.answer
+
+    def answer(ask: PageRequest) -> ModelPage:
+        page = say(ask)
+        if (ask.page_size if asked_for else len(page.ids)) > most:
+            raise error
+        return page
+
+    service.answer = answer  # type: ignore[method-assign]
+    return service
+
+
+@pytest.mark.parametrize("error", UNREADABLE)
+@pytest.mark.parametrize("asked_for", [True, False])
+@pytest.mark.parametrize(("most", "requests"), [(1, 1_100), (7, 150), (40, 40)])
+def test_where_large_pages_cannot_be_read_small_ones_are(
+    error: AioflowsError, asked_for: bool, most: int, requests: int
+) -> None:
+    """The largest that can be read is found out in few requests; whether it is what was asked for that is too large, or the answer."""
+    rows = rows_every(60, 400 if most > 1 else 40)
+    service = unreadable_beyond(rows, most, error, asked_for=asked_for)
+    for order in (False, True):
+        service.asked.clear()
+        scan = scan_of(page_size=100, descending=order)
+        assert read(scan, service, slots=1) == in_order(rows, descending=order)
+        assert len(service.asked) < requests
+
+
+@pytest.mark.parametrize("error", UNREADABLE)
+def test_where_no_page_can_be_read_the_scan_ends_after_one_of_a_single_row(error: AioflowsError) -> None:
+    service = unreadable_beyond(rows_every(60, 300), 0, error, asked_for=True)
+    with pytest.raises(type(error)):
+        read(scan_of(page_size=100), service, slots=1)
+    assert [ask.page_size for ask in service.asked] == [100, 1]
+
+
+def test_a_row_that_cannot_be_read_says_nothing_of_the_size() -> None:
+    error = AnswerError("None is no id", "$.data.flowInsts[3].instanceId")
+    service = unreadable_beyond(rows_every(60, 300), 0, error, asked_for=True)
+    with pytest.raises(AnswerError):
+        read(scan_of(page_size=100), service, slots=1)
+    assert [ask.page_size for ask in service.asked] == [100]
+
+
+def test_where_rows_are_wider_than_before_smaller_pages_are_read_there() -> None:
+    """A size that was read in a scan may be too large for what follows."""
+    rows = rows_every(60, 1200)
+    wide = {name for _, name in rows[500:600]}
+    service = ModelService(rows)
+    say = service.answer
+
+    def answer(ask: PageRequest) -> ModelPage:
+        page = say(ask)
+        if sum(20 if name in wide else 1 for name in page.ids) > 200:
+            raise ServerFault(502, "<html>")
+        return page
+
+    service.answer = answer  # type: ignore[method-assign]
+    assert read(scan_of(page_size=100), service) == in_order(rows)
+
+
+def test_after_a_time_without_a_good_answer_pages_are_as_large_as_before() -> None:
+    """That a page could not be read may have been bad luck."""
+    rows, failures = rows_every(10, 6000), iter(range(4))
+
+    def fail(service: ModelService, ask: PageRequest) -> None:
+        if len(service.asked) > 3 and ask.page_size > 1 and next(failures, None) is not None:
+            raise BrokenBody("the answer ends too early, after 0 bytes")
+
+    service = ModelService(rows, before_answer=fail)
+    assert read(scan_of(page_size=100), service) == in_order(rows)
+    assert len(service.asked) < 120
+    assert service.asked[-1].page_size == 100
 
 
 def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() -> None:
@@ -411,7 +589,7 @@ def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ende
     service = ModelService(rows)
     scan = scan_of(3_100, page_size=100, concurrency=16, buffer=20_000)
     assert read(scan, service, slots=16) == in_order(rows)
-    assert len(service.asked) <= 90 * 1.25
+    assert len(service.asked) <= 90 * 1.25 + 2  # the two that show the zone in a new session
 
 
 @pytest.mark.parametrize(("others", "requests"), [(20, 1.75), (40, 2.2)])

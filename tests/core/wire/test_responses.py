@@ -19,6 +19,7 @@ from aioflows._core.wire.responses import (
     read_timezone,
     read_token,
 )
+from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import (
     AioflowsError,
@@ -136,7 +137,7 @@ class TestHttp:
             (400, ServiceError), (401, TokenExpired), (403, TokenExpired), (404, ServiceError), (405, ServiceError),
             (407, ServiceError), (408, ServerFault), (413, ServiceError), (422, ServiceError), (429, Throttled),
             (500, ServerFault), (501, ServiceError), (502, ServerFault), (503, ServerFault), (504, ServerFault), (520, ServerFault),
-            (201, AnswerError), (204, AnswerError), (206, AnswerError), (304, AnswerError), (100, AnswerError),
+            (201, AnswerError), (206, AnswerError), (304, AnswerError), (100, AnswerError),
             (600, AnswerError), (0, AnswerError),
         ],
     )  # fmt: skip
@@ -147,6 +148,17 @@ class TestHttp:
         error = refused(status, body.replace(b"%d", b"%d" % status))
         assert type(error) is kind
         assert str(status) in str(error)
+
+    def test_no_content_is_a_yes_that_holds_nothing(self) -> None:
+        """RFC 9110, section 15.3.5: a search has found nothing; where data is due, it is missed."""
+        body = decipher(204, {}, b"")
+        assert len(read_search(body)) == 0
+        with pytest.raises(AnswerError, match="no data"):
+            read_timezone(body)
+
+    @pytest.mark.parametrize("body", [OK, b"<html>"])
+    def test_no_content_that_has_a_body_is_no_answer(self, body: bytes) -> None:
+        assert type(refused(204, body)) is AnswerError
 
     def test_the_body_is_quoted_in_part(self) -> None:
         error = refused(400, b"<h1>Bad\x00 Request</h1> token=abcdefgh " + b"x " * 5000)

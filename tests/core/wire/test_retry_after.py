@@ -50,6 +50,26 @@ class TestRetryAfter:
     def test_a_date_that_has_passed_is_no_wait(self) -> None:
         assert retry_after({"Retry-After": self.FORMS[0]}, now=self.NOW + 3600) == 0.0
 
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [("30s", 30.0), ("1m30s", 90.0), ("0.5s", 0.5), ("250ms", 0.25), ("1h0m0s", 3600.0)],
+    )
+    def test_a_duration_as_go_writes_it_is_read(self, text: str, seconds: float) -> None:
+        """Source: `time.Duration.String` of Go's standard library."""
+        assert retry_after({"Retry-After": text}) == seconds
+
+    @pytest.mark.parametrize("scale", [1, 1000])
+    def test_a_moment_since_the_epoch_is_no_wait_of_fifty_years(self, scale: int) -> None:
+        assert (
+            retry_after({"Retry-After": str((int(self.NOW) + 1_000_000_000) * scale)}, self.NOW + 1e9 - 7)
+            == 7.0
+        )
+
+    @pytest.mark.parametrize("name", ["X-Retry-After", "X-RateLimit-Retry-After", "RateLimit-Retry-After"])
+    def test_it_has_other_names(self, name: str) -> None:
+        assert retry_after({name: "7"}) == 7.0
+        assert retry_after({name: "7", "Retry-After": "3"}) == 3.0
+
     @pytest.mark.parametrize("text", ["9" * 5000, "99999999999"])
     def test_a_huge_one_is_finite(self, text: str) -> None:
         assert retry_after({"Retry-After": text}) == 1e9
@@ -114,6 +134,14 @@ class TestReset:
             {"X-RateLimit-Reset": "2023-11-14T22:13:32Z"},
             {"X-RateLimit-Reset-Requests": "12s"},
             {"X-RateLimit-Reset-Requests": "0m11s1000ms"},
+            {"X-RateLimit-Reset-Ms": "12000"},
+            {"X-RateLimit-Reset-Ms": "12000", "X-RateLimit-Remaining": "0"},
+            {
+                "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:32Z",
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-tokens-reset": "2023-11-14T23:13:32Z",
+                "anthropic-ratelimit-tokens-remaining": "5000",
+            },
             {"RateLimit": '"default";r=0;t=12'},
             {"RateLimit": "default;r=0;t=12"},
             {"RateLimit": "limit=100, remaining=0, reset=12"},

@@ -188,6 +188,14 @@ class TestPage:
             (',"data":{}', None),
             (',"data":[]', None),
             (',"data":null', None),
+            (',"data":""', None),
+            (',"data":false', None),
+            (',"data":{"flowInsts":{}}', None),
+            (',"data":{"flowInsts":""}', None),
+            (',"data":{"flowInsts":false,"count":0}', 0),
+            (',"data":{"flowInsts":[],"pagination":null}', None),
+            (',"data":{"pagination":{"pageNo":1,"totalSize":"0"}}', None),
+            (',"data":{"totalSize":null}', None),
             ("", None),
         ],
     )
@@ -214,6 +222,17 @@ class TestPage:
             f'{{"code":0,"data":{{"flowInsts":{listed},"count":{count}}}}}'.encode(), whole=whole
         )
         assert (len(page), page.count) == (rows, count)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            '{"code":0,"data":{"flowInsts":[],"total":7}}',
+            '{"code":0,"data":{"flowInsts":[],"count":0,"pagination":{"totalSize":"7"}}}',
+            '{"code":0,"data":{"flowInsts":[],"totalCount":7}}',
+        ],
+    )
+    def test_a_total_by_another_name_is_told_where_nothing_is_listed(self, whole: bool, answer: str) -> None:
+        assert read_search(answer.encode(), whole=whole).count == 7
 
     @pytest.mark.parametrize("list", ['"flowInsts":null,', ""])
     def test_beyond_the_first_page_a_count_may_be_that_of_all_rows(self, whole: bool, list: str) -> None:
@@ -298,11 +317,15 @@ class TestMalformed:
             (b'{"data":{}}', "there is neither a list nor a code", "$.data"),
             (b'{"data":{"flowInsts":null,"count":0}}', "there is neither a list nor a code", "$.data"),
             (b'{"code":0,"data":[7]}', "Expected `array` of length <= 0", "$.data"),
-            (b'{"code":0,"data":""}', "Expected `object | array | null`, got `str`", "$.data"),
+            (b'{"code":0,"data":"x"}', "Expected `str` of length <= 0", "$.data"),
+            (b'{"code":0,"data":true}', "there is `true` where data is due", "$.data"),
+            (b'{"code":0,"data":{"flowInsts":true}}', "there is `true` where a list is due", "$.data.flowInsts"),
             (b'{"code":0,"data":{"count":7}}', "there are 7 rows, as is said, but no list of them", "$.data.flowInsts"),
             (b'{"code":0,"data":{"count":"1","flowInsts":null}}', "there are 1 rows, as is said, but no list of them", "$.data.flowInsts"),
-            (b'{"code":0,"data":{"flowInsts":{}}}', "Expected `array | null`, got `object`", "$.data.flowInsts"),
-            (b'{"code":0,"data":{"flowInsts":""}}', "Expected `array | null`, got `str`", "$.data.flowInsts"),
+            (b'{"code":0,"data":{"flowInsts":{"1":{}}}}', "Expected `object` of length <= 0", "$.data.flowInsts"),
+            (b'{"code":0,"data":{"flowInsts":"x"}}', "Expected `str` of length <= 0", "$.data.flowInsts"),
+            (b'{"code":0,"data":[],"total":7}', "there are 7 rows, as is said, but no list of them", "$.data.flowInsts"),
+            (b'{"code":0,"data":{"flowInsts":"","pagination":{"totalSize":7}}}', "there are 7 rows, as is said, but no list of them", "$.data.flowInsts"),
             (b'{"code":0,"data":{"flowInsts":[7]}}', "Expected `object`, got `int`", "$.data.flowInsts[0]"),
             (b'{"code":"OK","data":{"flowInsts":[]}}', "'OK' is no code", "$.code"),
             (b'{"code":true,"data":{"flowInsts":[]}}', "True is no code", "$.code"),

@@ -273,9 +273,14 @@ class TestNothing:
         "list": {"data": {"flowInsts": [], "count": 0}},
         "null": {"data": {"flowInsts": None, "count": 0}},
         "no-list": {"data": {"count": 0}},
+        "object-list": {"data": {"flowInsts": {}, "count": 0}},
+        "text-list": {"data": {"flowInsts": "", "count": "0"}},
+        "false-list": {"data": {"flowInsts": False}},
         "empty-data": {"data": {}},
         "empty-array": {"data": []},
         "null-data": {"data": None},
+        "text-data": {"data": ""},
+        "false-data": {"data": False},
         "no-data": {},
     }
 

@@ -278,11 +278,18 @@ class TestAnswerLost:
 
     @pytest.mark.parametrize("at", [1, 2])
     @pytest.mark.parametrize("kind", ["reset", "reset-in-body"])
-    async def test_that_says_nothing_of_how_much_was_asked_for(self, kind: str, at: int) -> None:
-        # The first questions of a scan are wide, and the service gets few tries at them, so as to be asked for less.
-        story = await told(Fault(at, kind, times=5), session={"concurrency": 1})
+    async def test_that_says_nothing_of_how_much_was_asked_for_three_times(self, kind: str, at: int) -> None:
+        # The first questions of a scan are wide, and the service gets few tries at them, so as to be asked for less. An answer
+        # that was cut four times running may have been too long for something on its way.
+        story = await told(Fault(at, kind, times=3), session={"concurrency": 1})
         assert story.error is None
-        assert story.stats.retries == 5
+        assert story.stats.retries == 3
+
+    @pytest.mark.parametrize("kind", ["reset", "reset-in-body"])
+    async def test_and_then_fewer_rows_are_asked_for(self, kind: str) -> None:
+        story = await told(Fault(1, kind, times=12), session={"concurrency": 1})
+        assert story.error is None
+        assert 8 <= story.stats.retries <= 12
 
     # N10
 

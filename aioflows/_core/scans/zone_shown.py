@@ -1,0 +1,124 @@
+"""Whether the zone that a service names is shown to be right, before a row is handed out.
+
+A wrong zone moves every row by the same hours, so a wide window hides it. A window of one second does not: in the right zone
+it brings the row that was read there. A scan asks such a window anyway where its first page ends (`asking`). Where it does
+not, as with few rows or a small limit, one is asked here.
+
+A row may have gone meanwhile, so that nothing in its second proves nothing. It is looked for where it was then, and what is
+there now is looked for in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from aioflows._core.pages.reading import Page, PageReader, PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.wire.zone import wall_seconds
+from aioflows.errors import AioflowsError, CompletenessError
+
+__all__ = ["ZoneShown"]
+
+_ROUNDS = 3
+"""How often a row is looked for in its second, and then where it was, before it is taken for misread."""
+
+
+class ZoneShown:
+    """Sees to it that rows are read in the right zone.
+
+    Args:
+        errands: where requests go.
+        reader: reads answers.
+        service: what the session knows of the service.
+        misread: makes the error for a second whose rows are elsewhere.
+    """
+
+    def __init__(
+        self,
+        errands: FollowUps,
+        reader: PageReader,
+        service: ServiceFacts,
+        misread: Callable[[PageRequest, int], CompletenessError],
+    ) -> None:
+        self._errands = errands
+        self._reader = reader
+        self._service = service
+        self._misread = misread
+        self._sample: tuple[PageRequest, Page] | None = None
+        self._asked = self._gone = False
+        self.duplicates = 0
+        """Rows that came again and were dropped."""
+        self.waited = False
+        """Whether rows waited for this."""
+        self.error: AioflowsError | None = None
+        """Why it cannot be shown."""
+
+    def note(self, ask: PageRequest, page: Page) -> None:
+        """Note an answer: the first that has rows is what is looked for."""
+        if page.ids and self._sample is None:
+            self._sample = ask, page
+
+    @property
+    def unsure(self) -> bool:
+        """Whether rows have come, and nothing shows that the zone is theirs."""
+        zone = self._reader.zone
+        named = zone is not None and not zone.given
+        return self._sample is not None and named and not (self._gone or self._reader.pinned)
+
+    def look(self) -> PageRequest | None:
+        """Return the request for the second of a row; None: it is not needed, or was sent before."""
+        if self._asked or not self.unsure:
+            return None
+        self._asked = True
+        return self._near(_ROUNDS)
+
+    def _near(self, rounds: int) -> PageRequest:
+        assert self._sample is not None, "a row has come"
+        assert self._reader.zone is not None, "rows were read"
+        ask, page = self._sample
+        offset = self._reader.zone.offset_at(ask.from_ms // 1000)
+        second = ask.axis.second(wall_seconds(page.times[0]) - offset)
+        near = attrs.evolve(
+            ask,
+            first=second * 1000,
+            until=second * 1000 + 1000,
+            page_no=self._service.first_page or 0,
+            page_size=self._service.answered(ask.page_size),
+            tries=None,
+            reads=None,
+        )
+        self._errands.expect(near, lambda answer: self._looked(near, second, rounds, answer))
+        return near
+
+    def _looked(self, near: PageRequest, second: int, rounds: int, answer: Page | AioflowsError) -> None:
+        try:
+            if isinstance(answer, AioflowsError):
+                raise answer
+            if answer.ids:
+                self.duplicates += len(answer.ids)
+                self._reader.read(near, answer)
+            elif not rounds:
+                raise self._misread(near, second)
+            else:
+                self._look_where_it_was(rounds)
+        except AioflowsError as error:
+            self.error = error
+
+    def _look_where_it_was(self, rounds: int) -> None:
+        assert self._sample is not None, "a row has come"
+        again = attrs.evolve(self._sample[0], tries=None, reads=None)
+
+        def looked(answer: Page | AioflowsError) -> None:
+            if isinstance(answer, AioflowsError):
+                self.error = answer
+            elif answer.ids:
+                self.duplicates += len(answer.ids)
+                self._sample = again, answer
+                self._errands.add(self._near(rounds - 1))
+            else:
+                self._gone = True
+
+        self._errands.add(again, looked)
