@@ -112,6 +112,12 @@ class DenseSecond:
         self._answers = 0
         self._stuck: int | None = None
         """The millisecond that no page holds; None: nothing was read by milliseconds."""
+        self._torn: RepeatedPasses | None = None
+        """Passes over the same pages that lack rows which they have counted, or did not come to rest."""
+        self._varied: list[Instant] = []
+        """The ways in which pages of other sizes were read in each pass."""
+        self._parted = False
+        """Whether it was read part by part."""
         self._unsure: PageWalk | RepeatedPasses | None = None
         """What was read up to an end that nothing has confirmed yet."""
         self.overrun: tuple[Instant, Page] | None = None
@@ -191,6 +197,9 @@ class DenseSecond:
             return True
         if ask.page_no <= 1:
             return False
+        if isinstance(self._reading, RepeatedPasses) and self._reading.refused(ask):
+            self._go_on()
+            return True
         if isinstance(self._reading, IdPartitions):
             self._reading.refused(ask)
             self._go_on()
@@ -313,15 +322,11 @@ class DenseSecond:
             else:
                 self._reading = RepeatedPasses(self._counted, reading.most, self._service, self._evidence)
         elif isinstance(reading, RepeatedPasses) and reading.failed:
-            if self._split():
-                return
-            if not reading.varied and reading.ends:
-                assert self._counted is not None
-                instant = self._counted.tied if self._service.sorters_help else self._counted
-                self._reading = RepeatedPasses(
-                    instant, reading.size, self._service, self._evidence, varied=True
-                )
-            else:
+            if not reading.varied:
+                self._torn = reading
+                if self._split():
+                    return
+            if not self._vary(reading.rows):
                 raise self._unread(reading.rows, f"{reading.passes} passes over its pages did not settle")
         elif reading is not None and reading.clean:
             if isinstance(reading, PageWalk) and reading.overrun is not None and self._counted is not None:
@@ -339,14 +344,39 @@ class DenseSecond:
     def _after_split(self, split: IdPartitions) -> None:
         if split.depth is not None and not self._wider:
             split.deepened(reached=False)
+        torn = self._torn
+        if split.done and torn is not None and len(split.rows) < torn.count and self._vary(split.rows):
+            return  # as many rows were counted, so that not all ids are of the shape that those seen have
         if split.done:
             self._take(split.rows)
+        elif split.failed and self._vary(split.rows):
+            return
         elif split.failed and self._unsure is not None and len(split.rows) == len(self._unsure.rows):
             raise self._unread(split.rows, _NOT_SHOWN)
         elif split.failed:
             raise self._unread(
                 split.rows, "page numbers end before its rows do, and its ids do not tell them apart"
             )
+
+    def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
+        """Read pages of other sizes in each pass, once in each way, if passes over the same pages have come to an end.
+
+        Ties may come in another order from the other end, with further sorters or without, and in a window of its own.
+        """
+        torn = self._torn
+        if torn is None or not torn.ends or self._counted is None:
+            return False
+        # From its other end, other milliseconds would belong to what is read.
+        ways = [self._counted, *(self._other_ways if self._stuck is None else ())]
+        ways += [way.alone for way in ways]
+        if self._service.sorters_help:
+            ways = [one for way in ways for one in (way.tied, way)]
+        way = next((one for one in ways if one not in self._varied), None)
+        if way is None:
+            return False
+        self._varied.append(way)
+        self._reading = RepeatedPasses(way, torn.size, self._service, self._evidence, varied=True, rows=rows)
+        return True
 
     def _look_deeper(self, rows: int) -> Iterator[PageRequest]:
         """Ask for the row behind so many in a wider window, while that of what is read has ended there.
@@ -417,10 +447,12 @@ class DenseSecond:
         """Read part by part, if the rows seen so far show how."""
         assert self._counted is not None
         rows = {} if self._reading is None else self._reading.rows
-        shape = IdShape.of(rows) if self._splits and self._service.texts_help else None
+        shape = IdShape.of(rows) if self._splits and self._service.texts_help and not self._parted else None
         if shape is not None:
+            self._parted = True
+            count = self._reading.count if isinstance(self._reading, RepeatedPasses) else None
             self._reading = IdPartitions(
-                self._counted, self._size, self._service, self._evidence, dict(rows), shape
+                self._counted, self._size, self._service, self._evidence, dict(rows), shape, count
             )
         return shape is not None
 

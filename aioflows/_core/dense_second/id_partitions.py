@@ -138,6 +138,7 @@ class IdPartitions:
         evidence: what this scan was shown.
         rows: the *rows* that were seen already; at least one.
         shape: what their *ids* have in common.
+        count: the rows that passes over the pages of all of it have *counted*; None: there were none.
     """
 
     def __init__(
@@ -148,12 +149,16 @@ class IdPartitions:
         evidence: ScanEvidence,
         rows: dict[str, tuple[Page, int]],
         shape: IdShape,
+        count: int | None = None,
     ) -> None:
         self._instant = instant
         self._size = page_size
         self._service = service
         self._evidence = evidence
         self._shape = shape
+        self._count = count
+        self._unsure = 0
+        """The rows of the largest part that passes have ended in without evidence that nothing follows."""
         self.rows = rows
         self.failed = False
         """Whether the service does not heed the text, or a part cannot be read either."""
@@ -168,7 +173,7 @@ class IdPartitions:
     @property
     def done(self) -> bool:
         """Whether every part was read."""
-        return not (self._todo or self._sent or self._readings or self.failed)
+        return not (self._todo or self._sent or self._readings or self.failed) and self.depth is None
 
     def wanted(self) -> Iterator[PageRequest]:
         """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
@@ -191,14 +196,21 @@ class IdPartitions:
         elif (text := self._reading.pop(ask, None)) in self._readings:
             self._readings[text].received(ask, sheet)
             self._judge(text)
+        if self._unsure and self.done and len(self.rows) != self._count:
+            # Neither a count of the whole nor a row behind them shows that page numbers have not ended before rows did.
+            self.depth = self._unsure
 
     def refused(self, ask: PageRequest) -> None:
         """Take the refusal of a page, whose number may be too high for the service."""
+        reading = self._readings.get(self._reading.get(ask, ""))
+        if isinstance(reading, RepeatedPasses) and reading.refused(ask):
+            self._judge(self._reading.pop(ask))
+            return
         self.failed = self.failed or ask in self._sent or ask in self._reading
 
     def deepened(self, *, reached: bool) -> None:
         """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
-        self.depth, self.failed = None, self.failed or not reached
+        self.depth, self._unsure, self.failed = None, 0, self.failed or not reached
         for text in list(self._readings):
             if not self.failed:
                 self._judge(text)
@@ -251,6 +263,8 @@ class IdPartitions:
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
             over, self.failed = reading.done, reading.failed
+            if reading.done and not reading.clean:
+                self._unsure = max(self._unsure, reading.depth)
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
             if self._service.sorters_help and not reading.tied:

@@ -67,6 +67,11 @@ class Instant:
         return attrs.evolve(self, ties=TIES)
 
     @property
+    def alone(self) -> Instant:
+        """The same, with pages that do not run on."""
+        return attrs.evolve(self, reach=self.first if self.backward else self.until, known=False)
+
+    @property
     def width(self) -> int:
         """Milliseconds that its pages may span."""
         return self.until - self.reach if self.backward else self.reach - self.first

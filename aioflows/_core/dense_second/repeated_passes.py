@@ -11,9 +11,10 @@ some rows are easy to see and others are not.
 
 That holds for looks that are independent of each other. A database may break ties in an order that depends on which page is
 asked for, the same one each time: then all passes bring the same rows, and miss the same ones. So nothing is taken for read
-while fewer rows are known than a pass with an end has counted, and after `_ALIKE` such passes that brought nothing new it
-is given up. Where nothing else is left to try, the size of the pages changes from pass to pass (*varied*): then none of them
-begins where another one began, and what one pass overlooks is in the next.
+while fewer rows are known than a pass with an end has counted (`census`), and after `_ALIKE` such passes that brought nothing
+new it is given up. Where nothing else is left to try, the size of the pages changes from pass to pass (*varied*): then none
+of them begins where another one began, and what one pass overlooks is in the next. While rows are lacking, pages become
+smaller and smaller, down to one row; then there is no other page to ask for.
 
 Pages are of one size and their numbers begin with the first that is answered, so that it does not matter whether page 1
 is the second or page 0 once more.
@@ -21,14 +22,14 @@ is the second or page 0 once more.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from aioflows._core.census import Census
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.reading import NOTHING, Page, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["RepeatedPasses"]
@@ -38,6 +39,12 @@ _DOUBT = 1e-6
 
 _MOST = 60
 """Passes after which it is given up."""
+
+_MOST_VARIED = 120
+"""The same where the size of pages changes."""
+
+_STEP = 16
+"""The part of a page by which those of the next pass are smaller: a sixteenth."""
 
 _TORN = 4
 """Passes without an end, one after the other, after which page numbers are taken not to reach that deep."""
@@ -51,14 +58,20 @@ _ALIKE = 3
 _ALIKE_UNKNOWN = 8
 """The same where page 0 may be another name for page 1: it takes some passes to see that ties change."""
 
-_COUNTS = 3
-"""Passes whose counts the rows that are known are held against: rows may come and go, and make one of them wrong."""
+_VAGUE = 6
+"""Passes of different pages after which it is left open whether page 0 is another name for page 1, since rows come and go."""
+
+_AROUND, _AROUND_ALIKE = 16, 4
+"""How many times as many rows as are known may stand on the pages of one pass; the latter where its first pages are all alike."""
 
 _SAME = 3
 """Pages with the same rows, one after the other, after which numbers are taken to have ended; ties may bring some twice."""
 
 _SAME_ROW = 6
 """The same for pages of one row, which ties may well bring again and again."""
+
+_FAR = 1_000
+"""Pages further on than any row lies, where it is looked whether the last page comes again."""
 
 _AHEAD = 3
 """Passes that may be under way at once, since each is a few pages only."""
@@ -76,11 +89,17 @@ class _Pass:
     sheets: dict[int, InstantPage] = attrs.field(factory=dict)
     end: int | None = None
     """The number of the page after which nothing follows."""
+    run: int | None = None
+    """The number of the first page of several that had the same rows: numbers may have ended there, or ties bring some twice."""
+    far: int | None = None
+    """The number of a page that tells which: far behind those, the last page comes again where all such numbers bring it."""
+    far_sheet: InstantPage | None = None
 
     @property
     def answered(self) -> bool:
         """Whether all that was to be asked so far was answered."""
-        return len(self.sheets) == self.asked >= max(1, self.at_once)
+        looking = self.far is not None and self.far_sheet is None
+        return len(self.sheets) == self.asked >= max(1, self.at_once) and not looking
 
     @property
     def torn(self) -> bool:
@@ -121,12 +140,24 @@ class _Pass:
         return self.torn or (self.answered and self.end is not None)
 
     @property
+    def next_far(self) -> int | None:
+        """The number of the page that is to be asked for to tell what a run of pages with the same rows means, if any."""
+        if self.run is None or self.far is not None or self.end is not None or not self.answered:
+            return None
+        return _FAR + 2 * self.asked
+
+    @property
     def worth_another(self) -> bool:
         """Whether another page of it may be asked for now."""
         return self.asked < max(1, self.at_once) or (self.answered and not self.over)
 
     def take(self, number: int, sheet: InstantPage) -> None:
         """Take a page."""
+        if number == self.far:
+            self.far_sheet = sheet
+            if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:
+                self.end = self.run
+            return
         self.sheets[number] = sheet
         end = self._ends_at(number)
         if end is not None:
@@ -151,7 +182,9 @@ class _Pass:
         # does not heed numbers.
         first = self.sheets.get(0)
         apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
-        return number - same + 1 if apart else None
+        if apart and self.run is None:
+            self.run = number - same + 1
+        return None
 
 
 @attrs.define(eq=False)
@@ -172,6 +205,7 @@ class RepeatedPasses:
         service: what the session knows of the service.
         evidence: what this scan was shown.
         varied: whether the size of pages changes from pass to pass.
+        rows: the *rows* that were seen already, in other ways.
     """
 
     def __init__(
@@ -182,13 +216,14 @@ class RepeatedPasses:
         evidence: ScanEvidence,
         *,
         varied: bool = False,
+        rows: Mapping[str, tuple[Page, int]] | None = None,
     ) -> None:
         self._instant = instant
         self._most = most
         self.varied = varied
         self._service = service
         self._first = service.base if service.base is not None else service.first_page or 0
-        self.rows: dict[str, tuple[Page, int]] = {}
+        self.rows: dict[str, tuple[Page, int]] = dict(rows or {})
         self._sightings: dict[str, _Sightings] = {}
         # Where nothing was said of something, one page without a row is no end either.
         self._cut_short = evidence.cut_short or (most == 1 and service.lied)
@@ -196,8 +231,15 @@ class RepeatedPasses:
         self._evidence = evidence
         self._sent: dict[PageRequest, tuple[_Pass, int]] = {}
         self._ended = self._judged = self._torn = self._total = self._depth = 0
-        self._counts: deque[int] = deque(maxlen=_COUNTS)
+        self._census = Census(base_known=service.base is not None)
+        self._lacking = self._exhausted = False
+        self._vague = 0
+        """Passes since it depends on the number that pages count from whether all rows are known."""
         self._alike = 0
+        self._versions: dict[tuple[int, int], set[int]] = {}
+        """The sets of rows that were seen of each page, by its size and number."""
+        self._again = self._fresh = 0
+        """Pages that were asked for again, and those of them that brought rows as they never had."""
         self._reached = False
         self._mixed = 0.0
         self.done = False
@@ -229,18 +271,33 @@ class RepeatedPasses:
         return self._depth
 
     @property
+    def count(self) -> int:
+        """The rows that its passes have counted, whether or not as many are known."""
+        return self._census.least(mixed=self._mixed > 0)
+
+    @property
     def clean(self) -> bool:
         """Whether it can be believed that nothing lies behind the last page.
 
-        Either a row of another second was reached, or ties are mixed so well that whatever lies there had come up, or page
-        numbers are known to reach deeper.
+        Either a row of another second was reached, or page numbers are known to reach deeper, or ties are mixed so well
+        that whatever lies there had come up. The same pages have to show that by other rows each time, or as many rows
+        have to be known as were counted: orders that depend on the page mix ties as well, but only so many of them.
         """
         deeper = self._evidence.reaches(self._depth)
-        return self.done and (self._reached or self._mixed > _MIXED or deeper)
+        mixed = self._mixed > _MIXED and (self._fresh * 2 > self._again or len(self.rows) <= self.count)
+        return self.done and (self._reached or deeper or mixed)
 
     def wanted(self) -> Iterator[PageRequest]:
         """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
         while not (self.done or self.failed):
+            far = next((one for one in self._passes if one.next_far is not None), None)
+            if far is not None:
+                far.far = far.next_far
+                assert far.far is not None
+                ask = attrs.evolve(self._instant.ask(self._first + far.far, far.size), tries=2)
+                self._sent[ask] = (far, far.far)
+                yield ask
+                continue
             current = next((one for one in self._passes if one.worth_another), None)
             if current is None:
                 return
@@ -260,10 +317,22 @@ class RepeatedPasses:
         current.take(number, sheet)
         for row, name in enumerate(sheet.ids):
             self.rows.setdefault(name, (sheet.page, row))
-        if len(current.sheets) * current.size > 4 * len(self.rows) + 8 * current.size:
+        alike = (
+            len(current.sheets) < _AROUND or len({*map(_content, current.sheets.values())}) < _AROUND_ALIKE
+        )
+        times = _AROUND_ALIKE if alike else _AROUND
+        if len(current.sheets) * current.size > times * len(self.rows) + 8 * current.size:
             self.failed = True  # whatever number is asked for, the same rows come
         while self._passes and self._passes[0].over and not (self.done or self.failed):
             self._judge(self._passes.pop(0))
+
+    def refused(self, ask: PageRequest) -> bool:
+        """Take the refusal of a page; return False if it was not asked for only to see whether the last page comes again."""
+        current, number = self._sent.get(ask, (None, 0))
+        if current is None or number != current.far:
+            return False
+        self.received(ask, InstantPage(NOTHING, (), beyond=False))
+        return True
 
     def _add_pass(self, current: _Pass) -> None:
         """Begin another pass beside one that has asked for all pages that it is expected to take."""
@@ -274,19 +343,24 @@ class RepeatedPasses:
             self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
 
     def _next_size(self, rows: int, size: int) -> int:
-        """Return the size of the pages of the next pass over so many rows: smaller by one, or the largest again."""
-        smaller = _uneven(rows, size)
-        return smaller if smaller < size and smaller * 2 > self._most else self._most
+        """Return the size of the pages of the next pass over so many rows: smaller, or the largest again."""
+        # Where smaller steps have shown nothing new, a larger one is taken; no size is left out of the smallest.
+        step = size // 4 if self._lacking and self._alike and size > _STEP else size // _STEP
+        smaller = size - max(1, step)
+        if not (self._reached or self._lacking):
+            smaller = _uneven(rows, smaller + 1)
+        if 0 < smaller < size and (self._lacking or smaller * 2 > self._most):
+            return smaller
+        return self._most
 
     def _judge(self, past: _Pass) -> None:
         self._ended += 1
         rows = past.rows
-        size = self._next_size(rows, past.size) if self.varied else past.size
-        at_once = (past.end or 0) + 1 if size == past.size else rows // size + 1
-        following = _Pass(size, at_once, self._cut_short)
+        following: _Pass | None = None
         if past.torn:
             self._torn += 1
-            following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
+            if not self._searching:
+                following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
             # What such a page has left out stands on no other.
             following = _Pass(max(1, past.shortest), 0, cut_short=True)
@@ -295,29 +369,82 @@ class RepeatedPasses:
             self._judged += 1
             known = len(self._sightings)
             names = {name for sheet in past.sheets.values() for name in sheet.ids}
+            self._compare(past)
             self._see(names)
             self._alike = self._alike + 1 if len(self._sightings) == known else 0
             self._reached = self._reached or past.reached
             self._total = rows
             self._depth = (past.end or 0) * past.size + past.size if self._evidence.cut_short else rows
             doubt = self._doubt()
-            # A page may be counted twice, unless a row of another second stands at the end, and tells how many there are.
-            exact = past.reached and not self._cut_short and not self._first_again(past)
-            doubled = self._first_again(past) or (self._service.base is None and self._mixed > 0)
-            twice = past.size if doubled and not exact else 0
-            self._counts.append((past.count if exact else self._total) - twice)
-            lacking = (self._mixed <= _MIXED or exact) and len(self.rows) < min(self._counts)
-            self.done = self._judged > 1 and not lacking and doubt < _DOUBT
-            unknown = self._service.base is None
-            self.failed = lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
-        self.failed = not self.done and (self.failed or self._ended >= _MOST or self._torn >= _TORN)
+            # Where a row of another second stands tells how many rows come before it, even if some pages lack rows.
+            exact = past.reached and not self._cut_short
+            first_again = self._first_again(past)
+            self._census.note(
+                past.size,
+                past.count if exact else rows,
+                reached=exact,
+                doubled=first_again,
+                single=not past.end,
+            )
+            self._lacking = len(self.rows) < self.count
+            self._note_base(past, exact=exact)
+            settled = self.varied and self._reached and self._census.agreed == len(self.rows)
+            self.done = self._judged > 1 and not self._lacking and (settled or doubt < _DOUBT)
+            if self.done and not settled and self._tell_base(past.size):
+                self.done = False
+            self._exhausted = self._exhausted or (self._lacking and past.size == 1)
+            if self.varied:
+                self.failed = self._lacking and self._exhausted and self._alike > 0
+            else:
+                unknown = self._service.base is None
+                self.failed = self._lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
+        most = _MOST_VARIED if self.varied else _MOST
+        torn = self._torn >= _TORN and not self._searching
+        self.failed = not self.done and (self.failed or self._ended >= most or torn)
         if not self._passes:
-            self._passes.append(following)
+            self._passes.append(following or self._next_pass(past, rows))
+
+    @property
+    def _searching(self) -> bool:
+        """Whether rows that were counted are looked for on pages of other sizes."""
+        return self.varied and self._lacking and self._judged > 0
+
+    def _next_pass(self, past: _Pass, rows: int) -> _Pass:
+        """Return the pass after one that has brought so many rows."""
+        size = self._next_size(rows, past.size) if self.varied else past.size
+        at_once = (past.end or 0) + 1 if size == past.size else rows // size + 1
+        return _Pass(size, at_once, self._cut_short)
+
+    def _note_base(self, past: _Pass, *, exact: bool) -> None:
+        """Note which number pages count from, and how deep they reach, as far as that is known now."""
+        if not exact:
+            return
+        if self._census.doubled is not None and self._service.base is None:
+            self._service.base = self._first + self._census.doubled
+        number = (past.end or 0) - (self._census.doubled is not False)
+        self._evidence.deepest = max(self._evidence.deepest, number * past.size + 1)
+
+    def _tell_base(self, size: int) -> bool:
+        """Return True if pages of other sizes are to tell which number they count from, since all depends on that."""
+        if size == 1 or self._vague >= _VAGUE or not self._mixed or not self._census.vague(len(self.rows)):
+            return False
+        self._vague += 1
+        self.varied = True
+        return True
 
     @staticmethod
     def _first_again(past: _Pass) -> bool:
         """Return True if page 0 was another name for page 1, so that the first page was counted twice."""
         return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
+
+    def _compare(self, past: _Pass) -> None:
+        """Note whether pages that were asked for before bring other rows now."""
+        for number, sheet in past.sheets.items():
+            versions = self._versions.setdefault((past.size, number), set())
+            content = _content(sheet)
+            self._again += bool(versions)
+            self._fresh += bool(versions) and content not in versions
+            versions.add(content)
 
     def _see(self, names: Iterable[str]) -> None:
         for name in names:
@@ -353,3 +480,8 @@ def _uneven(rows: int, size: int) -> int:
     return next(
         (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size
     )
+
+
+def _content(sheet: InstantPage) -> int:
+    """Return a number that is the same for pages with the same rows."""
+    return hash(frozenset(sheet.ids))
