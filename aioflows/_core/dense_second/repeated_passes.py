@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from aioflows._core.census import Census
+from aioflows._core.dense_second.census import Census
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.reading import NOTHING, Page, PageRequest
