@@ -361,7 +361,7 @@ class DenseSecond:
     def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
         """Read pages of other sizes in each pass, once in each way, if passes over the same pages have come to an end.
 
-        Ties may come in another order from the other end, with further sorters or without, and in a window of its own.
+        Ties may come in another order from the other end, and in a window of its own.
         """
         torn = self._torn
         if torn is None or not torn.ends or self._counted is None:
@@ -369,13 +369,14 @@ class DenseSecond:
         # From its other end, other milliseconds would belong to what is read.
         ways = [self._counted, *(self._other_ways if self._stuck is None else ())]
         ways += [way.alone for way in ways]
-        if self._service.sorters_help:
-            ways = [one for way in ways for one in (way.tied, way)]
         way = next((one for one in ways if one not in self._varied), None)
         if way is None:
             return False
         self._varied.append(way)
-        self._reading = RepeatedPasses(way, torn.size, self._service, self._evidence, varied=True, rows=rows)
+        instant = way.tied if self._service.sorters_help else way
+        self._reading = RepeatedPasses(
+            instant, torn.size, self._service, self._evidence, varied=True, rows=rows
+        )
         return True
 
     def _look_deeper(self, rows: int) -> Iterator[PageRequest]:

@@ -280,11 +280,11 @@ class RepeatedPasses:
         """Whether it can be believed that nothing lies behind the last page.
 
         Either a row of another second was reached, or page numbers are known to reach deeper, or ties are mixed so well
-        that whatever lies there had come up. The same pages have to show that by other rows each time, or as many rows
-        have to be known as were counted: orders that depend on the page mix ties as well, but only so many of them.
+        that whatever lies there had come up. The same pages have to show that by other rows each time: orders that depend
+        on the page mix ties as well, but those of a heap, for one, mix no more rows than it holds.
         """
         deeper = self._evidence.reaches(self._depth)
-        mixed = self._mixed > _MIXED and (self._fresh * 2 > self._again or len(self.rows) <= self.count)
+        mixed = self._mixed > _MIXED and self._fresh * 2 > self._again
         return self.done and (self._reached or deeper or mixed)
 
     def wanted(self) -> Iterator[PageRequest]:
