@@ -200,7 +200,9 @@ def play(world: World) -> str:
 
 def main() -> int:
     """Run the command; return 1 if a world went wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.support.tied", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.tied", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--worlds", type=int, default=1_000, help="how many")
     parser.add_argument("--first-seed", type=int, default=0, help="the first seed")
     options = parser.parse_args()

@@ -67,6 +67,10 @@ class ScanEvidence:
         elif rows == most:
             self._alike[size].add(first)
 
+    def shown(self, width: int) -> None:
+        """Note that windows of so many milliseconds were seen to be answered about from end to end."""
+        self._back, self._ahead = max(self._back, width), max(self._ahead, width)
+
     @property
     def seen(self) -> int:
         """The milliseconds of a window that answers of this scan were seen to be about, from either end."""

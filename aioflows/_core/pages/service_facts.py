@@ -91,6 +91,8 @@ class ServiceFacts:
         self.looked_back = self.looked_ahead = NARROW
         """How far back from the end of a window, and ahead from its start, it was seen to answer, in milliseconds."""
         self._cut_to = NEVER
+        self.silent_beyond = NEVER
+        """The milliseconds of a window that has rows, where a wider one around it was answered with nothing."""
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 

@@ -6,8 +6,9 @@ An empty answer is the one that a broken service gives as easily as a whole one,
 2. while such a row may soon be known, nothing is decided.
 3. where there is none, as in a scan without any row, the window is looked at again, from its other end and with a small
    page, since a service may answer a page that is too large for it with nothing; and once more if requests about other
-   windows come between. Where the whole scan has not brought a row, and the number of the first page is known from others
-   only, the other number is asked for as well, and the middle of a wide window.
+   windows come between. Where the whole scan has not brought a row, it is asked about in other ways: by the other number of the
+   first page, where the number is known from others only, and by narrower windows inside it (`range_limit`), since a service may
+   answer a range that is too long for it with nothing. Once that is seen, it is read in parts that are answered about.
 4. one that says how many rows there are, and lists none, is never believed: only a row can show what is there.
 5. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
    more before the scan ends.
@@ -27,7 +28,7 @@ from aioflows._core.planning.frontier import Frontier, covered
 from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.proofs.missing_rows import MissingRows
-from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows._core.proofs.range_limit import answered_width, cut_to, in_parts, looks_into
 from aioflows._core.wire.envelope import Unlisted
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
@@ -54,6 +55,9 @@ _MOST_LOOKS = 4
 
 _LOOKS_AT_A_LIAR = 24
 """The same once the service has said that there is nothing where there was something."""
+
+_NEARLY = 0.95
+"""The share of a window as wide as which another one has to have been answered with rows."""
 
 _ROWS_OF_A_LIE = 3
 """Rows in a window that was answered with nothing, from which that was false rather than true at that time."""
@@ -118,6 +122,9 @@ class EmptyAnswers:
                 by_another_number
             ):  # it was asked for before the number of the first page was found to be another one
                 gap.looks = gap.empty_size = 0
+                continue
+            if gap.witness is None and gap.beyond is None and self._too_wide(gap):
+                self._read_in_parts(gap, self._service.silent_beyond)
                 continue
             gap.looks += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
@@ -191,71 +198,91 @@ class EmptyAnswers:
         if gap.first < cut < gap.until:
             self._gaps.split(gap, cut)
 
+    def _too_wide(self, gap: Gap) -> bool:
+        """Return True if the service has answered a window as wide as this with nothing that had rows in it."""
+        return gap.until - gap.first > self._service.silent_beyond
+
+    def _read_in_parts(self, gap: Gap, width: int) -> None:
+        """Have a gap asked about by windows of so many milliseconds, since a wider one was answered with nothing."""
+        self._service.silent_beyond = width
+        gap.looks = gap.empty_size = 0
+        in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
+
     def _look_inside(self, gap: Gap, ask: PageRequest) -> None:
         """Ask about a window in other ways, before a scan ends without any row.
 
         First without the query's filters, whether the service answers about all of it (`reach`). Where the number of the
         first page is known from others, the other number is asked for: a service that was changed to count from there
-        answers the known one with nothing, or with what follows the first page. Where it is not, the middle of the window is asked
-        about: a service that answers about a part of a long range only looks at another part then.
+        answers the known one with nothing, or with what follows the first page. Then narrower windows inside it are asked about,
+        unless the service is known to have answered one as wide with rows.
         """
         gap.looked_inside = True
         self._insides -= 1
         gap.held = True
+        whole = attrs.evolve(ask, first=gap.first, until=gap.until, backward=False)
         if self._filtered and not self._service.looks_as_far_as(ask.until - ask.first):
-            whole = attrs.evolve(ask, first=gap.first, until=gap.until)
-            self._errands.run(cut_to(whole, self._reader), lambda width: self._looked_bare(gap, ask, width))
+            self._errands.run(cut_to(whole, self._reader), lambda width: self._looked_bare(gap, whole, width))
         else:
-            self._look_at_another_page(gap, ask)
+            self._look_at_another_page(gap, whole)
 
-    def _looked_bare(self, gap: Gap, ask: PageRequest, width: int | None) -> None:
+    def _looked_bare(self, gap: Gap, whole: PageRequest, width: int | None) -> None:
         """Read a window by parts, if the service answers about so many milliseconds of it only."""
-        if width is None:
-            self._look_at_another_page(gap, ask)
+        if not width:
+            self._look_at_another_page(gap, whole, nobody=width == 0)
             return
         gap.held = False
-        self._service.cuts_to(width)
-        gap.looks = gap.empty_size = 0
-        gap.halvings = max(1, gap.halvings)
-        cut = gap.first + width // 1000 * 1000
-        while gap in self._gaps and gap.first < cut < gap.until:
-            gap, cut = self._gaps.split(gap, cut), cut + width // 1000 * 1000
+        if gap in self._gaps:
+            self._read_in_parts(gap, width)
 
-    def _look_at_another_page(self, gap: Gap, ask: PageRequest) -> None:
-        """Ask for another page of a window; for the middle of it where no number is known that would be another."""
+    def _look_at_another_page(self, gap: Gap, whole: PageRequest, *, nobody: bool = False) -> None:
+        """Ask for another page of a window where its number is known from others; then for narrower windows.
+
+        Args:
+            gap: the window.
+            whole: the request for it.
+            nobody: whether narrower windows were asked about, without the filters.
+        """
         known = self._service.first_page
-        quarter = (gap.until - gap.first) // 4000 * 1000 if known is None else 0
+        if known is None:
+            # Page 1 has a row where pages count from 1, and where a window has two or more as well.
+            self._look_narrower(gap, whole, () if nobody else (0,) if self._filtered else (1, 1))
+            return
         other = attrs.evolve(
-            ask,
-            first=gap.first + quarter,
-            until=gap.until - quarter,
+            whole,
             page_size=1,
-            page_no=0 if known is None else 1 - known,
-            backward=False,
+            page_no=1 - known,
             tries=1,  # a number that is no page's may be answered with an error each time
         )
 
         def looked(answer: Page | AioflowsError) -> None:
+            if gap not in self._gaps:
+                gap.held = False
+            elif isinstance(answer, AioflowsError) or not answer.ids:
+                wide = not (self._filtered or self._service.widest >= _NEARLY * (gap.until - gap.first))
+                self._look_narrower(gap, whole, (known,) if wide else ())
+            else:
+                gap.held = False
+                self._service.first_page = self._service.base = None  # the other number is the first page's
+                gap.looks = gap.empty_size = 0
+
+        self._errands.add(other, looked)
+
+    def _look_narrower(self, gap: Gap, whole: PageRequest, numbers: Sequence[int]) -> None:
+        """Ask for a page of each of these numbers by narrower windows; believe that all is empty if these are, too."""
+
+        def looked(width: int | None) -> None:
             gap.held = False
             if gap not in self._gaps:
                 return
-            if isinstance(answer, AioflowsError) or not answer.ids:
-                if self._known and self._service.first_page != ask.page_no:
-                    # Another scan has found, or is finding out, that another page is the first.
-                    gap.looks = gap.empty_size = 0
-                else:
-                    self._believe(gap, ask, None)
-            else:
-                # Another number is the first page's, or the window is too wide for the service: both are found out anew.
-                self._service.first_page = self._service.base = None
-                self._evidence.cuts = other.until - other.first < gap.until - gap.first
+            if width is not None:
+                self._read_in_parts(gap, width)
+            elif self._known and self._service.first_page != whole.page_no:
+                # Another scan has found, or is finding out, that another page is the first.
                 gap.looks = gap.empty_size = 0
-                gap.halvings = max(1, gap.halvings)  # so that its parts are asked about one by one
-                for cut in (other.until, other.first):
-                    if gap.first < cut < gap.until:
-                        self._gaps.split(gap, cut)
+            else:
+                self._believe(gap, whole, None)
 
-        self._errands.add(other, looked)
+        self._errands.run(answered_width(whole, self._reader, looks_into(whole, numbers)), looked)
 
     def disproved(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
         """Note that the service has answered falsely with nothing, if a page of the same size shows that.

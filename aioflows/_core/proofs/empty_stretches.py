@@ -8,8 +8,9 @@ about the last 31 days of a longer range, without a word, shows the same page. S
    asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
 3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
    that are found then, and were there all the time, are an error.
-4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`).
-   One that answers about a part only has been asked for too much by then, which is an error.
+4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`), as
+   soon as the first page is not full (`prover`). Where that page was full by what was known then, and few rows came all the same,
+   it is found out at the end: of one that answers about a part only, too much was asked then, which is an error.
 5. Where the page is all that a question brings, and the session knows the service, 3 is left out, and 2 as well if it has
    seen the service look as far: it would double the price of every small question.
 """
@@ -167,6 +168,10 @@ class EmptyStretches:
             return bool(gap.short or gap.narrowed) and ask.first >= min(start, known * 1000)
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 
+    def reach_known(self) -> None:
+        """Note that it was found out how far the service looks."""
+        self._filtered = False
+
     def narrow(self, first: int, until: int) -> None:
         """Have a stretch asked about by a narrower window, up to the row behind it."""
         if self._parted != (first, until):
@@ -222,7 +227,7 @@ class EmptyStretches:
 
         def done(width: int | None) -> None:
             self._asked -= 1
-            if width is not None and self._frontier.error is None:
+            if width and self._frontier.error is None:
                 self._frontier.error = CompletenessError(
                     f"of the window {ask.from_ms}–{ask.to_ms} ms the service seems to answer about some {width // 1000:,} "
                     "seconds only: without the filters, rows that a narrower window brings are missing from it. Ask for "

@@ -35,6 +35,7 @@ from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.proofs.empty_answers import EmptyAnswers
 from aioflows._core.proofs.empty_stretches import EmptyStretches
 from aioflows._core.proofs.missing_rows import MissingRows
+from aioflows._core.proofs.range_limit import cut_to, in_parts
 from aioflows._core.proofs.single_second import SingleSecondPages
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
@@ -105,6 +106,7 @@ class Prover:
             frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
         )
         self._confirm = confirm
+        self._looks_at_everybody = filtered and confirm
         self._counted_anew = False
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -142,6 +144,13 @@ class Prover:
         except AioflowsError as error:
             self._frontier.fail(gaps[0], error)
             return
+        few = len(reading) < self._page_size and len(reading) != self._service.cap
+        if few and self._looks_at_everybody:
+            self._looks_at_everybody = False
+            self.stretches.reach_known()
+            if not self._service.looks_as_far_as(ask.until - ask.first):
+                self._look_at_everybody(ask, page, gaps)
+                return
         self._evidence.note(ask, reading)
         self._emptiness.disproved(ask, reading, gaps)
         self._note_number(ask, reading, gaps)
@@ -151,6 +160,28 @@ class Prover:
             self._lone.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
+
+    def _look_at_everybody(self, ask: PageRequest, page: Page, gaps: Sequence[Gap]) -> None:
+        """Find out whether a window with few matches was answered in full, before anything of it is believed.
+
+        A service that answers about a part of a long range only leaves out matches at the other end of it, and the scan may
+        have handed out those behind them by the time that this is seen.
+        """
+        for gap in gaps:
+            gap.held = True
+
+        def looked(width: int | None) -> None:
+            held = [gap for gap in gaps if gap in self._gaps]
+            for gap in held:
+                gap.held = False
+            if width:
+                self.duplicates += len(page.ids)
+                for gap in held:
+                    in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
+            else:
+                self.answered(ask, page)
+
+        self._errands.run(cut_to(ask, self._reader), looked)
 
     def _note_number(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
         """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""

@@ -10,8 +10,10 @@ import pytest
 from aioflows._core.pages.reading import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError, ServiceError
-from tests.support.model import START, ModelPage, ModelService, Row, in_order, read, rows_at
+from tests.support.model import START, ModelPage, ModelService, Row, feed, ids_of, in_order, read, rows_at
 
 DAY = 86_400_000
 HOURLY = [(START + 3_600_000 * number, f"1-{number:05}") for number in range(2_000)]
@@ -225,6 +227,20 @@ def test_an_instant_beyond_the_depth_of_pages_is_read_by_the_characters_of_its_i
     assert any(ask.expression for ask in service.asked)
 
 
+def first_of(scan: KeysetScan, service: ModelService, limit: int) -> list[str]:
+    """Read so many rows, as who stops then does."""
+    scan.set_zone(Zone.parse("UTC"))
+    names: list[str] = []
+    under_way: list[PageRequest] = []
+    while len(names) < limit and (item := scan.next_item()) is not DONE:
+        if item is NEED_PAGES:
+            under_way += scan.wanted(4 - len(under_way))
+            feed(scan, service, under_way.pop(0))
+        else:
+            names += ids_of(item)
+    return names[:limit]
+
+
 class Filtered(Clamped):
     """The same, where a query's filters match only some of the rows; without them, all are shown."""
 
@@ -250,13 +266,82 @@ def test_matches_out_of_sight_of_a_clamped_range_are_found_by_the_rows_of_everyb
     assert read(scan, service) == sorted(service.matching)
 
 
-def test_a_few_matches_of_a_clamped_range_are_an_error_that_says_how_far_the_service_looks() -> None:
+@pytest.mark.parametrize("limit", [None, 1, 20])
+@pytest.mark.parametrize("matches", [(10, 1900, 1910, 1915), (1915,), (3,), (1000,)])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("keeps", ["last", "first"])
+def test_a_few_matches_of_a_clamped_range_are_read_in_parts(
+    keeps: str, matches: tuple[int, ...], limit: int | None, *, descending: bool, ordered: bool
+) -> None:
+    """How far the service looks is found out by the rows of everybody, before the first match is handed out."""
     service = Filtered(list(HOURLY))
-    service.days = 31
-    service.matching = frozenset({HOURLY[10][1], HOURLY[1900][1], HOURLY[1910][1], HOURLY[1915][1]})
-    scan = KeysetScan([(START, START + 80 * DAY)], service=ServiceFacts(), page_size=100, filtered=True)
-    with pytest.raises(CompletenessError, match="shorter ranges"):
-        read(scan, service)
+    service.keeps, service.days = keeps, 31
+    rows = [HOURLY[number] for number in matches]
+    service.matching = frozenset(name for _, name in rows)
+    scan = KeysetScan(
+        [(START, START + 80 * DAY)],
+        service=ServiceFacts(),
+        descending=descending,
+        ordered=ordered,
+        page_size=100,
+        limit=limit,
+        filtered=True,
+    )
+    names = read(scan, service) if limit is None else first_of(scan, service, limit)
+    wanted = in_order(rows, descending=descending)
+    if limit == 1:
+        assert names == wanted[:1] if ordered else set(names) <= set(wanted)
+        return
+    assert names == wanted if ordered else sorted(names) == sorted(wanted)
+
+
+class TooWide(ModelService):
+    """A service that answers ranges longer than some days with nothing."""
+
+    days = 31
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        if ask.to_ms - ask.from_ms > self.days * DAY:
+            self.asked.append(ask)
+            return ModelPage([], [])
+        return super().answer(ask)
+
+
+@pytest.mark.parametrize("page_size", [10, 100, 500])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("days", [7, 31, 92])
+@pytest.mark.parametrize(("begin", "until"), [(0, 400), (100, 300), (395, 400), (0, 250)])
+def test_a_range_that_is_too_long_and_answered_with_nothing_is_read_in_parts(
+    days: int, begin: int, until: int, base: int, page_size: int, *, descending: bool, ordered: bool
+) -> None:
+    """A narrower window inside it has rows, and then windows are asked about that are no longer than such a one."""
+    if begin == 395 and days == 7:
+        return  # a window of a month is asked about at the end
+    rows = [(START + 7_200_000 * number, f"1-{number:05}") for number in range(12 * begin, 12 * until)]
+    service = TooWide(rows, base=base, page_zero="empty")
+    service.days = days
+    scan = scan_of(400, descending=descending, ordered=ordered, page_size=page_size)
+    got(scan, service, descending=descending, ordered=ordered)
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("filtered", [True, False])
+def test_a_session_knows_how_long_a_range_is_answered(*, filtered: bool, numbered: bool) -> None:
+    """What was found out about one range is not looked for in the next one."""
+    known = ServiceFacts(0 if numbered else None)
+    for rows in (HOURLY, HOURLY[:5]):
+        service = TooWide(list(rows))
+        scan = KeysetScan([(START, START + 84 * DAY)], service=known, page_size=100, filtered=filtered)
+        got(scan, service)
+
+
+@pytest.mark.parametrize(("first_page", "most"), [(None, 6), (0, 4), (1, 4)])
+def test_a_range_with_nothing_in_it_costs_a_few_searches(first_page: int | None, most: int) -> None:
+    """Two narrower windows at most are asked about, one where the number of the first page is known."""
+    service = ModelService([])
+    assert read(scan_of(366, service=ServiceFacts(first_page)), service) == []
+    assert len(service.asked) <= most
 
 
 class Hiding(ModelService):
