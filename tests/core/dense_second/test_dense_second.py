@@ -14,7 +14,7 @@ from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError, ServiceError
 from tests.support.model import START, ModelPage, ModelService, Row, in_order, rows_at
 
-SIZE = 10
+SIZE = 20
 DAY = 86_400_000
 SPREAD: list[Row] = [
     (START + ms, f"{ms % 7}-{ms:04}-{number}") for number in range(3) for ms in range(0, 1000, 40)
