@@ -129,7 +129,9 @@ def test_the_end_of_page_numbers_is_the_end_of_the_rows_only_if_a_wider_window_s
     if elsewhere:
         assert names(dense(service, splits=False).batch()) == in_order(rows)
         return
-    with pytest.raises(CompletenessError, match=rf"{START}–{START + 1000} ms holds more rows .* 45 were seen"):
+    with pytest.raises(
+        CompletenessError, match=rf"{START}–{START + 1000} ms holds more rows .* 45 were seen"
+    ):
         dense(service, splits=False)
 
 

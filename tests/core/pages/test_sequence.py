@@ -92,6 +92,21 @@ def test_a_second_page_that_is_the_first_one_again_is_asked_for_under_the_number
     assert list(placed.page.ids)[:2] == [name for _, name in service.rows][placed.offset : placed.offset + 2]
 
 
+def test_a_page_under_way_when_another_window_shows_what_numbers_count_from_is_asked_for_anew() -> None:
+    """Its number means another page than the one it was asked for."""
+    service = ModelService(rows_at(START, 200), base=1)
+    known = facts(0)
+    pages = PageSequence(SECOND, known)
+    (first,) = asks(pages)
+    pages.received(first, service.answer(first))
+    assert pages.next() is not None
+    (second,) = asks(pages)
+    known.base = 1
+    pages.received(second, service.answer(second))
+    assert pages.next() is None, "the first page is taken for the second"
+    assert asks(pages, 1)[0].page_no == second.page_no + 1
+
+
 def test_a_page_that_is_asked_for_once_more_holds_up_those_behind_it() -> None:
     service = ModelService(rows_at(START, 200))
     pages = PageSequence(SECOND, ServiceFacts(0))

@@ -24,7 +24,7 @@ def test_the_largest_page_size_that_is_answered_is_found_in_few_tries_to_within_
             known.accept_size(size)
         else:
             assert known.refuse_size(size), f"of {sizes}, nothing smaller is left to try"
-    assert 1 <= min(sizes)
+    assert min(sizes) >= 1
     assert max(sizes) <= wanted
     best = min(wanted, largest)
     assert best / 1.25 - 1 <= sizes[-1] <= best

@@ -59,7 +59,7 @@ def test_a_request_that_is_sent_anyway_is_not_sent_twice_for_the_job_that_waits_
 def test_a_script_asks_one_request_after_the_other_and_its_result_is_passed_on() -> None:
     """A request is named only after the one before it was answered, and one that failed is answered with None."""
     follow_ups = FollowUps()
-    results = []
+    results: list[list[Page | None]] = []
 
     def script() -> Generator[PageRequest, Page | None, list[Page | None]]:
         first = yield FIRST
@@ -77,7 +77,7 @@ def test_a_script_asks_one_request_after_the_other_and_its_result_is_passed_on()
 
 def test_a_script_that_has_nothing_to_ask_is_done_at_once() -> None:
     follow_ups = FollowUps()
-    results = []
+    results: list[str] = []
 
     def script() -> Generator[PageRequest, Page | None, str]:
         return "done"

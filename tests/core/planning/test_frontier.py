@@ -74,14 +74,18 @@ def test_pages_of_a_second_run_on_to_the_row_that_is_known_beside_it() -> None:
     ]
 
 
-def test_pages_of_a_second_run_neither_across_a_change_of_offset_nor_on_from_a_part_of_a_second() -> None:
-    """They stay in what is to be read then."""
-    one = desk()
-    gap = second(one, START + 5_000)
-    one.gaps.fences.update((START + 5_000, START + 6_000))
-    (way,) = one.frontier.instants(gap, ASCENDING, MINUTE)
+@pytest.mark.parametrize("fence", [START + 6_000, START + 8_000, START + 9_000])
+def test_pages_of_a_second_do_not_run_on_across_a_change_of_the_service_s_offset(fence: int) -> None:
+    """Not even to a row that is known behind it: they stay in what is to be read."""
+    one = Desk((START + 5_000, START + 6_000))
+    one.gap.beyond = START // 1000 + 9
+    one.gaps.fences.add(fence)
+    (way,) = one.frontier.instants(one.gap, ASCENDING, MINUTE)
     assert (way.first, way.until, way.reach) == (START + 5_000, START + 6_000, START + 6_000)
 
+
+def test_pages_of_a_part_of_a_second_do_not_run_on_into_the_rest_of_it() -> None:
+    """The other rows of its second would look like its own."""
     one = desk()
     part = one.gaps.split(one.gap, START + 5_200)
     one.gaps.split(part, START + 5_700)

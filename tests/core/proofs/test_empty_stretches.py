@@ -87,9 +87,7 @@ def test_a_stretch_that_is_wide_against_what_lies_between_the_rows_is_not_taken_
     """It ends where the second of the row behind it begins, and stays unproven."""
     rows = hourly(24 * 50)
     one = Stretch(ModelService(rows), backward=backward)
-    assert one.doubted == (
-        (rows[-1][0] + 1000, START + DAYS * DAY) if backward else (START, rows[0][0])
-    )
+    assert one.doubted == ((rows[-1][0] + 1000, START + DAYS * DAY) if backward else (START, rows[0][0]))
     assert one.settle() == [], "it is asked about as a gap"
 
 
@@ -145,7 +143,7 @@ def test_where_the_row_behind_a_stretch_has_gone_as_well_nothing_is_concluded() 
 
 def test_a_small_question_to_a_service_that_the_session_knows_costs_no_second_look() -> None:
     """If the service was seen to look as far; otherwise it does."""
-    rows = hourly(24 * 50, 3)
+    rows = hourly(24 * 80, 3)
     known, unknown = ServiceFacts(0), ServiceFacts(0)
     known.looked_back = DAYS * DAY
     one = Stretch(ModelService(rows), facts=known)

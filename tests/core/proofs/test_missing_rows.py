@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.reading import PageRequest
+from aioflows._core.pages.reading import Page, PageRequest
 from aioflows._core.planning.gaps import Anchor
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.wire.zone import Zone
@@ -22,7 +22,7 @@ class Missed:
 
     def __init__(self, *, descending: bool = False, zone: Zone | None = None) -> None:
         self.desk = Desk((START, START + HOUR), descending=descending, zone=zone)
-        self.held: list[tuple[PageRequest, ModelPage]] = []
+        self.held: list[tuple[PageRequest, Page]] = []
         """The answers that turned out to hold."""
         self.doubts = MissingRows(
             self.desk.frontier,

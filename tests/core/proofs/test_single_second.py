@@ -40,9 +40,7 @@ class Judged:
             self.desk.evidence,
             lambda ask, page, reading, whole: self.whole.append(whole),
         )
-        self.ask = self.desk.ask(
-            START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0
-        )
+        self.ask = self.desk.ask(START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0)
         self.page = service.answer(self.ask)
         self.reading = self.desk.read(self.ask, self.page)
         self.desk.frontier.put_down(self.ask)
