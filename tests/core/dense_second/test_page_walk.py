@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.overlap import overlapping
 from aioflows._core.pages.reading import Direction, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
@@ -44,22 +41,6 @@ def walk(
         for ask in reversed(asks):
             walk.received(ask, sheet_of(instant, ask, service.answer(ask)))
     return walk
-
-
-@given(st.integers(12, 300))
-def test_each_page_starts_inside_the_one_before_it(most: int) -> None:
-    end = 0
-    for number, size in islice(overlapping(most), 200):
-        assert 1 <= size <= most
-        assert number * size < end or end == 0
-        assert (number + 1) * size > end
-        end = (number + 1) * size
-
-
-@pytest.mark.parametrize("most", [37, 100, 500])
-def test_overlaps_cost_little(most: int) -> None:
-    pages = list(islice(overlapping(most), 50))
-    assert (pages[-1][0] + 1) * pages[-1][1] > 0.7 * 50 * most
 
 
 @settings(max_examples=200, deadline=None)
@@ -161,11 +142,3 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
             )
 
     assert walk(Numberless([]), 50).ending is Ending.UNJOINED
-
-
-def test_of_an_instant_no_more_is_foretold_than_those_before_it_held() -> None:
-    known = ServiceFacts()
-    for rows in (500, 120, 500, 500):
-        known.counted(rows)
-        assert known.instant <= rows
-    assert 120 < known.instant < 500

@@ -132,14 +132,6 @@ def test_a_first_page_that_still_is_one_costs_no_request() -> None:
     assert searches[0] <= searches[1]
 
 
-def test_rows_that_only_another_first_page_brings_are_found_at_the_start_of_a_day() -> None:
-    """All of a day that seems empty is asked about by the other number."""
-    known = ServiceFacts()
-    for base in (0, 1):
-        service = ModelService(HOURLY[:2], base=base, page_zero="empty")
-        got(scan_of(1, service=known), service)
-
-
 def test_the_number_that_pages_count_from_is_found_anew_where_an_instant_contradicts_it() -> None:
     """A service that counted from 1 and answered page 0 with page 1 may count from 0 now."""
     known = ServiceFacts()
@@ -380,29 +372,6 @@ def test_numbers_behind_the_last_page_that_bring_it_again_end_an_instant(cap: in
     ]
     service = LastAgain(rows, cap=cap)
     got(scan_of(30, page_size=cap), service)
-
-
-@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
-def test_one_row_from_both_ends_is_not_all_there_is_where_no_page_had_two(
-    *, descending: bool, ordered: bool
-) -> None:
-    """Where pages hold one row, and ties stand in one order whichever way is sorted, both ends show the same one."""
-
-    class OneByOne(ModelService):
-        def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
-            sign = -1 if descending else 1
-            return sorted(window, key=lambda row: (sign * (row[0] // 1000), row[1]))[start : start + 1]
-
-    one, three = (START + 2 * DAY, START + 5_000) if descending else (START + 5_000, START + 2 * DAY)
-    rows = [(one, "1-000001"), *((three, f"5-{number:06}") for number in range(3))]
-    scan = KeysetScan(
-        [(START, START + DAY), (START + 2 * DAY, START + 3 * DAY)],
-        service=ServiceFacts(),
-        descending=descending,
-        ordered=ordered,
-        page_size=100,
-    )
-    got(scan, OneByOne(rows, cap=1), descending=descending, ordered=ordered)
 
 
 def margins(before: int, pause: int, after: int) -> list[Row]:
