@@ -175,15 +175,18 @@ class ServiceFacts:
         """
         return self.answered(size) if self._refused in self._unread else size
 
+    def _give_up(self, size: int) -> bool:
+        self._refused = size if self._refused is None else min(self._refused, size)
+        self.larger_pages = False
+        return True
+
     def refuse_size(self, size: int) -> bool:
         """Note that a page of *size* rows is refused; return False if no smaller one is left to try."""
         if size <= 1:
             return False
         if size <= self._accepted:
             self._accepted = 0
-        self._refused = size if self._refused is None else min(self._refused, size)
-        self.larger_pages = False
-        return True
+        return self._give_up(size)
 
     @property
     def _again(self) -> bool:
@@ -207,9 +210,7 @@ class ServiceFacts:
             self._accepted = self._read
         self._from_one = not self._accepted
         self._unread[size] = self._unread.get(size, 0) + 1
-        self._refused = size if self._refused is None else min(self._refused, size)
-        self.larger_pages = False
-        return True
+        return self._give_up(size)
 
     def start_from_one(self, size: int) -> None:
         """Note that no page size was answered, so that it may not be the size that is refused: *size* was the first.

@@ -68,8 +68,8 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
         if page is None:
             return None
         if not page.ids:
-            width = yield from answered_width(row, reader, looks_into(row, (row.page_no, row.page_no)))
-            return width or 0
+            answered = yield from answered_width(row, reader, looks_into(row, (row.page_no, row.page_no)))
+            return answered or 0
         try:
             seen.append(reader.read(one, page).first * 1000)
         except CompletenessError:
