@@ -261,7 +261,7 @@ async def test_ten_rows_of_many_cost_a_few_requests(order: Order) -> None:
         got, scan = await here.read(query, limit=10)
         if order != "update_time":
             assert got == here.expected(query)[:10]
-        assert scan.stats.requests <= 5
+        assert scan.stats.requests <= 5 + 1, "one of them shows that the zone is the one that is named"
 
 
 @pytest.mark.parametrize("proven", [False, True])

@@ -21,7 +21,7 @@ def test_the_largest_page_size_that_is_answered_is_found_in_few_tries_to_within_
         size = known.usual(wanted)
         sizes.append(size)
         if size <= largest:
-            known.accept_size(size)
+            known.accept_size(size, size)
         else:
             assert known.refuse_size(size), f"of {sizes}, nothing smaller is left to try"
     assert min(sizes) >= 1
@@ -39,7 +39,7 @@ def test_a_size_that_is_answered_after_all_was_refused_for_another_reason() -> N
     known = ServiceFacts(0)
     known.refuse_size(500)
     assert known.usual(500) < 500
-    known.accept_size(500)
+    known.accept_size(500, 500)
     assert not known.refuses_sizes
     assert known.usual(500) == 500
 
@@ -49,10 +49,10 @@ def test_a_page_that_has_fewer_rows_than_smaller_ones_may_be_too_large_only_whil
 ):
     """Some services answer a page that is too large with their last one."""
     known = ServiceFacts(0)
-    known.accept_size(20)
+    known.accept_size(20, 20)
     assert not known.disappoints(100, 3)
     known.refuse_size(500)
-    known.accept_size(20)
+    known.accept_size(20, 20)
     assert known.disappoints(100, 3)
     assert known.usual(500) < 100, "the size that disappoints is asked for again"
     assert not known.disappoints(20, 3), "so many rows were answered before"

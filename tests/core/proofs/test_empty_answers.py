@@ -161,7 +161,7 @@ def test_where_no_row_has_come_at_all_the_page_by_the_other_number_is_asked_for_
         service = ModelService(rows)
         one.take(one.ask(page_no=1))
         asked = one.desk.serve(service, one.take)
-        assert (asked[-1].page_no, asked[-1].page_size) == (0, 1)
+        assert (0, 1) in [(ask.page_no, ask.page_size) for ask in asked]
         assert one.believed == (not rows)
         assert facts.first_page == (None if rows else 1)
 
