@@ -42,11 +42,11 @@ PAGES: dict[str, dict[str, Any]] = {
     "from 1, page 0 is illegal": {"first_page": 1, "page_zero": "parameter"},
 }
 FRESH = {
-    "from 0": (5, 3, 3),
-    "from 1, page 0 is the first": (5, 3, 5),  # 3 where the matches are not all in one second
-    "from 1, page 0 is empty": (5, 5, 5),
+    "from 0": (6, 3, 3),
+    "from 1, page 0 is the first": (6, 3, 5),  # 3 where the matches are not all in one second
+    "from 1, page 0 is empty": (6, 5, 5),
     "from 1, page 0 is an error": (8, 8, 8),
-    "from 1, page 0 is illegal": (7, 5, 5),
+    "from 1, page 0 is illegal": (8, 5, 5),
 }
 """What a fresh session may take, for no match, one, and more."""
 ZONES = {"zone given": "GMT+8", "zone asked": None}

@@ -14,6 +14,7 @@ A page that is out of order or reaches outside its window proves nothing and end
 
 from __future__ import annotations
 
+import math
 import operator
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -294,6 +295,7 @@ class PageReader:
     def __init__(self, service: ServiceFacts) -> None:
         self._zone: Zone | None = None
         self._service = service
+        self._early = self._late = math.inf
 
     @property
     def zone(self) -> Zone | None:
@@ -303,10 +305,11 @@ class PageReader:
     @zone.setter
     def zone(self, zone: Zone) -> None:
         self._zone = zone
+        self._early = self._late = math.inf
 
     @property
     def pinned(self) -> bool:
-        """Whether windows too narrow for a wrong offset have shown that the zone is right."""
+        """True if answers have shown that the zone is right, since a wrong offset had put a row outside its window."""
         return self._service.pinned(self._zone)
 
     def read(self, ask: PageRequest, page: Page) -> OrderedPage:
@@ -318,11 +321,21 @@ class PageReader:
         assert self.zone is not None, "the zone is known before the first answer is read"
         offset = self.zone.offset_at(ask.from_ms // 1000)
         reading = OrderedPage(ask, page, lambda text: wall_seconds(text) - offset, given=self.zone.given)
-        if ask.until - ask.first <= NARROW:
-            self._service.pin(self.zone)
+        self._narrow_down(ask, reading)
         if reading.first != reading.last:
             self._service.sorts.add(ask.descending)
         return reading
+
+    def _narrow_down(self, ask: PageRequest, reading: OrderedPage) -> None:
+        """Note how far rows could be moved until one of them lay outside the window that brought it, earlier and later.
+
+        Offsets lie on a grid. So one window that is narrower than the grid shows the zone, and two windows do so as
+        well if a row stands at the start of one, and a row at the end of the other.
+        """
+        self._early = min(self._early, reading.first * 1000 + 999 - ask.first)
+        self._late = min(self._late, ask.until - reading.last * 1000)
+        if max(self._early, self._late) <= NARROW:
+            self._service.pin(self._zone)
 
 
 @attrs.frozen

@@ -101,7 +101,7 @@ class Prover:
             alone=alone,
             growing=growing,
         )
-        self._lone = SingleSecondPages(frontier, service, evidence, self._prove_lone)
+        self._lone = SingleSecondPages(frontier, service, evidence, reader, self._prove_lone)
         self.stretches = EmptyStretches(
             frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
         )

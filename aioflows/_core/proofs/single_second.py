@@ -19,11 +19,11 @@ import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.reading import NOTHING, OrderedPage, Page, PageRequest
+from aioflows._core.pages.reading import NOTHING, OrderedPage, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.frontier import Frontier
 from aioflows._core.planning.gaps import Gap
-from aioflows.errors import AioflowsError
+from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["SingleSecondPages"]
 
@@ -38,6 +38,7 @@ class SingleSecondPages:
         frontier: the gaps of the scan.
         service: what the session knows of the service.
         evidence: what this scan was shown.
+        reader: reads answers.
         prove: takes a page, and whether it is all there is.
     """
 
@@ -46,11 +47,13 @@ class SingleSecondPages:
         frontier: Frontier,
         service: ServiceFacts,
         evidence: ScanEvidence,
+        reader: PageReader,
         prove: Callable[[PageRequest, Page, OrderedPage, bool], None],
     ) -> None:
         self._frontier = frontier
         self._service = service
         self._evidence = evidence
+        self._reader = reader
         self._prove = prove
 
     def may_be_all(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
@@ -135,13 +138,23 @@ class SingleSecondPages:
 
     def _look_from_the_end(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
         def looked(answer: Page) -> None:
-            same = set(answer.ids) == set(page.ids)
+            same = set(answer.ids) == set(page.ids) and self._lies_in(behind, answer)
             if same and len(reading) > 1:
                 self._nothing_follows(ask, page, reading)
             else:
                 self._prove(ask, page, reading, same)
 
-        self._look(ask, attrs.evolve(ask, backward=True), looked)
+        # The window begins at the row, since what lies before is shown: so the row must lie at both of its ends.
+        behind = attrs.evolve(ask, first=max(ask.first, reading.last * 1000), backward=True)
+        self._look(ask, behind, looked)
+
+    def _lies_in(self, ask: PageRequest, page: Page) -> bool:
+        """Return True if the rows of a page lie in its window, as read in the zone that the service names."""
+        try:
+            self._reader.read(ask, page)
+        except CompletenessError:
+            return False
+        return True
 
     def _look_for_one_more(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
         """Tell a second name for the first page from a second page that had the same rows by chance.

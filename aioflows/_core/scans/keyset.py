@@ -264,7 +264,11 @@ class KeysetScan:
 
     def _look_at_zone(self, slots: int) -> list[PageRequest]:
         """Ask for the second of a row, where nothing else is to be asked for and nothing shows that the zone is right."""
-        ask = None if slots <= 0 or self._under_way else self._zone_shown.look()
+        if slots <= 0 or self._under_way or not self._zone_shown.unsure:
+            return []
+        if not self._gaps and self._prover.unsettled() and (asks := self.pressing(slots)):
+            return asks  # a stretch that ends at a row may show it as well
+        ask = self._zone_shown.look()
         asks = [] if ask is None else [ask]
         self._under_way.update(asks)
         return asks

@@ -38,6 +38,7 @@ class Judged:
             self.desk.frontier,
             self.desk.facts,
             self.desk.evidence,
+            self.desk.reader,
             lambda ask, page, reading, whole: self.whole.append(whole),
         )
         self.ask = self.desk.ask(START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0)
@@ -55,10 +56,10 @@ class Judged:
         return asked
 
 
-def test_a_single_row_is_all_there_is_if_the_other_end_of_the_window_brings_it_too() -> None:
+def test_a_single_row_is_all_there_is_if_a_window_from_it_on_brings_it_from_its_other_end_too() -> None:
     one = Judged(ModelService([(START + 5_000, "1-a")]), seen=2)
     (ask,) = one.look()
-    assert (ask.first, ask.until, ask.backward) == (one.ask.first, one.ask.until, True)
+    assert (ask.first, ask.until, ask.backward) == (START + 5_000, one.ask.until, True)
     assert one.whole == [True]
 
 

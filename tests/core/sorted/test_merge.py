@@ -187,7 +187,7 @@ def test_ten_rows_of_many_cost_a_few_requests(order: tuple[str, ...]) -> None:
     query = query_of(order, ScheduleType.PERIODIC)
     ran = run(query, service, limits=Limits(page_size=100, buffer=1_000), limit=10, slots=11)
     assert ran.got == in_order(rows, query.sorters, "smallest")[:10]
-    assert len(service.asked) <= 5
+    assert len(service.asked) <= 5 + 1, "one of them shows that the zone is the one that is named"
 
 
 def test_ten_rows_out_of_a_large_group_cost_no_more_than_the_group() -> None:
