@@ -28,7 +28,7 @@ from aioflows._core.planning.frontier import Frontier, covered
 from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.proofs.missing_rows import MissingRows
-from aioflows._core.proofs.range_limit import answered_width, cut_to, in_parts, looks_into
+from aioflows._core.proofs.range_limit import LEAST, answered_width, cut_to, in_parts, looks_into
 from aioflows._core.wire.envelope import Unlisted
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.stats import Proof
@@ -204,6 +204,10 @@ class EmptyAnswers:
 
     def _read_in_parts(self, gap: Gap, width: int) -> None:
         """Have a gap asked about by windows of so many milliseconds, since a wider one was answered with nothing."""
+        if width >= gap.until - gap.first:  # it was answered after all
+            self._service.lied = self._service.lied or not self._growing
+            gap.looks = gap.empty_size = 0
+            return
         self._service.silent_beyond = width
         gap.looks = gap.empty_size = 0
         in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
@@ -258,7 +262,8 @@ class EmptyAnswers:
             if gap not in self._gaps:
                 gap.held = False
             elif isinstance(answer, AioflowsError) or not answer.ids:
-                wide = not (self._filtered or self._service.widest >= _NEARLY * (gap.until - gap.first))
+                width = gap.until - gap.first
+                wide = width > LEAST and not self._filtered and self._service.widest < _NEARLY * width
                 self._look_narrower(gap, whole, (known,) if wide else ())
             else:
                 gap.held = False

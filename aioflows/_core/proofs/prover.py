@@ -149,6 +149,7 @@ class Prover:
             self._looks_at_everybody = False
             self.stretches.reach_known()
             if not self._service.looks_as_far_as(ask.until - ask.first):
+                self._evidence.rows += len(reading)
                 self._look_at_everybody(ask, page, gaps)
                 return
         self._evidence.note(ask, reading)
@@ -174,11 +175,12 @@ class Prover:
             held = [gap for gap in gaps if gap in self._gaps]
             for gap in held:
                 gap.held = False
-            if width:
+            if width and width < ask.until - ask.first:
                 self.duplicates += len(page.ids)
                 for gap in held:
                     in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
             else:
+                self._evidence.rows -= len(page.ids)  # they are noted now
                 self.answered(ask, page)
 
         self._errands.run(cut_to(ask, self._reader), looked)

@@ -28,7 +28,7 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.gaps import Gaps
 from aioflows.errors import CompletenessError
 
-__all__ = ["Reach", "answered_width", "cut_to", "in_parts", "looks_into"]
+__all__ = ["LEAST", "Reach", "answered_width", "cut_to", "in_parts", "looks_into"]
 
 Reach: TypeAlias = Generator[PageRequest, "Page | None", "int | None"]
 """It yields a request, is sent its page, or None where that failed, and returns the milliseconds that a range is cut to."""
@@ -39,12 +39,16 @@ _MOST_PARTS = 128
 _WIDE = 0.05
 """The share of a range from which a stretch without any row is asked about by itself."""
 
-_LEAST = 86_400_000
+LEAST = 86_400_000
 """Milliseconds; no service is reckoned with that cuts ranges to less than a day."""
 
-_PLACES = ((6 * _LEAST, 1, 2), (30 * _LEAST, 1, 1))
+_PLACES = ((6 * LEAST, 1, 2), (30 * LEAST, 1, 1))
 """Looks into a range that was answered with nothing: how wide they are at most, and where in the range their middle lies, if they
 fit there. Limits are a week, a month, or more; what is wider is likelier to have rows in it, and so is the end of a range."""
+
+_AGAIN = 2
+"""How often the whole range is asked about again, once a narrower window has rows: a service that lies now and then tells the
+truth to one of two questions that follow each other."""
 
 _CLOSE = 1.7
 """How many times wider than one that is answered about a window may be that is not: more looks would save few requests."""
@@ -58,15 +62,17 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
         reader: reads answers.
     """
     width = ask.until - ask.first
-    if width <= _LEAST:
+    if width <= LEAST:
         return None
     row = attrs.evolve(ask, bare=True, page_size=1, backward=False, tries=2)
-    seen = []
+    seen: list[int] = []
     for backward in (False, True):
         one = attrs.evolve(row, backward=backward)
         page = yield one
         if page is None:
             return None
+        if not page.ids and seen:
+            return None  # it has said the opposite a moment ago
         if not page.ids:
             answered = yield from answered_width(row, reader, looks_into(row, (row.page_no, row.page_no)))
             return answered or 0
@@ -79,7 +85,7 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
         if high - low > _WIDE * width:
             page = yield attrs.evolve(row, first=low, until=high)
             if page is not None and page.ids:
-                return max(until - first, _LEAST)
+                return max(until - first, LEAST)
     return None
 
 
@@ -98,11 +104,13 @@ def looks_into(ask: PageRequest, numbers: Sequence[int]) -> list[PageRequest]:
                 ask, first=first, until=until, page_size=1, page_no=number, backward=False, tries=1
             )  # a number that is no page's may be answered with an error each time
         )
-    return looks if width > _LEAST else looks[:1]
+    return looks if width > LEAST else looks[:1]
 
 
 def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageRequest]) -> Reach:
     """Find out how long windows may be, where one was answered with nothing; None: narrower ones show nothing either.
+
+    It is all of that window, if that is answered with rows when it is asked for again.
 
     Args:
         ask: the request for that window.
@@ -117,6 +125,12 @@ def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageReq
             other = attrs.evolve(look, page_no=0)
             first = yield from _read(other, reader)
             look, reading = (look, reading) if first is None else (other, first)  # noqa: PLW2901
+        whole = attrs.evolve(look, first=ask.first, until=ask.until)
+        for _ in range(_AGAIN):
+            if (yield from _read(whole, reader)) is not None:
+                return (
+                    ask.until - ask.first
+                )  # that there is nothing was false, and not said of so long a window only
         row, answered, refused = reading.first * 1000, look.until - look.first, ask.until - ask.first
         while refused > _CLOSE * answered:
             width = isqrt(answered * refused) // 1000 * 1000
@@ -178,7 +192,7 @@ def in_parts(
         width = max(evidence.seen, (until - first) // _MOST_PARTS)
     else:
         evidence.shown(width)
-    seen = width // 1000 * 1000
+    seen = max(1000, width // 1000 * 1000)
     service.cuts_to(seen)
     for cut in range(first // 1000 * 1000 + seen, until, seen):
         for gap in gaps.within(cut - 1, cut + 1):
