@@ -181,7 +181,7 @@ def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
 
 
 def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
-    """Return the gap that may hold most rows beyond the requests under way, if it is worth another request."""
+    """Return the gap that may hold most rows beyond its requests under way, if it is worth one more."""
     best, most = None, _WORTH_CUT * float(page)
     before: float = gaps.ready
     for gap in gaps:
