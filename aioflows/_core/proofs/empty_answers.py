@@ -229,7 +229,7 @@ class EmptyAnswers:
             self._gaps.split(gap, cut)
 
     def _too_wide(self, gap: Gap) -> bool:
-        """Return True if the service has answered a window of this width with no rows although it had some."""
+        """Return True if a window of this width was answered with no rows although it had some."""
         return gap.until - gap.first > self._service.silent_beyond
 
     def _read_in_parts(self, gap: Gap, width: int) -> None:

@@ -212,7 +212,7 @@ class EmptyStretches:
             if self._filtered:
                 self._filtered = False
                 self._look_at_everybody()
-            # These rows are all that the query returns: request one stretch of an unknown service, otherwise none.
+            # These are all rows of the query: request one stretch of an unknown service, otherwise none.
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
