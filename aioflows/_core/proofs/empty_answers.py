@@ -67,7 +67,7 @@ The row may have gone, but more likely the answers are wrong.
 """
 
 _MOST_LOOKS = 4
-"""The wait for a known row beside a window ends after `_LOOKS` times this many empty answers.
+"""The wait for a known row beside a window ends after the needed empty answers times this number.
 
 Such a row may never come within reach.
 """
@@ -334,7 +334,7 @@ class EmptyAnswers:
             if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
                 -(-gap.until // 1000)
             ):
-                gap.looks = gap.empty_size = 0  # it was looked at with a small page only
+                gap.looks = gap.empty_size = 0  # the empty answer was to a larger page than this one
 
     def unsettled(self) -> bool:
         """Return True if something must be requested again before the scan may end.
@@ -365,7 +365,7 @@ class EmptyAnswers:
             elif shown:
                 self._frontier.error = CompletenessError(
                     f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, then with rows, "
-                    "and with nothing again: what this service says of emptiness cannot be relied on"
+                    "and with nothing again: the empty answers of this service cannot be relied on"
                 )
             elif looks + 1 < _LOOKS_AT_A_LIAR:
                 self._look_at_the_end(again, looks + 1)

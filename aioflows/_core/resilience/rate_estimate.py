@@ -41,12 +41,10 @@ _TELLING = 4  # answers beyond the burst that an estimate needs
 _REMEMBERED = 1024  # answers
 
 # Change of the bound
-_START = (
-    4.0  # times the answers in the second before the first refusal; too high on purpose, to be refused soon
-)
+_START = 4.0  # times the answers in the second before the first refusal: too high, to be refused soon
 _AT_START = 4  # answers in that second, at least
-_SEARCH = 3.0  # growth of a guess in each second, or in each
-_ANSWERS = 8  # answers, whichever takes longer
+_SEARCH = 3.0  # growth of a guess in each second, or in each _ANSWERS, whichever takes longer
+_ANSWERS = 8  # answers
 _LESS = 0.98  # highest share of a refused rate that is tried next
 _HALF = 0.5
 _WARY = 0.97  # share of an estimated rate, if the next refusal costs a pause
