@@ -1,11 +1,12 @@
-"""Which machine reads a query: it depends on the order asked for, and on what can be proven of it.
+"""The choice of the machine that reads a query. It depends on the order, and on the order's proof.
 
-- by trigger time, or in no order: the keyset walk (`lanes`).
-- by trigger time and then by other fields: the same walk, its seconds sorted (`refined`).
-- by start, end or creation: `sorted_scan`.
-- by the time of the last update, which no answer tells: in the service's order (`blind`).
+- By trigger time, or in no order: the keyset walk (`partitions`).
+- By trigger time and then by other fields: the keyset walk, with each second sorted (`tie_order`).
+- By start, end or creation time: `sorted_scan`.
+- By the time of the last update, which answers do not contain: in the order of the service (`service_order`).
 
-Where a filter may be applied by halves, a `FilteredScan` stands before it.
+If the service may apply a filter only in part, a `FilteredScan` wraps the machine. See
+docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -52,18 +53,18 @@ def make_machine(
     """Return the machine that reads a query.
 
     Args:
-        query: *what* to read, and in which order.
-        service: what the session knows of the service.
-        limits: how much at a time.
-        seen: what the session has seen of how the service applies filters; None: nothing.
-        limit: *rows* in all that will be taken; None: every one.
-        resume: where an earlier scan of the same query stood.
-        proven: whether completeness is to be proven under change, whatever that costs.
-        confirm: whether ends that no row has shown are asked about once more.
-        growing: by trigger time: whether rows still appear, many at once, where there was nothing.
+        query: the query, with its order.
+        service: the facts about the service that the session knows.
+        limits: the limits on rows and requests.
+        seen: how the service applied filters earlier in the session. None means that nothing is known.
+        limit: the number of rows that will be taken. None means every row.
+        resume: the checkpoint of an earlier scan of the same query.
+        proven: True to prove completeness while the data changes, at any cost.
+        confirm: True to request ends without a known row again.
+        growing: True if many rows may appear at once where there were none. Only by trigger time.
 
     Raises:
-        QueryError: the order cannot be given.
+        QueryError: the order is not possible.
     """
     checks = checks_of(query)
     machine = _machine_of(
@@ -79,7 +80,7 @@ def make_machine(
     )
     by_walk = isinstance(
         machine, (PartitionedScan, TieOrderScan)
-    )  # which hands out nothing but what its lanes have checked
+    )  # it hands out only rows that its partitions have checked
     if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
         return machine
     seen = SeenFilters() if seen is None else seen

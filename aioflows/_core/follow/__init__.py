@@ -1,1 +1,1 @@
-"""Which windows to poll, and which instances were seen."""
+"""The polls of a follow, and the instances that it has seen."""

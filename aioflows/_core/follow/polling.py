@@ -1,21 +1,23 @@
-"""What appears from now on: which window to read next, what of it is new, and when to look again.
+"""The polls of a follow: which window to read next, which rows are new, and when to poll again.
 
-1. What shows within the margin after its trigger time is handed out once. Time is the service's own, asked for before
-   each poll: a poll that began at *now* shows whatever was triggered before *now* less the margin, since that had shown
-   by then; so nothing before that moment, the *mark*, needs to be read again.
-2. What was triggered behind the mark is read again by every poll, and known by its id. Known are therefore the ids of one
-   margin, and what is still watched: that is all the memory there is.
-3. Where changes are wanted, or statuses, whatever is not finished is watched, however long ago it was triggered. Behind
-   the mark one search for all unfinished instances tells which of them still are; what is missing from it is looked at in
-   the second that it belongs to. So no status is missed because it was not asked for.
-4. Only what was handed out counts: a checkpoint forgets what is still in line, and the mark waits for it.
-5. While nothing comes, most polls are a glance: one page, in which nothing is new and nothing known is missing. It proves
-   nothing, as an empty answer may be false, so it settles nothing: the mark stays, and the next poll that reads its windows
-   whole finds what a glance was not shown. Those grow rare as long as they find nothing, within bounds. What a glance did
-   show is not asked for in vain: where the whole read that it leads to lacks it, it counts as seen.
+1. An instance that appears within the margin after its trigger time is handed out once. The time is the
+   service's own and is requested before each poll. A poll that began at *now* shows every instance triggered
+   before *now* less the margin. So nothing before this moment, the *mark*, needs to be read again.
+2. Instances triggered after the mark are read again by every poll, and recognised by their ids. So the follow
+   remembers the ids of one margin and the watched instances, and nothing else.
+3. If changes or statuses are wanted, every unfinished instance is watched, however old it is. Before the
+   mark, one search for all unfinished instances shows which are still unfinished. Each missing one is then
+   requested in its own second. So no status is missed because it was not requested.
+4. Only instances that were handed out count. A checkpoint leaves out the instances that wait in line, and the
+   mark waits for them.
+5. While nothing new arrives, most polls are light: one page, without a new row and with all known ones. A
+   light poll settles nothing, since an empty answer may be false. So the mark stays, and the next full poll
+   finds the rows that light polls did not show. Full polls become rare, within bounds, while they find
+   nothing new. If a light poll has shown a row, and the full poll that follows lacks the row, the row still
+   counts as seen.
 
-Dates are trusted as far as they must be: an id is not forgotten while polls show it, and a mark that moves within a poll
-keeps away from the dates by more than clocks are ever put forward or back.
+Dates are trusted only as far as necessary. An id is not forgotten while polls show it. A mark that moves
+within a poll stays behind the dates by more than clocks are ever changed. See docs/algorithms/following.md.
 """
 
 from __future__ import annotations
@@ -39,11 +41,11 @@ _CLOCKS_CHANGE: Final = 3 * 3_600_000
 _LONGEST: Final = 10 * 365 * 86_400
 _UNFINISHED: Final = tuple(sorted(int(one) for one in UNFINISHED))
 _NEAR: Final = 10
-"""Seconds; what is to be looked at so close together is looked at in one window."""
+"""Seconds to request that are at most this far apart share one window."""
 
 _MOST_GLANCES: Final = 32
 _LONGEST_GLANCING: Final = 1_800_000
-"""Milliseconds behind the margin for which glances may leave the mark where it is."""
+"""The longest time behind the margin for which light polls may leave the mark (milliseconds)."""
 
 
 class _Signal(enum.Enum):
@@ -52,27 +54,27 @@ class _Signal(enum.Enum):
 
 
 TIME: Final = _Signal.TIME
-"""Ask the service what time it is."""
+"""A step: request the time of the service."""
 DONE: Final = _Signal.DONE
-"""Nothing can appear any more."""
+"""The end: no instance can appear any more."""
 
 
 @attrs.frozen
 class Wait:
-    """Let *seconds* pass."""
+    """A step: wait for *seconds*."""
 
     seconds: float
 
 
 @attrs.frozen
 class Read:
-    """Read a window whole, in the order of the trigger time.
+    """A step: read a whole window by trigger time.
 
     Args:
-        from_ms: its first *millisecond*.
-        to_ms: the first behind it.
-        status: the *statuses* to ask for; none: all.
-        fresh: whether it may hold what was not seen yet.
+        from_ms: the first millisecond of the window.
+        to_ms: the first millisecond behind the window.
+        status: the statuses to request. Empty means all.
+        fresh: True if the window may have instances that were not seen yet.
     """
 
     from_ms: int
@@ -83,13 +85,13 @@ class Read:
 
 @attrs.frozen
 class LightPoll:
-    """Ask for the newest page of a window, once; what it lacks may be there nevertheless.
+    """A step: request the newest page of a window once. A row that the page lacks may exist all the same.
 
     Args:
-        from_ms: its first *millisecond*.
-        to_ms: the first behind it.
-        status: the *statuses* to ask for; none: all, and then a page of each schedule type is needed.
-        poll: the *number* of the poll.
+        from_ms: the first millisecond of the window.
+        to_ms: the first millisecond behind the window.
+        status: the statuses to request. Empty means all, with a page of each schedule type.
+        poll: the number of the poll.
     """
 
     from_ms: int
@@ -108,16 +110,16 @@ def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
 
 @attrs.frozen
 class PollTiming:
-    """How long a follow remembers and how often it polls, all in seconds.
+    """The times of a follow, all in seconds.
 
     Args:
-        settle_time: how late after its trigger time an instance may show.
+        settle_time: the longest time between the trigger of an instance and its appearance.
         watch_time: how long after its trigger time an unfinished instance is watched.
         min_wait: the shortest wait between two polls.
         max_wait: the longest wait between two polls.
 
     Raises:
-        QueryError: a value makes no sense.
+        QueryError: a value is not a number of seconds, or min_wait is 0 or larger than max_wait.
     """
 
     settle_time: float = attrs.field(validator=_seconds)
@@ -134,16 +136,16 @@ class PollTiming:
 
 
 class FollowMachine:
-    """Names steps to be taken, one at a time, and is told what came of them.
+    """A follow as a state machine: it returns one step after the other, and receives the results.
 
     Args:
-        since_ms: the first *trigger time* that counts; None: that of the first step.
-        from_ms: the first trigger time that is asked for.
-        to_ms: the first that no longer is.
-        status: the *statuses* that are handed out; none: all.
-        changes: whether each change of status is.
-        pace: how *often*.
-        resume: where an earlier one stood.
+        since_ms: the first trigger time that counts. None means the service time at the first step.
+        from_ms: the first trigger time of the query.
+        to_ms: the first trigger time behind the query.
+        status: the statuses to hand out. Empty means all.
+        changes: True to hand out each change of status.
+        pace: the times of the polls.
+        resume: the checkpoint of an earlier follow.
     """
 
     def __init__(
@@ -168,7 +170,7 @@ class FollowMachine:
         self._reads: deque[Read] = deque()
         self._glances: deque[LightPoll] = deque()
         self._glimpsed: list[tuple[FlowInstance, bool]] = []
-        """What the glances of this poll have shown, and whether it may be new."""
+        """Rows that the light polls of this poll have shown, each with True if it may be new."""
         self._glances_left = self._trust = 0
         self._looked = self._resting = self._news = False
         self._reached: int | None = None
@@ -178,10 +180,13 @@ class FollowMachine:
     def __repr__(self) -> str:
         return f"<Follow from {self._mark}, {len(self._roll)} known, {self._roll.in_line} in line>"
 
-    # What to do
+    # Steps
 
     def step(self) -> Step:
-        """Name what is to be done now, and again until that was done; everything in line must have been handed out."""
+        """Return the present step. It stays the same until its result is reported.
+
+        All instances in line must have been handed out.
+        """
         assert not self._roll.in_line
         if self._now is None:
             return DONE if self._over() else Wait(self._wait) if self._resting else TIME
@@ -197,7 +202,7 @@ class FollowMachine:
         return self.step()
 
     def told_time(self, now_ms: int) -> None:
-        """Take the service's time, as it was after everything before had been done: a poll begins."""
+        """Begin a poll with the service's time, requested after all earlier steps were done."""
         self._now = now_ms
         if self._mark is None:
             self._mark = max(now_ms, self._from_ms)
@@ -226,7 +231,7 @@ class FollowMachine:
             self._reads.append(Read(oldest * 1000, mark, _UNFINISHED))
 
     def as_known(self, rows: Collection[FlowInstance]) -> bool:
-        """Return True if rows of the present glance are nothing new, and all that is known to be there."""
+        """Return True if the rows of the present light poll are not new, and include all known ones."""
         assert self._mark is not None
         glance = self._glances[0]
         ids = (
@@ -237,14 +242,19 @@ class FollowMachine:
         return self._roll.agrees(rows, ids, fresh=not glance.status)
 
     def glanced(self, rows: Collection[FlowInstance], *, whole: bool = True) -> None:
-        """Take the rows of a glance, and whether those are all: not every search of it may have been answered."""
+        """Process the rows of a light poll.
+
+        Args:
+            rows: the rows.
+            whole: False if a search of the light poll failed.
+        """
         assert self._now is not None
         assert self._mark is not None
         fresh = not self._glances[0].status
         self._glimpsed += [(row, fresh) for row in rows]
         if not whole or not self.as_known(rows):
             self._glances.clear()
-            self._trust = -1  # unless it is news: who glances in vain pays for both
+            self._trust = -1  # unless there is news: a failed light poll costs a full poll as well
             self._read_whole(self._mark, self._now)
             return
         self._glances.popleft()
@@ -252,11 +262,11 @@ class FollowMachine:
             self._rest()
 
     def waited(self) -> None:
-        """Say that the wait is over."""
+        """Report that the wait is over."""
         self._resting = False
 
     def received(self, rows: Iterable[FlowInstance]) -> None:
-        """Take rows of the window that is being read, in its order."""
+        """Process rows of the window that is being read, in their order."""
         fresh = self._reads[0].fresh
         for row in rows:
             self._received += 1
@@ -266,7 +276,7 @@ class FollowMachine:
                 self._reached = second_of(row) * 1000
 
     def read(self) -> None:
-        """Say that the window was read to its end."""
+        """Report that the window was read to its end."""
         self._reads.popleft()
         if not self._reads:
             for row, fresh in sorted(self._glimpsed, key=lambda one: second_of(one[0])):
@@ -275,26 +285,26 @@ class FollowMachine:
             self._glimpsed.clear()
 
     def failed(self) -> None:
-        """Say that a step failed: the poll is over, and the next one reads again what it has not settled."""
+        """End the poll after a step failed. The next poll reads everything that is not settled."""
         self._glances_left = self._trust = 0
         self._rest()
 
     @property
     def in_line(self) -> int:
-        """How many instances wait to be handed out."""
+        """The number of instances that wait to be handed out."""
         return self._roll.in_line
 
     def next_instance(self) -> FlowInstance | None:
-        """Hand out what is next in line."""
+        """Hand out the next instance in line. Return None if none waits."""
         row = self._roll.next_instance()
         if row is not None:
             self._handed += 1
         return row
 
-    # What is settled
+    # The mark
 
     def _advance(self) -> None:
-        """Move the mark within a long poll: what was read and handed out need not be read again."""
+        """Move the mark during a long poll, so that rows that were handed out are not read again."""
         assert self._now is not None
         assert self._mark is not None
         if self._reached is None or not self._reads or not self._reads[0].fresh:
@@ -318,7 +328,7 @@ class FollowMachine:
         self._rest()
 
     def _looks(self) -> list[Read]:
-        """Name the windows of what is watched and was not seen in this poll."""
+        """Return the windows of watched instances that this poll has not shown."""
         assert self._mark is not None
         windows: list[list[int]] = []
         for second in sorted(set(self._roll.missing(self._mark, self._poll).values())):
@@ -341,15 +351,15 @@ class FollowMachine:
     def _over(self) -> bool:
         return self._mark is not None and self._mark >= self._to_ms and not self._roll.watched
 
-    # What it tells
+    # State
 
     def checkpoint(self, fingerprint: str) -> FollowCheckpoint:
-        """Tell where it stands: what is in line was not handed out yet, so it will be new again."""
+        """Return a checkpoint. Instances in line were not handed out, so they will be new again."""
         return FollowCheckpoint(fingerprint, self._mark, self._roll.known())
 
     @property
     def stats(self) -> FollowStats:
-        """The account so far."""
+        """The statistics so far."""
         return FollowStats(
             polls=self._poll,
             rows_received=self._received,

@@ -1,8 +1,8 @@
-"""The instances that a follow remembers: which of them were handed out, which are in line, which are watched.
+"""The instances that a follow remembers: handed out, in line, or watched.
 
-1. An instance is handed out when it is seen for the first time, and again only for a status that it did not have before.
-2. Only what was handed out counts: to whoever asks where the follow stands, what is still in line was never seen.
-3. What is watched is not forgotten before it has finished, is gone, or was watched for long enough.
+1. An instance is handed out when it is first seen. After that, it is handed out only for a new status.
+2. Only instances that were handed out count. A checkpoint leaves out the changes that wait in line.
+3. A watched instance is remembered until it has finished, is gone, or was watched for the full watch time.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ class _Record:
     status: int | None
     watched: bool
     poll: int = 0
-    """The last one that has shown it."""
+    """The last poll that returned this instance."""
 
     def behind(self, mark: int) -> bool:
         return (self.second + 1) * 1000 <= mark
 
 
 class SeenInstances:
-    """Takes rows, and hands out what is new of them.
+    """A memory of instances that recognises new rows.
 
     Args:
-        status: the *statuses* that are handed out; none: all.
-        changes: whether each change of status is.
-        known: what an earlier one has *left*.
+        status: the statuses to hand out. Empty means all.
+        changes: True to hand out each change of status.
+        known: the instances in the checkpoint of an earlier follow.
     """
 
     def __init__(self, status: Collection[int], *, changes: bool, known: Collection[Known] = ()) -> None:
@@ -60,28 +60,28 @@ class SeenInstances:
         self._records = {one.id: _Record(one.second, one.status, one.watched) for one in known}
         self._line: deque[tuple[FlowInstance, _Record | None]] = deque()
         self.given_up = 0
-        """Instances that were watched for long enough, and have not finished."""
+        """Instances that had not finished when their watch time ended."""
 
     def __len__(self) -> int:
         return len(self._records)
 
     @property
     def in_line(self) -> int:
-        """How many rows wait to be handed out."""
+        """The number of rows that wait to be handed out."""
         return len(self._line)
 
     @property
     def watched(self) -> int:
-        """How many instances are watched."""
+        """The number of watched instances."""
         return sum(one.watched for one in self._records.values())
 
     def take(self, row: FlowInstance, poll: int, *, fresh: bool) -> bool:
-        """Take a row; tell whether it is to be handed out.
+        """Process a row. Return True if it will be handed out.
 
         Args:
-            row: the *row*.
-            poll: the *number* of the poll that shows it.
-            fresh: whether it counts though it was never seen.
+            row: the row.
+            poll: the number of the poll that shows the row.
+            fresh: True if an unknown instance counts as new.
         """
         before, status = self._records.get(row.instance_id), None if row.status is None else int(row.status)
         if before is None:
@@ -90,7 +90,7 @@ class SeenInstances:
                     second_of(row), status, watched=True, poll=poll
                 )
                 return self._judge(row, record, None)
-            return False  # it has shown too late, or was triggered before everything that counts
+            return False  # it appeared too late, or was triggered before the follow began
         before.poll = poll
         if not before.watched or before.status == status:
             return False
@@ -106,12 +106,12 @@ class SeenInstances:
         return wanted
 
     def agrees(self, rows: Collection[FlowInstance], ids: Collection[str], *, fresh: bool) -> bool:
-        """Return True if rows hold nothing to be taken, and all of the given ids.
+        """Return True if the rows have no news, and include all given ids.
 
         Args:
-            rows: the *rows*.
-            ids: what they must *hold*.
-            fresh: whether one that was never seen is to be taken.
+            rows: the rows.
+            ids: the ids that the rows must include.
+            fresh: True if an unknown instance is news.
         """
         for row in rows:
             record = self._records.get(row.instance_id)
@@ -123,31 +123,31 @@ class SeenInstances:
         return {row.instance_id for row in rows}.issuperset(ids)
 
     def shown(self, id: str, poll: int) -> bool:
-        """Return True if an instance was shown by a poll."""
+        """Return True if a poll has shown an instance."""
         return id in self._records and self._records[id].poll == poll
 
     def next_instance(self) -> FlowInstance | None:
-        """Hand out what is next in line."""
+        """Hand out the next row in line. Return None if none waits."""
         return self._line.popleft()[0] if self._line else None
 
-    # What is behind a moment
+    # Instances before a moment
 
     def oldest_watched(self, mark: int) -> int | None:
-        """Return the first second before a moment that something watched belongs to."""
+        """Return the first second before a moment in which an instance is watched, or None."""
         return min(
             (one.second for one in self._records.values() if one.watched and one.behind(mark)), default=None
         )
 
     def watched_before(self, mark: int) -> list[str]:
-        """Return what is watched before a moment."""
+        """Return the ids of the instances that are watched before a moment."""
         return [id for id, one in self._records.items() if one.watched and one.behind(mark)]
 
     def since(self, mark: int, until: int) -> list[str]:
-        """Return what belongs to the time from a moment on, and until another."""
+        """Return the ids of the known instances between two moments."""
         return [id for id, one in self._records.items() if not one.behind(mark) and one.second * 1000 < until]
 
     def missing(self, mark: int, poll: int) -> dict[str, int]:
-        """Return what is watched before a moment but was not shown by a poll, and the second it belongs to."""
+        """Return the watched instances before a moment that a poll did not show, each with its second."""
         return {
             id: one.second
             for id, one in self._records.items()
@@ -160,14 +160,14 @@ class SeenInstances:
             del self._records[id]
 
     def give_up(self, oldest: int) -> None:
-        """Watch no longer what was triggered before a moment."""
+        """Stop watching instances that were triggered before a moment."""
         for record in self._records.values():
             if record.watched and record.behind(oldest):
                 record.watched = False
                 self.given_up += 1
 
     def forget(self, mark: int, poll: int) -> None:
-        """Forget what lies before a moment, unless it is watched, or a poll from the given one on has shown it."""
+        """Forget instances before a moment that are not watched and that no poll from *poll* on has shown."""
         self._records = {
             id: one
             for id, one in self._records.items()
@@ -175,7 +175,7 @@ class SeenInstances:
         }
 
     def known(self) -> tuple[Known, ...]:
-        """Return what is to be remembered, as if what is in line had never been seen."""
+        """Return the instances for a checkpoint, without the changes that wait in line."""
         records: dict[str, _Record | None] = dict(self._records)
         for row, before in reversed(self._line):
             records[row.instance_id] = before

@@ -1,1 +1,1 @@
-"""What is not proven yet, and which request to send next."""
+"""The gaps of a scan, and the choice of the next request."""

@@ -1,17 +1,22 @@
-"""What an answer tells about the density of what was not read yet.
+"""Estimates of how dense the rows are in gaps that were not read yet.
 
-A page is a poor witness: a hundred rows of one minute say little of the month behind them. So
+A page says little about its surroundings: a hundred rows of one minute do not describe the month behind them.
+Invariants:
 
-1. a gap's density is rows over time of all pages that bear on it, not the mean of their densities, which would count
-   a burst as much as the silence around it; what was read long ago weighs no more than a few pages.
-2. where it gets sparser, rows over time tell at once, since the sparse page is the long one. Where it gets denser, they
-   tell slowly; each page that was much denser than expected halves what was known before.
-3. a window that was expected to hold rows and held hardly any says what it saw: a mean would take many of them.
-4. an answer bears on the gap that it left off in, and on the ones behind it up to the first that nothing was asked of;
-   but not past a gap that was read itself, since its own pages lie nearer.
+1. The density of a gap is rows over time, summed over all pages near it. A mean of the densities of pages
+   would weigh a burst as much as the silence around it. Pages that were read long ago together weigh no more
+   than a few pages.
+2. Where the data gets sparser, rows over time follow at once, since the sparse page is the long one. Where
+   the data gets denser, they follow slowly. So each page that was much denser than expected halves the weight
+   of the old estimate.
+3. A window that was expected to hold rows and held hardly any replaces the estimate. A mean would need many
+   such windows.
+4. An answer changes the estimate of the gap at which its page ended, and of the gaps behind it, up to the
+   first untouched gap. It stops at a gap that was read from its own end, since the pages of that gap are
+   nearer.
 
-Too low a density costs little: a window that is too large is cut again. Too high a one costs requests, since windows
-that were cut too small cannot be put together once they are asked for.
+An estimate that is too low costs little: a window that is too large is cut again. An estimate that is too
+high costs requests, since windows that are too small cannot be joined once they are requested.
 """
 
 from __future__ import annotations
@@ -24,10 +29,10 @@ from aioflows._core.planning.gaps import Gap, Gaps
 __all__ = ["ProvenStretch", "learn"]
 
 _EVIDENCE = 8
-"""Pages; what was read before them weighs no more."""
+"""Pages that an estimate weighs at most."""
 
 _DENSER = 4
-"""How many times denser than expected a page must be to halve what was known."""
+"""A page that is denser than expected by this factor halves the weight of the old estimate."""
 
 
 @attrs.frozen
@@ -35,9 +40,9 @@ class ProvenStretch:
     """A window that an answer proved.
 
     Args:
-        rows: how *many* it holds.
-        width: *milliseconds*.
-        whole: whether it is all that was asked for.
+        rows: rows in the window.
+        width: length of the window (milliseconds).
+        whole: True if the answer proved the whole window that was requested.
     """
 
     rows: int
@@ -46,18 +51,18 @@ class ProvenStretch:
 
     @property
     def density(self) -> float:
-        """Its *rows per millisecond*; never 0, so that a gap's density never is."""
+        """The density (rows per millisecond). It is never 0, so the density of a gap is never 0 either."""
         return max(self.rows, 0.25) / self.width
 
 
 def learn(gaps: Gaps, ask: PageRequest, stretch: ProvenStretch, page: int) -> None:
-    """Correct the densities that an answer bears on.
+    """Correct the densities of the gaps near an answer.
 
     Args:
-        gaps: what is unproven, without what was proven just now.
+        gaps: the unproven gaps, without the window that was just proven.
         ask: the request that was answered.
-        stretch: what the answer proved.
-        page: *rows* of a full page.
+        stretch: the window that the answer proved.
+        page: the size of a full page (rows).
     """
     if stretch.width <= 0:
         return

@@ -1,4 +1,4 @@
-"""Requests that the plan knows nothing of: what an answer made it necessary to find out, and what to do with it."""
+"""Follow-up requests that an answer made necessary, and the callbacks for their answers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ __all__ = ["FollowUps", "Job"]
 R = TypeVar("R")
 
 Job: TypeAlias = Callable[["Page | AioflowsError"], None]
-"""Takes the answer to a request, or the error that it ended with."""
+"""A callback for the answer to a request, or for the error that ended the request."""
 
 
 class FollowUps:
-    """Requests that go before all others, and the jobs that wait for their answers."""
+    """A queue of requests that are sent before all others, and the callbacks for their answers."""
 
     def __init__(self) -> None:
         self._waiting: deque[PageRequest] = deque()
         self._jobs: dict[PageRequest, Job] = {}
 
     def add(self, ask: PageRequest, job: Job | None = None) -> None:
-        """Have a request sent next; without a *job* its answer goes the ordinary way."""
+        """Add a request to send next. Without a *job*, the answer is handled like any other answer."""
         self._waiting.append(ask)
         if job is not None:
             self._jobs[ask] = job
 
     def expect(self, ask: PageRequest, job: Job) -> None:
-        """Have the answer to a request that is sent anyway given to a job."""
+        """Register a callback for a request that is sent without the queue."""
         self._jobs[ask] = job
 
     def run(self, script: Generator[PageRequest, Page | None, R], done: Callable[[R], None]) -> None:
-        """Have a script ask one request after the other; what it returns is given to *done*.
+        """Run a script that yields one request after the other, and call *done* with its result.
 
-        A request that fails is answered with None.
+        The script receives None for a request that fails.
         """
 
         def go_on(answer: Page | AioflowsError | None) -> None:
@@ -51,9 +51,9 @@ class FollowUps:
         go_on(None)
 
     def next(self) -> PageRequest | None:
-        """Return the next request to send."""
+        """Remove the next request to send and return it. Return None if no request waits."""
         return self._waiting.popleft() if self._waiting else None
 
     def job(self, ask: PageRequest) -> Job | None:
-        """Return the job that waits for an answer, once."""
+        """Remove the callback for a request and return it. Return None if there is no callback."""
         return self._jobs.pop(ask, None)

@@ -1,4 +1,4 @@
-"""Between what is proven and what is not: gaps become runs, requests are picked up and put down."""
+"""The border between proven and unproven time: turns gaps into proven runs, and tracks requests under way."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Frontier", "covered"]
 
 
 class Frontier:
-    """The gaps of a scan, and the runs that they become.
+    """The gaps of a scan, and the proven runs that replace them.
 
     Args:
-        spans: what is to be read, in *milliseconds* of scan time, in order.
-        ordered: whether runs are given out in order.
-        errands: where requests go that take the place of others.
+        spans: the windows to read, in order (milliseconds of scan time).
+        ordered: True if runs are handed out in order.
+        errands: the queue of follow-up requests.
     """
 
     def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, errands: FollowUps) -> None:
@@ -32,25 +32,25 @@ class Frontier:
         self.gaps = Gaps(list(spans))
         self.release = ReorderBuffer(spans, ordered)
         self.error: AioflowsError | None = None
-        """An error whose gap was closed meanwhile."""
+        """The first error of a gap that had been closed when the error arrived."""
         self.proofs: Counter[Proof] = Counter()
-        """How many windows were proven in which way."""
+        """The number of windows proven by each kind of proof."""
         self.counted: list[tuple[int, int, int]] = []
-        """Windows whose rows could only be counted, and how many these are."""
+        """Windows whose rows could only be counted, each with its number of rows."""
         self.news: list[tuple[int, int, int, Proof]] = []
-        """Windows that were proven since this was last emptied, their rows, and how."""
+        """Windows proven since this list was last emptied, each with its rows and its proof."""
         self._errands = errands
 
     def settle(
         self, gap: Gap, runs: Sequence[ProvenRun], proof: Proof, known: tuple[int, int] | None = None
     ) -> None:
-        """Take a proven window out of a gap.
+        """Remove a proven window from a gap, and pass its runs to the reorder buffer.
 
         Args:
-            gap: what it lies in.
-            runs: the *runs* that it is given out in, each of which begins where the one before it ends.
-            proof: how it was proven.
-            known: the *seconds* of its first and last row.
+            gap: the gap that contains the window.
+            runs: the runs of the window. Each run begins where the run before it ends.
+            proof: the kind of proof.
+            known: the first and the last second in which the window has a row. None means no row.
         """
         first, until, rows = runs[0].first, runs[-1].until, sum(len(run.batch) for run in runs)
         self.proofs[proof] += 1
@@ -62,15 +62,17 @@ class Frontier:
             self.release.put(run)
 
     def instants(self, gap: Gap, axis: Direction, widest: int) -> list[Instant]:
-        """Return the ways to read a gap of one second by pages that run on to a row of another one, the better first.
+        """Return the ways to read a gap of one second by pages that reach a row of another second, best
+        first.
 
-        As far as the first row that is known to be there, or as far as nothing is known; never where the service's zone
-        changes its offset, nor where the gap begins or ends within a second, whose other rows would look like its own.
+        Each way reaches the first row that is known beside the gap, or the end of the unproven time there. It
+        never crosses a fence. It is left out where the gap begins or ends within a second, since the other
+        rows of that second would look like rows of the gap.
 
         Args:
-            gap: the *second*, or what of it is to be read.
+            gap: the second, or the part of a second, to read.
             axis: the direction of the scan.
-            widest: *milliseconds* that a window may span.
+            widest: the longest window that may be requested (milliseconds).
         """
         after, before = self.gaps.after(gap), self.gaps.before(gap)
         plain = Instant(gap.first, gap.until, axis, gap.until)
@@ -90,14 +92,14 @@ class Frontier:
         return edge % 1000 != 0 or self.gaps.fenced(min(edge, way.reach), max(edge, way.reach))
 
     def fail(self, gap: Gap, error: AioflowsError) -> None:
-        """Note that a gap cannot be read."""
+        """Record that a gap cannot be read."""
         if gap in self.gaps:
             gap.broken = error
         elif self.error is None:
             self.error = error
 
     def put_down(self, ask: PageRequest) -> list[Gap]:
-        """Note that a request is over; give the gaps that it bears on."""
+        """Record that a request is over, and return the gaps in its window."""
         gaps = self.gaps.within(ask.first, ask.until)
         for gap in gaps:
             if gap.forward is ask:
@@ -107,7 +109,7 @@ class Frontier:
         return gaps
 
     def follow(self, ask: PageRequest, again: PageRequest, job: Job | None = None) -> None:
-        """Put a request in the place of another; with a *job*, its gaps are left alone until that is done."""
+        """Replace a request by another one. With a *job*, the other gaps in its window are held meanwhile."""
         for gap in self.gaps.within(ask.first, ask.until):
             if gap.forward is ask:
                 gap.forward = again
@@ -119,7 +121,10 @@ class Frontier:
 
 
 def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
-    """Return the anchors of a gap whose second, as far as it lies in the gap, a window holds all of."""
+    """Return the anchors of a gap whose second is wholly inside a window.
+
+    Only the part of the second inside the gap counts.
+    """
     anchors = []
     for anchor in (gap.left, gap.right):
         if anchor is not None:

@@ -1,14 +1,16 @@
-"""What is still unproven, and which piece of it to ask for next.
+"""The unproven part of a scan, as a sorted list of gaps.
 
 Invariants:
 
-1. The gaps and the runs tile the range: a gap is a window of which nothing is known yet, a run is proven. Every page
-   proves a window, which is taken out of the gaps; nothing else ever closes a gap.
-2. A gap is read from both ends at once: a forward page takes away its start, a backward page its end. So two requests
-   share one partly filled page where they meet, and windows can be twice as long for the same number of workers.
-3. Windows follow the density of what was read, not the calendar (`density`).
+1. Gaps and runs tile the range. A gap is a window of which nothing is known, a run is a proven window. Only a
+   proof removes time from a gap.
+2. A gap is read from both ends at once: a forward page removes its start, a backward page its end. The two
+   requests share one partly filled page where they meet. So windows can be twice as long for the same number
+   of workers.
+3. The length of windows follows the density of the rows that were read, not the calendar. See `density`.
 
-The order of the scan wants the earliest gap first; the buffer bounds how far beyond the consumer the rest may go.
+An ordered scan needs the earliest gap first. The buffer limits how far the other gaps may be read ahead of
+the consumer. See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -32,21 +34,21 @@ _first = attrgetter("first")
 
 
 class SecondReader(Protocol):
-    """The reader of a second that holds more rows than a page, as far as requests are planned for it."""
+    """A reader of a second that holds more rows than a page, as the planner sees it."""
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Yield the requests to start now; a request that is not taken is not noted as sent."""
+        """Yield the requests to start now. Only a request that is taken from the iterator counts as sent."""
 
 
 @attrs.frozen(eq=False)
 class Anchor:
-    """A row at the edge of a gap, which must come again when the gap is read, or be gone.
+    """A row at the edge of a gap. It must appear again when the gap is read, unless the row was deleted.
 
     Args:
-        second: the *second* of scan time that it lies in.
-        ids: the rows that were seen there.
-        ask: the request that brought them.
-        rows: the rows that it brought in all.
+        second: the second of scan time in which the row lies.
+        ids: the ids that were seen in this second.
+        ask: the request that returned the row.
+        rows: all rows that this request returned.
     """
 
     second: int
@@ -60,35 +62,37 @@ class Gap:
     """A window of which nothing is known yet.
 
     Args:
-        first: *milliseconds* of scan time, where it starts.
-        until: *milliseconds* of scan time, where it ends.
-        density: *rows per millisecond* to be expected.
-        weight: *rows* that this was learnt from.
-        at_start: *rows per millisecond* of the last page that left off at its start.
-        at_end: *rows per millisecond* of the last page that left off at its end.
-        after: proven *rows* between its end and the next gap.
-        forward: the request under way from its start.
-        backward: the request under way from its end.
-        left: the row at its start.
-        right: the row at its end.
-        witness: the last *second* before its start in which a row is known.
-        beyond: the first *second* after its end in which a row is known.
-        short: the rows of the last page from its start, if these were fewer than asked for and may be the last; otherwise 0.
-        looks: how often it was answered with nothing.
-        empty_size: the rows asked for by the largest page that was answered with nothing.
-        missing: *rows* that the last of these answers said there are all the same.
-        denied: the *second* of a row known beside it that one of these answers has left out.
-        forward_size: *rows* to ask for at its start, if more than usual.
-        backward_size: *rows* to ask for at its end, if more than usual.
-        halvings: how often its window was halved because the service failed on it.
-        doubts: how often an answer about it was disproved.
-        narrowed: whether it is to be asked about by a narrower window, since nothing shows that the last answer looked as far.
-        looked_inside: whether its middle was asked about.
-        stalls: how often an answer about it has proven nothing, one after the other.
-        unreached: whether one of these should have reached a row that is known behind it.
-        held: whether something else is being found out before it may be asked for again.
-        dense: how it is read, if it is a second that no page holds.
-        broken: why it cannot be read.
+        first: where the gap starts (milliseconds of scan time).
+        until: where the gap ends (milliseconds of scan time).
+        density: the expected density (rows per millisecond).
+        weight: rows on which the density is based.
+        at_start: density of the last page that ended at the start of the gap (rows per millisecond).
+        at_end: density of the last page that ended at the end of the gap (rows per millisecond).
+        after: proven rows between the end of this gap and the next gap.
+        forward: the request under way from the start.
+        backward: the request under way from the end.
+        left: the anchor at the start.
+        right: the anchor at the end.
+        witness: the last second before the gap in which a row is known.
+        beyond: the first second behind the gap in which a row is known.
+        short: rows of the last page from the start, if the page was short and may be the last one. Otherwise
+            0.
+        looks: number of empty answers about the gap.
+        empty_size: the largest page size that was answered with no rows.
+        missing: the row count that the last empty answer stated.
+        denied: the second of a known row beside the gap that an empty answer left out.
+        forward_size: page size for the next request from the start, if larger than usual. Otherwise 0.
+        backward_size: page size for the next request from the end, if larger than usual. Otherwise 0.
+        halvings: how many times the gap was halved because the service failed on its window.
+        doubts: number of answers about the gap that were disproved.
+        narrowed: True if a narrower window must be requested, since nothing shows that the last answer
+            covered the gap.
+        looked_inside: True if the inside of the gap was requested.
+        stalls: number of answers in a row that proved nothing about the gap.
+        unreached: True if one of these answers should have reached a known row behind the gap.
+        held: True while a follow-up request must finish before the gap may be requested again.
+        dense: the reader of the gap, if the gap is a second that does not fit a page.
+        broken: the error that keeps the gap from being read.
     """
 
     first: int
@@ -123,14 +127,15 @@ class Gap:
 
     @property
     def expected(self) -> float:
-        """The rows to be expected in it."""
+        """The number of rows expected in the gap."""
         return self.density * (self.until - self.first)
 
     def beside(self, widest: int) -> tuple[int, int, bool] | None:
-        """Return the window that reaches to a row known beside it, and whether it is read against scan time.
+        """Return the window that reaches a known row beside the gap, and True if it is read against scan
+        time.
 
         Args:
-            widest: *milliseconds* that such a window may span.
+            widest: the longest window that may be requested (milliseconds).
         """
         if self.witness is not None and self.until - self.witness * 1000 <= widest:
             return self.witness * 1000, self.until, True
@@ -140,42 +145,46 @@ class Gap:
 
     @property
     def asked(self) -> bool:
-        """Whether a request is under way in it."""
+        """True if a request is under way in the gap."""
         return self.forward is not None or self.backward is not None
 
     @property
     def likely(self) -> float:
-        """The rows that it may well hold, if more of it is like what was read last than was to be expected."""
+        """The rows that the gap may well hold.
+
+        This is more than `expected` if the pages read last at its ends were denser than the gap as a whole.
+        """
         most = max(self.density, self.at_start, self.at_end)
         return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
     def closing(self) -> bool:
-        """Whether nothing more may be in it, so that it is asked about as a whole, one request at a time."""
+        """True if the gap may be empty. It is then requested as a whole, one request at a time."""
         return bool(self.short or self.looks or self.narrowed)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way in it."""
+        """True if no request and no follow-up is under way in the gap."""
         return not (self.asked or self.held or self.dense)
 
     @property
     def untouched(self) -> bool:
-        """Whether nothing is under way in it, and nothing was answered about it."""
+        """True if the gap is idle and no answer about it has arrived."""
         return self.idle and not (self.closing or self.halvings or self.broken)
 
 
 class Gaps:
-    """All gaps in order."""
+    """A sorted list of all gaps."""
 
     def __init__(self, windows: list[tuple[int, int]]) -> None:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
-        """Where two gaps must stay two: the service's zone changes its offset there, or only its order speaks for a cut."""
+        """Cuts where two gaps must not be joined: the service's UTC offset changes, or only the row order
+        supports the cut."""
         self.turns: set[int] = set()
-        """Those of the fences where the service's zone changes its offset: no request is read across one of them."""
+        """The fences where the service's UTC offset changes. No request crosses one of them."""
         self.ready = 0
-        """Proven *rows* before the first gap that were not handed out yet."""
+        """Proven rows before the first gap that were not handed out yet."""
 
     def __iter__(self) -> Iterator[Gap]:
         return iter(self._gaps)
@@ -193,30 +202,30 @@ class Gaps:
         return bisect_left(self._gaps, gap.first, key=_first)
 
     def behind(self, first: int) -> Iterator[Gap]:
-        """Return the gaps that reach beyond a moment, in order."""
+        """Yield the gaps that end after a moment, in order."""
         at = bisect_right(self._gaps, first, key=_first)
         if at and self._gaps[at - 1].until > first:
             at -= 1
         return map(self._gaps.__getitem__, range(at, len(self._gaps)))
 
     def within(self, first: int, until: int) -> list[Gap]:
-        """Return the gaps that a window touches."""
+        """Return the gaps that overlap a window."""
         return list(takewhile(lambda gap: gap.first < until, self.behind(first)))
 
     def starting(self, first: int) -> Gap | None:
-        """Return the gap that starts there."""
+        """Return the gap that starts at a moment, or None."""
         return next((gap for gap in self.within(first, first + 1) if gap.first == first), None)
 
     def ending(self, until: int) -> Gap | None:
-        """Return the gap that ends there."""
+        """Return the gap that ends at a moment, or None."""
         return next((gap for gap in self.within(until - 1, until) if gap.until == until), None)
 
     def reach(self, gap: Gap, most: int) -> int:
-        """Return how far a request from its start may reach: over the gaps behind it of which nothing was asked yet.
+        """Return where a request from the start of a gap may end: behind all untouched gaps that follow.
 
         Args:
-            gap: where it starts.
-            most: *milliseconds* of scan time, which it passes only if the gap does.
+            gap: the gap where the request starts.
+            most: the limit of the request (milliseconds of scan time). A gap that is longer is not cut.
         """
         until = gap.until
         while until < most and (after := self.after(gap)) is not None and after.untouched:
@@ -224,7 +233,7 @@ class Gaps:
         return until
 
     def split(self, gap: Gap, cut: int) -> Gap:
-        """Cut a gap in two and give the later one."""
+        """Cut a gap in two and return the later one."""
         later = Gap(
             cut,
             gap.until,
@@ -250,7 +259,7 @@ class Gaps:
         return later
 
     def join(self, gap: Gap, later: Gap) -> None:
-        """Make two neighbours one gap, which was looked at no oftener than either."""
+        """Join two neighbouring gaps. The joined gap has as many looks as the gap with fewer looks."""
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
         gap.beyond, gap.backward_size = later.beyond, later.backward_size
@@ -261,30 +270,30 @@ class Gaps:
         del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:
-        """Return the gap that begins where this one ends."""
+        """Return the gap that begins where this gap ends. Return None if a run or a fence lies between."""
         at = self._at(gap) + 1
         touching = at < len(self._gaps) and self._gaps[at].first == gap.until and gap.until not in self.fences
         return self._gaps[at] if touching else None
 
     def before(self, gap: Gap) -> Gap | None:
-        """Return the gap that ends where this one begins."""
+        """Return the gap that ends where this gap begins. Return None if a run or a fence lies between."""
         at = self._gaps.index(gap)
         touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
         return self._gaps[at - 1] if touching else None
 
     def fenced(self, first: int, until: int) -> bool:
-        """Return True if the service's zone changes its offset in a stretch, its ends included."""
+        """Return True if a fence lies in a stretch or at its ends."""
         return any(first <= fence <= until for fence in self.fences)
 
     def take(self, gap: Gap, first: int, until: int, rows: int, known: tuple[int, int] | None = None) -> None:
-        """Take a proven window out of a gap.
+        """Remove a proven window from a gap.
 
         Args:
-            gap: what it lies in.
-            first: *milliseconds* of scan time, where it starts.
-            until: *milliseconds* of scan time, where it ends.
-            rows: how *many* it holds.
-            known: the *seconds* of its first and last row.
+            gap: the gap that contains the window.
+            first: where the window starts (milliseconds of scan time).
+            until: where the window ends (milliseconds of scan time).
+            rows: rows in the window.
+            known: the first and the last second in which the window has a row. None means no row.
         """
         at = self._at(gap)
         if until < gap.until:
@@ -295,7 +304,7 @@ class Gaps:
             self._tell_before(gap, at, known)
             gap.first = until
             if gap.forward is not None and gap.forward.until <= until:
-                gap.forward = None  # it asks for what another page has shown meanwhile
+                gap.forward = None  # another page has proven its window meanwhile
             gap.left, gap.short, gap.forward_size, gap.looks, gap.empty_size = None, 0, 0, 0, 0
             gap.witness = known[1] if known else gap.witness
             self._credit(at, rows)
@@ -311,7 +320,7 @@ class Gaps:
             self._credit(at, rows + gap.after)
 
     def _tell_before(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
-        """Let the gap before one know which row lies next to it behind its end, after a part of that was proven."""
+        """Record the nearest known row behind the gap before, after a part of this gap was proven."""
         if at and (row := known[0] if known else gap.beyond) is not None:
             before = self._gaps[at - 1]
             turned = self._turned(before.until, row * 1000)
@@ -319,7 +328,7 @@ class Gaps:
                 before.beyond = row
 
     def _tell_behind(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
-        """The same for the gap behind it."""
+        """Record the nearest known row before the gap behind, after a part of this gap was proven."""
         if at < len(self._gaps) and (row := known[1] if known else gap.witness) is not None:
             later = self._gaps[at]
             turned = self._turned(row * 1000 + 1000, later.first)

@@ -1,4 +1,4 @@
-"""Proven runs on their way out: in order, or as they come."""
+"""A reorder buffer for proven runs: hands them out in order, or as they arrive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ProvenRun", "ReorderBuffer"]
 
 @attrs.frozen(eq=False)
 class ProvenRun:
-    """A proven window of scan time, in *milliseconds*, and its rows."""
+    """A proven window (milliseconds of scan time) and its rows."""
 
     first: int
     until: int
@@ -23,11 +23,11 @@ class ProvenRun:
 
 
 class ReorderBuffer:
-    """Gives runs out so that nothing unseen can precede what was given.
+    """A buffer that hands out a run only when no unproven row can precede it.
 
     Args:
-        spans: the windows of scan time that the scan reads, in order.
-        ordered: whether a run waits for everything before it.
+        spans: the windows that the scan reads, in order (milliseconds of scan time).
+        ordered: True if a run waits for everything before it.
     """
 
     def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool) -> None:
@@ -39,12 +39,12 @@ class ReorderBuffer:
         self._runs: dict[int, ProvenRun] = {}
         self._loose: deque[ProvenRun] = deque()
         self.rows = 0
-        """Rows that wait."""
+        """Rows in the runs that wait."""
         self.position = spans[0][0] if spans else 0
-        """*Milliseconds* of scan time, where the next run has to start if runs are given in order."""
+        """Where the next run has to start if runs are handed out in order (milliseconds of scan time)."""
 
     def put(self, run: ProvenRun) -> None:
-        """Take a proven run."""
+        """Add a proven run."""
         self.rows += len(run.batch)
         if self._ordered:
             self._runs[run.first] = run
@@ -52,7 +52,7 @@ class ReorderBuffer:
             self._loose.append(run)
 
     def next(self) -> ProvenRun | None:
-        """Return the next run, or None while there is none that may be given."""
+        """Remove the next run and return it. Return None if no run may be handed out yet."""
         if self._ordered:
             run = self._runs.pop(self.position, None)
         else:
@@ -66,10 +66,10 @@ class ReorderBuffer:
 
     @property
     def waiting(self) -> Sequence[ProvenRun]:
-        """The runs that were not given yet, in no order."""
+        """The runs that were not handed out yet, in no order."""
         return [*self._runs.values(), *self._loose]
 
     @property
     def progress(self) -> float:
-        """The share of the scan's time that was given out, from 0 to 1."""
+        """The share of the scan's time that was handed out, from 0 to 1."""
         return self._given / self._length if self._length else 1.0

@@ -1,16 +1,16 @@
-"""Which requests are worth starting now.
+"""The choice of the requests to start now.
 
-1. The earliest gap first: an ordered scan hands out nothing behind it.
-2. A request is started only where the rows before it, known and expected, fit the budget. A plain total of held rows
-   would starve the first gap, which is the one that frees the others.
-3. What lies behind the last window is cut into windows as slots come free, each from the density known by then. A
-   window wastes half a page, where its two requests meet; so windows are as large as budget and slots allow, and if
-   order does not matter, there are only as many as slots for both their ends.
-4. The first request of a window reaches over everything behind it that was not asked yet (`Gaps.reach`). So it brings
-   a full page even where the window was cut far too small, as happens where a dense stretch ends.
-5. Slots that are left over take the second end of a gap, or cut the largest in two. They go by what it may well hold,
-   not by what is to be expected, since being wrong there costs a request, and waiting for certainty costs the time of
-   all of them.
+1. The earliest gap comes first. An ordered scan hands out nothing behind it.
+2. A request is started only if the rows before it, known and expected, fit the budget. A limit on the sum of
+   all held rows would starve the first gap, and only that gap can free the others.
+3. The time behind the last window is cut into windows when slots come free, by the density known then. Each
+   window wastes half a page, where its two requests meet. So windows are as large as budget and slots allow.
+   If order does not matter, there are only as many windows as slots for both of their ends.
+4. The first request of a window reaches over all untouched gaps behind it (`Gaps.reach`). So it returns a
+   full page even if the window is far too small, for example where a dense stretch ends.
+5. Slots that are left over request the second end of a gap, or cut the largest gap in two. The choice uses
+   the rows that the gap may well hold, not the expected rows. A wrong guess costs one request, and waiting
+   costs the time of all slots.
 """
 
 from __future__ import annotations
@@ -29,33 +29,35 @@ _SMALLEST = 2
 """Pages of the smallest window that is cut: one for each end."""
 
 _ENOUGH = 4, 1_600
-"""Pages and rows of a window that is large enough: more would hardly save requests, and rows that wait take memory."""
+"""Pages and rows of the largest window. A larger one saves few requests, and waiting rows take memory."""
 
 _WORTH_TWO = 1.25
-"""Pages expected in a gap from which a second request from its end is worth it."""
+"""Pages expected in a gap from which a second request, from the end, is worth its cost."""
 
 _WORTH_CUT = 4
-"""Pages that a gap may well hold, beyond what is under way, from which idle slots take more of it. To leave four pages to
-two requests takes a round trip more than to share them, and saves half a page."""
+"""Pages that a gap may hold beyond the requests under way, from which idle slots read a part of the gap.
+
+Two requests for four pages take one more round trip than four requests, and save half a page.
+"""
 
 
 @attrs.frozen
 class Move:
-    """A gap, and the end of it to ask from."""
+    """A request to start: a gap, and the end to read from."""
 
     gap: Gap
     backward: bool = False
     ask: PageRequest | None = None
-    """The request itself, where how the gap is read decides about it."""
+    """The request, if the reader of a dense second chose it. None means that the planner makes it."""
 
 
 @attrs.frozen
 class Sizes:
-    """How large windows are made.
+    """The size of windows.
 
     Args:
-        page: *rows* of a full page.
-        window: *pages* of a window that two requests share.
+        page: the size of a full page (rows).
+        window: the size of a window that two requests share (pages).
     """
 
     page: int
@@ -63,11 +65,12 @@ class Sizes:
 
     @classmethod
     def of(cls, page: int, slots: int, budget: float, pending: float) -> Sizes:
-        """Choose them from the rows that may be held and the rows that are still to come.
+        """Return the sizes for the rows that may be held and the rows that are still expected.
 
-        A window of many pages wastes less, since only one of its pages is partly filled, as long as all slots have one
-        to share and all of them fit into the buffer. Where order matters, the number is even: otherwise one of a window's
-        two requests waits for the other at its end, and everything behind the window with it.
+        A window of many pages wastes less, since only one of its pages is partly filled. This holds while
+        every slot has a window and all windows fit into the buffer. In an ordered scan the number of pages is
+        even. With an odd number, one of the two requests waits for the other at the end, and everything
+        behind the window waits too.
         """
         window = max(_SMALLEST, min(budget, pending) / page / max(1.0, slots / 2))
         if math.isfinite(budget):
@@ -77,24 +80,24 @@ class Sizes:
 
     @property
     def rows(self) -> float:
-        """The rows of a window, a little less than its pages hold so that it seldom needs one more."""
+        """The rows of a window: a little less than its pages hold, so that it seldom needs one more."""
         return self.page * (self.window - min(0.35, 2 * math.sqrt(self.window / self.page)))
 
 
 def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
-    """Return the requests worth starting, best first; windows are cut on the way.
+    """Yield the requests worth starting, best first. Cut windows on the way.
 
     Args:
-        gaps: what is unproven.
-        page: *rows* of a full page.
-        slots: *requests* that can be under way.
-        budget: *rows* that may lie, known or expected, before a request; infinite if order does not matter.
+        gaps: the unproven gaps.
+        page: the size of a full page (rows).
+        slots: the number of requests that can be under way.
+        budget: the rows, known or expected, that may lie before a request. Infinite if order does not matter.
     """
     sizes = Sizes.of(page, slots, budget, sum(gap.expected for gap in gaps))
     before: float = gaps.ready
     at = 0
     postponed: list[Gap] = []
-    # More second looks than slots are not put off: the gaps would become ever more.
+    # At most *slots* second looks are postponed. Otherwise the number of gaps would grow without bound.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
         if gap.broken is not None or (at and before > budget):
@@ -110,12 +113,12 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     _carve(gaps, gap, sizes)
-                # The first gap of an ordered scan holds up all others: its second end is worth a request on a guess.
+                # The first gap of an ordered scan delays all others: request its second end on a guess.
                 yield from _ends(gap, page, gap.expected if at or math.isinf(budget) else gap.likely)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        # A row beside it will soon be known, and makes the next look a proof.
+        # Without a known row beside the gap, wait for one: it makes the next look a proof.
         if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
     if not any(gap.broken for gap in gaps):
@@ -123,16 +126,19 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
 
 
 def _join_on(gaps: Gaps, gap: Gap) -> None:
-    """Hand an empty window to the next one, if that was not asked yet: its first page is then the second look."""
+    """Join an empty window to the next gap, if that gap was not requested yet.
+
+    The first page of the joined gap is then also the second look at the empty window.
+    """
     while gap.looks and not gap.halvings and gap.idle:
         after = gaps.after(gap)
         if after is None or not after.idle or after.halvings:
-            return  # what was halved because the service fails on it is not made one again
+            return  # the service failed on this window before it was halved
         gaps.join(gap, after)
 
 
 def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
-    """Cut a window of the right size from the front of a gap that holds more than one."""
+    """Cut a window of the right size from the front of a gap that is larger than one window."""
     if gap.expected > 1.5 * sizes.rows and not gap.closing:
         cut = _whole_second(gap.first + int(sizes.rows / gap.density))
         if gap.first < cut < gap.until:
@@ -140,11 +146,11 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
 
 
 def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
-    """Ask from either end of a gap that is taken to hold so many rows."""
+    """Yield the requests from the ends of a gap that is expected to hold *rows* rows."""
     if gap.held:
         return
     if gap.closing:
-        # Nothing more may be there. A request that reaches a row known beside the gap tells, and proves it by that row.
+        # The gap may be empty. A request that reaches a known row beside the gap proves it.
         if gap.idle:
             alone = gap.witness is None and gap.beyond is None
             yield Move(gap, backward=bool(gap.short or (gap.looks and alone)))
@@ -156,7 +162,7 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
 
 
 def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
-    """Return slots that found nothing else a part of the largest gap, again and again."""
+    """Yield requests for parts of the largest gap while slots are left over."""
     while (gap := _largest(gaps, sizes.page, budget)) is not None:
         if gap.forward is None or gap.backward is None:
             yield Move(gap, backward=gap.backward is None)
@@ -164,7 +170,7 @@ def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
         width = gap.until - gap.first
         part = width / 2
         if math.isfinite(budget) and gap.at_end <= gap.at_start:
-            # No more than a window: where order matters, what lies behind it has to wait.
+            # At most a window: in an ordered scan, the rows behind it have to wait.
             part = min(part, width * sizes.rows / gap.likely)
         cut = _whole_second(gap.first + int(part))
         if not gap.first < cut < gap.until:
@@ -175,7 +181,7 @@ def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
 
 
 def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
-    """Find the gap that may well hold most beyond what is under way, if it is worth another request."""
+    """Return the gap that may hold most rows beyond its requests under way, if it is worth one more."""
     best, most = None, _WORTH_CUT * float(page)
     before: float = gaps.ready
     for gap in gaps:

@@ -1,6 +1,6 @@
-"""How a gap is asked for: by which window, for how many rows, and how often before it is said that the service fails.
+"""The request for a gap: its window, its page size, and its number of attempts.
 
-Which gap, and from which end, is decided elsewhere (`schedule`).
+`schedule` decides which gap is requested, and from which end.
 """
 
 from __future__ import annotations
@@ -14,30 +14,33 @@ __all__ = ["ask_for"]
 _SECOND = 1000  # milliseconds
 
 _READS, _READS_OF_A_TRIAL = 4, 2
-"""Attempts at a page that cannot be read, before a smaller one is asked for: the first and three after waits, since a gateway that
-hiccups answers so for some seconds; fewer where it is the size that is being found out."""
+"""Attempts at a page that cannot be read, before a smaller page is requested.
+
+The first attempt is followed by three after waits, since a failing gateway returns unreadable pages for some
+seconds. Fewer attempts are made where the page size itself is being tested.
+"""
 
 
 def ask_for(
     gap: Gap, *, backward: bool, gaps: Gaps, service: ServiceFacts, axis: Direction, usual: int, pinned: bool
 ) -> PageRequest:
-    """Make the request for an end of a gap.
+    """Return the request for one end of a gap.
 
     Args:
-        gap: what to ask *for*.
-        backward: whether its end is meant rather than its start.
-        gaps: all *gaps*.
-        service: what the session knows of the service.
+        gap: the gap to request.
+        backward: True for the end of the gap, False for its start.
+        gaps: all gaps.
+        service: the facts about the service that the session knows.
         axis: the direction of the scan.
-        usual: *rows* of a usual request.
-        pinned: whether the zone was shown to be right.
+        usual: the usual page size (rows).
+        pinned: True if rows have shown that the time zone is right.
     """
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
     if until - first <= _SECOND and size <= usual:
         size = service.answered(
             size
-        )  # a few rows are all there is, so they do not tell whether the page is too large
+        )  # one second has few rows, so its page does not show whether the size is too large
     return PageRequest(
         first,
         until,
@@ -51,7 +54,10 @@ def ask_for(
 
 
 def _reads(service: ServiceFacts, size: int, usual: int) -> int | None:
-    """Return the attempts at a page that cannot be read; where no page is smaller, it is not the size."""
+    """Return the number of attempts at a page that cannot be read.
+
+    None means no limit: a smaller page is not possible, so the page size is not the cause.
+    """
     if size <= 1:
         return None
     return _READS_OF_A_TRIAL if size > usual or service.unsure_of(size) else _READS
@@ -60,16 +66,16 @@ def _reads(service: ServiceFacts, size: int, usual: int) -> int | None:
 def _window(
     gap: Gap, gaps: Gaps, service: ServiceFacts, *, backward: bool, pinned: bool
 ) -> tuple[int, int, bool]:
-    """Choose the window, and whether it is read against scan time.
+    """Return the window of a request, and True if it is read against scan time.
 
-    Where a row is known beside the gap, the window reaches over it: the row has to come along, and so it proves that the
-    answer reaches to the end of the gap, at no further request.
+    If a row is known beside the gap, the window includes it. The answer must then contain this row. So it
+    proves that the answer covers the gap up to its end, without another request.
     """
     widest = service.reach
     behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
     witness = gap.witness
     if gap.beyond is not None and not gap.looks and gaps.fenced(gap.until, gap.beyond * 1000):
-        behind = None  # only the service's order speaks for that end, so it is asked about without what lies behind it
+        behind = None  # only the row order supports that end, so the window stops there
     if gap.witness is not None and not gap.looks and gaps.fenced(gap.witness * 1000 + 1000, gap.first):
         witness = None
     if gap.closing:
@@ -89,21 +95,25 @@ def _window(
 
 
 def _size(gap: Gap, service: ServiceFacts, usual: int, *, until: int, backward: bool) -> int:
-    """Choose how many rows to ask for by a window that ends at *until*."""
+    """Return the page size for a window that ends at *until*."""
     if gap.looks and gap.witness is None and gap.beyond is None:
-        return min(usual, SMALL_PAGE)  # a service may answer a page that is too large for it with nothing
+        return min(usual, SMALL_PAGE)  # a service may answer a page that is too large with no rows
     if gap.narrowed and gap.left is None and gap.beyond is not None and until > gap.beyond * 1000:
-        return min(usual, SMALL_PAGE)  # or with its last page, so that the first row tells more
+        return min(usual, SMALL_PAGE)  # or with its last page: a small page shows where the rows begin
     size = gap.backward_size if backward else gap.forward_size
     known = gap.beyond is not None and until > gap.beyond * 1000
     if not size and (known or until <= gap.until) and gap.expected < usual / 2 and service.crowded(usual):
-        # It brings no more than a usual page would, unless here is one more of the seconds that none holds.
+        # The larger page returns no more rows than a usual one, unless the window has another dense second.
         size = larger(usual)
     return size or usual
 
 
 def _tries(service: ServiceFacts, size: int, width: int, *, beyond: bool) -> int | None:
-    """Try a window twice that can be made narrower: wider than any the service has answered, or beyond its gap."""
+    """Return the number of attempts at a window. None means as many as usual.
+
+    One, while the first page number is unknown or the page size is being tested. Two, if the window can be
+    made narrower: it is wider than all windows answered so far, or it reaches beyond its gap.
+    """
     if service.first_page is None or service.unsure_of(size):
         return 1
     return 2 if beyond or width > service.reach else None

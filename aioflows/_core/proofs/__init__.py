@@ -1,1 +1,1 @@
-"""What an answer proves: a page, an empty answer, a row that did not come again."""
+"""The proofs that an answer gives: by a page, by an empty answer, or by a row that is missing."""

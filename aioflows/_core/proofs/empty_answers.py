@@ -1,17 +1,23 @@
-"""A window that was answered with nothing.
+"""Windows that were answered with no rows.
 
-An empty answer is the one that a broken service gives as easily as a whole one, so it is not believed at once:
+A broken service returns empty answers as easily as correct ones, so one empty answer is not trusted.
+Invariants:
 
-1. where a row is known beside the window, it is asked for together with that row, which then proves the answer.
-2. while such a row may soon be known, nothing is decided.
-3. where there is none, as in a scan without any row, the window is looked at again, from its other end and with a small
-   page, since a service may answer a page that is too large for it with nothing; and once more if requests about other
-   windows come between. Where the whole scan has not brought a row, it is asked about in other ways: by the other number of the
-   first page, where the number is known from others only, and by narrower windows inside it (`range_limit`), since a service may
-   answer a range that is too long for it with nothing. Once that is seen, it is read in parts that are answered about.
-4. one that says how many rows there are, and lists none, is never believed: only a row can show what is there.
-5. a service that has said "nothing" of something is looked at far more often, and what it had been believed before, once
-   more before the scan ends.
+1. If a row is known beside the window, the window is requested together with this row. The row proves the
+   answer.
+2. While such a row may soon be known, nothing is decided.
+3. If no row is known, as in a scan without any row, the window is requested again: from its other end, and
+   with a small page, since a service may answer a page that is too large with no rows. Another look follows
+   if requests about other windows come between.
+4. If the whole scan has had no row, the window is requested in other ways. One look uses the other number of
+   the first page, if the number is known from other scans only. Other looks use narrower windows inside it
+   (`range_limit`), since a service may answer a range that is too long with no rows. If this is seen, the
+   range is read in parts.
+5. An empty answer whose count is not 0 is never believed. Only rows can show what the window holds.
+6. After a false empty answer, many more looks are needed. Windows that were believed to be empty before are
+   requested again before the scan ends.
+
+See docs/algorithms/empty-answers.md.
 """
 
 from __future__ import annotations
@@ -36,46 +42,63 @@ from aioflows.stats import Proof
 __all__ = ["EmptyAnswers"]
 
 _LOOKS = 3
-"""Empty answers after which a window is believed to be empty, where no row is known that should have come along. The last
-two of these looks are taken at once, with no other request between: a service whose every n-th answer is wrong, for
-whatever n, gives the true one to one of them."""
+"""Empty answers after which a window is believed to be empty, if no known row should have come along.
+
+The last two are requested at once, with no other request between. If every n-th answer of a service is wrong,
+for any n above 1, one of these two is right.
+"""
 
 _LOOKS_AT_ALL = 2
-"""The same where the window is all there is to ask about, so that there are no others whose requests come between: the look
-into its middle, which follows, is the third one."""
+"""The same, if the window is all that remains to be requested.
+
+No requests about other windows come between. The look inside the window, which follows, is the third one.
+"""
 
 _INSIDES = 3
-"""Empty windows of a scan without any row that are asked about in other ways: what such a look shows holds for all of them."""
+"""Empty windows, in a scan without any row, that are requested in other ways.
+
+The result of such a look holds for all windows.
+"""
 
 _LOOKS_AGAINST_A_ROW = 6
-"""The same where a row is known: it may have gone, but more likely the answers are wrong."""
+"""The same as `_LOOKS`, if a known row should have come along.
+
+The row may have gone, but more likely the answers are wrong.
+"""
 
 _MOST_LOOKS = 4
-"""How many times as many empty answers end the wait for a row beside a window: it may never be within reach."""
+"""The wait for a known row beside a window ends after the needed empty answers times this number.
+
+Such a row may never come within reach.
+"""
 
 _LOOKS_AT_A_LIAR = 24
-"""The same once the service has said that there is nothing where there was something."""
+"""The same as `_LOOKS`, after the service has returned a false empty answer."""
 
 _NEARLY = 0.95
-"""The share of a window as wide as which another one has to have been answered with rows."""
+"""A window counts as answered before if one of at least this share of its width was answered with rows."""
 
 _ROWS_OF_A_LIE = 3
-"""Rows in a window that was answered with nothing, from which that was false rather than true at that time."""
+"""Rows in a window from which an earlier empty answer about it counts as false.
+
+Fewer rows may have appeared since.
+"""
 
 
 class EmptyAnswers:
-    """Takes empty answers.
+    """A judge of empty answers: decides whether a window is empty, and which look comes next.
 
     Args:
-        frontier: the gaps of the scan, and the runs that they become.
-        errands: where requests go that answers make necessary.
-        doubts: finds out what became of rows that are missed.
-        reader: reads answers.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        filtered: whether rows are left out for more than their type and time.
-        alone: whether no other scan asks in turn with this one.
-        growing: whether many rows may appear at once where there was nothing, so that they convict nobody.
+        frontier: the gaps of the scan, and the runs that replace them.
+        errands: the queue of follow-up requests.
+        doubts: the search for missing rows.
+        reader: the reader of answers.
+        service: the facts about the service that the session knows.
+        evidence: the evidence that this scan has collected.
+        filtered: True if the query filters by more than type and time.
+        alone: True if no other scan sends requests in turn with this one.
+        growing: True if many rows may appear at once. Then new rows do not show that an empty answer was
+            false.
     """
 
     def __init__(
@@ -102,13 +125,21 @@ class EmptyAnswers:
         self._alone = alone
         self._growing = growing
         self._believed: list[tuple[PageRequest, int]] = []
-        """Requests whose window is believed to be empty, and how often it was looked at."""
+        """Requests whose window is believed to be empty, and the number of looks at each."""
         self._unsettled = 0
         self._insides = _INSIDES
         self._known = service.first_page is not None
 
     def answered(self, ask: PageRequest, gaps: Sequence[Gap], missing: int = 0) -> None:
-        """Take an empty answer: it is not believed at once, and hardly ever against a row that was seen."""
+        """Process an empty answer.
+
+        One answer is not believed, and a known row is hardly ever given up for an empty answer.
+
+        Args:
+            ask: the request that was answered.
+            gaps: the gaps in its window.
+            missing: the row count that the answer stated.
+        """
         gaps = [gap for gap in gaps if gap.broken is None]
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
@@ -118,9 +149,7 @@ class EmptyAnswers:
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
-            if (
-                by_another_number
-            ):  # it was asked for before the number of the first page was found to be another one
+            if by_another_number:  # sent before the number of the first page was corrected
                 gap.looks = gap.empty_size = 0
                 continue
             if gap.witness is None and gap.beyond is None and self._too_wide(gap):
@@ -161,9 +190,10 @@ class EmptyAnswers:
         self._frontier.settle(gap, [ProvenRun(gap.first, gap.until, Batch())], Proof.EMPTY)
 
     def _look_at_the_row(self, gap: Gap, ask: PageRequest, second: int) -> None:
-        """Ask for the row beside a window alone, before it is believed to have gone from there.
+        """Request the known row beside a window alone, before the row is believed to have gone.
 
-        If it is there, the window was answered falsely, perhaps since it is too wide: its parts are asked about alone then.
+        If the row is there, the empty answer was false, perhaps because the window is too wide. Then its
+        halves are requested alone.
         """
         near = attrs.evolve(ask, first=second * 1000, until=second * 1000 + 1000, tries=None)
         gap.held = True
@@ -191,7 +221,7 @@ class EmptyAnswers:
         self._errands.add(near, looked)
 
     def _halve(self, gap: Gap) -> None:
-        """Have the halves of a gap asked about, each by itself."""
+        """Cut a gap in two halves, so that each is requested by itself."""
         cut = (gap.first + gap.until) // 2000 * 1000
         gap.looks = gap.empty_size = 0
         gap.halvings += 1
@@ -199,12 +229,12 @@ class EmptyAnswers:
             self._gaps.split(gap, cut)
 
     def _too_wide(self, gap: Gap) -> bool:
-        """Return True if the service has answered a window as wide as this with nothing that had rows in it."""
+        """Return True if a window of this width was answered with no rows although it had some."""
         return gap.until - gap.first > self._service.silent_beyond
 
     def _read_in_parts(self, gap: Gap, width: int) -> None:
-        """Have a gap asked about by windows of so many milliseconds, since a wider one was answered with nothing."""
-        if width >= gap.until - gap.first:  # it was answered after all
+        """Cut a gap into windows of *width* milliseconds, since a wider one was answered with no rows."""
+        if width >= gap.until - gap.first:  # the whole window was answered with rows after all
             self._service.lied = self._service.lied or not self._growing
             gap.looks = gap.empty_size = 0
             return
@@ -213,12 +243,13 @@ class EmptyAnswers:
         in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
 
     def _look_inside(self, gap: Gap, ask: PageRequest) -> None:
-        """Ask about a window in other ways, before a scan ends without any row.
+        """Request a window in other ways, before a scan ends without any row.
 
-        First without the query's filters, whether the service answers about all of it (`reach`). Where the number of the
-        first page is known from others, the other number is asked for: a service that was changed to count from there
-        answers the known one with nothing, or with what follows the first page. Then narrower windows inside it are asked about,
-        unless the service is known to have answered one as wide with rows.
+        1. The rows without the query's filters show whether the service answers about the whole window.
+        2. If the number of the first page is known from other scans, the other number is requested. A service
+           that now counts from there answers the known number with no rows, or with the second page.
+        3. Narrower windows inside are requested, unless the service has answered a window of nearly this
+           width with rows.
         """
         gap.looked_inside = True
         self._insides -= 1
@@ -230,7 +261,11 @@ class EmptyAnswers:
             self._look_at_another_page(gap, whole)
 
     def _looked_bare(self, gap: Gap, whole: PageRequest, width: int | None) -> None:
-        """Read a window by parts, if the service answers about so many milliseconds of it only."""
+        """Read a window in parts of *width* milliseconds, if the service answers about so much of it only.
+
+        A *width* of None means that no limit was seen. 0 means that there is no row without the filters
+        either.
+        """
         if not width:
             self._look_at_another_page(gap, whole, nobody=width == 0)
             return
@@ -239,23 +274,24 @@ class EmptyAnswers:
             self._read_in_parts(gap, width)
 
     def _look_at_another_page(self, gap: Gap, whole: PageRequest, *, nobody: bool = False) -> None:
-        """Ask for another page of a window where its number is known from others; then for narrower windows.
+        """Request the other number of the first page, if its number is known from other scans. Then look
+        inside.
 
         Args:
             gap: the window.
-            whole: the request for it.
-            nobody: whether narrower windows were asked about, without the filters.
+            whole: the request for the window.
+            nobody: True if narrower windows without the filters had no rows either.
         """
         known = self._service.first_page
         if known is None:
-            # Page 1 has a row where pages count from 1, and where a window has two or more as well.
+            # Page 1 has a row if pages count from 1, or if the window has two or more rows.
             self._look_narrower(gap, whole, () if nobody else (0,) if self._filtered else (1, 1))
             return
         other = attrs.evolve(
             whole,
             page_size=1,
             page_no=1 - known,
-            tries=1,  # a number that is no page's may be answered with an error each time
+            tries=1,  # a page number that does not exist may be answered with an error each time
         )
 
         def looked(answer: Page | AioflowsError) -> None:
@@ -267,13 +303,16 @@ class EmptyAnswers:
                 self._look_narrower(gap, whole, (known,) if wide else ())
             else:
                 gap.held = False
-                self._service.first_page = self._service.base = None  # the other number is the first page's
+                self._service.first_page = self._service.base = None  # the first page has the other number
                 gap.looks = gap.empty_size = 0
 
         self._errands.add(other, looked)
 
     def _look_narrower(self, gap: Gap, whole: PageRequest, numbers: Sequence[int]) -> None:
-        """Ask for a page of each of these numbers by narrower windows; believe that all is empty if these are, too."""
+        """Request narrower windows, one for each page number in *numbers*.
+
+        If these are empty too, the whole window is believed to be empty.
+        """
 
         def looked(width: int | None) -> None:
             gap.held = False
@@ -282,7 +321,7 @@ class EmptyAnswers:
             if width is not None:
                 self._read_in_parts(gap, width)
             elif self._known and self._service.first_page != whole.page_no:
-                # Another scan has found, or is finding out, that another page is the first.
+                # Another scan has corrected the number of the first page, or is about to.
                 gap.looks = gap.empty_size = 0
             else:
                 self._believe(gap, whole, None)
@@ -290,9 +329,9 @@ class EmptyAnswers:
         self._errands.run(answered_width(whole, self._reader, looks_into(whole, numbers)), looked)
 
     def disproved(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
-        """Note that the service has answered falsely with nothing, if a page of the same size shows that.
+        """Record that the service returned a false empty answer, if a page of the same size shows rows there.
 
-        One that was too large for the service may have been answered with nothing (`MissingRows` finds that out).
+        A larger page may have been answered with no rows because of its size. `MissingRows` finds that out.
         """
         for gap in gaps:
             if gap.looks and ask.page_size >= gap.empty_size and self._shows(reading, gap):
@@ -300,12 +339,12 @@ class EmptyAnswers:
             if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
                 -(-gap.until // 1000)
             ):
-                gap.looks = gap.empty_size = 0  # it was looked at with a small page only
+                gap.looks = gap.empty_size = 0  # the empty answer was to a larger page than this one
 
     def unsettled(self) -> bool:
-        """Return True if something has to be looked at once more before the scan may end.
+        """Return True if something must be requested again before the scan may end.
 
-        That a window is empty may have been believed before the service was found to say so falsely.
+        A window may have been believed to be empty before the first false empty answer was seen.
         """
         while self._service.lied and self._believed:
             ask, looks = self._believed.pop()
@@ -323,15 +362,15 @@ class EmptyAnswers:
             if isinstance(answer, AioflowsError):
                 self._frontier.error = answer
             elif answer.ids:
-                # These rows were there all the time, or have come since. A service that says "nothing" falsely does
-                # so again, if it is asked as often.
+                # The rows were there before, or have appeared since. A service with false empty answers
+                # returns another one if it is asked as often.
                 if shown + 1 < _LOOKS_AT_A_LIAR:
                     self._look_at_the_end(again, looks, shown + 1)
                     return
             elif shown:
                 self._frontier.error = CompletenessError(
                     f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {looks} times, then with rows, "
-                    "and with nothing again: what this service says of emptiness cannot be relied on"
+                    "and with nothing again: the empty answers of this service cannot be relied on"
                 )
             elif looks + 1 < _LOOKS_AT_A_LIAR:
                 self._look_at_the_end(again, looks + 1)
@@ -341,12 +380,15 @@ class EmptyAnswers:
         self._errands.add(again, looked)
 
     def _may_know_more(self, gap: Gap) -> bool:
-        """Return True if a row beside a gap is known meanwhile, or may soon be, so that another look is a proof."""
+        """Return True if a row beside a gap is known, or may soon be known.
+
+        Another look can then be a proof.
+        """
         known = gap.beside(self._service.reach) is not None
         return known or any(one.asked and not one.looks for one in self._gaps)
 
     def _look_twice_at_once(self, gap: Gap, ask: PageRequest) -> None:
-        """Ask about a gap from both its ends, with no other request between, and with a small page."""
+        """Request a gap from both ends with a small page, with no other request between."""
         window = attrs.evolve(
             ask,
             first=gap.first,
@@ -360,14 +402,21 @@ class EmptyAnswers:
         self._errands.add(gap.backward)
 
     def _shows(self, reading: OrderedPage, gap: Gap) -> bool:
-        """Return True if a page has a row that was left out, or more than may have come since there was nothing."""
+        """Return True if a page shows that an empty answer about a gap was false.
+
+        The page has a row that the answer left out, or more rows than may have appeared since.
+        """
         if gap.denied is not None and reading.index(gap.denied + 1) > reading.index(gap.denied):
             return True
         rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
         return rows >= _ROWS_OF_A_LIE and not self._growing
 
     def _looks_needed(self, witness: int | None) -> int:
-        """Tell how many empty answers are believed, about a window beside which a row is known or not."""
+        """Return the number of empty answers after which a window is believed to be empty.
+
+        Args:
+            witness: the second of a known row beside the window. None means no row.
+        """
         looks = _LOOKS if witness is None else _LOOKS_AGAINST_A_ROW
         if witness is None and self._alone and len(self._gaps) == 1 and not self._frontier.proofs:
             looks = _LOOKS_AT_ALL

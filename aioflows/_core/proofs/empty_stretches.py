@@ -1,18 +1,22 @@
-"""The stretch between the near end of a window and the first row of its page, where no row is known.
+"""Stretches between the near end of a window and the first row of its page.
 
-The lemma (`pages`) says that it is empty, and holds if the service answers about all of the window. One that answers
-about the last 31 days of a longer range, without a word, shows the same page. So:
+By the lemma of the keyset walk the stretch is empty, if the service answers about the whole window. A service
+that answers only about the last 31 days of a longer range shows the same page. So:
 
-1. A window no wider than the service was seen to look (`ScanEvidence.sees`) is not cut: the stretch is empty.
-2. A stretch that is wide against what lies between the rows of the page is not taken for empty. It stays unproven, and is
-   asked about by itself, up to the row behind it. A service that answers about a part only shows more of it then.
-3. A narrower stretch is taken for empty, so that the first rows need not wait, and asked about before the scan ends. Rows
-   that are found then, and were there all the time, are an error.
-4. Where filters leave so little that none of this shows how far the service looks, the rows of everybody show it (`reach`), as
-   soon as the first page is not full (`prover`). Where that page was full by what was known then, and few rows came all the same,
-   it is found out at the end: of one that answers about a part only, too much was asked then, which is an error.
-5. Where the page is all that a question brings, and the session knows the service, 3 is left out, and 2 as well if it has
-   seen the service look as far: it would double the price of every small question.
+1. If the window is not wider than the service was seen to look (`ScanEvidence.sees`), the stretch is empty.
+2. A stretch that is wide compared with the distances of the rows on the page is not taken for empty. It stays
+   unproven and is requested alone, up to the first row behind it. A service that answers about a part of the
+   range then shows more rows.
+3. A narrower stretch is taken for empty, so that the first rows need not wait. It is requested before the
+   scan ends. If it then shows rows that were there all the time, the scan ends with an error.
+4. With filters, too few rows may match to show how far the service looks. Then the rows without the filters
+   show it (`range_limit`), as soon as the first page is not full (`prover`). If that page seemed full, and
+   few rows came all the same, this is found out at the end. A limit that is found so late is an error, since
+   the scan has relied on wider windows.
+5. If the page is all that a query returns, and the session knows the service, step 3 is left out. So is step
+   2, if the session has seen the service look as far. Otherwise every small query would cost twice as much.
+
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -36,17 +40,22 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["EmptyStretches"]
 
 _STALLS = 4
-"""Answers that have shown nothing new of a stretch, after which it is taken for empty."""
+"""Answers without news about a stretch, after which the stretch is taken for empty."""
 
 _SURPRISE = 0.05
-"""How unlikely it has to be, by the rows of the page, that so wide a stretch is empty, to ask about it first."""
+"""The probability below which a stretch so wide is not taken for empty.
+
+The probability follows from the rows of the page.
+"""
 
 _ROUNDS = 3
-"""How often a row has to be there in the stretch alone, and not in the window that it is a part of, before that is an error:
-rows may come and go between two answers."""
+"""How many times a row must be in the stretch, and not in the wider window, before this is an error.
+
+Rows may appear and disappear between two answers.
+"""
 
 _NEAR = 4
-"""Rows nearer to each other than this part of the mean distance count as one: a burst is one event."""
+"""Rows nearer to each other than the mean distance divided by this number count as one event: a burst."""
 
 
 @attrs.frozen(eq=False)
@@ -54,8 +63,8 @@ class _Stretch:
     """A stretch that was taken for empty.
 
     Args:
-        ask: the request whose page began behind it.
-        row: the second of scan time of the first row of that page.
+        ask: the request whose page began behind the stretch.
+        row: the second of the first row of that page (scan time).
     """
 
     ask: PageRequest
@@ -63,23 +72,23 @@ class _Stretch:
 
     @property
     def narrower(self) -> PageRequest:
-        """The request for the stretch and the row behind it alone."""
+        """The request for only the stretch and the row behind it."""
         if self.ask.backward:
             return attrs.evolve(self.ask, first=self.row * 1000, tries=None)
         return attrs.evolve(self.ask, until=self.row * 1000 + 1000, tries=None)
 
 
 class EmptyStretches:
-    """Judges such stretches, and asks about those that were taken for empty.
+    """A judge of such stretches. It requests the stretches that were taken for empty again.
 
     Args:
         frontier: the gaps of the scan.
-        errands: where requests go that answers make necessary.
-        reader: reads answers.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        filtered: whether rows are left out for more than their type and time.
-        confirm: whether a stretch is asked about at all.
+        errands: the queue of follow-up requests.
+        reader: the reader of answers.
+        service: the facts about the service that the session knows.
+        evidence: the evidence that this scan has collected.
+        filtered: True if the query filters by more than type and time.
+        confirm: True if stretches are requested again at all.
     """
 
     def __init__(
@@ -105,17 +114,19 @@ class EmptyStretches:
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
         self._widest: PageRequest | None = None
-        """The widest request that brought rows."""
+        """The widest request that returned rows."""
         self.duplicates = 0
-        """Rows that came again in answers about such stretches."""
+        """Rows that came again in answers about stretches."""
 
     def doubted(self, ask: PageRequest, reading: OrderedPage, size: int) -> tuple[int, int] | None:
-        """Return the stretch before the first row of a page, in milliseconds of scan time, if it may not be empty.
+        """Return the stretch before the first row of a page if it may not be empty, otherwise None.
+
+        The stretch is in milliseconds of scan time.
 
         Args:
             ask: the request.
-            reading: its page.
-            size: the rows of a full page.
+            reading: the page of the request.
+            size: the size of a full page (rows).
         """
         if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
             self._widest = ask
@@ -134,7 +145,7 @@ class EmptyStretches:
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         narrowed = any(gap.narrowed for gap in gaps)
-        # What may be all that the question brings is looked at again once there is more.
+        # A page that may be all that the query returns is judged again once there are more rows.
         later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
         if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
             return first, until
@@ -143,12 +154,12 @@ class EmptyStretches:
 
     @staticmethod
     def _shows_more(gap: Gap, ask: PageRequest, row: int) -> bool:
-        """Return True if a narrower question shows rows that the wider one before it has left out."""
+        """Return True if a narrower request shows rows that the wider one before it left out."""
         known = gap.witness if ask.backward else gap.beyond
         return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
 
     def _ask_in_parts(self, first: int, until: int) -> None:
-        """Have a stretch asked about by windows no wider than the service was seen to look."""
+        """Cut a stretch into windows that are not wider than the service was seen to look."""
         self._parted = first, until
         in_parts(self._frontier.gaps, first, until, self._evidence, self._service)
         for gap in self._frontier.gaps.within(first, until):
@@ -156,12 +167,15 @@ class EmptyStretches:
 
     @staticmethod
     def _asked_again(gap: Gap, ask: PageRequest, row: int) -> bool:
-        """Return True if a narrower question about a gap, or one from its other end, shows no more than the one before."""
+        """Return True if a second request about a gap shows no more rows than the first one.
+
+        The second request was narrower, or started from the other end.
+        """
         known = gap.beyond
         if ask.backward:
             known = gap.witness if gap.left is None else gap.left.second
         if known is None or (row > known if ask.backward else row < known):
-            # Rows that no answer had shown: the service answers about a part only, and may do so again.
+            # These rows are new: the service answers about a part of the range, and may do so again.
             return False
         if ask.backward:
             start = gap.first if gap.witness is None else gap.witness * 1000
@@ -169,11 +183,11 @@ class EmptyStretches:
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 
     def reach_known(self) -> None:
-        """Note that it was found out how far the service looks."""
+        """Record that the reach of the service was found out."""
         self._filtered = False
 
     def narrow(self, first: int, until: int) -> None:
-        """Have a stretch asked about by a narrower window, up to the row behind it."""
+        """Mark a stretch to be requested by a narrower window, up to the row behind it."""
         if self._parted != (first, until):
             for gap in self._frontier.gaps.within(first, until):
                 gap.narrowed = True
@@ -182,13 +196,15 @@ class EmptyStretches:
     def settle(
         self, slots: int, page_size: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False
     ) -> None:
-        """Ask about stretches that were taken for empty, as far as slots are free.
+        """Request the stretches that were taken for empty, as far as slots are free.
 
         Args:
-            slots: requests that may be started.
-            page_size: rows a request.
-            under_way: requests whose answers may show that the service looks far enough, so that some of it can wait.
-            at_once: ask about the first stretch of the scan only: other answers may settle the rest.
+            slots: the number of requests that may be started.
+            page_size: rows in a page.
+            under_way: requests under way. Stretches wait if the answers may show that the service looks far
+                enough.
+            at_once: True to request only the first stretch of the scan, since other answers may settle the
+                rest.
         """
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
             return
@@ -196,7 +212,7 @@ class EmptyStretches:
             if self._filtered:
                 self._filtered = False
                 self._look_at_everybody()
-            # All that the question brings: one of them where the service is not known, none where it is.
+            # These are all rows of the query: request one stretch of an unknown service, otherwise none.
             most = 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
@@ -219,7 +235,7 @@ class EmptyStretches:
         self._taken.extendleft(reversed(later))
 
     def _look_at_everybody(self) -> None:
-        """Find out whether the service answers about all of the range, where few rows match the filters."""
+        """Find out how far the service looks by rows without the filters, since few rows match."""
         ask = self._widest
         if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
             return
@@ -238,16 +254,16 @@ class EmptyStretches:
 
     @property
     def unsettled(self) -> bool:
-        """Whether something is still to be asked, or to be answered."""
+        """True if a request about a stretch waits or is under way."""
         return bool(self._taken) or self._asked > 0
 
     def _look(self, stretch: _Stretch, found: str = "", rounds: int = _ROUNDS) -> None:
-        """Ask for the stretch alone; once that has shown a row, for the window that did not show it.
+        """Request the stretch alone. After that has shown a row, request the window that did not show it.
 
         Args:
-            stretch: what is asked about.
-            found: the row that the stretch alone has brought last; ``""``: none yet.
-            rounds: how often that has still to be so.
+            stretch: the stretch.
+            found: the id of the row that the stretch alone showed last. An empty string means no row yet.
+            rounds: how many more times this must happen before it is an error.
         """
         ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
         self._asked += 1
@@ -268,13 +284,13 @@ class EmptyStretches:
             raise answer
         self.duplicates += len(answer.ids)
         if not answer.ids:
-            return  # the row behind it has gone as well
+            return  # the row behind the stretch has gone too
         reading = self._reader.read(ask, answer)
         before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
         if before and not found:
             self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)
         elif not before and found and rounds > 1:
-            self._look(stretch, rounds=rounds - 1)  # it may have come and gone meanwhile
+            self._look(stretch, rounds=rounds - 1)  # the row may have appeared and gone meanwhile
         elif not before and found:
             seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
             raise CompletenessError(
@@ -285,11 +301,18 @@ class EmptyStretches:
 
 
 def _surprising(reading: OrderedPage, share: float, width: int, size: int) -> bool:
-    """Return True if the rows of a page make it unlikely that so large a share of its window is empty."""
+    """Return True if the rows of a page make it unlikely that a stretch is empty.
+
+    Args:
+        reading: the page.
+        share: the share of the window that the stretch takes.
+        width: the length of the window (milliseconds).
+        size: the size of a full page (rows).
+    """
     seconds = [reading.second(index) for index in range(len(reading))]
     span = seconds[-1] - seconds[0]
     near = span / len(seconds) / _NEAR
     events = 1 + sum(after - before > near for before, after in pairwise(seconds))
     if len(reading) < size or events == 1:
-        return (1.0 - share) ** events < _SURPRISE  # they are all that the window shows
+        return (1.0 - share) ** events < _SURPRISE  # the page has all rows of the window
     return math.exp(-share * width / 1000 * (events - 1) / span) < _SURPRISE

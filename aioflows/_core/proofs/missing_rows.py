@@ -1,12 +1,12 @@
-"""A row at the edge of a window that did not come again where it should have.
+"""Rows at the edge of a window that did not come again.
 
-Either it is gone, which is nobody's fault; or the answer that left it out was wrong; or its time was misread, and then
-every window that was cut at such a time is in the wrong place, and rows between them are lost. So it is looked for where
-it was, in the window that brought it, and where it should be, in its very second:
+There are three causes: the row was deleted, the answer without it was wrong, or the time of the row was
+misread. In the last case every window that was cut at such a time is in the wrong place, and rows between the
+windows are lost. So the row is searched in two places: in the window that returned it, and in its own second.
 
-- not where it was: it is gone, and the answer holds;
-- in both places: the answer was wrong, and what it left out is asked for again;
-- where it was and never where it should be: misread, and the scan ends with an error.
+- Not in that window: the row was deleted, and the answer holds.
+- In both: the answer was wrong, and its window is requested again.
+- In that window, and never in its second: the time was misread. The scan ends with an error.
 """
 
 from __future__ import annotations
@@ -25,26 +25,31 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["MissingRows"]
 
 _ROUNDS = 5
-"""How often a row is looked for in both places: one that comes and goes by itself is soon found in both or in none."""
+"""How many times a row is searched in both places.
+
+A row that comes and goes is soon found in both, or in neither.
+"""
 
 _EMPTY = 3
-"""Empty answers about the window that brought a row, from which the row is taken to have gone."""
+"""Empty answers about the window that returned a row, after which the row counts as deleted."""
 
 _TOO_LARGE = 3
-"""Times that a larger page has to be answered with nothing, where a smaller one brings rows each time, before that is
-taken for how the service answers pages that are too large for it."""
+"""Empty answers to a larger page, each beside a smaller page with rows, that show a limit on the page size.
+"""
 
 _ANEW = 2
-"""Answers about one gap that were disproved, after which it is asked about by narrower windows: a service that answers about a part of a
-long range only leaves out the same rows each time."""
+"""Disproved answers about one gap, after which narrower windows are requested.
+
+A service that answers about a part of a long range leaves out the same rows each time.
+"""
 
 _MOST = 8
-"""Answers about one gap that were disproved, after which the service is not believed at all."""
+"""Disproved answers about one gap, after which the scan ends with an error."""
 
 
 @attrs.define(eq=False)
 class _Doubt:
-    """A row that is missed, and the answer that it is missing from."""
+    """A missing row, and the answer without it."""
 
     anchor: Anchor
     gap: Gap
@@ -52,20 +57,20 @@ class _Doubt:
     page: Page
     rounds: int = _ROUNDS
     empty: int = 0
-    """How often that window was answered with nothing."""
+    """How many times the window that returned the row was answered with no rows."""
     shown: bool = False
-    """Whether the window that brought the row has been answered with rows since."""
+    """True if the window that returned the row has been answered with rows since."""
 
 
 class MissingRows:
-    """Finds out what became of rows that are missed.
+    """A search for missing rows.
 
     Args:
         frontier: the gaps of the scan.
-        errands: where requests go.
-        reader: reads answers.
-        service: what the session knows of the service.
-        go_on: takes an answer that turned out to hold.
+        errands: the queue of follow-up requests.
+        reader: the reader of answers.
+        service: the facts about the service that the session knows.
+        go_on: the callback for an answer that turned out to hold.
     """
 
     def __init__(
@@ -82,15 +87,15 @@ class MissingRows:
         self._service = service
         self._go_on = go_on
         self.raised = False
-        """Whether an answer lacked a row."""
+        """True if an answer has lacked a row."""
 
     def raise_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
-        """Look for a row, and keep the answer that it is missing from until it is found or known to be gone."""
+        """Start the search for a row, and keep the answer without it until the search ends."""
         gap.held = self.raised = True
         self._look_where_it_was(_Doubt(anchor, gap, ask, page))
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
-        """Return the error for a second of scan time whose rows are elsewhere."""
+        """Return the error for a second of scan time whose rows appear at another time."""
         zone = self._reader.zone
         assert zone is not None, "rows were read"
         told = (
@@ -121,26 +126,27 @@ class MissingRows:
         if there and doubt.gap.doubts % 2:
             self._ask_anew(
                 doubt
-            )  # without the other look: a service whose every n-th answer is wrong is out of step then
+            )  # without the second look, to get out of step with a service whose every n-th answer is wrong
         elif there:
             self._look_where_it_should_be(doubt)
         else:
             self._let_go(doubt)
 
     def _may_hold(self, ask: PageRequest, page: Page, doubt: _Doubt) -> bool:
-        """Return True if a page shows a row in a second, or is no proof that there is none.
+        """Return True if a page shows a row in the second, or does not prove that there is none.
 
-        Another row may stand for the one that is missed, where a second holds more than a page and ties change.
+        If a second holds more rows than a page, and ties change their order, another row may take the place
+        of the missing one.
         """
         second = doubt.anchor.second
-        if not page.ids:  # which says nothing where there were rows a moment ago
+        if not page.ids:  # an empty answer about a window with rows is not a proof
             doubt.empty += 1
             return doubt.empty < _EMPTY or doubt.shown or not self._reader.pinned
         reading = self._reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        fewer = len(reading) < doubt.anchor.rows  # than there were with it
+        fewer = len(reading) < doubt.anchor.rows  # than in the answer with the row
         return not (reached or fewer or self._reader.pinned)
 
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
@@ -173,7 +179,7 @@ class MissingRows:
         gap, ask = doubt.gap, doubt.ask
         gap.held = False
         too_large = ask.page_size > doubt.anchor.ask.page_size
-        if doubt.empty:  # the smaller page was answered with nothing as well, and with rows
+        if doubt.empty:  # the smaller page was answered both with rows and with no rows
             self._service.lied, too_large = True, False
         if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):
             self._service.refuse_size(ask.page_size)
@@ -182,7 +188,7 @@ class MissingRows:
         if not doubt.page.ids and not too_large:
             self._service.lied = True
         if not doubt.page.ids and gap.doubts >= _TOO_LARGE and gap in self._frontier.gaps:
-            # So long a window may be what is answered with nothing.
+            # The service may answer a window of this length with no rows.
             cut = (gap.first + gap.until) // 2000 * 1000
             gap.halvings += 1
             if gap.first < cut < gap.until:
@@ -200,7 +206,7 @@ class MissingRows:
             )
 
     def _narrow(self, gap: Gap, ask: PageRequest) -> None:
-        """Have a gap asked about without what lies beside it, or by halves."""
+        """Request a gap without the rows beside it. If that was done already, cut the gap in two."""
         if ask.first < gap.first or gap.until < ask.until:
             gap.witness = gap.beyond = None
             return

@@ -1,17 +1,19 @@
-"""What an answer proves, and what it leaves to be found out.
+"""The proof of windows by first pages.
 
-A first page takes a window out of the gaps by the lemma (`pages`), and by nothing else:
+A first page proves a window by the lemma of the keyset walk. Nothing else removes time from a gap.
+Invariants:
 
-1. Its far end is where its last row is. That it has fewer rows than were asked for proves nothing, since a service may
-   cap its pages by anything. Where a row is known behind the gap, the page has to reach it; otherwise the rest is read from
-   its other end, down to a row that is known.
-2. Its near end is where the window begins, if a row is known there, or if the scan has seen this service look as far
-   (`evidence`). Otherwise the stretch before the first row is believed at once only where it is no wider than what lies
-   between the rows of the page, and it is asked about once more before the scan ends (`stretches`). A wider one is asked
-   about by narrower windows first.
+1. The far end of the proven window is at the last row of the page. A short page proves nothing by itself,
+   since a service may cap its pages for any reason. If a row is known behind the gap, the page has to reach
+   it. Otherwise the rest is read from its other end, down to a known row.
+2. The near end is the start of the window, if a row is known there, or if the scan has seen the service look
+   as far (`evidence`). Otherwise the stretch before the first row is believed only if it is not wider than
+   the distances between the rows of the page. It is then requested again before the scan ends
+   (`empty_stretches`). A wider stretch is first requested by narrower windows.
 
-What proves less than it seems to is found out elsewhere: an answer with nothing in it (`emptiness`), a page without a row in
-another second (`lone`), one that lacks a row (`doubts`), a second that holds more rows than a page (`dense`).
+Other modules judge answers that prove less: an answer with no rows (`empty_answers`), a page with rows of one
+second only (`single_second`), a page that lacks a known row (`missing_rows`), and a second with more rows
+than a page (`dense_second`). See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -43,27 +45,28 @@ from aioflows.stats import Proof
 __all__ = ["Prover"]
 
 _STALLS = 3
-"""Answers without a proof, one after the other, after which a row beside a gap is taken to have gone."""
+"""Answers in a row without a proof, after which a known row beside a gap counts as deleted."""
 
 _TIES_TO_GO_LARGER = 0.25
-"""The share of a full page in its last second from which that second is asked for with a larger page."""
+"""The share of a full page in its last second from which this second is requested with a larger page."""
 
 
 class Prover:
-    """Takes answers.
+    """A judge of answers: removes proven windows from the gaps and requests what an answer leaves open.
 
     Args:
-        frontier: the gaps of the scan, and the runs that they become.
-        errands: where requests go that answers make necessary.
-        reader: reads answers.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        page_size: *rows* a request.
-        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
-        filtered: whether rows are left out for more than their type and time.
-        alone: whether no other scan asks in turn with this one.
-        confirm: whether ends that no row has shown are asked about once more.
-        growing: whether rows still appear, many at once, where there was nothing.
+        frontier: the gaps of the scan, and the runs that replace them.
+        errands: the queue of follow-up requests.
+        reader: the reader of answers.
+        service: the facts about the service that the session knows.
+        evidence: the evidence that this scan has collected.
+        page_size: rows in a page.
+        splits: True if a dense second may be read by texts in ids. False if the query searches for a text
+            itself.
+        filtered: True if the query filters by more than type and time.
+        alone: True if no other scan sends requests in turn with this one.
+        confirm: True if ends without a known row are requested again.
+        growing: True if many rows may appear at once where there were none.
     """
 
     def __init__(
@@ -117,20 +120,20 @@ class Prover:
 
     @property
     def doubtful(self) -> bool:
-        """Whether an answer lacked a row, or a second was found that no page holds."""
+        """True if an answer has lacked a row, or if a second does not fit a page."""
         return self._doubts.raised or any(gap.dense for gap in self._gaps)
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
-        """Return the error for a second of scan time whose rows are elsewhere."""
+        """Return the error for a second of scan time whose rows appear at another time."""
         return self._doubts.misread(ask, second)
 
     def unsettled(self) -> bool:
-        """Return True if something has to be looked at once more before the scan may end."""
+        """Return True if something must be requested again before the scan may end."""
         self.stretches.settle(1 << 30, self._page_size)
         return self.stretches.unsettled or self._emptiness.unsettled()
 
     def answered(self, ask: PageRequest, page: Page) -> None:
-        """Take the first page of a window."""
+        """Process the first page of a window."""
         gaps = self._frontier.put_down(ask)
         if not gaps:
             self.duplicates += len(page.ids)
@@ -163,10 +166,10 @@ class Prover:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
 
     def _look_at_everybody(self, ask: PageRequest, page: Page, gaps: Sequence[Gap]) -> None:
-        """Find out whether a window with few matches was answered in full, before anything of it is believed.
+        """Find out whether a window with few matches was answered in full, before its page is believed.
 
-        A service that answers about a part of a long range only leaves out matches at the other end of it, and the scan may
-        have handed out those behind them by the time that this is seen.
+        A service that answers about a part of a long range leaves out matches at one end. Without this check
+        the scan could hand out the rows behind them before the limit is seen.
         """
         for gap in gaps:
             gap.held = True
@@ -186,25 +189,26 @@ class Prover:
         self._errands.run(cut_to(ask, self._reader), looked)
 
     def _note_number(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
-        """Note that a page is a first page: it has a row that another window has shown at an edge of its own."""
+        """Record that a page is a first page, if it has a row that another window showed at its edge."""
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
                 same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
-                # A second page may have it too, where its second holds more rows than a page.
+                # If the second holds more rows than a page, a second page may have the row too.
                 fits = len(anchor.ids) < anchor.rows
                 if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
                     self._evidence.numbered = True
 
     def _prove_lone(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
-        if whole:  # a second page would have shown other rows from its other end, or by the number behind it
+        if whole:  # a second page would have shown other rows in these looks
             self._evidence.numbered = True
         self._prove(ask, page, reading, whole)
 
     def _asked_enough(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
-        """Return True if a few rows are all that several questions about one second have brought.
+        """Return True if several requests about one second have returned only a few rows.
 
-        Where more was asked for, the second is cut off first. A service that caps its pages below the smallest cap that is
-        reckoned with would answer so, too, so pages of this scan have to have brought more.
+        If the window is longer than the second, the gap is first cut at both ends of the second. A service
+        that caps its pages below the smallest expected cap would answer in the same way. So pages of this
+        scan must have had more rows.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
         few = few and len(reading) < self._evidence.most(ask.page_size)
@@ -218,9 +222,9 @@ class Prover:
         return ask.first >= first and ask.until <= until
 
     def _prove(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
-        """Take what a page proves out of the gaps."""
+        """Remove the window that a page proves from the gaps."""
         first, until = ask.first, ask.until
-        # A window may start, or end, within the second that its page leaves off at.
+        # A window may start or end within the second at which its page ends.
         if not whole and ask.backward:
             first = min(until, max(first, (reading.first + 1) * 1000))
         elif not whole:
@@ -271,23 +275,29 @@ class Prover:
             self._go_on(ask, reading, first if ask.backward else until)
 
     def _count_stalls(self, ask: PageRequest, *, proven: bool) -> None:
-        """Forget the rows that are known beside a gap where answers prove nothing about it: they may have gone."""
+        """Count the answers that prove nothing about a gap.
+
+        After too many, the known rows beside the gap are forgotten, since they may have been deleted.
+        """
         for gap in self._gaps.within(ask.first, ask.until):
             gap.stalls = 0 if proven else gap.stalls + 1
             gap.unreached = not proven and (gap.unreached or gap.beyond is not None)
             if not proven:
-                gap.looks = gap.empty_size = 0  # it is not empty any more
+                gap.looks = gap.empty_size = 0  # the gap is not empty any more
             if gap.stalls > _STALLS:
                 gap.witness = gap.beyond = None
 
     def _ended_before(self, ask: PageRequest, reading: OrderedPage) -> None:
-        """Note that a page held no more than the row before a gap: the next one begins in the gap."""
+        """Forget the known row before a gap if a page ended there. The next page begins in the gap."""
         for gap in self._gaps.within(ask.first, ask.until)[:1]:
             if gap.witness is not None and reading.last <= gap.witness:
                 gap.witness = None
 
     def _part(self, edge: int, reading: OrderedPage, *, backward: bool) -> int:
-        """Cut the gap at the first row of a page, where what lies before it is not proven by that page; return the cut."""
+        """Cut the gap at the first row of a page, and return the cut.
+
+        The page does not prove the stretch before the cut.
+        """
         for gap in self._gaps.within(edge - 1, edge + 1):
             if gap.first < edge < gap.until:
                 later = self._gaps.split(gap, edge)
@@ -298,20 +308,21 @@ class Prover:
         return edge
 
     def _spread(self, ask: PageRequest, reading: OrderedPage, whole: bool) -> int:
-        """Count the rows that tell how dense the stretch is that a page proves."""
+        """Return the number of rows from which the density of a proven window is estimated."""
         start, end = (reading.last, reading.first) if ask.backward else (reading.first, reading.last)
         proven = len(reading) if whole else len(reading) - len(reading.at(end))
         if ask.page_size > self._page_size:
-            # A second that no usual page holds says nothing of those around it.
+            # A second that does not fit a usual page says nothing about the seconds around it.
             crowd = len(reading.at(start))
             if self._page_size <= crowd < proven:
                 return proven - crowd
         return proven
 
     def _order_unseen(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> bool:
-        """Return True if a page says that there is nothing before its only second, by an order that was never seen.
+        """Return True if only an untested order says that no row lies before the only second of a page.
 
-        A service that ignores the sorter would say so, too. Then what lies there is asked for by itself.
+        A service that ignores the sorter would return the same page. Then the stretch before the page is
+        requested alone.
         """
         flat = reading.first == reading.last and ask.descending not in self._service.sorts
         return flat and any(not gap.looks for gap in gaps)
@@ -320,7 +331,7 @@ class Prover:
         learn(self._gaps, ask, stretch, self._service.full(self._page_size))
 
     def _go_on(self, ask: PageRequest, reading: OrderedPage, edge: int) -> None:
-        """Mark where a page left off: at the second of its last row, which may hold more."""
+        """Record where a page ended: at the second of its last row, which may have more rows."""
         second = reading.first if ask.backward else reading.last
         gap = self._gaps.ending(edge) if ask.backward else self._gaps.starting(edge)
         if gap is None:
@@ -337,13 +348,13 @@ class Prover:
         else:
             went_on = gap.left is None or gap.left.second < second
             if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
-                gap.beyond = None  # the page would have reached it if it were there still
+                gap.beyond = None  # the page would have reached this row, so the row has gone
             gap.left = anchor
             gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
         if ask.page_size < self._page_size:
-            return  # a small page was asked for; the usual one is next
+            return  # the page was small; a usual one is next
         if stuck and not full and gap.stalls <= _STALLS + 1:
-            return  # rows have come or gone: it is asked for again first
+            return  # rows have appeared or gone: request the second again first
         if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
             return
         size = self._larger(ask, len(reading), stuck)
@@ -352,30 +363,30 @@ class Prover:
         elif size:
             gap.forward_size = size
             if not self._reader.pinned:
-                # What shows this second whole has to reach beyond it, and so cannot pin the zone.
+                # A page with the whole second reaches beyond it, so it cannot check the zone.
                 self._pin(gap, second)
         elif stuck:
             self._open_dense(gap, anchor, reading.page)
 
     def _may_be_last(self, gap: Gap, ask: PageRequest, rows: int, *, went_on: bool) -> int:
-        """Return the rows of a page from the start of a gap if nothing may follow them, otherwise 0."""
+        """Return the rows of a page from the start of a gap if it may be the last page, otherwise 0."""
         if gap.witness is None or self._no_larger(ask, rows) or (went_on and gap.beyond is not None):
             return 0
         if ask.until < gap.until:
-            return 0  # it was asked for a part of the gap
+            return 0  # the request was for a part of the gap
         if self._evidence.cut_short and went_on:
-            return 0  # that pages are not full says nothing here
+            return 0  # short pages were followed by rows before
         return rows if self._service.may_be_last(ask.page_size, rows) else 0
 
     def _was_not_last(self, gap: Gap) -> None:
-        """Note that more followed a page that had fewer rows than were asked for."""
+        """Record that rows followed a short page."""
         size = gap.left.ask.page_size if gap.left is not None else self._page_size
         if gap.short < self._evidence.most(size):
             self._evidence.cut_short = True
         self._service.capped(size, gap.short)
 
     def _pin(self, gap: Gap, second: int) -> None:
-        """Have a second looked at by itself, in which a row is known, for nothing but the zone."""
+        """Request a second with a known row alone, to check the time zone."""
         assert gap.left is not None
         until = min(gap.until, second * 1000 + 1000)
         alone = attrs.evolve(
@@ -384,7 +395,7 @@ class Prover:
 
         def looked(answer: Page | AioflowsError) -> None:
             if isinstance(answer, AioflowsError):
-                return  # the larger page may well come, and what follows it pins the zone
+                return  # the larger page may still arrive, and the page after it shows the zone
             if not answer.ids:
                 near = self._gaps.within(alone.first, alone.until)
                 self._emptiness.answered(alone, near, answer.count or 0)
@@ -397,10 +408,10 @@ class Prover:
 
         self._errands.add(alone, looked)
 
-    # Seconds that no page holds
+    # Seconds with more rows than a page
 
     def _larger(self, ask: PageRequest, rows: int, stuck: bool) -> int:
-        """Return the size of a larger page that is worth asking for, or 0 if the service gives none."""
+        """Return the size of a larger page that is worth a request. Return 0 if the service returns none."""
         if self._no_larger(ask, rows):
             self._service.larger_pages = False
         if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):
@@ -408,7 +419,7 @@ class Prover:
         return larger(ask.page_size if stuck else self._page_size)
 
     def _no_larger(self, ask: PageRequest, rows: int) -> bool:
-        """Return True if a page that was asked for larger than usual brought no more than a usual one."""
+        """Return True if a page larger than usual had only as many rows as a usual page."""
         usual = self._page_size
         return ask.page_size > usual and rows == (self._evidence.most(usual) or self._service.most(usual))
 
@@ -434,7 +445,7 @@ class Prover:
         )
 
     def counted(self, gap: Gap, ask: PageRequest, answer: Page | AioflowsError) -> None:
-        """Take an answer about a dense second."""
+        """Process an answer about a dense second."""
         dense = gap.dense
         if not isinstance(dense, DenseSecond) or gap not in self._gaps:
             return
@@ -463,7 +474,10 @@ class Prover:
                 self._go_on_from(*dense.overrun)
 
     def _count_anew(self, gap: Gap) -> bool:
-        """Read a dense second anew where the number that pages count from may be another one than in former scans."""
+        """Restart a dense second if pages may count from another number than in earlier scans.
+
+        Return True if the second is restarted. This happens once in a scan.
+        """
         service = self._service
         base = gap.dense.base if isinstance(gap.dense, DenseSecond) else None
         if self._counted_anew or service.told or base in (None, service.first_page):
@@ -475,14 +489,17 @@ class Prover:
         return True
 
     def _begin_smaller(self, gap: Gap, ask: PageRequest) -> bool:
-        """Read a dense second anew by smaller pages, if so many rows may be what is refused."""
+        """Restart a dense second with smaller pages, if the service may have refused the page size.
+
+        Return True if the second is restarted.
+        """
         if self._evidence.answered(ask.page_size) or not self._service.refuse_size(ask.page_size):
             return False
         gap.dense = None
         return True
 
     def _go_on_from(self, instant: Instant, page: Page) -> None:
-        """Take what a page shows that ran on from a dense second: it is the first one of what follows there."""
+        """Process a page that reached beyond a dense second. It is the first page of the window behind."""
         first, until = (instant.reach, instant.first) if instant.backward else (instant.until, instant.reach)
         ask = PageRequest(
             first,

@@ -1,17 +1,19 @@
-"""How long a range the service answers about, where what is asked for matches too little to show it.
+"""Limits on the length of a range that the service answers about.
 
-Services cut long ranges without a word, to the last 31 days of them, say, or answer them with nothing at all. A filter that
-matches nothing, or a few rows at one end, shows the same then as where there is no more. Other questions tell:
+Some services answer about the last 31 days of a longer range only, or return no rows for it. If a filter
+matches few rows or none, such an answer looks like a complete one. Two other kinds of requests show the
+limit:
 
-1. The rows of everybody, that is without the filters: the first row and the last one of the range, and those of what lies
-   before and behind them (`cut_to`).
-2. Where the whole range is answered with nothing, windows inside it that are narrower than any limit that is reckoned with, or
-   than most (`looks_into`). One of them that has rows contradicts the answer about the whole, and how wide a window may be is
-   found out around such a row then (`answered_width`).
+1. The rows without the filters: the first and the last row of the range, and the rows before and behind these
+   two (`cut_to`).
+2. If the whole range has no rows: windows inside it that are narrower than most known limits (`looks_into`).
+   If one of them has rows, the empty answer was false. Requests around such a row then find out how wide a
+   window may be (`answered_width`).
 
-Neither shows all. The looks of 2 are two at most, at the middle and at the end, so rows are found that lie dense there: a row a
-day suffices, half of the range with rows and half without does. A burst of one day in a year is found only if a look happens to
-hit it, or if the whole range is not answered with nothing; to ask for each week of a year would cost 52 searches where there is nothing.
+Neither is a proof. At most two windows are requested inside a range, at its middle and at its end. One row a
+day is found there, and so are rows that fill half of the range. A burst of one day in a year is found only if
+a window happens to contain it. To request each week of a year would cost 52 searches. See
+docs/algorithms/empty-answers.md.
 """
 
 from __future__ import annotations
@@ -31,35 +33,48 @@ from aioflows.errors import CompletenessError
 __all__ = ["LEAST", "Reach", "answered_width", "cut_to", "in_parts", "looks_into"]
 
 Reach: TypeAlias = Generator[PageRequest, "Page | None", "int | None"]
-"""It yields a request, is sent its page, or None where that failed, and returns the milliseconds that a range is cut to."""
+"""A script that yields requests and returns the longest range that is answered (milliseconds).
+
+The script receives the page of each request, or None if the request failed.
+"""
 
 _MOST_PARTS = 128
-"""Windows that one stretch is asked about by, at most, if it is not known how wide they may be."""
+"""Windows into which a stretch is cut at most, if the limit of the service is not known."""
 
 _WIDE = 0.05
-"""The share of a range from which a stretch without any row is asked about by itself."""
+"""The share of a range from which a stretch without rows is requested by itself."""
 
 LEAST = 86_400_000
-"""Milliseconds; no service is reckoned with that cuts ranges to less than a day."""
+"""The shortest expected limit of a service (milliseconds)."""
 
 _PLACES = ((6 * LEAST, 1, 2), (30 * LEAST, 1, 1))
-"""Looks into a range that was answered with nothing: how wide they are at most, and where in the range their middle lies, if they
-fit there. Limits are a week, a month, or more; what is wider is likelier to have rows in it, and so is the end of a range."""
+"""Windows inside a range that was answered with no rows.
+
+Each has a maximum width (milliseconds), and its middle lies at a fraction of the range, if it fits there.
+Known limits are a week, a month, or more. A wider window is more likely to have rows, and so is the end of a
+range.
+"""
 
 _AGAIN = 2
 """How often the whole range is asked about again, once a narrower window has rows: a service that lies now and then tells the
 truth to one of two questions that follow each other."""
 
 _CLOSE = 1.7
-"""How many times wider than one that is answered about a window may be that is not: more looks would save few requests."""
+"""The search for the limit stops when a refused width is at most this factor larger than an answered one.
+
+More requests would save few.
+"""
 
 
 def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
-    """Find out whether the window of a request was answered in part only; None: nothing shows that; 0: nobody has a row there.
+    """Find out whether a window was answered in part only.
+
+    The result is the length that is answered (milliseconds). None means that nothing shows a limit. 0 means
+    that there is no row without the filters either.
 
     Args:
-        ask: the request.
-        reader: reads answers.
+        ask: the request for the window.
+        reader: the reader of answers.
     """
     width = ask.until - ask.first
     if width <= LEAST:
@@ -79,7 +94,7 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
         try:
             seen.append(reader.read(one, page).first * 1000)
         except CompletenessError:
-            return None  # the rows of others are not what is to be read
+            return None  # these rows are only evidence, so their errors are ignored
     first, until = seen[0], seen[1] + 1000
     for low, high in ((ask.first, first), (until, ask.until)):
         if high - low > _WIDE * width:
@@ -90,7 +105,10 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
 
 
 def looks_into(ask: PageRequest, numbers: Sequence[int]) -> list[PageRequest]:
-    """Return requests for narrower windows of a range, one for each page number; one alone where that is no longer than a day."""
+    """Return requests for narrower windows of a range, one for each page number.
+
+    A range that is not longer than a day gets only one request.
+    """
     width = ask.until - ask.first
     looks = []
     for number, (widest, share, shares) in zip(numbers, _PLACES, strict=False):
@@ -102,26 +120,28 @@ def looks_into(ask: PageRequest, numbers: Sequence[int]) -> list[PageRequest]:
         looks.append(
             attrs.evolve(
                 ask, first=first, until=until, page_size=1, page_no=number, backward=False, tries=1
-            )  # a number that is no page's may be answered with an error each time
+            )  # a page number that does not exist may be answered with an error each time
         )
     return looks if width > LEAST else looks[:1]
 
 
 def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageRequest]) -> Reach:
-    """Find out how long windows may be, where one was answered with nothing; None: narrower ones show nothing either.
+    """Find out how long windows may be, after a window was answered with no rows.
+
+    The result is in milliseconds. None means that narrower windows have no rows either.
 
     It is all of that window, if that is answered with rows when it is asked for again.
 
     Args:
-        ask: the request for that window.
-        reader: reads answers.
-        looks: the requests for narrower ones.
+        ask: the request for the empty window.
+        reader: the reader of answers.
+        looks: the requests for narrower windows.
     """
     for look in looks:
         reading = yield from _read(look, reader)
         if reading is None:
             continue
-        if look.page_no == 1:  # a second page may have been asked for
+        if look.page_no == 1:  # page 1 may be the second page
             other = attrs.evolve(look, page_no=0)
             first = yield from _read(other, reader)
             look, reading = (look, reading) if first is None else (other, first)  # noqa: PLW2901
@@ -145,7 +165,14 @@ def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageReq
 def _shows(
     row: int, width: int, ask: PageRequest, reader: PageReader
 ) -> Generator[PageRequest, Page | None, bool]:
-    """Find out whether windows of some width show a row (*milliseconds* of scan time) at either of their ends."""
+    """Return True if windows of some width show a row at either of their ends.
+
+    Args:
+        row: the time of the row (milliseconds of scan time).
+        width: the length of the windows (milliseconds).
+        ask: the request for the whole range.
+        reader: the reader of answers.
+    """
     ahead = attrs.evolve(ask, first=row, until=row + width)
     back = attrs.evolve(ask, first=row + 1000 - width, until=row + 1000, backward=True)
     ways = [way for way in (ahead, back) if ask.first <= way.first and way.until <= ask.until]
@@ -167,7 +194,7 @@ def _read(ask: PageRequest, reader: PageReader) -> Generator[PageRequest, Page |
     try:
         return reader.read(ask, page)
     except CompletenessError:
-        return None  # the rows of others are not what is to be read
+        return None  # these rows are only evidence, so their errors are ignored
 
 
 def in_parts(
@@ -178,15 +205,16 @@ def in_parts(
     service: ServiceFacts,
     width: int | None = None,
 ) -> None:
-    """Cut a stretch into windows no wider than the service was seen to look, and have them asked about one by one.
+    """Cut a stretch into windows that are not wider than the service was seen to look.
 
     Args:
-        gaps: what is not proven yet.
-        first: *milliseconds* of scan time, where the stretch starts.
-        until: *milliseconds* of scan time, where it ends.
-        evidence: what this scan was shown.
-        service: what the session knows of the service.
-        width: the *milliseconds* that windows may span, if that was found out; None: as far as was seen.
+        gaps: the unproven gaps.
+        first: where the stretch starts (milliseconds of scan time).
+        until: where the stretch ends (milliseconds of scan time).
+        evidence: the evidence that this scan has collected.
+        service: the facts about the service that the session knows.
+        width: the longest window that is answered, if known (milliseconds). None means as far as the scan has
+            seen.
     """
     if width is None:
         width = max(evidence.seen, (until - first) // _MOST_PARTS)

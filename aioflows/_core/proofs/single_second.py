@@ -1,14 +1,14 @@
-"""A page that may be all there is, and has no row in another second that could show it.
+"""Short pages whose rows all lie in one second.
 
-It has fewer rows than were asked for, all of them in one second, and no row is known before it. It may have been cut short,
-though. So
+Such a page may be complete, or the service may have capped it. No row is known before the second, and no row
+of another second proves the end of the page. Three looks decide:
 
-1. a single row is asked for from the other end of the window, which has to bring the same one, unless the scan has brought
-   others, and never two at once;
-2. of several rows, the last is asked for once more by its number, as the first row of a page behind which nothing follows.
-   Which number that is may be unknown as well: a service that counts from 1 may answer page 0 with page 1;
-3. page numbers may end before the rows do. So where there are as many rows as a service may cap its pages at, everything
-   behind the first millisecond is asked for as well, and must not bring a row that the page did not.
+1. For a single row, one more request reads from the other end of the window. It must return the same row.
+   This look is enough if a page of this scan has had several rows, or if the scan has had no other row.
+2. For several rows, the last row is requested again by its number, as the first row of a page with nothing
+   behind it. The number may be unknown as well: a service that counts from 1 may answer page 0 with page 1.
+3. Page numbers may end before the rows do. So if the service may cap its pages at this number of rows,
+   everything behind the first millisecond is requested too. The answer must not have a new row.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["SingleSecondPages"]
 
 _STALLS = 2
-"""Looks without a proof, one after the other, after which others are not tried."""
+"""Looks in a row without a proof, after which no more are made."""
 
 
 class SingleSecondPages:
-    """Looks for what may follow the only rows there are.
+    """A search for rows behind a short page of one second.
 
     Args:
         frontier: the gaps of the scan.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        reader: reads answers.
-        prove: takes a page, and whether it is all there is.
+        service: the facts about the service that the session knows.
+        evidence: the evidence that this scan has collected.
+        reader: the reader of answers.
+        prove: the callback for a page, with True if the page is complete.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class SingleSecondPages:
         self._prove = prove
 
     def may_be_all(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
-        """Return True if a page may be all there is, but has no row in another second that could show it."""
+        """Return True if a page may be complete, but no row of another second can prove it."""
         return (
             self._service.may_be_last(ask.page_size, len(reading))
             and not ask.backward
             and gap.witness is None
             and (
                 gap.beyond is None or reading.last < gap.beyond
-            )  # otherwise that row is the witness of its end
+            )  # otherwise that row proves the end of the page
             and gap.stalls < _STALLS
             and reading.first == reading.last
             and (gap.left is None or gap.left.ids <= set(reading.ids))
@@ -73,16 +73,16 @@ class SingleSecondPages:
     def look_further(
         self, ask: PageRequest, page: Page, reading: OrderedPage, base: int | None = None
     ) -> None:
-        """Ask for what would follow the only rows there are.
+        """Request the rows that would follow the page.
 
-        Where there are three or more, the last of them is asked for once more, so that an answer without any row
-        proves nothing.
+        If the page has three rows or more, its last row is requested again, since an answer without rows
+        would prove nothing.
 
         Args:
-            ask: the *request* that brought them.
-            page: what it *brought*.
-            reading: the same, laid out.
-            base: the number that pages seem to count from, after page 0 seems to have been answered with page 1.
+            ask: the request that returned the page.
+            page: the page.
+            reading: the same page, laid out.
+            base: the number from which pages seem to count, after page 0 was answered like page 1.
         """
         most = self._evidence.most(ask.page_size)
         if len(reading) == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
@@ -97,7 +97,7 @@ class SingleSecondPages:
             if same and len(answer.ids) == rows - size and base is None:
                 if not answer.ids or answer.ids[0] == page.ids[-1]:
                     self._nothing_follows(ask, page, reading)
-                else:  # ties in another order, or rows that are left out of pages after these were counted
+                else:  # ties change their order, or rows are removed from pages after the page was cut
                     self._look_from_the_end(ask, page, reading)
             elif same and len(answer.ids) == rows - size:
                 self._look_for_one_more(ask, page, reading)
@@ -112,10 +112,11 @@ class SingleSecondPages:
         self._look(ask, attrs.evolve(ask, page_no=number, page_size=size), looked)
 
     def _nothing_follows(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
-        """Take a page for all there is, after looks at what would follow it.
+        """Make the last looks at a page behind which no row was found.
 
-        A row that went meanwhile may have moved another one out of sight of these looks, so the first page has to be what
-        it was; unless it has fewer rows than any cap that is reckoned with.
+        A row that was deleted meanwhile may have moved another one out of sight of the earlier looks. So the
+        first page is requested again and must be unchanged. This is left out if the page has fewer rows than
+        any expected cap.
         """
 
         def looked(answer: Page) -> None:
@@ -144,12 +145,12 @@ class SingleSecondPages:
             else:
                 self._prove(ask, page, reading, same)
 
-        # The window begins at the row, since what lies before is shown: so the row must lie at both of its ends.
+        # The window begins at the row, since the time before it is proven. So the row is at both ends.
         behind = attrs.evolve(ask, first=max(ask.first, reading.last * 1000), backward=True)
         self._look(ask, behind, looked)
 
     def _lies_in(self, ask: PageRequest, page: Page) -> bool:
-        """Return True if the rows of a page lie in its window, as read in the zone that the service names."""
+        """Return True if the rows of a page lie in its window, by the time zone of the service."""
         try:
             self._reader.read(ask, page)
         except CompletenessError:
@@ -157,9 +158,11 @@ class SingleSecondPages:
         return True
 
     def _look_for_one_more(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
-        """Tell a second name for the first page from a second page that had the same rows by chance.
+        """Find out whether two page numbers name the first page, or a second page had the same rows by
+        chance.
 
-        The latter would mean at least two rows more than the page holds, and one of them stands at this number.
+        In the second case there are at least two more rows than on the page. One of them stands at the number
+        requested here.
         """
 
         def looked(answer: Page) -> None:
@@ -172,7 +175,7 @@ class SingleSecondPages:
         self._look(ask, attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1), looked)
 
     def _look(self, ask: PageRequest, other: PageRequest, looked: Callable[[Page], None]) -> None:
-        """Ask for something else before the first page of a window is judged."""
+        """Send another request before the first page of a window is judged."""
         again = attrs.evolve(other, tries=None)
 
         def answered(answer: Page | AioflowsError) -> None:
@@ -181,7 +184,7 @@ class SingleSecondPages:
             if not isinstance(answer, AioflowsError):
                 looked(answer)
             elif refusal(answer):
-                looked(NOTHING)  # a number beyond the last page may be refused
+                looked(NOTHING)  # the service may refuse a number beyond the last page
             else:
                 self._refuse(ask, answer)
 

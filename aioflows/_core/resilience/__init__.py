@@ -1,1 +1,1 @@
-"""Whether, when and how fast to send again."""
+"""The decision to send a request again: whether, when, and at which rate."""

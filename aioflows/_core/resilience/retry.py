@@ -1,7 +1,7 @@
-"""Which error is worth another try, and after how long: one table and one generator, with no clock.
+"""The retry table and the waits between retries. No clock is used.
 
-The table is read from the top, and the first line that fits an error is its rule. A line names a class of errors, or a
-code of the service's envelope. What no line fits is final.
+The table is read from the top. The first line that fits an error is its rule. A line has a class of errors,
+or a code of the service's envelope. An error that fits no line is final.
 """
 
 from __future__ import annotations
@@ -51,32 +51,32 @@ class Disconnected(TransportError):
 
 
 class Rejected(Disconnected):
-    """The same as one of several, beside good answers: a way to say "too many requests"."""
+    """A `Disconnected` that is one of several beside good answers. It means "too many requests"."""
 
 
 class Refused(ConnectFailed):
-    """The other side refused the connection, or closed it as it was made."""
+    """The other side refused the connection, or closed it while it was being made."""
 
 
 class PoolExhausted(TransportError):
-    """No connection of the caller's own pool came free; nothing was sent."""
+    """No connection of the caller's own pool was free. Nothing was sent."""
 
 
 class Garbled(TransportError):
-    """What came back is not HTTP."""
+    """The answer is not HTTP."""
 
 
 class TooLarge(AnswerError):
-    """An answer larger than may be held in memory."""
+    """The answer is larger than the memory limit allows."""
 
 
 @attrs.frozen
 class Rule:
-    """How often an error may be tried again.
+    """The number of retries of an error.
 
     Args:
-        times: *retries* of one request for this line of the table; None: as many as the policy allows.
-        at_once: whether the first of them goes without a wait.
+        times: retries of one request by this line of the table. None means as many as the policy allows.
+        at_once: True if the first retry needs no wait.
     """
 
     times: int | None = None
@@ -94,28 +94,28 @@ TABLE: Table = (
     (ConnectFailed, AS_THE_POLICY_SAYS),
     (TimedOut, AS_THE_POLICY_SAYS),
     (BrokenBody, AS_THE_POLICY_SAYS),
-    # A server may close an idle connection just as it is used again. The search only reads, so there is nothing to
-    # fear from sending it twice (RFC 9110, section 9.2.2), and a new connection needs no wait.
+    # A server may close an idle connection just as the connection is used again. The search only reads, so it
+    # may be sent twice (RFC 9110, section 9.2.2), and a new connection needs no wait.
     (Disconnected, Rule(at_once=True)),
-    (Garbled, THRICE),  # on a fresh connection, in case the old one was out of step
-    # What is left: a certificate that cannot be trusted, a URL that cannot be sent, a pool that others keep to themselves.
+    (Garbled, THRICE),  # on a new connection, since the old one may have held a part of another answer
+    # The other transport errors: an untrusted certificate, an invalid URL, an exhausted pool.
     (TransportError, FINAL),
     (
         1001,
         AS_THE_POLICY_SAYS,
-    ),  # "repeated request with the same encryption": the next one has a later timestamp
+    ),  # "repeated request with the same encryption": a retry has a later timestamp
     (ServerFault, AS_THE_POLICY_SAYS),
     (Throttled, AS_THE_POLICY_SAYS),
     (TooLarge, FINAL),
-    # A gateway that hiccups, or a service that is being deployed, answers with a page of HTML, a text, or half an answer,
-    # for some seconds. What cannot be read after that is not a hiccup.
+    # A failing gateway, or a service that is being deployed, returns HTML, text or a part of an answer for
+    # some seconds. An answer that cannot be read after that is a lasting fault.
     (AnswerError, THRICE),
 )
-"""The rules that hold unless others are given."""
+"""The default rules."""
 
 
 def crowded(error: Disconnected | Refused) -> TransportError:
-    """Return the error of a connection that was closed or refused, and not by itself."""
+    """Return the error for a closed or refused connection beside answered requests."""
     kind = Rejected if isinstance(error, Disconnected) else Refused
     return error if isinstance(error, Rejected) else kind(_CROWDED.format(error=error))
 
@@ -125,7 +125,7 @@ _SPREAD = 0.1
 
 
 def rule_of(error: AioflowsError, table: Table = TABLE) -> Rule:
-    """Finds the rule for an error: that of the first line that fits it."""
+    """Return the rule of an error: the rule of the first line that fits."""
     return _line(error, table)[1]
 
 
@@ -139,15 +139,15 @@ def _line(error: AioflowsError, table: Table) -> tuple[int, Rule]:
 def waits(
     policy: RetryPolicy, rng: Random, table: Table = TABLE
 ) -> Generator[float, AioflowsError | None, None]:
-    """Is sent the errors of one request and yields the seconds to wait after each; ends where an error is final.
+    """Receive the errors of one request, and yield the seconds to wait after each. End at a final error.
 
-    The first value is yielded before any error is known and means nothing (the protocol of ``backoff.runtime``).
-    How many tries there are altogether is not its business.
+    The first value is yielded before any error and means nothing (the protocol of ``backoff.runtime``). The
+    total number of attempts is limited elsewhere.
 
     Args:
-        policy: the *bounds* of the waits.
-        rng: draws the *jitter*.
-        table: which errors are tried again.
+        policy: the bounds of the waits.
+        rng: the source of the jitter.
+        table: the rules.
     """
     tried: Counter[int] = Counter()
     failures = 0
@@ -155,7 +155,7 @@ def waits(
     while error is not None:
         line, rule = _line(error, table)
         dictated = (error.retry_after if isinstance(error, Throttled) else None) or 0.0
-        # A wait that is not a number is not one to obey either, hence "not <=".
+        # "not <=" also ends the retries if the requested wait is NaN.
         if (rule.times is not None and tried[line] >= rule.times) or not dictated <= policy.max_retry_after:
             return
         tried[line] += 1
@@ -164,7 +164,7 @@ def waits(
             continue
         failures += 1
         if dictated > 0:
-            # Never less than the service asked for (RFC 9110, section 10.2.3), and not everybody at that very moment.
+            # Never less than the service asked for (RFC 9110, section 10.2.3). Jitter spreads the clients.
             error = yield dictated * (1 + _SPREAD * rng.random())
         else:
             ceiling = min(policy.cap, policy.base * 2.0 ** min(failures, _LARGEST_EXPONENT))
