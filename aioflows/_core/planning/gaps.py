@@ -85,6 +85,7 @@ class Gap:
         backward_size: page size for the next request from the end, if larger than usual. Otherwise 0.
         halvings: how many times the gap was halved because the service failed on its window.
         doubts: number of answers about the gap that were disproved.
+        sizes_blamed: number of those answers whose page size was taken to be too large.
         narrowed: True if a narrower window must be requested, since nothing shows that the last answer
             covered the gap.
         looked_inside: True if the inside of the gap was requested.
@@ -117,6 +118,7 @@ class Gap:
     backward_size: int = 0
     halvings: int = 0
     doubts: int = 0
+    sizes_blamed: int = 0
     narrowed: bool = False
     looked_inside: bool = False
     stalls: int = 0
@@ -250,6 +252,7 @@ class Gaps:
             backward_size=gap.backward_size,
             halvings=gap.halvings,
             doubts=gap.doubts,
+            sizes_blamed=gap.sizes_blamed,
             narrowed=gap.narrowed,
             looked_inside=gap.looked_inside,
         )

@@ -37,6 +37,9 @@ _TOO_LARGE = 3
 """Empty answers to a larger page, each beside a smaller page with rows, that show a limit on the page size.
 """
 
+_MOST_SIZES = 16
+"""Page sizes that are taken to be too large in one gap, after which its answers are taken to contradict each other."""
+
 _ANEW = 2
 """Disproved answers about one gap, after which narrower windows are requested.
 
@@ -181,7 +184,9 @@ class MissingRows:
         too_large = ask.page_size > doubt.anchor.ask.page_size
         if doubt.empty:  # the smaller page was answered both with rows and with no rows
             self._service.lied, too_large = True, False
-        if too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE):
+        size_blamed = too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE)
+        if size_blamed and gap.sizes_blamed < _MOST_SIZES:
+            gap.sizes_blamed += 1
             self._service.refuse_size(ask.page_size)
             return
         gap.doubts += 1
