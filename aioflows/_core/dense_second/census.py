@@ -26,11 +26,11 @@ class _Count:
     """The count of one pass.
 
     Args:
-        size: *rows* of its pages.
-        rows: the *rows* before its end, if no page was counted twice.
-        once: the same, if the first page was counted twice.
-        reached: whether a row of another second has ended it.
-        doubled: whether its first two pages had the same rows.
+        size: page size of the pass (rows).
+        rows: rows before its end, if no page was counted twice.
+        once: rows before its end, if the first page was counted twice.
+        reached: True if a row of another second ended the pass.
+        doubled: True if its first two pages had the same rows.
     """
 
     size: int
