@@ -370,7 +370,9 @@ class RepeatedPasses:
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
             # The rows that such a page left out are on no other page.
             following = _Pass(max(1, past.shortest), 0, cut_short=True)
-        elif self._cut_short or not past.holed:  # a pass with a hole does not show the share of overlooked rows
+        elif (
+            self._cut_short or not past.holed
+        ):  # a pass with a hole does not show the share of overlooked rows
             self._torn = 0
             self._judged += 1
             known = len(self._sightings)
