@@ -1,9 +1,11 @@
 """Census: the number of rows in an instant, from the places where passes over its pages ended.
 
-A pass ends at a row of another second, or at a page that is not full. The place of that end is a count of the rows before
-it, and the order of ties does not change it. So a pass may miss rows and repeat others, but its count is right.
+A pass ends at a row of another second, or at a page that is not full. The place of that end is a count of the
+rows before it, and the order of ties does not change it. So a pass may miss rows and repeat others, but its
+count is right.
 
-If page 0 may be another name for page 1, the first page may have been counted twice. Pages of two sizes show which:
+If page 0 may be another name for page 1, the first page may have been counted twice. Pages of two sizes show
+which:
 
 1. If the plain counts are equal, no page was counted twice.
 2. If the counts are equal after one page is subtracted from each, the first page was counted twice.
@@ -77,8 +79,8 @@ class Census:
         """Return the smallest count of the last passes (rows).
 
         Args:
-            mixed: True if the order of ties was seen to change. Then a second page may be the first one again although
-                their rows differ.
+            mixed: True if the order of ties was seen to change. Then a second page may be the first one again
+                although their rows differ.
         """
         return min((self._rows(one, mixed=mixed) for one in self._counts), default=0)
 

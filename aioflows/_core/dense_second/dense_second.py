@@ -1,17 +1,18 @@
 """A dense second: one second that holds more rows than any page of the service.
 
-Answers have whole seconds, so the keyset walk separates nothing inside a second. Five ways are tried, in this order:
+Answers have whole seconds, so the keyset walk separates nothing inside a second. Five ways are tried, in this
+order:
 
-1. Milliseconds. Requests have milliseconds, so the second is cut until its pieces fit a page. The first cut is at its
-   very start, where schedulers fire. This is a proof.
-2. Page numbers (`page_walk`). They read a single millisecond that is still too large, with the rest of the second and on
-   to a row of a later second, or else of an earlier one.
-3. Repeated passes (`repeated_passes`). Pages do not join if ties change or rows change. Then they are read once more
-   with ties sorted by every field that the service sorts by, and after that again and again.
-4. A look for depth. Pages may end without a row of another second. Then the rows may continue although page numbers
-   reach no deeper. A row at the same depth in a wider window shows that page numbers do reach deeper.
-5. Id partitions (`id_partitions`). The instant is read in parts, by a text in its ids. This is done if the depth is not
-   shown, or if passes over the same pages lack rows that they have counted.
+1. Milliseconds. Requests have milliseconds, so the second is cut until its pieces fit a page. The first cut
+   is at its very start, where schedulers fire. This is a proof.
+2. Page numbers (`page_walk`). They read a single millisecond that is still too large, with the rest of the
+   second and on to a row of a later second, or else of an earlier one.
+3. Repeated passes (`repeated_passes`). Pages do not join if ties change or rows change. Then they are read
+   once more with ties sorted by every field that the service sorts by, and after that again and again.
+4. A look for depth. Pages may end without a row of another second. Then the rows may continue although page
+   numbers reach no deeper. A row at the same depth in a wider window shows that page numbers do reach deeper.
+5. Id partitions (`id_partitions`). The instant is read in parts, by a text in its ids. This is done if the
+   depth is not shown, or if passes over the same pages lack rows that they have counted.
 
 Only the first way is a proof. All others are marked as counted. See docs/algorithms/dense-seconds.md.
 """
@@ -43,19 +44,22 @@ _NOT_SHOWN = "page numbers end there, and nothing shows that its rows do"
 
 _MOST_ROWS = 1_000_000
 _MOST_ANSWERS = 50_000
-"""The rows and answers after which reading a second fails. A service that invents rows would otherwise never end."""
+"""The rows and answers after which reading a second fails. A service that invents rows would otherwise
+never end."""
 
 _MOST_SHIFTS = 8
 
 _WIDER = 366 * 86_400_000
-"""The margin on either side of the scan's range (ms), in which a row is looked for at the depth of the last page."""
+"""The margin on either side of the scan's range (ms), in which a row is looked for at the depth of the
+last page."""
 
 
 class DenseSecond:
     """A reading of all rows of one second.
 
     Args:
-        ways: the second, or the part of it to read, once for each way that pages may run on. The best way is first.
+        ways: the second, or the part of it to read, once for each way that pages may run on. The best way is
+            first.
         page_size: largest useful page size (rows).
         service: facts of the session about the service.
         evidence: facts of this scan.
@@ -63,7 +67,8 @@ class DenseSecond:
         reader: reader of answers.
         page: page that showed the second to be dense: all its rows lie in the second.
         backward: True if that page was sorted against scan time.
-        splits: True if ids may be partitioned by a text. Must be False if the query has a text itself. Default: True.
+        splits: True if ids may be partitioned by a text. Must be False if the query has a text itself.
+            Default: True.
     """
 
     def __init__(
@@ -93,10 +98,12 @@ class DenseSecond:
         self._wider = [
             (*window, bare) for bare in (False, True) for window in dict.fromkeys((near, span, year))
         ]
-        """The windows in which to look for a row as deep as the end of the pages. The last ones have no filters."""
+        """The windows in which to look for a row as deep as the end of the pages. The last ones have no
+        filters."""
         self._depth_sent: PageRequest | None = None
         self._shift = 0
-        """How many rows deeper the look goes. The service may leave out the row at the exact depth for missing rights."""
+        """How many rows deeper the look goes. The service may leave out the row at the exact depth for
+        missing rights."""
         self._deep: list[str] = []
         """The ids of the rows that the look for depth brought so far."""
         self._reader = reader
@@ -111,7 +118,8 @@ class DenseSecond:
         self._counted: Instant | None = None
         self._answers = 0
         self._stuck: int | None = None
-        """The millisecond that has more rows than a page. None means that no millisecond was found too large."""
+        """The millisecond that has more rows than a page. None means that no millisecond was found too
+        large."""
         self._torn: RepeatedPasses | None = None
         """Passes over the same pages that failed: they lack rows that they counted, or did not settle."""
         self._varied: list[Instant] = []
@@ -121,7 +129,8 @@ class DenseSecond:
         self._unsure: PageWalk | RepeatedPasses | None = None
         """The reading whose end is not confirmed yet."""
         self.overrun: tuple[Instant, Page] | None = None
-        """The instant that was read, and the page that ran on to a row of another second. None means no such page."""
+        """The instant that was read, and the page that ran on to a row of another second. None means no
+        such page."""
         if service.milliseconds_help:
             self._cut(*self._todo.pop())
         else:
@@ -193,7 +202,10 @@ class DenseSecond:
             )
 
     def refused(self, ask: PageRequest) -> bool:
-        """Note that a page was refused. Return False unless the refusal may come from the page number or the sorters."""
+        """Note that a page was refused.
+
+        Return False unless the refusal may come from the page number or the sorters.
+        """
         if ask is self._depth_sent:
             self._looked_deeper(None)
             return True
@@ -281,7 +293,8 @@ class DenseSecond:
     def _count(self) -> None:
         """Begin to read the second by page numbers.
 
-        If milliseconds were tried first, this reads only the stuck millisecond and the part that pages run on to.
+        If milliseconds were tried first, this reads only the stuck millisecond and the part that pages run on
+        to.
         """
         instant, first = self._instant, self._stuck
         if first is not None and instant.backward:
@@ -292,7 +305,8 @@ class DenseSecond:
             instant = attrs.evolve(instant, first=first)
         self._counted = instant
         backward, sheet = self._first
-        # The page that showed the second to be dense is the first page of this walk, if both run the same way.
+        # The page that showed the second to be dense is the first page of this walk, if both run the same
+        # way.
         begun = first is None and instant.backward == backward
         self._walk(instant, sheet if begun else None)
         self._go_on()
@@ -302,9 +316,10 @@ class DenseSecond:
         self._reading = PageWalk(instant, most, self._service, self._evidence, first)
 
     def _give_up_sorters(self, ask: PageRequest) -> bool:
-        """Continue without further sorters, if the service refuses them or no longer sorts by the trigger time.
+        """Continue without further sorters, if the service does not support them.
 
-        Return False if the request had no further sorters.
+        It may refuse them, or no longer sort by the trigger time. Return False if the request had no further
+        sorters.
         """
         if not ask.ties:
             return False
@@ -371,8 +386,8 @@ class DenseSecond:
     def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
         """Begin passes with changing page sizes, once in each way. Return False if that is not possible.
 
-        Earlier passes over the same pages must have come to an end. Each way may bring ties in another order: from the
-        other end, or with pages that do not run on.
+        Earlier passes over the same pages must have come to an end. Each way may bring ties in another order:
+        from the other end, or with pages that do not run on.
         """
         torn = self._torn
         if torn is None or not torn.ends or self._counted is None:
@@ -393,8 +408,8 @@ class DenseSecond:
     def _look_deeper(self, rows: int) -> Iterator[PageRequest]:
         """Yield the request for the row after *rows* rows in a wider window.
 
-        A service may answer a number that is too high with the first or the last page. So the row before it and the
-        first row are requested too, and all must differ.
+        A service may answer a number that is too high with the first or the last page. So the row before it
+        and the first row are requested too, and all must differ.
         """
         if self._depth_sent is None and self._wider:
             first, until, bare = self._wider[0]
@@ -412,9 +427,7 @@ class DenseSecond:
         needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
         if name is None and self._service.lied and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
-            self._looked[self._wider[0][:2]] += (
-                1  # after a false empty answer, an empty answer is checked again
-            )
+            self._looked[self._wider[0][:2]] += 1  # it may be another false empty answer
             return
         if name is not None and name not in self._deep:
             self._deep.append(name)
@@ -439,10 +452,10 @@ class DenseSecond:
             self._go_on()
 
     def _numbers_of_depth(self, rows: int) -> list[int]:
-        """Return the page numbers, for pages of one row, that show whether numbers reach deeper than *rows* rows.
+        """Return the numbers of one-row pages that show whether numbers reach deeper than *rows* rows.
 
-        These are the row after the last, the last row and the first row. While page 0 may be another name for page 1,
-        both are requested and must differ. Otherwise pages may count from 1.
+        These are the row after the last, the last row and the first row. While page 0 may be another name for
+        page 1, both are requested and must differ. Otherwise pages may count from 1.
         """
         base, further = self._service.base, self._shift
         numbers = [rows + further, rows - 1 + further, further]

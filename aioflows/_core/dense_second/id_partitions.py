@@ -1,14 +1,17 @@
 """Id partitions: reads one instant in parts, by a text in the ids, where page numbers may not reach its end.
 
-A search can be narrowed to rows whose id contains a text. (In the vendor's "List Flow Instances", ``expression`` is a
-fuzzy match on the id and the flow's name.) All ids seen share a separator, as in ``2809-20190812080700``.
+A search can be narrowed to rows whose id contains a text. (In the vendor's "List Flow Instances",
+``expression`` is a fuzzy match on the id and the flow's name.) All ids seen share a separator, as in
+``2809-20190812080700``.
 
-1. One search for each character that may stand beside the separator gives one part. The parts leave out no row of that
-   shape.
+1. One search for each character that may stand beside the separator gives one part. The parts leave out no
+   row of that shape.
 2. Most parts fit on a first page. Ties, changes and limits on page numbers do not affect first pages.
-3. A part that is still too large is read by page numbers. They reach its end more easily than the end of the whole.
+3. A part that is still too large is read by page numbers. They reach its end more easily than the end of the
+   whole.
 4. Only one character tells ids apart. Two would leave out ids that have only one there.
-5. Ids not yet seen are assumed to have the shape of those seen. So rows read in this way are counted, not proven.
+5. Ids not yet seen are assumed to have the shape of those seen. So rows read in this way are counted, not
+   proven.
 
 See docs/algorithms/dense-seconds.md.
 """
@@ -35,7 +38,8 @@ _LOOKS = 3
 """Empty answers after which a part counts as empty."""
 
 _LOOKS_AGAINST_ROWS = 6
-"""The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are more likely."""
+"""The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are
+more likely."""
 
 _ROWS_OF_A_LIE = 3
 """The number of rows missing from a part's answer from which the answer counts as false, not as a change."""
@@ -45,13 +49,13 @@ _LOOKS_AT_A_LIAR = 24
 
 
 _LONGEST = 8
-"""The most characters in a search besides the one that tells ids apart. With fewer characters, less depends on the ids
-seen so far."""
+"""The most characters in a search besides the one that tells ids apart. With fewer characters, less
+depends on the ids seen so far."""
 
 
 _CROWDED = 2
-"""The most ids that may contain a part's text, as a multiple of the ids in the largest part. A text may also stand
-elsewhere in an id."""
+"""The most ids that may contain a part's text, as a multiple of the ids in the largest part. A text may
+also stand elsewhere in an id."""
 
 
 @attrs.frozen
@@ -59,8 +63,8 @@ class IdShape:
     """The shape that the ids of an instant share.
 
     Args:
-        separator: a character that all ids have, with as many shared neighbours as are needed. With them, a part's text
-            rarely stands elsewhere in an id.
+        separator: a character that all ids have, with as many shared neighbours as are needed. With them, a
+            part's text rarely stands elsewhere in an id.
         before: True if the characters that tell ids apart stand before the separator, False if after it.
         letters: characters that may stand there.
     """
@@ -143,7 +147,8 @@ class IdPartitions:
         evidence: facts of this scan.
         rows: rows that were seen already, at least one.
         shape: shape that their ids share.
-        count: rows that passes over the whole instant counted. None means that there was no such pass. Default: None.
+        count: rows that passes over the whole instant counted. None means that there was no such pass.
+            Default: None.
     """
 
     def __init__(
@@ -168,8 +173,8 @@ class IdPartitions:
         self.failed = False
         """True if the service ignores the text, or a part cannot be read either."""
         self.depth: int | None = None
-        """The depth (rows) of a part that ended with a short page, deeper than page numbers were seen to reach. None means
-        that no part needs such a look."""
+        """The depth (rows) of a part that ended with a short page, deeper than page numbers were seen to
+        reach. None means that no part needs such a look."""
         self._todo = shape.parts
         self._sent: dict[PageRequest, str] = {}
         self._readings: dict[str, PageWalk | RepeatedPasses] = {}
@@ -203,7 +208,8 @@ class IdPartitions:
             self._readings[text].received(ask, sheet)
             self._judge(text)
         if self._unsure and self.done and len(self.rows) != self._count:
-            # Page numbers may have ended before the rows: no count of the whole and no deeper row shows otherwise.
+            # Page numbers may have ended before the rows: no count of the whole and no deeper row shows
+            # otherwise.
             self.depth = self._unsure
 
     def refused(self, ask: PageRequest) -> None:

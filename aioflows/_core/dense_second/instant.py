@@ -1,7 +1,7 @@
 """An instant: a range of time that holds more rows than a page, and the part of it that one page shows.
 
-Pages may run on beyond the instant. A row of another second on a page proves that no row of the instant follows.
-A short page alone does not prove that (`page_walk`).
+Pages may run on beyond the instant. A row of another second on a page proves that no row of the instant
+follows. A short page alone does not prove that (`page_walk`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from aioflows._core.pages.reading import NOTHING, Direction, Page, PageReader, P
 __all__ = ["Instant", "InstantPage"]
 
 TIES = ("create_time", "update_time", "start_time", "end_time")
-"""The fields that the service sorts by besides the trigger time. The order of rows with equal sort fields may depend on
-the page that is requested, for example if a database keeps only a heap of the first rows. Further fields make equal rows
-rare."""
+"""The fields that the service sorts by besides the trigger time. The order of rows with equal sort fields
+may depend on the page that is requested, for example if a database keeps only a heap of the first rows.
+Further fields make equal rows rare."""
 
 
 @attrs.frozen
@@ -28,11 +28,13 @@ class Instant:
         first: start, in scan time (ms).
         until: end, exclusive, in scan time (ms). At most the end of the second that contains `first`.
         axis: direction of the scan.
-        reach: scan time that pages may run on to (ms): at or after `until`, or at or before `first` if pages are
-            sorted against scan time. The end of the instant that pages run over must be the edge of a whole second.
+        reach: scan time that pages may run on to (ms): at or after `until`, or at or before `first` if pages
+            are sorted against scan time. The end of the instant that pages run over must be the edge of a
+            whole second.
         backward: True if pages are sorted against scan time. Default: False.
         known: True if a row is known to be there. Default: False.
-        expression: text that rows of the instant must contain. ``""`` means all rows of the query. Default: all.
+        expression: text that rows of the instant must contain. ``""`` means all rows of the query. Default:
+            all.
         ties: further fields to sort by, for rows of one trigger time. Default: none.
     """
 

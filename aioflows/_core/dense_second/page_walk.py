@@ -2,16 +2,18 @@
 
 Invariants:
 
-1. Pages overlap: page ``p`` of size ``s`` starts at row ``p * s``, and the sizes are chosen so that every page starts
-   inside the one before it. A row that both pages have at the same place proves the join. As long as ties keep their
-   order, every lasting row before it was on an earlier page, and every later row is still to come.
-2. A walk is clean if all its joins hold and no row came twice. Any other walk proves nothing (`repeated_passes`).
-3. The end is a row of another second, or a page that is not full. A page may have been cut short, so the row after it
-   is requested by its number and must not exist. Page numbers may also end before the rows do. So such an end is
-   believed only if page numbers reached that deep in this scan (`ScanEvidence.deepest`).
+1. Pages overlap: page ``p`` of size ``s`` starts at row ``p * s``, and the sizes are chosen so that every
+   page starts inside the one before it. A row that both pages have at the same place proves the join. As long
+   as ties keep their order, every lasting row before it was on an earlier page, and every later row is still
+   to come.
+2. A walk is clean if all its joins hold and no row came twice. Any other walk proves nothing
+   (`repeated_passes`).
+3. The end is a row of another second, or a page that is not full. A page may have been cut short, so the row
+   after it is requested by its number and must not exist. Page numbers may also end before the rows do. So
+   such an end is believed only if page numbers reached that deep in this scan (`ScanEvidence.deepest`).
 
-A service that counts from 1 may answer page 0 with page 1. Then the second page repeats the first, and page numbers
-continue from there. See docs/algorithms/dense-seconds.md.
+A service that counts from 1 may answer page 0 with page 1. Then the second page repeats the first, and page
+numbers continue from there. See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -112,7 +114,8 @@ class PageWalk:
         self._answers: dict[int, InstantPage] = {}
         self._next = 0
         self._next_page: tuple[int, int] | None = None
-        """The number and size of the page after the short page. Set once no row follows the short page's last row."""
+        """The number and size of the page after the short page. Set once no row follows the short page's
+        last row."""
         self._cut = (0, 0)
         """The number and size of the short page."""
         self._short: int | None = None
@@ -135,7 +138,8 @@ class PageWalk:
     def _worth_another(self) -> bool:
         """Return True if another page may be requested now.
 
-        Pages come one by one, but those that an instant like the last one needs in any case are requested at once.
+        Pages come one by one, but those that an instant like the last one needs in any case are requested at
+        once.
         """
         if len(self._pages) == self._next:
             return True
@@ -194,7 +198,8 @@ class PageWalk:
     def _after_the_last(self, ids: Sequence[str]) -> None:
         """End the walk if no row follows the short page, or restart it with smaller pages if a row follows.
 
-        A service may leave rows out of a page after it was cut. So the page after the short one is requested too.
+        A service may leave rows out of a page after it was cut. So the page after the short one is requested
+        too.
         """
         short = self._short or 0
         if not ids or set(ids) <= set(self.rows):

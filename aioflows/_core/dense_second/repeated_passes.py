@@ -1,23 +1,25 @@
 """Repeated passes: reads an instant again and again where pages do not join.
 
-Some services return ties in another order in every answer, and rows may change meanwhile. So no single pass over the
-pages proves anything.
+Some services return ties in another order in every answer, and rows may change meanwhile. So no single pass
+over the pages proves anything.
 
 1. Each pass is another look at the same rows. A row that was seen before and after a pass, but not in it, was
-   overlooked. So the share of overlooked rows can be measured (capture–recapture). Passes are repeated until a lasting
-   row is very unlikely to have been overlooked in all of them:
+   overlooked. So the share of overlooked rows can be measured (capture–recapture). Passes are repeated until
+   a lasting row is very unlikely to have been overlooked in all of them:
 
        rows in a pass x (share overlooked) ** passes  <  `_DOUBT`
 
-2. The share is taken only of rows that were overlooked at least once. If ties change between a few fixed orders, some
-   rows are easy to see and others are not.
-3. The passes must be independent. A database may break ties by the page that is requested, in the same way each time.
-   Then all passes bring the same rows and miss the same rows. So an instant is not complete while fewer rows are known
-   than a pass with an end has counted (`census`). After `_ALIKE` such passes without a new row, the passes have failed.
-4. If no other way is left, the page size changes from pass to pass (*varied*). Then pages start at other rows in each
-   pass, and a row that one pass misses is found by the next. While rows are missing, pages shrink, down to one row.
-5. All pages of a pass have the same size, and page numbers begin with the first page that is answered. So it makes no
-   difference whether page 1 is the second page or page 0 again.
+2. The share is taken only of rows that were overlooked at least once. If ties change between a few fixed
+   orders, some rows are easy to see and others are not.
+3. The passes must be independent. A database may break ties by the page that is requested, in the same way
+   each time. Then all passes bring the same rows and miss the same rows. So an instant is not complete while
+   fewer rows are known than a pass with an end has counted (`census`). After `_ALIKE` such passes without a
+   new row, the passes have failed.
+4. If no other way is left, the page size changes from pass to pass (*varied*). Then pages start at other rows
+   in each pass, and a row that one pass misses is found by the next. While rows are missing, pages shrink,
+   down to one row.
+5. All pages of a pass have the same size, and page numbers begin with the first page that is answered. So it
+   makes no difference whether page 1 is the second page or page 0 again.
 
 See docs/algorithms/dense-seconds.md.
 """
@@ -61,15 +63,16 @@ _ALIKE_UNKNOWN = 8
 """The same, if page 0 may be another name for page 1. More passes are needed to see that ties change."""
 
 _VAGUE = 6
-"""The number of passes with other page sizes that may decide whether page 0 is another name for page 1. Afterwards the
-question stays open, because rows that change may make every count differ."""
+"""The number of passes with other page sizes that may decide whether page 0 is another name for page 1.
+Afterwards the question stays open, because rows that change may make every count differ."""
 
 _AROUND, _AROUND_ALIKE = 16, 4
-"""The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds if the pages so far are
-all alike."""
+"""The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds if the
+pages so far are all alike."""
 
 _SAME = 3
-"""Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a page."""
+"""Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a
+page."""
 
 _SAME_ROW = 6
 """The same for pages of one row, which ties repeat more often."""
@@ -83,7 +86,7 @@ _AHEAD = 3
 
 @attrs.define(eq=False)
 class _Pass:
-    """One pass over the pages: `at_once` pages together, then one by one until a page shows that no row follows."""
+    """One pass over the pages: first `at_once` pages together, then one by one until the end."""
 
     size: int
     at_once: int = 0
@@ -94,10 +97,11 @@ class _Pass:
     end: int | None = None
     """The number of the last page with rows."""
     run: int | None = None
-    """The number of the first of several pages with the same rows. Page numbers may have ended there, or ties repeat."""
+    """The number of the first of several pages with the same rows. Page numbers may have ended there, or
+    ties repeat."""
     far: int | None = None
-    """The number of a page far behind the run. It has the same rows if the service answers high numbers with the last
-    page."""
+    """The number of a page far behind the run. It has the same rows if the service answers high numbers
+    with the last page."""
     far_sheet: InstantPage | None = None
 
     @property
@@ -131,7 +135,7 @@ class _Pass:
 
     @property
     def count(self) -> int:
-        """The number of rows up to its end, by the place of the end: missing rows on earlier pages count as well."""
+        """The number of rows by the place of its end, including rows missing from earlier pages."""
         return 0 if self.end is None else self.end * self.size + len(self.sheets[self.end].ids)
 
     @property
@@ -146,7 +150,10 @@ class _Pass:
 
     @property
     def next_far(self) -> int | None:
-        """The number of the page to request behind a run of pages with the same rows. None means that none is needed."""
+        """The number of the page to request behind a run of pages with the same rows.
+
+        None means that none is needed.
+        """
         if self.run is None or self.far is not None or self.end is not None or not self.answered:
             return None
         return _FAR + 2 * self.asked
@@ -169,7 +176,10 @@ class _Pass:
             self.end = end if self.end is None else min(self.end, end)
 
     def _ends_at(self, number: int) -> int | None:
-        """Return the number of the last page, if page *number* and those before it show it. None means unknown."""
+        """Return the number of the last page, if page *number* and those before it show it.
+
+        None means unknown.
+        """
         same = _SAME_ROW if self.size == 1 else _SAME
         last = [self.sheets.get(number - back) for back in range(same)]
         sheet = last[0]
@@ -183,8 +193,8 @@ class _Pass:
             return None
         if not sheet.ids:
             return number if self.cut_short else None
-        # A service may answer numbers behind the last page with the last page. If full pages repeat from the first
-        # page on, the service ignores page numbers.
+        # A service may answer numbers behind the last page with the last page. If full pages repeat from the
+        # first page on, the service ignores page numbers.
         first = self.sheets.get(0)
         apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
         if apart and self.run is None:
@@ -230,7 +240,8 @@ class RepeatedPasses:
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = dict(rows or {})
         self._sightings: dict[str, _Sightings] = {}
-        # A service that has returned false empty answers may do so again: one empty page of one row is not an end.
+        # A service that has returned false empty answers may do so again: one empty page of one row is not an
+        # end.
         self._cut_short = evidence.cut_short or (most == 1 and service.lied)
         self._passes: list[_Pass] = [_Pass(most, cut_short=self._cut_short)]
         self._evidence = evidence
@@ -239,7 +250,8 @@ class RepeatedPasses:
         self._census = Census(base_known=service.base is not None)
         self._lacking = self._exhausted = False
         self._vague = 0
-        """Passes that were added because the number that pages count from decides whether all rows are known."""
+        """Passes that were added because the number that pages count from decides whether all rows are
+        known."""
         self._alike = 0
         self._versions: dict[tuple[int, int], set[int]] = {}
         """Hashes of the sets of rows that a page had, by its size and number."""
@@ -284,10 +296,10 @@ class RepeatedPasses:
     def clean(self) -> bool:
         """True if the passes are done, and no row lies behind the last page.
 
-        One of three facts must hold: a row of another second was reached, or page numbers are known to reach deeper, or
-        ties are mixed so well that rows behind the last page would have come up. For the third, the same pages must
-        bring other rows each time. An order that depends on the page mixes ties too, but a heap, for example, mixes only
-        the rows that it holds.
+        One of three facts must hold: a row of another second was reached, or page numbers are known to reach
+        deeper, or ties are mixed so well that rows behind the last page would have come up. For the third,
+        the same pages must bring other rows each time. An order that depends on the page mixes ties too, but
+        a heap, for example, mixes only the rows that it holds.
         """
         deeper = self._evidence.reaches(self._depth)
         mixed = self._mixed > _MIXED and self._fresh * 2 > self._again
@@ -333,7 +345,10 @@ class RepeatedPasses:
             self._judge(self._passes.pop(0))
 
     def refused(self, ask: PageRequest) -> bool:
-        """Note that a page was refused. Return False unless it was the page far behind a run (`_Pass.far`)."""
+        """Note that a page was refused.
+
+        Return False unless it was the page far behind a run (`_Pass.far`).
+        """
         current, number = self._sent.get(ask, (None, 0))
         if current is None or number != current.far:
             return False
@@ -370,9 +385,7 @@ class RepeatedPasses:
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
             # The rows that such a page left out are on no other page.
             following = _Pass(max(1, past.shortest), 0, cut_short=True)
-        elif (
-            self._cut_short or not past.holed
-        ):  # a pass with a hole does not show the share of overlooked rows
+        elif self._cut_short or not past.holed:  # a pass with a hole shows no share of overlooked rows
             self._torn = 0
             self._judged += 1
             known = len(self._sightings)
@@ -384,7 +397,8 @@ class RepeatedPasses:
             self._total = rows
             self._depth = (past.end or 0) * past.size + past.size if self._evidence.cut_short else rows
             doubt = self._doubt()
-            # The place of a row of another second shows how many rows come before it, even if some pages lack rows.
+            # The place of a row of another second shows how many rows come before it, even if some pages lack
+            # rows.
             exact = past.reached and not self._cut_short
             first_again = self._first_again(past)
             self._census.note(
@@ -486,7 +500,8 @@ class RepeatedPasses:
 def _uneven(rows: int, size: int) -> int:
     """Return a smaller page size that does not divide *rows*, so that the last page is not full.
 
-    If page 0 was answered with page 1, one page was counted twice. So the size does not divide ``rows - size`` either.
+    If page 0 was answered with page 1, one page was counted twice. So the size does not divide ``rows -
+    size`` either.
     """
     return next(
         (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size

@@ -1,31 +1,32 @@
 """Filter probes: extra requests that show filters which the service applies only in part.
 
-The rows of a scan cannot show this, because each row that comes does match. Two mistakes are known from services that
-use MyBatis over real databases:
+The rows of a scan cannot show this, because each row that comes does match. Two mistakes are known from
+services that use MyBatis over real databases:
 
-1. ``IN (#{status})``: the database casts "1,-1" to its first number. So only one of several statuses is applied, and
-   the rows of the others never come. If a status never came in a whole scan, it is requested alone. The mistake is
-   shown by a row that comes then, but does not come when all statuses are requested.
-2. ``<if test="type != ''">``: MyBatis treats 0 as "not given". So `ScheduleType.MANUAL` is dropped, and the rows of
-   all types come. Another type is requested over the window of the first page. A row that comes for both types shows
-   the mistake. Rows of the other type that belong on the first page, but are not on it, show that the type is applied.
-   While neither was seen, no later page may hold a row that came for the other type.
+1. ``IN (#{status})``: the database casts "1,-1" to its first number. So only one of several statuses is
+   applied, and the rows of the others never come. If a status never came in a whole scan, it is requested
+   alone. The mistake is shown by a row that comes then, but does not come when all statuses are requested.
+2. ``<if test="type != ''">``: MyBatis treats 0 as "not given". So `ScheduleType.MANUAL` is dropped, and the
+   rows of all types come. Another type is requested over the window of the first page. A row that comes for
+   both types shows the mistake. Rows of the other type that belong on the first page, but are not on it, show
+   that the type is applied. While neither was seen, no later page may hold a row that came for the other
+   type.
 
 Cost of status probes:
 
-- None if one status is requested, if every status came, or if the least and the greatest code came. In the last case
-  no end of the list was dropped.
+- None if one status is requested, if every status came, or if the least and the greatest code came. In the
+  last case no end of the list was dropped.
 - Otherwise one search per missing status and schedule type, at the end of the scan.
-- A follow reads the same windows again and again. It probes all missing statuses after its first such scan, and one
-  status after every 16th later scan.
+- A follow reads the same windows again and again. It probes all missing statuses after its first such scan,
+  and one status after every 16th later scan.
 
-Cost of type probes: one search after the first page of ``type=MANUAL``, or two if fewer than two periodic rows are
-near. None once the session has seen that the service applies the type.
+Cost of type probes: one search after the first page of ``type=MANUAL``, or two if fewer than two periodic
+rows are near. None once the session has seen that the service applies the type.
 
-A finding must hold in both directions before the scan fails. A row may have changed its status meanwhile, one empty
-answer may be transient, and a crowded second may be cut at the end of the page. So the row's own second is requested
-in turns, with all statuses and with its status alone. An empty answer to a probe is accepted at once, unless the
-service has returned a false empty answer before.
+A finding must hold in both directions before the scan fails. A row may have changed its status meanwhile, one
+empty answer may be transient, and a crowded second may be cut at the end of the page. So the row's own second
+is requested in turns, with all statuses and with its status alone. An empty answer to a probe is accepted at
+once, unless the service has returned a false empty answer before.
 """
 
 from __future__ import annotations
@@ -59,14 +60,15 @@ _WITNESSES = 3
 """The most rows of one status that are confirmed by further requests."""
 
 _SHOWN = 2
-"""Instances of another type that a page of manual instances must lack before the type counts as applied. A single one may
-be new."""
+"""Instances of another type that a page of manual instances must lack before the type counts as applied. A
+single one may be new."""
 
 _POLLS_BETWEEN_PROBES = 16
 
 _TURNS = ("together", "alone", "together", "together", "alone", "together")
-"""The order of requests for a row's second, with all statuses or with its status alone. The turns repeat, because rows
-change meanwhile. Two requests with all statuses are consecutive, because every second answer may be empty by fault."""
+"""The order of requests for a row's second, with all statuses or with its status alone. The turns repeat,
+because rows change meanwhile. Two requests with all statuses are consecutive, because every second answer
+may be empty by fault."""
 
 
 @attrs.define
@@ -175,7 +177,10 @@ class StatusProbes:
         return page
 
     def _confirmed(self, status: int, type: ScheduleType, name: str, second: int, zone: Zone) -> Script:
-        """Request a row's own second in turns, with all statuses and with its status alone. Return the error if it holds."""
+        """Request a row's own second in turns, with all statuses and with its status alone.
+
+        Return the error if it holds.
+        """
         # The window has one more second on each side, because the service may round times.
         first = max(self._query.from_ms, second * 1000 - 1000)
         until = min(self._query.to_ms, second * 1000 + 2000)
@@ -212,8 +217,8 @@ class StatusProbes:
     def _whole(self, page: Page, text: str) -> bool:
         """Return True if an answer was not cut off.
 
-        Either all its rows contain the text, or it has fewer rows than another page had. Without a text, only an
-        empty page counts in place of the first.
+        Either all its rows contain the text, or it has fewer rows than another page had. Without a text, only
+        an empty page counts in place of the first.
         """
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest
@@ -245,7 +250,7 @@ def _empty(page: Page | None) -> bool:
 
 
 def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]:
-    """Yield rows of a page that have a status, at most one per second, as pairs of id and second of real time."""
+    """Yield pairs (id, second of real time) of a page's rows with a status, at most one per second."""
     rows = page.instances(zone, range(len(page.ids))) if page.ids else []
     seconds = {
         int(row.trigger_time.timestamp()): row.instance_id
@@ -265,8 +270,8 @@ def type_probe(
         page: the page that came. It must have rows.
         zone: zone of the service's times.
         seen: facts of the session about filters. Updated if the type is applied.
-        others: mapping from ids to other types, to be filled. No page of manual instances may hold one of these ids,
-            while it is open whether the type is applied.
+        others: mapping from ids to other types, to be filled. No page of manual instances may hold one of
+            these ids, while it is open whether the type is applied.
     """
     for other in (ScheduleType.PERIODIC, ScheduleType.TEMPORARY):
         found = yield (
@@ -280,12 +285,11 @@ def type_probe(
         last = page.times[-1]
         before = [time for time in found.times if (time > last if ask.descending else time < last)]
         if len(before) >= _SHOWN:
-            seen.manual = (
-                True  # the page reaches beyond these rows, so it would hold them if the type was ignored
-            )
+            seen.manual = True  # the page reaches beyond these rows, and does not have them
             return None
         name, time = found.ids[0], found.times[0]
-        # The instance lies behind the range of the page, or is new. So its second is requested, by its id if possible.
+        # The instance lies behind the range of the page, or is new. So its second is requested, by its id if
+        # possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
         text = "" if ask.expression or "\\" in name else name

@@ -44,8 +44,8 @@ R = TypeVar("R")
 
 _SEVERAL = 2
 _PAGES_BETWEEN_LOOKS = 4
-"""The factor by which the number of pages grows until another type is requested again, if an earlier window had no rows
-of it."""
+"""The factor by which the number of pages grows until another type is requested again, if an earlier
+window had no rows of it."""
 
 
 @attrs.frozen(eq=False)
@@ -105,8 +105,8 @@ class FilteredScan(Machine):
         self._manual = query.type is ScheduleType.MANUAL and not seen.manual
         """True while pages are checked for instances of other types."""
         self._others: dict[str, ScheduleType] = {}
-        """Ids of other types, which no page of manual instances may hold. Filled while it is open whether the service
-        applies the type."""
+        """Ids of other types, which no page of manual instances may hold. Filled while it is open whether
+        the service applies the type."""
         self._zone: Zone | None = None
         self._asked = self._ended = False
         self._pages = 0
@@ -139,7 +139,8 @@ class FilteredScan(Machine):
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left.
 
-        If the service left out a row, its second is left as well, so that a resumed scan finds the error again.
+        If the service left out a row, its second is left as well, so that a resumed scan finds the error
+        again.
         """
         left = self._machine.remaining(last, begun, all_handed)
         lost = None if self._statuses is None else self._statuses.left_out
@@ -148,7 +149,10 @@ class FilteredScan(Machine):
         return left
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Return the place of the last row in the order. None means that the windows that are left show it."""
+        """Return the place of the last row in the order.
+
+        None means that the windows that are left show it.
+        """
         return self._machine.position(last)
 
     # Requests
@@ -178,7 +182,8 @@ class FilteredScan(Machine):
         if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
             return  # only first pages of a window are checked
         self._pages += 1
-        # If earlier windows had no instance of another type, later pages are probed too, at growing distances.
+        # If earlier windows had no instance of another type, later pages are probed too, at growing
+        # distances.
         if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
             return
         whole = ask.from_ms <= self._query.from_ms and ask.to_ms >= self._query.to_ms

@@ -19,8 +19,8 @@ from aioflows.models import ScheduleType
 __all__ = ["Inquiries", "Script"]
 
 Script: TypeAlias = Generator[tuple[ScheduleType, PageRequest], Page | None, CompletenessError | None]
-"""A generator that yields a schedule type and a request. It is sent the page, or None if the request failed. It returns
-the error that the answers show. None means that no error was found."""
+"""A generator that yields a schedule type and a request. It is sent the page, or None if the request
+failed. It returns the error that the answers show. None means that no error was found."""
 
 
 @attrs.frozen(eq=False)

@@ -1,21 +1,21 @@
 """Collation: may a database treat two texts as equal although Python does not?
 
-A service passes the texts of a search to its database, which compares them by a collation. The differences that
-a collation may ignore are listed here. The sources are MariaDB and MySQL (``utf8mb4_general_ci``, ``unicode_ci``,
-``unicode_520_ci``, ``0900_ai_ci``), PostgreSQL (``ILIKE``, ``citext``, nondeterministic ICU collations) and
-SQL Server (``CI_AI``, width-insensitive):
+A service passes the texts of a search to its database, which compares them by a collation. The differences
+that a collation may ignore are listed here. The sources are MariaDB and MySQL (``utf8mb4_general_ci``,
+``unicode_ci``, ``unicode_520_ci``, ``0900_ai_ci``), PostgreSQL (``ILIKE``, ``citext``, nondeterministic ICU
+collations) and SQL Server (``CI_AI``, width-insensitive):
 
-1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, and the script
-   of a digit;
-2. letters that some collations expand to two (``ß``, ``æ``), and characters beyond U+FFFF, which older collations
-   treat as equal;
+1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, and the
+   script of a digit;
+2. letters that some collations expand to two (``ß``, ``æ``), and characters beyond U+FFFF, which older
+   collations treat as equal;
 3. invisible characters, and blanks at the ends;
 4. the kinds of dashes and of quotation marks;
-5. with ``LIKE``, the wildcards ``%`` and ``_``, and a backslash, which may be dropped. Full-width wildcards count too,
-   because texts may be folded first (``unaccent``).
+5. with ``LIKE``, the wildcards ``%`` and ``_``, and a backslash, which may be dropped. Full-width wildcards
+   count too, because texts may be folded first (``unaccent``).
 
-This module ignores the union of all these differences. A mismatch here therefore cannot be explained by any collation.
-No single database ignores all of them.
+This module ignores the union of all these differences. A mismatch here therefore cannot be explained by any
+collation. No single database ignores all of them.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _base(char: str) -> str:
 
 
 def _without_marks(char: str) -> str:
-    """Return a letter without marks that Unicode does not decompose (the stroke of ``ø``), and small kana as large."""
+    """Return a letter without marks that NFKD keeps (the stroke of ``ø``), and small kana as large."""
     name = unicodedata.name(char, "")
     plain = name.replace("HIRAGANA LETTER SMALL ", "HIRAGANA LETTER ")
     if name.startswith(_SCRIPTS_WITH_MARKS):

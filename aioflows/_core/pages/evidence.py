@@ -1,15 +1,16 @@
 """Scan evidence: facts from the answers of one scan, for one schedule type and one filter.
 
-A session outlives changes of the service. A service may also cap its pages by type, by filter, by the bytes of an
-answer or by the rights of the user. So the facts of the session (`ServiceFacts`) only choose what to request.
-The facts in this module decide whether a range is complete:
+A session outlives changes of the service. A service may also cap its pages by type, by filter, by the bytes
+of an answer or by the rights of the user. So the facts of the session (`ServiceFacts`) only choose what to
+request. The facts in this module decide whether a range is complete:
 
-1. A page with fewer rows than other pages of this scan may be the last one, while no such page was seen to be cut
-   short. This is believed only inside one second (`dense_second`, `id_partitions`), where no later row can prove
-   the end.
-2. A service may answer for only a part at the end, or at the start, of a long range. The first row of an answer shows
-   how far the service looks back from the end of a window. The last row shows how far it looks ahead from the start.
-   A window of that width or less is not cut in this way. So rows that are missing at its near end do not exist.
+1. A page with fewer rows than other pages of this scan may be the last one, while no such page was seen to be
+   cut short. This is believed only inside one second (`dense_second`, `id_partitions`), where no later row
+   can prove the end.
+2. A service may answer for only a part at the end, or at the start, of a long range. The first row of an
+   answer shows how far the service looks back from the end of a window. The last row shows how far it looks
+   ahead from the start. A window of that width or less is not cut in this way. So rows that are missing at
+   its near end do not exist.
 
 See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 """
@@ -22,7 +23,8 @@ from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 __all__ = ["ScanEvidence"]
 
 _ALIKE = 2
-"""Different pages with the same number of rows, fewer than requested, after which that number counts as a cap."""
+"""Different pages with the same number of rows, fewer than requested, after which that number counts as a
+cap."""
 
 
 _NO_LIMIT = 10
@@ -44,8 +46,8 @@ class ScanEvidence:
         self.cut_short = False
         """True after a page had fewer rows than others although it was not the last."""
         self.deepest = 0
-        """The deepest row at which a numbered page started, plus one (rows). The length of that page is not counted,
-        because a service may limit where pages start."""
+        """The deepest row at which a numbered page started, plus one (rows). The length of that page is
+        not counted, because a service may limit where pages start."""
         self.cuts = False
         """True after a narrower window showed rows that a wider one had left out."""
         self.rows = 0

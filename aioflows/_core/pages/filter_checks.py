@@ -1,12 +1,13 @@
 """Filter checks: did the service apply schedule type, statuses, owner and expression?
 
-Order and window are checked in every page (`reading`). A service that ignores the type returns the same rows for all
-three types, so every row would come three times. A service that ignores another filter returns rows that do not match
-the query.
+Order and window are checked in every page (`reading`). A service that ignores the type returns the same rows
+for all three types, so every row would come three times. A service that ignores another filter returns rows
+that do not match the query.
 
 1. A status is a number. A row with another status shows that the filter is ignored.
-2. The service's database compares owner and expression, and its collation decides. A row that some collation explains
-   (`collation`) counts as a match. A row that no collation explains shows that the filter is ignored.
+2. The service's database compares owner and expression, and its collation decides. A row that some collation
+   explains (`collation`) counts as a match. A row that no collation explains shows that the filter is
+   ignored.
 3. A row without the field, or with an empty text, cannot be checked. It counts as a match.
 4. A flow may have several owners, separated by semicolons. One matching owner is enough.
 """
@@ -32,7 +33,7 @@ _BETWEEN_OWNERS = re.compile("[;,|]")
 
 
 class TypeOverlapCheck:
-    """The check that no row comes for two schedule types, made with the first page of each type that has rows."""
+    """The check that no row comes for two schedule types, by the first page of each type with rows."""
 
     def __init__(self) -> None:
         self.answered: set[ScheduleType] = set()

@@ -1,8 +1,8 @@
 """The search for the number of the first page: 0 or 1.
 
-The vendor's documentation contradicts itself. Its Pagination structure counts from 0 and the sample shows 0, but the
-request example sends 1. A service that counts from 1 may answer page 0 with its first page, without rows, or with
-an error.
+The vendor's documentation contradicts itself. Its Pagination structure counts from 0 and the sample shows 0,
+but the request example sends 1. A service that counts from 1 may answer page 0 with its first page, without
+rows, or with an error.
 
 So page 0 is requested first, and page 1 if page 0 had no rows. One empty or failed answer may be transient.
 So page 0 is requested once more before page 1 counts as the first page.
@@ -54,7 +54,8 @@ class Step(enum.Enum):
 _ROWS, _EMPTY, _REFUSED = Outcome
 
 _A_ROW, _A_STATUS = "$.data.flowInsts[", "HTTP "
-"""The starts of error texts: a path to a bad row, and an HTTP status that means neither success nor failure."""
+"""The starts of error texts: a path to a bad row, and an HTTP status that means neither success nor
+failure."""
 
 _CODES_OF_THE_SERVICE = 1000
 """The lowest code that the service itself returns. Lower codes are HTTP statuses."""
@@ -95,7 +96,7 @@ def next_step(outcomes: tuple[Outcome, ...]) -> Step:
 
 
 def refusal(error: AioflowsError) -> bool:
-    """Return True if the content of the request may have caused an error, rather than its user or its time."""
+    """Return True if the content of the request may have caused the error, not its user or time."""
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
@@ -104,8 +105,8 @@ def refusal(error: AioflowsError) -> bool:
 def no_such_page(error: AioflowsError) -> bool:
     """Return True if an error may mean that no page has this number.
 
-    Only the service itself can report that. A failing gateway (HTTP 5xx) knows nothing of page numbers. If page 1 counted
-    as the first page because of it, every window would lack a page.
+    Only the service itself can report that. A failing gateway (HTTP 5xx) knows nothing of page numbers. If
+    page 1 counted as the first page because of it, every window would lack a page.
     """
     if isinstance(error, Unlisted):
         return True  # a service that counts from 1 may omit the empty list of page 0

@@ -1,8 +1,9 @@
 """First page check: does this scan request first pages, if only other scans have found out their number?
 
-A service that counted from 1 may count from 0 when the next scan of a session begins. Then page 1 is the second page,
-but it looks like a first page. A row at the edge of two windows shows that pages are first pages, and so do some other
-answers of the scan. If no such answer has come, page 0 is requested once, before the scan returns a row.
+A service that counted from 1 may count from 0 when the next scan of a session begins. Then page 1 is the
+second page, but it looks like a first page. A row at the edge of two windows shows that pages are first
+pages, and so do some other answers of the scan. If no such answer has come, page 0 is requested once, before
+the scan returns a row.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class FirstPageCheck:
 
     @property
     def outdated(self) -> bool:
-        """True if another number was found out meanwhile, so that rows read by the old number must be read again."""
+        """True if another number was found out meanwhile, so that the scan must read its rows again."""
         return not self._evidence.numbered and self._service.first_page != self._number
 
     def look(self) -> PageRequest | None:

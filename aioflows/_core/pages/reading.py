@@ -2,12 +2,13 @@
 
 Invariants:
 
-1. Scan time runs in the direction of the scan. A scan in descending order mirrors time: ``u = ~t``, so the window
-   ``[a, b)`` becomes ``[-b, -a)``. All modules above this one know ascending scans only.
+1. Scan time runs in the direction of the scan. A scan in descending order mirrors time: ``u = ~t``, so the
+   window ``[a, b)`` becomes ``[-b, -a)``. All modules above this one know ascending scans only.
 2. Windows are half-open, in milliseconds. Answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
-3. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting row between
-   that end and the second of its last row. It never proves more, however few rows it has (`prover`).
+3. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting
+   row between that end and the second of its last row. It never proves more, however few rows it has
+   (`prover`).
 
 A page that is out of order, or has a row outside its window, proves nothing and ends the scan.
 See docs/algorithms/keyset.md.
@@ -43,8 +44,9 @@ __all__ = [
 ]
 
 PIECE = 500
-"""The number of rows that are decoded and returned at once. The garbage collector checks young objects after about
-700 new ones, and rows freed by then cost it nothing. A piece of 1,000 rows would cause frequent full collections."""
+"""The number of rows that are decoded and returned at once. The garbage collector checks young objects
+after about 700 new ones, and rows freed by then cost it nothing. A piece of 1,000 rows would cause
+frequent full collections."""
 
 
 class Misplaced(CompletenessError):
@@ -78,7 +80,8 @@ class Page(Protocol):
         Args:
             zone: zone of the service's times.
             rows: row numbers, in the order of the result.
-            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for each row.
+            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for
+                each row.
         """
         ...
 
@@ -107,9 +110,11 @@ class PageRequest:
         until: end of the window, exclusive, in scan time (ms).
         axis: direction of the scan.
         page_size: page size (rows).
-        backward: True to sort against scan time, so that the page proves the end of its window. Default: False.
+        backward: True to sort against scan time, so that the page proves the end of its window. Default:
+            False.
         page_no: page number as it is sent. Default: 0.
-        tries: attempts before a failure of the service is reported. None means the limit of the policy. Default: None.
+        tries: attempts before a failure of the service is reported. None means the limit of the policy.
+            Default: None.
         reads: attempts whose answers may be unreadable. None means the limit of the policy. Default: None.
         expression: text that rows must contain in addition to the query's filters. Default: no text.
         field: field to sort by. Default: the trigger time.
@@ -209,7 +214,8 @@ class OrderedPage:
 
     def index(self, second: int) -> int:
         """Return the index of the first row at or after a second of scan time."""
-        # Most calls ask for the page's start or end, or the start of its last second. These need no parsing of times.
+        # Most calls ask for the page's start or end, or the start of its last second. These need no parsing
+        # of times.
         if second <= self.first:
             return 0
         if second >= self.last:
@@ -226,7 +232,10 @@ class OrderedPage:
         return self.second(index - 1) if index else None
 
     def cuts(self, start: int, stop: int) -> list[int]:
-        """Return the rows at which *start* to *stop* are cut into pieces. Each is the first row of a second."""
+        """Return the rows at which *start* to *stop* are cut into pieces.
+
+        Each is the first row of a second.
+        """
         cuts = []
         while stop - start > PIECE:
             second = self.second(start + PIECE)
@@ -249,7 +258,8 @@ class OrderedPage:
         times = self.times[start:stop]
         if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
-        # The sort has no key function: only ties are out of order, and making keys would cost more than sorting.
+        # The sort has no key function: only ties are out of order, and making keys would cost more than
+        # sorting.
         rows = sorted(zip(times, self.ids[start:stop], plain, strict=True), reverse=self._axis.descending)
         if not self._twice:
             return [number for _, _, number in rows]
@@ -277,7 +287,7 @@ class OrderedPage:
         return error
 
     def _fitting(self, low: int, high: int) -> str:
-        """Return a hint at the smallest shift, in steps of 15 minutes, that would put every row into the window."""
+        """Return a hint at the smallest shift, in quarter hours, that puts every row into the window."""
         quarter = 900
         shifts = [hop * quarter for hop in range(-104, 105) if hop]
         fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
@@ -339,8 +349,8 @@ class PageReader:
     def _narrow_down(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Note how far rows can be shifted, earlier and later, before a row leaves its window.
 
-        Offsets lie on a grid of 15 minutes. So one window that is narrower confirms the zone. Two wider windows confirm
-        it as well, if one has a row at its start and the other has a row at its end.
+        Offsets lie on a grid of 15 minutes. So one window that is narrower confirms the zone. Two wider
+        windows confirm it as well, if one has a row at its start and the other has a row at its end.
         """
         self._early = min(self._early, reading.first * 1000 + 999 - ask.first)
         self._late = min(self._late, ask.until - reading.last * 1000)

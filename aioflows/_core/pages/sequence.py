@@ -1,8 +1,8 @@
 """Page sequence: the pages of one window by their numbers, and their answers in page order.
 
-Pages overlap (`overlap`). So their reader can prove that no row lies between two pages. A service that counts from 1
-may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its real number.
-Until that is known, pages are requested one at a time. See docs/algorithms/sorted-orders.md.
+Pages overlap (`overlap`). So their reader can prove that no row lies between two pages. A service that counts
+from 1 may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its
+real number. Until that is known, pages are requested one at a time. See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["PageSequence", "PlacedPage"]
 
 _SHARED = 40
-"""The divisor of a page's rows that gives the rows it shares with the page before it. So pages still overlap after some
-rows were deleted."""
+"""The divisor of a page's rows that gives the rows it shares with the page before it. So pages still
+overlap after some rows were deleted."""
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
 """Service facts: what a session has learnt about its service, shared by all its scans.
 
-Every fact was seen in an answer. The documentation names no largest page and no cap, and does not settle whether pages
-count from 0 or from 1. These facts only save requests. They do not prove completeness, because a service may change
-while a session is open (see `evidence`).
+Every fact was seen in an answer. The documentation names no largest page and no cap, and does not settle
+whether pages count from 0 or from 1. These facts only save requests. They do not prove completeness, because
+a service may change while a session is open (see `evidence`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import math
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "ServiceFacts", "larger"]
 
 NARROW = 899_000
-"""Width of a narrow window (ms), just under 15 minutes. Zone offsets lie on a grid of 15 minutes. So if all rows
-lie inside a narrower window, their zone offset is right."""
+"""Width of a narrow window (ms), just under 15 minutes. Zone offsets lie on a grid of 15 minutes. So if
+all rows lie inside a narrower window, their zone offset is right."""
 
 NEVER = 1 << 62
 """A width (ms) that no window reaches."""
@@ -32,8 +32,8 @@ _NEARLY = 0.95
 """The share of a window that answers must have covered."""
 
 _CLOSE_ENOUGH = 1.25
-"""The ratio of the smallest refused page to the largest answered page below which the search stops. Further tries would
-save less than a fifth of the requests."""
+"""The ratio of the smallest refused page to the largest answered page below which the search stops.
+Further tries would save less than a fifth of the requests."""
 
 
 def larger(size: int) -> int:
@@ -46,8 +46,8 @@ class ServiceFacts:
 
     Args:
         first_page: number of the first page, 0 or 1. None means unknown. Default: None.
-        smallest_cap: smallest page cap that is considered (rows) where each small query would need one more request
-            (`single_second`). Default: 10, the page size in the vendor's sample.
+        smallest_cap: smallest page cap that is considered (rows) where each small query would need one more
+            request (`single_second`). Default: 10, the page size in the vendor's sample.
     """
 
     def __init__(self, first_page: int | None = None, *, smallest_cap: int = 10) -> None:
@@ -56,8 +56,8 @@ class ServiceFacts:
         self.told = first_page is not None
         """True if the number of the first page was configured, not found out."""
         self.base = first_page
-        """The number that page numbers count from. A service that counts from 1 may answer page 0 with the rows of
-        page 1. Then 0 works as the first page, but the second page is number 2."""
+        """The number that page numbers count from. A service that counts from 1 may answer page 0 with the
+        rows of page 1. Then 0 works as the first page, but the second page is number 2."""
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions (True: descending) in which the service was seen to sort by trigger time."""
@@ -77,7 +77,8 @@ class ServiceFacts:
         self.larger_pages = True
         """True if larger pages than usual brought more rows, or were not tried yet."""
         self.milliseconds_help = True
-        """True while it is worth cutting a dense second into milliseconds: until one held more than a page."""
+        """True while it is worth cutting a dense second into milliseconds: until one held more than a
+        page."""
         self.sorters_help = True
         """True while the service accepts several sorters, which order rows of the same trigger time."""
         self.texts_help = True
@@ -89,10 +90,12 @@ class ServiceFacts:
         self.widest = 0
         """The widest window that was answered with rows (ms)."""
         self.looked_back = self.looked_ahead = NARROW
-        """How far back from the end of a window, and ahead from its start, answers were seen to reach (ms)."""
+        """How far back from the end of a window, and ahead from its start, answers were seen to reach
+        (ms)."""
         self._cut_to = NEVER
         self.silent_beyond = NEVER
-        """The width (ms) of a window that has rows although a wider window around it was answered without any."""
+        """The width (ms) of a window that has rows although a wider window around it was answered without
+        any."""
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 
@@ -105,7 +108,10 @@ class ServiceFacts:
         return bool(self._pinned)
 
     def pinned(self, zone: object) -> bool:
-        """Return True if narrow windows were read in this zone. The service may change its zone during a session."""
+        """Return True if narrow windows were read in this zone.
+
+        The service may change its zone during a session.
+        """
         return zone in self._pinned
 
     def pin(self, zone: object) -> None:
@@ -154,16 +160,20 @@ class ServiceFacts:
 
     @property
     def cap(self) -> int | None:
-        """The most rows of a page that ended early although more existed. None means no such page was seen."""
+        """The most rows of a page that ended early although more existed.
+
+        None means no such page was seen.
+        """
         capped = [rows for size, rows in self._capped.items() if rows < size]
         return max(capped) if capped else None
 
     def usual(self, size: int) -> int:
-        """Return the page size to request (rows) when *size* is wanted: a smaller one if that size is refused.
+        """Return the page size to request (rows) when *size* is wanted.
 
-        The first try is a fifth of the refused size. Then sizes between the largest answered and the smallest refused
-        one are tried, until the two differ by a quarter at most. An unreadable size, unlike a refused one, is then
-        requested once more, because that failure may not depend on the size.
+        A smaller size is returned if that size is refused. The first try is a fifth of the refused size. Then
+        sizes between the largest answered and the smallest refused one are tried, until the two differ by a
+        quarter at most. An unreadable size, unlike a refused one, is then requested once more, because that
+        failure may not depend on the size.
         """
         if self._refused is None or size < self._refused:
             return size
@@ -179,7 +189,7 @@ class ServiceFacts:
         return self._accepted or size if self.unsure_of(size) else size
 
     def settled(self, size: int) -> int:
-        """Return the page size to request (rows) while another request finds out whether such pages are readable.
+        """Return the page size to request (rows) while another request tests whether it is readable.
 
         An unreadable page costs time, because it is requested again. A refusal comes at once.
         """
@@ -209,8 +219,8 @@ class ServiceFacts:
     def unread_size(self, size: int) -> bool:
         """Note that a page of *size* rows was unreadable. Return False if no smaller size is left to try.
 
-        A proxy may cut long answers, or replace them with its own page. If no smaller page was read either, a page of one
-        row shows whether the size or the service is the cause.
+        A proxy may cut long answers, or replace them with its own page. If no smaller page was read either, a
+        page of one row shows whether the size or the service is the cause.
         """
         if size <= 1:
             return False
@@ -225,7 +235,8 @@ class ServiceFacts:
     def start_from_one(self, size: int) -> None:
         """Note that no page size was answered, so that the size may not be the reason.
 
-        Pages of one row are requested until one is answered, perhaps over a narrower window. Then larger pages follow.
+        Pages of one row are requested until one is answered, perhaps over a narrower window. Then larger
+        pages follow.
 
         Args:
             size: the first page size that was tried (rows).
@@ -242,9 +253,10 @@ class ServiceFacts:
         return self._refused is not None and size > self._accepted
 
     def disappoints(self, size: int, rows: int) -> bool:
-        """Return True if a page of a new size has fewer rows than smaller pages had, while larger ones are refused.
+        """Return True if a page of a new size has too few rows, while larger pages are refused.
 
-        Some services answer a page that is too large with the last page. So a smaller size is tried next.
+        That is fewer rows than smaller pages had. Some services answer a page that is too large with the last
+        page. So a smaller size is tried next.
         """
         if not self.unsure_of(size) or rows >= self._accepted:
             return False
@@ -273,7 +285,10 @@ class ServiceFacts:
         return self.larger_pages and self.most(LARGEST_PAGE) > size
 
     def counted(self, rows: int) -> None:
-        """Note the rows of an instant. The estimate falls at once, and rises by a quarter of the difference."""
+        """Note the rows of an instant.
+
+        The estimate falls at once, and rises by a quarter of the difference.
+        """
         self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
