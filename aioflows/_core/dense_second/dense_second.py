@@ -174,7 +174,7 @@ class DenseSecond:
         """Add an answer.
 
         Raises:
-            CompletenessError: The second cannot be read completely.
+            CompletenessError: the second cannot be read completely.
         """
         self._answers += 1
         if ask is self._depth_sent:

@@ -105,7 +105,7 @@ class InstantPage:
         """Return the part of an instant that a page shows.
 
         Raises:
-            CompletenessError: The page is out of order, or a row lies outside its window.
+            CompletenessError: the page is out of order, or a row lies outside its window.
         """
         if not page.ids:
             return cls(NOTHING, (), beyond=False)

@@ -78,7 +78,7 @@ class FilterChecks:
         """Check that each row matches, as far as its fields show that.
 
         Raises:
-            CompletenessError: The service ignores a filter. The message names the filter.
+            CompletenessError: the service ignores a filter. The message names the filter.
         """
         if self._statuses:
             self._check_statuses(rows)

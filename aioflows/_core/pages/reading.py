@@ -173,7 +173,7 @@ class OrderedPage:
         given: True if the user configured the zone offset. Default: False.
 
     Raises:
-        CompletenessError: The page is out of order, or a row lies outside the window.
+        CompletenessError: the page is out of order, or a row lies outside the window.
     """
 
     def __init__(
@@ -336,7 +336,7 @@ class PageReader:
         """Return a page with rows in scan order.
 
         Raises:
-            CompletenessError: The page is out of order, or a row lies outside the window.
+            CompletenessError: the page is out of order, or a row lies outside the window.
         """
         assert self.zone is not None, "the zone is known before the first answer is read"
         offset = self.zone.offset_at(ask.from_ms // 1000)
