@@ -1,1 +1,1 @@
-"""One second that holds more rows than a page."""
+"""Dense seconds: seconds that hold more rows than a page."""

@@ -1,10 +1,14 @@
-"""How many rows an instant holds, by the places at which passes over its pages have ended.
+"""Census: the number of rows in an instant, from the places where passes over its pages ended.
 
-A row of another second, or a page that is not full, ends a pass, and its place is a count of the rows before it. Ties do not
-move that place, whatever order they come in. So a pass may miss rows, and bring others twice, but it counts all of them.
+A pass ends at a row of another second, or at a page that is not full. The place of that end is a count of the
+rows before it, and the order of ties does not change it. So a pass may miss rows and repeat others, but its
+count is right.
 
-Where page 0 may be another name for page 1, the first page may have been counted twice. Pages of two sizes tell: if the
-counts of both are equal as they are, no page was counted twice; if they are equal after one page was taken off, one was.
+If page 0 may be another name for page 1, the first page may have been counted twice. Pages of two sizes show
+which:
+
+1. If the plain counts are equal, no page was counted twice.
+2. If the counts are equal after one page is subtracted from each, the first page was counted twice.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import attrs
 __all__ = ["Census"]
 
 _COUNTS = 3
-"""Passes whose counts are looked at: rows may come and go, and make one of them wrong."""
+"""The number of passes that are compared. Rows that change meanwhile may make one count wrong."""
 
 
 @attrs.frozen
@@ -24,11 +28,11 @@ class _Count:
     """The count of one pass.
 
     Args:
-        size: *rows* of its pages.
-        rows: the *rows* before its end, if no page was counted twice.
-        once: the same, if the first page was counted twice.
-        reached: whether a row of another second has ended it.
-        doubled: whether its first two pages had the same rows.
+        size: page size of the pass (rows).
+        rows: rows before its end, if no page was counted twice.
+        once: rows before its end, if the first page was counted twice.
+        reached: True if a row of another second ended the pass.
+        doubled: True if its first two pages had the same rows.
     """
 
     size: int
@@ -42,24 +46,24 @@ class Census:
     """The counts of the last passes over the pages of one instant.
 
     Args:
-        base_known: whether page numbers are known to begin with the first page that was asked for.
+        base_known: True if page numbers are known to start with the first page that was requested.
     """
 
     def __init__(self, *, base_known: bool) -> None:
         self._base_known = base_known
         self._counts: deque[_Count] = deque(maxlen=_COUNTS)
         self.doubled: bool | None = False if base_known else None
-        """Whether the first page is counted twice; None: that is not known."""
+        """True if the first page is counted twice. None means unknown."""
 
     def note(self, size: int, rows: int, *, reached: bool, doubled: bool, single: bool) -> None:
         """Note the count of a pass.
 
         Args:
-            size: *rows* of its pages.
-            rows: the *rows* that it counted.
-            reached: whether a row of another second has ended it.
-            doubled: whether its first two pages had the same rows.
-            single: whether it had one page only.
+            size: page size of the pass (rows).
+            rows: rows that the pass counted.
+            reached: True if a row of another second ended the pass.
+            doubled: True if its first two pages had the same rows.
+            single: True if it had only one page.
         """
         once = rows if single or (self._base_known and not doubled) else rows - size
         self._counts.append(_Count(size, rows, once, reached, doubled))
@@ -72,10 +76,11 @@ class Census:
             self.doubled = True
 
     def least(self, *, mixed: bool) -> int:
-        """Return the rows that have been counted at least.
+        """Return the smallest count of the last passes (rows).
 
         Args:
-            mixed: whether ties were seen to change, so that a second page need not be alike the first to be the same one.
+            mixed: True if the order of ties was seen to change. Then a second page may be the first one again
+                although their rows differ.
         """
         return min((self._rows(one, mixed=mixed) for one in self._counts), default=0)
 
@@ -84,16 +89,16 @@ class Census:
             return one.once if self.doubled else one.rows
         if one.doubled:
             return one.once
-        # Pages of one row are of one size only, which tells nothing.
+        # Pages of one row have only one size, so their counts cannot be compared.
         return one.once if mixed and not (one.reached and one.size == 1) else one.rows
 
     def vague(self, known: int) -> bool:
-        """Return True if it depends on the number that pages count from whether so many rows are all of them."""
+        """Return True if *known* rows are complete or not, depending on the number that pages count from."""
         return self.doubled is None and any(known < one.rows and not one.doubled for one in self._counts)
 
     @property
     def agreed(self) -> int | None:
-        """The rows on which passes of different pages agree; None: they do not."""
+        """The count on which passes with different page sizes agree. None means that they do not agree."""
         if (
             self.doubled is None
             or len(self._counts) < _COUNTS

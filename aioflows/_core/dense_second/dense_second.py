@@ -1,19 +1,20 @@
-"""One second that holds more rows than any page the service gives.
+"""A dense second: one second that holds more rows than any page of the service.
 
-Answers have whole seconds, so the order inside a second separates nothing. What helps, in this order:
+Answers have whole seconds, so the keyset walk separates nothing inside a second. Five ways are tried, in this
+order:
 
-1. Requests have milliseconds: the second is cut until its pieces fit a page, first at its very start, where schedulers
-   fire. This is proof.
-2. What is left when a piece is a single millisecond is read by page numbers (`walk`), together with the rest of the
-   second and on to a row of a later one, or else of an earlier one.
-3. Where pages do not join, since ties change or rows come and go, they are read once more with ties sorted by everything
-   that the service sorts by, and then again and again (`rounds`).
-4. Where pages end without a row of another second, nothing shows that the rows do, since page numbers may reach no deeper.
-   A row that lies as deep in a wider window shows that they do.
-5. Where that cannot be shown, or passes over the same pages lack rows that they have counted, the instant is read part by
-   part, by what its ids contain (`split`).
+1. Milliseconds. Requests have milliseconds, so the second is cut until its pieces fit a page. The first cut
+   is at its very start, where schedulers fire. This is a proof.
+2. Page numbers (`page_walk`). They read a single millisecond that is still too large, with the rest of the
+   second and on to a row of a later second, or else of an earlier one.
+3. Repeated passes (`repeated_passes`). Pages do not join if ties change or rows change. Then they are read
+   once more with ties sorted by every field that the service sorts by, and after that again and again.
+4. A look for depth. Pages may end without a row of another second. Then the rows may continue although page
+   numbers reach no deeper. A row at the same depth in a wider window shows that page numbers do reach deeper.
+5. Id partitions (`id_partitions`). The instant is read in parts, by a text in its ids. This is done if the
+   depth is not shown, or if passes over the same pages lack rows that they have counted.
 
-All but the first is counting, and marked so.
+Only the first way is a proof. All others are marked as counted. See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -37,33 +38,37 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["DenseSecond"]
 
 _MORE_LOOKS = 2
-"""How often a piece that was answered with nothing is asked for again."""
+"""How many times an empty piece is requested again."""
 
 _NOT_SHOWN = "page numbers end there, and nothing shows that its rows do"
 
 _MOST_ROWS = 1_000_000
 _MOST_ANSWERS = 50_000
-"""Rows and answers after which a second is given up. A service that makes up rows would otherwise be read for ever."""
+"""The rows and answers after which reading a second fails. A service that invents rows would otherwise
+never end."""
 
 _MOST_SHIFTS = 8
 
 _WIDER = 366 * 86_400_000
-"""Milliseconds on either side of what is read, in which a row is looked for that lies deep enough in a result."""
+"""The margin on either side of the scan's range (ms), in which a row is looked for at the depth of the
+last page."""
 
 
 class DenseSecond:
-    """All rows of one second.
+    """A reading of all rows of one second.
 
     Args:
-        ways: the second, or *what* of it is to be read, with the ways that pages may run on, the best first.
-        page_size: *rows*, the largest page worth asking for.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        span: what the scan reads, in *milliseconds* of scan time.
-        reader: reads answers.
-        page: the *page* that showed it to be dense, since all of its rows lie in it.
-        backward: whether that page was sorted against scan time.
-        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
+        ways: the second, or the part of it to read, once for each way that pages may run on. The best way is
+            first.
+        page_size: largest useful page size (rows).
+        service: facts of the session about the service.
+        evidence: facts of this scan.
+        span: range of the scan, in scan time (ms).
+        reader: reader of answers.
+        page: page that showed the second to be dense: all its rows lie in the second.
+        backward: True if that page was sorted against scan time.
+        splits: True if ids may be partitioned by a text. Must be False if the query has a text itself.
+            Default: True.
     """
 
     def __init__(
@@ -85,7 +90,7 @@ class DenseSecond:
         self._size = page_size
         self._service = service
         self.base = service.base
-        """The number that page numbers were taken to count from when it was begun."""
+        """The number that pages were assumed to count from when the reading began."""
         self._evidence = evidence
         start = max(span[0], instant.first - service.reach // 2)
         near = start, min(span[1], start + service.reach)
@@ -93,35 +98,39 @@ class DenseSecond:
         self._wider = [
             (*window, bare) for bare in (False, True) for window in dict.fromkeys((near, span, year))
         ]
-        """Windows in which a row may lie as deep as pages have ended at, at last without the query's filters."""
+        """The windows in which to look for a row as deep as the end of the pages. The last ones have no
+        filters."""
         self._depth_sent: PageRequest | None = None
         self._shift = 0
-        """How many rows further on it is looked, since what stands there may be left out for want of rights."""
+        """How many rows deeper the look goes. The service may leave out the row at the exact depth for
+        missing rights."""
         self._deep: list[str] = []
-        """The rows that were brought so far to show how deep pages reach."""
+        """The ids of the rows that the look for depth brought so far."""
         self._reader = reader
         self._splits = splits
         self._rows: dict[str, tuple[Page, int]] = {}
         self._todo = [(instant.first, instant.until)]
         self._looked: Counter[tuple[int, int]] = Counter()
         self._where: dict[str, tuple[int, int]] = {}
-        """The smallest piece that each row was seen in."""
+        """The smallest piece in which each row was seen."""
         self._piece_sent: PageRequest | None = None
         self._reading: PageWalk | RepeatedPasses | IdPartitions | None = None
         self._counted: Instant | None = None
         self._answers = 0
         self._stuck: int | None = None
-        """The millisecond that no page holds; None: nothing was read by milliseconds."""
+        """The millisecond that has more rows than a page. None means that no millisecond was found too
+        large."""
         self._torn: RepeatedPasses | None = None
-        """Passes over the same pages that lack rows which they have counted, or did not come to rest."""
+        """Passes over the same pages that failed: they lack rows that they counted, or did not settle."""
         self._varied: list[Instant] = []
-        """The ways in which pages of other sizes were read in each pass."""
+        """The ways in which passes with changing page sizes were tried."""
         self._parted = False
-        """Whether it was read part by part."""
+        """True if id partitions were tried."""
         self._unsure: PageWalk | RepeatedPasses | None = None
-        """What was read up to an end that nothing has confirmed yet."""
+        """The reading whose end is not confirmed yet."""
         self.overrun: tuple[Instant, Page] | None = None
-        """How it was read, and the page that ran on to a row of another second."""
+        """The instant that was read, and the page that ran on to a row of another second. None means no
+        such page."""
         if service.milliseconds_help:
             self._cut(*self._todo.pop())
         else:
@@ -130,16 +139,16 @@ class DenseSecond:
 
     @property
     def counted(self) -> bool:
-        """Whether some of it could only be settled by counting."""
+        """True if some rows were counted, not proven."""
         return self._counted is not None
 
     @property
     def done(self) -> bool:
-        """Whether every row was read."""
+        """True if every row was read."""
         return not self._todo and self._piece_sent is None and self._reading is None
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name the requests to start now, one at a time: what is not taken is not noted as asked."""
+        """Yield the next requests. A request that the caller does not take does not count as sent."""
         if isinstance(self._reading, IdPartitions) and self._reading.depth is not None:
             yield from self._look_deeper(self._reading.depth)
         elif (
@@ -162,7 +171,11 @@ class DenseSecond:
             yield self._piece_sent
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take an answer; raise `CompletenessError` if the second cannot be read whole."""
+        """Add an answer.
+
+        Raises:
+            CompletenessError: the second cannot be read completely.
+        """
         self._answers += 1
         if ask is self._depth_sent:
             self._looked_deeper(page)
@@ -189,7 +202,10 @@ class DenseSecond:
             )
 
     def refused(self, ask: PageRequest) -> bool:
-        """Take the refusal of a page, if that may mean that numbers end before it."""
+        """Note that a page was refused.
+
+        Return False unless the refusal may come from the page number or the sorters.
+        """
         if ask is self._depth_sent:
             self._looked_deeper(None)
             return True
@@ -207,19 +223,19 @@ class DenseSecond:
         return self._reading is not None and self._split()
 
     def too_deep(self, ask: PageRequest, error: AioflowsError) -> AioflowsError:
-        """Return the error to end with where a page was refused: its number, unless it is one of the first."""
+        """Return the error to raise for a refused page: one about its page number, unless that is 0 or 1."""
         if ask.page_no <= 1 or self._reading is None or not refusal(error):
             return error
         return self._unread(self._reading.rows, f"the service refuses page {ask.page_no} ({error})")
 
     def batch(self) -> Batch:
-        """Return every row of the second, in the order of their ids."""
+        """Return every row of the second, ordered by id."""
         names = sorted(self._rows, reverse=self._instant.axis.descending)
         parts: dict[int, tuple[Page, list[int]]] = {}
         for name in names:
             page, row = self._rows[name]
             parts.setdefault(id(page), (page, []))[1].append(row)
-        # Each page gives its rows in one go, in the order of their names; this is how they interleave.
+        # Each page decodes its rows together, in the order of their ids. `order` interleaves the pages.
         starts = dict(
             zip(parts, accumulate((len(rows) for _, rows in parts.values()), initial=0), strict=False)
         )
@@ -236,7 +252,7 @@ class DenseSecond:
         for name in page.ids:
             low, high = self._where.get(name, (first, until))
             if until <= low or high <= first:
-                # Its bounds are not what they are documented to be: rounded, or both of them included.
+                # The service does not treat bounds as documented: it rounds them, or includes both.
                 self._give_up_milliseconds()
                 return
             self._where[name] = (max(first, low), min(until, high))
@@ -245,13 +261,13 @@ class DenseSecond:
     def _piece_rows(self, first: int, until: int, page: Page) -> None:
         rows = len(page.ids)
         if not rows and self._looked[first, until] < _MORE_LOOKS:
-            self._looked[first, until] += 1  # emptiness is not believed at once
+            self._looked[first, until] += 1  # one empty answer is not trusted
             self._todo.insert(0, (first, until))
         elif not rows or self._evidence.ends_short(self._size, rows):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
             if not self._todo and not self._rows.keys() >= set(self._first[1].ids):
-                self._give_up_milliseconds()  # a row that was seen in the second is in none of its pieces
+                self._give_up_milliseconds()  # a row of the second appears in none of its pieces
         elif until - first > 1:
             self._cut(first, until)
         else:
@@ -260,7 +276,7 @@ class DenseSecond:
             self._count()
 
     def _give_up_milliseconds(self) -> None:
-        """Read the whole second by page numbers: the service does not tell its milliseconds apart as it should."""
+        """Read the whole second by page numbers, because the service does not tell milliseconds apart."""
         self._service.milliseconds_help = False
         self._todo, self._rows, self._stuck = [], {}, None
         self._count()
@@ -275,7 +291,11 @@ class DenseSecond:
     # By page numbers
 
     def _count(self) -> None:
-        """Read the second; of one that was begun by milliseconds, the stuck one and what pages would run on to."""
+        """Begin to read the second by page numbers.
+
+        If milliseconds were tried first, this reads only the stuck millisecond and the part that pages run on
+        to.
+        """
         instant, first = self._instant, self._stuck
         if first is not None and instant.backward:
             self._todo = [piece for piece in self._todo if piece[0] > first]
@@ -285,7 +305,8 @@ class DenseSecond:
             instant = attrs.evolve(instant, first=first)
         self._counted = instant
         backward, sheet = self._first
-        # The page that showed the second to be dense is the first of these, if they run the same way.
+        # The page that showed the second to be dense is the first page of this walk, if both run the same
+        # way.
         begun = first is None and instant.backward == backward
         self._walk(instant, sheet if begun else None)
         self._go_on()
@@ -295,7 +316,11 @@ class DenseSecond:
         self._reading = PageWalk(instant, most, self._service, self._evidence, first)
 
     def _give_up_sorters(self, ask: PageRequest) -> bool:
-        """Read on without further sorters, if the service refuses them or does not sort by the trigger time then."""
+        """Continue without further sorters, if the service does not support them.
+
+        It may refuse them, or no longer sort by the trigger time. Return False if the request had no further
+        sorters.
+        """
         if not ask.ties:
             return False
         self._service.sorters_help = False
@@ -311,7 +336,7 @@ class DenseSecond:
         return True
 
     def _go_on(self) -> None:
-        """Take what was read by the present way, or choose another one."""
+        """Accept the rows of the present way if it is done, or choose another way."""
         reading = self._reading
         if isinstance(reading, IdPartitions):
             self._after_split(reading)
@@ -333,7 +358,7 @@ class DenseSecond:
                 self.overrun = (self._counted, reading.overrun)
             self._take(reading.rows)
         elif reading is not None and reading.done:
-            # It may be the end of the rows or the end of page numbers.
+            # This may be the end of the rows or the end of the page numbers.
             self._unsure = reading
             if self._other_ways:
                 self._instant, *self._other_ways = self._other_ways
@@ -346,7 +371,7 @@ class DenseSecond:
             split.deepened(reached=False)
         torn = self._torn
         if split.done and torn is not None and len(split.rows) < torn.count and self._vary(split.rows):
-            return  # as many rows were counted, so that not all ids are of the shape that those seen have
+            return  # passes counted more rows, so some ids have another shape than those seen
         if split.done:
             self._take(split.rows)
         elif split.failed and self._vary(split.rows):
@@ -359,14 +384,15 @@ class DenseSecond:
             )
 
     def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
-        """Read pages of other sizes in each pass, once in each way, if passes over the same pages have come to an end.
+        """Begin passes with changing page sizes, once in each way. Return False if that is not possible.
 
-        Ties may come in another order from the other end, and in a window of its own.
+        Earlier passes over the same pages must have come to an end. Each way may bring ties in another order:
+        from the other end, or with pages that do not run on.
         """
         torn = self._torn
         if torn is None or not torn.ends or self._counted is None:
             return False
-        # From its other end, other milliseconds would belong to what is read.
+        # After milliseconds, the other way would cover other milliseconds of the second.
         ways = [self._counted, *(self._other_ways if self._stuck is None else ())]
         ways += [way.alone for way in ways]
         way = next((one for one in ways if one not in self._varied), None)
@@ -380,10 +406,10 @@ class DenseSecond:
         return True
 
     def _look_deeper(self, rows: int) -> Iterator[PageRequest]:
-        """Ask for the row behind so many in a wider window, while that of what is read has ended there.
+        """Yield the request for the row after *rows* rows in a wider window.
 
-        Numbers that are too high may be answered with the first page again, or with the last. So the row before it and
-        the first one are asked for as well: none of them may be the same as another.
+        A service may answer a number that is too high with the first or the last page. So the row before it
+        and the first row are requested too, and all must differ.
         """
         if self._depth_sent is None and self._wider:
             first, until, bare = self._wider[0]
@@ -394,14 +420,14 @@ class DenseSecond:
             yield self._depth_sent
 
     def _looked_deeper(self, page: Page | None) -> None:
-        """Note that pages reach deeper than where they have ended, if one has brought a row."""
+        """Note the answer to a look for depth. None means that the page was refused."""
         self._depth_sent = None
         reading = self._reading
         depth = self._depth_of(reading)
         needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
         if name is None and self._service.lied and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
-            self._looked[self._wider[0][:2]] += 1  # a service that has said "nothing" falsely is asked again
+            self._looked[self._wider[0][:2]] += 1  # it may be another false empty answer
             return
         if name is not None and name not in self._deep:
             self._deep.append(name)
@@ -426,9 +452,10 @@ class DenseSecond:
             self._go_on()
 
     def _numbers_of_depth(self, rows: int) -> list[int]:
-        """Return the pages that show that numbers reach behind so many rows: of the one behind the last, the last, and the first.
+        """Return the numbers of one-row pages that show whether numbers reach deeper than *rows* rows.
 
-        While page 0 may be another name for page 1, that one has to differ from it; or else they count from 1.
+        These are the row after the last, the last row and the first row. While page 0 may be another name for
+        page 1, both are requested and must differ. Otherwise pages may count from 1.
         """
         base, further = self._service.base, self._shift
         numbers = [rows + further, rows - 1 + further, further]
@@ -445,7 +472,7 @@ class DenseSecond:
         return reading.total if reading is not None else 0
 
     def _split(self) -> bool:
-        """Read part by part, if the rows seen so far show how."""
+        """Begin to read by id partitions. Return False if the ids seen so far share no shape."""
         assert self._counted is not None
         rows = {} if self._reading is None else self._reading.rows
         shape = IdShape.of(rows) if self._splits and self._service.texts_help and not self._parted else None

@@ -1,13 +1,19 @@
-"""Reading one instant by what its ids contain, where page numbers do not reach its end, or may not.
+"""Id partitions: reads one instant in parts, by a text in the ids, where page numbers may not reach its end.
 
-A search can be narrowed to rows whose id contains a text (the vendor's "List Flow Instances": ``expression``, a fuzzy
-match on the id and the flow's name). Ids have a shape, as in ``2809-20190812080700``: characters before a separator that
-all have. One search for each character that may stand there makes parts that leave no such row out, and that are small
-enough to be read by first pages, which neither ties nor changes nor a limit on page numbers can spoil. A part that is
-still too large is read by page numbers, which reach its end where they did not reach that of the whole. Two characters
-would leave out ids that begin with the first of them, so one has to be enough.
+A search can be narrowed to rows whose id contains a text. (In the vendor's "List Flow Instances",
+``expression`` is a fuzzy match on the id and the flow's name.) All ids seen share a separator, as in
+``2809-20190812080700``.
 
-It rests on ids being of the shape that all ids seen have, so what is read like this counts as counted, not as proven.
+1. One search for each character that may stand beside the separator gives one part. The parts leave out no
+   row of that shape.
+2. Most parts fit on a first page. Ties, changes and limits on page numbers do not affect first pages.
+3. A part that is still too large is read by page numbers. They reach its end more easily than the end of the
+   whole.
+4. Only one character tells ids apart. Two would leave out ids that have only one there.
+5. Ids not yet seen are assumed to have the shape of those seen. So rows read in this way are counted, not
+   proven.
+
+See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -29,35 +35,38 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["IdPartitions", "IdShape"]
 
 _LOOKS = 3
-"""Answers after which a part is believed to be empty."""
+"""Empty answers after which a part counts as empty."""
 
 _LOOKS_AGAINST_ROWS = 6
-"""The same where rows were seen that should be in it: they may have gone, but more likely the answers are wrong."""
+"""The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are
+more likely."""
 
 _ROWS_OF_A_LIE = 3
-"""Rows that should be in a part that was answered without them, from which that was false rather than a change."""
+"""The number of rows missing from a part's answer from which the answer counts as false, not as a change."""
 
 _LOOKS_AT_A_LIAR = 24
-"""The same once the service has left out what was there."""
+"""Empty answers after which a part counts as empty, once the service has returned a false empty answer."""
 
 
 _LONGEST = 8
-"""Characters that may be asked for beside the one that tells ids apart: the fewer, the less rests on those that were seen."""
+"""The most characters in a search besides the one that tells ids apart. With fewer characters, less
+depends on the ids seen so far."""
 
 
 _CROWDED = 2
-"""How many times as many ids as belong to the largest part may have a part's text, since it stands elsewhere in them as well."""
+"""The most ids that may contain a part's text, as a multiple of the ids in the largest part. A text may
+also stand elsewhere in an id."""
 
 
 @attrs.frozen
 class IdShape:
-    """What the ids of an instant have in common.
+    """The shape that the ids of an instant share.
 
     Args:
-        separator: a *character* that all of them have, with as many of those beside it as keep a part's text from
-            standing elsewhere in them.
-        before: whether the characters that tell them apart stand before it, or after it.
-        letters: the *characters* that may stand there.
+        separator: a character that all ids have, with as many shared neighbours as are needed. With them, a
+            part's text rarely stands elsewhere in an id.
+        before: True if the characters that tell ids apart stand before the separator, False if after it.
+        letters: characters that may stand there.
     """
 
     separator: str
@@ -66,7 +75,7 @@ class IdShape:
 
     @classmethod
     def of(cls, ids: Iterable[str]) -> IdShape | None:
-        """Find the shape that tells ids apart best; None: they have nothing in common."""
+        """Return the shape that makes the most parts. None means that the ids share no shape."""
         names = list(ids)
         most, best = 1, None
         for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
@@ -80,14 +89,14 @@ class IdShape:
 
     @property
     def parts(self) -> list[str]:
-        """Texts of which every id holds at least one."""
+        """The texts of the parts. Every id contains at least one of them."""
         return [
             letter + self.separator if self.before else self.separator + letter for letter in self.letters
         ]
 
 
 def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
-    """Return the characters beside the first or last separator of every id; nothing, if not every id has one there."""
+    """Return the characters beside the first or last separator of the ids. Empty if an id has none there."""
     found = set()
     for name in names:
         place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
@@ -98,7 +107,7 @@ def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> se
 
 
 def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -> str:
-    """Return a separator with the next characters that all ids have there, as few as make parts small."""
+    """Return a separator with as many shared neighbouring characters as are needed to make parts small."""
     places = [(name.rfind if last else name.find)(separator) for name in names]
     apart = Counter(
         name[place - 1 if before else place + 1] for name, place in zip(names, places, strict=True)
@@ -117,7 +126,7 @@ def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -
 
 
 def _alphabet(found: set[str]) -> str:
-    """Return all characters that may stand where some were seen; nothing, if that cannot be told."""
+    """Return all characters that may stand where those in *found* were seen. Empty if that is unknown."""
     if not all(char.isascii() and char.isalnum() for char in found):
         return ""
     letters = digits if found & set(digits) else ""
@@ -129,16 +138,17 @@ def _alphabet(found: set[str]) -> str:
 
 
 class IdPartitions:
-    """All rows of one instant, part by part.
+    """A reading of one instant in parts, by a text in the ids.
 
     Args:
-        instant: *what* to read.
-        page_size: *rows* of the largest page worth asking for.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        rows: the *rows* that were seen already; at least one.
-        shape: what their *ids* have in common.
-        count: the rows that passes over the pages of all of it have *counted*; None: there were none.
+        instant: instant to read.
+        page_size: largest useful page size (rows).
+        service: facts of the session about the service.
+        evidence: facts of this scan.
+        rows: rows that were seen already, at least one.
+        shape: shape that their ids share.
+        count: rows that passes over the whole instant counted. None means that there was no such pass.
+            Default: None.
     """
 
     def __init__(
@@ -158,12 +168,13 @@ class IdPartitions:
         self._shape = shape
         self._count = count
         self._unsure = 0
-        """The rows of the largest part that passes have ended in without evidence that nothing follows."""
+        """The depth (rows) of the deepest part whose passes ended without evidence that no row follows."""
         self.rows = rows
         self.failed = False
-        """Whether the service does not heed the text, or a part cannot be read either."""
+        """True if the service ignores the text, or a part cannot be read either."""
         self.depth: int | None = None
-        """The rows of a part that ended with a short page, deeper than any row that was brought by its number so far."""
+        """The depth (rows) of a part that ended with a short page, deeper than page numbers were seen to
+        reach. None means that no part needs such a look."""
         self._todo = shape.parts
         self._sent: dict[PageRequest, str] = {}
         self._readings: dict[str, PageWalk | RepeatedPasses] = {}
@@ -172,11 +183,11 @@ class IdPartitions:
 
     @property
     def done(self) -> bool:
-        """Whether every part was read."""
+        """True if every part was read."""
         return not (self._todo or self._sent or self._readings or self.failed) and self.depth is None
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
+        """Yield the next requests. A request that the caller does not take does not count as sent."""
         while self._todo and not self.failed:
             text = self._todo.pop()
             ask = self._instant.narrowed(text).ask(self._service.first_page or 0, self._size)
@@ -188,7 +199,7 @@ class IdPartitions:
                 yield ask
 
     def received(self, ask: PageRequest, sheet: InstantPage) -> None:
-        """Take a page."""
+        """Add a page."""
         for row, name in enumerate(sheet.ids):
             self.rows.setdefault(name, (sheet.page, row))
         if ask in self._sent:
@@ -197,11 +208,12 @@ class IdPartitions:
             self._readings[text].received(ask, sheet)
             self._judge(text)
         if self._unsure and self.done and len(self.rows) != self._count:
-            # Neither a count of the whole nor a row behind them shows that page numbers have not ended before rows did.
+            # Page numbers may have ended before the rows: no count of the whole and no deeper row shows
+            # otherwise.
             self.depth = self._unsure
 
     def refused(self, ask: PageRequest) -> None:
-        """Take the refusal of a page, whose number may be too high for the service."""
+        """Note that a page was refused. Its number may be too high for the service."""
         reading = self._readings.get(self._reading.get(ask, ""))
         if isinstance(reading, RepeatedPasses) and reading.refused(ask):
             self._judge(self._reading.pop(ask))
@@ -209,14 +221,18 @@ class IdPartitions:
         self.failed = self.failed or ask in self._sent or ask in self._reading
 
     def deepened(self, *, reached: bool) -> None:
-        """Go on after it was found out whether page numbers reach deeper than parts have ended at."""
+        """Continue after a look for depth.
+
+        Args:
+            reached: True if page numbers reach deeper than the ends of the parts.
+        """
         self.depth, self._unsure, self.failed = None, 0, self.failed or not reached
         for text in list(self._readings):
             if not self.failed:
                 self._judge(text)
 
     def give_up_sorters(self, ask: PageRequest) -> None:
-        """Read a part on without further sorters, since the service takes none."""
+        """Continue a part without further sorters, because the service does not accept them."""
         text = self._reading.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
@@ -224,10 +240,10 @@ class IdPartitions:
             self._readings[text] = RepeatedPasses(part, full, self._service, self._evidence, varied=True)
 
     def _opened(self, text: str, sheet: InstantPage) -> None:
-        """Take the first page of a part."""
+        """Read a part by its first page, or begin to walk its pages if it has more."""
         names = sheet.ids
         meant = sum(text.lower() in name.lower() for name in names)
-        if meant * 2 < len(names):  # a few may have it in the flow's name instead
+        if meant * 2 < len(names):  # some rows may have the text in the flow's name instead
             self.failed, self._service.texts_help = True, False
         elif not names or self._evidence.ends_short(self._size, len(names)):
             self._short(text, set(names))
@@ -237,7 +253,7 @@ class IdPartitions:
             self._judge(text)
 
     def _short(self, text: str, names: set[str]) -> None:
-        """Take a part that one page holds, unless it lacks all that is known to be in it."""
+        """Accept a part that fits on one page, or request it again if it lacks all rows known to be in it."""
         known = {name for name in self.rows if text in name}
         if not (known.isdisjoint(names) if known else not names):
             self._service.lied = self._service.lied or (
@@ -247,7 +263,7 @@ class IdPartitions:
         self._service.lied = self._service.lied or len(known) >= _ROWS_OF_A_LIE
         self._looks[text] += 1
         if self._looks[text] < self._looks_needed(known):
-            # Twice at once, with no other request between: then they are not both the n-th, whatever n is.
+            # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
             self._todo += [text] * (1 if text in self._sent.values() else 2)
 
     def _looks_needed(self, known: Collection[str]) -> int:
@@ -259,7 +275,7 @@ class IdPartitions:
         return PageWalk(part, most, self._service, self._evidence, first)
 
     def _judge(self, text: str) -> None:
-        """Let a part go that was read, and read it another way if its pages do not join."""
+        """Finish a part that was read, or read it another way if its pages do not join."""
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
             over, self.failed = reading.done, reading.failed

@@ -1,7 +1,7 @@
-"""A stretch of time that holds more rows than a page, and what one page shows of it.
+"""An instant: a range of time that holds more rows than a page, and the part of it that one page shows.
 
-Pages may run on beyond the stretch: the row of another second that ends up on one shows that nothing of the stretch is
-left, where a short page alone would not (`walk`).
+Pages may run on beyond the instant. A row of another second on a page proves that no row of the instant
+follows. A short page alone does not prove that (`page_walk`).
 """
 
 from __future__ import annotations
@@ -15,24 +15,27 @@ from aioflows._core.pages.reading import NOTHING, Direction, Page, PageReader, P
 __all__ = ["Instant", "InstantPage"]
 
 TIES = ("create_time", "update_time", "start_time", "end_time")
-"""What the service sorts by besides the trigger time. Rows that are alike in that come in an order that may depend on which page
-is asked for, as where a database keeps a heap of the first rows only; those that are alike in nothing do not."""
+"""The fields that the service sorts by besides the trigger time. The order of rows with equal sort fields
+may depend on the page that is requested, for example if a database keeps only a heap of the first rows.
+Further fields make equal rows rare."""
 
 
 @attrs.frozen
 class Instant:
-    """What is to be read, usually a second or one of its milliseconds.
+    """An instant, usually a second or one of its milliseconds.
 
     Args:
-        first: *milliseconds* of scan time, where it starts.
-        until: *milliseconds* of scan time, where it ends; at most the end of the second that it starts in.
-        axis: the direction of the scan.
-        reach: *milliseconds* of scan time that pages may run on to: at or after `until`, or where pages are sorted
-            against scan time, at or before `first`. What it crosses must be a whole second's edge.
-        backward: whether pages are sorted against scan time.
-        known: whether a row is known to be there.
-        expression: the *text* that rows must contain to be meant; ``""``: all of the query's.
-        ties: what rows of one trigger time are to be *sorted* by.
+        first: start, in scan time (ms).
+        until: end, exclusive, in scan time (ms). At most the end of the second that contains `first`.
+        axis: direction of the scan.
+        reach: scan time that pages may run on to (ms): at or after `until`, or at or before `first` if pages
+            are sorted against scan time. The end of the instant that pages run over must be the edge of a
+            whole second.
+        backward: True if pages are sorted against scan time. Default: False.
+        known: True if a row is known to be there. Default: False.
+        expression: text that rows of the instant must contain. ``""`` means all rows of the query. Default:
+            all.
+        ties: further fields to sort by, for rows of one trigger time. Default: none.
     """
 
     first: int
@@ -45,7 +48,7 @@ class Instant:
     ties: tuple[str, ...] = ()
 
     def ask(self, page_no: int, page_size: int) -> PageRequest:
-        """Name a page of it."""
+        """Return the request for a page of the instant."""
         return PageRequest(
             self.reach if self.backward else self.first,
             self.until if self.backward else self.reach,
@@ -58,39 +61,39 @@ class Instant:
         )
 
     def narrowed(self, expression: str) -> Instant:
-        """Return the part of it whose rows contain a text; such pages need not run on."""
+        """Return the part of the instant whose rows contain a text. Its pages do not run on."""
         return attrs.evolve(self, reach=self.until, backward=False, expression=expression, ties=())
 
     @property
     def tied(self) -> Instant:
-        """The same, with rows of one trigger time sorted by all that the service sorts by."""
+        """The same instant, with rows of one trigger time sorted by all fields in `TIES`."""
         return attrs.evolve(self, ties=TIES)
 
     @property
     def alone(self) -> Instant:
-        """The same, with pages that do not run on."""
+        """The same instant, with pages that do not run on."""
         return attrs.evolve(self, reach=self.first if self.backward else self.until, known=False)
 
     @property
     def width(self) -> int:
-        """Milliseconds that its pages may span."""
+        """The width of the window that its pages may span (ms)."""
         return self.until - self.reach if self.backward else self.reach - self.first
 
     @property
     def name(self) -> str:
-        """The window in real time, for messages."""
+        """The window in real time, as a text for messages."""
         start, end = self.axis.window(self.first, self.until)
         return f"{start}–{end} ms"
 
 
 @attrs.frozen(eq=False)
 class InstantPage:
-    """What one page shows of an instant.
+    """The part of an instant that one page shows.
 
     Args:
-        page: the *page*.
-        ids: those of its *rows* that lie in the instant, which are its first ones.
-        beyond: whether a row of another second follows them.
+        page: the page.
+        ids: ids of its rows in the instant, which are its first rows.
+        beyond: True if a row of another second follows them.
     """
 
     page: Page
@@ -99,7 +102,11 @@ class InstantPage:
 
     @classmethod
     def of(cls, instant: Instant, ask: PageRequest, page: Page, reader: PageReader) -> InstantPage:
-        """Read a page; raise `CompletenessError` if it is out of order or reaches outside its window."""
+        """Return the part of an instant that a page shows.
+
+        Raises:
+            CompletenessError: the page is out of order, or a row lies outside its window.
+        """
         if not page.ids:
             return cls(NOTHING, (), beyond=False)
         reading = reader.read(ask, page)

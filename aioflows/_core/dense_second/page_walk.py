@@ -1,17 +1,19 @@
-"""Reading by page numbers, where nothing else is left: more rows in one instant than a page can hold.
+"""Page walk: reads an instant with more rows than a page by page numbers.
 
 Invariants:
 
-1. Pages overlap: page ``p`` of size ``s`` starts at row ``p * s``, and the sizes are chosen so that every page starts
-   inside the one before it. A row that stands where it stood proves the join: as long as ties keep their order, all
-   that lasts before that row was on an earlier page, and all that follows is still to come, whatever else came or went.
-2. A walk whose joins all hold, and that brought no row twice, is clean. Any other proves nothing (`rounds`).
-3. The end is a row of another second, or a page that is not full and that no row follows by its number, since a page may
-   have been cut short. The latter is believed only where the service is
-   known to answer rows that deep in this scan, since page numbers may end before the rows do (`ScanEvidence.deepest`).
+1. Pages overlap: page ``p`` of size ``s`` starts at row ``p * s``, and the sizes are chosen so that every
+   page starts inside the one before it. A row that both pages have at the same place proves the join. As long
+   as ties keep their order, every lasting row before it was on an earlier page, and every later row is still
+   to come.
+2. A walk is clean if all its joins hold and no row came twice. Any other walk proves nothing
+   (`repeated_passes`).
+3. The end is a row of another second, or a page that is not full. A page may have been cut short, so the row
+   after it is requested by its number and must not exist. Page numbers may also end before the rows do. So
+   such an end is believed only if page numbers reached that deep in this scan (`ScanEvidence.deepest`).
 
-A service that counts from 1 may answer page 0 with page 1: then the second page repeats the first, and numbers go on
-from there.
+A service that counts from 1 may answer page 0 with page 1. Then the second page repeats the first, and page
+numbers continue from there. See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -28,14 +30,14 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["Ending", "PageWalk"]
 
 _SURELY = 0.5
-"""The share of the last instant that was walked through which the next one is taken to have, too."""
+"""The share of the rows of the last instant that the next instant is assumed to have as well."""
 
 _FEW = 15
-"""Rows in a page up to which pages may fit together by chance, where ties are broken at random."""
+"""The page size (rows) up to which pages may fit together by chance, if ties come in random order."""
 
 
 class Ending(enum.Enum):
-    """How a walk ended."""
+    """The ways in which a walk can end."""
 
     REACHED = "a row of another second was reached"
     SHORT = "the last page was not full"
@@ -44,14 +46,14 @@ class Ending(enum.Enum):
 
 
 class PageWalk:
-    """All rows of one instant, page after page.
+    """A walk over the pages of one instant.
 
     Args:
-        instant: *what* to read.
-        most: *rows* that a page is known to bring.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        first: the first page, if it is known already.
+        instant: instant to read.
+        most: rows that a page is known to hold.
+        service: facts of the session about the service.
+        evidence: facts of this scan.
+        first: first page, if it has come already. Default: None.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class PageWalk:
         self.rows: dict[str, tuple[Page, int]] = {}
         self.ending: Ending | None = None
         self.overrun: Page | None = None
-        """The page that reached a row of another second: of what follows, it shows all up to there."""
+        """The page that reached a row of another second. It shows every row up to that row."""
         self._placed: Sequence[str] = ()
         self._restart()
         if first is not None and len(first.ids) == most:
@@ -80,27 +82,27 @@ class PageWalk:
 
     @property
     def most(self) -> int:
-        """The rows that its pages bring: fewer than at first where these were cut short."""
+        """The page size of the walk (rows). It shrinks if pages were cut short."""
         return self._most
 
     @property
     def tied(self) -> bool:
-        """Whether rows of one trigger time are sorted by further fields."""
+        """True if rows of one trigger time are sorted by further fields."""
         return bool(self._instant.ties)
 
     @property
     def total(self) -> int:
-        """The rows that were counted."""
+        """The number of rows that were counted."""
         return len(self._placed)
 
     @property
     def done(self) -> bool:
-        """Whether every join held up to an end, whatever that is worth."""
+        """True if every join held up to an end, even if the end is not proven."""
         return self.ending in (Ending.REACHED, Ending.SHORT)
 
     @property
     def clean(self) -> bool:
-        """Whether every join held up to an end that can be believed."""
+        """True if every join held up to an end that is believed (invariant 3)."""
         return self.ending is Ending.REACHED or (
             self.ending is Ending.SHORT and self._evidence.reaches(self.total)
         )
@@ -112,14 +114,15 @@ class PageWalk:
         self._answers: dict[int, InstantPage] = {}
         self._next = 0
         self._next_page: tuple[int, int] | None = None
-        """The number and size of the page behind the one that was not full, once no row stands behind that one's last."""
+        """The number and size of the page after the short page. Set once no row follows the short page's
+        last row."""
         self._cut = (0, 0)
-        """That one's number and size."""
+        """The number and size of the short page."""
         self._short: int | None = None
-        """The rows of a page that was not full, after which one more row is asked for by its number."""
+        """The rows of the short page. The next row is requested by its number."""
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
+        """Yield the next requests. A request that the caller does not take does not count as sent."""
         while self.ending is None and self._worth_another():
             if self._short is None:
                 number, size = next(self._plan)
@@ -133,7 +136,11 @@ class PageWalk:
             yield ask
 
     def _worth_another(self) -> bool:
-        """One page after the other, or at once what an instant like the last one will take in any case."""
+        """Return True if another page may be requested now.
+
+        Pages come one by one, but those that an instant like the last one needs in any case are requested at
+        once.
+        """
         if len(self._pages) == self._next:
             return True
         if self._short is not None:
@@ -142,10 +149,10 @@ class PageWalk:
         return (number + 1) * size < self._service.instant * _SURELY
 
     def received(self, ask: PageRequest, sheet: InstantPage) -> None:
-        """Take a page, and go on as far as the pages so far are without a hole."""
+        """Add a page, and continue through all pages that came without a hole."""
         index = self._sent.pop(ask, None)
         if index is None:
-            return  # asked for before it was known where numbers start
+            return  # it was requested before the number of the first page was known
         self._answers[index] = sheet
         while self.ending is None and self._next in self._answers:
             sheet = self._answers.pop(self._next)
@@ -189,9 +196,10 @@ class PageWalk:
             self.ending = Ending.UNJOINED
 
     def _after_the_last(self, ids: Sequence[str]) -> None:
-        """End where no row follows a page that was not full, by its number; read smaller pages where one does.
+        """End the walk if no row follows the short page, or restart it with smaller pages if a row follows.
 
-        Where rows are left out after pages were cut, it is the next page that shows more.
+        A service may leave rows out of a page after it was cut. So the page after the short one is requested
+        too.
         """
         short = self._short or 0
         if not ids or set(ids) <= set(self.rows):

@@ -1,23 +1,27 @@
-"""Reading by page numbers where these cannot be relied on: ties in another order in every answer, rows that come and go.
+"""Repeated passes: reads an instant again and again where pages do not join.
 
-No single pass over the pages proves anything then. But each is another look at the same rows, and how often a look
-overlooks a row can be measured: by the rows that were seen before and after it. So passes are repeated until a row that
-was there all the time can hardly have been overlooked in all of them:
+Some services return ties in another order in every answer, and rows may change meanwhile. So no single pass
+over the pages proves anything.
 
-    rows in a pass x (share overlooked) ** passes  <  `_DOUBT`
+1. Each pass is another look at the same rows. A row that was seen before and after a pass, but not in it, was
+   overlooked. So the share of overlooked rows can be measured (capture–recapture). Passes are repeated until
+   a lasting row is very unlikely to have been overlooked in all of them:
 
-The share is taken of those rows only that were overlooked at all, since where ties change between a few fixed orders
-some rows are easy to see and others are not.
+       rows in a pass x (share overlooked) ** passes  <  `_DOUBT`
 
-That holds for looks that are independent of each other. A database may break ties in an order that depends on which page is
-asked for, the same one each time: then all passes bring the same rows, and miss the same ones. So nothing is taken for read
-while fewer rows are known than a pass with an end has counted (`census`), and after `_ALIKE` such passes that brought nothing
-new it is given up. Where nothing else is left to try, the size of the pages changes from pass to pass (*varied*): then none
-of them begins where another one began, and what one pass overlooks is in the next. While rows are lacking, pages become
-smaller and smaller, down to one row; then there is no other page to ask for.
+2. The share is taken only of rows that were overlooked at least once. If ties change between a few fixed
+   orders, some rows are easy to see and others are not.
+3. The passes must be independent. A database may break ties by the page that is requested, in the same way
+   each time. Then all passes bring the same rows and miss the same rows. So an instant is not complete while
+   fewer rows are known than a pass with an end has counted (`census`). After `_ALIKE` such passes without a
+   new row, the passes have failed.
+4. If no other way is left, the page size changes from pass to pass (*varied*). Then pages start at other rows
+   in each pass, and a row that one pass misses is found by the next. While rows are missing, pages shrink,
+   down to one row.
+5. All pages of a pass have the same size, and page numbers begin with the first page that is answered. So it
+   makes no difference whether page 1 is the second page or page 0 again.
 
-Pages are of one size and their numbers begin with the first that is answered, so that it does not matter whether page 1
-is the second or page 0 once more.
+See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -35,124 +39,132 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["RepeatedPasses"]
 
 _DOUBT = 1e-6
-"""Rows that may be expected to have been overlooked when an instant is taken for read."""
+"""The expected number of overlooked rows below which an instant counts as complete."""
 
 _MOST = 60
-"""Passes after which it is given up."""
+"""The number of passes after which the reading fails."""
 
 _MOST_VARIED = 120
-"""The same where the size of pages changes."""
+"""The same, if the page size changes from pass to pass."""
 
 _STEP = 16
-"""The part of a page by which those of the next pass are smaller: a sixteenth."""
+"""The divisor of the page size that gives the step to the next, smaller size."""
 
 _TORN = 4
-"""Passes without an end, one after the other, after which page numbers are taken not to reach that deep."""
+"""Consecutive passes without an end, after which page numbers count as not reaching that deep."""
 
 _MIXED = 0.5
-"""The share of rows that were overlooked at some time, from which ties are mixed by chance."""
+"""The share of rows that were overlooked at least once, above which the order of ties counts as random."""
 
 _ALIKE = 3
-"""Passes without a row that was not known before, one after the other, after which no other pass is expected to bring one."""
+"""Consecutive passes without a new row, after which no further pass is expected to bring one."""
 
 _ALIKE_UNKNOWN = 8
-"""The same where page 0 may be another name for page 1: it takes some passes to see that ties change."""
+"""The same, if page 0 may be another name for page 1. More passes are needed to see that ties change."""
 
 _VAGUE = 6
-"""Passes of different pages after which it is left open whether page 0 is another name for page 1, since rows come and go."""
+"""The number of passes with other page sizes that may decide whether page 0 is another name for page 1.
+Afterwards the question stays open, because rows that change may make every count differ."""
 
 _AROUND, _AROUND_ALIKE = 16, 4
-"""How many times as many rows as are known may stand on the pages of one pass; the latter where its first pages are all alike."""
+"""The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds if the
+pages so far are all alike."""
 
 _SAME = 3
-"""Pages with the same rows, one after the other, after which numbers are taken to have ended; ties may bring some twice."""
+"""Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a
+page."""
 
 _SAME_ROW = 6
-"""The same for pages of one row, which ties may well bring again and again."""
+"""The same for pages of one row, which ties repeat more often."""
 
 _FAR = 1_000
-"""Pages further on than any row lies, where it is looked whether the last page comes again."""
+"""The distance (pages) behind the rows of a page that shows whether such numbers return the last page."""
 
 _AHEAD = 3
-"""Passes that may be under way at once, since each is a few pages only."""
+"""The most passes at once. Each has only a few pages."""
 
 
 @attrs.define(eq=False)
 class _Pass:
-    """One pass over the pages: so many at once, then one by one until one shows that nothing follows."""
+    """One pass over the pages: first `at_once` pages together, then one by one until the end."""
 
     size: int
     at_once: int = 0
     cut_short: bool = False
-    """Whether pages of this scan had fewer rows than others, and were not the last all the same."""
+    """True if pages of this scan had fewer rows than others although they were not the last."""
     asked: int = 0
     sheets: dict[int, InstantPage] = attrs.field(factory=dict)
     end: int | None = None
-    """The number of the page after which nothing follows."""
+    """The number of the last page with rows."""
     run: int | None = None
-    """The number of the first page of several that had the same rows: numbers may have ended there, or ties bring some twice."""
+    """The number of the first of several pages with the same rows. Page numbers may have ended there, or
+    ties repeat."""
     far: int | None = None
-    """The number of a page that tells which: far behind those, the last page comes again where all such numbers bring it."""
+    """The number of a page far behind the run. It has the same rows if the service answers high numbers
+    with the last page."""
     far_sheet: InstantPage | None = None
 
     @property
     def answered(self) -> bool:
-        """Whether all that was to be asked so far was answered."""
+        """True if every page that was due so far was answered."""
         looking = self.far is not None and self.far_sheet is None
         return len(self.sheets) == self.asked >= max(1, self.at_once) and not looking
 
     @property
     def torn(self) -> bool:
-        """Whether it came to a page that holds nothing, and to no end."""
+        """True if the pass came to an empty page before it found an end."""
         empty = self.answered and self.end is None and not self.sheets[self.asked - 1].ids
         return empty and not self.cut_short
 
     @property
     def holed(self) -> bool:
-        """Whether a page held nothing although others behind it did."""
+        """True if a page was empty although later pages had rows."""
         return any(not self.sheets[number].ids for number in range(self.end or 0))
 
     @property
     def rows(self) -> int:
-        """The rows of its pages up to the last."""
+        """The number of rows on its pages up to the last."""
         return sum(
             len(sheet.ids) for number, sheet in self.sheets.items() if self.end is None or number <= self.end
         )
 
     @property
     def reached(self) -> bool:
-        """Whether a row of another second follows those of its pages."""
+        """True if a row of another second follows the rows of its pages."""
         return any(sheet.beyond for sheet in self.sheets.values())
 
     @property
     def count(self) -> int:
-        """The rows before the one that its last page has reached, by where that stands."""
+        """The number of rows by the place of its end, including rows missing from earlier pages."""
         return 0 if self.end is None else self.end * self.size + len(self.sheets[self.end].ids)
 
     @property
     def shortest(self) -> int:
-        """The fewest rows of a page that was not the last."""
+        """The fewest rows on a page before the last."""
         return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
 
     @property
     def over(self) -> bool:
-        """Whether nothing more of it is to be asked for."""
+        """True if no more pages of the pass are to be requested."""
         return self.torn or (self.answered and self.end is not None)
 
     @property
     def next_far(self) -> int | None:
-        """The number of the page that is to be asked for to tell what a run of pages with the same rows means, if any."""
+        """The number of the page to request behind a run of pages with the same rows.
+
+        None means that none is needed.
+        """
         if self.run is None or self.far is not None or self.end is not None or not self.answered:
             return None
         return _FAR + 2 * self.asked
 
     @property
     def worth_another(self) -> bool:
-        """Whether another page of it may be asked for now."""
+        """True if another page of the pass may be requested now."""
         return self.asked < max(1, self.at_once) or (self.answered and not self.over)
 
     def take(self, number: int, sheet: InstantPage) -> None:
-        """Take a page."""
+        """Add a page, and note the end of the pass if the page shows it."""
         if number == self.far:
             self.far_sheet = sheet
             if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:
@@ -164,7 +176,10 @@ class _Pass:
             self.end = end if self.end is None else min(self.end, end)
 
     def _ends_at(self, number: int) -> int | None:
-        """Return the number of the page after which nothing follows, as far as this one and those before it show."""
+        """Return the number of the last page, if page *number* and those before it show it.
+
+        None means unknown.
+        """
         same = _SAME_ROW if self.size == 1 else _SAME
         last = [self.sheets.get(number - back) for back in range(same)]
         sheet = last[0]
@@ -178,8 +193,8 @@ class _Pass:
             return None
         if not sheet.ids:
             return number if self.cut_short else None
-        # A service may answer numbers behind the last page with the last page; full ones, whatever the number, are of one that
-        # does not heed numbers.
+        # A service may answer numbers behind the last page with the last page. If full pages repeat from the
+        # first page on, the service ignores page numbers.
         first = self.sheets.get(0)
         apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
         if apart and self.run is None:
@@ -189,7 +204,7 @@ class _Pass:
 
 @attrs.define(eq=False)
 class _Sightings:
-    """In which passes a row was seen."""
+    """The passes in which a row was seen."""
 
     first: int
     last: int
@@ -197,15 +212,15 @@ class _Sightings:
 
 
 class RepeatedPasses:
-    """All rows of one instant, pass after pass.
+    """Repeated passes over the pages of one instant.
 
     Args:
-        instant: *what* to read.
-        most: *rows* that a page is known to bring.
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
-        varied: whether the size of pages changes from pass to pass.
-        rows: the *rows* that were seen already, in other ways.
+        instant: instant to read.
+        most: rows that a page is known to hold.
+        service: facts of the session about the service.
+        evidence: facts of this scan.
+        varied: True to change the page size from pass to pass. Default: False.
+        rows: rows that were seen in other ways. Default: none.
     """
 
     def __init__(
@@ -225,7 +240,8 @@ class RepeatedPasses:
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = dict(rows or {})
         self._sightings: dict[str, _Sightings] = {}
-        # Where nothing was said of something, one page without a row is no end either.
+        # A service that has returned false empty answers may do so again: one empty page of one row is not an
+        # end.
         self._cut_short = evidence.cut_short or (most == 1 and service.lied)
         self._passes: list[_Pass] = [_Pass(most, cut_short=self._cut_short)]
         self._evidence = evidence
@@ -234,12 +250,13 @@ class RepeatedPasses:
         self._census = Census(base_known=service.base is not None)
         self._lacking = self._exhausted = False
         self._vague = 0
-        """Passes since it depends on the number that pages count from whether all rows are known."""
+        """Passes that were added because the number that pages count from decides whether all rows are
+        known."""
         self._alike = 0
         self._versions: dict[tuple[int, int], set[int]] = {}
-        """The sets of rows that were seen of each page, by its size and number."""
+        """Hashes of the sets of rows that a page had, by its size and number."""
         self._again = self._fresh = 0
-        """Pages that were asked for again, and those of them that brought rows as they never had."""
+        """The number of pages that were requested again, and of those that brought a new set of rows."""
         self._reached = False
         self._mixed = 0.0
         self.done = False
@@ -247,48 +264,49 @@ class RepeatedPasses:
 
     @property
     def passes(self) -> int:
-        """Passes so far."""
+        """The number of passes so far."""
         return self._ended
 
     @property
     def size(self) -> int:
-        """The rows of its largest pages."""
+        """The largest page size (rows)."""
         return self._most
 
     @property
     def ends(self) -> bool:
-        """Whether a pass has come to an end."""
+        """True if a pass has come to an end."""
         return self._judged > 0
 
     @property
     def total(self) -> int:
-        """The rows of the last pass."""
+        """The number of rows in the last pass."""
         return self._total
 
     @property
     def depth(self) -> int:
-        """How deep its pages went: where these lack rows, further than rows were counted."""
+        """The depth of the last pass (rows). If pages lack rows, the depth exceeds the number of rows."""
         return self._depth
 
     @property
     def count(self) -> int:
-        """The rows that its passes have counted, whether or not as many are known."""
+        """The number of rows that the passes counted. Fewer may be known."""
         return self._census.least(mixed=self._mixed > 0)
 
     @property
     def clean(self) -> bool:
-        """Whether it can be believed that nothing lies behind the last page.
+        """True if the passes are done, and no row lies behind the last page.
 
-        Either a row of another second was reached, or page numbers are known to reach deeper, or ties are mixed so well
-        that whatever lies there had come up. The same pages have to show that by other rows each time: orders that depend
-        on the page mix ties as well, but those of a heap, for one, mix no more rows than it holds.
+        One of three facts must hold: a row of another second was reached, or page numbers are known to reach
+        deeper, or ties are mixed so well that rows behind the last page would have come up. For the third,
+        the same pages must bring other rows each time. An order that depends on the page mixes ties too, but
+        a heap, for example, mixes only the rows that it holds.
         """
         deeper = self._evidence.reaches(self._depth)
         mixed = self._mixed > _MIXED and self._fresh * 2 > self._again
         return self.done and (self._reached or deeper or mixed)
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name the pages to ask for now, one at a time: what is not taken is not noted as asked."""
+        """Yield the next requests. A request that the caller does not take does not count as sent."""
         while not (self.done or self.failed):
             far = next((one for one in self._passes if one.next_far is not None), None)
             if far is not None:
@@ -309,7 +327,7 @@ class RepeatedPasses:
             yield ask
 
     def received(self, ask: PageRequest, sheet: InstantPage) -> None:
-        """Take a page."""
+        """Add a page, and judge the passes that it completes."""
         found = self._sent.pop(ask, None)
         if found is None or self.done or self.failed:
             return
@@ -322,12 +340,15 @@ class RepeatedPasses:
         )
         times = _AROUND_ALIKE if alike else _AROUND
         if len(current.sheets) * current.size > times * len(self.rows) + 8 * current.size:
-            self.failed = True  # whatever number is asked for, the same rows come
+            self.failed = True  # the service returns the same rows for every page number
         while self._passes and self._passes[0].over and not (self.done or self.failed):
             self._judge(self._passes.pop(0))
 
     def refused(self, ask: PageRequest) -> bool:
-        """Take the refusal of a page; return False if it was not asked for only to see whether the last page comes again."""
+        """Note that a page was refused.
+
+        Return False unless it was the page far behind a run (`_Pass.far`).
+        """
         current, number = self._sent.get(ask, (None, 0))
         if current is None or number != current.far:
             return False
@@ -335,7 +356,7 @@ class RepeatedPasses:
         return True
 
     def _add_pass(self, current: _Pass) -> None:
-        """Begin another pass beside one that has asked for all pages that it is expected to take."""
+        """Begin another pass beside one whose expected pages were all requested."""
         if self.varied:
             size = self._next_size(self._total, current.size)
             self._passes.append(_Pass(size, self._total // size + 1, self._cut_short))
@@ -343,8 +364,8 @@ class RepeatedPasses:
             self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
 
     def _next_size(self, rows: int, size: int) -> int:
-        """Return the size of the pages of the next pass over so many rows: smaller, or the largest again."""
-        # Where smaller steps have shown nothing new, a larger one is taken; no size is left out of the smallest.
+        """Return the page size of the next pass over *rows* rows: a smaller size, or the largest again."""
+        # If small steps brought no new rows, the step grows. Small sizes are tried one by one.
         step = size // 4 if self._lacking and self._alike and size > _STEP else size // _STEP
         smaller = size - max(1, step)
         if not (self._reached or self._lacking):
@@ -362,9 +383,9 @@ class RepeatedPasses:
             if not self._searching:
                 following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
-            # What such a page has left out stands on no other.
+            # The rows that such a page left out are on no other page.
             following = _Pass(max(1, past.shortest), 0, cut_short=True)
-        elif self._cut_short or not past.holed:  # one with a hole says nothing of how rows are overlooked
+        elif self._cut_short or not past.holed:  # a pass with a hole shows no share of overlooked rows
             self._torn = 0
             self._judged += 1
             known = len(self._sightings)
@@ -376,7 +397,8 @@ class RepeatedPasses:
             self._total = rows
             self._depth = (past.end or 0) * past.size + past.size if self._evidence.cut_short else rows
             doubt = self._doubt()
-            # Where a row of another second stands tells how many rows come before it, even if some pages lack rows.
+            # The place of a row of another second shows how many rows come before it, even if some pages lack
+            # rows.
             exact = past.reached and not self._cut_short
             first_again = self._first_again(past)
             self._census.note(
@@ -406,17 +428,17 @@ class RepeatedPasses:
 
     @property
     def _searching(self) -> bool:
-        """Whether rows that were counted are looked for on pages of other sizes."""
+        """True if counted but missing rows are being looked for on pages of other sizes."""
         return self.varied and self._lacking and self._judged > 0
 
     def _next_pass(self, past: _Pass, rows: int) -> _Pass:
-        """Return the pass after one that has brought so many rows."""
+        """Return the pass after *past*, which brought *rows* rows."""
         size = self._next_size(rows, past.size) if self.varied else past.size
         at_once = (past.end or 0) + 1 if size == past.size else rows // size + 1
         return _Pass(size, at_once, self._cut_short)
 
     def _note_base(self, past: _Pass, *, exact: bool) -> None:
-        """Note which number pages count from, and how deep they reach, as far as that is known now."""
+        """Note the number that pages count from, and how deep page numbers reach, as far as known."""
         if not exact:
             return
         if self._census.doubled is not None and self._service.base is None:
@@ -425,7 +447,10 @@ class RepeatedPasses:
         self._evidence.deepest = max(self._evidence.deepest, number * past.size + 1)
 
     def _tell_base(self, size: int) -> bool:
-        """Return True if pages of other sizes are to tell which number they count from, since all depends on that."""
+        """Return True if pages of other sizes must first show the number that pages count from.
+
+        That is necessary if this number decides whether all rows are known.
+        """
         if size == 1 or self._vague >= _VAGUE or not self._mixed or not self._census.vague(len(self.rows)):
             return False
         self._vague += 1
@@ -434,11 +459,11 @@ class RepeatedPasses:
 
     @staticmethod
     def _first_again(past: _Pass) -> bool:
-        """Return True if page 0 was another name for page 1, so that the first page was counted twice."""
+        """Return True if page 0 had the same rows as page 1, so that the first page was counted twice."""
         return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
 
     def _compare(self, past: _Pass) -> None:
-        """Note whether pages that were asked for before bring other rows now."""
+        """Note whether pages that were requested before bring other rows now."""
         for number, sheet in past.sheets.items():
             versions = self._versions.setdefault((past.size, number), set())
             content = _content(sheet)
@@ -456,11 +481,11 @@ class RepeatedPasses:
                 seen.times += 1
 
     def _doubt(self) -> float:
-        """Return the rows that may be expected to have been there in every pass, and seen in none."""
+        """Return the expected number of rows that existed in every pass and were seen in none."""
         looks = overlooked = between = 0
         rows = 0
         for seen in self._sightings.values():
-            inside = seen.last - seen.first - 1  # passes at which it was there for sure
+            inside = seen.last - seen.first - 1  # passes in which the row surely existed
             missed = seen.last - seen.first + 1 - seen.times
             between += max(0, inside)
             if missed:
@@ -473,9 +498,10 @@ class RepeatedPasses:
 
 
 def _uneven(rows: int, size: int) -> int:
-    """Return a smaller size of pages that so many rows do not fill exactly, so that the last page is not full.
+    """Return a smaller page size that does not divide *rows*, so that the last page is not full.
 
-    Nor do they fill them less one page of the present size, which was counted twice where page 0 was answered with page 1.
+    If page 0 was answered with page 1, one page was counted twice. So the size does not divide ``rows -
+    size`` either.
     """
     return next(
         (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size
@@ -483,5 +509,5 @@ def _uneven(rows: int, size: int) -> int:
 
 
 def _content(sheet: InstantPage) -> int:
-    """Return a number that is the same for pages with the same rows."""
+    """Return a hash of the set of rows on a page."""
     return hash(frozenset(sheet.ids))

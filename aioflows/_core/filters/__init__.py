@@ -1,1 +1,1 @@
-"""A scan whose filters the service may apply only in part."""
+"""Filters: checks and probes for filters that the service may apply only in part."""

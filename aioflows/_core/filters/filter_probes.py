@@ -1,25 +1,32 @@
-"""Filters that a service applies by halves: what no row shows, since each row that comes does match. One more question shows it.
+"""Filter probes: extra requests that show filters which the service applies only in part.
 
-Two slips are known (`MyBatis`, over real databases):
+The rows of a scan cannot show this, because each row that comes does match. Two mistakes are known from
+services that use MyBatis over real databases:
 
-1. ``IN (#{status})``: the database casts "1,-1" to its first number, so of several statuses one is read, and the rows of the
-   others never come. Where a status never came in a whole scan, that status is asked for *alone*. A row that comes
-   then, and does not come when all are asked for, shows it.
-2. ``<if test="type != ''">``: 0 counts as "not given", so `ScheduleType.MANUAL` is dropped, and the rows of all types come.
-   *Another* type is asked for over the window of the first page. A row that comes for both types shows it; a row of the other type
-   that the first page would have had to hold shows that the type is applied. While neither was seen, no later page may hold a
-   row that came for the other type.
+1. ``IN (#{status})``: the database casts "1,-1" to its first number. So only one of several statuses is
+   applied, and the rows of the others never come. If a status never came in a whole scan, it is requested
+   alone. The mistake is shown by a row that comes then, but does not come when all statuses are requested.
+2. ``<if test="type != ''">``: MyBatis treats 0 as "not given". So `ScheduleType.MANUAL` is dropped, and the
+   rows of all types come. Another type is requested over the window of the first page. A row that comes for
+   both types shows the mistake. Rows of the other type that belong on the first page, but are not on it, show
+   that the type is applied. While neither was seen, no later page may hold a row that came for the other
+   type.
 
-What it costs. Statuses: nothing where one status is asked for, where every status came, or where both the least and the greatest
-code of them came, since then no part of the list was left out at either end; otherwise one search for each status that never
-came and each schedule type, when the scan is at its end. Type: one search when ``type=MANUAL`` has brought its first page, two
-where there are not two periodic rows beside it, and none once the session has seen that the service applies the type. A follow, which reads the same windows again and again, probes
-all that is missing after its first such scan and one status after every 16th later one.
+Cost of status probes:
 
-What is found must hold in both directions before a scan fails by it. A row may have got its status after the scan passed it, an
-answer may be empty by accident, and a crowded second may be cut off at the page's end. So the row's own second is
-asked about by turns with all statuses and with its status alone. An empty answer to a probe is believed at once,
-unless the service has answered with nothing before where there was something.
+- None if one status is requested, if every status came, or if the least and the greatest code came. In the
+  last case no end of the list was dropped.
+- Otherwise one search per missing status and schedule type, at the end of the scan.
+- A follow reads the same windows again and again. It probes all missing statuses after its first such scan,
+  and one status after every 16th later scan.
+
+Cost of type probes: one search after the first page of ``type=MANUAL``, or two if fewer than two periodic
+rows are near. None once the session has seen that the service applies the type.
+
+A finding must hold in both directions before the scan fails. A row may have changed its status meanwhile, one
+empty answer may be transient, and a crowded second may be cut at the end of the page. So the row's own second
+is requested in turns, with all statuses and with its status alone. An empty answer to a probe is accepted at
+once, unless the service has returned a false empty answer before.
 """
 
 from __future__ import annotations
@@ -43,36 +50,41 @@ __all__ = ["LeftOut", "SeenFilters", "StatusProbes", "type_ignored", "type_probe
 T = TypeVar("T")
 
 _ROWS = 10
-"""Rows that a probe asks for; the vendor's own sample asks for pages of ten."""
+"""Page size of a probe (rows). The vendor's sample has pages of ten."""
 
 _TRIES = 2
 _HALVINGS = 6
-"""Times that a window is halved which the service fails to answer about."""
+"""The most times that a window is halved after a failed request."""
 
 _WITNESSES = 3
-"""Rows of one status that are looked at more closely, before it is left open what they show."""
+"""The most rows of one status that are confirmed by further requests."""
 
 _SHOWN = 2
-"""Instances of another type that a page of manual ones lacks, before the type counts as applied: one may be new."""
+"""Instances of another type that a page of manual instances must lack before the type counts as applied. A
+single one may be new."""
 
 _POLLS_BETWEEN_PROBES = 16
 
 _TURNS = ("together", "alone", "together", "together", "alone", "together")
-"""How a row's second is asked about: with all statuses, or with its own alone. Twice in turn, since rows change meanwhile, and
-twice running with all, since every second answer may be empty by accident."""
+"""The order of requests for a row's second, with all statuses or with its status alone. The turns repeat,
+because rows change meanwhile. Two requests with all statuses are consecutive, because every second answer
+may be empty by fault."""
 
 
 @attrs.define
 class SeenFilters:
-    """What a session has seen of how its service applies filters: it saves probes, and proves nothing."""
+    """The facts of a session about how its service applies filters. They save probes and prove nothing."""
 
     manual: bool = False
-    """Whether type 0 was seen to be applied."""
+    """True if the service was seen to apply type 0."""
     polls: int = 0
-    """Scans that read the same windows again and again, and missed a status."""
+    """The number of polling scans that missed a status."""
 
     def due(self, missing: Sequence[T]) -> Sequence[T]:
-        """Count a scan of a poll, and return what to probe after it: after the first all that is missing, then seldom one in turn."""
+        """Count a polling scan, and return the probes that follow it.
+
+        All missing probes follow the first scan. One of them, in turn, follows every 16th later scan.
+        """
         poll, self.polls = self.polls, self.polls + 1
         if not poll:
             return missing
@@ -82,11 +94,11 @@ class SeenFilters:
 
 @attrs.frozen
 class LeftOut:
-    """An instance that a scan was not given.
+    """An instance that the service left out of a scan.
 
     Args:
-        type: its schedule type.
-        from_ms: where its second begins, in milliseconds since 1970-01-01 UTC.
+        type: schedule type of the instance.
+        from_ms: start of its second (ms since 1970-01-01 UTC).
     """
 
     type: ScheduleType
@@ -97,11 +109,11 @@ class StatusProbes:
     """The probes for statuses that never came in a scan.
 
     Args:
-        query: what was asked for, with several statuses.
-        service: what the session knows of the service.
-        page_size: rows a request.
-        seen: what the session has seen.
-        polling: whether the same window is read again and again: then only some of the scans are followed by probes.
+        query: query of the scan, with several statuses.
+        service: facts of the session about the service.
+        page_size: page size (rows).
+        seen: facts of the session about filters.
+        polling: True if the same window is read again and again. Then probes follow only some of the scans.
     """
 
     def __init__(
@@ -110,9 +122,9 @@ class StatusProbes:
         self.came: set[int | None] = set()
         """The statuses of all rows so far."""
         self.largest = 0
-        """Rows in the largest page so far."""
+        """The rows of the largest page so far."""
         self.left_out: LeftOut | None = None
-        """The row that was found, if one was."""
+        """The row that a probe found. None means none."""
         self._query = query
         self._service = service
         self._size = page_size
@@ -121,11 +133,11 @@ class StatusProbes:
         self._page_no: int | None = None
 
     def scripts(self, types: Sequence[ScheduleType], zone: Zone) -> Iterator[Script]:
-        """Return the probes that are due now that the scan is at its end."""
+        """Yield the probes that are due at the end of the scan."""
         self._page_no = self._service.first_page
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
-            return  # a row without a status may have any
+            return  # a row without a status may have any of the missing ones
         missing = [(status, type) for status in asked if status not in self.came for type in types]
         for status, type in self._seen.due(missing) if self._polling and missing else missing:
             yield self._alone(status, type, zone)
@@ -154,7 +166,7 @@ class StatusProbes:
     ) -> Generator[tuple[ScheduleType, PageRequest], Page | None, Page | None]:
         page = yield type, self._ask(first, until, _ROWS, (status,))
         if _empty(page) and self._page_no is None:
-            # No row has shown yet whether the first page is 0 or 1.
+            # No row has shown yet whether pages count from 0 or from 1.
             page = yield type, self._ask(first, until, _ROWS, (status,), page_no=1)
             if not _empty(page) and self._page_no is None:
                 self._page_no = 1
@@ -165,20 +177,23 @@ class StatusProbes:
         return page
 
     def _confirmed(self, status: int, type: ScheduleType, name: str, second: int, zone: Zone) -> Script:
-        """Ask about a row's own second, by turns with all statuses and with its status alone."""
-        # A second on each side, since times may be rounded.
+        """Request a row's own second in turns, with all statuses and with its status alone.
+
+        Return the error if it holds.
+        """
+        # The window has one more second on each side, because the service may round times.
         first = max(self._query.from_ms, second * 1000 - 1000)
         until = min(self._query.to_ms, second * 1000 + 2000)
         text = "" if self._query.expression or "\\" in name else name
         for asked in _TURNS:
             statuses = (status,) if asked == "alone" else ()
             page = yield type, self._ask(first, until, self._size, statuses, expression=text)
-            if asked == "alone" and _empty(page):  # by accident, perhaps
+            if asked == "alone" and _empty(page):  # one empty answer may be transient
                 page = yield type, self._ask(first, until, self._size, statuses, expression=text)
             if page is None or any(_witnesses(page, status, zone)) != (asked == "alone"):
                 return None
             if asked == "together" and not self._whole(page, text):
-                # Page numbers that go on behind it tell that it was cut off.
+                # If the next page has rows, this page was cut off and proves nothing.
                 more = yield (
                     type,
                     self._ask(
@@ -200,7 +215,11 @@ class StatusProbes:
         )
 
     def _whole(self, page: Page, text: str) -> bool:
-        """Return True if an answer was not cut off: it holds nothing but the text's own rows, or fewer than another page held."""
+        """Return True if an answer was not cut off.
+
+        Either all its rows contain the text, or it has fewer rows than another page had. Without a text, only
+        an empty page counts in place of the first.
+        """
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest
 
@@ -231,7 +250,7 @@ def _empty(page: Page | None) -> bool:
 
 
 def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]:
-    """Return rows of a page that have a status, each with its second of real time, and each of another second."""
+    """Yield pairs (id, second of real time) of a page's rows with a status, at most one per second."""
     rows = page.instances(zone, range(len(page.ids))) if page.ids else []
     seconds = {
         int(row.trigger_time.timestamp()): row.instance_id
@@ -244,15 +263,15 @@ def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]
 def type_probe(
     ask: PageRequest, page: Page, zone: Zone, seen: SeenFilters, others: dict[str, ScheduleType]
 ) -> Script:
-    """Find out whether the service applies `ScheduleType.MANUAL`.
+    """Check that the service applies `ScheduleType.MANUAL`.
 
     Args:
-        ask: the request for manual instances that brought a page, with the text that the query asks for.
-        page: that page, not empty.
-        zone: the zone that the service's times are in.
-        seen: what the session has seen; told when the type is applied.
-        others: takes instances of other types, by their ids: while it is left open whether the type is applied, no page of
-            manual instances may hold one of them.
+        ask: request for manual instances that brought *page*, with the text of the query.
+        page: the page that came. It must have rows.
+        zone: zone of the service's times.
+        seen: facts of the session about filters. Updated if the type is applied.
+        others: mapping from ids to other types, to be filled. No page of manual instances may hold one of
+            these ids, while it is open whether the type is applied.
     """
     for other in (ScheduleType.PERIODIC, ScheduleType.TEMPORARY):
         found = yield (
@@ -266,10 +285,11 @@ def type_probe(
         last = page.times[-1]
         before = [time for time in found.times if (time > last if ask.descending else time < last)]
         if len(before) >= _SHOWN:
-            seen.manual = True  # the page reaches beyond them, and would have had to hold them
+            seen.manual = True  # the page reaches beyond these rows, and does not have them
             return None
         name, time = found.ids[0], found.times[0]
-        # It lies behind what the page shows, or came about meanwhile. So its own second is asked about, by its id if possible.
+        # The instance lies behind the range of the page, or is new. So its second is requested, by its id if
+        # possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
         text = "" if ask.expression or "\\" in name else name
@@ -289,7 +309,7 @@ def type_probe(
 
 
 def type_ignored(name: str, other: ScheduleType) -> CompletenessError:
-    """Return the error of a service that answers with an instance for two types, of which one is MANUAL."""
+    """Return the error for an instance that came for MANUAL and for another type."""
     return CompletenessError(
         f"instance {name!r} was answered both for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), "
         "most likely since it takes 0 for 'not given', and answers with the instances of every type. Its answers do not "

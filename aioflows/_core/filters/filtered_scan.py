@@ -1,10 +1,10 @@
-"""A scan whose filters are checked beyond what its own pages show: before its first row, in every row, and at its end.
+"""A filtered scan: checks a scan's filters before its first row, in every row, and at its end.
 
-It stands before another machine and does nothing but that:
+It wraps another machine and adds only these checks:
 
-1. Rows of orders that the service sorts are checked here; the keyset walk checks its own (`lanes`).
-2. Rows of ``type=MANUAL`` wait until another type was asked for (`type_probe`).
-3. The end waits until the statuses that never came were asked for (`StatusProbes`).
+1. Rows of orders that the service sorts are checked here. The keyset walk checks its own rows (`partitions`).
+2. Rows of ``type=MANUAL`` wait until another type was requested (`type_probe`).
+3. The end of the scan waits until the statuses that never came were requested (`StatusProbes`).
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ R = TypeVar("R")
 
 _SEVERAL = 2
 _PAGES_BETWEEN_LOOKS = 4
-"""Times as many pages until another type is asked for again, where the window of a page held none of it."""
+"""The factor by which the number of pages grows until another type is requested again, if an earlier
+window had no rows of it."""
 
 
 @attrs.frozen(eq=False)
 class _Watched:
-    """An asker of the scan, whose pages are looked at before it gets them."""
+    """A requester of the scan. The scan checks its pages before it gets them."""
 
     scan: FilteredScan
     asker: Requester
@@ -67,16 +68,16 @@ class _Watched:
 
 
 class FilteredScan(Machine):
-    """A scan with its filters checked.
+    """A scan whose filters are checked.
 
     Args:
-        machine: reads the query.
-        query: what was asked for.
-        service: what the session knows of the service.
-        page_size: rows a request.
-        seen: what the session has seen of how the service applies filters.
-        checks: what rows have to be that *machine* does not check; None: anything.
-        polling: whether the same window is read again and again.
+        machine: machine that reads the query.
+        query: query of the scan.
+        service: facts of the session about the service.
+        page_size: page size (rows).
+        seen: facts of the session about how the service applies filters.
+        checks: filters that rows must match and that *machine* does not check. None means no further checks.
+        polling: True if the same window is read again and again.
     """
 
     def __init__(
@@ -102,9 +103,10 @@ class FilteredScan(Machine):
             else None
         )
         self._manual = query.type is ScheduleType.MANUAL and not seen.manual
-        """Whether pages are looked at for instances of other types."""
+        """True while pages are checked for instances of other types."""
         self._others: dict[str, ScheduleType] = {}
-        """Instances of other types that no page of manual ones may hold; none: that the type is applied is known."""
+        """Ids of other types, which no page of manual instances may hold. Filled while it is open whether
+        the service applies the type."""
         self._zone: Zone | None = None
         self._asked = self._ended = False
         self._pages = 0
@@ -114,28 +116,32 @@ class FilteredScan(Machine):
     def __repr__(self) -> str:
         return f"<FilteredScan of {self._machine!r}, {self._inquiries.open} inquiries>"
 
-    # What it tells
+    # State
 
     @property
     def progress(self) -> float:
-        """The share that was handed out, from 0 to 1."""
+        """The share of the scan that was returned, from 0 to 1."""
         return self._machine.progress
 
     def account(self) -> ScanAccount:
-        """Return the figures so far."""
+        """Return the scan's figures so far."""
         return self._machine.account() + ScanAccount(self._inquiries.rows_received)
 
     def drain_events(self) -> list[PendingEvent]:
-        """Return what happened since the last call."""
+        """Return the events since the last call."""
         return self._machine.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. It must be set before the first answer."""
         self._zone = zone
         self._machine.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Return the windows that are left; where a row was left out, its second is, so that a resumed scan finds it missing too."""
+        """Return the windows that are left.
+
+        If the service left out a row, its second is left as well, so that a resumed scan finds the error
+        again.
+        """
         left = self._machine.remaining(last, begun, all_handed)
         lost = None if self._statuses is None else self._statuses.left_out
         if lost is not None and not left:
@@ -143,13 +149,16 @@ class FilteredScan(Machine):
         return left
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Return the place of the last row in the order, where the windows that are left do not tell it."""
+        """Return the place of the last row in the order.
+
+        None means that the windows that are left show it.
+        """
         return self._machine.position(last)
 
-    # What to ask
+    # Requests
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start."""
+        """Return the requests to start, at most *slots*, each with its requester."""
         asks = self._inquiries.wanted(slots)
         own = list(self._machine.wanted(slots - len(asks)))
         self._asked = self._asked or bool(own)
@@ -158,7 +167,7 @@ class FilteredScan(Machine):
         return asks + own
 
     def look(self, ask: PageRequest, page: Page) -> None:
-        """Look at a page of the scan."""
+        """Check a page of the scan."""
         if self._statuses is not None:
             self._statuses.largest = max(self._statuses.largest, len(page.ids))
         if self._manual and page.ids:
@@ -171,9 +180,10 @@ class FilteredScan(Machine):
         if self._first_page is None:
             self._first_page = ask.page_no
         if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
-            return  # no first page of a window
+            return  # only first pages of a window are checked
         self._pages += 1
-        # Again where there was no instance of another type in the window of an earlier page, and ever more seldom.
+        # If earlier windows had no instance of another type, later pages are probed too, at growing
+        # distances.
         if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
             return
         whole = ask.from_ms <= self._query.from_ms and ask.to_ms >= self._query.to_ms
@@ -182,21 +192,21 @@ class FilteredScan(Machine):
         self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Name what is to be laid aside or read back; each once."""
+        """Return the spill tasks, writes and reads. Each is returned once."""
         return self._machine.disk_tasks()
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Take the error that laying aside or reading back ended with."""
+        """Note the error of a failed spill task."""
         self._machine.disk_failed(error)
 
-    # What to hand out
+    # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         return self._checked(self._machine.next_rows)
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the same as the answer they stand in, where they need not be looked at."""
+        """Return the next rows in order, undecoded if no check needs them decoded."""
         return self._checked(self._machine.next_raw)
 
     def _checked(
@@ -217,7 +227,7 @@ class FilteredScan(Machine):
         return got
 
     def _begins_at_the_end(self) -> bool:
-        """Begin what has to be asked once everything was read; return True if there is anything."""
+        """Begin the probes that are due once all rows were read. Return True if there are any."""
         if self._ended or not self._asked or self._statuses is None:
             return False
         self._ended = True

@@ -1,4 +1,7 @@
-"""Questions beside a scan's own: each inquiry is a script that asks one page after the other, and says at its end what is wrong."""
+"""Inquiries: requests in addition to those of a scan.
+
+Each inquiry is a script. It requests one page after the other, and returns an error if the answers show one.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from aioflows.models import ScheduleType
 __all__ = ["Inquiries", "Script"]
 
 Script: TypeAlias = Generator[tuple[ScheduleType, PageRequest], Page | None, CompletenessError | None]
-"""It yields a schedule type and a page to ask for, is sent that page, or None where the request failed, and returns the error
-that its answers show; None: nothing is wrong."""
+"""A generator that yields a schedule type and a request. It is sent the page, or None if the request
+failed. It returns the error that the answers show. None means that no error was found."""
 
 
 @attrs.frozen(eq=False)
 class _Inquirer:
-    """The asker of one request of a script."""
+    """The requester of one request of a script."""
 
     inquiries: Inquiries
     type: ScheduleType
@@ -32,18 +35,18 @@ class _Inquirer:
         self.inquiries.answered(self.script, page)
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
-        # A question that only checks something does not end a scan that has read all it was asked for.
+        # An inquiry only checks filters. So its failure does not end a scan that has read all its rows.
         self.inquiries.answered(self.script, None)
 
 
 class Inquiries:
-    """The scripts of one scan that are under way."""
+    """The running scripts of one scan."""
 
     def __init__(self) -> None:
         self.open = 0
-        """Scripts that have not ended yet."""
+        """The number of scripts that have not ended yet."""
         self.error: CompletenessError | None = None
-        """The first error that a script has returned."""
+        """The first error that a script returned."""
         self.rows_received = 0
         self._ready: deque[tuple[Requester, PageRequest]] = deque()
 
@@ -53,11 +56,11 @@ class Inquiries:
         self._go_on(script, None)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Return requests to start, at most so many."""
+        """Return the requests to start, at most *slots*."""
         return [self._ready.popleft() for _ in range(min(slots, len(self._ready)))]
 
     def answered(self, script: Script, page: Page | None) -> None:
-        """Send an answer to the script that asked for it; None: the request failed."""
+        """Send an answer to the script that requested it. None means that the request failed."""
         if page is not None:
             self.rows_received += len(page.ids)
         self._go_on(script, page)

@@ -1,1 +1,1 @@
-"""One page: what was asked, what came back, how pages are numbered, and what a scan was shown by them."""
+"""Pages: requests and answers, page numbers, and the facts that answers show about a scan and its service."""

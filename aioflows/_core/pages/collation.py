@@ -1,17 +1,21 @@
-"""Whether a database may take two texts for the same, although Python does not.
+"""Collation: may a database treat two texts as equal although Python does not?
 
-A service hands the texts of a search to its database, and this one compares by its collation. What that may ignore was taken from
-MariaDB and MySQL (``utf8mb4_general_ci``, ``unicode_ci``, ``unicode_520_ci``, ``0900_ai_ci``), PostgreSQL (``ILIKE``, ``citext``,
-ICU collations that are not deterministic) and SQL Server (``CI_AI``, width-insensitive):
+A service passes the texts of a search to its database, which compares them by a collation. The differences
+that a collation may ignore are listed here. The sources are MariaDB and MySQL (``utf8mb4_general_ci``,
+``unicode_ci``, ``unicode_520_ci``, ``0900_ai_ci``), PostgreSQL (``ILIKE``, ``citext``, nondeterministic ICU
+collations) and SQL Server (``CI_AI``, width-insensitive):
 
-1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, the script of a digit;
-2. letters that some collations write as two (``ß``, ``æ``), and characters beyond U+FFFF, which older ones cannot tell apart;
-3. characters that are not seen, and blanks at the ends;
-4. the kinds of dashes, and of quotation marks;
-5. with ``LIKE``, ``%`` and ``_`` stand for any text and any character, and a backslash is swallowed. Where texts are folded first
-   (``unaccent``), so do their forms of full width.
+1. case, accents and other marks, full and half width, compatibility forms, hiragana and katakana, and the
+   script of a digit;
+2. letters that some collations expand to two (``ß``, ``æ``), and characters beyond U+FFFF, which older
+   collations treat as equal;
+3. invisible characters, and blanks at the ends;
+4. the kinds of dashes and of quotation marks;
+5. with ``LIKE``, the wildcards ``%`` and ``_``, and a backslash, which may be dropped. Full-width wildcards
+   count too, because texts may be folded first (``unaccent``).
 
-The union of all that is asked for here: it tells what *cannot* be explained so. No one database ignores all of it.
+This module ignores the union of all these differences. A mismatch here therefore cannot be explained by any
+collation. No single database ignores all of them.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ _KATAKANA = range(0x30A1, 0x30F7)
 _KATAKANA_FROM_HIRAGANA = 0x60
 _LAST_OF_FIRST_PLANE = 0xFFFF
 _ANY_ONE = 2
-"""Characters that one may become when it is folded, in a text that is matched by ``_``."""
+"""The most characters that one character is folded to. ``_`` may match as many."""
 
 
 def _folded(text: str) -> str:
@@ -40,12 +44,15 @@ def _folded(text: str) -> str:
 
 
 def _folded_short(text: str) -> str:
-    """Fold as ``utf8mb4_general_ci`` does: one weight for ``ß`` as for ``s``, and one for all beyond U+FFFF."""
+    """Fold as ``utf8mb4_general_ci`` does.
+
+    ``ß`` has the weight of ``s``, and all characters beyond U+FFFF have the same weight.
+    """
     return "".join(map(_primary, "".join(map(_short, text))))
 
 
 def _folded_alike(text: str) -> str:
-    """Fold as ``utf8mb4_unicode_ci`` does: one weight for all beyond U+FFFF."""
+    """Fold as ``utf8mb4_unicode_ci`` does: all characters beyond U+FFFF have the same weight."""
     return "".join(map(_primary, "".join(map(_first_plane, text))))
 
 
@@ -62,7 +69,7 @@ def _first_plane(char: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _primary(char: str) -> str:
-    """Return what is left of a character when all is dropped that a collation may ignore."""
+    """Return a character without everything that a collation may ignore."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
     return "".join(map(_base, plain))
 
@@ -87,7 +94,7 @@ def _base(char: str) -> str:
 
 
 def _without_marks(char: str) -> str:
-    """Take off marks that Unicode does not decompose, as the stroke of ``ø``, and make small kana large."""
+    """Return a letter without marks that NFKD keeps (the stroke of ``ø``), and small kana as large."""
     name = unicodedata.name(char, "")
     plain = name.replace("HIRAGANA LETTER SMALL ", "HIRAGANA LETTER ")
     if name.startswith(_SCRIPTS_WITH_MARKS):
@@ -99,12 +106,12 @@ def _without_marks(char: str) -> str:
 
 
 def may_equal(asked: str, text: str) -> bool:
-    """Return True if a database may find that *text* is the one *asked* for."""
+    """Return True if a database may treat *text* as equal to *asked*."""
     return _matches(asked, text, anywhere=False)
 
 
 def may_contain(asked: str, text: str) -> bool:
-    """Return True if a database may find the text *asked* for somewhere in *text*."""
+    """Return True if a database may find *asked* somewhere in *text*."""
     return _matches(asked, text, anywhere=True)
 
 
@@ -123,7 +130,10 @@ def _matches(asked: str, text: str, *, anywhere: bool) -> bool:
 
 
 def _like(asked: str, text: str, fold: Callable[[str], str], *, anywhere: bool) -> bool:
-    """Match as ``LIKE`` may: all states of the pattern at once, as the bits of a number, so that no pattern takes long."""
+    """Return True if ``LIKE`` may match.
+
+    All states of the pattern are kept as the bits of one number. So no pattern takes exponential time.
+    """
     parts = _parts(asked, fold, anywhere=anywhere)
     loops = _bits(part == "%" for part in parts)
     skips = loops | _bits(part in ("_", "\\") for part in parts)
@@ -142,7 +152,10 @@ def _like(asked: str, text: str, fold: Callable[[str], str], *, anywhere: bool) 
 
 
 def _parts(asked: str, fold: Callable[[str], str], *, anywhere: bool) -> list[str]:
-    """Return a pattern's parts: ``%``; ``_`` and a backslash, which may be left out; and each character, after ``=``."""
+    """Return the parts of a pattern: ``%``, ``_``, a backslash, or a character after ``=``.
+
+    ``_`` and the backslash are optional when the parts are matched.
+    """
     parts = ["%"] if anywhere else []
     for letter in asked:
         char = _WILD.get(letter, letter)
@@ -162,7 +175,7 @@ def _bits(flags: Iterable[bool]) -> int:
 
 
 def _skipped(states: int, skips: int) -> int:
-    """Add the states that are reached by leaving parts out."""
+    """Return the states, with those that are reached by leaving out optional parts."""
     while (more := states | (states & skips) << 1) != states:
         states = more
     return states

@@ -1,13 +1,18 @@
-"""What one scan was shown: for one schedule type and one filter, in the answers of this scan alone.
+"""Scan evidence: facts from the answers of one scan, for one schedule type and one filter.
 
-A session outlives changes of the service, and a service may cap its pages by type, by filter, by the bytes of an answer
-or by the rights of who asks. So what was learnt from other answers (`ServiceFacts`) chooses what to ask, and only what is
-noted here decides that something is complete:
+A session outlives changes of the service. A service may also cap its pages by type, by filter, by the bytes
+of an answer or by the rights of the user. So the facts of the session (`ServiceFacts`) only choose what to
+request. The facts in this module decide whether a range is complete:
 
-1. A page with fewer rows than others of this scan may be the last, as long as no such page was seen to be cut short. It is believed only where nothing can witness the end, which is inside one second (`dense`, `split`).
-2. A service may answer about no more than some stretch at the end, or at the start, of a long range. It was seen to look
-   as far back from the end of a window as the first row of an answer lies, and as far ahead from its start as the last
-   row lies. A window no wider than that is not cut in this way, so that rows missing at its near end are missing indeed.
+1. A page with fewer rows than other pages of this scan may be the last one, while no such page was seen to be
+   cut short. This is believed only inside one second (`dense_second`, `id_partitions`), where no later row
+   can prove the end.
+2. A service may answer for only a part at the end, or at the start, of a long range. The first row of an
+   answer shows how far the service looks back from the end of a window. The last row shows how far it looks
+   ahead from the start. A window of that width or less is not cut in this way. So rows that are missing at
+   its near end do not exist.
+
+See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 """
 
 from __future__ import annotations
@@ -18,18 +23,19 @@ from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 __all__ = ["ScanEvidence"]
 
 _ALIKE = 2
-"""Different pages with as many rows, fewer than were asked for, from which that number is taken for a cap."""
+"""Different pages with the same number of rows, fewer than requested, after which that number counts as a
+cap."""
 
 
 _NO_LIMIT = 10
-"""Rows: no service is reckoned with whose page numbers reach less deep, where one page has had as many."""
+"""Depth (rows) that page numbers are assumed to reach, if one page had as many rows."""
 
 
 class ScanEvidence:
     """The facts of one scan.
 
     Args:
-        service: what the session has learnt of the service, for what is only a guess.
+        service: facts of the session about the service, used only for guesses.
     """
 
     def __init__(self, service: ServiceFacts) -> None:
@@ -38,17 +44,17 @@ class ScanEvidence:
         self._alike: dict[int, set[str]] = {}
         self._back = self._ahead = NARROW
         self.cut_short = False
-        """Whether a page was seen that had fewer rows than others, and was not the last all the same."""
+        """True after a page had fewer rows than others although it was not the last."""
         self.deepest = 0
-        """The most rows into a result at which a page by its number has begun, and one more. How many rows that page had says
-        nothing: a service may limit where pages begin."""
+        """The deepest row at which a numbered page started, plus one (rows). The length of that page is
+        not counted, because a service may limit where pages start."""
         self.cuts = False
-        """Whether a narrower question has shown rows that a wider one had left out."""
+        """True after a narrower window showed rows that a wider one had left out."""
         self.rows = 0
         """Rows in all answers."""
         # Page 0 cannot be a second page.
         self.numbered = service.told or service.first_page != 1
-        """Whether the pages that are asked for were seen to be first pages, or are known to be."""
+        """True if the requested pages are known, or were seen, to be first pages."""
 
     def note(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Note a page of trigger times."""
@@ -59,7 +65,13 @@ class ScanEvidence:
         self._service.looked_ahead = max(self._service.looked_ahead, self._ahead)
 
     def note_size(self, size: int, rows: int, first: str = "") -> None:
-        """Note that a page of *size* rows was answered with so many, of which the first has the id *first*."""
+        """Note the rows of a page.
+
+        Args:
+            size: page size that was requested (rows).
+            rows: rows that came.
+            first: id of the first row.
+        """
         self.rows += rows
         most = self._most.get(size, 0)
         if rows > most:
@@ -68,36 +80,39 @@ class ScanEvidence:
             self._alike[size].add(first)
 
     def shown(self, width: int) -> None:
-        """Note that windows of so many milliseconds were seen to be answered about from end to end."""
+        """Note that the service answers for all of a window of this width (ms)."""
         self._back, self._ahead = max(self._back, width), max(self._ahead, width)
 
     @property
     def seen(self) -> int:
-        """The milliseconds of a window that answers of this scan were seen to be about, from either end."""
+        """The width of a window (ms) that answers of this scan were seen to cover from either end."""
         return min(self._back, self._ahead)
 
     def most(self, size: int) -> int:
-        """Return the most rows that a page of *size*, or of fewer rows, has brought in this scan."""
+        """Return the most rows that a page of at most *size* rows had in this scan."""
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
 
     def full(self, size: int) -> int:
-        """Return the rows to expect of a full page, by the pages of this scan if it has had any."""
+        """Return the expected rows of a full page: from this scan if it had pages, else from the session."""
         return self.most(size) or self._service.full(size)
 
     def reaches(self, rows: int) -> bool:
-        """Return True if page numbers are known to reach behind so many rows; a few rows that one page has had are no limit."""
+        """Return True if page numbers are known to reach deeper than *rows*.
+
+        The rows of a single page, up to `_NO_LIMIT`, are always within reach.
+        """
         few = min(_NO_LIMIT, max(self._most.values(), default=0))
         return rows < max(self.deepest, few)
 
     def answered(self, size: int) -> bool:
-        """Return True if a page of so many rows, or of more, was answered with rows in this scan."""
+        """Return True if a page of at least *size* rows was answered with rows in this scan."""
         return any(asked >= size for asked in self._most)
 
     def ends_short(self, size: int, rows: int) -> bool:
-        """Return True if an answer of so many rows may be taken for all there is, where no row can witness that.
+        """Return True if an answer of *rows* rows may be complete although no later row proves it.
 
-        That is so where a page was full, or where several had the same number of rows, and none had more: a cap by the
-        bytes of an answer, or rows that are left out for want of rights, give another number each time.
+        One earlier page must have been full, or several must have had the same number of rows and none more.
+        A cap by bytes, or rows left out for missing rights, would give a different number each time.
         """
         return not self.cut_short and any(
             rows < most and asked <= size and (most == asked or len(self._alike[asked]) >= _ALIKE)
@@ -108,7 +123,7 @@ class ScanEvidence:
         """Return True if a window of this width (ms) is not cut at its near end.
 
         Args:
-            width: milliseconds that were asked about.
-            backward: the near end is the window's end, since the page was sorted against scan time.
+            width: width of the window (ms).
+            backward: True if the near end is the window's end, because the page is sorted against scan time.
         """
         return width <= (self._ahead if backward else self._back)

@@ -1,13 +1,15 @@
-"""Whether the service applied the filters it was asked for besides the time: schedule type, statuses, owner, expression.
+"""Filter checks: did the service apply schedule type, statuses, owner and expression?
 
-Order and window are checked in every page (`pages`). A service that ignores the type answers the same for all three, and
-every row would come three times; one that ignores another filter gives rows that the query did not ask for.
+Order and window are checked in every page (`reading`). A service that ignores the type returns the same rows
+for all three types, so every row would come three times. A service that ignores another filter returns rows
+that do not match the query.
 
-1. A status is a number: a row with another one shows that the filter is ignored.
-2. Owner and expression are compared by the service's database, and its collation decides what matches. A row that some collation
-   explains (`collation`) does match for this service, and is handed out. One that none explains shows that the filter is ignored.
-3. A row that does not show the field cannot be judged, and is handed out. An empty text shows nothing either.
-4. A flow may have several owners, which the service writes with semicolons between them: one of them suffices.
+1. A status is a number. A row with another status shows that the filter is ignored.
+2. The service's database compares owner and expression, and its collation decides. A row that some collation
+   explains (`collation`) counts as a match. A row that no collation explains shows that the filter is
+   ignored.
+3. A row without the field, or with an empty text, cannot be checked. It counts as a match.
+4. A flow may have several owners, separated by semicolons. One matching owner is enough.
 """
 
 from __future__ import annotations
@@ -24,24 +26,24 @@ from aioflows.query import FlowQuery
 __all__ = ["FilterChecks", "TypeOverlapCheck", "checks_of"]
 
 _MOST_TEXTS = 50_000
-"""Texts of which it is remembered that they match, so that each is compared once."""
+"""The most matching texts that are remembered, so that each is compared once."""
 
 _LONGEST_SHOWN = 80
 _BETWEEN_OWNERS = re.compile("[;,|]")
 
 
 class TypeOverlapCheck:
-    """The first page that had rows of each schedule type; over one range, no two of them may share a row."""
+    """The check that no row comes for two schedule types, by the first page of each type with rows."""
 
     def __init__(self) -> None:
         self.answered: set[ScheduleType] = set()
-        """The types about which anything was answered."""
+        """The types that had an answer, with or without rows."""
         self.error: CompletenessError | None = None
-        """What is wrong, if rows were answered for two types."""
+        """The error, if a row came for two types."""
         self._ids: dict[ScheduleType, frozenset[str]] = {}
 
     def look(self, type: ScheduleType, page: Page) -> None:
-        """Look at a page."""
+        """Compare a page with the first pages of the other types, and set `error` if they share a row."""
         self.answered.add(type)
         if type in self._ids or not page.ids:
             return
@@ -56,12 +58,12 @@ class TypeOverlapCheck:
 
 
 class FilterChecks:
-    """What every row of one query has to be.
+    """The filters that every row of one query must match.
 
     Args:
-        statuses: the *codes* that rows may have; none: any.
-        owner: the *user name* that was asked for; ``""``: none.
-        expression: the *text* that was asked for; ``""``: none.
+        statuses: status codes that rows may have. An empty collection means any. Default: any.
+        owner: user name of the owner. ``""`` means any. Default: any.
+        expression: text that rows must contain. ``""`` means any. Default: any.
     """
 
     def __init__(self, statuses: Collection[int] = (), owner: str = "", expression: str = "") -> None:
@@ -73,10 +75,10 @@ class FilterChecks:
         self._names: set[str | None] = {None, ""}
 
     def check(self, rows: Sequence[FlowInstance]) -> None:
-        """Check that each row matches, as far as it shows that.
+        """Check that each row matches, as far as its fields show that.
 
         Raises:
-            CompletenessError: the service ignores a filter; the message names it.
+            CompletenessError: the service ignores a filter. The message names the filter.
         """
         if self._statuses:
             self._check_statuses(rows)
@@ -130,7 +132,7 @@ class FilterChecks:
 
 
 def checks_of(query: FlowQuery) -> FilterChecks | None:
-    """Return what rows of a query have to be; None: anything."""
+    """Return the checks for the rows of a query. None means that the query has no such filter."""
     if not (query.status or query.owner or query.expression):
         return None
     return FilterChecks(query.status, query.owner, query.expression)

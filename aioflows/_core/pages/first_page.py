@@ -1,9 +1,11 @@
-"""Which number the first page has.
+"""The search for the number of the first page: 0 or 1.
 
-The Pagination structure is documented as counting from 0 and its sample shows 0, the request example beside it sends 1,
-and a service that counts from 1 may answer page 0 with its first page, with nothing, or with an error. So page 0 is
-asked first, and page 1 where 0 brought nothing; and since one empty or failed answer may be an accident, page 0 once
-more before page 1 is taken for the first page.
+The vendor's documentation contradicts itself. Its Pagination structure counts from 0 and the sample shows 0,
+but the request example sends 1. A service that counts from 1 may answer page 0 with its first page, without
+rows, or with an error.
+
+So page 0 is requested first, and page 1 if page 0 had no rows. One empty or failed answer may be transient.
+So page 0 is requested once more before page 1 counts as the first page.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ __all__ = ["FirstPageSearch", "Outcome", "Step", "next_step", "no_such_page", "r
 
 
 class Outcome(enum.Enum):
-    """What came of asking for a page by its number."""
+    """The outcome of a request for a page by its number."""
 
     ROWS = "rows"
     EMPTY = "empty"
@@ -39,7 +41,7 @@ class Outcome(enum.Enum):
 
 
 class Step(enum.Enum):
-    """What to do next."""
+    """The next step of the search."""
 
     ASK_0 = "ask page 0"
     ASK_1 = "ask page 1"
@@ -52,10 +54,11 @@ class Step(enum.Enum):
 _ROWS, _EMPTY, _REFUSED = Outcome
 
 _A_ROW, _A_STATUS = "$.data.flowInsts[", "HTTP "
-"""What errors begin with that say where in an answer a row is bad, and of which status it is."""
+"""The starts of error texts: a path to a bad row, and an HTTP status that means neither success nor
+failure."""
 
 _CODES_OF_THE_SERVICE = 1000
-"""What is below is an HTTP status."""
+"""The lowest code that the service itself returns. Lower codes are HTTP statuses."""
 
 _STEPS: dict[tuple[Outcome, ...], Step] = {
     # page 0
@@ -67,7 +70,7 @@ _STEPS: dict[tuple[Outcome, ...], Step] = {
     (_EMPTY, _EMPTY): Step.EMPTY,
     (_EMPTY, _REFUSED): Step.EMPTY,
     (_REFUSED, _ROWS): Step.ASK_0,
-    (_REFUSED, _EMPTY): Step.ASK_1,  # at once: then no other request lies between two looks at it
+    (_REFUSED, _EMPTY): Step.ASK_1,  # at once, so that no other request comes between the two
     (_REFUSED, _REFUSED): Step.FAIL,
     # page 0, page 1, page 0
     (_EMPTY, _ROWS, _ROWS): Step.TAKE_0,
@@ -88,33 +91,32 @@ _STEPS: dict[tuple[Outcome, ...], Step] = {
 
 
 def next_step(outcomes: tuple[Outcome, ...]) -> Step:
-    """Tell what follows from the outcomes so far; the steps that they led to tell whose outcomes they are."""
+    """Return the next step after the outcomes so far, listed in the order of the requests."""
     return _STEPS[outcomes]
 
 
 def refusal(error: AioflowsError) -> bool:
-    """Return True if an error may be about what was asked for rather than about who asks, or when."""
+    """Return True if the content of the request may have caused the error, not its user or time."""
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
 
 
 def no_such_page(error: AioflowsError) -> bool:
-    """Return True if an error may mean "there is no page of this number".
+    """Return True if an error may mean that no page has this number.
 
-    The service would say that itself. A gateway in trouble (HTTP 5xx) says nothing of page numbers, and to take page 1 for
-    the first because of it would be to leave out a page everywhere.
+    Only the service itself can report that. A failing gateway (HTTP 5xx) knows nothing of page numbers. If
+    page 1 counted as the first page because of it, every window would lack a page.
     """
     if isinstance(error, Unlisted):
-        return True  # page 0 of a service that counts from 1, and leaves out an empty list
+        return True  # a service that counts from 1 may omit the empty list of page 0
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
 
 
 def unreadable(error: AioflowsError) -> bool:
-    """Return True if an answer could not be read as a whole.
+    """Return True if a whole answer was unreadable, so that it may have been too large for a proxy.
 
-    So it may have been too large for something on its way, unlike one of which a row cannot be read, or one whose HTTP status
-    is neither yes nor no.
+    A single unreadable row, or an HTTP status that means neither success nor failure, does not count.
     """
     if isinstance(error, AnswerError):
         return not (error.path.startswith(_A_ROW) or error.problem.startswith(_A_STATUS))
@@ -123,14 +125,14 @@ def unreadable(error: AioflowsError) -> bool:
 
 @attrs.frozen
 class FirstPageSearch:
-    """What came of asking for the first page by its numbers, while these are not known.
+    """The outcomes of the search so far.
 
     Args:
-        outcomes: what came, one after the other.
-        page: the last page that had rows, which is the one to take if any is.
-        last: whether a refusal ends the scan, since nothing else is left to try.
-        missing: *rows* that answers without any said there are.
-        unlisted: the error of one that did not even have a list.
+        outcomes: outcomes in the order of the requests. Default: none.
+        page: last page with rows, which is the page to use. None means that no page had rows. Default: None.
+        last: True if a refusal ends the scan, because no other request is left to try. Default: False.
+        missing: largest count (rows) that an answer without rows stated. Default: 0.
+        unlisted: error of an answer without a list of rows. Default: None.
     """
 
     outcomes: tuple[Outcome, ...] = ()
@@ -140,7 +142,7 @@ class FirstPageSearch:
     unlisted: Unlisted | None = None
 
     def then(self, outcome: Outcome, answer: Page | AioflowsError) -> FirstPageSearch:
-        """Add an outcome."""
+        """Return the search with one more outcome."""
         page, missing, unlisted = self.page, self.missing, self.unlisted
         if not isinstance(answer, AioflowsError):
             page, missing = answer if outcome is Outcome.ROWS else page, max(missing, answer.count or 0)
@@ -152,5 +154,5 @@ class FirstPageSearch:
 
     @property
     def step(self) -> Step:
-        """What to do next."""
+        """The next step."""
         return next_step(self.outcomes)

@@ -1,8 +1,9 @@
-"""Whether a scan's pages are first pages, where that is known from other scans only.
+"""First page check: does this scan request first pages, if only other scans have found out their number?
 
-A service that counted from 1 may count from 0 when the next scan of a session begins. Then page 1 is the second page, and looks
-like a first one. That pages are first pages is shown by a row that another window has shown at its edge, or by what is asked
-for anyway. Where nothing of that kind has come, page 0 is asked for once, before a row is handed out.
+A service that counted from 1 may count from 0 when the next scan of a session begins. Then page 1 is the
+second page, but it looks like a first page. A row at the edge of two windows shows that pages are first
+pages, and so do some other answers of the scan. If no such answer has come, page 0 is requested once, before
+the scan returns a row.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ __all__ = ["FirstPageCheck"]
 
 
 class FirstPageCheck:
-    """The number by which a scan asks for first pages.
+    """The check of the number by which a scan requests first pages.
 
     Args:
-        service: what the session knows of the service.
-        evidence: what this scan was shown.
+        service: facts of the session about the service.
+        evidence: facts of this scan.
     """
 
     def __init__(self, service: ServiceFacts, evidence: ScanEvidence) -> None:
@@ -32,32 +33,32 @@ class FirstPageCheck:
         self._number = service.first_page
         self._sample: tuple[PageRequest, Page] | None = None
         self.asked = False
-        """Whether page 0 was asked for."""
+        """True after page 0 was requested."""
 
     def note(self, ask: PageRequest, page: Page) -> None:
-        """Note an answer: the first page 1 that has rows is what page 0 is compared with."""
+        """Note an answer. Page 0 is later compared with the first page 1 that has rows."""
         if page.ids and self._sample is None and ask.page_no == 1:
             self._sample = ask, page
 
     @property
     def unsure(self) -> bool:
-        """Whether rows have come by a number that is the first page's only as far as others have found out."""
+        """True if rows came from page 1, and only other scans have shown that page 1 is the first page."""
         return self._sample is not None and not self._evidence.numbered
 
     @property
     def outdated(self) -> bool:
-        """Whether another number was found out meanwhile, so that what was read by this one has to be read anew."""
+        """True if another number was found out meanwhile, so that the scan must read its rows again."""
         return not self._evidence.numbered and self._service.first_page != self._number
 
     def look(self) -> PageRequest | None:
-        """Return the request for page 0 of what page 1 has brought rows of; None: it is not needed, or was sent before."""
+        """Return the request for page 0. None means that it is not needed, or that it was returned before."""
         if self._sample is None or self.asked or not self.unsure:
             return None
         self.asked = True
         return attrs.evolve(self._sample[0], page_no=0, tries=2)
 
     def looked(self, answer: Page | AioflowsError) -> None:
-        """Take the answer; raise it if it is an error that says nothing of page numbers."""
+        """Note the answer to the request for page 0. Raise it if it is an error unrelated to page numbers."""
         assert self._sample is not None, "page 0 is compared with page 1"
         if isinstance(answer, AioflowsError) and not refusal(answer):
             raise answer

@@ -1,15 +1,17 @@
-"""One page: what was asked, what came, and what that proves.
+"""Page reading: the request for one page, its answer, and the range that the answer proves.
 
 Invariants:
 
-1. *Scan time* runs the way the scan runs. A scan in descending order mirrors time (``u = ~t``, so the window
-   ``[a, b)`` becomes ``[-b, -a)``), and everything above this file knows ascending scans only.
-2. Windows are half-open, in milliseconds; answers have whole seconds. Second ``s`` of scan time covers
+1. Scan time runs in the direction of the scan. A scan in descending order mirrors time: ``u = ~t``, so the
+   window ``[a, b)`` becomes ``[-b, -a)``. All modules above this one know ascending scans only.
+2. Windows are half-open, in milliseconds. Answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not.
-3. The lemma: a first page over a window, sorted away from one end of it, holds every lasting row between that end and
-   the second of its last row. What it proves is never more than that, however few rows it has (`prover`).
+3. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting
+   row between that end and the second of its last row. It never proves more, however few rows it has
+   (`prover`).
 
-A page that is out of order or reaches outside its window proves nothing and ends the scan.
+A page that is out of order, or has a row outside its window, proves nothing and ends the scan.
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -42,37 +44,45 @@ __all__ = [
 ]
 
 PIECE = 500
-"""Rows that are handed out, and decoded, at once. The garbage collector looks at what is new after some 700 objects, and rows
-that are gone by then cost it nothing; a page of 1,000 at once makes it go through all there is, again and again."""
+"""The number of rows that are decoded and returned at once. The garbage collector checks young objects
+after about 700 new ones, and rows freed by then cost it nothing. A piece of 1,000 rows would cause
+frequent full collections."""
 
 
 class Misplaced(CompletenessError):
-    """A row stands where it should not be: outside the window, or before an earlier one. Rows read in a wrong zone look like that."""
+    """A row is outside the window or out of order. A wrong zone has the same effect."""
 
 
 class Page(Protocol):
-    """The columns of an answer that decisions are made on."""
+    """The columns of an answer that decisions depend on."""
 
     @property
     def ids(self) -> Sequence[str]: ...
 
     @property
     def times(self) -> Sequence[str]:
-        """Trigger times as answered: texts of one format, so that they compare as the times do."""
+        """The trigger times as texts of one format, so that they compare like times."""
         ...
 
     @property
     def body(self) -> bytes:
-        """The answer, as long as its rows are not decoded; then nothing."""
+        """The bytes of the answer. Empty once its rows are decoded."""
         ...
 
     @property
     def count(self) -> int | None:
-        """The rows that the service says there are."""
+        """The total number of rows that the service states."""
         ...
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
-        """Decode some rows, in the order of these numbers; *offset*: of the zone when they were triggered."""
+        """Return decoded rows.
+
+        Args:
+            zone: zone of the service's times.
+            rows: row numbers, in the order of the result.
+            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for
+                each row.
+        """
         ...
 
 
@@ -83,32 +93,34 @@ class Direction:
     descending: bool
 
     def window(self, first: int, until: int) -> tuple[int, int]:
-        """Turn a window of scan time into real time, and back."""
+        """Convert a window of scan time to real time, or back."""
         return (-until, -first) if self.descending else (first, until)
 
     def second(self, value: int) -> int:
-        """Turn a second of real time into scan time, and back."""
+        """Convert a second of real time to scan time, or back."""
         return ~value if self.descending else value
 
 
 @attrs.frozen(eq=False)
 class PageRequest:
-    """One page to be requested.
+    """The request for one page.
 
     Args:
-        first: *milliseconds* of scan time, where the window starts.
-        until: *milliseconds* of scan time, where it ends.
-        axis: the direction of the scan.
-        page_size: *rows*.
-        backward: whether it is to be sorted against scan time, so that it proves the end of its window.
-        page_no: the page's *number* as it is sent.
-        tries: *attempts* before it is reported that the service fails; None: as many as the policy allows.
-        reads: *attempts* that may bring something that cannot be read; None: as many as the policy allows.
-        expression: the *text* that rows must contain besides what the query asks for; ``""``: none.
-        field: what the page is to be *sorted* by.
-        ties: what rows that are alike in that are to be sorted by, one after the other.
-        status: the *codes* to ask for instead of those of the query; None: those of the query.
-        bare: whether the status, the owner and the text that the query asks for are *left out*.
+        first: start of the window, in scan time (ms).
+        until: end of the window, exclusive, in scan time (ms).
+        axis: direction of the scan.
+        page_size: page size (rows).
+        backward: True to sort against scan time, so that the page proves the end of its window. Default:
+            False.
+        page_no: page number as it is sent. Default: 0.
+        tries: attempts before a failure of the service is reported. None means the limit of the policy.
+            Default: None.
+        reads: attempts whose answers may be unreadable. None means the limit of the policy. Default: None.
+        expression: text that rows must contain in addition to the query's filters. Default: no text.
+        field: field to sort by. Default: the trigger time.
+        ties: further fields to sort by, for rows with the same value of `field`. Default: none.
+        status: status codes to request instead of the query's. None means the query's. Default: None.
+        bare: True to leave out the query's status, owner and expression. Default: False.
     """
 
     first: int
@@ -127,38 +139,38 @@ class PageRequest:
 
     @property
     def sorters(self) -> tuple[tuple[str, bool], ...]:
-        """The fields that the service is to sort by, each with whether it is descending."""
+        """The fields to sort by, as pairs of a field and True if it is descending."""
         return tuple((field, self.descending) for field in (self.field, *self.ties))
 
     @property
     def whole(self) -> bool:
-        """Whether the answer is decoded in full when it comes, and not only what is planned by."""
-        return self.field != "trigger_time"  # what it is ordered by has to be read
+        """True if the answer is decoded in full when it comes, not only its ids and trigger times."""
+        return self.field != "trigger_time"  # the order is checked by the field, so the field must be decoded
 
     @property
     def from_ms(self) -> int:
-        """The first *millisecond* asked for, in real time."""
+        """The start of the window in real time (ms)."""
         return self.axis.window(self.first, self.until)[0]
 
     @property
     def to_ms(self) -> int:
-        """The first *millisecond* no longer asked for, in real time."""
+        """The end of the window, exclusive, in real time (ms)."""
         return self.axis.window(self.first, self.until)[1]
 
     @property
     def descending(self) -> bool:
-        """Whether the service is to sort in descending order."""
+        """True if the service must sort in descending order."""
         return self.axis.descending != self.backward
 
 
 class OrderedPage:
-    """A page laid out in scan order.
+    """A page in scan order.
 
     Args:
-        ask: what was asked.
-        page: what came, not empty.
-        second_of: gives the *second* of real time that a trigger time's text means.
-        given: whether the user has given the offset by which it does.
+        ask: request for the page.
+        page: page that came. It must have rows.
+        second_of: function that converts the text of a trigger time to a second of real time.
+        given: True if the user configured the zone offset. Default: False.
 
     Raises:
         CompletenessError: the page is out of order, or a row lies outside the window.
@@ -197,12 +209,13 @@ class OrderedPage:
         return len(self.times)
 
     def second(self, index: int) -> int:
-        """Return the second of scan time that a row lies in."""
+        """Return the second of scan time of a row."""
         return self._axis.second(self._second_of(self.times[index]))
 
     def index(self, second: int) -> int:
         """Return the index of the first row at or after a second of scan time."""
-        # Nearly always it is the page's start or end, or the start of its last second: no time need be read for these.
+        # Most calls ask for the page's start or end, or the start of its last second. These need no parsing
+        # of times.
         if second <= self.first:
             return 0
         if second >= self.last:
@@ -219,7 +232,10 @@ class OrderedPage:
         return self.second(index - 1) if index else None
 
     def cuts(self, start: int, stop: int) -> list[int]:
-        """Return the rows between *start* and *stop* at which they are to be cut into pieces: where a second begins."""
+        """Return the rows at which *start* to *stop* are cut into pieces.
+
+        Each is the first row of a second.
+        """
         cuts = []
         while stop - start > PIECE:
             second = self.second(start + PIECE)
@@ -233,13 +249,17 @@ class OrderedPage:
         return cuts
 
     def rows(self, start: int, stop: int) -> Sequence[int]:
-        """Return the page's row numbers for rows *start* to *stop*, in the order (trigger time, id), each id once."""
+        """Return the page's row numbers for rows *start* to *stop*, in the order (trigger time, id).
+
+        Each id appears once.
+        """
         count = len(self.times)
         plain = range(count - 1 - start, count - 1 - stop, -1) if self._flipped else range(start, stop)
         times = self.times[start:stop]
         if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
-        # With no key of its own: the page is in order but for its ties, and making keys would cost more than sorting.
+        # The sort has no key function: only ties are out of order, and making keys would cost more than
+        # sorting.
         rows = sorted(zip(times, self.ids[start:stop], plain, strict=True), reverse=self._axis.descending)
         if not self._twice:
             return [number for _, _, number in rows]
@@ -267,7 +287,7 @@ class OrderedPage:
         return error
 
     def _fitting(self, low: int, high: int) -> str:
-        """Say which correction, on the grid of the world's zones, would put every row into the window."""
+        """Return a hint at the smallest shift, in quarter hours, that puts every row into the window."""
         quarter = 900
         shifts = [hop * quarter for hop in range(-104, 105) if hop]
         fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
@@ -286,10 +306,10 @@ class OrderedPage:
 
 
 class PageReader:
-    """Reads answers in the service's zone.
+    """A reader of answers in the service's zone.
 
     Args:
-        service: what the session knows of the service; told when a page shows that the zone is right.
+        service: facts of the session about the service. A page that confirms the zone is noted there.
     """
 
     def __init__(self, service: ServiceFacts) -> None:
@@ -299,7 +319,7 @@ class PageReader:
 
     @property
     def zone(self) -> Zone | None:
-        """The zone that answers are read in; None: not known yet."""
+        """The zone of the service's times. None means that it is not known yet."""
         return self._zone
 
     @zone.setter
@@ -309,14 +329,14 @@ class PageReader:
 
     @property
     def pinned(self) -> bool:
-        """True if answers have shown that the zone is right, since a wrong offset had put a row outside its window."""
+        """True if answers confirmed the zone. A wrong offset would have put a row outside its window."""
         return self._service.pinned(self._zone)
 
     def read(self, ask: PageRequest, page: Page) -> OrderedPage:
-        """Lay out a page that is not empty.
+        """Return a page with rows in scan order.
 
         Raises:
-            CompletenessError: it is out of order, or a row lies outside the window.
+            CompletenessError: the page is out of order, or a row lies outside the window.
         """
         assert self.zone is not None, "the zone is known before the first answer is read"
         offset = self.zone.offset_at(ask.from_ms // 1000)
@@ -327,10 +347,10 @@ class PageReader:
         return reading
 
     def _narrow_down(self, ask: PageRequest, reading: OrderedPage) -> None:
-        """Note how far rows could be moved until one of them lay outside the window that brought it, earlier and later.
+        """Note how far rows can be shifted, earlier and later, before a row leaves its window.
 
-        Offsets lie on a grid. So one window that is narrower than the grid shows the zone, and two windows do so as
-        well if a row stands at the start of one, and a row at the end of the other.
+        Offsets lie on a grid of 15 minutes. So one window that is narrower confirms the zone. Two wider
+        windows confirm it as well, if one has a row at its start and the other has a row at its end.
         """
         self._early = min(self._early, reading.first * 1000 + 999 - ask.first)
         self._late = min(self._late, ask.until - reading.last * 1000)
@@ -343,7 +363,7 @@ class Nothing:
     """A page without rows.
 
     Args:
-        count: *rows* that there are all the same, as is said.
+        count: total number of rows that the service states all the same. Default: None.
     """
 
     count: int | None = None
@@ -352,7 +372,7 @@ class Nothing:
     body: bytes = b""
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
-        """Return none."""
+        """Return an empty list."""
         return []
 
 
@@ -361,7 +381,7 @@ NOTHING: Page = Nothing()
 
 @attrs.frozen(eq=False)
 class Batch:
-    """Rows to hand out: for each page, which of its rows; then, where pages interleave, the order of them all."""
+    """Rows to return: row numbers for each page, and the order of all rows if the pages interleave."""
 
     parts: Sequence[tuple[Page, Sequence[int]]] = ()
     order: Sequence[int] | None = None

@@ -1,8 +1,8 @@
-"""One window by page numbers: which page next, under which number, and answers in the order of the pages.
+"""Page sequence: the pages of one window by their numbers, and their answers in page order.
 
-Pages overlap (`overlap`), so that whoever reads them can prove that nothing lies between two of them. A service that
-counts from 1 may answer page 0 with page 1: the second page is then the first one again, and is asked for once more
-under the number that it really has. Until that is known, pages are asked for one at a time.
+Pages overlap (`overlap`). So their reader can prove that no row lies between two pages. A service that counts
+from 1 may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its
+real number. Until that is known, pages are requested one at a time. See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["PageSequence", "PlacedPage"]
 
 _SHARED = 40
-"""The part of a page, one in so many rows, that it shares with the one before it: rows that go meanwhile do not tear
-the pages apart."""
+"""The divisor of a page's rows that gives the rows it shares with the page before it. So pages still
+overlap after some rows were deleted."""
 
 
 @attrs.frozen
 class PlacedPage:
-    """A page and where it stands.
+    """A page and its place in the window.
 
     Args:
-        offset: the *rows* before it.
-        size: *rows* that were asked for.
-        page: what came.
+        offset: rows before the page.
+        size: page size that was requested (rows).
+        page: page that came.
     """
 
     offset: int
@@ -41,8 +41,8 @@ class PageSequence:
     """The pages of one window.
 
     Args:
-        first: the request for the first of them; its page *size* is one that the service really gives.
-        service: what the session knows of the service.
+        first: request for the first page. The service must give pages of its size.
+        service: facts of the session about the service.
     """
 
     def __init__(self, first: PageRequest, service: ServiceFacts) -> None:
@@ -59,24 +59,24 @@ class PageSequence:
 
     @property
     def under_way(self) -> int:
-        """Requests that were named and not answered yet."""
+        """The number of requests without an answer yet."""
         return len(self._sent)
 
     @property
     def held(self) -> int:
-        """Rows that wait for a page before them."""
+        """The rows that wait for an earlier page."""
         return sum(len(page.ids) for _, page in self._answers.values())
 
     @property
     def asked(self) -> int:
-        """*Rows* of the window that were asked for, from its start."""
+        """The rows that were requested, counted from the start of the window."""
         if not self._places:
             return 0
         number, size = self._places[-1]
         return (number + 1) * size
 
     def ask(self) -> PageRequest | None:
-        """Name the next page to ask for; None: not before another was answered."""
+        """Return the next request. None means that another answer must come first."""
         if self._again:
             index = self._again.popleft()
         else:
@@ -92,11 +92,11 @@ class PageSequence:
         return ask
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take an answer."""
+        """Add an answer."""
         self._answers[self._sent.pop(ask)] = (ask, page)
 
     def next(self) -> PlacedPage | None:
-        """Return the next page in order; None: it is not there."""
+        """Return the next page in order. None means that it has not come yet."""
         if self._next not in self._answers:
             return None
         ask, page = self._answers[self._next]
@@ -112,7 +112,7 @@ class PageSequence:
         return PlacedPage(number * size, size, page)
 
     def once_more(self) -> None:
-        """Have the page that was given last asked for again; those behind it wait for it."""
+        """Request the last returned page again. Later pages wait for it."""
         self._next -= 1
         self._again.append(self._next)
 
@@ -125,7 +125,7 @@ class PageSequence:
         return self._service.base is not None or self._counted
 
     def _misnumbered(self, ask: PageRequest, number: int, page: Page) -> bool:
-        """Return True if a page was asked for under a number that means another one."""
+        """Return True if a page was requested under a number that belongs to another page."""
         if ask.page_no - number != self._base:
             return True  # it was found out meanwhile
         if self._base_known or not page.ids or [*page.ids] != self._ids[: len(page.ids)]:

@@ -1,8 +1,8 @@
-"""What a session has learnt about the service it talks to, shared by all of its scans.
+"""Service facts: what a session has learnt about its service, shared by all its scans.
 
-Every fact here was seen in an answer. Nothing is taken from the documentation, which names no largest page, leaves
-open whether pages count from 0 or from 1, and knows of no cap. All of it saves requests, and none of it proves that
-something is complete, since a service may change while a session lives (`evidence`).
+Every fact was seen in an answer. The documentation names no largest page and no cap, and does not settle
+whether pages count from 0 or from 1. These facts only save requests. They do not prove completeness, because
+a service may change while a session is open (see `evidence`).
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ import math
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "ServiceFacts", "larger"]
 
 NARROW = 899_000
-"""Milliseconds; offsets of the world's zones lie on a grid of 15 minutes, so that a window narrower than that, all of
-whose rows are read inside it, is read with the right one."""
+"""Width of a narrow window (ms), just under 15 minutes. Zone offsets lie on a grid of 15 minutes. So if
+all rows lie inside a narrower window, their zone offset is right."""
 
 NEVER = 1 << 62
-"""Milliseconds that no window has."""
+"""A width (ms) that no window reaches."""
 
 LARGEST_PAGE = 4_000
-"""Rows; no page larger than this is asked for, however dense a second is."""
+"""The largest page that is requested (rows), however dense a second is."""
 
 
 SMALL_PAGE = 1
-"""Rows of the page that an empty window is looked at again with: no service can refuse fewer."""
+"""Page size (rows) for the second look at an empty window. No service can refuse a smaller page."""
 
 _STEP_DOWN = 5
-"""How many times smaller the next page is where none was answered yet: 500, 100, 20, 4, 1 takes four refusals."""
+"""Divisor of the page size after a refusal, before any page was answered: 500, 100, 20, 4, 1."""
 
 _NEARLY = 0.95
-"""The share of a window that has to have been seen to be answered about."""
+"""The share of a window that answers must have covered."""
 
 _CLOSE_ENOUGH = 1.25
-"""How many times larger than the largest page that is answered the smallest refused one may be: more tries would save less
-than a fifth of the requests."""
+"""The ratio of the smallest refused page to the largest answered page below which the search stops.
+Further tries would save less than a fifth of the requests."""
 
 
 def larger(size: int) -> int:
-    """Return the rows to ask for where *size* were too few."""
+    """Return the next larger page size (rows) after *size*."""
     return min(LARGEST_PAGE, 4 * size)
 
 
@@ -45,54 +45,57 @@ class ServiceFacts:
     """The facts about one service, as far as they are known.
 
     Args:
-        first_page: the *number* of the first page, 0 or 1; None: to be found out.
-        smallest_cap: *rows*; that pages may be capped below this is not reckoned with where it would cost every small
-            question one more request (`lone`). The vendor's own sample asks for pages of ten.
+        first_page: number of the first page, 0 or 1. None means unknown. Default: None.
+        smallest_cap: smallest page cap that is considered (rows) where each small query would need one more
+            request (`single_second`). Default: 10, the page size in the vendor's sample.
     """
 
     def __init__(self, first_page: int | None = None, *, smallest_cap: int = 10) -> None:
         self.smallest_cap = smallest_cap
         self.first_page = first_page
         self.told = first_page is not None
-        """Whether the number of the first page was given, rather than found out."""
+        """True if the number of the first page was configured, not found out."""
         self.base = first_page
-        """The number that page numbers count from. A service that counts from 1 may answer page 0 with page 1's
-        rows: then 0 serves as the first page, but the second is number 2."""
+        """The number that page numbers count from. A service that counts from 1 may answer page 0 with the
+        rows of page 1. Then 0 works as the first page, but the second page is number 2."""
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
-        """The directions, descending or not, in which it was seen to sort by trigger time."""
+        """The directions (True: descending) in which the service was seen to sort by trigger time."""
         self.lied = False
-        """Whether it has answered that there is nothing where there was something."""
+        """True once the service returned an empty answer for a window that had rows."""
         self._accepted = 0
-        """The largest page size that was answered with rows, while larger ones are refused."""
+        """The largest page size that was answered with rows, while larger pages are refused."""
         self._refused: int | None = None
-        """The smallest page size that was refused, or answered with nothing where a smaller one brings rows."""
+        """The smallest page size that was refused, or had no rows where a smaller page had some."""
         self._doubtful: int | None = None
-        """A page size that may be too large as well, by the few rows that it was answered with."""
+        """A page size that may be too large as well, because its answer had few rows."""
         self._read = 0
-        """The most rows of a page that was read, while larger ones are not."""
+        """The most rows of a readable page, while larger pages are unreadable."""
         self._from_one = False
         self._unread: dict[int, int] = {}
-        """How often a page of a size could not be read, where that may be because of its size."""
+        """For a page size, how often an answer was unreadable, perhaps because of its size."""
         self.larger_pages = True
-        """Whether asking for more rows than usual has brought more, or was not tried yet."""
+        """True if larger pages than usual brought more rows, or were not tried yet."""
         self.milliseconds_help = True
-        """Whether cutting a dense second into milliseconds is worth trying: not once all was in one of them."""
+        """True while it is worth cutting a dense second into milliseconds: until one held more than a
+        page."""
         self.sorters_help = True
-        """Whether it takes several sorters, by which rows of one trigger time come in one order."""
+        """True while the service accepts several sorters, which order rows of the same trigger time."""
         self.texts_help = True
-        """Whether a search for a text brings the rows that have it in their ids, and not any."""
+        """True while a search for a text returns only rows that have the text in their ids."""
         self.instant = 0
-        """The rows that an instant which has to be counted will hold at least, by those before it."""
+        """The rows that the next counted instant is expected to hold, from earlier ones."""
         self.nulls_first: dict[tuple[str, bool], bool] = {}
-        """For a sort field and whether it is descending: whether rows that lack it stand before all others."""
+        """For (sort field, descending): True if rows without that field come before all others."""
         self.widest = 0
-        """The widest window, in milliseconds, that was answered with rows."""
+        """The widest window that was answered with rows (ms)."""
         self.looked_back = self.looked_ahead = NARROW
-        """How far back from the end of a window, and ahead from its start, it was seen to answer, in milliseconds."""
+        """How far back from the end of a window, and ahead from its start, answers were seen to reach
+        (ms)."""
         self._cut_to = NEVER
         self.silent_beyond = NEVER
-        """The milliseconds of a window that has rows, where a wider one around it was answered with nothing."""
+        """The width (ms) of a window that has rows although a wider window around it was answered without
+        any."""
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 
@@ -101,25 +104,34 @@ class ServiceFacts:
 
     @property
     def zone_pinned(self) -> bool:
-        """Whether windows too narrow for a wrong offset have shown that times are read in the right zone."""
+        """True if narrow windows have shown that times are read in the right zone."""
         return bool(self._pinned)
 
     def pinned(self, zone: object) -> bool:
-        """Return True if such windows were read in this zone: the service may name another one while a session lives."""
+        """Return True if narrow windows were read in this zone.
+
+        The service may change its zone during a session.
+        """
         return zone in self._pinned
 
     def pin(self, zone: object) -> None:
-        """Note that a window too narrow for a wrong offset was read in this zone."""
+        """Note that a narrow window was read in this zone. A wrong offset would have put rows outside it."""
         if zone not in self._pinned:
             self._pinned.append(zone)
 
     @property
     def reach(self) -> int:
-        """Milliseconds that it is known to be able to answer about at once."""
+        """The width of a window (ms) that the service is known to answer for at once."""
         return min(max(self.widest, NARROW), self._cut_to)
 
     def saw(self, size: int, rows: int, width: int) -> None:
-        """Note that a page of *size* was answered with so many rows, over a window of *width* milliseconds."""
+        """Note an answer.
+
+        Args:
+            size: page size that was requested (rows).
+            rows: rows that came.
+            width: width of the window (ms).
+        """
         if rows:
             self.widest = max(self.widest, width)
             self.accept_size(size, rows)
@@ -127,33 +139,41 @@ class ServiceFacts:
             self._most[size] = rows
 
     def looks_as_far_as(self, width: int) -> bool:
-        """Return True if it was seen to answer about all of a window as wide (ms) as this, from both its ends."""
+        """Return True if answers were seen to cover all of a window of this width (ms), from both ends."""
         return width <= min(self.looked_back, self.looked_ahead) / _NEARLY
 
     def cuts_to(self, width: int) -> None:
-        """Note that longer windows than this (ms) are answered about in part only."""
+        """Note that the service answers for only a part of wider windows than this (ms)."""
         self._cut_to = width
         self.looked_back, self.looked_ahead = max(self.looked_back, width), max(self.looked_ahead, width)
 
     def sees(self, width: int, *, backward: bool) -> bool:
-        """Return True if it was seen to answer about the near end of a window as wide (ms) as this (`Evidence.sees`)."""
+        """Return True if answers were seen to cover the near end of a window of this width (ms).
+
+        See `ScanEvidence.sees`.
+        """
         return width <= (self.looked_ahead if backward else self.looked_back) / _NEARLY
 
     def capped(self, size: int, rows: int) -> None:
-        """Note that a page of *size* ended after so many rows although there were more."""
+        """Note that a page of *size* rows ended after *rows* although more existed."""
         self._capped[size] = max(rows, self._capped.get(size, 0))
 
     @property
     def cap(self) -> int | None:
-        """The most rows that any page brought, if more were asked for and there were more."""
+        """The most rows of a page that ended early although more existed.
+
+        None means no such page was seen.
+        """
         capped = [rows for size, rows in self._capped.items() if rows < size]
         return max(capped) if capped else None
 
     def usual(self, size: int) -> int:
-        """Return the rows to ask for where *size* are wanted: fewer where so many are refused.
+        """Return the page size to request (rows) when *size* is wanted.
 
-        A fifth of what was refused is tried first, then what lies between the two, until they are within a quarter. What
-        could not be read, rather than was refused, may have been bad luck: it is asked for once more then.
+        A smaller size is returned if that size is refused. The first try is a fifth of the refused size. Then
+        sizes between the largest answered and the smallest refused one are tried, until the two differ by a
+        quarter at most. An unreadable size, unlike a refused one, is then requested once more, because that
+        failure may not depend on the size.
         """
         if self._refused is None or size < self._refused:
             return size
@@ -165,13 +185,13 @@ class ServiceFacts:
         return math.isqrt(self._accepted * bound)
 
     def answered(self, size: int) -> int:
-        """Return the rows to ask for where so many are wanted, and the answer will not tell whether so many can be had."""
+        """Return the page size to request (rows) when the answer cannot show whether *size* is too large."""
         return self._accepted or size if self.unsure_of(size) else size
 
     def settled(self, size: int) -> int:
-        """Return the rows to ask for where so many are wanted, and another request finds out whether such pages can be read.
+        """Return the page size to request (rows) while another request tests whether it is readable.
 
-        Those that cannot are asked for again, which takes time; a refusal comes at once.
+        An unreadable page costs time, because it is requested again. A refusal comes at once.
         """
         return self.answered(size) if self._refused in self._unread else size
 
@@ -181,7 +201,7 @@ class ServiceFacts:
         return True
 
     def refuse_size(self, size: int) -> bool:
-        """Note that a page of *size* rows is refused; return False if no smaller one is left to try."""
+        """Note that a page of *size* rows was refused. Return False if no smaller size is left to try."""
         if size <= 1:
             return False
         if size <= self._accepted:
@@ -190,22 +210,22 @@ class ServiceFacts:
 
     @property
     def _again(self) -> bool:
-        """Whether the smallest size that seems too large could not be read once, and was not asked for again."""
+        """True if the smallest size that seems too large was unreadable once, and was not requested again."""
         return self._refused is not None and self._unread.get(self._refused) == 1
 
     def _close_enough(self, bound: int) -> bool:
         return bound <= self._accepted * _CLOSE_ENOUGH + 1
 
     def unread_size(self, size: int) -> bool:
-        """Note that a page of *size* rows cannot be read, perhaps since it is too large; return False if it is the smallest.
+        """Note that a page of *size* rows was unreadable. Return False if no smaller size is left to try.
 
-        A proxy may cut long answers, or show a page of its own instead. Where no smaller page was read either, one of a single
-        row tells that from a service that fails.
+        A proxy may cut long answers, or replace them with its own page. If no smaller page was read either, a
+        page of one row shows whether the size or the service is the cause.
         """
         if size <= 1:
             return False
         if size <= self._read:
-            self._read = 0  # rows are wider here
+            self._read = 0  # rows have more bytes here
         if size <= self._accepted:
             self._accepted = self._read
         self._from_one = not self._accepted
@@ -213,25 +233,30 @@ class ServiceFacts:
         return self._give_up(size)
 
     def start_from_one(self, size: int) -> None:
-        """Note that no page size was answered, so that it may not be the size that is refused: *size* was the first.
+        """Note that no page size was answered, so that the size may not be the reason.
 
-        Pages of one row are asked for until one is answered, perhaps over a narrower window, and then larger ones again.
+        Pages of one row are requested until one is answered, perhaps over a narrower window. Then larger
+        pages follow.
+
+        Args:
+            size: the first page size that was tried (rows).
         """
         self._refused, self._accepted, self._from_one = size, 0, True
 
     @property
     def refuses_sizes(self) -> bool:
-        """Whether larger pages are refused, or answered with nothing."""
+        """True if larger pages are refused, or answered without rows."""
         return self._refused is not None
 
     def unsure_of(self, size: int) -> bool:
-        """Return True if larger pages were refused, and none of *size* rows was answered yet."""
+        """Return True if larger pages were refused, and no page of *size* rows was answered yet."""
         return self._refused is not None and size > self._accepted
 
     def disappoints(self, size: int, rows: int) -> bool:
-        """Return True if larger pages are refused, and one of a size that was not answered before has fewer rows than smaller ones.
+        """Return True if a page of a new size has too few rows, while larger pages are refused.
 
-        It may be the last page, with which some services answer one that is too large. So a smaller size is next.
+        That is fewer rows than smaller pages had. Some services answer a page that is too large with the last
+        page. So a smaller size is tried next.
         """
         if not self.unsure_of(size) or rows >= self._accepted:
             return False
@@ -239,13 +264,13 @@ class ServiceFacts:
         return True
 
     def accept_size(self, size: int, rows: int) -> None:
-        """Note that a page of *size* rows was answered with so many rows."""
+        """Note that a page of *size* rows was answered with *rows* rows."""
         if self._refused is None:
             return
         if size >= self._refused:
             if self._refused in self._unread and not (self._again and rows >= self._refused / _CLOSE_ENOUGH):
-                return  # it was read since it had few rows, or rows are wider elsewhere
-            self._refused = None  # it was refused for another reason
+                return  # this page had few rows, or rows have more bytes elsewhere
+            self._refused = None  # the refusal had another reason
             self._unread.clear()
             self._read = 0
         else:
@@ -256,21 +281,24 @@ class ServiceFacts:
         self._from_one = False
 
     def crowded(self, size: int) -> bool:
-        """Return True if pages larger than *size*, asked for because a second may hold as many rows, have brought more."""
+        """Return True if pages larger than *size*, requested for a dense second, brought more rows."""
         return self.larger_pages and self.most(LARGEST_PAGE) > size
 
     def counted(self, rows: int) -> None:
-        """Note how many rows an instant held: fewer are believed at once, more by and by."""
+        """Note the rows of an instant.
+
+        The estimate falls at once, and rises by a quarter of the difference.
+        """
         self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
-        """Return True if an answer may well be all there is, though nothing proves it yet."""
+        """Return True if an answer is likely complete, though nothing proves it yet."""
         return rows < size and (rows < self.most(size) or rows > self._capped.get(size, 0))
 
     def most(self, size: int) -> int:
-        """Return the most rows that a page of *size* is known to bring (a smaller one that brought them counts)."""
+        """Return the most rows that a page of at most *size* rows is known to have had."""
         return max((rows for asked, rows in self._most.items() if asked <= size), default=0)
 
     def full(self, size: int) -> int:
-        """Return the rows to expect of a full page."""
+        """Return the expected rows of a full page."""
         return self.most(size) or self.usual(size)
