@@ -236,7 +236,7 @@ class KeysetScan:
                 self._gaps.fences.add(cut)
                 self._gaps.turns.add(cut)
 
-    # What to ask
+    # Requests
 
     def pressing(self, slots: int) -> list[PageRequest]:
         """Return at most `slots` requests that an answer made necessary.
@@ -373,7 +373,7 @@ class KeysetScan:
             gap.forward = ask
         return ask
 
-    # What came
+    # Answers
 
     def received(self, ask: PageRequest, page: Page) -> None:
         """Process the answer to a request."""
@@ -556,7 +556,7 @@ class KeysetScan:
         self._sizes_tried = True
         return False
 
-    # What to hand out
+    # Rows
 
     def next_item(self) -> ProvenRun | Literal[Signal.NEED_PAGES, Signal.DONE]:
         """Return the next run that has rows, in the scan's order.
