@@ -1,4 +1,4 @@
-"""Where the service is: the base URL that a session was given, checked before anything is sent."""
+"""The URLs of the service, from the base URL of a session. They are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Address:
     """The URLs of one deployment.
 
     Args:
-        base_url: *scheme and host*, as in ``https://apigw.example.com``. A path that already names the service and its
-            version (``/dataflow-batch-service/v2.0``) is kept; otherwise version 2.1's is appended.
-        allow_http: whether plain HTTP is accepted to a host that is not this machine.
+        base_url: scheme and host, as in ``https://apigw.example.com``. A path that names the service and its
+            version (``/dataflow-batch-service/v2.0``) is kept. Otherwise the path of version 2.1 is appended.
+        allow_http: True if plain HTTP is allowed to a host other than this machine. Default: False.
 
     Raises:
-        QueryError: it is no URL of a service; the message names the part that is wrong.
+        QueryError: this is not a URL of a service. The message names the part that is wrong.
     """
 
     def __init__(self, base_url: str, *, allow_http: bool = False) -> None:
