@@ -167,8 +167,7 @@ class Partition:
 
 
 def _too_wide() -> TimedOut:
-    """Return the error for a request that was sent before the zone was known, if the clocks change within its
-    window.
+    """Return the error for a request sent before the zone was known, if clocks change within its window.
 
     The error makes the scan ask for narrower windows.
     """

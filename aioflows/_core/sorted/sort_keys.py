@@ -195,8 +195,7 @@ class SortOrder:
 
     @property
     def ends_alike(self) -> bool | None:
-        """True if the first page of the reverse direction shows the end of this one. None means that this is
-        not known yet.
+        """True if the first page of the reverse direction shows the end of this one. None means unknown.
 
         False means that rows without the field stand last in both directions.
         """

@@ -76,7 +76,7 @@ class SortedWindow:
         self.given_up = False
         """True if the window is being read again.
 
-        Then no row may be handed out that this reading may still precede.
+        Then no row goes out that this reading may still precede.
         """
         self.error: AioflowsError | None = None
         self._stuck: Key = ()
@@ -188,8 +188,9 @@ class SortedWindow:
 
     @property
     def _far(self) -> float:
-        """The row number up to which pages are requested at once: the expected rows, or as many
-        beyond it as they were too few.
+        """The row number up to which pages are requested at once.
+
+        These are the expected rows, or as many rows beyond them as were already found beyond them.
         """
         surplus = self._end - self.expected
         return self.expected if surplus < 0 else self._end + surplus
@@ -208,8 +209,8 @@ class SortedWindow:
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
         """Process the error that a request ended with. The scan ends at the window's position.
 
-        If the service failed on a page, the page may lie too deep for it. Then the window is read in another
-        way.
+        If the service failed on a page, the page may lie too deep for it. Then the keyset walk reads the
+        window.
         """
         if self._over:
             return
@@ -289,8 +290,8 @@ class SortedWindow:
             self._group = []
 
     def _joined(self, place: PlacedPage) -> bool:
-        """Return True if a page begins with the rows that the page before it ended with, and all
-        its other rows are new.
+        """Return True if a page begins with the last rows of the page before it, and its other rows
+        are new.
         """
         shared = self._end - place.offset
         ids = place.page.ids

@@ -47,8 +47,7 @@ def _fixed(text: str) -> timezone | None:
 
 
 class ClockChanges(_TzInfo):
-    """A zone of fixed offsets, each in force from a known instant: the offsets that a service has named over
-    time.
+    """A zone of fixed offsets, each in force from a known instant: those that a service has named over time.
 
     Args:
         first: the offset before all others (s east of Greenwich).
@@ -188,8 +187,8 @@ class Zone:
         return offset.days * _DAY + offset.seconds
 
     def transitions(self, from_ms: int, to_ms: int) -> list[int]:
-        """Return the instants strictly inside a range at which the offset changes (ms since the
-        epoch), earliest first.
+        """Return the instants strictly inside a range at which the offset changes, in order (ms
+        since the epoch).
         """
         if self.fixed:
             return []
@@ -206,8 +205,9 @@ class Zone:
         return [instant for instant in found if from_ms < instant < to_ms]
 
     def offsets(self, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
-        """Return the offsets in force in a range: from when (ms since the epoch), and the offset (s
-        east of Greenwich).
+        """Return the offsets in force in a range.
+
+        Each is a pair: from when (ms since the epoch), and the offset (s east of Greenwich).
         """
         instants = [from_ms, *self.transitions(from_ms, to_ms)]
         return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
@@ -229,8 +229,7 @@ class Zone:
         return times
 
     def shown_twice(self, wall: datetime) -> tuple[datetime, datetime] | None:
-        """Return the stretch around a wall-clock time that clocks show twice. None means that they show the
-        time once.
+        """Return the stretch around a wall-clock time that clocks show twice. None means that there is none.
 
         Args:
             wall: the time, without a zone.
@@ -262,8 +261,7 @@ def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
 
 
-# A text comes again within a page or two, or never. A larger cache has no more hits, and looks like a memory
-# leak.
+# A text comes again within a page or two, or never. A larger cache has no more hits and looks like a leak.
 @lru_cache(maxsize=512)
 def wall_seconds(text: str) -> int:
     """Return the seconds of a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, since 1970-01-01 as if it were UTC.
@@ -273,8 +271,8 @@ def wall_seconds(text: str) -> int:
     Raises:
         AnswerError: there is no such time.
     """
-    # The shape is checked first, since fromisoformat also accepts week dates, and 24:00 in newer versions of
-    # Python.
+    # The shape is checked first, since fromisoformat also accepts week dates, and newer versions accept
+    # 24:00.
     if _WALL.fullmatch(text):
         try:
             since = datetime.fromisoformat(text[:19]) - _NAIVE_EPOCH
