@@ -53,9 +53,7 @@ uses all slots once the consumer has asked for a second batch.
 """
 
 _TRIES_OF_PAGE_0 = 4
-"""The attempts at page 0 after page 1 had rows, so that one transient failure does not make page 1 the first
-page.
-"""
+"""The attempts at page 0 after page 1 had rows, so that one failure does not make page 1 the first page."""
 
 _TRIES_OF_PAGE_1 = 2
 """The attempts at page 1 before a smaller page is tried.
@@ -84,9 +82,7 @@ Another cause of the error is more likely then.
 """
 
 _HALVINGS = 16
-"""How often a window is halved because the service fails on it. After that, the request gets its full
-retries.
-"""
+"""How often a window is halved because the service fails on it. Then the request gets its full retries."""
 
 
 class KeysetScan:
@@ -292,8 +288,8 @@ class KeysetScan:
         return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
 
     def _look_at_zone(self, slots: int) -> list[PageRequest]:
-        """Return a request for the second of a row, if nothing else is to be requested and nothing proves the
-        zone.
+        """Return a request for the second of a row, if no other request is left and no answer shows
+        the zone.
         """
         if slots <= 0 or self._under_way or not self._zone_shown.unsure:
             return []
@@ -405,8 +401,7 @@ class KeysetScan:
             self._service.larger_pages = False
         if (job := self._errands.job(ask)) is not None:
             if ask.reads is not None and unreadable(error):
-                # Another size does not help here, so the request is repeated as often as the retry policy
-                # allows.
+                # Another size does not help here, so the request is repeated as the retry policy allows.
                 self._errands.add(attrs.evolve(ask, reads=None), job)
             else:
                 job(error)
@@ -475,8 +470,7 @@ class KeysetScan:
             self._refused(ask, error, FirstPageSearch(last=trail.last))
         else:
             self._frontier.put_down(ask)
-            # The page that is used may not be the last one that was requested. It may have to be requested
-            # again.
+            # The page that is used may not be the last one requested. It may have to be requested again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._prover.answered(ask, Nothing(trail.missing) if trail.page is None else trail.page)
 
@@ -536,8 +530,7 @@ class KeysetScan:
         return self._service.unread_size(ask.page_size)
 
     def _try_smaller(self, ask: PageRequest, error: AioflowsError) -> bool:
-        """Note that a page size is refused, if the error may mean that. The gap is then requested with a
-        smaller size.
+        """Note that a page size is refused, if the error may mean that. Then a smaller size is tried.
 
         Services refuse in many ways: with a code of the gateway, with a code of their own, with HTTP 400 or
         413, or by failing. If the service fails on a size that it has answered in this scan, the failure has

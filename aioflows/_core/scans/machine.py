@@ -105,8 +105,9 @@ class Machine(ABC):
         return []
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Process the error that a task of `disk_tasks` ended with. Default: raise it, since there are no
-        tasks.
+        """Process the error that a task of `disk_tasks` ended with.
+
+        Default: raise it, as there are no tasks.
         """
         raise error
 
@@ -131,7 +132,8 @@ class Machine(ABC):
         """
 
     def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Return the place of the last row in the order. Default: None, since the windows that are left show
-        the place.
+        """Return the place of the last row in the order.
+
+        Default: None, since the windows left show the place.
         """
         return None

@@ -1,5 +1,4 @@
-"""The partitions of one scan, merged: the service answers one schedule type per request, so "all types" is
-three scans.
+"""The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
 A partition is also called a lane here. Rows are decoded here, just before they are handed out. Until then a
 page is held as the bytes of its answer, and rows of several partitions are merged by their ids and trigger
@@ -38,9 +37,7 @@ from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 __all__ = ["PartitionedScan"]
 
 _BATCHES_FOR_SURE = 2
-"""The batches that the consumer has to take before a partition is read ahead of the one that is farthest
-behind.
-"""
+"""The batches that the consumer has to take before partitions that are not needed yet are read ahead."""
 
 
 @attrs.frozen(eq=False)
@@ -251,8 +248,7 @@ class PartitionedScan(Machine):
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> _Taken | Waiting:
-        # If the service ignores the type, a row could be handed out here and still be due in another
-        # partition.
+        # If the service ignores the type, a row could go out here and still be due in another partition.
         if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
             return NEED_PAGES
         for lane in self.lanes:

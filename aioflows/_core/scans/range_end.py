@@ -43,9 +43,7 @@ __all__ = ["Answer", "RangeEnd"]
 Answer: TypeAlias = "Page | AioflowsError"
 
 _ROUNDS = 3
-"""How often to look for a row at the end of a window if neither second beside it holds the row. It may be
-deleted.
-"""
+"""How often to look for a row at the end of a window that is in neither second beside it, as if deleted."""
 
 
 class _Verdict(enum.Enum):

@@ -182,9 +182,7 @@ class ExternalSort:
         return True
 
     def _check(self, entries: list[Entry]) -> None:
-        """Check that no row lies before the last row that was handed out, except for rows known by
-        their ids.
-        """
+        """Check that no row lies before the last row that was handed out, unless its id is known."""
         passed = entries[: bisect_right(entries, self._reached, key=by_key)]
         lost = [row for key, row in passed if key > self._after]
         if lost:

@@ -63,8 +63,7 @@ class GroupReader:
         self._offset = zone.offset_at(ask.from_ms // 1000)
 
     def read(self, page: Page, *, backward: bool = False) -> PageGroups | None:
-        """Return the rows of a page in groups. None means that the place of rows without the field must be
-        known first.
+        """Return the rows of a page in groups. None means that the place of rows without the field is needed.
 
         Args:
             page: the answer.
@@ -125,8 +124,7 @@ class GroupReader:
 
     def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: Sorter) -> Exception:
         if not self._zone.fixed:
-            # Other times may be in another zone than the trigger time, whose clocks are put back in another
-            # hour.
+            # Other times may be in another zone than the trigger time, with other clock changes.
             return Backwards()
         field, falling = sorter
         return CompletenessError(

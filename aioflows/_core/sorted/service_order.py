@@ -85,9 +85,7 @@ class ServiceOrderScan(Machine):
 
     @property
     def progress(self) -> float:
-        """The share of the rows that was handed out, from 0 to 1, by the number that the first
-        answer suggests.
-        """
+        """The share of the rows that was handed out, from 0 to 1, estimated from the first answer."""
         if self._pages is None:
             return 0.0
         expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())

@@ -1,5 +1,4 @@
-"""The sorted windows of one scan: the order of their requests, and the second reading of windows that are
-torn.
+"""The sorted windows of one scan: the order of their requests, and a second reading of torn windows.
 
 A window that the service sorts is also called a strip here.
 

@@ -38,8 +38,8 @@ class Decompressor:
         self._member: zlib._Decompress | None = None
 
     def feed(self, piece: bytes, most: int) -> bytes:
-        """Return the decompressed bytes of a piece of the body, up to `most` bytes. After that no piece may
-        follow.
+        """Return the decompressed bytes of a piece of the body, up to `most` bytes. No piece may follow
+        those.
 
         Raises:
             DamagedBody: the data is not in its encoding.

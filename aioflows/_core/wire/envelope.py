@@ -89,9 +89,7 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 
 def excerpt(text: str) -> str:
-    """Return the first 200 printable characters of a foreign text, with possible secrets replaced
-    by stars.
-    """
+    """Return the first 200 printable characters of a foreign text, with possible secrets masked."""
     printable = "".join(char if char.isprintable() else " " for char in text[:2000])
     return " ".join(_SECRET.sub(lambda found: f"{found[1] or ''}***", printable).split())[:200]
 
@@ -177,8 +175,8 @@ def refuse_twins(body: bytes) -> bool:
 
 
 def with_graphs_escaped(body: bytes) -> bytes | None:
-    """Return a repaired answer, if graphs in it are quoted without escapes, as one edition of the vendor's
-    documentation has it.
+    """Return a repaired answer, if it quotes graphs without escapes, as one edition of the vendor's docs
+    does.
 
     A graph is repaired if it is whole JSON by itself, followed by its closing quote and a comma or a brace.
     So there is only one way to read it. None means that the answer has no such graph.

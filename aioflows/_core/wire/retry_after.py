@@ -65,8 +65,7 @@ def wait_named(headers: Mapping[str, str], now: float | None = None, *, resets: 
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that a header of an answer names as a wait. None means that no header names a
-    readable wait.
+    """Return the seconds that a header names as a wait. None means that no header names a readable one.
 
     A date is compared with the answer's own ``Date``. A proxy may add a wait to that of the service; the
     longest one counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
@@ -133,9 +132,7 @@ def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> f
 
 
 def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what the headers report of quotas: the kind ("remaining" or "reset"), the quota's name,
-    and the text.
-    """
+    """Yield the quota headers: their kind ("remaining" or "reset"), the quota's name, and the text."""
     for header, text in headers.items():
         if "limit" not in header and "Limit" not in header and "LIMIT" not in header:
             continue

@@ -220,7 +220,7 @@ def _plain(times: list[str]) -> list[str]:
 
 
 def _count(value: object) -> int | None:
-    # The count is documented as the number of rows on the page. It is only a hint, so a wrong type is not an
+    # The count is documented as the number of rows on the page. It is a hint, so a wrong type is not an
     # error.
     if isinstance(value, bool):
         return None
