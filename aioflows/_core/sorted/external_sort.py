@@ -187,7 +187,7 @@ class ExternalSort:
         lost = [row for key, row in passed if key > self._after]
         if lost:
             raise CompletenessError(
-                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) turned up where the order {self._order!r} was "
-                "given already: the result changed while it was read, and the row may have been passed over. "
+                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came at a place that the order {self._order!r} "
+                "has passed already: the result changed while it was read, and the row may have been passed over. "
                 "scan(query, proven=True) reads everything before it gives the first row, and is not open to that"
             )

@@ -130,5 +130,5 @@ class GroupReader:
         return CompletenessError(
             f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
             f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
-            f"{other.instance_id!r} are the wrong way round. scan(query, proven=True) sorts here instead"
+            f"{other.instance_id!r} are in the wrong order. scan(query, proven=True) sorts here instead"
         )

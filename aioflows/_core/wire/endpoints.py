@@ -35,20 +35,20 @@ class Address:
             parts = urlsplit(base_url)
             port = parts.port
         except ValueError as error:
-            raise QueryError(f"base_url {base_url!r} is no URL: {error}") from None
+            raise QueryError(f"base_url {base_url!r} is not a URL: {error}") from None
         if parts.scheme not in ("https", "http"):
             raise QueryError(f"base_url {base_url!r} must begin with https://")
         if parts.username is not None or parts.password is not None:
             raise QueryError("base_url holds a user name or password; give auth=AppKey(...) instead")
         if not parts.hostname:
-            raise QueryError(f"base_url {base_url!r} names no host")
+            raise QueryError(f"base_url {base_url!r} has no host")
         if parts.query or parts.fragment or base_url.endswith(("?", "#")):
             raise QueryError(
                 f"base_url {base_url!r} has a query or a fragment; give only scheme, host and port"
             )
         if parts.scheme == "http" and not allow_http and not _is_here(parts.hostname):
             raise QueryError(
-                f"base_url {base_url!r} is not encrypted: whoever listens could read and change what is sent; "
+                f"base_url {base_url!r} is not encrypted, so others on the network could read and change the requests; "
                 "use https://, or pass allow_http=True if the network is trusted"
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -110,7 +110,7 @@ def _number(value: object, path: str) -> int | None:
         return int(value)
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         return int(value)
-    raise AnswerError(f"{value!r:.60} is no code", path)
+    raise AnswerError(f"{value!r:.60} is not a code", path)
 
 
 def code_of(envelope: Envelope) -> int | None:
@@ -149,7 +149,7 @@ def words(envelope: Envelope) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _one_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:

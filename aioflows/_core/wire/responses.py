@@ -201,7 +201,7 @@ def read_instance(body: bytes, zone: Zone) -> FlowInstance:
     try:
         times = zone.aware(naive_times([trigger]))
     except ValueError:
-        raise AnswerError(f"{trigger!r:.60} is no time", "$.data.triggerTime") from None
+        raise AnswerError(f"{trigger!r:.60} is not a time", "$.data.triggerTime") from None
     (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
     return instance
 
@@ -211,7 +211,7 @@ def read_timezone(body: bytes) -> str:
     data = _payload(body)
     name = data.get("timezone") if isinstance(data, dict) else data
     if not isinstance(name, str) or not name.strip():
-        raise AnswerError(f"{name!r:.60} is no time zone", "$.data.timezone")
+        raise AnswerError(f"{name!r:.60} is not a time zone", "$.data.timezone")
     return name.strip()
 
 
@@ -221,9 +221,7 @@ def read_zone(body: bytes) -> Zone:
     try:
         return Zone.parse(name)
     except QueryError:
-        problem = (
-            f"{excerpt(name)!r} is no time zone that is known here; give FlowSession(server_timezone=...)"
-        )
+        problem = f"{excerpt(name)!r} is not a known time zone; give FlowSession(server_timezone=...)"
         raise AnswerError(problem, "$.data.timezone") from None
 
 
@@ -234,7 +232,7 @@ def read_time(body: bytes) -> int:
         data = int(data)
     # The limit is in 2286, the same as for times in a query.
     if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < 10**13:
-        raise AnswerError(f"{data!r:.60} is no time in milliseconds", "$.data")
+        raise AnswerError(f"{data!r:.60} is not a time in milliseconds", "$.data")
     return data
 
 

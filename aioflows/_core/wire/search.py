@@ -264,7 +264,7 @@ def read_search(
     if not rows:
         said = _most_said(body)
         if said and page_no == 0 and rows is None:
-            raise Unlisted(f"there are {said:,} rows, as is said, but no list of them", "$.data.flowInsts")
+            raise Unlisted(f"the answer reports {said:,} rows, but has no list of them", "$.data.flowInsts")
         rows, count = (), said or count
     if isinstance(answer, Loose):
         ids, times = _columns(rows)
@@ -328,13 +328,13 @@ def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
 def _id(value: object, number: int) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
-    raise AnswerError(f"{value!r:.60} is no id", f"{_path(number)}.instanceId")
+    raise AnswerError(f"{value!r:.60} is not an id", f"{_path(number)}.instanceId")
 
 
 def _time(value: object, number: int) -> str:
     if isinstance(value, str):
         return value
-    raise AnswerError(f"{value!r:.60} is no time", f"{_path(number)}.triggerTime")
+    raise AnswerError(f"{value!r:.60} is not a time", f"{_path(number)}.triggerTime")
 
 
 def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:

@@ -152,7 +152,7 @@ class Zone:
                 raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
             return cls(value)
         if not isinstance(value, str):
-            raise QueryError(f"{value!r} is no time zone; {_ACCEPTED}")
+            raise QueryError(f"{value!r} is not a time zone; {_ACCEPTED}")
         text = value.strip()
         fixed = _fixed(text)
         if fixed is not None:
@@ -160,7 +160,7 @@ class Zone:
         try:
             return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
         except (ValueError, LookupError, OSError):
-            raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
+            raise QueryError(f"{value!r} is not a known time zone; {_ACCEPTED}") from None
 
     @classmethod
     def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
@@ -280,4 +280,4 @@ def wall_seconds(text: str) -> int:
             pass  # February 30
         else:
             return since.days * _DAY + since.seconds
-    raise AnswerError(f"{text!r:.60} is no time; expected YYYY-MM-DD HH:MM:SS")
+    raise AnswerError(f"{text!r:.60} is not a time; expected YYYY-MM-DD HH:MM:SS")
