@@ -97,5 +97,5 @@ async def test_a_count_without_a_list_is_no_empty_page() -> None:
     """A service that says that there are rows, and leaves the list out, is not read as if there were none."""
     with Emulator(0, 3, nothing_as="no-list", count="more") as emulator:
         async with session_to(emulator) as session:
-            with pytest.raises(AnswerError, match="1 rows, as is said, but no list"):
+            with pytest.raises(AnswerError, match="reports 1 rows, but has no list"):
                 await session.scan(everything(emulator)).list()

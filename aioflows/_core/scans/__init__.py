@@ -1,1 +1,1 @@
-"""What the engine runs: the keyset scan of a schedule type, and the three types merged."""
+"""The machines that the engine runs: the keyset scan of one schedule type, and the three types merged."""

@@ -1,4 +1,4 @@
-"""The figures of a scan so far, which all machines add up in one way."""
+"""The figures of a scan so far. All machines add them up in the same way."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class ScanAccount:
     Args:
         rows_received: rows in all answers.
         duplicates: rows that came again and were dropped.
-        proofs: windows that were read to their end, by the kind of proof.
+        proofs: number of windows that were read to their end, by the kind of proof.
         counted: windows whose rows could only be counted.
         undated: windows whose rows may be dated too late or too early (ms of real time).
-        expected: rows in what was not read yet, as far as is known.
+        expected: rows to expect in the windows that were not read yet.
     """
 
     rows_received: int = 0
@@ -33,7 +33,7 @@ class ScanAccount:
 
     @property
     def windows(self) -> int:
-        """Windows that were read to their end."""
+        """The number of windows that were read to their end."""
         return self.proofs.total()
 
     def __add__(self, other: ScanAccount) -> ScanAccount:

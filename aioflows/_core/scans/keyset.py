@@ -1,10 +1,15 @@
-"""The scan as a machine: it names requests, is fed answers, and releases what nothing unseen can precede.
+"""The keyset scan of one schedule type: a pure machine that names requests, takes answers and releases rows.
 
-It makes no call and reads no clock, so any order in which answers arrive gives the same rows in the same order.
+A row is released once no row that was not read yet can precede it. The machine makes no call and reads no
+clock. So any order of answers gives the same rows in the same order.
 
-``wanted(slots)`` names requests to start. Each of them is answered once, by ``received(ask, page)`` or by
-``failed(ask, error)``. ``next_item()`` gives the next batch of rows, ``NEED_PAGES`` while it takes more answers, and
-``DONE`` at the end; it raises the scan's error after everything before it in the order was released.
+1. ``wanted(slots)`` returns the requests to start. Each of them is answered once, by ``received(ask, page)``
+   or by ``failed(ask, error)``.
+2. ``next_item()`` returns the next run of rows, ``NEED_PAGES`` if more answers are needed, or ``DONE`` at the
+   end.
+3. ``next_item()`` raises the scan's error after everything before the error in the order was released.
+
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -40,53 +45,66 @@ __all__ = ["KeysetScan"]
 
 
 _LOOK_AHEAD = (1, 4)
-"""Requests that may be under way before the consumer has come back for a second and a third batch; after that, every slot.
-Who stops within the first batch has then cost one request more than that batch. Who takes rows in no order and comes back takes
-all of them."""
+"""The most requests under way before the consumer has asked for a second and a third batch. After that, all
+slots are used.
+
+So a consumer that stops within the first batch has cost one more request than that batch. An unordered scan
+uses all slots once the consumer has asked for a second batch.
+"""
 
 _TRIES_OF_PAGE_0 = 4
-"""Tries of page 0 after page 1 brought rows: one that fails by accident must not make page 1 the first."""
+"""The attempts at page 0 after page 1 had rows, so that one failure does not make page 1 the first page."""
 
 _TRIES_OF_PAGE_1 = 2
-"""Tries of page 1 before a smaller page is tried. Where none of them is answered, the first one gets all its tries."""
+"""The attempts at page 1 before a smaller page is tried.
+
+If all of them fail, the first request gets its full retries.
+"""
 
 _MAY_BE_TOO_MUCH = (ServerFault, TimedOut)
-"""Errors that a narrower window may not meet."""
+"""Errors that may not occur for a narrower window."""
 
 _RANGE = re.compile(
     r"(?i)range|window|span|interval|period|days?\b|too (long|wide|large)|exceed|HTTP 4(00|13)|code 4(00|13)|范围|超"
 )
-"""Words of a refusal that may be about how wide a window is."""
+"""Words of a refusal that may be about the width of a window."""
 
 _WEIGHT, _ROUNDS = 15_000_000, 2.5
-"""Bytes of answers that may wait, or what so many rounds of requests bring if that is more: rows may be wide, and many small
-pages are no faster for being asked for long before their turn."""
+"""The bytes of answers that may wait, and the rounds of requests that may wait if they hold more bytes.
+
+Rows may be wide. Many small pages are not faster if they are requested long before their turn.
+"""
 
 _HALVINGS_AT_FIRST = 7
-"""The same before anything was answered, by a fault that does not speak of ranges: it is more likely another one then."""
+"""How often a window is halved before anything was answered, if the error does not speak of ranges.
+
+Another cause of the error is more likely then.
+"""
 
 _HALVINGS = 16
-"""How often a window is halved because the service fails on it, before all tries are spent on it."""
+"""How often a window is halved because the service fails on it. Then the request gets its full retries."""
 
 
 class KeysetScan:
-    """The machine.
+    """The keyset scan of one schedule type.
 
     Args:
-        windows: what to read, half-open and disjoint, in *milliseconds* of real time.
-        service: what the session knows of the service; shared by its scans.
-        descending: whether to give the latest rows first.
-        ordered: whether to give rows in order; otherwise as their pages come.
-        page_size: *rows* a request.
-        concurrency: *requests* that may be under way.
-        buffer: *rows* read ahead of the consumer, fewer where they weigh much; what requests under way bring comes on top,
-            as many again at most.
-        limit: *rows* in all that will be taken; None: every row.
-        splits: whether rows may be told apart by a text in their ids; not where the query asks for a text itself.
-        filtered: whether rows are left out for more than their type and time.
-        alone: whether no other scan asks in turn with this one.
-        confirm: whether ends that no row has shown are asked about once more.
-        growing: whether rows still appear, many at once, where there was nothing.
+        windows: the windows to read, half-open and disjoint (ms of real time).
+        service: the facts that the session knows about the service. All scans of a session share them.
+        descending: True if the latest rows come first. Default: False.
+        ordered: True if rows are released in order, False if they are released as their pages come. Default:
+            True.
+        page_size: rows per request. Default: 500.
+        concurrency: requests that may be under way. Default: 16.
+        buffer: rows to read ahead of the consumer, fewer if the rows are large. Requests under way may add as
+            many again. Default: 20,000.
+        limit: rows that the consumer takes in all. Default: None, which means every row.
+        splits: True if rows may be told apart by a text in their ids. False if the query itself asks for a
+            text. Default: True.
+        filtered: True if the query leaves out rows by more than their type and time. Default: False.
+        alone: True if no other scan sends requests in turn with this one. Default: True.
+        confirm: True if ends that no row has shown are asked about once more. Default: True.
+        growing: True if many rows may still appear at once in empty ranges. Default: False.
     """
 
     def __init__(
@@ -108,7 +126,7 @@ class KeysetScan:
     ) -> None:
         self.axis = Direction(descending)
         self.spans = sorted(self.axis.window(first, until) for first, until in windows if first < until)
-        """What is to be read, in *milliseconds* of scan time."""
+        """The windows to read (ms of scan time)."""
         self._ordered = ordered
         self._wanted_size = page_size
         self._concurrency = concurrency
@@ -129,13 +147,13 @@ class KeysetScan:
         self._begin()
         self._under_way: set[PageRequest] = set()
         self._trails: dict[PageRequest, FirstPageSearch] = {}
-        self._came_back = 0  # times that the consumer wanted more than a batch it was given
+        self._came_back = 0  # how often the consumer asked for more after a batch
         self._given = False
         self.rows_received = self._bytes = 0
         self.rows_released = 0
 
     def _begin(self) -> None:
-        """Begin with nothing read, and with the number that the first page is known by."""
+        """Begin with nothing read, and with the first page's number that is known now."""
         self.evidence = ScanEvidence(self._service)
         self._first_page = FirstPageCheck(self._service, self.evidence)
         self._errands = FollowUps()
@@ -159,7 +177,7 @@ class KeysetScan:
 
     @property
     def _stuck(self) -> bool:
-        """Whether a full page has come, and nothing can be made of it: the scan begins with a dense second."""
+        """True if a full page has come and nothing is proven yet: the scan begins with a dense second."""
         return self.rows_received >= self._page_size and not self._frontier.proofs
 
     @property
@@ -169,7 +187,7 @@ class KeysetScan:
 
     @property
     def position(self) -> int:
-        """*Milliseconds* of scan time up to which everything was released, if rows are given in order."""
+        """The time up to which everything was released, if rows are released in order (ms of scan time)."""
         return self._release.position
 
     @property
@@ -188,14 +206,16 @@ class KeysetScan:
         )
 
     def drain_events(self) -> list[tuple[int, int, int, Proof]]:
-        """Return the windows proven since the last call, in *milliseconds* of real time, their rows, and how."""
+        """Return the windows that were proven since the last call: from and to (ms of real time),
+        rows, and kind of proof.
+        """
         news, self._frontier.news = self._frontier.news, []
         return [(*self.axis.window(first, until), rows, proof) for first, until, rows, proof in news]
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer.
+        """Set the zone of the service's times. The zone is needed before the first answer.
 
-        Where the zone changes its offset, windows are cut, so that each is read with one offset.
+        If the zone changes its offset, windows are cut there, so that each window is read with one offset.
         """
         if self._reader.zone is not None:
             return
@@ -212,10 +232,13 @@ class KeysetScan:
                 self._gaps.fences.add(cut)
                 self._gaps.turns.add(cut)
 
-    # What to ask
+    # Requests
 
     def pressing(self, slots: int) -> list[PageRequest]:
-        """Name requests to start, *slots* at most, that an answer made necessary: they go before all others."""
+        """Return at most `slots` requests that an answer made necessary.
+
+        They go before all other requests.
+        """
         asks: list[PageRequest] = []
         if self._outdated() or self._number_doubted:
             return asks
@@ -225,11 +248,12 @@ class KeysetScan:
         return asks
 
     def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
-        """Name requests to start.
+        """Return the requests to start.
 
         Args:
-            slots: how *many* at most; windows are cut for these and those under way, but for *concurrency* at least.
-            elsewhere: *rows* of the buffer that others have taken.
+            slots: the most requests to return. Windows are cut for these requests and those under way, but
+                for at least as many as the scan's concurrency.
+            elsewhere: rows of the buffer that other scans have taken.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._came_back >= len(_LOOK_AHEAD):
@@ -241,9 +265,10 @@ class KeysetScan:
         if self._came_back < (len(_LOOK_AHEAD) if self._ordered else 1):
             most = max(_LOOK_AHEAD[self._came_back], 2 if self._stuck else 0)
             if self._given and not self._came_back and self._zone_shown.waited:
-                most -= 1  # that look ahead has been made
+                most -= 1  # requested while the zone was checked
             slots = min(slots, most - len(self._under_way))
-        # What is under way takes no memory yet: counted in, it would leave slots empty while the first rows are late.
+        # Requests under way take no memory yet. If they counted, slots would stay empty while the first rows
+        # are late.
         room = self._room
         coming = min(room, self._concurrency * self._page_size)
         budget = min(max(room + coming - elsewhere, 1), self._limit - self.rows_released)
@@ -263,11 +288,13 @@ class KeysetScan:
         return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
 
     def _look_at_zone(self, slots: int) -> list[PageRequest]:
-        """Ask for the second of a row, where nothing else is to be asked for and nothing shows that the zone is right."""
+        """Return a request for the second of a row, if no other request is left and no answer shows
+        the zone.
+        """
         if slots <= 0 or self._under_way or not self._zone_shown.unsure:
             return []
         if not self._gaps and self._prover.unsettled() and (asks := self.pressing(slots)):
-            return asks  # a stretch that ends at a row may show it as well
+            return asks  # an empty stretch that ends at a row may prove the zone as well
         ask = self._zone_shown.look()
         asks = [] if ask is None else [ask]
         self._under_way.update(asks)
@@ -275,11 +302,16 @@ class KeysetScan:
 
     @property
     def _number_doubted(self) -> bool:
-        """Whether it is to be found out before anything else which page is the first, since something seems odd."""
+        """True if the number of the first page must be found out before anything else, because an
+        answer is odd.
+        """
         return self._first_page.unsure and self._prover.doubtful
 
     def _outdated(self) -> bool:
-        """Begin anew if another page was found to be the first; return True while answers are still under way."""
+        """Begin again if another page turned out to be the first.
+
+        Return True while answers are still under way.
+        """
         if not self._first_page.outdated:
             return False
         if not self._under_way:  # nothing was handed out so far
@@ -290,7 +322,9 @@ class KeysetScan:
         return bool(self._under_way)
 
     def _look_at_page_0(self, slots: int) -> list[PageRequest]:
-        """Ask for page 0, where nothing else is to be asked for and nothing shows that page 1 is the first."""
+        """Return a request for page 0, if no other request is left and nothing proves that page 1
+        is the first.
+        """
         ask = None if slots <= 0 or self._under_way else self._first_page.look()
         if ask is None:
             return []
@@ -307,7 +341,7 @@ class KeysetScan:
 
     @property
     def _room(self) -> float:
-        """Rows that may wait: those of the buffer, unless they weigh too much."""
+        """The rows that may wait: the buffer's, or fewer if the rows are large."""
         rows = _WEIGHT * self.rows_received / self._bytes if self._bytes else math.inf
         return min(self._buffer, max(rows, _ROUNDS * self._concurrency * self._page_size))
 
@@ -335,10 +369,10 @@ class KeysetScan:
             gap.forward = ask
         return ask
 
-    # What came
+    # Answers
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take the answer to a request."""
+        """Process the answer to a request."""
         self._back(ask)
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
@@ -360,14 +394,14 @@ class KeysetScan:
             self._prover.answered(ask, page)
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:
-        """Take the error that a request ended with, its retries spent."""
+        """Process the error that a request ended with, after its retries were spent."""
         self._back(ask)
         too_large = ask.page_size > self._page_size and (refusal(error) or unreadable(error))
         if too_large:
             self._service.larger_pages = False
         if (job := self._errands.job(ask)) is not None:
             if ask.reads is not None and unreadable(error):
-                # No other size will do, so it is asked for again as often as the policy allows.
+                # Another size does not help here, so the request is repeated as the retry policy allows.
                 self._errands.add(attrs.evolve(ask, reads=None), job)
             else:
                 job(error)
@@ -380,12 +414,12 @@ class KeysetScan:
         elif no_such_page(error):
             self._opened(ask, trail, Outcome.REFUSED, error)
         elif ask.tries == 1 and isinstance(error, _MAY_BE_TOO_MUCH):
-            self._again(ask, trail, tries=2)  # it says nothing about page numbers
+            self._again(ask, trail, tries=2)  # the error says nothing about page numbers
         else:
             self._refused(ask, error, trail)
 
     def _renumber(self, ask: PageRequest) -> bool:
-        """Find out anew which page is the first, where the number that was known is refused from the start of a scan."""
+        """Find the first page again, if the service refuses the known number at the start of a scan."""
         if self._renumbered:
             return False
         self._renumbered = True
@@ -394,7 +428,10 @@ class KeysetScan:
         return True
 
     def _too_large(self, ask: PageRequest) -> None:
-        """Drop a page that was asked for larger than usual: the usual one is next, and shows that a second is dense."""
+        """Drop a page that was requested larger than usual.
+
+        The usual page is next, and shows that a second is dense.
+        """
         self._service.larger_pages = False
         self._trails.pop(ask, None)
         for gap in self._frontier.put_down(ask):
@@ -411,7 +448,7 @@ class KeysetScan:
     def _opened(
         self, ask: PageRequest, trail: FirstPageSearch, outcome: Outcome, answer: Page | AioflowsError
     ) -> None:
-        """Follow the trail to the first page."""
+        """Go one step further in the search for the first page."""
         if self._service.first_page is not None:
             self._found_elsewhere(ask, answer)
             return
@@ -433,19 +470,22 @@ class KeysetScan:
             self._refused(ask, error, FirstPageSearch(last=trail.last))
         else:
             self._frontier.put_down(ask)
-            # The page that is taken may not be the one that was asked for last, and may have to be asked for again.
+            # The page that is used may not be the last one requested. It may have to be requested again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._prover.answered(ask, Nothing(trail.missing) if trail.page is None else trail.page)
 
     def _found_elsewhere(self, ask: PageRequest, answer: Page | AioflowsError) -> None:
-        """Take an answer after another scan has found out which page is the first; one of another page is dropped."""
+        """Use an answer if another scan has found the first page meanwhile.
+
+        An answer for another page is dropped.
+        """
         if isinstance(answer, AioflowsError) or ask.page_no != self._service.first_page:
             self._frontier.put_down(ask)
         else:
             self._prover.answered(ask, answer)
 
     def _again(self, ask: PageRequest, trail: FirstPageSearch | None, tries: int | None) -> None:
-        """Ask for the same once more, with more tries."""
+        """Send the same request again, with more attempts."""
         again = attrs.evolve(ask, tries=tries)
         if trail is not None:
             again = attrs.evolve(again, page_no=0)
@@ -453,7 +493,10 @@ class KeysetScan:
         self._frontier.follow(ask, again)
 
     def _refused(self, ask: PageRequest, error: AioflowsError, trail: FirstPageSearch | None = None) -> None:
-        """Ask for less where the service fails on a window that can be made narrower; otherwise the scan ends there."""
+        """Ask for less if the service fails on a window that can be narrowed.
+
+        Otherwise end the scan at this window.
+        """
         gaps = self._gaps.within(ask.first, ask.until)
         if not gaps or self._try_smaller(ask, error):
             self._frontier.put_down(ask)
@@ -470,7 +513,7 @@ class KeysetScan:
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
             self._frontier.put_down(ask)
-            gap.halvings += 1  # it is asked for again without what lies behind it
+            gap.halvings += 1  # the next request leaves out what lies behind the gap
         elif narrower and ask.until - ask.first > self._service.reach and gap.first < cut < gap.until:
             self._frontier.put_down(ask)
             gap.halvings += 1
@@ -483,15 +526,16 @@ class KeysetScan:
                 self._frontier.fail(gap, error)
 
     def _unread(self, ask: PageRequest) -> bool:
-        """Note that a page may be too large to be read; return False if no smaller one is left to try."""
+        """Note that a page may be too large to be read. Return False if no smaller size is left to try."""
         return self._service.unread_size(ask.page_size)
 
     def _try_smaller(self, ask: PageRequest, error: AioflowsError) -> bool:
-        """Note that a page size is refused, if the error may mean that; the gap is asked for by a smaller one then.
+        """Note that a page size is refused, if the error may mean that. Then a smaller size is tried.
 
-        Services refuse in many ways: with a code of the gateway or of their own, with HTTP 400 or 413, or by failing. One
-        that fails on a size that it has answered in this scan is in trouble of another kind, unless nothing else helps: rows
-        may be wider there. What stands between may cut an answer that is too long for it, or put something else in its place.
+        Services refuse in many ways: with a code of the gateway, with a code of their own, with HTTP 400 or
+        413, or by failing. If the service fails on a size that it has answered in this scan, the failure has
+        another cause. That size is reduced only if nothing else helps, since rows may be wider in this
+        window. A proxy may also cut off an answer that is too long, or replace it.
         """
         if unreadable(error):
             return self._unread(ask)
@@ -505,10 +549,14 @@ class KeysetScan:
         self._sizes_tried = True
         return False
 
-    # What to hand out
+    # Rows
 
     def next_item(self) -> ProvenRun | Literal[Signal.NEED_PAGES, Signal.DONE]:
-        """Release the next run that has rows, in the scan's order."""
+        """Return the next run that has rows, in the scan's order.
+
+        Raises:
+            AioflowsError: the scan's error, after everything before it was released.
+        """
         self._came_back += self._given
         self._given = False
         if self._first_page.unsure:
@@ -536,17 +584,17 @@ class KeysetScan:
         return NEED_PAGES
 
     def remaining(self) -> list[tuple[int, int]]:
-        """Return the windows of which nothing was released, in *milliseconds* of scan time."""
+        """Return the windows of which nothing was released (ms of scan time)."""
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
 
     @property
     def under_way(self) -> int:
-        """Requests that were named and not answered yet."""
+        """The number of requests that were returned by `wanted` and not answered yet."""
         return len(self._under_way)
 
     def pending(self) -> list[tuple[int, int, float]]:
-        """Return the windows of which nothing is proven, in *milliseconds* of scan time, and the rows to expect there."""
+        """Return the windows of which nothing is proven (ms of scan time), and the rows to expect in each."""
         return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:

@@ -1,4 +1,4 @@
-"""What the engine runs: a machine that names requests and rows to lay aside, and is told what came of them."""
+"""The machine that the engine runs: it returns requests and rows to spill to disk, and takes the results."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ PendingEvent: TypeAlias = "partial[WindowDone] | partial[DriftFound]"
 
 
 class Requester(Protocol):
-    """Who named a request, and is told the answer."""
+    """A requester: the object that made a request and takes its answer."""
 
     @property
     def type(self) -> ScheduleType:
-        """The schedule type it asks for."""
+        """The schedule type of its requests."""
         ...
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take the answer to a request."""
+        """Process the answer to a request."""
         ...
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:
-        """Take the error that a request ended with, its retries spent."""
+        """Process the error that a request ended with, after its retries were spent."""
         ...
 
 
 @attrs.frozen(eq=False)
 class SpillWrite:
-    """Rows to be laid aside.
+    """Rows to be written to the spill file.
 
     Args:
-        rows: the *rows*, in order.
-        unit: how *many* of them are to be read back at once, at least.
-        done: takes, for each unit, where it lies and how long it is.
+        rows: the rows, in order.
+        unit: the least number of rows to read back at once.
+        done: called with the offset and the length of each unit.
     """
 
     rows: Sequence[FlowInstance]
@@ -63,12 +63,12 @@ class SpillWrite:
 
 @attrs.frozen(eq=False)
 class SpillRead:
-    """Rows to be read back.
+    """Rows to be read back from the spill file.
 
     Args:
-        offset: where they *lie*.
-        length: how *long* they are.
-        done: takes the rows.
+        offset: where the rows begin in the file (bytes).
+        length: their length (bytes).
+        done: called with the rows.
     """
 
     offset: int
@@ -82,7 +82,7 @@ class Machine(ABC):
     @property
     @abstractmethod
     def progress(self) -> float:
-        """The share that was handed out, from 0 to 1."""
+        """The share of the scan that was handed out, from 0 to 1."""
 
     @abstractmethod
     def account(self) -> ScanAccount:
@@ -90,30 +90,35 @@ class Machine(ABC):
 
     @abstractmethod
     def drain_events(self) -> list[PendingEvent]:
-        """Return what happened since the last call."""
+        """Return the events since the last call."""
 
     @abstractmethod
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone that the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
 
     @abstractmethod
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start, at most *slots*."""
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Return the rows to write to disk or to read back, each once. Default: none, since rows are held in memory."""
+        """Return the disk tasks to start, each once. Default: no tasks, since rows are held in memory."""
         return []
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Take the error that a task of `disk_tasks` ended with. Default: raise it, since there are none."""
+        """Process the error that a task of `disk_tasks` ended with.
+
+        Default: raise it, as there are no tasks.
+        """
         raise error
 
     @abstractmethod
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after all rows before it were returned."""
+        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the next rows still in their answer's bytes, if no row has to be looked at. Default: `next_rows`."""
+        """Return the next rows as the bytes of their answers, if no row has to be inspected. Default:
+        `next_rows`.
+        """
         return self.next_rows()
 
     @abstractmethod
@@ -121,11 +126,14 @@ class Machine(ABC):
         """Return the windows that are left.
 
         Args:
-            last: the last row that was handed out. None means none was.
-            begun: whether it is among those that `next_rows` returned last.
-            all_handed: whether all of those were handed out.
+            last: the last row that was handed out. None means that no row was.
+            begun: True if that row is in the batch that `next_rows` returned last.
+            all_handed: True if all rows of that batch were handed out.
         """
 
     def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Return the place of the last row in the order. Default: None, since the windows that are left tell it."""
+        """Return the place of the last row in the order.
+
+        Default: None, since the windows left show the place.
+        """
         return None

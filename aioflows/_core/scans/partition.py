@@ -1,4 +1,4 @@
-"""One scan among several: that of one schedule type."""
+"""A partition: the keyset scan of one schedule type, beside those of the other types."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class PageSlice:
     """Rows of one page.
 
     Args:
-        lane: whose they *are*.
-        page: the *page*.
-        numbers: which of its *rows*, in the order of the scan.
-        offset: the *seconds* east of Greenwich that were in force when they were triggered.
+        lane: the partition that read the rows.
+        page: the page.
+        numbers: the numbers of the rows on the page, in the order of the scan.
+        offset: the offset in force when the rows were triggered (seconds east of Greenwich).
     """
 
     lane: Partition
@@ -41,30 +41,30 @@ class PageSlice:
         return len(self.numbers)
 
     def second(self, number: int) -> int:
-        """Return the second of scan time that a row lies in."""
+        """Return the second of scan time in which a row lies."""
         return self.lane.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
 
     def cut(self, second: float) -> tuple[PageSlice, PageSlice]:
-        """Cut off the rows that lie before a second of scan time."""
+        """Return the rows before a second of scan time, and the rows from that second on."""
         before = bisect_left(self.numbers, second, key=self.second)
         numbers = self.numbers
         return attrs.evolve(self, numbers=numbers[:before]), attrs.evolve(self, numbers=numbers[before:])
 
     def read(self, zone: Zone) -> list[FlowInstance]:
-        """Decode them."""
+        """Return the decoded rows."""
         return self.page.instances(zone, self.numbers, offset=self.offset)
 
 
 @attrs.define(eq=False)
 class Partition:
-    """One scan among several.
+    """The keyset scan of one schedule type, with the checks between it and the service.
 
     Args:
-        type: the *schedule type* it reads.
-        scan: the machine.
-        handed: for a second of scan time, the last *id* that an earlier scan has handed out in it.
-        resumed: whether it goes on where another one stood.
-        pieces: *rows* that another lane may still precede.
+        type: the schedule type that the partition reads.
+        scan: the keyset scan.
+        handed: for a second of scan time, the last id that an earlier scan handed out in it. Default: empty.
+        resumed: True if the scan resumes an earlier one. Default: False.
+        pieces: rows that a row of another partition may still precede.
     """
 
     type: ScheduleType
@@ -74,13 +74,13 @@ class Partition:
     pieces: list[PageSlice] = attrs.field(init=False, factory=list)
     ended: bool = attrs.field(init=False, default=False)
     first_pages: TypeOverlapCheck = attrs.field(init=False, factory=TypeOverlapCheck)
-    """Of all lanes of one scan."""
+    """The check that all partitions of one scan share."""
     _clocks: RepeatedHour = attrs.field(init=False)
     _end: RangeEnd = attrs.field(init=False)
     _early: list[PageRequest] = attrs.field(init=False, factory=list)
-    """Requests that were made before the zone was known."""
+    """Requests that were sent before the zone was known."""
     _too_wide: set[tuple[int, int]] = attrs.field(init=False, factory=set)
-    """Windows of such requests, in which clocks change."""
+    """Windows of such requests, if the clocks change within the window."""
 
     @_clocks.default
     def _wall_clocks(self) -> RepeatedHour:
@@ -93,12 +93,12 @@ class Partition:
 
     @property
     def undated(self) -> list[tuple[int, int]]:
-        """Windows whose rows may be dated by an hour too late or too early, in *milliseconds* of real time."""
+        """Windows whose rows may be dated an hour too late or too early (ms of real time)."""
         return self._clocks.undated
 
     @property
     def held(self) -> int:
-        """Rows that were read and not yet given."""
+        """The number of rows that were read and not handed out yet."""
         return self.scan.held + sum(map(len, self.pieces))
 
     def account(self) -> ScanAccount:
@@ -106,7 +106,7 @@ class Partition:
         return attrs.evolve(self.scan.account(), undated=tuple(self.undated))
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
         self._end.zone = zone
         self._clocks.set_zone(zone)
         self._too_wide |= {
@@ -115,15 +115,15 @@ class Partition:
         self.scan.set_zone(zone)
 
     def looks(self) -> list[PageRequest]:
-        """Name requests to start, however many are under way: answers wait for them."""
+        """Return the requests that answers wait for. They are sent however many requests are under way."""
         return [*(self._end.sent(ask) for ask in self._clocks.wanted()), *self._end.wanted()]
 
     def pressing(self, slots: int) -> list[PageRequest]:
-        """Name requests to start that an answer made necessary, *slots* at most."""
+        """Return at most `slots` requests that an answer made necessary."""
         return self._sent(self.scan.pressing(slots))
 
     def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
-        """Name requests to start; the arguments are those of `KeysetScan.wanted`."""
+        """Return the requests to start. See `KeysetScan.wanted` for the arguments."""
         return self._sent(self.scan.wanted(slots, elsewhere))
 
     def _sent(self, asks: Sequence[PageRequest]) -> list[PageRequest]:
@@ -138,11 +138,11 @@ class Partition:
         return sent
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take the answer to a request."""
+        """Process the answer to a request."""
         self._end.received(ask, page)
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:
-        """Take the error that a request ended with, its retries spent."""
+        """Process the error that a request ended with, after its retries were spent."""
         self._end.received(ask, error)
 
     def _deliver(self, ask: PageRequest, answer: Answer) -> None:
@@ -157,15 +157,18 @@ class Partition:
 
     @property
     def unheard(self) -> bool:
-        """Whether there is something to ask for, and nothing was answered yet."""
+        """True if the partition has windows to read and no request of its type was answered yet."""
         return bool(self.scan.spans) and self.type not in self.first_pages.answered
 
     @property
     def second(self) -> float:
-        """The second of scan time that all its further rows lie in or after."""
+        """The second of scan time before which no further row of the partition lies."""
         return math.inf if self.ended else self.scan.position // 1000
 
 
 def _too_wide() -> TimedOut:
-    """Return what lets a scan ask for narrower windows: it was asked before it was known that clocks change in this one."""
+    """Return the error for a request sent before the zone was known, if clocks change within its window.
+
+    The error makes the scan ask for narrower windows.
+    """
     return TimedOut("clocks change within the window, so it has to be read in two parts")

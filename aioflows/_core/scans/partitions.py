@@ -1,8 +1,9 @@
-"""Several scans as one: the service answers one schedule type per request, and "all types" is three scans merged.
+"""The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
-A lane (`lane`) is one scan. Rows are decoded here, just before they are handed out, if at all: until then a page is held as the
-bytes it came as, and rows of several lanes are merged by what pages are planned by. In order, a row may go out once every lane
-has passed its second: a run ends at a whole second, so where a lane stands says all about what it may still bring.
+A partition is also called a lane here. Rows are decoded here, just before they are handed out. Until then a
+page is held as the bytes of its answer, and rows of several partitions are merged by their ids and trigger
+times. An ordered scan hands out a row once every partition has passed the row's second. Runs end at whole
+seconds, so the position of a partition shows which rows it may still bring.
 """
 
 from __future__ import annotations
@@ -36,26 +37,26 @@ from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 __all__ = ["PartitionedScan"]
 
 _BATCHES_FOR_SURE = 2
-"""Batches that the consumer has to take before lanes are read ahead that have no row to give next."""
+"""The batches that the consumer has to take before partitions that are not needed yet are read ahead."""
 
 
 @attrs.frozen(eq=False)
 class _Taken:
-    """Rows to hand out; where pieces interleave, the *order* of them all."""
+    """Rows to hand out. If rows of several pieces interleave, `order` is the order of all rows."""
 
     pieces: Sequence[PageSlice]
     order: Sequence[int] | None
 
 
 class PartitionedScan(Machine):
-    """The lanes of one scan.
+    """The partitions of one scan as a single machine.
 
     Args:
-        lanes: at least one.
-        ordered: whether rows go out in the order (trigger time, id).
-        descending: whether in the reverse of it.
-        noted: is told the *rows* that were decoded, and their schedule type.
-        checks: what the *rows* have to be; None: anything.
+        lanes: the partitions, at least one.
+        ordered: True if rows are handed out in the order (trigger time, id).
+        descending: True if rows are handed out in the reverse of that order.
+        noted: called with the rows that were decoded, and their schedule type. Default: None.
+        checks: the conditions that every row has to meet. Default: None, which means no conditions.
     """
 
     def __init__(
@@ -78,12 +79,12 @@ class PartitionedScan(Machine):
             lane.first_pages = self._first_pages
         self.zone: Zone | None = None
         self._open: tuple[Partition, ProvenRun] | None = None
-        self._unread = False  # whether the open run could not be read, so that nothing of it was handed out
+        self._unread = False  # True if decoding the open run failed, so that none of it was handed out
         self._given = self._turn = 0
         self._pressed = lanes[0]
 
     def account(self) -> ScanAccount:
-        """Return the figures of all lanes."""
+        """Return the figures of all partitions."""
         return sum((lane.account() for lane in self.lanes), ScanAccount())
 
     @property
@@ -101,43 +102,47 @@ class PartitionedScan(Machine):
         ]
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
         self.zone = zone
         for lane in self.lanes:
             lane.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start, those of the lane that is farthest behind first."""
+        """Return the requests to start. Those of the partition that is farthest behind come first."""
         asks = self.looks()
         held = sum(lane.held for lane in self.lanes)
-        # What answers made necessary goes before all else, and one lane's to its end: two looks at nothing are to have no
-        # request between them, of another lane either.
+        # Requests that an answer made necessary go first, those of one partition together. Two looks at an
+        # empty window must have no other request between them, not even one of another partition.
         for lane in sorted(self.lanes, key=lambda lane: lane is not self._pressed):
             if pressing := lane.pressing(slots - len(asks)):
                 asks += [(lane, ask) for ask in pressing]
                 self._pressed = lane
-        # In turn, so that a service which fails at every n-th request does not always fail the same lane.
+        # Partitions take turns, so that a service that fails on every n-th request does not always fail the
+        # same partition.
         self._turn = (self._turn + 1) % len(self.lanes)
         lanes = [*self.lanes[self._turn :], *self.lanes[: self._turn]]
         if self._merged:
             lanes.sort(key=lambda lane: lane.second)
         for lane in lanes:
             if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
-                break  # as long as the consumer may stop after a few rows, only what they need is asked for
+                break  # the consumer may stop after a few rows, so only their requests are sent
             asks += [(lane, ask) for ask in lane.wanted(slots - len(asks), held - lane.scan.held)]
         return asks
 
     def looks(self) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start that go before all others, even where nothing more is to be read."""
+        """Return the requests that go before all others, even if nothing is left to be read."""
         return [(lane, ask) for lane in self.lanes for ask in lane.looks()]
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         taken = self._next()
         return self._read(taken) if isinstance(taken, _Taken) else taken
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the same as the answers they stand in, where their clock never changes, and they need not be looked at."""
+        """Return the next rows as the bytes of their answers.
+
+        If the zone changes its offset, or rows have to be inspected, they are decoded.
+        """
         taken = self._next()
         if not isinstance(taken, _Taken):
             return taken
@@ -145,7 +150,7 @@ class PartitionedScan(Machine):
         if self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
         parts = [
-            # Of a page that goes out in many pieces, each would read all of it again.
+            # If a page is handed out in many pieces, each piece would decode the whole page again.
             Part(
                 piece.page.body if 2 * len(piece) > len(piece.page.ids) else b"",
                 piece.page.ids,
@@ -155,11 +160,11 @@ class PartitionedScan(Machine):
             for piece in taken.pieces
         ]
         undecoded = RawRows(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
-        # What has to be decoded after all is decoded here, where its size is known.
+        # Rows that have to be decoded anyway are decoded here, where their number is known.
         return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
 
     def _last_of(self, taken: _Taken) -> FlowInstance:
-        """Return a stand-in for the last row."""
+        """Return a row that has only the id and the trigger time of the last row."""
         at = sum(map(len, taken.pieces)) - 1 if taken.order is None else taken.order[-1]
         for piece in taken.pieces:
             if at < len(piece):
@@ -200,9 +205,9 @@ class PartitionedScan(Machine):
         """Return the windows that are left.
 
         Args:
-            last: the last *row* that was handed out; None: none was.
-            begun: whether it is one of those that `next_rows` gave last.
-            all_handed: whether all of those were handed out.
+            last: the last row that was handed out. None means that no row was.
+            begun: True if that row is in the batch that `next_rows` returned last.
+            all_handed: True if all rows of that batch were handed out.
         """
         mark = (
             None
@@ -230,7 +235,7 @@ class PartitionedScan(Machine):
             else:
                 yield run.first, run.until, self._after(lane, run.first)
         elif self._unread or not (lane.ended and all_handed and not lane.pieces):
-            # Whatever the lane, nothing at or before the last row is left, since all lanes make one order.
+            # All partitions share one order, so nothing at or before the last row is left in any of them.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:
                     yield first, until, self._after(lane, first)
@@ -243,7 +248,7 @@ class PartitionedScan(Machine):
         return None if name is None else (lane.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> _Taken | Waiting:
-        # A row whose type is not what was asked for would go out for one lane and be left to another.
+        # If the service ignores the type, a row could go out here and still be due in another partition.
         if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
             return NEED_PAGES
         for lane in self.lanes:
@@ -253,7 +258,7 @@ class PartitionedScan(Machine):
         return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
 
     def _at_the_end(self) -> Waiting:
-        """End, unless what one lane has found out meanwhile makes another one doubt what it took for proven."""
+        """Return DONE, unless one partition's findings put in doubt what another partition took as proven."""
         doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
         return NEED_PAGES if doubtful else DONE
 
@@ -272,7 +277,7 @@ class PartitionedScan(Machine):
                 return NEED_PAGES
 
     def _passed(self, second: float) -> list[PageSlice]:
-        """Take the rows that lie before a second of scan time, from all lanes."""
+        """Remove and return the rows before a second of scan time, from all partitions."""
         passed: list[PageSlice] = []
         for lane in self.lanes:
             left: list[PageSlice] = []
@@ -284,7 +289,7 @@ class PartitionedScan(Machine):
         return passed
 
     def _order(self, pieces: Sequence[PageSlice]) -> list[int] | None:
-        """Return the order of all rows, by time and id; None if it is that in which they lie."""
+        """Return the order of all rows by time and id. None means that the rows are in order already."""
         if len(pieces) == 1:
             return None
         keys: list[tuple[str | int, str]] = []
@@ -292,7 +297,7 @@ class PartitionedScan(Machine):
             ids, times = piece.page.ids, piece.page.times
             if self._zone_known.fixed:
                 keys += [(times[number], ids[number]) for number in piece.numbers]
-            else:  # the same text may mean two times
+            else:  # one wall-clock text may stand for two instants
                 keys += [
                     (wall_seconds(times[number]) - piece.offset, ids[number]) for number in piece.numbers
                 ]
@@ -312,7 +317,7 @@ class PartitionedScan(Machine):
         return taken if name is None else self._after_row(taken, run.first // 1000, name)
 
     def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:
-        """Leave out the rows of a second that were handed out before, up to one of them."""
+        """Leave out the rows of a second that were handed out before, up to the row with a given id."""
         pieces, kept = [], []
         for piece in taken.pieces:
             ids = piece.page.ids

@@ -1,21 +1,28 @@
-"""A service that takes the end of a range for a part of it, as SQL's BETWEEN does.
+"""The end of the range: a check for services that include it, as SQL's BETWEEN does.
 
-A row that is read in the very second at which its window ends has one of four causes:
+A row may come with the very second at which its window ends. There are four possible causes:
 
-1. The service includes the end. Then the second that begins there holds the row, too. Each window is asked for with an
-   end that is a millisecond earlier from then on, which is the window that was meant, to the millisecond.
-2. It does so, and compares whole seconds. Then a window that begins a millisecond later holds the row as well. What such
-   a service leaves out where the end is earlier cannot be told, so the scan ends with an error that says that.
-3. It rounds its times up, or to the nearest second. Then the second that ends there holds the row, even without its last
-   millisecond. It cannot be placed.
-4. The zone is wrong, or the filter is ignored. That is for the reader of the page to say (`pages`).
+1. The service includes the end. Then the second that begins there holds the row as well. From then on each
+   window is requested with an end one millisecond earlier. That is the window that was meant, to the
+   millisecond.
+2. The service includes the end and compares whole seconds. Then a window that begins one millisecond later
+   holds the row as well. The rows that such a service leaves out for an earlier end are unknown, so the scan
+   ends with an error.
+3. The service rounds its times up, or to the nearest second. Then the second that ends there holds the row,
+   even without its last millisecond. The row cannot be placed.
+4. The zone is wrong, or the filter is ignored. The reader of the page reports that
+   (`aioflows._core.pages.reading`).
 
-Where a window ends inside a second, texts do not tell a row at its end from those before it. Such a row is known by its id: the
-millisecond that begins there has it, too, or the window that does. That is looked at where the range itself ends so, and
-where a crowded second is read in pieces, as long as nothing else has shown that the end is included.
+If a window ends inside a second, the texts do not distinguish a row at its end from the rows before the end.
+Such a row is found by its id: the millisecond that begins at the end holds the row as well, or the next
+window does. This is checked if the range itself ends inside a second, and if a dense second is read in
+pieces. It is checked only until another row has shown that the end is included.
 
-Which one it is, three searches tell, of a second and less each. They are made when such a row turns up, and the answer that has
-it waits for them. What they tell holds for one scan and one schedule type, and costs a service that leaves out the end nothing.
+Three searches of a second or less each find the cause. They are sent when such a row comes, and its answer
+waits for them. The result holds for one scan and one schedule type. A service that excludes the end causes no
+extra request.
+
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -36,7 +43,7 @@ __all__ = ["Answer", "RangeEnd"]
 Answer: TypeAlias = "Page | AioflowsError"
 
 _ROUNDS = 3
-"""How often a row is looked for that is at the end of a window and in neither second beside it: it may be gone."""
+"""How often to look for a row at the end of a window that is in neither second beside it, as if deleted."""
 
 
 class _Verdict(enum.Enum):
@@ -47,13 +54,13 @@ class _Verdict(enum.Enum):
 
 @attrs.define(eq=False)
 class _Case:
-    """A row at the end of a window, about which more is being found out.
+    """A row at the end of a window, whose cause is being searched.
 
     Args:
-        ask: the request that brought it.
-        ids: the *rows* that stand at its end.
-        end_ms: the *millisecond* of real time at which the window ends.
-        rows: how *many* the second held that begins there.
+        ask: the request that brought the row.
+        ids: the ids of the rows at its end.
+        end_ms: the end of the window (ms of real time).
+        rows: the number of rows in the second that begins there. Default: 0.
     """
 
     ask: PageRequest
@@ -63,11 +70,11 @@ class _Case:
 
 
 class RangeEnd:
-    """Stands between a scan and the service.
+    """The check of the range's end. It stands between a scan and the service.
 
     Args:
-        ends: the *milliseconds* of real time at which the scan's own windows end.
-        deliver: takes an answer to a request of the scan.
+        ends: the ends of the scan's own windows (ms of real time).
+        deliver: called with a request of the scan and its answer.
     """
 
     def __init__(self, ends: Collection[int], deliver: Callable[[PageRequest, Answer], None]) -> None:
@@ -75,7 +82,7 @@ class RangeEnd:
         self._ends = frozenset(ends)
         self._deliver = deliver
         self._begun: dict[int, frozenset[str]] = {}
-        """For a window that begins inside a second, the rows that it was answered with."""
+        """For each window that begins inside a second, the ids in its answer."""
         self._clear: set[int] = set()
         """Ends inside a second at which no row was found."""
         self._verdict = _Verdict.EXCLUDED
@@ -85,12 +92,12 @@ class RangeEnd:
         self._first_page: int | None = None
         self._held: list[tuple[PageRequest, Page]] = []
         self._meant: dict[PageRequest, PageRequest] = {}
-        """For a request that ends a millisecond early, the one that the scan has made."""
+        """For each request with an end one millisecond early, the request of the scan."""
         self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
         self._todo: list[PageRequest] = []
 
     def sent(self, ask: PageRequest) -> PageRequest:
-        """Return what to send where the scan asks for a window."""
+        """Return the request to send for a request of the scan."""
         if self._verdict is not _Verdict.INCLUDED:
             return ask
         narrower = _window(ask, ask.from_ms, ask.to_ms - 1)
@@ -98,12 +105,12 @@ class RangeEnd:
         return narrower
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name requests to start, each once."""
+        """Yield the requests to start, each once."""
         while self._todo:
             yield self._todo.pop(0)
 
     def received(self, ask: PageRequest, answer: Answer) -> None:
-        """Take an answer."""
+        """Process an answer."""
         if (job := self._jobs.pop(ask, None)) is not None:
             job(answer)
         elif (meant := self._meant.pop(ask, None)) is not None:
@@ -133,40 +140,40 @@ class RangeEnd:
                 self._begin(_Case(ask, ids, ask.to_ms))
 
     def _forget(self) -> None:
-        """Find out anew which of the four it is: what was asked for so far were no first pages."""
+        """Start the search for the cause again, because the requests so far were not for the first page."""
         if self._case is None:
             self._verdict, self._error, self._rounds = _Verdict.EXCLUDED, None, 0
             self._begun.clear()
             self._clear.clear()
 
     def _at_the_end(self, ask: PageRequest, page: Page) -> frozenset[str]:
-        """Return the ids of rows in the second that begins where a window ends."""
+        """Return the ids of the rows in the second that begins at the end of a window."""
         if ask.to_ms % 1000 or not page.ids or ask.field != "trigger_time":
             return frozenset()
         assert self.zone is not None, "the zone is known before the first answer is read"
         wall = ask.to_ms // 1000 + self.zone.offset_at(ask.from_ms // 1000)
         times = page.times
         try:
-            # The page is sorted, or will be refused: such rows stand at one of its ends.
+            # A page out of order is refused later. In a sorted page such rows stand at one end.
             if wall not in (wall_seconds(times[0]), wall_seconds(times[-1])):
                 return frozenset()
             return _at(page, wall)
-        except AioflowsError:  # the reader of the page says what is wrong
+        except AioflowsError:  # the reader of the page reports the error
             return frozenset()
 
     def _inside(self, ask: PageRequest, page: Page) -> frozenset[str]:
-        """Return the ids of rows that may stand at the end of a window that ends inside a second."""
+        """Return the ids of the rows that may lie at the end of a window that ends inside a second."""
         end = ask.to_ms
         if not page.ids or ask.field != "trigger_time" or end in self._clear:
             return frozenset()
         if (begun := self._begun.get(end)) is not None:
             return begun & frozenset(page.ids)
-        # A crowded second is read from its end, so the window behind is asked for first in the order of time alone.
+        # A dense second is read from its end, so only an ascending scan has the window behind it first.
         if end not in self._ends and not ask.axis.descending:
             return frozenset()
         return self._within(page, end)
 
-    # Which of the four it is
+    # Which of the four causes it is
 
     def _begin(self, case: _Case) -> None:
         self._case = case
@@ -174,7 +181,7 @@ class RangeEnd:
         self._ask(case.end_ms, case.end_ms + width, partial(self._looked_behind, case))
 
     def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None], *, falling: bool = False) -> None:
-        """Ask for a window, sorted so that the rows next to the end in question come first."""
+        """Request a window, sorted so that the rows next to the end in question come first."""
         assert self._case is not None
         window = _window(self._case.ask, from_ms, to_ms)
         backward = falling != window.axis.descending
@@ -239,7 +246,7 @@ class RangeEnd:
         self._rounds += 1
         if self._rounds == _ROUNDS:
             self._settle(_Verdict.MISREAD)
-        else:  # it may be gone
+        else:  # the row may be deleted
             self._case = None
             held, self._held = self._held, []
             self._todo += [ask for ask, _ in held]

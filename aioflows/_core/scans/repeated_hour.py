@@ -1,16 +1,20 @@
-"""A service that compares the range by wall clocks, in the hour that clocks show twice.
+"""The repeated hour: a check for services that compare the range by wall clocks in the hour shown twice.
 
-A column of local times (MariaDB's DATETIME) holds no offset. Where clocks are put back by an hour at the instant T, the hour
-before T and the hour after it are one and the same to such a service: a question about either is answered with the rows of
-both, and a window that ends at T ends an hour earlier. Rows are dated by the window that they come in, so each of them would
+A column of local times (MariaDB's DATETIME) holds no offset. Let clocks be put back by an hour at the instant
+T. To such a service the hour before T and the hour after T are the same. A request for either hour brings the
+rows of both. A window that ends at T ends an hour earlier. Rows are dated by their window, so each row would
 come twice, with two times.
 
-1. A row of that hour is looked for in the other pass as well. A service that tells the two apart answers with nothing there;
-   that is seen once for a scan and schedule type, by two rows at most, and costs scans of other hours nothing.
-2. Otherwise the hour is read once, as the second pass: windows that end in the first pass are sent as if they ended where it
-   begins. Each id comes once, but which pass it belongs to is not known (`undated`).
-3. Where the range itself begins or ends inside the two hours, what belongs to it cannot be known: the scan ends with an error
-   that says that. The service is looked at first then, since it may answer with nothing at all.
+1. A row of that hour is also looked for in the other pass. A service that distinguishes the two passes
+   answers with nothing there. This check uses at most two rows per scan and schedule type. Scans of other
+   hours send no extra request.
+2. If the service does not distinguish them, the hour is read once, as the second pass. Windows that end in
+   the first pass are sent as if they ended where it begins. Each id comes once, but its pass is unknown
+   (`undated`).
+3. If the range itself begins or ends inside the two hours, its rows in them are unknown. The scan then ends
+   with an error. The service is checked first, since it may have no row there at all.
+
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -30,7 +34,10 @@ __all__ = ["RepeatedHour"]
 
 _DAY = 86_400_000
 _ROWS = 2
-"""Rows that are looked for in the other pass, each of another second, before the service is believed to tell the two apart."""
+"""The rows to look for in the other pass, each of another second, before the service is trusted.
+
+If it answers with none of them, it distinguishes the passes.
+"""
 
 
 class _HourVerdict(enum.Enum):
@@ -41,12 +48,12 @@ class _HourVerdict(enum.Enum):
 
 @attrs.frozen
 class _Hours:
-    """A stretch that clocks show twice, in *milliseconds* of real time.
+    """A stretch that clocks show twice.
 
     Args:
-        turn: when clocks are put *back*, which ends the first pass and begins the second.
-        length: by how *much*.
-        wall: what clocks *show* where either pass begins, as if it were UTC.
+        turn: when clocks are put back, which ends the first pass and begins the second (ms of real time).
+        length: by how much (ms).
+        wall: what clocks show where either pass begins, read as if it were UTC (ms).
     """
 
     turn: int
@@ -55,16 +62,16 @@ class _Hours:
 
     @property
     def first(self) -> int:
-        """Where the first pass begins."""
+        """The beginning of the first pass (ms of real time)."""
         return self.turn - self.length
 
     @property
     def until(self) -> int:
-        """Where the second one ends."""
+        """The end of the second pass (ms of real time)."""
         return self.turn + self.length
 
     def overlaps(self, ask: PageRequest) -> bool:
-        """Return True if a window has a part of them."""
+        """Return True if the window of a request overlaps either pass."""
         return ask.from_ms < self.until and ask.to_ms > self.first
 
     def shows(self, wall_ms: int) -> bool:
@@ -73,13 +80,14 @@ class _Hours:
 
 
 class RepeatedHour:
-    """Stands between a scan and the service.
+    """The check of the repeated hour. It stands between a scan and the service.
 
     Args:
-        spans: what the scan reads, in *milliseconds* of scan time.
+        spans: the windows that the scan reads (ms of scan time).
         axis: the direction of the scan.
-        resumed: whether it goes on where another one stood, so that a span may begin or end where the query does not.
-        deliver: takes an answer to a request of the scan.
+        deliver: called with a request of the scan and its answer.
+        resumed: True if the scan resumes an earlier one, so that its windows may begin or end inside the
+            query's range.
     """
 
     def __init__(
@@ -107,11 +115,11 @@ class RepeatedHour:
 
     @property
     def undated(self) -> list[tuple[int, int]]:
-        """The windows whose rows may belong to either pass, in *milliseconds* of real time."""
+        """The windows whose rows may belong to either pass (ms of real time)."""
         return [(one.first, one.until) for one in self._hours] if self._verdict is _HourVerdict.MIXED else []
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in."""
+        """Set the zone of the service's times."""
         if zone.fixed or not self._spans:
             return
         first, until = min(one for one, _ in self._spans), max(one for _, one in self._spans)
@@ -124,7 +132,7 @@ class RepeatedHour:
                     self._cut = hours
 
     def sent(self, ask: PageRequest) -> PageRequest:
-        """Return what to send where the scan asks for a window."""
+        """Return the request to send for a request of the scan."""
         hours = self._over(ask)
         if self._verdict is not _HourVerdict.MIXED or hours is None or not self._ends_in_first(ask, hours):
             return ask
@@ -133,12 +141,12 @@ class RepeatedHour:
         return narrower
 
     def wanted(self) -> Iterator[PageRequest]:
-        """Name requests to start, each once."""
+        """Yield the requests to start, each once."""
         while self._todo:
             yield self._todo.pop(0)
 
     def received(self, ask: PageRequest, answer: Answer) -> None:
-        """Take an answer."""
+        """Process an answer."""
         if (job := self._jobs.pop(ask, None)) is not None:
             job(answer)
         elif (meant := self._meant.pop(ask, None)) is not None:
@@ -161,7 +169,7 @@ class RepeatedHour:
         elif self._verdict is _HourVerdict.MIXED and self._ends_in_first(ask, hours):
             self._todo.append(self.sent(ask))
         elif self._verdict is not _HourVerdict.UNKNOWN or ask.from_ms < hours.turn < ask.to_ms:
-            self._deliver(ask, page)  # of a window with both passes nothing can be said
+            self._deliver(ask, page)  # a window with both passes shows nothing
         elif self._looking:
             self._held.append((ask, page))
         elif self._cut is not None and not self._edge_looked:
@@ -175,7 +183,7 @@ class RepeatedHour:
         else:
             self._deliver(ask, page)
 
-    # Whether the service tells the two apart
+    # Does the service distinguish the two passes?
 
     def _looked_at_second(self, ask: PageRequest, hours: _Hours, page: Page) -> None:
         if rows := _shown(page, hours):
@@ -190,7 +198,7 @@ class RepeatedHour:
             self._settle(_HourVerdict.UNKNOWN)
 
     def _look_for(self, ask: PageRequest, hours: _Hours, rows: dict[int, set[str]], *, second: bool) -> None:
-        """Look for rows in the other pass than the one that they were read in."""
+        """Look for rows in the other pass than the one in which they were read."""
         wall = min(rows)
         ids = rows.pop(wall)
         begin = (hours.first if second else hours.turn) + wall - hours.wall
@@ -239,14 +247,14 @@ class RepeatedHour:
 
 
 def _shown(page: Page, hours: _Hours) -> dict[int, set[str]]:
-    """Return the ids of the rows that clocks show in either pass, by that time in *milliseconds*."""
+    """Return the ids of the rows that clocks show in either pass, by their wall-clock time (ms)."""
     rows: dict[int, set[str]] = {}
     try:
         for name, time in zip(page.ids, page.times, strict=True):
             wall = wall_seconds(time) * 1000
             if hours.shows(wall):
                 rows.setdefault(wall, set()).add(name)
-    except AioflowsError:  # the reader of the page says what is wrong
+    except AioflowsError:  # the reader of the page reports the error
         return {}
     return rows
 

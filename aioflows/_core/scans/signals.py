@@ -1,4 +1,4 @@
-"""What a scan returns when it has no rows: it needs more answers, or everything was returned."""
+"""The signals of a scan that has no rows to return: more answers are needed, or everything was returned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DONE", "NEED_PAGES", "Signal"]
 
 
 class Signal(enum.Enum):
-    """What a scan says when it has no rows to give."""
+    """A signal that a scan returns instead of rows."""
 
     NEED_PAGES = "more answers are needed"
     DONE = "everything was given"

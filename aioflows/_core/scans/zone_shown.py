@@ -1,11 +1,14 @@
-"""Whether the zone that a service names is shown to be right, before a row is handed out.
+"""The proof of the zone: a check, before a row is handed out, that the zone named by the service is right.
 
-A wrong zone moves every row by the same hours, so a wide window hides it. A window of one second does not: in the right zone
-it brings the row that was read there. A scan asks such a window anyway where its first page ends (`asking`). Where it does
-not, as with few rows or a small limit, one is asked here.
+A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second does
+not: in the right zone it brings the row that was read there. A scan requests such a window anyway at the end
+of its first page (see `aioflows._core.planning.window_size`). If it does not, as with few rows or a small
+limit, the window is requested here.
 
-A row may have gone meanwhile, so that nothing in its second proves nothing. It is looked for where it was then, and what is
-there now is looked for in turn.
+A row may be deleted meanwhile, so an empty answer for its second proves nothing. Then the window that brought
+the row is requested again, and a row of that answer is looked for in turn.
+
+See docs/algorithms/keyset.md.
 """
 
 from __future__ import annotations
@@ -23,17 +26,17 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["ZoneShown"]
 
 _ROUNDS = 3
-"""How often a row is looked for in its second, and then where it was, before it is taken for misread."""
+"""How often to look for a row in its second, and then in its first window, before it counts as misread."""
 
 
 class ZoneShown:
-    """Sees to it that rows are read in the right zone.
+    """The check that rows are read in the right zone.
 
     Args:
-        errands: where requests go.
-        reader: reads answers.
-        service: what the session knows of the service.
-        misread: makes the error for a second whose rows are elsewhere.
+        errands: the queue of follow-up requests.
+        reader: the reader of answers.
+        service: the facts that the session knows about the service.
+        misread: returns the error for a second whose rows are elsewhere.
     """
 
     def __init__(
@@ -50,26 +53,26 @@ class ZoneShown:
         self._sample: tuple[PageRequest, Page] | None = None
         self._asked = self._gone = False
         self.duplicates = 0
-        """Rows that came again and were dropped."""
+        """The number of rows that came again and were dropped."""
         self.waited = False
-        """Whether rows waited for this."""
+        """True if rows had to wait for this check."""
         self.error: AioflowsError | None = None
-        """Why it cannot be shown."""
+        """The error that ended the check."""
 
     def note(self, ask: PageRequest, page: Page) -> None:
-        """Note an answer: the first that has rows is what is looked for."""
+        """Note an answer. The first answer that has rows provides the row to look for."""
         if page.ids and self._sample is None:
             self._sample = ask, page
 
     @property
     def unsure(self) -> bool:
-        """Whether rows have come, and nothing shows that the zone is theirs."""
+        """True if rows have come and nothing proves that the zone is right."""
         zone = self._reader.zone
         named = zone is not None and not zone.given
         return self._sample is not None and named and not (self._gone or self._reader.pinned)
 
     def look(self) -> PageRequest | None:
-        """Return the request for the second of a row; None: it is not needed, or was sent before."""
+        """Return the request for the second of a row. None means that it is not needed or was sent before."""
         if self._asked or not self.unsure:
             return None
         self._asked = True

@@ -1,1 +1,1 @@
-"""Every order but that of trigger times."""
+"""Scans in any order other than that of trigger times."""

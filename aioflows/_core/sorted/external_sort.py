@@ -1,6 +1,8 @@
-"""Rows of a keyset walk, sorted in runs, which are laid aside where they are too many to be held.
+"""External sort of the rows of a keyset walk, in runs that are spilled to disk if they do not fit in memory.
 
-What the walk proves is proven here: sorting loses nothing. The first row waits for the last page.
+Sorting loses no row, so everything that the walk proves stays proven. The first row waits for the last page.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -22,29 +24,29 @@ from aioflows.models import FlowInstance
 __all__ = ["ExternalSort"]
 
 _FEWEST = 16
-"""Rows that are read back at once, at least."""
+"""The least number of rows to read back at once."""
 
 
 @attrs.define(eq=False)
 class _Run:
-    """A sorted run, and where it was laid aside."""
+    """A sorted run, and its units in the spill file (offset and length in bytes)."""
 
     rows: int
     units: list[tuple[int, int]] | None = None
 
 
 class ExternalSort:
-    """Reads windows by the keyset walk, and sorts what comes.
+    """The external sort. It reads windows by the keyset walk and sorts their rows.
 
     Args:
-        lanes: the walk, unordered.
+        lanes: the keyset walk, unordered.
         order: the order to sort by.
-        page: *rows* of a full page.
-        buffer: *rows* to hold at most, about.
-        keep: *rows* that are not laid aside if there are no more.
-        handed: *ids* of rows that were given already, and are dropped.
-        reached: the key up to which rows were given.
-        after: the key from which on rows were to be given.
+        page: returns the number of rows of a full page.
+        buffer: about the most rows to hold.
+        keep: rows that stay in memory if there are no more.
+        handed: ids of rows that were handed out already, and are dropped. Default: none.
+        reached: the key up to which rows were handed out. Default: ``()``, which means none.
+        after: the key after which rows are handed out. Default: ``()``, which means from the first row on.
     """
 
     def __init__(
@@ -61,9 +63,9 @@ class ExternalSort:
     ) -> None:
         self.lanes = lanes
         self.rows: list[FlowInstance] = []
-        """Rows that are held, in no order."""
+        """Rows in memory that are not sorted yet."""
         self.ended = False
-        """Whether the walk has come to its end, or was stopped."""
+        """True if the walk has ended or was stopped."""
         self.duplicates = self.total = 0
         self._order = order
         self._page = page
@@ -81,7 +83,7 @@ class ExternalSort:
 
     @property
     def held(self) -> int:
-        """Rows in memory."""
+        """The number of rows in memory."""
         return (
             len(self.rows)
             + self._storing
@@ -91,11 +93,11 @@ class ExternalSort:
 
     @property
     def done(self) -> bool:
-        """Whether everything was read, sorted and laid aside."""
+        """True if everything was read, sorted and spilled."""
         return self._last is not None and not self._storing
 
     def wanted(self, slots: int) -> Iterator[tuple[Requester, PageRequest]]:
-        """Name requests to start, as many as their rows can be held."""
+        """Return the requests to start, no more than the buffer can take the rows of."""
         under_way = sum(lane.scan.under_way for lane in self.lanes.lanes)
         free = (self._buffer - self.held) // self._page() + 1 - under_way
         if self.ended or (free < 1 and (under_way or self._storing)):
@@ -103,16 +105,16 @@ class ExternalSort:
         return iter(self.lanes.wanted(min(slots, max(free, 1))))
 
     def stores(self) -> list[SpillWrite]:
-        """Name what is to be laid aside, each once."""
+        """Return the rows to write to the spill file, each once."""
         stores, self._stores = self._stores, []
         return stores
 
     def advance(self) -> None:
-        """Take what was answered.
+        """Process the answers so far.
 
         Raises:
-            AioflowsError: the walk has ended with it.
-            CompletenessError: a row turned up whose place was passed.
+            AioflowsError: the walk has failed with it.
+            CompletenessError: a row came whose place in the order was passed.
         """
         while self._last is None:
             most = self._buffer // 2
@@ -134,13 +136,16 @@ class ExternalSort:
                 self.total += len(fresh)
 
     def stop(self) -> None:
-        """End the walk where it is, once everything that was asked for has come; it tells what is left."""
+        """End the walk at its position, once every request has its answer.
+
+        The walk keeps the windows that are left.
+        """
         if self._drained and not self.ended and not any(lane.scan.under_way for lane in self.lanes.lanes):
             self.ended = True
             self.advance()
 
     def sources(self) -> list[Source]:
-        """Return everything that was read, as sources to be merged."""
+        """Return everything that was read, as sources for a merge."""
         assert self._last is not None, "it is done"
         share = max(self._unit, self._buffer // (2 * max(1, len(self._runs))))
         shelves: list[Source] = [
@@ -149,11 +154,14 @@ class ExternalSort:
         return [*shelves, InMemoryRun(self._last)] if self._last else shelves
 
     def _puts_aside(self, *, last: bool) -> bool:
-        """Sort what is held and lay it aside, unless it may be kept; False: that has to wait."""
+        """Sort the rows in memory and spill them, or keep them if they are few.
+
+        Return False if that has to wait.
+        """
         if self._order.lacking(self.rows):
             return False
         if not last and self._storing:
-            return False  # no more than one run waits at a time
+            return False  # one run at a time waits to be written
         entries = self._order.entries(self.rows)
         self._check(entries)
         self.rows = []
@@ -174,12 +182,12 @@ class ExternalSort:
         return True
 
     def _check(self, entries: list[Entry]) -> None:
-        """See that no row stands where rows were given already, beyond those that are known."""
+        """Check that no row lies before the last row that was handed out, unless its id is known."""
         passed = entries[: bisect_right(entries, self._reached, key=by_key)]
         lost = [row for key, row in passed if key > self._after]
         if lost:
             raise CompletenessError(
-                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) turned up where the order {self._order!r} was "
-                "given already: the result changed while it was read, and the row may have been passed over. "
+                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came at a place that the order {self._order!r} "
+                "has passed already: the result changed while it was read, and the row may have been passed over. "
                 "scan(query, proven=True) reads everything before it gives the first row, and is not open to that"
             )

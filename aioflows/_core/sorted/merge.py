@@ -1,8 +1,11 @@
-"""Sources, each in order, merged lazily.
+"""A lazy k-way merge of sources that are each in order.
 
-Invariant: a row goes out once no source can still bring one before it. Each source says by its *bound* what it may
-still bring; rows before the least of all bounds go out together, sorted. So no source need be read to its end, and a
-source that is behind holds back all others, which is why it is the one to be read on.
+Invariant: a row is handed out once no source can still bring a row before it. The bound of a source is a key
+that precedes all its further rows. Rows before the least of all bounds are handed out together, sorted. So no
+source has to be read to its end. The source that is farthest behind holds back all others, so it is read
+next.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -22,33 +25,33 @@ __all__ = ["InMemoryRun", "KWayMerge", "Source", "SpilledRun"]
 
 
 class Source(Protocol):
-    """Rows in order, some of which are there."""
+    """A source of rows in order, some of which are there already."""
 
     entries: list[Entry]
-    """The next rows."""
+    """The next rows, with their keys."""
 
     @property
     def bound(self) -> Key | None:
-        """What no row precedes that is still to come; None: none is."""
+        """A key that no further row precedes. None means that there are no further rows."""
         ...
 
 
 @attrs.define(eq=False)
 class InMemoryRun:
-    """Rows that are all there."""
+    """A source whose rows are all in memory."""
 
     entries: list[Entry]
     bound: None = None
 
 
 class SpilledRun:
-    """Rows that were laid aside in order, and are read back a few at a time.
+    """A source whose rows were spilled in order, and are read back a few at a time.
 
     Args:
-        units: for each few of them, where they *lie* and how long they are.
-        rows: how *many* rows to keep ready.
-        unit: *rows* of a unit.
-        order: their order.
+        units: the offset and length of each unit in the spill file (bytes).
+        rows: the number of rows to keep ready.
+        unit: the number of rows in a unit.
+        order: the order of the rows.
     """
 
     def __init__(self, units: Sequence[tuple[int, int]], rows: int, unit: int, order: SortOrder) -> None:
@@ -62,13 +65,13 @@ class SpilledRun:
 
     @property
     def bound(self) -> Key | None:
-        """What no row precedes that is still to come; None: none is."""
+        """A key that no further row precedes. None means that there are no further rows."""
         if not self._units and not self._loading:
             return None
         return (*self._last, None) if self._last else ()
 
     def load(self) -> SpillRead | None:
-        """Name what to read back now, if too little is ready."""
+        """Return the next read from the spill file, if too few rows are ready."""
         if self._loading or not self._units or len(self.entries) > self._low:
             return None
         few = [self._units.popleft() for _ in range(min(self._few, len(self._units)))]
@@ -82,11 +85,11 @@ class SpilledRun:
 
 
 class KWayMerge:
-    """Merges sources.
+    """A lazy merge of sources.
 
     Args:
-        sources: what to merge; sources may take the place of others later.
-        after: the key from which on rows are handed out; ``()``: from the first.
+        sources: the sources to merge. Other sources may replace them later.
+        after: the key after which rows are handed out. Default: ``()``, which means from the first row on.
     """
 
     def __init__(self, sources: Sequence[Source], after: Key = ()) -> None:
@@ -97,11 +100,14 @@ class KWayMerge:
 
     @property
     def bound(self) -> Key | None:
-        """What no row precedes that is still to come, from whatever source; None: none is."""
+        """A key that no further row of any source precedes. None means that there are no further rows."""
         return min((bound for source in self.sources if (bound := source.bound) is not None), default=None)
 
     def next(self) -> list[FlowInstance]:
-        """Return the rows that nothing unseen can precede; none: the source that is farthest behind has to be read on."""
+        """Return the rows that no further row can precede.
+
+        If there are none, the source that is farthest behind has to be read on.
+        """
         bound = self.bound
         passed: list[Entry] = []
         for source in self.sources:
@@ -116,5 +122,5 @@ class KWayMerge:
 
     @property
     def over(self) -> bool:
-        """Whether everything was given."""
+        """True if everything was handed out."""
         return all(source.bound is None and not source.entries for source in self.sources)

@@ -1,6 +1,6 @@
-"""Where the service puts rows that lack a field: asked for where no answer happened to show it.
+"""Requests that find out where the service puts rows that lack a sort field, if no answer has shown it.
 
-The first page of all rows, sorted by that one field: what its first row is tells.
+Such a request asks for the first page of all rows, sorted by that one field. Its first row shows the place.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["NullProbes"]
 
 _ROWS = 10
 _LOOKS = 3
-"""Empty answers after which a probe is believed to bring nothing."""
+"""The empty answers after which a probe counts as having no rows."""
 
 
 @attrs.frozen(eq=False)
 class _Probe:
-    """One question."""
+    """One request for one sort field and one schedule type."""
 
     probes: NullProbes
     sorter: Sorter
@@ -41,12 +41,12 @@ class _Probe:
 
 
 class NullProbes:
-    """The questions of one scan.
+    """The probes of one scan.
 
     Args:
-        order: what *needs* to be known.
-        windows: for each schedule type that is read, the window of it, in *milliseconds* of real time.
-        service: what the session knows of the service.
+        order: the order of the scan, which holds the fields that are needed.
+        windows: the schedule types that are read, each with its window (ms of real time).
+        service: the facts that the session knows about the service.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class NullProbes:
         self._told: set[tuple[Sorter, ScheduleType]] = set()
 
     def wanted(self) -> list[tuple[Requester, PageRequest]]:
-        """Name the questions that were not asked yet."""
+        """Return the probes that were not sent yet."""
         asks: list[tuple[Requester, PageRequest]] = []
         for sorter in [one for one in self._order.needed if one not in self._asked]:
             self._asked.add(sorter)
@@ -81,12 +81,12 @@ class NullProbes:
         return asks
 
     def answered(self, probe: _Probe, page: Page) -> None:
-        """Take an answer."""
+        """Process the answer to a probe."""
         self._asked.discard(probe.sorter)
         self.rows_received += len(page.ids)
         self._looks[probe.sorter, probe.type] += 1
         if not page.ids and self._looks[probe.sorter, probe.type] < _LOOKS:
-            return  # emptiness is not believed at once
+            return  # one empty answer is not trusted
         self._told.add((probe.sorter, probe.type))
         assert self.zone is not None, "the zone is known before the first answer is read"
         try:
@@ -96,7 +96,10 @@ class NullProbes:
             self.error = error
 
     def _left(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
-        """Return the windows that were not asked about, the one first of which is known that it can tell."""
+        """Return the windows that were not probed.
+
+        The first is of a type that is known to have rows without the field.
+        """
         best = self._order.where(sorter[0])
         left = [one for one in self._windows if (sorter, one[0]) not in self._told]
         return sorted(left, key=lambda one: one[0] is not best)

@@ -1,8 +1,8 @@
-"""A page that the service sorted by a field, laid out in the order of the scan: its rows, and the group of each.
+"""A page that the service sorted by a field, in the order of the scan: its rows, and the group of each row.
 
-A page that is out of order or reaches outside its window proves nothing and ends the scan. A page sorted from the end is
-turned round; rows that lack the field may stand at its wrong end then, if the service puts them at the same end in either
-direction.
+A page that is out of order, or has a row outside its window, proves nothing and ends the scan. A page sorted
+from the end is reversed. Then rows that lack the field may stand at the wrong end, if the service puts them
+at the same end in both directions.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["Backwards", "GroupReader", "PageGroups"]
 
 
 class Backwards(Exception):
-    """Texts run backwards where clocks may have been put back, which tells nothing about the service."""
+    """The texts run backwards where clocks may have been put back, which proves no fault of the service."""
 
 
 @attrs.frozen
 class PageGroups:
-    """A page.
+    """The rows of one page, in groups.
 
     Args:
-        rows: its *rows*, in the order of the scan.
-        keys: for each, the first part of the least key of its group.
-        whole: whether they are all rows of the window.
+        rows: the rows of the page, in the order of the scan.
+        keys: for each row, the first part of the least key of its group.
+        whole: True if these are all rows of the window.
     """
 
     rows: list[FlowInstance]
@@ -42,14 +42,14 @@ class PageGroups:
 
 
 class GroupReader:
-    """Reads the pages of one window.
+    """A reader for the pages of one window.
 
     Args:
-        ask: *what* is asked for.
-        type: the *schedule type*.
+        ask: the request for the window.
+        type: the schedule type.
         order: the order of the scan.
-        evidence: what the scan of that type was shown.
-        zone: the service's zone, whose offset does not change within the window.
+        evidence: the evidence of the scan of that type.
+        zone: the zone of the service, whose offset does not change within the window.
     """
 
     def __init__(
@@ -63,15 +63,15 @@ class GroupReader:
         self._offset = zone.offset_at(ask.from_ms // 1000)
 
     def read(self, page: Page, *, backward: bool = False) -> PageGroups | None:
-        """Lay out a page; None: it has to be known first where rows stand that lack the field.
+        """Return the rows of a page in groups. None means that the place of rows without the field is needed.
 
         Args:
-            page: what came.
-            backward: whether it was sorted against the order of the scan.
+            page: the answer.
+            backward: True if the page was sorted against the order of the scan. Default: False.
 
         Raises:
             CompletenessError: the page is out of order, or a row lies outside the window.
-            Backwards: the same, but clocks may be the reason.
+            Backwards: the page is out of order, but the clocks may be the reason.
         """
         self._check_window(page)
         offset = None if self._zone.fixed else self._offset
@@ -94,13 +94,13 @@ class GroupReader:
         return PageGroups(rows, keys, whole)
 
     def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
-        """Return those of the rows from the end that stand at the end of the scan's order too."""
+        """Return the rows of a page from the end that also stand at the end of the scan's order."""
         lacking = [row for row in rows if self._order.value(row) is None]
         having = [row for row in rows if self._order.value(row) is not None]
         first = self._order.nulls_first(self._order.first)
         if whole:
             return lacking + having if first else having + lacking
-        if first:  # in both directions perhaps: then they are no part of the end
+        if first:  # perhaps in both directions: then they are not at the end
             return rows if self._order.nulls_first(self._order.reverse) is False else having
         return [] if self._order.ends_alike is False else rows
 
@@ -124,11 +124,11 @@ class GroupReader:
 
     def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: Sorter) -> Exception:
         if not self._zone.fixed:
-            # Other times may be in another zone than the trigger's, whose clocks then are put back in another hour.
+            # Other times may be in another zone than the trigger time, with other clock changes.
             return Backwards()
         field, falling = sorter
         return CompletenessError(
             f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
             f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
-            f"{other.instance_id!r} are the wrong way round. scan(query, proven=True) sorts here instead"
+            f"{other.instance_id!r} are in the wrong order. scan(query, proven=True) sorts here instead"
         )

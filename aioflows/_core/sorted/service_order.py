@@ -1,14 +1,16 @@
-"""A scan in the service's own order, by a field that is not in its answers.
+"""A scan in the service's own order, by a field that its answers do not contain.
 
-Nothing can be checked or merged then but where rows stand. So one window is read by page numbers, and
+Only the places of rows can be checked then, and nothing can be merged. So one window is read by page numbers:
 
-1. a page joins the one before it if it begins with the very rows that that one ended with, at their places, and brings
-   no row that came before;
-2. the end is proven from the end: the first page of the reverse direction must hold the last row, and no row that the
-   last pages did not bring.
+1. A page joins the page before it if it begins with the same rows that the other page ended with, at the same
+   places, and brings no row that came before.
+2. The end is proven from the end. The first page of the reverse direction must hold the last row, and no row
+   that the last pages did not bring.
 
-A page that does not join is asked for again a few times, since answers may have come from before and after a change;
-then the result has moved, and the scan ends.
+A page that does not join is requested again a few times, since the answers may be from before and after a
+change. If it still does not join, the result has changed, and the scan ends.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -37,22 +39,22 @@ __all__ = ["ServiceOrderScan"]
 
 _TRIES = 3
 _LAST_PAGES = 3
-"""Pages of which the ids are kept, to be found in the page from the end."""
+"""The last pages whose ids are kept, to find them in the page from the end."""
 
 _BATCHES_FOR_SURE = 2
-"""Batches that the consumer has to take before pages are asked for ahead."""
+"""The batches that the consumer has to take before pages are requested ahead."""
 
 
 class ServiceOrderScan(Machine):
-    """The machine.
+    """The scan in the service's own order.
 
     Args:
-        lanes: a keyset walk of the same window. Its first answers tell how this service counts pages and how many rows
-            one holds; their rows are not used.
-        sorter: the *field*, and whether it is descending.
-        service: what the session knows of the service.
-        page_size: *rows* a request.
-        buffer: *rows* read ahead.
+        lanes: a keyset walk of the same window. Its first answers show how the service numbers pages and how
+            many rows a page holds. Their rows are not used.
+        sorter: the sort field, and True if it is descending.
+        service: the facts that the session knows about the service.
+        page_size: rows per request.
+        buffer: rows to read ahead.
     """
 
     def __init__(
@@ -79,18 +81,18 @@ class ServiceOrderScan(Machine):
     def __repr__(self) -> str:
         return f"<Blind by {self._sorter[0]}, {self._end} rows read>"
 
-    # What it tells
+    # Figures
 
     @property
     def progress(self) -> float:
-        """The share that was handed out, from 0 to 1: by what the first answer let expect."""
+        """The share of the rows that was handed out, from 0 to 1, estimated from the first answer."""
         if self._pages is None:
             return 0.0
         expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
         return min(1.0, self._end / max(expected, self._end, 1.0))
 
     def account(self) -> ScanAccount:
-        """Return the figures so far; of the keyset walk, only what its first answer lets expect."""
+        """Return the figures so far. The keyset walk adds only the expected number of rows."""
         walk = self._lanes.account()
         return ScanAccount(
             self.rows_received,
@@ -101,27 +103,27 @@ class ServiceOrderScan(Machine):
         )
 
     def drain_events(self) -> list[PendingEvent]:
-        """Return what happened since the last call: that pages did not join, that the window was read."""
+        """Return the events since the last call: pages that did not join, and the window that was read."""
         news, self._news = self._news, []
         return news
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
         self._zone = zone
         self._lanes.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
-        """Return the window, of which nothing tells what was handed out."""
+        """Return the whole window, since nothing shows which part of it was handed out."""
         return [
             Remainder(lane.type, *lane.scan.axis.window(first, until))
             for lane in self._lanes.lanes
             for first, until in lane.scan.spans
         ]
 
-    # What to ask
+    # Requests
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start."""
+        """Return the requests to start."""
         if self._pages is None:
             walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
             return self._lanes.wanted(1 - walking)
@@ -158,28 +160,31 @@ class ServiceOrderScan(Machine):
             field=self._sorter[0],
         )
 
-    # What came
+    # Answers
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
-        """Take the error that a request ended with, its retries spent."""
+        """Process the error that a request ended with, after its retries were spent."""
         self._error = self._error or error
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take the answer to a request."""
+        """Process the answer to a request."""
         self.rows_received += len(page.ids)
         if ask is self._back:
             self._back_ids = list(page.ids)
         elif self._pages is not None:
             self._pages.received(ask, page)
 
-    # What to hand out
+    # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in the service's order; raise the scan's error after everything before it was given."""
+        """Return the next rows in the service's order.
+
+        Raise the scan's error after all rows before it were returned.
+        """
         if self._pages is None:
             got = self._lanes.next_rows()
             if got is DONE:
-                return DONE  # and nothing was there
+                return DONE  # the window is empty
             if got is NEED_PAGES:
                 return NEED_PAGES
             self._pages = PageSequence(self._window(), self._service)
@@ -198,7 +203,7 @@ class ServiceOrderScan(Machine):
         return DONE
 
     def _rows(self, pages: PageSequence, place: PlacedPage) -> list[FlowInstance]:
-        """Return the new rows of a page."""
+        """Return the rows of a page that did not come before."""
         ids = [*place.page.ids]
         shared = self._end - place.offset
         known = [name for page in self._last for name in page]
@@ -220,13 +225,13 @@ class ServiceOrderScan(Machine):
                 self._short, self._tries = (
                     True,
                     0,
-                )  # page numbers do not reach here; the page from the end tells
+                )  # page numbers end here, so the page from the end decides
             return []
         self._tries = 0
         self._end = place.offset + len(ids)
         self._short = len(ids) < place.size
         fresh = ids[shared:]
-        if fresh:  # a last page may hold nothing but the overlap
+        if fresh:  # a last page may hold only the overlap
             self._last.append(fresh)
         self._seen.update(fresh)
         assert self._zone is not None, "the zone is known before the first answer is read"
@@ -234,7 +239,7 @@ class ServiceOrderScan(Machine):
         return place.page.instances(self._zone, range(shared, len(ids)))
 
     def _check_end(self, page: Page, start: int) -> None:
-        """Check that no row lies where the window ends; the order says nothing about where such rows stand."""
+        """Check that no row lies at the end of the window. The order does not show where such rows stand."""
         assert self._zone is not None, "the zone is known before the first answer is read"
         to_ms = self._window().to_ms
         end = to_ms // 1000 + self._zone.offset_at(to_ms // 1000 - 1)

@@ -1,17 +1,20 @@
-"""An order by fields of the answer: what a row's key is, and where rows stand that lack a field.
+"""Sort keys: an order by fields of the answer, with the place of rows that lack a field.
 
 Invariants:
 
-1. Keys rise in the order that the scan gives, whatever the directions of its fields: a field that falls is negated, and
-   ids fall if the first field does. So the descending order is the exact reverse of the ascending one, and everything
-   above this file compares keys with ``<`` alone. An id ends every key, so the order is total.
-2. A key has the resolution of the answer. What the service sorts finer, or in an order of its own, is a *group*: rows
-   of one first field. A group is sorted here once all of it is there, and groups are in the service's order.
-3. Where wall clocks show an hour twice, the texts of that hour run backwards once: all of it is one group.
-4. Rows that lack a field stand where this service puts them, which is seen in its answers and nowhere assumed.
+1. Keys rise in the order of the scan, whatever the directions of its fields. A descending field is negated,
+   and ids fall if the first field does. So the descending order is the exact reverse of the ascending one,
+   and all other modules compare keys with ``<`` alone. An id ends every key, so the order is total.
+2. A key has the resolution of the answer. The service may sort more finely, or in another order. So rows with
+   the same first field form a *group*. A group is sorted here once all of it has come. Groups come in the
+   service's order.
+3. If wall clocks show an hour twice, the texts of that hour run backwards once. So all of it is one group.
+4. Rows that lack a field stand where this service puts them. Answers show the place; nothing is assumed.
 
-Times of the trigger are instants; all other times are compared as the wall clocks that the service shows, since nothing
-says which of two equal texts was the earlier one.
+Trigger times are instants. All other times are compared as the wall-clock texts of the service, since nothing
+shows which of two equal texts was earlier.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -30,11 +33,14 @@ from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 __all__ = ["Entry", "Key", "SortOrder", "Sorter", "by_key"]
 
 Key: TypeAlias = tuple[Any, ...]
-"""A time per field, as a timedelta, then the id. A shorter one precedes all that begin with it; ``()`` precedes all."""
+"""A time per field as a timedelta, then the id.
+
+A shorter key precedes all keys that begin with it; ``()`` precedes all.
+"""
 
 Entry: TypeAlias = tuple[Key, FlowInstance]
 Sorter: TypeAlias = tuple[str, bool]
-"""A sort field, and whether it is descending."""
+"""A sort field, and True if it is descending."""
 
 by_key = itemgetter(0)
 
@@ -47,7 +53,7 @@ Read: TypeAlias = Callable[[FlowInstance], "timedelta | None"]
 
 
 class _Falling(str):
-    """An id in descending order."""
+    """An id that compares in descending order."""
 
     __slots__ = ()
 
@@ -61,7 +67,8 @@ class _Falling(str):
 def _reader(field: str) -> Read:
     if field == "trigger_time":
         return _triggered
-    # The slot, as wall clocks count here: nearly every row has none but those, and to make them aware costs twice as much.
+    # The slot holds the wall-clock time. Nearly every row has only such times, and an aware time would cost
+    # twice as much.
     stored: Callable[[FlowInstance], datetime | None] = attrgetter(f"_{_FIELDS[field]}")
 
     def read(row: FlowInstance) -> timedelta | None:
@@ -82,8 +89,9 @@ class SortOrder:
     """The order of one scan.
 
     Args:
-        sorters: the *fields*, each with whether it is descending.
-        service: what the session knows of the service; told where it puts rows that lack a field.
+        sorters: the sort fields, each with True if it is descending.
+        service: the facts that the session knows about the service. The place of rows that lack a field is
+            noted there.
     """
 
     def __init__(self, sorters: Sequence[Sorter], service: ServiceFacts) -> None:
@@ -92,13 +100,13 @@ class SortOrder:
         self.reverse: Sorter = (self.first[0], not self.first[1])
         self.descending = self.first[1]
         self.needed: dict[Sorter, None] = {}
-        """Fields and directions of which it has to be found out where rows stand that lack them."""
+        """The fields and directions for which the place of rows without the field must be found out."""
         self._service = service
         self._assumed: dict[Sorter, bool] = {}
         self._kinds: dict[tuple[str, ScheduleType], tuple[bool, bool]] = {}
         self._reads: list[tuple[Sorter, Read]] = [(sorter, _reader(sorter[0])) for sorter in self.sorters]
         self.value: Read = self._reads[0][1]
-        """Gives the first field of a row."""
+        """A function that returns the first sort field of a row."""
 
     def __repr__(self) -> str:
         return f"<Order {', '.join('-' * falling + field for field, falling in self.sorters)}>"
@@ -106,7 +114,10 @@ class SortOrder:
     # Keys
 
     def key(self, row: FlowInstance) -> Key:
-        """Return the key of a row; where rows stand that lack a field must be known if it lacks one (`lacking`)."""
+        """Return the key of a row.
+
+        If the row lacks a field, the place of such rows must be known (`lacking`).
+        """
         return self._key([read(row) for _, read in self._reads], row.instance_id)
 
     def entries(self, rows: Iterable[FlowInstance]) -> list[Entry]:
@@ -114,12 +125,15 @@ class SortOrder:
         return sorted(((self.key(row), row) for row in rows), key=by_key)
 
     def position(self, row: FlowInstance) -> Position:
-        """Return the fields of a row in *microseconds* since 1970, and its id: its place in the order, to be kept."""
+        """Return the place of a row in the order, to be stored: its fields (µs since 1970) and its id."""
         values = (read(row) for _, read in self._reads)
         return tuple(None if one is None else one // _MICROSECOND for one in values), row.instance_id
 
     def key_at(self, position: Position) -> Key | None:
-        """Return the key of a place that was kept; None: it is not known yet where rows stand that lack a field."""
+        """Return the key of a stored place.
+
+        None means that the place of rows that lack a field is not known yet.
+        """
         values = [None if one is None else one * _MICROSECOND for one in position[0]]
         for sorter, value in zip(self.sorters, values, strict=True):
             if value is None and self.nulls_first(sorter) is None:
@@ -138,7 +152,7 @@ class SortOrder:
         return tuple(parts)
 
     def group(self, value: timedelta | None, zone: Zone) -> timedelta:
-        """Return the first part of the least key that rows may have which the service sorts as one with such a row."""
+        """Return the first part of the least key in a row's group, from the row's first field."""
         if value is None:
             return self._without(self.first)
         if not zone.fixed and (twice := zone.shown_twice(NAIVE_EPOCH + value)) is not None:
@@ -148,7 +162,7 @@ class SortOrder:
     # Rows that lack a field
 
     def note(self, rows: Sequence[FlowInstance], type: ScheduleType) -> None:
-        """Note which fields rows of a schedule type lack, as long as that may have to be found out."""
+        """Note which fields the rows of a schedule type lack, as long as their place is unknown."""
         for (field, falling), read in self._reads:
             if (
                 field == "trigger_time"
@@ -160,14 +174,20 @@ class SortOrder:
             self._kinds[field, type] = lack or True in kinds, have or False in kinds
 
     def where(self, field: str) -> ScheduleType | None:
-        """Return a schedule type of which rows are known that lack a field, best one that has others too."""
+        """Return a schedule type known to have rows without a field.
+
+        A type that also has rows with it is preferred.
+        """
         found = [
             (have, -type, type) for (one, type), (lack, have) in self._kinds.items() if one == field and lack
         ]
         return max(found)[2] if found else None
 
     def settled(self) -> bool:
-        """Return True if windows that the service sorts can be read to their end; what is missing for it is needed."""
+        """Return True if windows sorted by the service can be read to their end.
+
+        Otherwise note the missing fact as needed.
+        """
         if self.ends_alike is not None or self.where(self.first[0]) is None:
             return True
         self.needed[self.first if self.nulls_first(self.first) is None else self.reverse] = None
@@ -175,30 +195,36 @@ class SortOrder:
 
     @property
     def ends_alike(self) -> bool | None:
-        """Whether the first page of the reverse direction shows the end of this one; None: not known yet.
+        """True if the first page of the reverse direction shows the end of this one. None means unknown.
 
-        It does not where rows that lack the field stand last in either direction.
+        False means that rows without the field stand last in both directions.
         """
         first = self.nulls_first(self.first)
         return self.nulls_first(self.reverse) if first is False else first
 
     def lacking(self, rows: Iterable[FlowInstance]) -> bool:
-        """Return True if a row lacks a field of which is not known where it stands then; it is noted as needed."""
+        """Return True if a row lacks a field and the place of such rows is unknown.
+
+        The field is noted as needed.
+        """
         unknown = [(sorter, read) for sorter, read in self._reads if self.nulls_first(sorter) is None]
         found = [sorter for sorter, read in unknown if any(read(row) is None for row in rows)]
         self.needed.update(dict.fromkeys(found))
         return bool(found)
 
     def nulls_first(self, sorter: Sorter) -> bool | None:
-        """Return True if rows that lack a field stand before all others; None: not known yet."""
+        """Return True if rows without a field stand before all others.
+
+        None means that this is not known yet.
+        """
         known = self._service.nulls_first.get(sorter)
         return self._assumed.get(sorter) if known is None else known
 
     def learn(self, sorter: Sorter, *, first: bool) -> None:
-        """Note where an answer shows rows that lack a field.
+        """Note where an answer shows the rows that lack a field.
 
         Raises:
-            CompletenessError: another answer has shown the contrary.
+            CompletenessError: another answer has shown the opposite.
         """
         known = self.nulls_first(sorter)
         if known is not None and known is not first:
@@ -210,13 +236,13 @@ class SortOrder:
         self.needed.pop(sorter, None)
 
     def probed(self, sorter: Sorter, rows: Sequence[FlowInstance], type: ScheduleType, *, last: bool) -> None:
-        """Take the first page of all rows of a schedule type, sorted by one field.
+        """Note what the first page of all rows of a schedule type shows, sorted by one field.
 
         Args:
-            sorter: the *field* it was sorted by, and whether it is descending.
-            rows: the *rows*.
-            type: the *schedule type*.
-            last: whether no other type can be asked.
+            sorter: the field that the page was sorted by, and True if it is descending.
+            rows: the rows of the page.
+            type: the schedule type.
+            last: True if no other type is left to ask.
         """
         self.note(rows, type)
         lacks, has = self._kinds.get((sorter[0], type), (False, False))
@@ -224,13 +250,14 @@ class SortOrder:
         if lacks and has:
             self.learn(sorter, first=first_lacks)
         elif last:
-            # Of each type all rows may be of one kind, and then nothing tells; this scan needs an answer, and keeps to it.
+            # If all rows of each type lack the field, or none do, no answer shows the place. The scan assumes
+            # one and keeps to it.
             self._assumed[sorter] = first_lacks or (not first_has and not sorter[1])
             self.needed.pop(sorter, None)
 
     @staticmethod
     def kinds(sorter: Sorter, rows: Iterable[FlowInstance]) -> tuple[bool, bool]:
-        """Return True if some rows lack a field, and whether some do not."""
+        """Return two flags: True if some rows lack a field, and True if some rows have it."""
         kinds = {_reader(sorter[0])(row) is None for row in rows}
         return True in kinds, False in kinds
 

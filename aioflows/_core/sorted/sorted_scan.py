@@ -1,13 +1,17 @@
-"""A scan in an order that is not that of trigger times.
+"""A scan in an order other than that of trigger times.
 
-Small results, and all that have to be proven, are collected by the keyset walk and sorted. Large ones begin in the same
-way; once more was read than may be held, what is left is cut into windows that the service sorts (`strip`), and these
-are merged with what was collected. Nothing that was read is asked for again.
+The keyset walk collects small results, and all results that must be proven. Then they are sorted here. A
+large result begins in the same way. Once more rows were read than may be held, the rest is cut into windows
+that the service sorts (`aioflows._core.sorted.window_set`). These are merged with the collected rows. No row
+that was read is requested again.
 
 Invariants:
 
-1. The windows that were walked and the windows of the strips tile the range, so no row comes from two sources.
-2. What was collected is held until it is given, and the strips hold about as much again beside it.
+1. The windows that were walked and the windows that the service sorts cover the range without overlap. So no
+   row comes from two sources.
+2. The collected rows are held until they are handed out. The sorted windows hold about as many rows again.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -37,27 +41,28 @@ from aioflows.models import FlowInstance, ScheduleType
 __all__ = ["SortedScan"]
 
 _PAGES_OF_A_WINDOW = 4
-"""Pages from which cutting a window out is worth the page that its end costs."""
+"""The pages in a window from which cutting it out is worth the extra page at its end."""
 
 _SMALLEST_PAGE = 8
-_LARGEST_GROUP = 2  # pages that rows alike in the field may fill, however small the buffer
+_LARGEST_GROUP = 2  # pages that one group may fill, however small the buffer
 _BATCHES_FOR_SURE = 2
-"""Batches that the consumer of a few rows has to take before anything is read ahead."""
+"""The batches that the consumer of a few rows has to take before anything is read ahead."""
 
 
 class SortedScan(Machine):
-    """The machine.
+    """The scan in an order other than that of trigger times.
 
     Args:
-        lanes: the keyset walk of everything, unordered.
-        order: the order asked for.
-        service: what the session knows of the service.
-        again: gives a keyset walk of some windows.
-        page_size: *rows* a request.
-        buffer: *rows* that may be held, about: while the walk's rows are given, as many in strips beside them.
-        limit: *rows* that will be taken in all; None: every one.
-        proven: whether everything is to be walked, however much it is.
-        after: the place after which rows are given; None: every one.
+        lanes: the keyset walk of the whole range, unordered.
+        order: the order of the scan.
+        service: the facts that the session knows about the service.
+        again: returns a keyset walk of some windows.
+        page_size: rows per request.
+        buffer: about the most rows to hold. While the collected rows are handed out, sorted windows may hold
+            as many again.
+        limit: rows that the consumer takes in all. Default: None, which means every row.
+        proven: True if everything is walked, whatever its size. Default: False.
+        after: the place after which rows are handed out. Default: None, which means every row.
     """
 
     def __init__(
@@ -103,11 +108,11 @@ class SortedScan(Machine):
         state = "collecting" if self._merge is None else f"merging {len(self._merge.sources)} sources"
         return f"<SortedScan {self._order!r} {state}, {self._rows_given} rows given, {self.held} held>"
 
-    # What it tells
+    # Figures
 
     @property
     def held(self) -> int:
-        """Rows in memory, and those that are under way to a strip."""
+        """The number of rows in memory, and of rows on their way to a sorted window."""
         if self._merge is None:
             return self._walk.held
         merged = sum(
@@ -117,7 +122,10 @@ class SortedScan(Machine):
 
     @property
     def progress(self) -> float:
-        """The share that was handed out, from 0 to 1: half of it is for what has to be collected before the first row."""
+        """The share of the scan that is done, from 0 to 1.
+
+        Half of it stands for collecting before the first row.
+        """
         if self._merge is None:
             return self._lanes.progress / 2
         total = max(self._expected, self._rows_given, 1)
@@ -135,12 +143,12 @@ class SortedScan(Machine):
         return self._lanes.drain_events() + self._strips.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
         self._zone = self._probes.zone = zone
         self._lanes.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
-        """Return the windows that are left, which are all: only the place in the order tells what was given."""
+        """Return all windows, since only the place in the order shows which rows were handed out."""
         return [
             Remainder(lane.type, *lane.scan.axis.window(first, until))
             for lane in self._lanes.lanes
@@ -151,10 +159,10 @@ class SortedScan(Machine):
         """Return the place of the last row in the order."""
         return self._after if last is None else self._order.position(last)
 
-    # What to ask
+    # Requests
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start."""
+        """Return the requests to start."""
         asks = self._probes.wanted()
         if self._merge is None:
             if not self._stopped:
@@ -167,7 +175,7 @@ class SortedScan(Machine):
         return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Name what is to be laid aside or read back; each once."""
+        """Return the rows to write to disk or to read back, each once."""
         tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._strips.stores()]
         if self._merge is not None:
             shelves = (source for source in self._merge.sources if isinstance(source, SpilledRun))
@@ -175,13 +183,13 @@ class SortedScan(Machine):
         return tasks
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Take the error that laying aside or reading back ended with."""
+        """Process the error that a task of `disk_tasks` ended with."""
         self._error = error
 
-    # What to hand out
+    # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         error = self._error or self._probes.error
         if error is not None:
             raise error
@@ -208,7 +216,7 @@ class SortedScan(Machine):
     # From collecting to merging
 
     def _collected(self) -> bool:
-        """Collect; True once there is something to merge."""
+        """Collect rows. Return True once there are sources to merge."""
         walk = self._walk
         walk.advance()
         if not (walk.done or self._stopped):
@@ -227,7 +235,7 @@ class SortedScan(Machine):
         return True
 
     def _enough(self) -> bool:
-        """Return True if more was read than is to be collected."""
+        """Return True if more rows were read than are to be collected."""
         rows = self._walk.total
         if self._proven or not rows:
             return False
@@ -248,7 +256,7 @@ class SortedScan(Machine):
         return lanes
 
     def _part(self) -> list[SortedWindow]:
-        """Cut what is left into windows."""
+        """Cut the rest of the range into windows that the service sorts."""
         assert self._zone is not None, "the zone is known before the first answer is read"
         windows = self._cut()
         page = self._page()
@@ -269,7 +277,7 @@ class SortedScan(Machine):
         ]
 
     def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
-        """Return windows of about equal expected rows, as many as a page of each may be held twice."""
+        """Return windows of about equal expected rows, so many that the buffer holds two pages of each."""
         page = self._page()
         gaps = [(lane.type, *gap) for lane in self._lanes.lanes for gap in lane.scan.pending()]
         if self._few:

@@ -1,7 +1,9 @@
-"""A scan by trigger time whose ties have an order of their own: the keyset walk, second by second.
+"""A scan by trigger time whose ties are sorted by further fields: the keyset walk, second by second.
 
-What the walk gives ends at whole seconds, and trigger times are whole seconds in the answer. So all rows that are alike
-in the first field come together, and sorting them loses neither the order nor the proof.
+Batches of the walk end at whole seconds, and answers have trigger times in whole seconds. So all rows of one
+trigger time come together. Sorting them loses neither the order nor the proof.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ __all__ = ["TieOrderScan"]
 
 
 class TieOrderScan(Machine):
-    """The machine.
+    """The scan by trigger time, then by other fields.
 
     Args:
-        lanes: the walk, ordered by trigger time.
-        order: the order asked for, whose first field is the trigger time.
-        probes: finds out where rows stand that lack a field.
-        after: the place after which rows are given; None: every one.
+        lanes: the keyset walk, ordered by trigger time.
+        order: the order of the scan, whose first field is the trigger time.
+        probes: the requests that find out where rows stand that lack a field.
+        after: the place after which rows are handed out. None means every row.
     """
 
     def __init__(
@@ -59,17 +61,17 @@ class TieOrderScan(Machine):
         return self._lanes.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Say which zone the service's times are in; needed before the first answer."""
+        """Set the zone of the service's times. The zone is needed before the first answer."""
         self._probes.zone = zone
         self._lanes.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
-        """Name requests to start."""
+        """Return the requests to start."""
         asks = self._probes.wanted()
         return asks + self._lanes.wanted(slots - len(asks))
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order; raise the scan's error after everything before it was given."""
+        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         if self._probes.error is not None:
             raise self._probes.error
         if self._from is None and self._after is not None:
@@ -86,7 +88,7 @@ class TieOrderScan(Machine):
         return [row for key, row in self._order.entries(rows) if key > start]
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Return the windows that are left, from the second of the last row on."""
+        """Return the windows that are left, beginning with the second of the last row."""
         left = self._lanes.remaining(last, begun, all_handed and not self._waiting)
         return [attrs.evolve(one, after=None) for one in left]
 

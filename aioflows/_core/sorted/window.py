@@ -1,18 +1,20 @@
-"""One window that the service sorts by a field: read page by page, and given in groups.
+"""A window that the service sorts by a field: it is read page by page and handed out in groups.
 
 Invariants:
 
-1. The lemma of `pages`, said of keys: a page sorted by a field that begins in a group before ``g`` holds every lasting
-   row from ``g`` to the group of its last row. So a page joins what was read before it if it begins before the last
-   group of that, whatever came, went or changed its place meanwhile. Where that group reaches to the start of the page,
-   it joins if the rows that both should share are the same ones at the same places.
-2. The end is proven from the end: a page sorted in the reverse direction holds every lasting row from its farthest
-   group to the end of the window. The window is read once the pages from its start reach into that; a page that is not
-   full, a ceiling on page numbers or a silent cap end nothing.
-3. A group goes out once a later group was seen, or the end. An id goes out once.
+1. Let a page be sorted by a field, and let it begin in a group before ``g``. Then it holds every lasting row
+   from ``g`` to the group of its last row. So a page joins the rows before it if it begins before their last
+   group, whatever has changed meanwhile. If that group reaches to the start of the page, the page joins if
+   the rows that both should share are the same ones at the same places.
+2. The end is proven from the end. A page sorted in the reverse direction holds every lasting row from its
+   farthest group to the end of the window. The window is complete once the pages from its start reach into
+   that page. A page that is not full, a limit on page numbers and a silent cap do not prove an end.
+3. A group is handed out once a later group was seen, or the end. An id is handed out once.
 
-Where none of this can be had, the strip is *torn*: pages that do not join, a group that is too large to be held, an end that
-is not reached. Then nothing that it read counts, and the window has to be read by the keyset walk.
+If none of this holds, the window is *torn*: its pages do not join, a group is too large to be held, or the
+end is not reached. Then none of its pages count, and the window is read again by the keyset walk.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -39,16 +41,16 @@ class SortedWindow:
     """A window in the service's order.
 
     Args:
-        type: the *schedule type* it belongs to.
-        first: *milliseconds* of scan time, where it starts.
-        until: *milliseconds* of scan time, where it ends.
-        expected: the *rows* to be expected in it; 0: not known.
-        page_size: *rows* a request; no more than the service is known to give.
-        largest_group: *rows* of one group that may be held.
+        type: the schedule type of its rows.
+        first: the start of the window (ms of scan time).
+        until: the end of the window (ms of scan time).
+        expected: the rows to expect in the window. 0 means that the number is unknown.
+        page_size: rows per request, no more than the service is known to return.
+        largest_group: the most rows of one group to hold.
         order: the order of the scan.
-        service: what the session knows of the service.
-        evidence: what the scan of that type was shown.
-        zone: the service's zone, whose offset does not change within the window.
+        service: the facts that the session knows about the service.
+        evidence: the evidence of the scan of that type.
+        zone: the zone of the service, whose offset does not change within the window.
     """
 
     def __init__(
@@ -70,14 +72,17 @@ class SortedWindow:
         self.expected = expected
         self._largest_group = largest_group
         self.torn = ""
-        """Why the window cannot be read this way."""
+        """The reason why the window cannot be read this way. Empty if it can."""
         self.given_up = False
-        """Whether its window is being read again, so that nothing may go out that it does not know of."""
+        """True if the window is being read again.
+
+        Then no row goes out that this reading may still precede.
+        """
         self.error: AioflowsError | None = None
         self._stuck: Key = ()
         self.rows_received = self.duplicates = 0
         self.seen: set[str] = set()
-        """Ids of all rows that were read."""
+        """The ids of all rows that were read."""
         self._order = order
         self._service = service
         self._evidence = evidence
@@ -103,21 +108,21 @@ class SortedWindow:
             f"<Strip {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
         )
 
-    # What it tells
+    # Figures
 
     @property
     def window(self) -> tuple[int, int]:
-        """The window in real time, in *milliseconds*."""
+        """The window (ms of real time)."""
         return self._ask.from_ms, self._ask.to_ms
 
     @property
     def page_size(self) -> int:
-        """*Rows* a request."""
+        """Rows per request."""
         return self._ask.page_size
 
     @property
     def bound(self) -> Key | None:
-        """What no row follows that precedes it; None: nothing follows."""
+        """A key that no further row precedes. None means that there are no further rows."""
         if self.torn:
             return () if self.given_up else self._stuck
         if self._whole or self._key is None:
@@ -126,12 +131,15 @@ class SortedWindow:
 
     @property
     def horizon(self) -> Key:
-        """How far it was read: whose is the least, runs dry first."""
+        """The key up to which the window was read.
+
+        The window with the least horizon runs out of rows first.
+        """
         return () if self._key is None else (self._key,)
 
     @property
     def held(self) -> int:
-        """Rows that were read and not given, or are under way."""
+        """The number of rows that were read and not handed out, or are under way."""
         known = len(self.entries) + len(self._whole) + len(self._group) + self._pages.held
         known += self._ask.page_size * self._pages.under_way + (
             len(self._place.page.ids) if self._place else 0
@@ -140,27 +148,27 @@ class SortedWindow:
 
     @property
     def under_way(self) -> bool:
-        """Whether a request of it is."""
+        """True if a request of the window is under way."""
         return self._pages.under_way > 0 or (self._back is not None and self._back_page is None)
 
     @property
     def begun(self) -> bool:
-        """Whether its first page was asked for."""
+        """True if its first page was requested."""
         return self._pages.asked > 0
 
     @property
     def done(self) -> bool:
-        """Whether every row of it was given."""
+        """True if every row of the window was handed out."""
         return self._read and not self.entries and not self._whole
 
     @property
     def _over(self) -> bool:
         return self._read or bool(self.torn) or self.error is not None
 
-    # What to ask
+    # Requests
 
     def ask(self) -> PageRequest | None:
-        """Name the next request worth starting; None: none is."""
+        """Return the next request worth starting. None means that there is none."""
         if self._over:
             return None
         if self._wants_end():
@@ -180,7 +188,10 @@ class SortedWindow:
 
     @property
     def _far(self) -> float:
-        """How many rows to ask for at once: what is expected, and beyond that as much again as it was too little."""
+        """The row number up to which pages are requested at once.
+
+        These are the expected rows, or as many rows beyond them as were already found beyond them.
+        """
         surplus = self._end - self.expected
         return self.expected if surplus < 0 else self._end + surplus
 
@@ -193,12 +204,13 @@ class SortedWindow:
         near = self._pages.asked + self._ask.page_size / 2 >= self.expected > 0
         return near and self._order.ends_alike is not None
 
-    # What came
+    # Answers
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
-        """Take the error that a request ended with: the scan ends where the strip stands.
+        """Process the error that a request ended with. The scan ends at the window's position.
 
-        Not so if the service failed on a page, which may lie too deep for it: the window is read in another way then.
+        If the service failed on a page, the page may lie too deep for it. Then the keyset walk reads the
+        window.
         """
         if self._over:
             return
@@ -209,7 +221,7 @@ class SortedWindow:
             self.error = error
 
     def received(self, ask: PageRequest, page: Page) -> None:
-        """Take the answer to a request."""
+        """Process the answer to a request."""
         self.rows_received += len(page.ids)
         if page.ids:
             self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
@@ -223,7 +235,7 @@ class SortedWindow:
         self.advance()
 
     def advance(self) -> None:
-        """Go on as far as what was answered, and what is known of rows that lack a field, allows."""
+        """Go on as far as the answers allow, and the known places of rows that lack the field."""
         try:
             while not self._over and self._step():
                 pass
@@ -253,7 +265,7 @@ class SortedWindow:
         return True
 
     def _take(self, place: PlacedPage, groups: PageGroups) -> None:
-        """Join a page to what was read before it."""
+        """Join a page to the rows that were read before it."""
         self._short = len(groups.rows) < place.size
         if self._key is None:
             if not groups.rows:
@@ -262,7 +274,7 @@ class SortedWindow:
             self._add(groups, 0)
             self._read = groups.whole
         elif not groups.rows:
-            return  # the end, or as far as page numbers reach: the page from the end tells
+            return  # the end, or the limit of page numbers: the page from the end decides
         elif groups.keys[0] < self._key:
             self._add(groups, bisect_left(groups.keys, self._key))
         elif not self._joined(place):
@@ -278,7 +290,9 @@ class SortedWindow:
             self._group = []
 
     def _joined(self, place: PlacedPage) -> bool:
-        """Return True if a page begins with the very rows that the one before it ended with, and is new behind them."""
+        """Return True if a page begins with the last rows of the page before it, and its other rows
+        are new.
+        """
         shared = self._end - place.offset
         ids = place.page.ids
         if shared < 1 or [*ids[:shared]] != [*self._tail[-shared:]]:
@@ -297,13 +311,13 @@ class SortedWindow:
             self._group.append(row)
 
     def _closes(self) -> bool:
-        """End the window, if the page from its end reaches to where the pages from its start are."""
+        """End the window, if the page from its end reaches the pages from its start."""
         if self._last is None or self._key is None:
             return False
         last = self._last
         if not last.whole and self._order.ends_alike is None:
             if not self._short:
-                return False  # the end is read from both sides then, so that no row is missed that lacks the field
+                return False  # read from both sides, so that no row without the field is missed
             if self._order.value(self._group[0]) is None:
                 self._order.needed[self._order.reverse] = None
                 return False
@@ -322,7 +336,7 @@ class SortedWindow:
         self.torn = why
 
     def _let_go(self) -> None:
-        """Keep nothing but the ids of the rows that were given."""
+        """Drop everything except the ids of the rows that were handed out."""
         waiting = [row for _, row in self.entries] + self._whole + self._group
         if self.entries:
             self._stuck = self.entries[0][0]

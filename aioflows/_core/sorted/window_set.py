@@ -1,11 +1,15 @@
-"""The strips of one scan: which of them asks for what, and what becomes of those that are torn.
+"""The sorted windows of one scan: the order of their requests, and a second reading of torn windows.
+
+A window that the service sorts is also called a strip here.
 
 Invariants:
 
-1. All strips together hold about the buffer. Only the one that is farthest behind may ask for a page beyond it, since
-   without that page nothing goes out.
-2. A strip that is torn is read again by the keyset walk, and whatever of it was given already is known by its ids. While
-   that is read, nothing is given; a row that would have had to be given before ends the scan.
+1. All windows together hold about the buffer. Only the window that is farthest behind may request a page
+   beyond the buffer, since no row can be handed out without that page.
+2. A torn window is read again by the keyset walk. Rows of it that were handed out already are known by their
+   ids. No row is handed out meanwhile. A row that should have been handed out before ends the scan.
+
+See docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -31,18 +35,18 @@ from aioflows.stats import Proof
 __all__ = ["SortedWindows", "Window"]
 
 Window: TypeAlias = tuple[ScheduleType, int, int]
-"""A schedule type, and a window of it in *milliseconds* of real time."""
+"""A schedule type, and a window of it (ms of real time)."""
 
 
 class SortedWindows:
-    """Strips, as sources of a merge.
+    """The sorted windows of one scan, as sources of a merge.
 
     Args:
-        strips: the *strips*.
+        strips: the sorted windows.
         order: the order of the scan.
-        again: gives a keyset walk of some windows, its zone known.
-        page: gives the *rows* of a full page.
-        buffer: *rows* that may be held.
+        again: returns a keyset walk of some windows, with its zone set.
+        page: returns the number of rows of a full page.
+        buffer: about the most rows to hold.
     """
 
     def __init__(
@@ -65,31 +69,33 @@ class SortedWindows:
 
     @property
     def held(self) -> int:
-        """Rows in memory, and those that are under way."""
+        """The number of rows in memory, and of rows that are under way."""
         second = 0 if self._second is None else self._second[0].held
         return second + sum(strip.held for strip in self._strips)
 
     def account(self) -> ScanAccount:
-        """Return the account of all strips, and of all that was read again."""
+        """Return the figures of all windows, and of all that was read again."""
         account = self._past
         for strip in self._strips:
             account += ScanAccount(strip.rows_received, strip.duplicates)
         return account if self._second is None else account + self._second[0].lanes.account()
 
     def drain_events(self) -> list[PendingEvent]:
-        """Return the windows that were read, and those that were torn, since the last call."""
+        """Return the events since the last call: windows that were read, and windows that were torn."""
         news, self._news = self._news, []
         return news if self._second is None else news + self._second[0].lanes.drain_events()
 
-    # What to ask
+    # Requests
 
     def wanted(self, slots: int, merge: KWayMerge, *, ahead: bool) -> list[tuple[Requester, PageRequest]]:
-        """Name pages: one for who is farthest behind, then as far ahead as the buffer allows, of those that run dry first.
+        """Return the requests to start, first one for the window that is farthest behind.
+
+        The others read ahead as far as the buffer allows. Windows that run out of rows first come first.
 
         Args:
-            slots: how *many* at most.
-            merge: what they are merged in.
-            ahead: whether anything may be read ahead.
+            slots: the most requests to return.
+            merge: the merge that the windows are sources of.
+            ahead: True if anything may be read ahead.
         """
         asks: list[tuple[Requester, PageRequest]] = []
         if self._second is not None:
@@ -114,24 +120,24 @@ class SortedWindows:
         return asks
 
     def stores(self) -> list[SpillWrite]:
-        """Name what is to be laid aside, each once."""
+        """Return the rows to write to the spill file, each once."""
         return [] if self._second is None else self._second[0].stores()
 
-    # What came of it
+    # Answers
 
     def advance(self) -> None:
-        """Go on as far as what was answered allows."""
+        """Go on as far as the answers allow."""
         for strip in self._strips:
             strip.advance()
 
     def error(self, merge: KWayMerge) -> AioflowsError | None:
-        """Return the error of a strip that nothing can precede any more."""
+        """Return the error of a window that no further row of another source can precede."""
         return next(
             (strip.error for strip in self._strips if strip.error and strip.bound == merge.bound), None
         )
 
     def read_again(self, merge: KWayMerge) -> bool:
-        """Read windows again whose strips are torn; True: something can be merged now that could not before."""
+        """Read torn windows again. Return True if there is something new to merge."""
         if self._second is None:
             torn = [strip for strip in self._strips if strip.torn and strip.error is None]
             if not torn:
@@ -172,7 +178,7 @@ class SortedWindows:
         )
 
     def forget(self, merge: KWayMerge) -> None:
-        """Let go of strips that have given everything."""
+        """Drop the windows that have handed out every row."""
         self._drop(merge, {strip for strip in self._strips if strip.done})
 
     def _drop(self, merge: KWayMerge, gone: set[SortedWindow]) -> None:

@@ -1,1 +1,1 @@
-"""Bytes to values and back, and what an answer means."""
+"""The wire format: bytes to values and back, and the meaning of an answer."""

@@ -1,12 +1,13 @@
-"""Rows of an answer become flow instances.
+"""The codec of rows: rows of an answer become flow instances.
 
-attrs is the class, cattrs decides who builds it, msgspec reads the bytes. One hook is registered for a list of flow
-instances, so that cattrs is asked once a page and not once a field. It has two ways:
+attrs defines the class, cattrs chooses the function that builds it, and msgspec reads the bytes. One hook is
+registered for a list of flow instances, so cattrs is called once per page and not once per field. The hook
+has two ways:
 
-1. Rows that msgspec has decoded and checked become instances without any Python code per field.
-2. Rows in which something has a type that is not documented stay dictionaries and go one by one: a scalar of another
-   type is read if it can be (``"1"`` for 1), and set aside in `FlowInstance.extra` if it cannot; an object or a list
-   where a scalar belongs is an `AnswerError` that names its path.
+1. Rows that msgspec has decoded and checked become instances without Python code per field.
+2. Rows with an undocumented type somewhere stay dictionaries and are built one by one. A scalar of another
+   type is converted if possible (``"1"`` for 1), and kept in `FlowInstance.extra` if not. An object or a list
+   in place of a scalar raises an `AnswerError` that names its path.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ _READ = {field: name for field, name in _WIRE_NAME.items() if field not in ("tri
 
 @attrs.frozen
 class Rows:
-    """Rows of one page, as they are handed to cattrs: decoded, or loose.
+    """Rows of one page for cattrs: decoded rows, or loose ones.
 
     Args:
-        times: their trigger *times*.
-        epoch: 1970-01-01 00:00:00 in the service's *zone*.
-        decoded: what msgspec made of them.
-        loose: what stands in the answer, where msgspec found something that is not documented.
-        paths: where each loose row stands in the answer.
+        times: the trigger times of the rows.
+        epoch: 1970-01-01 00:00:00 in the service's zone.
+        decoded: the rows that msgspec decoded. Default: none.
+        loose: the rows as dictionaries, if msgspec found an undocumented type. Default: none.
+        paths: the path of each loose row in the answer. Default: none.
     """
 
     times: Sequence[datetime]
@@ -93,11 +94,11 @@ def _flag(value: object, _: object = None) -> bool | None:
 def _moment(value: object, _: object = None) -> datetime | None:
     if isinstance(value, str):
         try:
-            return msgspec.convert(value, datetime)  # with a zone, if it says one
-        except (msgspec.ValidationError, ValueError):  # before msgspec 0.21, the one is not the other
+            return msgspec.convert(value, datetime)  # with a zone, if the text has one
+        except (msgspec.ValidationError, ValueError):  # ValidationError is a ValueError from 0.21 on
             return None
     if isinstance(value, int) and 10**11 <= value < 10**14:
-        # Requests say milliseconds, so an answer might as well.
+        # Requests carry milliseconds since the epoch, so answers may carry them as well.
         return datetime.fromtimestamp(value / 1000, UTC)
     if value is None or isinstance(value, (int, float)):
         return None
@@ -137,7 +138,7 @@ def _all(rows: Sequence[Row]) -> list[StoredInstance]:
     unknown = type(rows[0]).__struct_encode_fields__[len(NAMES) :] if rows else ()
     if not unknown:
         return list(starmap(StoredInstance, tuples))
-    # One loop and no function calls of our own: this is the path of every row where a service has added a member.
+    # One loop without function calls: every row takes this path if a service has added a member.
     many, stored = len(NAMES), []
     places = tuple(enumerate(unknown, many))
     for values in tuples:
@@ -159,7 +160,7 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
     graph = row.pop("graph", None)
     try:
         stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
-    except (msgspec.ValidationError, ValueError):  # a ValueError is a lone surrogate in a time
+    except (msgspec.ValidationError, ValueError):  # a ValueError means a lone surrogate in a time
         stored = _by_hand(row, path)
         for field, name in _READ.items():
             if getattr(stored, field) is None and row.get(name) not in (None, ""):
@@ -186,9 +187,9 @@ _CONVERTER = _converter()
 
 
 def flow_instances(rows: Rows) -> list[FlowInstance]:
-    """Turn rows into flow instances.
+    """Return flow instances from rows.
 
     Raises:
-        AnswerError: something in them cannot be read; the error says where it stands.
+        AnswerError: a row cannot be read. The error names the path.
     """
     return _CONVERTER.structure(rows, list[FlowInstance])

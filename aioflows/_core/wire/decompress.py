@@ -1,7 +1,7 @@
-"""Compressed bodies, unpacked piece by piece: no further than asked for, and not without being checked.
+"""Decompression of bodies, piece by piece: up to a given size, and with a check that the body is whole.
 
-aiohttp takes gzip that ends early for whole, and leaves a body alone that is in an encoding which it does not know. A list
-of rows that ends early must never be mistaken for a whole one, so a body is unpacked here.
+aiohttp accepts gzip data that ends early, and does not decode an encoding that it does not know. A list of
+rows that ends early must never count as a whole one, so bodies are decompressed here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 class DamagedBody(ValueError):
-    """A compressed body that is cut off, or not what it says.
+    """A compressed body that is cut off, or is not in its encoding.
 
     Attributes:
-        message: what is wrong, in our own words.
+        message: the problem, in words that contain no bytes of the body.
     """
 
     def __init__(self, message: str) -> None:
@@ -26,11 +26,11 @@ class DamagedBody(ValueError):
 
 
 class Decompressor:
-    """Unpacks one body.
+    """A decompressor for one body.
 
     Args:
-        encoding: "gzip" or "deflate"; of the latter both kinds are read, with a zlib header (RFC 9110, section 8.4.1)
-            and without one, as many servers send it.
+        encoding: "gzip" or "deflate". Deflate data is read with a zlib header (RFC 9110, section 8.4.1) and
+            without one, as many servers send it.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -38,15 +38,17 @@ class Decompressor:
         self._member: zlib._Decompress | None = None
 
     def feed(self, piece: bytes, most: int) -> bytes:
-        """Return what a piece of the body unpacks to, but no more than *most* bytes, after which nothing may follow.
+        """Return the decompressed bytes of a piece of the body, up to `most` bytes. No piece may follow
+        those.
 
         Raises:
-            Damaged: this is not what it says.
+            DamagedBody: the data is not in its encoding.
         """
         parts: list[bytes] = []
         while piece and most > 0:
             if self._member is None:
-                # A server that packs as it goes may send several members, one after the other, and fill up with zeros.
+                # RFC 1952, section 2.2: a gzip file may have several members. Some servers also pad the end
+                # with zeros.
                 piece = piece.lstrip(b"\0") if self._gzip and parts else piece
                 if not piece:
                     break
@@ -63,10 +65,10 @@ class Decompressor:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Say that the body has ended.
+        """End the body.
 
         Raises:
-            DamagedBody: it has ended too early.
+            DamagedBody: the body has ended too early.
         """
         if self._member is not None:
             raise DamagedBody("its compressed body ends too early")

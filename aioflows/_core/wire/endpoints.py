@@ -1,4 +1,4 @@
-"""Where the service is: the base URL that a session was given, checked before anything is sent."""
+"""The URLs of the service, from the base URL of a session. They are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Address:
     """The URLs of one deployment.
 
     Args:
-        base_url: *scheme and host*, as in ``https://apigw.example.com``. A path that already names the service and its
-            version (``/dataflow-batch-service/v2.0``) is kept; otherwise version 2.1's is appended.
-        allow_http: whether plain HTTP is accepted to a host that is not this machine.
+        base_url: scheme and host, as in ``https://apigw.example.com``. A path that names the service and its
+            version (``/dataflow-batch-service/v2.0``) is kept. Otherwise the path of version 2.1 is appended.
+        allow_http: True if plain HTTP is allowed to a host other than this machine. Default: False.
 
     Raises:
-        QueryError: it is no URL of a service; the message names the part that is wrong.
+        QueryError: this is not a URL of a service. The message names the part that is wrong.
     """
 
     def __init__(self, base_url: str, *, allow_http: bool = False) -> None:
@@ -35,20 +35,20 @@ class Address:
             parts = urlsplit(base_url)
             port = parts.port
         except ValueError as error:
-            raise QueryError(f"base_url {base_url!r} is no URL: {error}") from None
+            raise QueryError(f"base_url {base_url!r} is not a URL: {error}") from None
         if parts.scheme not in ("https", "http"):
             raise QueryError(f"base_url {base_url!r} must begin with https://")
         if parts.username is not None or parts.password is not None:
             raise QueryError("base_url holds a user name or password; give auth=AppKey(...) instead")
         if not parts.hostname:
-            raise QueryError(f"base_url {base_url!r} names no host")
+            raise QueryError(f"base_url {base_url!r} has no host")
         if parts.query or parts.fragment or base_url.endswith(("?", "#")):
             raise QueryError(
                 f"base_url {base_url!r} has a query or a fragment; give only scheme, host and port"
             )
         if parts.scheme == "http" and not allow_http and not _is_here(parts.hostname):
             raise QueryError(
-                f"base_url {base_url!r} is not encrypted: whoever listens could read and change what is sent; "
+                f"base_url {base_url!r} is not encrypted, so others on the network could read and change the requests; "
                 "use https://, or pass allow_http=True if the network is trusted"
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -1,7 +1,8 @@
-"""The envelope around every answer: whether the service said yes, and what it said instead.
+"""The envelope around every answer: the service's success code, or its error code and message.
 
-Two dialects: v2.1 of the service says ``code`` where v2.0 and the gateway say ``status``; the vendor's example of a
-token answer misspells that as ``stauts``, and its SDK looks for ``apim_status`` as well. All are read.
+There are several dialects. Version 2.1 of the service has ``code`` where version 2.0 and the gateway have
+``status``. The vendor's example of a token answer misspells that as ``stauts``, and the vendor's SDK also
+reads ``apim_status``. All of these are read here.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ _KINDS: dict[int, type[ServiceError]] = {
     1002: BadCredentials,  # the appKey does not exist
     1003: BadCredentials,  # the encryption is not legal
     1203: TokenExpired,
-    4011: TokenExpired,  # these two as apim_status
+    4011: TokenExpired,  # this code and the next one come as apim_status
     4012: TokenExpired,
 }
-_APIM = {"4011", "4012"}  # what the vendor's SDK looks for in that member; it ignores anything else there
+_APIM = {"4011", "4012"}  # the vendor's SDK reads these two values of that member and ignores others
 _ONCE = {"code", "status", "data", "flowInsts"}
 BOM = b"\xef\xbb\xbf"
 _BARE_GRAPH = re.compile(r'"graph"\s*:\s*"(?=\{)')
@@ -69,11 +70,11 @@ _DIGITS = re.compile(r"-?[0-9]{1,18}")
 
 
 class Unlisted(AnswerError):
-    """An answer that says that there are rows, and lists none."""
+    """An answer that reports a number of rows but has no list of them."""
 
 
 class Envelope(msgspec.Struct):
-    """The members that say how it went; anything may stand in them."""
+    """The members that report success or an error. Each may have any type."""
 
     code: Any = None
     status: Any = None
@@ -88,7 +89,7 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 
 def excerpt(text: str) -> str:
-    """Return the first 200 characters of a foreign text, made printable, with everything cut out that may be secret."""
+    """Return the first 200 printable characters of a foreign text, with possible secrets masked."""
     printable = "".join(char if char.isprintable() else " " for char in text[:2000])
     return " ".join(_SECRET.sub(lambda found: f"{found[1] or ''}***", printable).split())[:200]
 
@@ -96,7 +97,7 @@ def excerpt(text: str) -> str:
 def refusal(
     code: int, message: str, throttle_codes: Collection[int], retry_after: float | None = None
 ) -> ServiceError:
-    """Return the error that a code stands for."""
+    """Return the error for a code."""
     if code in throttle_codes:
         return Throttled(code, message, retry_after)
     return _KINDS.get(code, ServiceError)(code, message)
@@ -109,14 +110,14 @@ def _number(value: object, path: str) -> int | None:
         return int(value)
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         return int(value)
-    raise AnswerError(f"{value!r:.60} is no code", path)
+    raise AnswerError(f"{value!r:.60} is not a code", path)
 
 
 def code_of(envelope: Envelope) -> int | None:
-    """Return the code of an envelope, in whichever dialect, or None if it has none.
+    """Return the code of an envelope in any dialect. None means that it has no code.
 
     Raises:
-        AnswerError: it is no number, or two dialects contradict each other.
+        AnswerError: the code is not a number, or two dialects contradict each other.
     """
     if str(envelope.apim_status) in _APIM:
         return int(envelope.apim_status)
@@ -124,14 +125,14 @@ def code_of(envelope: Envelope) -> int | None:
     if code is None:
         status = _number(envelope.status, "$.status")
         return _number(envelope.stauts, "$.stauts") if status is None else status
-    # A word beside a code ("status": "OK") is somebody else's; two numbers must agree.
+    # A word beside a code ("status": "OK") is not a code, so it is ignored. Two numbers must agree.
     if _DIGITS.fullmatch(str(envelope.status)) and int(envelope.status) != code:
         raise AnswerError(f"code {code} and status {envelope.status} contradict each other", "$.status")
     return code
 
 
 def check(envelope: Envelope, throttle_codes: Collection[int] = ()) -> None:
-    """Raise the error that an envelope stands for, if it is one.
+    """Raise the error of an envelope, if it has one.
 
     Raises:
         ServiceError: the code is not 0.
@@ -142,13 +143,13 @@ def check(envelope: Envelope, throttle_codes: Collection[int] = ()) -> None:
 
 
 def words(envelope: Envelope) -> str:
-    """Return what an envelope says in words."""
+    """Return the message of an envelope."""
     said = envelope.msg if envelope.msg is not None else envelope.message
     return excerpt(said if isinstance(said, str) else "" if said is None else str(said))
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _one_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -162,10 +163,10 @@ def _one_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def refuse_twins(body: bytes) -> bool:
-    """Raise an `AnswerError` if a member of the envelope comes twice, so that it is unclear which one is meant.
+    """Raise an `AnswerError` if a member of the envelope comes twice, since its meaning is unclear then.
 
     Returns:
-        whether this is JSON at all.
+        True if the body is JSON.
     """
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(body, object_pairs_hook=_one_of_each)
@@ -174,10 +175,11 @@ def refuse_twins(body: bytes) -> bool:
 
 
 def with_graphs_escaped(body: bytes) -> bytes | None:
-    """Mend an answer in which graphs stand between quotes as they are, as one edition of the documentation prints it.
+    """Return a repaired answer, if it quotes graphs without escapes, as one edition of the vendor's docs
+    does.
 
-    A graph is mended where it is whole JSON by itself and is followed by its closing quote and a comma or a brace, so
-    that there is one way to read it. None: nothing of that kind is there.
+    A graph is repaired if it is whole JSON by itself, followed by its closing quote and a comma or a brace.
+    So there is only one way to read it. None means that the answer has no such graph.
     """
     with contextlib.suppress(UnicodeDecodeError, RecursionError):
         text = body.decode()
@@ -206,14 +208,15 @@ def _converted(value: object, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def not_utf8(error: UnicodeDecodeError) -> AnswerError:
-    """Return the error of a body that is no text."""
+    """Return the error for a body that is not UTF-8."""
     return AnswerError(f"the answer is not UTF-8: {error.reason}")
 
 
 def _refuse_other_encodings(body: bytes) -> None:
-    """Raise an `AnswerError` if a body that cannot be decoded is not UTF-8; a last character that is cut off is.
+    """Raise an `AnswerError` if a body that cannot be decoded is not UTF-8. A last character may be cut off.
 
-    The bytes are looked at, and not the decoder's message, since versions of msgspec say it in different ways.
+    The bytes are checked and not the decoder's message, since the message differs between versions of
+    msgspec.
     """
     try:
         codecs.utf_8_decode(body, "strict", False)  # False: more may follow
@@ -222,12 +225,12 @@ def _refuse_other_encodings(body: bytes) -> None:
 
 
 def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode a body.
+    """Return the decoded body.
 
     Raises:
-        msgspec.ValidationError: it is not of the decoder's shape.
-        AnswerError: it is no JSON, or not UTF-8.
-        BrokenBody: it ends too early.
+        msgspec.ValidationError: the body does not have the decoder's shape.
+        AnswerError: the body is not JSON, or not UTF-8.
+        BrokenBody: the body ends too early.
     """
     try:
         return decoder.decode(body)
@@ -257,11 +260,11 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode a body, and say at which path it is not of the shape that was expected.
+    """Return the decoded body. If it does not have the expected shape, the error names the path.
 
     Raises:
-        AnswerError: it is no JSON, or not of the decoder's shape.
-        BrokenBody: it ends too early.
+        AnswerError: the body is not JSON, or does not have the decoder's shape.
+        BrokenBody: the body ends too early.
     """
     try:
         return parse(decoder, body)
@@ -276,10 +279,10 @@ def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def opened(body: bytes) -> Envelope:
-    """Read the envelope of a body, whatever its payload is.
+    """Return the envelope of a body, whatever its payload is.
 
     Raises:
-        AnswerError: this is no envelope.
+        AnswerError: the body is not an envelope.
         BrokenBody: the body ends too early.
     """
     body = body.removeprefix(BOM)

@@ -1,7 +1,8 @@
-"""Answers, understood: first how HTTP puts it, then the envelope, then the payload.
+"""The meaning of an answer: first by its HTTP status, then by its envelope, then by its payload.
 
-`decipher` is for all of them, and gives the body of an answer that may be read; the ``read_*`` functions, and
-`aioflows._core.wire.search.read_search`, read one payload each. Whether to ask again is decided elsewhere, by the error.
+`decipher` serves all operations and returns the body of an answer that may be read. The ``read_*`` functions
+and `aioflows._core.wire.search.read_search` read one payload each. The retry policy decides by the error
+whether to ask again.
 """
 
 from __future__ import annotations
@@ -51,12 +52,12 @@ __all__ = [
     "read_zone",
 ]
 
-_START = 4096  # bytes; a refusal is no longer than that, and of what is longer no more is quoted
+_START = 4096  # bytes; a refusal is not longer, and no more of a body is quoted
 _ROWS = b'"flowInsts"'
 _LONGEST_LIFE = 30 * 86_400.0  # seconds
 _NO_CONTENT = 204
 _NOTHING = b'{"code":0}'
-_FINAL = {501, 505, 511}  # the server says that it never will
+_FINAL = {501, 505, 511}  # the server will never answer this request
 _OF_THE_REQUEST = {
     62102,
     62104,
@@ -64,7 +65,7 @@ _OF_THE_REQUEST = {
     1004,
     1202,
     1204,
-}  # documented, and no wait changes what they are about
+}  # documented codes about the request, which waiting does not change
 
 
 # HTTP
@@ -79,28 +80,30 @@ def decipher(
     *,
     resets: bool = True,
 ) -> bytes:
-    """Return the body of an answer that may be read, or raise what the answer means.
+    """Return the body of an answer that may be read, or raise the error that the answer means.
 
-    Any refusal, 4xx or 5xx, that asks to wait (`aioflows._core.wire.retry_after`) is `Throttled`, whatever its status: gateways say
-    "too many" by 403, 420, 425 and 430 as well as by 429 and 503. Without a wait 403 and 401 mean the token, and the others
-    what they say. One thing outweighs a header: a code of the envelope that is about the request, since who is denied today
-    is denied after a wait as well. So 62101 and 62103 stay `Denied`, 1203 the expired token, and 1004 what was wrong.
+    A refusal, 4xx or 5xx, that asks to wait (`aioflows._core.wire.retry_after`) is `Throttled`, whatever its
+    status. Gateways report "too many requests" by 403, 420, 425 and 430 as well as by 429 and 503. Without a
+    wait, 401 and 403 mean the token, and other statuses keep their meaning. An envelope's code about the
+    request goes before the header, since waiting does not change it. So 62101 and 62103 stay `Denied`, 1203
+    the expired token, and 1004 an invalid request.
 
     Args:
-        status: the HTTP *status*.
-        headers: the *headers*, by case-insensitive name.
-        body: the *bytes*, decompressed.
-        throttle_codes: envelope *codes* that mean "too many requests".
-        now: the time, in *seconds* since the epoch, for an answer that does not say when it was sent.
-        resets: whether a reset header says anything where nothing says how much remains.
+        status: the HTTP status.
+        headers: the headers, by case-insensitive name.
+        body: the decompressed body.
+        throttle_codes: envelope codes that mean "too many requests". Default: none.
+        now: the time for an answer without a ``Date`` (s since the epoch). Default: None, which means
+            unknown.
+        resets: True if a reset header counts when no header reports the remaining quota. Default: True.
 
     Raises:
-        ServiceError: the gateway or the service said no; its class says how.
-        AnswerError: this is no answer of theirs.
+        ServiceError: the gateway or the service refused. The class shows the kind of refusal.
+        AnswerError: this is not an answer of the service or the gateway.
         BrokenBody: the answer ends too early.
     """
     if status == 200:
-        # A long answer with rows is read once, by `read_search`, which checks the envelope as it passes.
+        # A long answer with rows is parsed only once, by `read_search`, which also checks its envelope.
         if len(body) <= _START or _ROWS not in body[:_START]:
             envelope = opened(body)
             code = code_of(envelope)
@@ -109,8 +112,9 @@ def decipher(
                 raise refusal(code, words(envelope), throttle_codes, wait)
         return body
     if status == _NO_CONTENT and not body:
-        # "The request was successful, and there is no content" (RFC 9110, section 15.3.5): with this, services answer that
-        # write `ResponseEntity.noContent()` where a search finds nothing. Where data is due, its reader misses it.
+        # "The request was successful, and there is no content" (RFC 9110, section 15.3.5). Services send it
+        # that return `ResponseEntity.noContent()` for an empty search. A reader that needs data raises its
+        # own error.
         return _NOTHING
     if 300 <= status < 400:
         raise AnswerError(f"HTTP {status}: a redirect{_target(headers)} is refused")
@@ -120,7 +124,7 @@ def decipher(
 
 
 def _target(headers: Mapping[str, str]) -> str:
-    # Nothing but the origin: a query may hold a secret, and so may a user name.
+    # Only the origin is quoted, since a query or a user name may hold a secret.
     try:
         parts = urlsplit(headers.get("Location", ""))
         port = f":{parts.port}" if parts.port else ""
@@ -149,13 +153,14 @@ def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: fl
 
 
 def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[int, str]:
-    """Return the code and words of an answer that is a refusal, its HTTP status being one."""
+    """Return the code and the message of an answer with an HTTP error status."""
     try:
         envelope = opened(body)
         code = code_of(envelope)
     except AioflowsError:
         code = None
-    # Spring and most gateways repeat the HTTP status in a member called "status" or "code"; that is no envelope.
+    # Spring and most gateways repeat the HTTP status in a member "status" or "code". Such a body is not an
+    # envelope.
     if not code or (100 <= code < 600 and code not in throttle_codes):
         return status, excerpt(body[:_START].decode(errors="replace"))
     return code, words(envelope)
@@ -181,11 +186,11 @@ def _payload(body: bytes) -> Any:
 
 
 def read_instance(body: bytes, zone: Zone) -> FlowInstance:
-    """Read the answer to "Get Flow Instance".
+    """Return the flow instance of an answer to "Get Flow Instance".
 
     Args:
-        body: the *bytes* of the answer.
-        zone: the *zone* that its times are in.
+        body: the body of the answer.
+        zone: the zone of its times.
     """
     row: Any = _payload(body)
     if not isinstance(row, dict):
@@ -196,40 +201,38 @@ def read_instance(body: bytes, zone: Zone) -> FlowInstance:
     try:
         times = zone.aware(naive_times([trigger]))
     except ValueError:
-        raise AnswerError(f"{trigger!r:.60} is no time", "$.data.triggerTime") from None
+        raise AnswerError(f"{trigger!r:.60} is not a time", "$.data.triggerTime") from None
     (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
     return instance
 
 
 def read_timezone(body: bytes) -> str:
-    """Read the answer to "Get Timezone": a text such as ``GMT+8``."""
+    """Return the zone of an answer to "Get Timezone", as a text such as ``GMT+8``."""
     data = _payload(body)
     name = data.get("timezone") if isinstance(data, dict) else data
     if not isinstance(name, str) or not name.strip():
-        raise AnswerError(f"{name!r:.60} is no time zone", "$.data.timezone")
+        raise AnswerError(f"{name!r:.60} is not a time zone", "$.data.timezone")
     return name.strip()
 
 
 def read_zone(body: bytes) -> Zone:
-    """Read the answer to "Get Timezone", and understand it."""
+    """Return the zone of an answer to "Get Timezone"."""
     name = read_timezone(body)
     try:
         return Zone.parse(name)
     except QueryError:
-        problem = (
-            f"{excerpt(name)!r} is no time zone that is known here; give FlowSession(server_timezone=...)"
-        )
+        problem = f"{excerpt(name)!r} is not a known time zone; give FlowSession(server_timezone=...)"
         raise AnswerError(problem, "$.data.timezone") from None
 
 
 def read_time(body: bytes) -> int:
-    """Read the answer to "Get Current Time": milliseconds since the epoch."""
+    """Return the time of an answer to "Get Current Time" (ms since the epoch)."""
     data = _payload(body)
     if isinstance(data, str) and re.fullmatch(r"[0-9]{1,18}", data):
         data = int(data)
-    # Until 2286, as for the times that can be asked for.
+    # The limit is in 2286, the same as for times in a query.
     if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < 10**13:
-        raise AnswerError(f"{data!r:.60} is no time in milliseconds", "$.data")
+        raise AnswerError(f"{data!r:.60} is not a time in milliseconds", "$.data")
     return data
 
 
@@ -238,8 +241,8 @@ class Token:
     """An access token.
 
     Args:
-        access_token: the *text* to send.
-        expire_seconds: how long it lives, in *seconds* from when it was answered, 0 to 30 days; 0: nobody knows.
+        access_token: the text to send.
+        expire_seconds: its lifetime from the answer on (s), 0 to 30 days. 0 means unknown.
     """
 
     access_token: str = attrs.field(repr=False)
@@ -247,13 +250,13 @@ class Token:
 
 
 def read_token(body: bytes) -> Token:
-    """Read the answer to a token request, by its data: the vendor's example misspells the envelope around it."""
+    """Return the token of a token answer, by its data, since the vendor's example misspells the envelope."""
     data = _payload(body)
     text = data.get("accessToken") if isinstance(data, dict) else None
     if not isinstance(text, str) or not text.isprintable() or not text.strip():
         raise AnswerError(
             "there is no access token", "$.data.accessToken"
-        )  # without what stands there instead
+        )  # the message does not quote the value
     return Token(text.strip(), _life(data.get("expire")))
 
 

@@ -1,24 +1,29 @@
-"""How long an answer asks to wait, by its headers.
+"""The wait that an answer asks for, by its headers.
 
-1. A wait that is named is one: ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date; many services send decimals,
-   services in Go a duration such as ``1m30s``, and some the seconds since the epoch), with ``X-`` or ``RateLimit`` before it
-   as well, or, in milliseconds, ``Retry-After-Ms`` and ``x-ms-retry-after-ms`` (Azure). It goes before anything that follows, as
-   the IETF's draft "RateLimit header fields for HTTP" has it.
-2. A reset header names the moment when a quota is renewed, and many gateways send it with every answer, a plain 404
-   included. So it is a wait only where the quota is used up: where the ``...-Remaining`` beside it is 0, or where nothing
-   says how much remains. Where good answers bear it alone as well, it says nothing alone (`resets_alone`).
+1. A header that names a wait goes first, as the IETF's draft "RateLimit header fields for HTTP" says.
+   ``Retry-After`` (RFC 9110, section 10.2.3) holds seconds or a date. Many services send decimals, services
+   in Go send a duration such as ``1m30s``, and some send the seconds since the epoch. ``X-`` or ``RateLimit``
+   may stand before the name. ``Retry-After-Ms`` and ``x-ms-retry-after-ms`` (Azure) hold milliseconds.
+2. A reset header holds the moment when a quota is renewed. Many gateways send it with every answer, even with
+   a plain 404. So it counts as a wait only if the quota is used up: if the ``...-Remaining`` header beside it
+   is 0, or if no header reports the remaining quota. If good answers have a reset header alone as well, it
+   does not count alone (`resets_alone`).
 
-The reset headers that are known, all with ``X-`` or without, and ``RateLimit`` as one word or two:
+These reset headers are known. All of them may come with or without ``X-``, and with ``RateLimit`` as one word
+or two:
 
-- ``X-RateLimit-Reset``: seconds since the epoch (GitHub, GitLab), milliseconds since it, or seconds from now (Envoy, Kong,
-  the draft until version 6). Their size tells which: no wait is as long as the epoch is old. Also a date, or a duration
-  such as ``6m0s`` (OpenAI, with ``-Requests`` or ``-Tokens`` behind the name; each is paired with its own ``Remaining``).
-- ``X-RateLimit-Reset-After``: seconds from now, with decimals (Discord). ``X-RateLimit-Reset-Ms``: milliseconds from now.
-- ``anthropic-ratelimit-requests-reset``: a date; the name of the quota stands before what is said of it.
-- ``RateLimit: "default";r=0;t=12`` (the draft from version 8 on), and ``RateLimit: limit=10, remaining=0, reset=12``
-  (version 7).
+- ``X-RateLimit-Reset``: seconds since the epoch (GitHub, GitLab), milliseconds since the epoch, or seconds
+  from now (Envoy, Kong, the draft until version 6). Their size shows which, since no wait is as long as the
+  time since the epoch. Also a date, or a duration such as ``6m0s`` (OpenAI, with ``-Requests`` or ``-Tokens``
+  after the name; each is paired with its own ``Remaining``).
+- ``X-RateLimit-Reset-After``: seconds from now, with decimals (Discord). ``X-RateLimit-Reset-Ms``:
+  milliseconds from now.
+- ``anthropic-ratelimit-requests-reset``: a date. The name of the quota stands before the kind of the header.
+- ``RateLimit: "default";r=0;t=12`` (the draft from version 8 on), and ``RateLimit: limit=10, remaining=0,
+  reset=12`` (version 7).
 
-Moments are measured against the answer's own ``Date``, so that a local clock which is off does not matter.
+Moments are compared with the answer's own ``Date``, so a wrong local clock does not matter. See
+docs/algorithms/rate.md.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["resets_alone", "retry_after", "wait_named"]
 
-_LONGEST_WAIT = 1e9  # seconds; more digits than that say nothing more
+_LONGEST_WAIT = 1e9  # seconds; larger numbers are cut to this
 _NUMBER = r"-?[0-9]{1,5000}(?:\.[0-9]{1,50})?"
 _NUMBER_ALONE = re.compile(_NUMBER)
 _NUMBERS = re.compile(rf"{_NUMBER}(?:\s*,\s*{_NUMBER})*")
@@ -43,31 +48,31 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MEMBER = re.compile(rf"(?:^|[;,\s])(r|t|remaining|reset)\s*=\s*({_NUMBER})(?=\s*(?:$|[;,]))")
-_EPOCH = 1e9  # a number from here on is a moment: 2001 in seconds, and in seconds from now 31 years
-_IN_MS = 1e11  # and from here on one in milliseconds: 1973, and in seconds the year 5138
+_EPOCH = 1e9  # larger numbers are moments: 2001 as seconds since the epoch, 31 years as a wait
+_IN_MS = 1e11  # larger numbers are milliseconds: 1973, or the year 5138 as seconds
 
 
 def wait_named(headers: Mapping[str, str], now: float | None = None, *, resets: bool = True) -> float | None:
-    """Return the seconds that a refusal asks to wait, or None if it asks for none that can be read.
+    """Return the seconds that a refusal asks to wait. None means that it names no readable wait.
 
     Args:
-        headers: the *headers*, by case-insensitive name.
-        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
-        resets: whether a reset header says anything where nothing says how much remains.
+        headers: the headers, by case-insensitive name.
+        now: the time for an answer without ``Date`` (s since the epoch). Default: None, which means unknown.
+        resets: True if a reset header counts when no header reports the remaining quota. Default: True.
     """
     wait = retry_after(headers, now)
     return _renewal(headers, now, alone=resets) if wait is None else wait
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that an answer asks to wait in so many words, or None if it names none that can be read.
+    """Return the seconds that a header names as a wait. None means that no header names a readable one.
 
-    A date is measured against the answer's own ``Date``. Of several waits, as a proxy leaves them that adds its own, the
-    longest counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
+    A date is compared with the answer's own ``Date``. A proxy may add a wait to that of the service; the
+    longest one counts. Source: RFC 9110, sections 10.2.3 and 5.6.7.
 
     Args:
-        headers: the *headers*, by case-insensitive name.
-        now: the time, in *seconds* since the epoch, for an answer without ``Date``.
+        headers: the headers, by case-insensitive name.
+        now: the time for an answer without ``Date`` (s since the epoch). Default: None, which means unknown.
     """
     milliseconds = [
         wait for name in _IN_MILLISECONDS if (wait := _longest(headers.get(name, ""))) is not None
@@ -80,7 +85,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def _after(text: str, sent: float | None) -> float | None:
-    """Return the seconds that a text asks to wait, or None if it cannot be read."""
+    """Return the seconds that a text asks to wait. None means that the text cannot be read."""
     seconds = _longest(text)
     if seconds is not None and seconds >= _EPOCH and sent is not None:
         moment = _from_now(float(text), sent) if _NUMBER_ALONE.fullmatch(text) else None
@@ -98,13 +103,16 @@ def _duration(text: str) -> float:
 
 
 def resets_alone(headers: Mapping[str, str]) -> bool:
-    """Whether an answer says when a quota is renewed, and not how much of it remains."""
+    """Return True if an answer says when a quota is renewed, and not how much of it remains."""
     kinds = {kind for kind, _, _ in _quotas(headers)}
     return "reset" in kinds and "remaining" not in kinds
 
 
 def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> float | None:
-    """Return the seconds until a quota that is used up is renewed; of several the longest."""
+    """Return the seconds until a quota that is used up is renewed.
+
+    If there are several, the longest wait counts.
+    """
     remaining: dict[str, float] = {}
     resets: list[tuple[str, float]] = []
     sent = _sent(headers, now)
@@ -116,14 +124,15 @@ def _renewal(headers: Mapping[str, str], now: float | None, *, alone: bool) -> f
         elif (wait := _milliseconds(text) if name == "ms" else _until(text, sent)) is not None:
             name = "" if name == "ms" else name  # noqa: PLW2901  (the unit is no quota)
             resets.append((name, wait))
-    # What is said of another quota speaks for one of which nothing is said.
+    # If nothing is known about the remainder of one quota, the least remainder of the other quotas stands for
+    # it.
     usual = min(remaining.values(), default=0.0 if alone else 1.0)
     waits = [wait for name, wait in resets if remaining.get(name, usual) <= 0]
     return max(waits, default=None)
 
 
 def _quotas(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Return what the headers say of quotas: "remaining" or "reset", of which, and the text."""
+    """Yield the quota headers: their kind ("remaining" or "reset"), the quota's name, and the text."""
     for header, text in headers.items():
         if "limit" not in header and "Limit" not in header and "LIMIT" not in header:
             continue
@@ -146,7 +155,7 @@ def _milliseconds(text: str) -> float | None:
 
 
 def _structured(text: str) -> Iterator[tuple[str, str, str]]:
-    """Return what a header "RateLimit" says: of each policy in the list, or of the only one."""
+    """Yield the parts of a ``RateLimit`` header, for each policy in its list or for its only one."""
     members = _QUOTED.sub("policy", text)
     of_each = members.split(",") if "=" in members and ";" in members else [members]
     for number, policy in enumerate(of_each):
@@ -159,19 +168,19 @@ def _structured(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _least(text: str) -> float | None:
-    """Return the least of some numbers, or None if these are none."""
+    """Return the least of the numbers in a text. None means that the text is not a list of numbers."""
     first = text.split(";", maxsplit=1)[0].strip()
     return min(map(float, first.split(","))) if _NUMBERS.fullmatch(first) else None
 
 
 def _longest(text: str) -> float | None:
-    """Return the largest of some numbers, or None if these are none."""
+    """Return the largest of the numbers in a text. None means that the text is not a list of numbers."""
     text = text.strip()
     return min(max(0.0, *map(float, text.split(","))), _LONGEST_WAIT) if _NUMBERS.fullmatch(text) else None
 
 
 def _until(text: str, sent: float | None) -> float | None:
-    """Return the seconds until what a reset header says, or None if that cannot be read."""
+    """Return the seconds until the moment in a reset header. None means that the text cannot be read."""
     text = text.split(";", maxsplit=1)[0].strip()
     if _NUMBERS.fullmatch(text):
         waits = [_from_now(float(number), sent) for number in text.split(",")]
@@ -191,16 +200,19 @@ def _from_now(number: float, sent: float | None) -> float | None:
 
 
 def _sent(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Return the moment at which an answer says that it was sent, or else this one."""
+    """Return the moment in the ``Date`` header (s since the epoch). If there is none, return `now`."""
     sent = _date(headers.get("Date", ""))
     return now if sent is None else sent
 
 
 def _date(text: str) -> float | None:
-    """Return the moment that a date of HTTP or of ISO 8601 names, in seconds since the epoch."""
+    """Return the moment of an HTTP or ISO 8601 date (s since the epoch).
+
+    None means that the text is not a date.
+    """
     try:
         date = datetime.fromisoformat(text) if text[10:11] == "T" else parsedate_to_datetime(text)
-        # The asctime form names no zone, and "-0000" means that none is known: HTTP means UTC by both.
+        # RFC 9110, section 5.6.7: the asctime form has no zone and means UTC. "-0000" means the same here.
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

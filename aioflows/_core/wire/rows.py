@@ -1,11 +1,11 @@
-"""A row as it stands in an answer: the wire's names and types, for msgspec to decode and to check in C.
+"""Rows as they stand in an answer: the names and types of the wire, which msgspec decodes and checks in C.
 
-Types are lenient where that is free (``strict=False``: a number may be a text, a bool 0 or 1), everything but the id
-is optional, and an unknown member is refused: a refusal is how its name is learnt, once, so that the members that a
-service has beside the documented ones cost almost nothing from then on.
+Types are lenient where that costs nothing (``strict=False``: a number may be a text, a bool may be 0 or 1).
+Every member except the id is optional. An unknown member is refused once. Its name is learnt from the
+refusal, so the members that a service adds to the documented ones cost almost nothing from then on.
 
-The graph is four tenths of a row, and seldom looked at: it is checked to be JSON and kept as it stands, a fifth less to
-decode.
+The graph makes up about four tenths of a row and is seldom read. It is checked to be JSON and kept as bytes,
+which saves a fifth of the decoding time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["NAMES", "Head", "Row", "RowDecoder", "loose_answer", "loose_rows", "
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 
-MOST_NAMES = 64  # unknown members learnt; an answer with others than these is read the slow way
+MOST_NAMES = 64  # unknown members to learn; answers with more are decoded the slow way
 _LEARNT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
 class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
-    """All of a row, in the order of the slots of `aioflows.models.StoredInstance`."""
+    """A whole row, in the order of the slots of `aioflows.models.StoredInstance`."""
 
     instance_id: str
     flow_id: int | None = None
@@ -39,10 +39,12 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     cycle: str | None = None
     parameters: str | dict[str, Any] | list[Any] | None = None
     do_as: str | None = None
-    graph: msgspec.Raw = msgspec.Raw(b"null")  # `RowDecoder` copies it, lest a row keep its whole answer
+    graph: msgspec.Raw = msgspec.Raw(
+        b"null"
+    )  # `RowDecoder` copies it, so that a row does not keep its whole answer
     status: int | None = None
     status_desc: str | None = None
-    trigger_time: str = ""  # a text, because pages are planned by it; made a time for all rows at once
+    trigger_time: str = ""  # a text, as pages are planned by it; converted for all rows at once
     start_time: Naive | None = None
     end_time: Naive | None = None
     timestamp: Naive | None = None
@@ -56,34 +58,34 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
 
 
 NAMES: tuple[str, ...] = Row.__struct_encode_fields__
-"""The documented members, by the names that they have on the wire."""
+"""The names of the documented members on the wire."""
 
 
 class HeadRow(msgspec.Struct, rename="camel", gc=False):
-    """What a page is planned by, of one row."""
+    """The members of one row by which a page is planned."""
 
     instance_id: str
     trigger_time: str
 
 
 class HeadData(msgspec.Struct, rename="camel", gc=False):
-    """What a page is planned by."""
+    """The members of the data by which a page is planned."""
 
     flow_insts: list[HeadRow] | None = None
     count: Any = None
 
 
 class Head(Envelope):
-    """An answer of which only the columns are decoded that a page is planned by."""
+    """An answer of which only the columns are decoded by which a page is planned."""
 
     data: HeadData | None = None
 
 
 class RowShape:
-    """Rows with certain members beside the documented ones, and the decoder for an answer of them.
+    """A row type with certain members beside the documented ones, and the decoder for answers of such rows.
 
     Args:
-        names: the *names* of those members.
+        names: the names of those members. Default: none.
     """
 
     def __init__(self, names: tuple[str, ...] = ()) -> None:
@@ -101,24 +103,27 @@ class RowShape:
         self.decoder = msgspec.json.Decoder(answer, strict=False)
 
     def widened(self, rows: Iterable[dict[str, Any]]) -> RowShape:
-        """Return a shape that knows the members of these rows too; the same one if there is nothing to learn."""
+        """Return a shape that also knows the members of these rows.
+
+        If there is nothing to learn, return this one.
+        """
         seen = {name for row in rows for name in row if _LEARNT.fullmatch(name)}
         names = (*self.names, *sorted(seen.difference(NAMES, self.names)))
         return RowShape(names) if len(self.names) < len(names) <= MOST_NAMES else self
 
 
 class RowDecoder:
-    """Decodes answers in full, and learns the members that their rows have beside the documented ones."""
+    """A decoder for whole answers. It learns the members that rows have beside the documented ones."""
 
     def __init__(self) -> None:
         self._shape = RowShape()
 
     def answer(self, body: bytes) -> Any:
-        """Decode envelope and rows.
+        """Return the decoded envelope and rows.
 
         Raises:
-            msgspec.ValidationError: something in it has a type that is not documented.
-            AnswerError: it is no JSON, or not UTF-8.
+            msgspec.ValidationError: a member has an undocumented type.
+            AnswerError: the body is not JSON, or not UTF-8.
         """
         shape = self._shape
         try:
@@ -138,7 +143,10 @@ class RowDecoder:
 
 
 def _check_utf8(rows: Sequence[Row]) -> None:
-    """See to it that the graphs are UTF-8, as msgspec does for all else; together, at half the cost of one by one."""
+    """Check that the graphs are UTF-8, which msgspec checks for all else.
+
+    One check for all costs half as much.
+    """
     try:
         str(b",".join([row.graph for row in rows]), "utf-8")
     except UnicodeDecodeError as error:
@@ -151,10 +159,10 @@ NoText = Annotated[str, msgspec.Meta(max_length=0)]
 
 
 class LooseData(msgspec.Struct, rename="camel"):
-    """Rows as dictionaries, whatever is in them, or nothing at all.
+    """Rows as dictionaries with any members, or an empty value in place of the list.
 
-    Lua's cjson writes an empty list as ``{}``, converters from XML write an empty element as ``""``, and PHP's functions
-    that find nothing return ``false``.
+    Lua's cjson writes an empty list as ``{}``, and converters from XML write an empty element as ``""``.
+    Functions of PHP that find nothing return ``false``.
     """
 
     flow_insts: list[dict[str, Any]] | NoMembers | NoText | bool | None = None
@@ -162,7 +170,7 @@ class LooseData(msgspec.Struct, rename="camel"):
 
 
 class Loose(Envelope):
-    """An answer with rows as dictionaries; ``[]`` is how PHP writes an object that has no members."""
+    """An answer with rows as dictionaries. PHP writes an object without members as ``[]``."""
 
     data: LooseData | NoList | NoText | bool | None = None
 
@@ -171,10 +179,10 @@ _loose = msgspec.json.Decoder(Loose)
 
 
 def loose_answer(body: bytes) -> Loose:
-    """Decode envelope and rows, these as dictionaries.
+    """Return the decoded envelope, with rows as dictionaries.
 
     Raises:
-        AnswerError: it is no JSON, or has no such shape.
+        AnswerError: the body is not JSON, or does not have this shape.
     """
     answer = understood(_loose, body)
     if answer.data is True:
@@ -185,19 +193,19 @@ def loose_answer(body: bytes) -> Loose:
 
 
 def loose_rows(body: bytes) -> list[dict[str, Any]]:
-    """Decode rows as dictionaries."""
+    """Return the rows of an answer as dictionaries."""
     data = loose_answer(body).data
     rows = data.flow_insts if isinstance(data, LooseData) else None
     return rows if isinstance(rows, list) else []
 
 
 def naive_times(texts: Sequence[str]) -> list[datetime]:
-    """Read wall-clock texts, all in one go.
+    """Return the times of wall-clock texts, converted in one call.
 
     Raises:
-        ValueError: one of them is no time.
+        ValueError: one of the texts is not a time.
     """
     try:
         return msgspec.convert(texts, list[Naive])
-    except msgspec.ValidationError as error:  # which is a ValueError from msgspec 0.21 on
+    except msgspec.ValidationError as error:  # a ValueError only from msgspec 0.21 on
         raise ValueError(str(error)) from None

@@ -1,10 +1,12 @@
-"""The operation "List Flow Instances": what is sent, and the page that comes back.
+"""The operation "List Flow Instances": the body of a request, and the page in its answer.
 
-A page is decoded twice. When it comes, only what it is planned by: the rows' ids and trigger times, while the rest is
-skipped in C. What waits to be handed out then waits as the bytes that came, which weigh half of what is made of them
-and are nothing to the garbage collector. When rows are handed out, the bytes are decoded in full. The skipping costs a
-third of a full decoding, and saves as much: decoded rows cost more the longer they live, and these are dropped at once.
-``whole=True`` is for pages of which every row is needed when it comes.
+A page is decoded twice. When it comes, only the ids and trigger times of its rows are decoded, since pages
+are planned by them. The rest is skipped in C. Until the rows are handed out, the page is held as the bytes of
+its answer. These take half the memory of decoded rows, and the garbage collector does not visit them. When
+the rows are handed out, the bytes are decoded in full. The first decoding costs a third of a full one, and
+saves as much: decoded rows cost more the longer they live.
+
+``whole=True`` is for pages of which every row is needed when they come.
 """
 
 from __future__ import annotations
@@ -42,11 +44,12 @@ _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _COUNTS = ("count", "total", "totalCount", "totalSize")
-"""Members that say how many rows there are: the documented one, and those of other services of the vendor's and of most
-paging libraries."""
+"""Members that hold the number of rows: the documented one, and those of other services of the vendor and of
+most paging libraries.
+"""
 _FIRST_ID = re.compile(rb'"instanceId"\s*:\s*"?')
 _DOCUMENTED = re.compile(rb'\{"code":0,"msg":"[^"\\]*","data":\{"flowInsts":0,"count":[0-9]+\}\}')
-"""The envelope as it is as a rule, in which no member comes twice."""
+"""The usual envelope, in which no member comes twice."""
 
 _head = msgspec.json.Decoder(Head, strict=False)
 _reader = RowDecoder()
@@ -64,18 +67,18 @@ def search_body(
     expression: str = "",
     status: Collection[int] | None = None,
 ) -> bytes:
-    """Write the body of a search.
+    """Return the body of a search request.
 
     Args:
-        query: which *owner*, *expression* and *status* are meant.
-        type: the one *schedule type* that a request takes.
-        from_ms: the first trigger time, in *milliseconds* since the epoch.
-        to_ms: the first trigger time no longer meant, likewise.
-        page_no: number of the *page*.
-        page_size: *rows* on it.
-        sorters: *fields*, each with whether it is descending.
-        expression: a *text* to ask for where the query asks for none.
-        status: *codes* to ask for instead of those of the query; None: those of the query.
+        query: the query, for its owner, expression and status.
+        type: the schedule type. A request takes only one.
+        from_ms: the first trigger time (ms since the epoch).
+        to_ms: the trigger time before which the range ends (ms since the epoch).
+        page_no: the number of the page.
+        page_size: rows per page.
+        sorters: sort fields, each with True if it is descending. Default: trigger time, ascending.
+        expression: a text to search for, if the query has none. Default: none.
+        status: status codes to use instead of the query's. Default: None, which means those of the query.
     """
     return msgspec.json.encode(
         {
@@ -98,17 +101,17 @@ def search_body(
 
 
 class SearchPage:
-    """One answer to a search; made by `read_search`.
+    """The answer to one search. `read_search` makes it.
 
     Args:
-        body: the *bytes* that came.
-        ids: the rows' *ids*, in the service's order.
-        times: their trigger *times*, as texts.
-        count: the *number* that the service says.
-        decoded: the rows, if they are *decoded* already; the bytes are not kept then.
+        body: the bytes of the answer.
+        ids: the ids of the rows, in the service's order.
+        times: the trigger times of the rows, as texts.
+        count: the number of rows that the service reports. Default: None, which means that it reports none.
+        decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
 
     Raises:
-        AnswerError: an id is empty, or a trigger time is none.
+        AnswerError: an id is empty, or a trigger time cannot be read.
     """
 
     __slots__ = ("_decoded", "_loose", "_walls", "body", "count", "ids", "times")
@@ -123,9 +126,9 @@ class SearchPage:
     ) -> None:
         if not all(ids):
             raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
-        # Tuples, since the collector stops looking at a tuple of texts, and goes through a list of them again and again.
-        # Of whole seconds, as documented: rows of one second come in the order of their ids, and times that are shown with a
-        # fraction (java.sql.Timestamp writes one) would seem to run backwards.
+        # Tuples, since the garbage collector stops tracking a tuple of texts, but visits a list of them each
+        # time. Times have whole seconds, as documented. Rows of one second come in the order of their ids, so
+        # times with a fraction (java.sql.Timestamp writes one) would seem to run backwards.
         seconds = _plain(times)
         walls = _walls(times, ids)
         self._walls = tuple(walls if seconds is times else [wall.replace(microsecond=0) for wall in walls])
@@ -145,19 +148,20 @@ class SearchPage:
     def instances(
         self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
     ) -> list[FlowInstance]:
-        """Decode rows in full.
+        """Return rows, decoded in full.
 
         Args:
-            zone: the *zone* that their times are in.
-            rows: *numbers* of the rows, in the order that is wanted; None: all, in the service's order.
-            offset: the *seconds* east of Greenwich that were in force when they were triggered, where that is known.
-                It tells the first from the second of two hours that wall clocks show alike.
+            zone: the zone of their times.
+            rows: numbers of the rows, in the wanted order. Default: None, which means all rows in the
+                service's order.
+            offset: the offset in force when the rows were triggered (s east of Greenwich). It distinguishes
+                the two hours that wall clocks show alike. Default: None, which means unknown.
 
         Raises:
-            AnswerError: something in a row cannot be read; the error says where it stands.
+            AnswerError: a row cannot be read. The error names the path.
         """
         if not self.ids:
-            return []  # there may not even be a list
+            return []  # an empty answer may have no list
         if self._decoded is None and not self._loose:
             self._read()
         if rows is None:
@@ -166,7 +170,7 @@ class SearchPage:
         loose = _picked(self._loose, rows)
         paths = [_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
-            self._decoded, self._loose = None, ()  # kept only for who takes a page in parts
+            self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
         return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
 
     def _read(self) -> None:
@@ -179,7 +183,7 @@ class SearchPage:
 def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     if not (column and rows):
         return ()
-    if isinstance(rows, range):  # as nearly always; one that ends before row 0 runs backwards, to it
+    if isinstance(rows, range):  # the usual case; a range that stops before row 0 runs backwards to row 0
         return column[rows.start : rows.stop if rows.stop >= 0 else None : rows.step]
     return [column[row] for row in rows]
 
@@ -204,8 +208,11 @@ def _wall(time: str, name: str, number: int) -> datetime:
 
 
 def _plain(times: list[str]) -> list[str]:
-    """Return texts of one form, which compare as the times do; as a rule they are of that form already."""
-    # Each is a time, so at least 19 characters long, and has one character between date and time.
+    """Return the times as texts of one form, which compare as the times do.
+
+    Usually they have that form already.
+    """
+    # Each text is a time, so it has at least 19 characters, and one character between date and time.
     together = "".join(times)
     if len(together) == 19 * len(times) and together.count(" ") == len(times):
         return times
@@ -213,7 +220,8 @@ def _plain(times: list[str]) -> list[str]:
 
 
 def _count(value: object) -> int | None:
-    # A hint, documented as the number of rows on the page; if it is no number, that is no reason to stop.
+    # The count is documented as the number of rows on the page. It is a hint, so a wrong type is not an
+    # error.
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -224,21 +232,22 @@ def _count(value: object) -> int | None:
 def read_search(
     body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False, page_no: int = 0
 ) -> SearchPage:
-    """Read what a page is planned by, and keep the rest.
+    """Return the page of an answer, with only the columns decoded by which pages are planned.
 
-    A service says that there is nothing with an empty list, with null in its place, or by leaving out the list or all
-    of the data, as serializers do that omit what is empty; or with what another language takes for nothing (`LooseData`).
-    All of these are an empty page, if the code says yes and no count says that there are rows.
+    An empty page has many forms: an empty list, null in place of the list, no list, or no data, as
+    serializers do that omit empty values. It may also have the empty value of another language (`LooseData`).
+    All of these are an empty page, if the code means success and no count says that there are rows.
 
     Args:
-        body: the *bytes* of the answer.
-        throttle_codes: *codes* that mean "too many requests".
-        whole: whether to decode all of it now, since it will be handed out at once.
-        page_no: the page's *number* as it was sent. The count of a later page may be that of all rows.
+        body: the body of the answer.
+        throttle_codes: codes that mean "too many requests". Default: none.
+        whole: True if all of it is decoded now, since it is handed out at once. Default: False.
+        page_no: the page number in the request. The count of a later page may be that of all rows. Default:
+            0.
 
     Raises:
-        ServiceError: the service said no.
-        AnswerError: this is no page; the error says what is wrong, and where.
+        ServiceError: the service refused.
+        AnswerError: this is not a page. The error names the problem and the path.
         BrokenBody: the answer ends too early.
     """
     body = body.removeprefix(BOM)
@@ -255,7 +264,7 @@ def read_search(
     if not rows:
         said = _most_said(body)
         if said and page_no == 0 and rows is None:
-            raise Unlisted(f"there are {said:,} rows, as is said, but no list of them", "$.data.flowInsts")
+            raise Unlisted(f"the answer reports {said:,} rows, but has no list of them", "$.data.flowInsts")
         rows, count = (), said or count
     if isinstance(answer, Loose):
         ids, times = _columns(rows)
@@ -269,10 +278,10 @@ def read_search(
 
 
 def _rows(answer: Any) -> tuple[Any, int | None]:
-    """Return the rows of an answer that says yes, or None if there is no list, and the count.
+    """Return the rows of a successful answer, or None if it has no list, and the count.
 
     Raises:
-        AnswerError: there is no list of rows, and no code that says yes.
+        AnswerError: there is no list of rows, and no code that means success.
     """
     data = answer.data or None
     rows, count = (None, None) if data is None else (data.flow_insts, _count(data.count))
@@ -285,14 +294,15 @@ def _rows(answer: Any) -> tuple[Any, int | None]:
 
 
 def _most_said(body: bytes) -> int:
-    """Return the rows that an answer without any says there are, in whichever member; 0: none.
+    """Return the largest number of rows that an answer without a list reports, in any member. 0 means none.
 
-    It is no empty answer then (`aioflows._core.emptiness`): a page that was too large, or rows that were lost on the way.
+    Such an answer is not an empty one (`aioflows._core.proofs.empty_answers`). The page was too large, or its
+    rows were lost on the way.
     """
     try:
         answer = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return 0  # what it was read from otherwise says no more
+        return 0  # the body was read in another way, so it shows no count
     data = answer.get("data")
     paging = data.get("pagination") if isinstance(data, dict) else None
     places = [place for place in (answer, data, paging) if isinstance(place, dict)]
@@ -306,7 +316,7 @@ def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any
     try:
         return parse(_head, body)
     except msgspec.ValidationError:
-        check(opened(body), throttle_codes)  # where the service says no, its data may be anything
+        check(opened(body), throttle_codes)  # if the service refused, its data may be anything
         return loose_answer(body)
 
 
@@ -318,19 +328,20 @@ def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
 def _id(value: object, number: int) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
-    raise AnswerError(f"{value!r:.60} is no id", f"{_path(number)}.instanceId")
+    raise AnswerError(f"{value!r:.60} is not an id", f"{_path(number)}.instanceId")
 
 
 def _time(value: object, number: int) -> str:
     if isinstance(value, str):
         return value
-    raise AnswerError(f"{value!r:.60} is no time", f"{_path(number)}.triggerTime")
+    raise AnswerError(f"{value!r:.60} is not a time", f"{_path(number)}.triggerTime")
 
 
 def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
-    """Return True if a member of the envelope may have come twice, without reading the rows again.
+    """Return True if a member of the envelope may have come twice, without decoding the rows again.
 
-    A decoder keeps the last of two lists; the first row of the first list is then not the first row that it found.
+    A decoder keeps the last of two lists. Then the first row of the first list differs from the first row
+    decoded.
     """
     start, end = body.find(_LIST, 0, _LONGEST_START), body.rfind(b"]") + 1
     if len(body) <= _LONGEST_START or start < 0:

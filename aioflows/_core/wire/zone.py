@@ -1,7 +1,7 @@
-"""The service's clock: the zone that its texts are in, and what its texts mean.
+"""The time zone of the service's texts, and their conversion.
 
-Requests carry milliseconds since the epoch, answers carry wall-clock texts without a zone (the vendor's "List Flow
-Instances"). An instant is the wall clock read as if it were UTC, minus the offset in force.
+Requests carry milliseconds since the epoch. Answers carry wall-clock texts without a zone (the vendor's "List
+Flow Instances"). An instant is the wall clock read as if it were UTC, minus the offset in force.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["ClockChanges", "Zone", "wall_seconds"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _DAY = 86_400
-# A day inside what datetime can hold, so that no offset leads out of it.
+# One day less than the range of datetime, so that no offset leads out of that range.
 _EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
 _OFFSET = re.compile(
     r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
 )
-_WIDEST = 18  # hours; Java's ZoneOffset, which is what the service runs on, knows no more
+_WIDEST = 18  # hours; the limit of Java's ZoneOffset, since the service runs on Java
 _WALL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
 _ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
 
@@ -38,7 +38,7 @@ def _fixed(text: str) -> timezone | None:
     match = _OFFSET.fullmatch(text)
     if match is None or not text:
         return None
-    # "GMT+8" is east of Greenwich, as in Java's TimeZone, where it comes from; POSIX would mean the west by it.
+    # "GMT+8" is east of Greenwich, as in Java's TimeZone. In POSIX it would be west.
     hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
     offset = timedelta(hours=hours, minutes=minutes)
     if offset > timedelta(hours=_WIDEST):
@@ -47,11 +47,12 @@ def _fixed(text: str) -> timezone | None:
 
 
 class ClockChanges(_TzInfo):
-    """A zone of fixed offsets, each in force from a known instant: what a service has named, one after the other.
+    """A zone of fixed offsets, each in force from a known instant: those that a service has named over time.
 
     Args:
-        first: the offset before all others, in *seconds* east of Greenwich.
-        turns: the others: from which *second* since 1970-01-01 UTC, and *seconds* east of Greenwich, earliest first.
+        first: the offset before all others (s east of Greenwich).
+        turns: the other offsets, earliest first: from when (s since 1970-01-01 UTC), and the offset (s east
+            of Greenwich).
     """
 
     def __init__(self, first: int, turns: tuple[tuple[int, int], ...]) -> None:
@@ -78,7 +79,10 @@ class ClockChanges(_TzInfo):
     __repr__ = __str__
 
     def utcoffset(self, dt: datetime | None) -> timedelta | None:
-        """Return the offset in force when wall clocks show a time; ``fold`` tells which of two passes (PEP 495)."""
+        """Return the offset in force when wall clocks show a time.
+
+        ``fold`` selects one of two passes (PEP 495).
+        """
         if dt is None:
             return None
         wall, offset = (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1), self._first
@@ -89,7 +93,7 @@ class ClockChanges(_TzInfo):
         return timedelta(seconds=offset)
 
     def dst(self, dt: datetime | None) -> timedelta | None:  # noqa: ARG002
-        """Return None: nothing tells what is summer time."""
+        """Return None, since nothing shows which offset is summer time."""
         return None
 
     def tzname(self, dt: datetime | None) -> str | None:
@@ -98,7 +102,7 @@ class ClockChanges(_TzInfo):
         return None if offset is None else str(timezone(offset))
 
     def fromutc(self, dt: datetime) -> datetime:
-        """Turn a time in UTC into one of this zone."""
+        """Return a time in this zone from a time in UTC."""
         instant, offset, fold = (
             (dt.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(seconds=1),
             self._first,
@@ -120,8 +124,9 @@ class Zone:
     """A time zone: one offset for all times, or one that changes.
 
     Args:
-        tzinfo: what datetimes of this zone carry.
-        given: whether the user has given it, rather than the service named it. It makes no other zone of it.
+        tzinfo: the zone of the datetimes.
+        given: True if the user gave the zone, False if the service named it. It does not affect equality.
+            Default: False.
     """
 
     tzinfo: _TzInfo
@@ -135,19 +140,19 @@ class Zone:
 
     @classmethod
     def parse(cls, value: str | _TzInfo | Zone) -> Zone:
-        """Read a zone as the service or a user writes it.
+        """Return the zone for a value from the service or a user: a text, a tzinfo or a zone.
 
         Raises:
-            QueryError: it names no zone; the message shows what does.
+            QueryError: the value is not a known zone. The message shows the accepted forms.
         """
         if isinstance(value, Zone):
             return value
         if isinstance(value, _TzInfo):
-            if hasattr(value, "localize"):  # pytz: its zones are wrong unless every time goes through it
+            if hasattr(value, "localize"):  # pytz zones are wrong unless `localize` makes every time
                 raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
             return cls(value)
         if not isinstance(value, str):
-            raise QueryError(f"{value!r} is no time zone; {_ACCEPTED}")
+            raise QueryError(f"{value!r} is not a time zone; {_ACCEPTED}")
         text = value.strip()
         fixed = _fixed(text)
         if fixed is not None:
@@ -155,14 +160,15 @@ class Zone:
         try:
             return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
         except (ValueError, LookupError, OSError):
-            raise QueryError(f"{value!r} is no time zone that is known here; {_ACCEPTED}") from None
+            raise QueryError(f"{value!r} is not a known time zone; {_ACCEPTED}") from None
 
     @classmethod
     def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
-        """Return the zone that has given offsets, the first of which holds for all time before, too.
+        """Return the zone with given offsets. The first one also holds for all time before it.
 
         Args:
-            offsets: from which epoch *millisecond*, and *seconds* east of Greenwich, earliest first.
+            offsets: offsets, earliest first: from when (ms since the epoch), and the offset (s east of
+                Greenwich).
         """
         (_, first), *turns = offsets
         if not turns:
@@ -171,17 +177,19 @@ class Zone:
 
     @property
     def fixed(self) -> bool:
-        """Whether the offset never changes."""
+        """True if the offset never changes."""
         return isinstance(self.tzinfo, timezone)
 
     def offset_at(self, epoch_seconds: int) -> int:
-        """Return the offset in force at an instant, in seconds east of Greenwich."""
+        """Return the offset in force at an instant (s east of Greenwich)."""
         instant = _EPOCH + timedelta(seconds=min(max(epoch_seconds, _EARLIEST), _LATEST))
         offset = instant.astimezone(self.tzinfo).utcoffset() or timedelta()
         return offset.days * _DAY + offset.seconds
 
     def transitions(self, from_ms: int, to_ms: int) -> list[int]:
-        """Return the instants strictly inside a range at which the offset changes, in epoch milliseconds, ascending."""
+        """Return the instants strictly inside a range at which the offset changes, in order (ms
+        since the epoch).
+        """
         if self.fixed:
             return []
         found = []
@@ -197,19 +205,23 @@ class Zone:
         return [instant for instant in found if from_ms < instant < to_ms]
 
     def offsets(self, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
-        """Return the offsets in force in a range: from which epoch *millisecond*, and *seconds* east of Greenwich."""
+        """Return the offsets in force in a range.
+
+        Each is a pair: from when (ms since the epoch), and the offset (s east of Greenwich).
+        """
         instants = [from_ms, *self.transitions(from_ms, to_ms)]
         return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
 
     def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
-        """Return wall-clock times this zone.
+        """Return wall-clock times as times of this zone.
 
         Args:
-            walls: *times* without zone.
-            offset: the *seconds* east of Greenwich that were in force at all of them, where that is known. Where clocks
-                are put back, an hour comes twice, and only this tells which; else it is taken for the first.
+            walls: times without a zone.
+            offset: the offset in force at all of them (s east of Greenwich). It selects the pass of an hour
+                that comes twice when clocks are put back. Default: None, which means unknown; then the first
+                pass is taken.
         """
-        # In C, and a tenth of what time.replace(tzinfo=...) costs on Python 3.11 and 3.12.
+        # This runs in C, at a tenth of the cost of time.replace(tzinfo=...) on Python 3.11 and 3.12.
         since = map(operator.sub, walls, repeat(_NAIVE_EPOCH))
         times = list(map(operator.add, repeat(self.epoch), since))
         if offset is not None and not self.fixed and walls and self._comes_again(min(walls), offset):
@@ -217,10 +229,10 @@ class Zone:
         return times
 
     def shown_twice(self, wall: datetime) -> tuple[datetime, datetime] | None:
-        """Return the stretch around a wall-clock time that clocks show twice, or None if they show that time once.
+        """Return the stretch around a wall-clock time that clocks show twice. None means that there is none.
 
         Args:
-            wall: the *time*, without zone.
+            wall: the time, without a zone.
         """
         if self.fixed:
             return None
@@ -249,17 +261,18 @@ def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
 
 
-# A text comes back within a page or two, or never; a larger cache has no more hits, and looks like a leak until it is full.
+# A text comes again within a page or two, or never. A larger cache has no more hits and looks like a leak.
 @lru_cache(maxsize=512)
 def wall_seconds(text: str) -> int:
-    """Read a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, as seconds since 1970-01-01 as if it were UTC.
+    """Return the seconds of a wall-clock text, ``YYYY-MM-DD HH:MM:SS``, since 1970-01-01 as if it were UTC.
 
-    A ``T`` may stand between date and time, and a fraction, which is dropped, after the seconds.
+    A ``T`` may stand between date and time. A fraction after the seconds is dropped.
 
     Raises:
         AnswerError: there is no such time.
     """
-    # The shape is looked at first: fromisoformat alone takes week dates, and 24:00 on later Pythons.
+    # The shape is checked first, since fromisoformat also accepts week dates, and newer versions accept
+    # 24:00.
     if _WALL.fullmatch(text):
         try:
             since = datetime.fromisoformat(text[:19]) - _NAIVE_EPOCH
@@ -267,4 +280,4 @@ def wall_seconds(text: str) -> int:
             pass  # February 30
         else:
             return since.days * _DAY + since.seconds
-    raise AnswerError(f"{text!r:.60} is no time; expected YYYY-MM-DD HH:MM:SS")
+    raise AnswerError(f"{text!r:.60} is not a time; expected YYYY-MM-DD HH:MM:SS")

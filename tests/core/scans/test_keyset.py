@@ -412,7 +412,7 @@ def test_a_list_that_is_left_out_on_page_0_leads_to_page_1() -> None:
 
         def answer(ask: PageRequest, say: Callable[[PageRequest], ModelPage] = say) -> ModelPage:
             if not ask.page_no:
-                raise Unlisted("there are 300 rows, as is said, but no list of them", "$.data.flowInsts")
+                raise Unlisted("the answer reports 300 rows, but has no list of them", "$.data.flowInsts")
             return say(ask)
 
         service.answer = answer  # type: ignore[method-assign]
@@ -472,7 +472,7 @@ def test_where_no_page_can_be_read_the_scan_ends_after_one_of_a_single_row(error
 
 
 def test_a_row_that_cannot_be_read_says_nothing_of_the_size() -> None:
-    error = AnswerError("None is no id", "$.data.flowInsts[3].instanceId")
+    error = AnswerError("None is not an id", "$.data.flowInsts[3].instanceId")
     service = unreadable_beyond(rows_every(60, 300), 0, error, asked_for=True)
     with pytest.raises(AnswerError):
         read(scan_of(page_size=100), service, slots=1)

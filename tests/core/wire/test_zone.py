@@ -143,7 +143,7 @@ class TestWallSeconds:
          "２019-08-12 08:07:22", "0000-01-01 00:00:00", " 2019-08-12 08:07:22", "2019-08-12 08:07:22\n", "9" * 5000],
     )  # fmt: skip
     def test_what_is_no_time_is_refused_by_name(self, text: str) -> None:
-        with pytest.raises(AnswerError, match="is no time") as caught:
+        with pytest.raises(AnswerError, match="is not a time") as caught:
             wall_seconds(text)
         assert repr(text)[:20] in str(caught.value)
         assert len(str(caught.value)) < 200
