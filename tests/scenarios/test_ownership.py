@@ -115,9 +115,11 @@ async def begun() -> tuple[World, FlowScan]:
 
 
 FORKED = """
-import asyncio, os
+import asyncio, logging, os
 from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import EmulatorProcess
+
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # a busy machine is slow, and says so in this mode
 
 async def main(emulator):
     async with FlowSession(emulator.url, user_id="u", org_id="o", limits=Limits(page_size=50)) as session:
