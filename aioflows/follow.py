@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import attrs
 
 from aioflows._core.follow.polling import DONE, TIME, FollowMachine, LightPoll, Read, Wait
-from aioflows._core.pages.reading import Misplaced
+from aioflows._core.pages.ordered_page import Misplaced
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.loop_bound import LoopBound

@@ -63,7 +63,7 @@ def test_the_hour_that_comes_twice_follows_its_fold() -> None:
         ({"status": 11}, "FAIL"),
         ({"status": "SUCCES"}, "did you mean FlowStatus.SUCCESS"),
         ({"status": []}, "omit it"),
-        ({"status": {1, "FAIL"}}, "'FAIL'"),
+        ({"status": [1, "FAIL"]}, "'FAIL'"),
         ({"status": 1.5}, "status"),
         ({"owner": 5}, "text"),
         ({"owner": "a\nb"}, "control character"),

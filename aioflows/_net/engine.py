@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiting
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone

@@ -31,7 +31,7 @@ from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.reading import Batch, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import Batch, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows.errors import AioflowsError, CompletenessError
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.reading import NOTHING, Direction, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import NOTHING, Direction, Page, PageReader, PageRequest
 
 __all__ = ["Instant", "InstantPage"]
 

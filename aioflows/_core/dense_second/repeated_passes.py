@@ -33,7 +33,7 @@ import attrs
 from aioflows._core.dense_second.census import Census
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.reading import NOTHING, Page, PageRequest
+from aioflows._core.pages.ordered_page import NOTHING, Page, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["RepeatedPasses"]

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.scans.machine import Requester
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.models import ScheduleType

@@ -17,7 +17,7 @@ See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 
 from __future__ import annotations
 
-from aioflows._core.pages.reading import OrderedPage, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 
 __all__ = ["ScanEvidence"]

@@ -1,6 +1,6 @@
 """Filter checks: did the service apply schedule type, statuses, owner and expression?
 
-Order and window are checked in every page (`reading`). A service that ignores the type returns the same rows
+Order and window are checked in every page (`ordered_page`). A service that ignores the type returns the same rows
 for all three types, so every row would come three times. A service that ignores another filter returns rows
 that do not match the query.
 
@@ -18,7 +18,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from aioflows._core.pages.collation import may_contain, may_equal
-from aioflows._core.pages.reading import Page
+from aioflows._core.pages.ordered_page import Page
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery

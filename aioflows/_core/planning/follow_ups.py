@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows.errors import AioflowsError
 
 __all__ = ["FollowUps", "Job"]

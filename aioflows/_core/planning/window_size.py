@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from aioflows._core.pages.reading import Direction, PageRequest
+from aioflows._core.pages.ordered_page import Direction, PageRequest
 from aioflows._core.pages.service_facts import SMALL_PAGE, ServiceFacts, larger
 from aioflows._core.planning.gaps import Gap, Gaps
 

@@ -25,7 +25,7 @@ from typing import TypeAlias
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.reading import OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.gaps import Gaps
 from aioflows.errors import CompletenessError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.range_end import Answer, RangeEnd

@@ -11,7 +11,7 @@ A row may come with the very second at which its window ends. There are four pos
 3. The service rounds its times up, or to the nearest second. Then the second that ends there holds the row,
    even without its last millisecond. The row cannot be placed.
 4. The zone is wrong, or the filter is ignored. The reader of the page reports that
-   (`aioflows._core.pages.reading`).
+   (`aioflows._core.pages.ordered_page`).
 
 If a window ends inside a second, the texts do not distinguish a row at its end from the rows before the end.
 Such a row is found by its id: the millisecond that begins at the end holds the row as well, or the next
@@ -34,7 +34,7 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.reading import Page, PageRequest
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.planning.gaps import Anchor
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.wire.zone import Zone
