@@ -178,7 +178,7 @@ class FollowMachine:
         self._poll = self._received = self._handed = 0
 
     def __repr__(self) -> str:
-        return f"<Follow from {self._mark}, {len(self._roll)} known, {self._roll.in_line} in line>"
+        return f"<FollowMachine from {self._mark}, {len(self._roll)} known, {self._roll.in_line} in line>"
 
     # Steps
 

@@ -100,7 +100,7 @@ class ServiceFacts:
         self._capped: dict[int, int] = {}
 
     def __repr__(self) -> str:
-        return f"<Service first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
+        return f"<ServiceFacts first_page={self.first_page} zone_pinned={self.zone_pinned} most={self._most}>"
 
     @property
     def zone_pinned(self) -> bool:

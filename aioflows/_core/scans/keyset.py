@@ -167,7 +167,7 @@ class KeysetScan:
 
     def __repr__(self) -> str:
         return (
-            f"<Scan {self.progress:.0%} done, {len(self._gaps)} gaps, {len(self._under_way)} asks under way, "
+            f"<KeysetScan {self.progress:.0%} done, {len(self._gaps)} gaps, {len(self._under_way)} asks under way, "
             f"{self._release.rows} rows held, {self.rows_released} rows released>"
         )
 

@@ -79,7 +79,7 @@ class ServiceOrderScan(Machine):
         self._news: list[PendingEvent] = []
 
     def __repr__(self) -> str:
-        return f"<Blind by {self._sorter[0]}, {self._end} rows read>"
+        return f"<ServiceOrderScan by {self._sorter[0]}, {self._end} rows read>"
 
     # Figures
 

@@ -109,7 +109,7 @@ class SortOrder:
         """A function that returns the first sort field of a row."""
 
     def __repr__(self) -> str:
-        return f"<Order {', '.join('-' * falling + field for field, falling in self.sorters)}>"
+        return f"<SortOrder {', '.join('-' * falling + field for field, falling in self.sorters)}>"
 
     # Keys
 

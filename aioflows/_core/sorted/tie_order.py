@@ -45,7 +45,7 @@ class TieOrderScan(Machine):
         self._waiting: list[FlowInstance] = []
 
     def __repr__(self) -> str:
-        return f"<Refined {self._order!r} of {self._lanes.lanes}>"
+        return f"<TieOrderScan {self._order!r} of {self._lanes.lanes}>"
 
     @property
     def progress(self) -> float:

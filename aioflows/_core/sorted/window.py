@@ -104,9 +104,7 @@ class SortedWindow:
 
     def __repr__(self) -> str:
         state = "read" if self._read else f"torn ({self.torn})" if self.torn else f"{self._end} rows read"
-        return (
-            f"<Strip {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
-        )
+        return f"<SortedWindow {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
 
     # Figures
 
