@@ -432,7 +432,7 @@ class FlowSession(LoopBound):
             turn: the number of this light poll. While the first page is unknown, pages 0 and 1 are tried in
                 turns.
         """
-        if self._service.lied:
+        if self._service.false_empty_seen:
             return None
         first = turn % 2 if self._service.first_page is None else self._service.first_page
         try:

@@ -128,9 +128,9 @@ BUGS = [
     Bug("_core/proofs/empty_answers.py", "needed = self._looks_needed(witness)", "needed = 1", "the first empty answer is believed"),
     Bug("_core/proofs/missing_rows.py", "elif not doubt.rounds and doubt.shown:", "elif not doubt:",
         "rows that were misread are taken for rows that went", _tests("scenarios/test_threats.py", only="time")),
-    Bug("_core/proofs/empty_answers.py", "while self._service.lied and self._believed:", "while False:",
+    Bug("_core/proofs/empty_answers.py", "while self._service.false_empty_seen and self._believed:", "while False:",
         "what a liar had been believed before is not looked at again", _tests("core/proofs/test_empty_answers.py")),
-    Bug("_core/proofs/missing_rows.py", "if gap.doubts > _MOST:", "if False:",
+    Bug("_core/proofs/missing_rows.py", "if gap.contradictions > _MOST:", "if False:",
         "a service whose answers contradict each other is asked for ever", _tests("core/proofs/test_missing_rows.py")),
     # Page numbers
     Bug("_core/pages/first_page_check.py", "if isinstance(answer, AioflowsError) and not refusal(answer):", "if False:",
@@ -187,7 +187,7 @@ BUGS = [
     Bug("_core/planning/window_size.py", "behind = None if gap.beyond is None else gap.beyond * 1000 + 1000",
         "behind = None if gap.beyond is None else gap.beyond * 1000",
         "a window ends just before the row that was to prove it", _tests("core/planning/test_window_size.py")),
-    # Gaps, runs, lanes
+    # Gaps, runs, partitions
     Bug("_core/planning/frontier.py", "if low < high and first <= low and high <= until:", "if low < high and first < high and low < until:",
         "a row has to come again in a window that holds only a part of its second", _tests("core/planning/test_frontier.py")),
     Bug("_core/planning/follow_ups.py", "None if isinstance(answer, AioflowsError) else answer", "answer",
@@ -240,10 +240,10 @@ BUGS = [
         "a page size that is refused ends the scan", _tests("core/proofs/test_witnesses.py")),
     Bug("_core/scans/partitions.py", "self._unread = True", "pass",
         "rows that cannot be read are left out of the checkpoint", _tests("scenarios/faults/test_bodies.py", only="cannot_be_read")),
-    Bug("_core/scans/partitions.py", "lane is not self._pressed", "lane is None",
+    Bug("_core/scans/partitions.py", "partition is not self._pressed", "partition is None",
         "an answer in every so many is falsely empty, and a type is lost to those it asks in turn with",
         _tests("core/scans/test_partitions.py")),
-    Bug("_core/scans/partitions.py", "any(lane.unheard for lane in self.lanes)", "not self.lanes",
+    Bug("_core/scans/partitions.py", "any(partition.unheard for partition in self.partitions)", "not self.partitions",
         "rows go out for a type that is not theirs", _tests("scenarios/faults/test_consistency.py", only="ignores_the_type")),
     Bug("_core/pages/filter_checks.py", "if status is not None and status not in statuses:", "if status is None:",
         "a service that ignores the status is believed", _tests("scenarios/faults/test_consistency.py", only="ignores_the_status")),
@@ -275,7 +275,7 @@ BUGS = [
     # What is told
     Bug("_core/scans/keyset.py", "news, self._frontier.news = self._frontier.news, []", "news = self._frontier.news",
         "every window is told again and again", _tests("test_events.py", only="tile")),
-    Bug("_core/sorted/window_set.py", "self._news += sorter.lanes.drain_events()", "sorter.lanes.drain_events()",
+    Bug("_core/sorted/window_set.py", "self._news += sorter.partitions.drain_events()", "sorter.partitions.drain_events()",
         "windows that were read again are not told", _tests("test_events.py", only="drift_in_a_merged")),
     Bug("_net/attempt.py", "call.ended(self._watch, _now(), cancelled=True)", "pass",
         "an attempt that is cancelled is never told to have ended", _tests("net/test_retrying.py", only="cancelled")),

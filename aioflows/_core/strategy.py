@@ -105,18 +105,18 @@ def _machine_of(
     fields = [field for field, _ in sorters]
     if "update_time" in fields:
         _check_update_time(query, resume, proven=proven)
-        lanes = PartitionedScan(
-            _lanes(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
+        partitions = PartitionedScan(
+            _partitions(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
             ordered=False,
             descending=sorters[0][1],
             checks=checks,
         )
         return ServiceOrderScan(
-            lanes, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer
+            partitions, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer
         )
     if len(fields) < 2 and fields in ([], ["trigger_time"]):
         falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
-        walk = _lanes(
+        walk = _partitions(
             query,
             service,
             limits,
@@ -131,14 +131,14 @@ def _machine_of(
     order = SortOrder(sorters, service)
     after = None if resume is None else resume.position
     if fields[0] == "trigger_time":
-        walk = _lanes(
+        walk = _partitions(
             query, service, limits, resume, limit, descending=order.descending, ordered=True, confirm=confirm
         )
-        windows = [(lane.type, query.from_ms, query.to_ms) for lane in walk]
-        lanes = PartitionedScan(
+        windows = [(partition.type, query.from_ms, query.to_ms) for partition in walk]
+        partitions = PartitionedScan(
             walk, ordered=True, descending=order.descending, noted=order.note, checks=checks
         )
-        return TieOrderScan(lanes, order, NullProbes(order, windows, service), after)
+        return TieOrderScan(partitions, order, NullProbes(order, windows, service), after)
 
     def again(windows: Sequence[Window]) -> PartitionedScan:
         types = dict.fromkeys(type for type, _, _ in windows)
@@ -162,7 +162,7 @@ def _machine_of(
             walks, ordered=False, descending=order.descending, noted=order.note, checks=checks
         )
 
-    walk = _lanes(
+    walk = _partitions(
         query, service, limits, resume, None, descending=order.descending, ordered=False, confirm=confirm
     )
     return SortedScan(
@@ -178,7 +178,7 @@ def _machine_of(
     )
 
 
-def _lanes(
+def _partitions(
     query: FlowQuery,
     service: ServiceFacts,
     limits: Limits,
@@ -191,7 +191,7 @@ def _lanes(
     growing: bool = False,
 ) -> list[Partition]:
     types = list(ScheduleType) if query.type is None else [query.type]
-    lanes = []
+    partitions = []
     for type in types:
         windows, handed = [(query.from_ms, query.to_ms)], {}
         if resume is not None:
@@ -213,8 +213,8 @@ def _lanes(
             confirm=confirm,
             growing=growing,
         )
-        lanes.append(Partition(type, scan, handed, resumed=resume is not None))
-    return lanes
+        partitions.append(Partition(type, scan, handed, resumed=resume is not None))
+    return partitions
 
 
 def _scan(

@@ -64,7 +64,7 @@ class Desk:
     @property
     def error(self) -> AioflowsError | None:
         """The error that the scan would end with."""
-        return next((gap.broken for gap in self.gaps if gap.broken), self.frontier.error)
+        return next((gap.error for gap in self.gaps if gap.error), self.frontier.error)
 
     def ask(
         self, first: int, until: int, *, size: int = 10, backward: bool = False, page_no: int = 0

@@ -1,6 +1,6 @@
 """One random history: a service, what happens to it, and a consumer, all drawn from a seed.
 
-The consumer is what `aioflows.FlowScan` is, without a loop: it takes rows from the lanes, stops wherever it likes, and
+The consumer is what `aioflows.FlowScan` is, without a loop: it takes rows from the partitions, stops wherever it likes, and
 goes on with what they say is left. The account that is kept beside it knows nothing of how they were read.
 """
 
@@ -252,9 +252,9 @@ class History:
         wrong = self.account.wrong(ended=ended)
         return (Ending.WRONG, f"{wrong} (ends: {ending.value} {why})") if wrong else (ending, why)
 
-    def _lanes(self, left: Sequence[Remainder] | None) -> PartitionedScan:
+    def _partitions(self, left: Sequence[Remainder] | None) -> PartitionedScan:
         axis_descending = self.account.descending and self.account.ordered
-        lanes = []
+        partitions = []
         for type in list(ScheduleType)[: self.kind.types]:
             windows = [(self.first, self.first + self.length)]
             handed: dict[int, str] = {}
@@ -271,14 +271,14 @@ class History:
                 page_size=self.size, concurrency=self.slots, buffer=self.buffer, limit=self.limit,
                 alone=self.kind.types == 1,
             )  # fmt: skip
-            lanes.append(Partition(type, scan, handed))
-        whole = PartitionedScan(lanes, ordered=self.account.ordered, descending=axis_descending)
+            partitions.append(Partition(type, scan, handed))
+        whole = PartitionedScan(partitions, ordered=self.account.ordered, descending=axis_descending)
         whole.set_zone(Zone.parse(self.kind.zone))
         return whole
 
     def _read(self, left: Sequence[Remainder] | None) -> Sequence[Remainder] | None:
         """Read on; give what is left where the consumer stops, or None at the end."""
-        lanes = self._lanes(left)
+        partitions = self._partitions(left)
         under_way: list[tuple[Requester, PageRequest]] = []
         last: FlowInstance | None = None
         while True:
@@ -287,18 +287,18 @@ class History:
             try:
                 # A scan with a limit has its rows decoded.
                 undecoded = self.limit is None and self.pulls % 2
-                taken = lanes.next_raw() if undecoded else lanes.next_rows()
+                taken = partitions.next_raw() if undecoded else partitions.next_rows()
             except CompletenessError:
                 raise
             except AioflowsError:
                 if self.stopped >= 3 or self.rng.random() < 0.1:
                     raise
-                return self._unless_done(lanes.remaining(last, begun=False, all_handed=True))
-            under_way += lanes.wanted(self.slots - len(under_way))
+                return self._unless_done(partitions.remaining(last, begun=False, all_handed=True))
+            under_way += partitions.wanted(self.slots - len(under_way))
             if taken is DONE:
                 return None
             if taken is NEED_PAGES:
-                assert under_way, f"{lanes.lanes} need pages and ask for none"
+                assert under_way, f"{partitions.partitions} need pages and ask for none"
                 self._answer(*under_way.pop(self.rng.randrange(len(under_way))))
                 continue
             rows = taken.read() if isinstance(taken, RawRows) else taken
@@ -310,9 +310,13 @@ class History:
                 self.tell(f"  given: {row.instance_id}")
                 if self.rng.random() < self.kind.stops and self.stopped < 5:
                     if not isinstance(taken, RawRows):
-                        return self._unless_done(lanes.remaining(last, begun=True, all_handed=all_handed))
+                        return self._unless_done(
+                            partitions.remaining(last, begun=True, all_handed=all_handed)
+                        )
                     if all_handed:  # nobody takes a part of it
-                        return self._unless_done(lanes.remaining(taken.last, begun=False, all_handed=True))
+                        return self._unless_done(
+                            partitions.remaining(taken.last, begun=False, all_handed=True)
+                        )
             if isinstance(taken, RawRows):
                 last = taken.last
             if len(self.account.got) == self.limit:

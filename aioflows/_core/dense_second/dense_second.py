@@ -426,7 +426,7 @@ class DenseSecond:
         depth = self._depth_of(reading)
         needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
-        if name is None and self._service.lied and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
+        if name is None and self._service.false_empty_seen and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
             self._looked[self._wider[0][:2]] += 1  # it may be another false empty answer
             return
         if name is not None and name not in self._deep:

@@ -256,11 +256,11 @@ class IdPartitions:
         """Accept a part that fits on one page, or request it again if it lacks all rows known to be in it."""
         known = {name for name in self.rows if text in name}
         if not (known.isdisjoint(names) if known else not names):
-            self._service.lied = self._service.lied or (
+            self._service.false_empty_seen = self._service.false_empty_seen or (
                 self._looks[text] > 0 and len(names) >= _ROWS_OF_A_LIE
             )
             return
-        self._service.lied = self._service.lied or len(known) >= _ROWS_OF_A_LIE
+        self._service.false_empty_seen = self._service.false_empty_seen or len(known) >= _ROWS_OF_A_LIE
         self._looks[text] += 1
         if self._looks[text] < self._looks_needed(known):
             # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
@@ -268,7 +268,7 @@ class IdPartitions:
 
     def _looks_needed(self, known: Collection[str]) -> int:
         looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
-        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
+        return max(looks, _LOOKS_AT_A_LIAR) if self._service.false_empty_seen else looks
 
     def _walk(self, part: Instant, first: InstantPage | None = None, most: int | None = None) -> PageWalk:
         most = self._evidence.full(self._size) if most is None else most

@@ -242,7 +242,7 @@ class RepeatedPasses:
         self._sightings: dict[str, _Sightings] = {}
         # A service that has returned false empty answers may do so again: one empty page of one row is not an
         # end.
-        self._cut_short = evidence.cut_short or (most == 1 and service.lied)
+        self._cut_short = evidence.cut_short or (most == 1 and service.false_empty_seen)
         self._passes: list[_Pass] = [_Pass(most, cut_short=self._cut_short)]
         self._evidence = evidence
         self._sent: dict[PageRequest, tuple[_Pass, int]] = {}

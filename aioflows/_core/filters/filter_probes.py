@@ -170,7 +170,7 @@ class StatusProbes:
             page = yield type, self._ask(first, until, _ROWS, (status,), page_no=1)
             if not _empty(page) and self._page_no is None:
                 self._page_no = 1
-        elif _empty(page) and self._service.lied:
+        elif _empty(page) and self._service.false_empty_seen:
             page = yield type, self._ask(first, until, _ROWS, (status,))
         elif not _empty(page) and self._page_no is None:
             self._page_no = 0

@@ -61,7 +61,7 @@ class ServiceFacts:
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions (True: descending) in which the service was seen to sort by trigger time."""
-        self.lied = False
+        self.false_empty_seen = False
         """True once the service returned an empty answer for a window that had rows."""
         self._accepted = 0
         """The largest page size that was answered with rows, while larger pages are refused."""

@@ -24,10 +24,10 @@ class Frontier:
     Args:
         spans: the windows to read, in order (milliseconds of scan time).
         ordered: True if runs are handed out in order.
-        errands: the queue of follow-up requests.
+        follow_ups: the queue of follow-up requests.
     """
 
-    def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, errands: FollowUps) -> None:
+    def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, follow_ups: FollowUps) -> None:
         self.spans = spans
         self.gaps = Gaps(list(spans))
         self.release = ReorderBuffer(spans, ordered)
@@ -39,7 +39,7 @@ class Frontier:
         """Windows whose rows could only be counted, each with its number of rows."""
         self.news: list[tuple[int, int, int, Proof]] = []
         """Windows proven since this list was last emptied, each with its rows and its proof."""
-        self._errands = errands
+        self._follow_ups = follow_ups
 
     def settle(
         self, gap: Gap, runs: Sequence[ProvenRun], proof: Proof, known: tuple[int, int] | None = None
@@ -94,7 +94,7 @@ class Frontier:
     def fail(self, gap: Gap, error: AioflowsError) -> None:
         """Record that a gap cannot be read."""
         if gap in self.gaps:
-            gap.broken = error
+            gap.error = error
         elif self.error is None:
             self.error = error
 
@@ -116,8 +116,8 @@ class Frontier:
             elif gap.backward is ask:
                 gap.backward = again
             elif job is not None:
-                gap.held = True
-        self._errands.add(again, job)
+                gap.on_hold = True
+        self._follow_ups.add(again, job)
 
 
 def covered(gap: Gap, first: int, until: int) -> list[Anchor]:

@@ -75,25 +75,25 @@ class Gap:
         right: the anchor at the end.
         witness: the last second before the gap in which a row is known.
         beyond: the first second behind the gap in which a row is known.
-        short: rows of the last page from the start, if the page was short and may be the last one. Otherwise
+        maybe_last: rows of the last page from the start, if the page was short and may be the last one. Otherwise
             0.
         looks: number of empty answers about the gap.
         empty_size: the largest page size that was answered with no rows.
         missing: the row count that the last empty answer stated.
-        denied: the second of a known row beside the gap that an empty answer left out.
+        contradicted_at: the second of a known row beside the gap that an empty answer left out.
         forward_size: page size for the next request from the start, if larger than usual. Otherwise 0.
         backward_size: page size for the next request from the end, if larger than usual. Otherwise 0.
         halvings: how many times the gap was halved because the service failed on its window.
-        doubts: number of answers about the gap that were disproved.
+        contradictions: number of answers about the gap that were disproved.
         sizes_blamed: number of those answers whose page size was taken to be too large.
         narrowed: True if a narrower window must be requested, since nothing shows that the last answer
             covered the gap.
         looked_inside: True if the inside of the gap was requested.
         stalls: number of answers in a row that proved nothing about the gap.
         unreached: True if one of these answers should have reached a known row behind the gap.
-        held: True while a follow-up request must finish before the gap may be requested again.
+        on_hold: True while a follow-up request must finish before the gap may be requested again.
         dense: the reader of the gap, if the gap is a second that does not fit a page.
-        broken: the error that keeps the gap from being read.
+        error: the error that keeps the gap from being read.
     """
 
     first: int
@@ -109,23 +109,23 @@ class Gap:
     right: Anchor | None = None
     witness: int | None = None
     beyond: int | None = None
-    short: int = 0
+    maybe_last: int = 0
     looks: int = 0
     empty_size: int = 0
     missing: int = 0
-    denied: int | None = None
+    contradicted_at: int | None = None
     forward_size: int = 0
     backward_size: int = 0
     halvings: int = 0
-    doubts: int = 0
+    contradictions: int = 0
     sizes_blamed: int = 0
     narrowed: bool = False
     looked_inside: bool = False
     stalls: int = 0
     unreached: bool = False
-    held: bool = False
+    on_hold: bool = False
     dense: SecondReader | None = None
-    broken: AioflowsError | None = None
+    error: AioflowsError | None = None
 
     @property
     def expected(self) -> float:
@@ -162,17 +162,17 @@ class Gap:
     @property
     def closing(self) -> bool:
         """True if the gap may be empty. It is then requested as a whole, one request at a time."""
-        return bool(self.short or self.looks or self.narrowed)
+        return bool(self.maybe_last or self.looks or self.narrowed)
 
     @property
     def idle(self) -> bool:
         """True if no request and no follow-up is under way in the gap."""
-        return not (self.asked or self.held or self.dense)
+        return not (self.asked or self.on_hold or self.dense)
 
     @property
     def untouched(self) -> bool:
         """True if the gap is idle and no answer about it has arrived."""
-        return self.idle and not (self.closing or self.halvings or self.broken)
+        return self.idle and not (self.closing or self.halvings or self.error)
 
 
 class Gaps:
@@ -248,10 +248,10 @@ class Gaps:
             beyond=gap.beyond,
             looks=gap.looks,
             empty_size=gap.empty_size,
-            denied=gap.denied,
+            contradicted_at=gap.contradicted_at,
             backward_size=gap.backward_size,
             halvings=gap.halvings,
-            doubts=gap.doubts,
+            contradictions=gap.contradictions,
             sizes_blamed=gap.sizes_blamed,
             narrowed=gap.narrowed,
             looked_inside=gap.looked_inside,
@@ -269,7 +269,7 @@ class Gaps:
         gap.density, gap.at_end = rows / (gap.until - gap.first), later.at_end
         gap.weight += later.weight
         gap.looks = min(gap.looks, later.looks)
-        gap.denied = later.denied if gap.denied is None else gap.denied
+        gap.contradicted_at = later.contradicted_at if gap.contradicted_at is None else gap.contradicted_at
         del self._gaps[self._at(gap) + 1]
 
     def after(self, gap: Gap) -> Gap | None:
@@ -308,7 +308,7 @@ class Gaps:
             gap.first = until
             if gap.forward is not None and gap.forward.until <= until:
                 gap.forward = None  # another page has proven its window meanwhile
-            gap.left, gap.short, gap.forward_size, gap.looks, gap.empty_size = None, 0, 0, 0, 0
+            gap.left, gap.maybe_last, gap.forward_size, gap.looks, gap.empty_size = None, 0, 0, 0, 0
             gap.witness = known[1] if known else gap.witness
             self._credit(at, rows)
         elif gap.first < first:

@@ -100,12 +100,12 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
     # At most *slots* second looks are postponed. Otherwise the number of gaps would grow without bound.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
-        if gap.broken is not None or (at and before > budget):
+        if gap.error is not None or (at and before > budget):
             break
         if gap.dense is not None:
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)
-        elif not gap.held:
+        elif not gap.on_hold:
             if gap.looks:
                 _join_on(gaps, gap)
             if gap.looks:
@@ -121,7 +121,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         # Without a known row beside the gap, wait for one: it makes the next look a proof.
         if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
-    if not any(gap.broken for gap in gaps):
+    if not any(gap.error for gap in gaps):
         yield from _shared(gaps, sizes, budget)
 
 
@@ -147,13 +147,13 @@ def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
 
 def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     """Yield the requests from the ends of a gap that is expected to hold *rows* rows."""
-    if gap.held:
+    if gap.on_hold:
         return
     if gap.closing:
         # The gap may be empty. A request that reaches a known row beside the gap proves it.
         if gap.idle:
             alone = gap.witness is None and gap.beyond is None
-            yield Move(gap, backward=bool(gap.short or (gap.looks and alone)))
+            yield Move(gap, backward=bool(gap.maybe_last or (gap.looks and alone)))
         return
     if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)
@@ -188,7 +188,7 @@ def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
         if before > budget:
             break
         spare = gap.likely - page * ((gap.forward is not None) + (gap.backward is not None))
-        if spare > most and not (gap.held or gap.closing or gap.dense):
+        if spare > most and not (gap.on_hold or gap.closing or gap.dense):
             best, most = gap, spare
         before += gap.expected + gap.after
     return best

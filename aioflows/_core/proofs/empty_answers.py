@@ -90,8 +90,8 @@ class EmptyAnswers:
 
     Args:
         frontier: the gaps of the scan, and the runs that replace them.
-        errands: the queue of follow-up requests.
-        doubts: the search for missing rows.
+        follow_ups: the queue of follow-up requests.
+        missing_rows: the search for missing rows.
         reader: the reader of answers.
         service: the facts about the service that the session knows.
         evidence: the evidence that this scan has collected.
@@ -104,8 +104,8 @@ class EmptyAnswers:
     def __init__(
         self,
         frontier: Frontier,
-        errands: FollowUps,
-        doubts: MissingRows,
+        follow_ups: FollowUps,
+        missing_rows: MissingRows,
         reader: PageReader,
         service: ServiceFacts,
         evidence: ScanEvidence,
@@ -116,8 +116,8 @@ class EmptyAnswers:
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
-        self._errands = errands
-        self._doubts = doubts
+        self._follow_ups = follow_ups
+        self._missing_rows = missing_rows
         self._service = service
         self._evidence = evidence
         self._filtered = filtered
@@ -140,10 +140,10 @@ class EmptyAnswers:
             gaps: the gaps in its window.
             missing: the row count that the answer stated.
         """
-        gaps = [gap for gap in gaps if gap.broken is None]
+        gaps = [gap for gap in gaps if gap.error is None]
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
-                self._doubts.raise_for(anchor, gap, ask, NOTHING)
+                self._missing_rows.raise_for(anchor, gap, ask, NOTHING)
                 return
         by_another_number = self._service.first_page not in (None, ask.page_no)
         for gap in gaps:
@@ -159,7 +159,7 @@ class EmptyAnswers:
             gap.empty_size = max(gap.empty_size, ask.page_size)
             gap.missing = missing
             witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
-            gap.denied = gap.denied if witness is None else witness
+            gap.contradicted_at = gap.contradicted_at if witness is None else witness
             needed = self._looks_needed(witness)
             if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
                 continue
@@ -196,10 +196,10 @@ class EmptyAnswers:
         halves are requested alone.
         """
         near = attrs.evolve(ask, first=second * 1000, until=second * 1000 + 1000, tries=None)
-        gap.held = True
+        gap.on_hold = True
 
         def looked(answer: Page | AioflowsError) -> None:
-            gap.held = False
+            gap.on_hold = False
             if gap not in self._gaps:
                 return
             try:
@@ -208,17 +208,17 @@ class EmptyAnswers:
                 if answer.ids:
                     self._reader.read(near, answer)
                 elif not self._reader.pinned:
-                    raise self._doubts.misread(ask, second)
+                    raise self._missing_rows.misread(ask, second)
             except AioflowsError as error:
                 self._frontier.fail(gap, error)
                 return
             if not answer.ids:
                 self._believe(gap, ask, second)
                 return
-            gap.witness = gap.beyond = gap.denied = None
+            gap.witness = gap.beyond = gap.contradicted_at = None
             self._halve(gap)
 
-        self._errands.add(near, looked)
+        self._follow_ups.add(near, looked)
 
     def _halve(self, gap: Gap) -> None:
         """Cut a gap in two halves, so that each is requested by itself."""
@@ -235,7 +235,7 @@ class EmptyAnswers:
     def _read_in_parts(self, gap: Gap, width: int) -> None:
         """Cut a gap into windows of *width* milliseconds, since a wider one was answered with no rows."""
         if width >= gap.until - gap.first:  # the whole window was answered with rows after all
-            self._service.lied = self._service.lied or not self._growing
+            self._service.false_empty_seen = self._service.false_empty_seen or not self._growing
             gap.looks = gap.empty_size = 0
             return
         self._service.silent_beyond = width
@@ -253,10 +253,12 @@ class EmptyAnswers:
         """
         gap.looked_inside = True
         self._insides -= 1
-        gap.held = True
+        gap.on_hold = True
         whole = attrs.evolve(ask, first=gap.first, until=gap.until, backward=False)
         if self._filtered and not self._service.looks_as_far_as(ask.until - ask.first):
-            self._errands.run(cut_to(whole, self._reader), lambda width: self._looked_bare(gap, whole, width))
+            self._follow_ups.run(
+                cut_to(whole, self._reader), lambda width: self._looked_bare(gap, whole, width)
+            )
         else:
             self._look_at_another_page(gap, whole)
 
@@ -269,7 +271,7 @@ class EmptyAnswers:
         if not width:
             self._look_at_another_page(gap, whole, nobody=width == 0)
             return
-        gap.held = False
+        gap.on_hold = False
         if gap in self._gaps:
             self._read_in_parts(gap, width)
 
@@ -296,17 +298,17 @@ class EmptyAnswers:
 
         def looked(answer: Page | AioflowsError) -> None:
             if gap not in self._gaps:
-                gap.held = False
+                gap.on_hold = False
             elif isinstance(answer, AioflowsError) or not answer.ids:
                 width = gap.until - gap.first
                 wide = width > LEAST and not self._filtered and self._service.widest < _NEARLY * width
                 self._look_narrower(gap, whole, (known,) if wide else ())
             else:
-                gap.held = False
+                gap.on_hold = False
                 self._service.first_page = self._service.base = None  # the first page has the other number
                 gap.looks = gap.empty_size = 0
 
-        self._errands.add(other, looked)
+        self._follow_ups.add(other, looked)
 
     def _look_narrower(self, gap: Gap, whole: PageRequest, numbers: Sequence[int]) -> None:
         """Request narrower windows, one for each page number in *numbers*.
@@ -315,7 +317,7 @@ class EmptyAnswers:
         """
 
         def looked(width: int | None) -> None:
-            gap.held = False
+            gap.on_hold = False
             if gap not in self._gaps:
                 return
             if width is not None:
@@ -326,7 +328,7 @@ class EmptyAnswers:
             else:
                 self._believe(gap, whole, None)
 
-        self._errands.run(answered_width(whole, self._reader, looks_into(whole, numbers)), looked)
+        self._follow_ups.run(answered_width(whole, self._reader, looks_into(whole, numbers)), looked)
 
     def disproved(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
         """Record that the service returned a false empty answer, if a page of the same size shows rows there.
@@ -335,7 +337,7 @@ class EmptyAnswers:
         """
         for gap in gaps:
             if gap.looks and ask.page_size >= gap.empty_size and self._shows(reading, gap):
-                self._service.lied = True
+                self._service.false_empty_seen = True
             if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
                 -(-gap.until // 1000)
             ):
@@ -346,7 +348,7 @@ class EmptyAnswers:
 
         A window may have been believed to be empty before the first false empty answer was seen.
         """
-        while self._service.lied and self._believed:
+        while self._service.false_empty_seen and self._believed:
             ask, looks = self._believed.pop()
             if looks < _LOOKS_AT_A_LIAR:
                 self._unsettled += 1
@@ -377,7 +379,7 @@ class EmptyAnswers:
                 return
             self._unsettled -= 1
 
-        self._errands.add(again, looked)
+        self._follow_ups.add(again, looked)
 
     def _may_know_more(self, gap: Gap) -> bool:
         """Return True if a row beside a gap is known, or may soon be known.
@@ -398,15 +400,17 @@ class EmptyAnswers:
             page_no=self._service.first_page or 0,
         )
         gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
-        self._errands.add(gap.forward)
-        self._errands.add(gap.backward)
+        self._follow_ups.add(gap.forward)
+        self._follow_ups.add(gap.backward)
 
     def _shows(self, reading: OrderedPage, gap: Gap) -> bool:
         """Return True if a page shows that an empty answer about a gap was false.
 
         The page has a row that the answer left out, or more rows than may have appeared since.
         """
-        if gap.denied is not None and reading.index(gap.denied + 1) > reading.index(gap.denied):
+        if gap.contradicted_at is not None and reading.index(gap.contradicted_at + 1) > reading.index(
+            gap.contradicted_at
+        ):
             return True
         rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
         return rows >= _ROWS_OF_A_LIE and not self._growing
@@ -420,4 +424,4 @@ class EmptyAnswers:
         looks = _LOOKS if witness is None else _LOOKS_AGAINST_A_ROW
         if witness is None and self._alone and len(self._gaps) == 1 and not self._frontier.proofs:
             looks = _LOOKS_AT_ALL
-        return max(looks, _LOOKS_AT_A_LIAR) if self._service.lied else looks
+        return max(looks, _LOOKS_AT_A_LIAR) if self._service.false_empty_seen else looks

@@ -83,7 +83,7 @@ class EmptyStretches:
 
     Args:
         frontier: the gaps of the scan.
-        errands: the queue of follow-up requests.
+        follow_ups: the queue of follow-up requests.
         reader: the reader of answers.
         service: the facts about the service that the session knows.
         evidence: the evidence that this scan has collected.
@@ -94,7 +94,7 @@ class EmptyStretches:
     def __init__(
         self,
         frontier: Frontier,
-        errands: FollowUps,
+        follow_ups: FollowUps,
         reader: PageReader,
         service: ServiceFacts,
         evidence: ScanEvidence,
@@ -103,7 +103,7 @@ class EmptyStretches:
         confirm: bool,
     ) -> None:
         self._frontier = frontier
-        self._errands = errands
+        self._follow_ups = follow_ups
         self._reader = reader
         self._evidence = evidence
         self._service = service
@@ -179,7 +179,7 @@ class EmptyStretches:
             return False
         if ask.backward:
             start = gap.first if gap.witness is None else gap.witness * 1000
-            return bool(gap.short or gap.narrowed) and ask.first >= min(start, known * 1000)
+            return bool(gap.maybe_last or gap.narrowed) and ask.first >= min(start, known * 1000)
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 
     def reach_known(self) -> None:
@@ -250,7 +250,7 @@ class EmptyStretches:
                     "shorter ranges, one after another"
                 )
 
-        self._errands.run(cut_to(ask, self._reader), done)
+        self._follow_ups.run(cut_to(ask, self._reader), done)
 
     @property
     def unsettled(self) -> bool:
@@ -275,7 +275,7 @@ class EmptyStretches:
             except AioflowsError as error:
                 self._frontier.error = self._frontier.error or error
 
-        self._errands.add(ask, looked)
+        self._follow_ups.add(ask, looked)
 
     def _judge(
         self, stretch: _Stretch, ask: PageRequest, answer: Page | AioflowsError, found: str, rounds: int

@@ -70,7 +70,7 @@ class MissingRows:
 
     Args:
         frontier: the gaps of the scan.
-        errands: the queue of follow-up requests.
+        follow_ups: the queue of follow-up requests.
         reader: the reader of answers.
         service: the facts about the service that the session knows.
         go_on: the callback for an answer that turned out to hold.
@@ -79,13 +79,13 @@ class MissingRows:
     def __init__(
         self,
         frontier: Frontier,
-        errands: FollowUps,
+        follow_ups: FollowUps,
         reader: PageReader,
         service: ServiceFacts,
         go_on: Callable[[PageRequest, Page], None],
     ) -> None:
         self._frontier = frontier
-        self._errands = errands
+        self._follow_ups = follow_ups
         self._reader = reader
         self._service = service
         self._go_on = go_on
@@ -94,7 +94,7 @@ class MissingRows:
 
     def raise_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
         """Start the search for a row, and keep the answer without it until the search ends."""
-        gap.held = self.raised = True
+        gap.on_hold = self.raised = True
         self._look_where_it_was(_Doubt(anchor, gap, ask, page))
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
@@ -115,7 +115,7 @@ class MissingRows:
 
     def _look_where_it_was(self, doubt: _Doubt) -> None:
         again = attrs.evolve(doubt.anchor.ask, tries=None)
-        self._errands.add(again, lambda answer: self._looked_where_it_was(doubt, again, answer))
+        self._follow_ups.add(again, lambda answer: self._looked_where_it_was(doubt, again, answer))
 
     def _looked_where_it_was(self, doubt: _Doubt, again: PageRequest, answer: Page | AioflowsError) -> None:
         try:
@@ -126,7 +126,7 @@ class MissingRows:
         except AioflowsError as error:
             self._frontier.fail(doubt.gap, error)
             return
-        if there and doubt.gap.doubts % 2:
+        if there and doubt.gap.contradictions % 2:
             self._ask_anew(
                 doubt
             )  # without the second look, to get out of step with a service whose every n-th answer is wrong
@@ -155,7 +155,7 @@ class MissingRows:
     def _look_where_it_should_be(self, doubt: _Doubt) -> None:
         first = doubt.anchor.second * 1000
         near = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
-        self._errands.add(near, lambda answer: self._looked_where_it_should_be(doubt, near, answer))
+        self._follow_ups.add(near, lambda answer: self._looked_where_it_should_be(doubt, near, answer))
 
     def _looked_where_it_should_be(
         self, doubt: _Doubt, near: PageRequest, answer: Page | AioflowsError
@@ -180,27 +180,27 @@ class MissingRows:
 
     def _ask_anew(self, doubt: _Doubt) -> None:
         gap, ask = doubt.gap, doubt.ask
-        gap.held = False
+        gap.on_hold = False
         too_large = ask.page_size > doubt.anchor.ask.page_size
         if doubt.empty:  # the smaller page was answered both with rows and with no rows
-            self._service.lied, too_large = True, False
-        size_blamed = too_large and (self._service.refuses_sizes or gap.doubts + 1 >= _TOO_LARGE)
+            self._service.false_empty_seen, too_large = True, False
+        size_blamed = too_large and (self._service.refuses_sizes or gap.contradictions + 1 >= _TOO_LARGE)
         if size_blamed and gap.sizes_blamed < _MOST_SIZES:
             gap.sizes_blamed += 1
             self._service.refuse_size(ask.page_size)
             return
-        gap.doubts += 1
+        gap.contradictions += 1
         if not doubt.page.ids and not too_large:
-            self._service.lied = True
-        if not doubt.page.ids and gap.doubts >= _TOO_LARGE and gap in self._frontier.gaps:
+            self._service.false_empty_seen = True
+        if not doubt.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._frontier.gaps:
             # The service may answer a window of this length with no rows.
             cut = (gap.first + gap.until) // 2000 * 1000
             gap.halvings += 1
             if gap.first < cut < gap.until:
                 self._frontier.gaps.split(gap, cut)
-        if doubt.page.ids and gap.doubts > _ANEW:
+        if doubt.page.ids and gap.contradictions > _ANEW:
             self._narrow(gap, ask)
-        if gap.doubts > _MOST:
+        if gap.contradictions > _MOST:
             self._frontier.fail(
                 gap,
                 CompletenessError(
@@ -222,7 +222,7 @@ class MissingRows:
 
     def _let_go(self, doubt: _Doubt) -> None:
         gap = doubt.gap
-        gap.held = False
+        gap.on_hold = False
         if gap.left is doubt.anchor:
             gap.left = None
         if gap.right is doubt.anchor:

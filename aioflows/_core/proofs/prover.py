@@ -56,7 +56,7 @@ class Prover:
 
     Args:
         frontier: the gaps of the scan, and the runs that replace them.
-        errands: the queue of follow-up requests.
+        follow_ups: the queue of follow-up requests.
         reader: the reader of answers.
         service: the facts about the service that the session knows.
         evidence: the evidence that this scan has collected.
@@ -72,7 +72,7 @@ class Prover:
     def __init__(
         self,
         frontier: Frontier,
-        errands: FollowUps,
+        follow_ups: FollowUps,
         reader: PageReader,
         service: ServiceFacts,
         evidence: ScanEvidence,
@@ -86,17 +86,17 @@ class Prover:
     ) -> None:
         self._frontier = frontier
         self._gaps = frontier.gaps
-        self._errands = errands
+        self._follow_ups = follow_ups
         self._reader = reader
         self._service = service
         self._evidence = evidence
         self._wanted_size = page_size
         self._splits = splits
-        self._doubts = MissingRows(frontier, errands, reader, service, self.answered)
-        self._emptiness = EmptyAnswers(
+        self._missing_rows = MissingRows(frontier, follow_ups, reader, service, self.answered)
+        self._empty_answers = EmptyAnswers(
             frontier,
-            errands,
-            self._doubts,
+            follow_ups,
+            self._missing_rows,
             reader,
             service,
             evidence,
@@ -104,9 +104,11 @@ class Prover:
             alone=alone,
             growing=growing,
         )
-        self._lone = SingleSecondPages(frontier, service, evidence, reader, self._prove_lone)
-        self.stretches = EmptyStretches(
-            frontier, errands, reader, service, evidence, filtered=filtered, confirm=confirm
+        self._single_second = SingleSecondPages(
+            frontier, service, evidence, reader, self._prove_single_second
+        )
+        self.empty_stretches = EmptyStretches(
+            frontier, follow_ups, reader, service, evidence, filtered=filtered, confirm=confirm
         )
         self._confirm = confirm
         self._looks_at_everybody = filtered and confirm
@@ -121,16 +123,16 @@ class Prover:
     @property
     def doubtful(self) -> bool:
         """True if an answer has lacked a row, or if a second does not fit a page."""
-        return self._doubts.raised or any(gap.dense for gap in self._gaps)
+        return self._missing_rows.raised or any(gap.dense for gap in self._gaps)
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
         """Return the error for a second of scan time whose rows appear at another time."""
-        return self._doubts.misread(ask, second)
+        return self._missing_rows.misread(ask, second)
 
     def unsettled(self) -> bool:
         """Return True if something must be requested again before the scan may end."""
-        self.stretches.settle(1 << 30, self._page_size)
-        return self.stretches.unsettled or self._emptiness.unsettled()
+        self.empty_stretches.settle(1 << 30, self._page_size)
+        return self.empty_stretches.unsettled or self._empty_answers.unsettled()
 
     def answered(self, ask: PageRequest, page: Page) -> None:
         """Process the first page of a window."""
@@ -140,7 +142,7 @@ class Prover:
             return
         if not page.ids:
             self._learn(ask, ProvenStretch(0, ask.until - ask.first, whole=True))
-            self._emptiness.answered(ask, gaps, page.count or 0)
+            self._empty_answers.answered(ask, gaps, page.count or 0)
             return
         try:
             reading = self._reader.read(ask, page)
@@ -150,18 +152,18 @@ class Prover:
         few = len(reading) < self._page_size and len(reading) != self._service.cap
         if few and self._looks_at_everybody:
             self._looks_at_everybody = False
-            self.stretches.reach_known()
+            self.empty_stretches.reach_known()
             if not self._service.looks_as_far_as(ask.until - ask.first):
                 self._evidence.rows += len(reading)
                 self._look_at_everybody(ask, page, gaps)
                 return
         self._evidence.note(ask, reading)
-        self._emptiness.disproved(ask, reading, gaps)
+        self._empty_answers.disproved(ask, reading, gaps)
         self._note_number(ask, reading, gaps)
         if not self._confirm and self._service.may_be_last(ask.page_size, len(reading)):
             self._prove(ask, page, reading, whole=True)
-        elif self._lone.may_be_all(ask, reading, gaps[0]):
-            self._lone.look_further(ask, page, reading)
+        elif self._single_second.may_be_all(ask, reading, gaps[0]):
+            self._single_second.look_further(ask, page, reading)
         else:
             self._prove(ask, page, reading, whole=self._asked_enough(ask, reading, gaps[0]))
 
@@ -172,12 +174,12 @@ class Prover:
         the scan could hand out the rows behind them before the limit is seen.
         """
         for gap in gaps:
-            gap.held = True
+            gap.on_hold = True
 
         def looked(width: int | None) -> None:
             held = [gap for gap in gaps if gap in self._gaps]
             for gap in held:
-                gap.held = False
+                gap.on_hold = False
             if width and width < ask.until - ask.first:
                 self.duplicates += len(page.ids)
                 for gap in held:
@@ -186,7 +188,7 @@ class Prover:
                 self._evidence.rows -= len(page.ids)  # they are noted now
                 self.answered(ask, page)
 
-        self._errands.run(cut_to(ask, self._reader), looked)
+        self._follow_ups.run(cut_to(ask, self._reader), looked)
 
     def _note_number(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
         """Record that a page is a first page, if it has a row that another window showed at its edge."""
@@ -198,7 +200,7 @@ class Prover:
                 if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
                     self._evidence.numbered = True
 
-    def _prove_lone(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
+    def _prove_single_second(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
         if whole:  # a second page would have shown other rows in these looks
             self._evidence.numbered = True
         self._prove(ask, page, reading, whole)
@@ -229,26 +231,26 @@ class Prover:
             first = min(until, max(first, (reading.first + 1) * 1000))
         elif not whole:
             until = max(first, min(until, reading.last * 1000))
-        doubted = self.stretches.doubted(ask, reading, self._service.full(self._page_size))
+        doubted = self.empty_stretches.doubted(ask, reading, self._service.full(self._page_size))
         if doubted is not None and ask.backward:
             until = self._part(doubted[0], reading, backward=True)
         elif doubted is not None:
             first = self._part(doubted[1], reading, backward=False)
-        gaps = [gap for gap in self._gaps.within(first, until) if gap.broken is None] if first < until else []
+        gaps = [gap for gap in self._gaps.within(first, until) if gap.error is None] if first < until else []
         if not whole and self._order_unseen(ask, reading, gaps):
             edge = first if ask.backward else until
             for gap in gaps:
                 if gap.first < edge < gap.until:
                     self._gaps.split(gap, edge)
             for gap in self._gaps.within(first, until):
-                gap.short = 0
+                gap.maybe_last = 0
             self._gaps.fences.add(edge)
             self._go_on(ask, reading, edge)
             return
         for gap in gaps:
             for anchor in covered(gap, first, until):
                 if anchor.ids.isdisjoint(reading.at(anchor.second)):
-                    self._doubts.raise_for(anchor, gap, ask, page)
+                    self._missing_rows.raise_for(anchor, gap, ask, page)
                     return
         kept = 0
         for gap in gaps:
@@ -266,7 +268,7 @@ class Prover:
             self._frontier.settle(gap, runs, Proof.SHORT_PAGE if whole else Proof.FIRST_PAGE, known)
         self.duplicates += len(reading) - kept
         if doubted is not None:
-            self.stretches.narrow(*doubted)
+            self.empty_stretches.narrow(*doubted)
         if not gaps and not ask.backward:
             self._ended_before(ask, reading)
         self._count_stalls(ask, proven=bool(gaps))
@@ -342,20 +344,22 @@ class Prover:
         full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
         if ask.backward:
             gap.right = anchor
-            if gap.short and not (stuck and gap.left is not None and anchor.ids <= gap.left.ids):
+            if gap.maybe_last and not (stuck and gap.left is not None and anchor.ids <= gap.left.ids):
                 self._was_not_last(gap)
-            gap.short = 0
+            gap.maybe_last = 0
         else:
             went_on = gap.left is None or gap.left.second < second
             if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
                 gap.beyond = None  # the page would have reached this row, so the row has gone
             gap.left = anchor
-            gap.short = self._may_be_last(gap, ask, len(reading), went_on=went_on)
+            gap.maybe_last = self._may_be_last(gap, ask, len(reading), went_on=went_on)
         if ask.page_size < self._page_size:
             return  # the page was small; a usual one is next
         if stuck and not full and gap.stalls <= _STALLS + 1:
             return  # rows have appeared or gone: request the second again first
-        if gap.short or (not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)):
+        if gap.maybe_last or (
+            not stuck and len(ties) < _TIES_TO_GO_LARGER * self._service.full(self._page_size)
+        ):
             return
         size = self._larger(ask, len(reading), stuck)
         if size and ask.backward:
@@ -381,9 +385,9 @@ class Prover:
     def _was_not_last(self, gap: Gap) -> None:
         """Record that rows followed a short page."""
         size = gap.left.ask.page_size if gap.left is not None else self._page_size
-        if gap.short < self._evidence.most(size):
+        if gap.maybe_last < self._evidence.most(size):
             self._evidence.cut_short = True
-        self._service.capped(size, gap.short)
+        self._service.capped(size, gap.maybe_last)
 
     def _pin(self, gap: Gap, second: int) -> None:
         """Request a second with a known row alone, to check the time zone."""
@@ -398,7 +402,7 @@ class Prover:
                 return  # the larger page may still arrive, and the page after it shows the zone
             if not answer.ids:
                 near = self._gaps.within(alone.first, alone.until)
-                self._emptiness.answered(alone, near, answer.count or 0)
+                self._empty_answers.answered(alone, near, answer.count or 0)
                 return
             self.duplicates += len(answer.ids)
             try:
@@ -406,7 +410,7 @@ class Prover:
             except AioflowsError as error:
                 self._frontier.fail(gap, error)
 
-        self._errands.add(alone, looked)
+        self._follow_ups.add(alone, looked)
 
     # Seconds with more rows than a page
 

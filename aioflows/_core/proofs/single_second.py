@@ -180,7 +180,7 @@ class SingleSecondPages:
 
         def answered(answer: Page | AioflowsError) -> None:
             for gap in self._frontier.put_down(ask):
-                gap.held = False
+                gap.on_hold = False
             if not isinstance(answer, AioflowsError):
                 looked(answer)
             elif refusal(answer):

@@ -156,14 +156,14 @@ class KeysetScan:
         """Begin with nothing read, and with the first page's number that is known now."""
         self.evidence = ScanEvidence(self._service)
         self._first_page = FirstPageCheck(self._service, self.evidence)
-        self._errands = FollowUps()
-        self._frontier = Frontier(self.spans, self._ordered, self._errands)
+        self._follow_ups = FollowUps()
+        self._frontier = Frontier(self.spans, self._ordered, self._follow_ups)
         self._gaps = self._frontier.gaps
         self._release = self._frontier.release
         self._prover = self._make_prover(
-            self._frontier, self._errands, self._reader, self._service, self.evidence
+            self._frontier, self._follow_ups, self._reader, self._service, self.evidence
         )
-        self._zone_shown = ZoneShown(self._errands, self._reader, self._service, self._prover.misread)
+        self._zone_shown = ZoneShown(self._follow_ups, self._reader, self._service, self._prover.misread)
 
     def __repr__(self) -> str:
         return (
@@ -199,7 +199,7 @@ class KeysetScan:
         """Return the figures so far."""
         return ScanAccount(
             self.rows_received,
-            self._prover.duplicates + self._prover.stretches.duplicates + self._zone_shown.duplicates,
+            self._prover.duplicates + self._prover.empty_stretches.duplicates + self._zone_shown.duplicates,
             self._frontier.proofs,
             tuple(CountedWindow(*self.axis.window(a, b), rows) for a, b, rows in self._frontier.counted),
             expected=sum(gap.expected for gap in self._gaps),
@@ -242,8 +242,8 @@ class KeysetScan:
         asks: list[PageRequest] = []
         if self._outdated() or self._number_doubted:
             return asks
-        while len(asks) < slots and (errand := self._errands.next()) is not None:
-            asks.append(errand)
+        while len(asks) < slots and (follow_up := self._follow_ups.next()) is not None:
+            asks.append(follow_up)
         self._under_way.update(asks)
         return asks
 
@@ -257,7 +257,7 @@ class KeysetScan:
         """
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._came_back >= len(_LOOK_AHEAD):
-            self._prover.stretches.settle(slots, self._page_size, at_once=True)
+            self._prover.empty_stretches.settle(slots, self._page_size, at_once=True)
         if self._outdated() or self._number_doubted:
             return self._look_at_page_0(slots)
         asks = self.pressing(slots)
@@ -283,7 +283,7 @@ class KeysetScan:
                 asks.append(ask)
             slots -= len(asks) - planned
         if slots > 0 and self._gaps and self._came_back >= len(_LOOK_AHEAD):
-            self._prover.stretches.settle(slots, self._page_size, self._under_way)
+            self._prover.empty_stretches.settle(slots, self._page_size, self._under_way)
             asks += self.pressing(slots)
         return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
 
@@ -335,7 +335,7 @@ class KeysetScan:
             except AioflowsError as error:
                 self._frontier.error = self._frontier.error or error
 
-        self._errands.expect(ask, looked)
+        self._follow_ups.expect(ask, looked)
         self._under_way.add(ask)
         return [ask]
 
@@ -348,7 +348,7 @@ class KeysetScan:
     def _ask(self, move: Move) -> PageRequest:
         gap = move.gap
         if move.ask is not None:
-            self._errands.expect(move.ask, partial(self._prover.counted, gap, move.ask))
+            self._follow_ups.expect(move.ask, partial(self._prover.counted, gap, move.ask))
             return move.ask
         usual = self._page_size
         tried = any(self._service.unsure_of(ask.page_size) for ask in self._under_way)
@@ -376,7 +376,7 @@ class KeysetScan:
         self._back(ask)
         self.rows_received += len(page.ids)
         self._bytes += len(page.body)
-        job = self._errands.job(ask)
+        job = self._follow_ups.job(ask)
         if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
             self._trails.pop(ask, None)
             self._frontier.put_down(ask)
@@ -399,10 +399,10 @@ class KeysetScan:
         too_large = ask.page_size > self._page_size and (refusal(error) or unreadable(error))
         if too_large:
             self._service.larger_pages = False
-        if (job := self._errands.job(ask)) is not None:
+        if (job := self._follow_ups.job(ask)) is not None:
             if ask.reads is not None and unreadable(error):
                 # Another size does not help here, so the request is repeated as the retry policy allows.
-                self._errands.add(attrs.evolve(ask, reads=None), job)
+                self._follow_ups.add(attrs.evolve(ask, reads=None), job)
             else:
                 job(error)
         elif too_large:
@@ -578,7 +578,7 @@ class KeysetScan:
             if self._frontier.error is not None:
                 raise self._frontier.error
             return NEED_PAGES if self._prover.unsettled() else DONE
-        broken = self._gaps[0].broken if self._ordered else self._broken()
+        broken = self._gaps[0].error if self._ordered else self._broken()
         if broken is not None:
             raise broken
         return NEED_PAGES
@@ -598,4 +598,4 @@ class KeysetScan:
         return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:
-        return None if self._under_way else next((gap.broken for gap in self._gaps if gap.broken), None)
+        return None if self._under_way else next((gap.error for gap in self._gaps if gap.error), None)

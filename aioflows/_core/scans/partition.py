@@ -26,13 +26,13 @@ class PageSlice:
     """Rows of one page.
 
     Args:
-        lane: the partition that read the rows.
+        partition: the partition that read the rows.
         page: the page.
         numbers: the numbers of the rows on the page, in the order of the scan.
         offset: the offset in force when the rows were triggered (seconds east of Greenwich).
     """
 
-    lane: Partition
+    partition: Partition
     page: Page
     numbers: Sequence[int]
     offset: int
@@ -42,7 +42,7 @@ class PageSlice:
 
     def second(self, number: int) -> int:
         """Return the second of scan time in which a row lies."""
-        return self.lane.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
+        return self.partition.scan.axis.second(wall_seconds(self.page.times[number]) - self.offset)
 
     def cut(self, second: float) -> tuple[PageSlice, PageSlice]:
         """Return the rows before a second of scan time, and the rows from that second on."""

@@ -1,6 +1,6 @@
 """The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
-A partition is also called a lane here. Rows are decoded here, just before they are handed out. Until then a
+A partition is also called a partition here. Rows are decoded here, just before they are handed out. Until then a
 page is held as the bytes of its answer, and rows of several partitions are merged by their ids and trigger
 times. An ordered scan hands out a row once every partition has passed the row's second. Runs end at whole
 seconds, so the position of a partition shows which rows it may still bring.
@@ -52,7 +52,7 @@ class PartitionedScan(Machine):
     """The partitions of one scan as a single machine.
 
     Args:
-        lanes: the partitions, at least one.
+        partitions: the partitions, at least one.
         ordered: True if rows are handed out in the order (trigger time, id).
         descending: True if rows are handed out in the reverse of that order.
         noted: called with the rows that were decoded, and their schedule type. Default: None.
@@ -61,77 +61,79 @@ class PartitionedScan(Machine):
 
     def __init__(
         self,
-        lanes: Sequence[Partition],
+        partitions: Sequence[Partition],
         *,
         ordered: bool,
         descending: bool,
         noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
         checks: FilterChecks | None = None,
     ) -> None:
-        self.lanes = lanes
+        self.partitions = partitions
         self._ordered = ordered
         self._descending = descending
-        self._merged = ordered and len(lanes) > 1
+        self._merged = ordered and len(partitions) > 1
         self._noted = noted
         self._checks = checks
         self._first_pages = TypeOverlapCheck()
-        for lane in lanes:
-            lane.first_pages = self._first_pages
+        for partition in partitions:
+            partition.first_pages = self._first_pages
         self.zone: Zone | None = None
         self._open: tuple[Partition, ProvenRun] | None = None
         self._unread = False  # True if decoding the open run failed, so that none of it was handed out
         self._given = self._turn = 0
-        self._pressed = lanes[0]
+        self._pressed = partitions[0]
 
     def account(self) -> ScanAccount:
         """Return the figures of all partitions."""
-        return sum((lane.account() for lane in self.lanes), ScanAccount())
+        return sum((partition.account() for partition in self.partitions), ScanAccount())
 
     @property
     def progress(self) -> float:
         """The share of the time range that was handed out, from 0 to 1."""
-        shares = [lane.scan.progress for lane in self.lanes]
+        shares = [partition.scan.progress for partition in self.partitions]
         return min(shares) if self._merged else sum(shares) / len(shares)
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were proven since the last call."""
         return [
-            partial(WindowDone, type=lane.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
-            for lane in self.lanes
-            for first, until, rows, proof in lane.scan.drain_events()
+            partial(WindowDone, type=partition.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
+            for partition in self.partitions
+            for first, until, rows, proof in partition.scan.drain_events()
         ]
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self.zone = zone
-        for lane in self.lanes:
-            lane.set_zone(zone)
+        for partition in self.partitions:
+            partition.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start. Those of the partition that is farthest behind come first."""
         asks = self.looks()
-        held = sum(lane.held for lane in self.lanes)
+        held = sum(partition.held for partition in self.partitions)
         # Requests that an answer made necessary go first, those of one partition together. Two looks at an
         # empty window must have no other request between them, not even one of another partition.
-        for lane in sorted(self.lanes, key=lambda lane: lane is not self._pressed):
-            if pressing := lane.pressing(slots - len(asks)):
-                asks += [(lane, ask) for ask in pressing]
-                self._pressed = lane
+        for partition in sorted(self.partitions, key=lambda partition: partition is not self._pressed):
+            if pressing := partition.pressing(slots - len(asks)):
+                asks += [(partition, ask) for ask in pressing]
+                self._pressed = partition
         # Partitions take turns, so that a service that fails on every n-th request does not always fail the
         # same partition.
-        self._turn = (self._turn + 1) % len(self.lanes)
-        lanes = [*self.lanes[self._turn :], *self.lanes[: self._turn]]
+        self._turn = (self._turn + 1) % len(self.partitions)
+        partitions = [*self.partitions[self._turn :], *self.partitions[: self._turn]]
         if self._merged:
-            lanes.sort(key=lambda lane: lane.second)
-        for lane in lanes:
-            if self._merged and self._given < _BATCHES_FOR_SURE and lane.second > lanes[0].second:
+            partitions.sort(key=lambda partition: partition.second)
+        for partition in partitions:
+            if self._merged and self._given < _BATCHES_FOR_SURE and partition.second > partitions[0].second:
                 break  # the consumer may stop after a few rows, so only their requests are sent
-            asks += [(lane, ask) for ask in lane.wanted(slots - len(asks), held - lane.scan.held)]
+            asks += [
+                (partition, ask) for ask in partition.wanted(slots - len(asks), held - partition.scan.held)
+            ]
         return asks
 
     def looks(self) -> list[tuple[Requester, PageRequest]]:
         """Return the requests that go before all others, even if nothing is left to be read."""
-        return [(lane, ask) for lane in self.lanes for ask in lane.looks()]
+        return [(partition, ask) for partition in self.partitions for ask in partition.looks()]
 
     def next_rows(self) -> Rows:
         """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
@@ -183,7 +185,7 @@ class PartitionedScan(Machine):
             if self._checks is not None:
                 self._checks.check(some)
             if self._noted is not None:
-                self._noted(some, piece.lane.type)
+                self._noted(some, piece.partition.type)
             rows += some
         self._unread = False
         return rows if taken.order is None else [rows[number] for number in taken.order]
@@ -215,56 +217,56 @@ class PartitionedScan(Machine):
             else (int(last.trigger_time.timestamp()), last.instance_id)
         )
         return [
-            Remainder(lane.type, *lane.scan.axis.window(first, until), after)
-            for lane in self.lanes
-            for first, until, after in self._left(lane, mark, begun, all_handed)
+            Remainder(partition.type, *partition.scan.axis.window(first, until), after)
+            for partition in self.partitions
+            for first, until, after in self._left(partition, mark, begun, all_handed)
         ]
 
     def _left(
-        self, lane: Partition, mark: tuple[int, str] | None, begun: bool, all_handed: bool
+        self, partition: Partition, mark: tuple[int, str] | None, begun: bool, all_handed: bool
     ) -> Iterator[tuple[int, int, tuple[int, str] | None]]:
-        scan, axis = lane.scan, lane.scan.axis
+        scan, axis = partition.scan, partition.scan.axis
         second = None if mark is None else axis.second(mark[0])
         if not self._ordered:
-            yield from ((first, until, self._after(lane, first)) for first, until in scan.remaining())
-            if self._open is None or self._open[0] is not lane or (all_handed and not self._unread):
+            yield from ((first, until, self._after(partition, first)) for first, until in scan.remaining())
+            if self._open is None or self._open[0] is not partition or (all_handed and not self._unread):
                 return
             run = self._open[1]
             if begun and second is not None:
                 yield max(run.first, second * 1000), run.until, mark
             else:
-                yield run.first, run.until, self._after(lane, run.first)
-        elif self._unread or not (lane.ended and all_handed and not lane.pieces):
+                yield run.first, run.until, self._after(partition, run.first)
+        elif self._unread or not (partition.ended and all_handed and not partition.pieces):
             # All partitions share one order, so nothing at or before the last row is left in any of them.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:
-                    yield first, until, self._after(lane, first)
+                    yield first, until, self._after(partition, first)
                 elif second * 1000 < until:
                     yield max(first, second * 1000), until, mark
 
     @staticmethod
-    def _after(lane: Partition, first: int) -> tuple[int, str] | None:
-        name = lane.handed.get(first // 1000)
-        return None if name is None else (lane.scan.axis.second(first // 1000), name)
+    def _after(partition: Partition, first: int) -> tuple[int, str] | None:
+        name = partition.handed.get(first // 1000)
+        return None if name is None else (partition.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> _Taken | Waiting:
         # If the service ignores the type, a row could go out here and still be due in another partition.
-        if len(self.lanes) > 1 and any(lane.unheard for lane in self.lanes):
+        if len(self.partitions) > 1 and any(partition.unheard for partition in self.partitions):
             return NEED_PAGES
-        for lane in self.lanes:
-            got = DONE if lane.ended else self._next_of(lane)
+        for partition in self.partitions:
+            got = DONE if partition.ended else self._next_of(partition)
             if isinstance(got, _Taken):
                 return got
-        return self._at_the_end() if all(lane.ended for lane in self.lanes) else NEED_PAGES
+        return self._at_the_end() if all(partition.ended for partition in self.partitions) else NEED_PAGES
 
     def _at_the_end(self) -> Waiting:
         """Return DONE, unless one partition's findings put in doubt what another partition took as proven."""
-        doubtful = any(lane.scan.next_item() is NEED_PAGES for lane in self.lanes)
+        doubtful = any(partition.scan.next_item() is NEED_PAGES for partition in self.partitions)
         return NEED_PAGES if doubtful else DONE
 
     def _next_merged(self) -> _Taken | Waiting:
         while True:
-            behind = min(self.lanes, key=lambda lane: lane.second)
+            behind = min(self.partitions, key=lambda partition: partition.second)
             if passed := self._passed(behind.second):
                 return _Taken(passed, self._order(passed))
             if behind.ended:
@@ -279,13 +281,13 @@ class PartitionedScan(Machine):
     def _passed(self, second: float) -> list[PageSlice]:
         """Remove and return the rows before a second of scan time, from all partitions."""
         passed: list[PageSlice] = []
-        for lane in self.lanes:
+        for partition in self.partitions:
             left: list[PageSlice] = []
-            for piece in lane.pieces:
+            for piece in partition.pieces:
                 before, after = piece.cut(second)
                 passed += [before] if before else []
                 left += [after] if after else []
-            lane.pieces = left
+            partition.pieces = left
         return passed
 
     def _order(self, pieces: Sequence[PageSlice]) -> list[int] | None:
@@ -303,17 +305,17 @@ class PartitionedScan(Machine):
                 ]
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=self._descending)
 
-    def _next_of(self, lane: Partition) -> _Taken | Waiting:
-        run = lane.scan.next_item()
+    def _next_of(self, partition: Partition) -> _Taken | Waiting:
+        run = partition.scan.next_item()
         if run is DONE:
-            lane.ended = True
+            partition.ended = True
         if not isinstance(run, ProvenRun):
             return run
-        self._open = lane, run
-        offset = self._zone_known.offset_at(lane.scan.axis.window(run.first, run.until)[0] // 1000)
-        pieces = [PageSlice(lane, page, numbers, offset) for page, numbers in run.batch.parts]
+        self._open = partition, run
+        offset = self._zone_known.offset_at(partition.scan.axis.window(run.first, run.until)[0] // 1000)
+        pieces = [PageSlice(partition, page, numbers, offset) for page, numbers in run.batch.parts]
         taken = _Taken(pieces, run.batch.order)
-        name = lane.handed.get(run.first // 1000)
+        name = partition.handed.get(run.first // 1000)
         return taken if name is None else self._after_row(taken, run.first // 1000, name)
 
     def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:

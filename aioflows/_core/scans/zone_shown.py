@@ -33,7 +33,7 @@ class ZoneShown:
     """The check that rows are read in the right zone.
 
     Args:
-        errands: the queue of follow-up requests.
+        follow_ups: the queue of follow-up requests.
         reader: the reader of answers.
         service: the facts that the session knows about the service.
         misread: returns the error for a second whose rows are elsewhere.
@@ -41,12 +41,12 @@ class ZoneShown:
 
     def __init__(
         self,
-        errands: FollowUps,
+        follow_ups: FollowUps,
         reader: PageReader,
         service: ServiceFacts,
         misread: Callable[[PageRequest, int], CompletenessError],
     ) -> None:
-        self._errands = errands
+        self._follow_ups = follow_ups
         self._reader = reader
         self._service = service
         self._misread = misread
@@ -93,7 +93,7 @@ class ZoneShown:
             tries=None,
             reads=None,
         )
-        self._errands.expect(near, lambda answer: self._looked(near, second, rounds, answer))
+        self._follow_ups.expect(near, lambda answer: self._looked(near, second, rounds, answer))
         return near
 
     def _looked(self, near: PageRequest, second: int, rounds: int, answer: Page | AioflowsError) -> None:
@@ -120,8 +120,8 @@ class ZoneShown:
             elif answer.ids:
                 self.duplicates += len(answer.ids)
                 self._sample = again, answer
-                self._errands.add(self._near(rounds - 1))
+                self._follow_ups.add(self._near(rounds - 1))
             else:
                 self._gone = True
 
-        self._errands.add(again, looked)
+        self._follow_ups.add(again, looked)

@@ -39,7 +39,7 @@ class ExternalSort:
     """The external sort. It reads windows by the keyset walk and sorts their rows.
 
     Args:
-        lanes: the keyset walk, unordered.
+        partitions: the keyset walk, unordered.
         order: the order to sort by.
         page: returns the number of rows of a full page.
         buffer: about the most rows to hold.
@@ -51,7 +51,7 @@ class ExternalSort:
 
     def __init__(
         self,
-        lanes: PartitionedScan,
+        partitions: PartitionedScan,
         order: SortOrder,
         *,
         page: Callable[[], int],
@@ -61,7 +61,7 @@ class ExternalSort:
         reached: Key = (),
         after: Key = (),
     ) -> None:
-        self.lanes = lanes
+        self.partitions = partitions
         self.rows: list[FlowInstance] = []
         """Rows in memory that are not sorted yet."""
         self.ended = False
@@ -88,7 +88,7 @@ class ExternalSort:
             len(self.rows)
             + self._storing
             + len(self._last or ())
-            + sum(lane.held for lane in self.lanes.lanes)
+            + sum(partition.held for partition in self.partitions.partitions)
         )
 
     @property
@@ -98,11 +98,11 @@ class ExternalSort:
 
     def wanted(self, slots: int) -> Iterator[tuple[Requester, PageRequest]]:
         """Return the requests to start, no more than the buffer can take the rows of."""
-        under_way = sum(lane.scan.under_way for lane in self.lanes.lanes)
+        under_way = sum(partition.scan.under_way for partition in self.partitions.partitions)
         free = (self._buffer - self.held) // self._page() + 1 - under_way
         if self.ended or (free < 1 and (under_way or self._storing)):
-            return iter(self.lanes.looks())
-        return iter(self.lanes.wanted(min(slots, max(free, 1))))
+            return iter(self.partitions.looks())
+        return iter(self.partitions.wanted(min(slots, max(free, 1))))
 
     def stores(self) -> list[SpillWrite]:
         """Return the rows to write to the spill file, each once."""
@@ -123,7 +123,7 @@ class ExternalSort:
                 return
             if self.ended:
                 continue
-            got = self.lanes.next_rows()
+            got = self.partitions.next_rows()
             self._drained = got is NEED_PAGES
             if self._drained:
                 return
@@ -140,7 +140,11 @@ class ExternalSort:
 
         The walk keeps the windows that are left.
         """
-        if self._drained and not self.ended and not any(lane.scan.under_way for lane in self.lanes.lanes):
+        if (
+            self._drained
+            and not self.ended
+            and not any(partition.scan.under_way for partition in self.partitions.partitions)
+        ):
             self.ended = True
             self.advance()
 

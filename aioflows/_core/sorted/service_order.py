@@ -49,7 +49,7 @@ class ServiceOrderScan(Machine):
     """The scan in the service's own order.
 
     Args:
-        lanes: a keyset walk of the same window. Its first answers show how the service numbers pages and how
+        partitions: a keyset walk of the same window. Its first answers show how the service numbers pages and how
             many rows a page holds. Their rows are not used.
         sorter: the sort field, and True if it is descending.
         service: the facts that the session knows about the service.
@@ -58,11 +58,17 @@ class ServiceOrderScan(Machine):
     """
 
     def __init__(
-        self, lanes: PartitionedScan, sorter: Sorter, *, service: ServiceFacts, page_size: int, buffer: int
+        self,
+        partitions: PartitionedScan,
+        sorter: Sorter,
+        *,
+        service: ServiceFacts,
+        page_size: int,
+        buffer: int,
     ) -> None:
-        self.type: ScheduleType = lanes.lanes[0].type
+        self.type: ScheduleType = partitions.partitions[0].type
         self.rows_received = self.duplicates = 0
-        self._lanes = lanes
+        self._partitions = partitions
         self._sorter = sorter
         self._service = service
         self._page_size = page_size
@@ -88,12 +94,14 @@ class ServiceOrderScan(Machine):
         """The share of the rows that was handed out, from 0 to 1, estimated from the first answer."""
         if self._pages is None:
             return 0.0
-        expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        expected = sum(
+            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
+        )
         return min(1.0, self._end / max(expected, self._end, 1.0))
 
     def account(self) -> ScanAccount:
         """Return the figures so far. The keyset walk adds only the expected number of rows."""
-        walk = self._lanes.account()
+        walk = self._partitions.account()
         return ScanAccount(
             self.rows_received,
             self.duplicates,
@@ -110,14 +118,14 @@ class ServiceOrderScan(Machine):
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self._zone = zone
-        self._lanes.set_zone(zone)
+        self._partitions.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return the whole window, since nothing shows which part of it was handed out."""
         return [
-            Remainder(lane.type, *lane.scan.axis.window(first, until))
-            for lane in self._lanes.lanes
-            for first, until in lane.scan.spans
+            Remainder(partition.type, *partition.scan.axis.window(first, until))
+            for partition in self._partitions.partitions
+            for first, until in partition.scan.spans
         ]
 
     # Requests
@@ -125,8 +133,8 @@ class ServiceOrderScan(Machine):
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start."""
         if self._pages is None:
-            walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
-            return self._lanes.wanted(1 - walking)
+            walking = sum(partition.scan.under_way for partition in self._partitions.partitions)
+            return self._partitions.wanted(1 - walking)
         asks: list[tuple[Requester, PageRequest]] = []
         while len(asks) < slots and (ask := self._ask(self._pages)) is not None:
             asks.append((self, ask))
@@ -144,13 +152,15 @@ class ServiceOrderScan(Machine):
         ahead = pages.held + size * (pages.under_way + 1)
         if pages.under_way and (self._given < _BATCHES_FOR_SURE or ahead > self._buffer):
             return None
-        expected = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        expected = sum(
+            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
+        )
         if pages.under_way and pages.asked >= max(expected, self._end + size):
             return None
         return pages.ask()
 
     def _window(self) -> PageRequest:
-        spans = self._lanes.lanes[0].scan.spans
+        spans = self._partitions.partitions[0].scan.spans
         return PageRequest(
             spans[0][0],
             spans[-1][1],
@@ -182,7 +192,7 @@ class ServiceOrderScan(Machine):
         Raise the scan's error after all rows before it were returned.
         """
         if self._pages is None:
-            got = self._lanes.next_rows()
+            got = self._partitions.next_rows()
             if got is DONE:
                 return DONE  # the window is empty
             if got is NEED_PAGES:

@@ -53,7 +53,7 @@ class SortedScan(Machine):
     """The scan in an order other than that of trigger times.
 
     Args:
-        lanes: the keyset walk of the whole range, unordered.
+        partitions: the keyset walk of the whole range, unordered.
         order: the order of the scan.
         service: the facts that the session knows about the service.
         again: returns a keyset walk of some windows.
@@ -67,7 +67,7 @@ class SortedScan(Machine):
 
     def __init__(
         self,
-        lanes: PartitionedScan,
+        partitions: PartitionedScan,
         order: SortOrder,
         *,
         service: ServiceFacts,
@@ -78,7 +78,7 @@ class SortedScan(Machine):
         proven: bool = False,
         after: Position | None = None,
     ) -> None:
-        self._lanes = lanes
+        self._partitions = partitions
         self._order = order
         self._service = service
         self._again = again
@@ -88,17 +88,20 @@ class SortedScan(Machine):
         self._proven = proven
         self._after = after
         windows = [
-            (lane.type, *lane.scan.axis.window(lane.scan.spans[0][0], lane.scan.spans[-1][1]))
-            for lane in lanes.lanes
-            if lane.scan.spans
+            (
+                partition.type,
+                *partition.scan.axis.window(partition.scan.spans[0][0], partition.scan.spans[-1][1]),
+            )
+            for partition in partitions.partitions
+            if partition.scan.spans
         ]
         self._probes = NullProbes(order, windows, service)
         self._walk = ExternalSort(
-            lanes, order, page=self._page, buffer=buffer, keep=buffer if proven else 2 * buffer
+            partitions, order, page=self._page, buffer=buffer, keep=buffer if proven else 2 * buffer
         )
         self._stopped = False
         self._merge: KWayMerge | None = None
-        self._strips = self._strips_of([])
+        self._sorted_windows = self._strips_of([])
         self._given = self._rows_given = 0
         self._expected = self._begun = 0.0
         self._zone: Zone | None = None
@@ -118,7 +121,7 @@ class SortedScan(Machine):
         merged = sum(
             len(source.entries) for source in self._merge.sources if not isinstance(source, SortedWindow)
         )
-        return merged + self._strips.held
+        return merged + self._sorted_windows.held
 
     @property
     def progress(self) -> float:
@@ -127,32 +130,36 @@ class SortedScan(Machine):
         Half of it stands for collecting before the first row.
         """
         if self._merge is None:
-            return self._lanes.progress / 2
+            return self._partitions.progress / 2
         total = max(self._expected, self._rows_given, 1)
         return self._begun + (1 - self._begun) * min(1.0, self._rows_given / total)
 
     def account(self) -> ScanAccount:
         """Return the figures so far."""
-        account = self._lanes.account() + self._strips.account() + ScanAccount(self._probes.rows_received)
+        account = (
+            self._partitions.account()
+            + self._sorted_windows.account()
+            + ScanAccount(self._probes.rows_received)
+        )
         if self._merge is None:
             return account
         return attrs.evolve(account, expected=max(0.0, self._expected - self._rows_given))
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were read, and those that have to be read again, since the last call."""
-        return self._lanes.drain_events() + self._strips.drain_events()
+        return self._partitions.drain_events() + self._sorted_windows.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self._zone = self._probes.zone = zone
-        self._lanes.set_zone(zone)
+        self._partitions.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return all windows, since only the place in the order shows which rows were handed out."""
         return [
-            Remainder(lane.type, *lane.scan.axis.window(first, until))
-            for lane in self._lanes.lanes
-            for first, until in lane.scan.spans
+            Remainder(partition.type, *partition.scan.axis.window(first, until))
+            for partition in self._partitions.partitions
+            for first, until in partition.scan.spans
         ]
 
     def position(self, last: FlowInstance | None) -> Position | None:
@@ -166,17 +173,17 @@ class SortedScan(Machine):
         asks = self._probes.wanted()
         if self._merge is None:
             if not self._stopped:
-                walking = sum(lane.scan.under_way for lane in self._lanes.lanes)
-                asks += self._walk.wanted(len(self._lanes.lanes) - walking if self._few else slots)
+                walking = sum(partition.scan.under_way for partition in self._partitions.partitions)
+                asks += self._walk.wanted(len(self._partitions.partitions) - walking if self._few else slots)
             else:
-                asks += self._lanes.looks()
+                asks += self._partitions.looks()
             return asks
         ahead = not self._few or self._given >= _BATCHES_FOR_SURE
-        return asks + self._strips.wanted(slots - len(asks), self._merge, ahead=ahead)
+        return asks + self._sorted_windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         """Return the rows to write to disk or to read back, each once."""
-        tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._strips.stores()]
+        tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._sorted_windows.stores()]
         if self._merge is not None:
             shelves = (source for source in self._merge.sources if isinstance(source, SpilledRun))
             tasks += [load for shelf in shelves if (load := shelf.load()) is not None]
@@ -197,19 +204,19 @@ class SortedScan(Machine):
             return NEED_PAGES
         merge = self._merge
         assert merge is not None, "everything is collected"
-        self._strips.advance()
+        self._sorted_windows.advance()
         while True:
             reached = merge.reached
             if rows := merge.next():
                 self._given += 1
                 self._rows_given += len(rows)
                 return rows
-            if merge.reached == reached and not self._strips.read_again(merge):
+            if merge.reached == reached and not self._sorted_windows.read_again(merge):
                 break
-        self._strips.forget(merge)
+        self._sorted_windows.forget(merge)
         if merge.over:
             return DONE
-        if (error := self._strips.error(merge)) is not None:
+        if (error := self._sorted_windows.error(merge)) is not None:
             raise error
         return NEED_PAGES
 
@@ -226,12 +233,14 @@ class SortedScan(Machine):
         after = () if self._after is None else self._order.key_at(self._after)
         if not walk.done or after is None or (self._stopped and not self._order.settled()):
             return False
-        self._begun = self._lanes.progress / 2
-        pending = sum(rows for lane in self._lanes.lanes for *_, rows in lane.scan.pending())
+        self._begun = self._partitions.progress / 2
+        pending = sum(
+            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
+        )
         self._expected = walk.total + pending
-        strips = self._part()
-        self._strips = self._strips_of(strips)
-        self._merge = KWayMerge([*walk.sources(), *strips], after)
+        sorted_windows = self._part()
+        self._sorted_windows = self._strips_of(sorted_windows)
+        self._merge = KWayMerge([*walk.sources(), *sorted_windows], after)
         return True
 
     def _enough(self) -> bool:
@@ -244,16 +253,16 @@ class SortedScan(Machine):
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
 
-    def _strips_of(self, strips: Sequence[SortedWindow]) -> SortedWindows:
+    def _strips_of(self, sorted_windows: Sequence[SortedWindow]) -> SortedWindows:
         return SortedWindows(
-            strips, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
+            sorted_windows, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
         )
 
     def _walked_again(self, windows: Sequence[Window]) -> PartitionedScan:
         assert self._zone is not None, "the zone is known before the first answer is read"
-        lanes = self._again(windows)
-        lanes.set_zone(self._zone)
-        return lanes
+        partitions = self._again(windows)
+        partitions.set_zone(self._zone)
+        return partitions
 
     def _part(self) -> list[SortedWindow]:
         """Cut the rest of the range into windows that the service sorts."""
@@ -261,7 +270,7 @@ class SortedScan(Machine):
         windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
-        evidence = {lane.type: lane.scan.evidence for lane in self._lanes.lanes}
+        evidence = {partition.type: partition.scan.evidence for partition in self._partitions.partitions}
         share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
         return [
             SortedWindow(
@@ -279,7 +288,11 @@ class SortedScan(Machine):
     def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
         """Return windows of about equal expected rows, so many that the buffer holds two pages of each."""
         page = self._page()
-        gaps = [(lane.type, *gap) for lane in self._lanes.lanes for gap in lane.scan.pending()]
+        gaps = [
+            (partition.type, *gap)
+            for partition in self._partitions.partitions
+            for gap in partition.scan.pending()
+        ]
         if self._few:
             return gaps
         total = sum(rows for *_, rows in gaps)

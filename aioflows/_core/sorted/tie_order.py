@@ -28,16 +28,16 @@ class TieOrderScan(Machine):
     """The scan by trigger time, then by other fields.
 
     Args:
-        lanes: the keyset walk, ordered by trigger time.
+        partitions: the keyset walk, ordered by trigger time.
         order: the order of the scan, whose first field is the trigger time.
         probes: the requests that find out where rows stand that lack a field.
         after: the place after which rows are handed out. None means every row.
     """
 
     def __init__(
-        self, lanes: PartitionedScan, order: SortOrder, probes: NullProbes, after: Position | None
+        self, partitions: PartitionedScan, order: SortOrder, probes: NullProbes, after: Position | None
     ) -> None:
-        self._lanes = lanes
+        self._partitions = partitions
         self._order = order
         self._probes = probes
         self._after = after
@@ -45,30 +45,30 @@ class TieOrderScan(Machine):
         self._waiting: list[FlowInstance] = []
 
     def __repr__(self) -> str:
-        return f"<TieOrderScan {self._order!r} of {self._lanes.lanes}>"
+        return f"<TieOrderScan {self._order!r} of {self._partitions.partitions}>"
 
     @property
     def progress(self) -> float:
         """The share of the time range that was handed out, from 0 to 1."""
-        return self._lanes.progress
+        return self._partitions.progress
 
     def account(self) -> ScanAccount:
         """Return the figures so far."""
-        return self._lanes.account() + ScanAccount(self._probes.rows_received)
+        return self._partitions.account() + ScanAccount(self._probes.rows_received)
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were proven since the last call."""
-        return self._lanes.drain_events()
+        return self._partitions.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self._probes.zone = zone
-        self._lanes.set_zone(zone)
+        self._partitions.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start."""
         asks = self._probes.wanted()
-        return asks + self._lanes.wanted(slots - len(asks))
+        return asks + self._partitions.wanted(slots - len(asks))
 
     def next_rows(self) -> Rows:
         """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
@@ -77,7 +77,7 @@ class TieOrderScan(Machine):
         if self._from is None and self._after is not None:
             self._from = self._order.key_at(self._after)
         if not self._waiting:
-            got = self._lanes.next_rows()
+            got = self._partitions.next_rows()
             if not isinstance(got, list):
                 return got
             self._waiting = got
@@ -89,7 +89,7 @@ class TieOrderScan(Machine):
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left, beginning with the second of the last row."""
-        left = self._lanes.remaining(last, begun, all_handed and not self._waiting)
+        left = self._partitions.remaining(last, begun, all_handed and not self._waiting)
         return [attrs.evolve(one, after=None) for one in left]
 
     def position(self, last: FlowInstance | None) -> Position | None:

@@ -1,6 +1,6 @@
 """The sorted windows of one scan: the order of their requests, and a second reading of torn windows.
 
-A window that the service sorts is also called a strip here.
+A window that the service sorts is also called a sorted_window here.
 
 Invariants:
 
@@ -42,7 +42,7 @@ class SortedWindows:
     """The sorted windows of one scan, as sources of a merge.
 
     Args:
-        strips: the sorted windows.
+        sorted_windows: the sorted windows.
         order: the order of the scan.
         again: returns a keyset walk of some windows, with its zone set.
         page: returns the number of rows of a full page.
@@ -51,7 +51,7 @@ class SortedWindows:
 
     def __init__(
         self,
-        strips: Sequence[SortedWindow],
+        sorted_windows: Sequence[SortedWindow],
         order: SortOrder,
         *,
         again: Callable[[Sequence[Window]], PartitionedScan],
@@ -59,7 +59,7 @@ class SortedWindows:
         buffer: int,
     ) -> None:
         self._past = ScanAccount()
-        self._strips = list(strips)
+        self._sorted_windows = list(sorted_windows)
         self._order = order
         self._again = again
         self._page = page
@@ -71,19 +71,19 @@ class SortedWindows:
     def held(self) -> int:
         """The number of rows in memory, and of rows that are under way."""
         second = 0 if self._second is None else self._second[0].held
-        return second + sum(strip.held for strip in self._strips)
+        return second + sum(sorted_window.held for sorted_window in self._sorted_windows)
 
     def account(self) -> ScanAccount:
         """Return the figures of all windows, and of all that was read again."""
         account = self._past
-        for strip in self._strips:
-            account += ScanAccount(strip.rows_received, strip.duplicates)
-        return account if self._second is None else account + self._second[0].lanes.account()
+        for sorted_window in self._sorted_windows:
+            account += ScanAccount(sorted_window.rows_received, sorted_window.duplicates)
+        return account if self._second is None else account + self._second[0].partitions.account()
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the events since the last call: windows that were read, and windows that were torn."""
         news, self._news = self._news, []
-        return news if self._second is None else news + self._second[0].lanes.drain_events()
+        return news if self._second is None else news + self._second[0].partitions.drain_events()
 
     # Requests
 
@@ -100,23 +100,29 @@ class SortedWindows:
         asks: list[tuple[Requester, PageRequest]] = []
         if self._second is not None:
             asks += self._second[0].wanted(slots)
-        strips = [strip for strip in self._strips if strip.bound is not None and not strip.torn]
+        sorted_windows = [
+            sorted_window
+            for sorted_window in self._sorted_windows
+            if sorted_window.bound is not None and not sorted_window.torn
+        ]
         least, held = merge.bound, self.held
-        waited_for = any(strip.under_way for strip in strips if strip.bound == least)
-        for strip in sorted(strips, key=lambda strip: strip.horizon):
+        waited_for = any(
+            sorted_window.under_way for sorted_window in sorted_windows if sorted_window.bound == least
+        )
+        for sorted_window in sorted(sorted_windows, key=lambda sorted_window: sorted_window.horizon):
             while len(asks) < slots:
-                room = held + strip.page_size <= self._buffer
-                behind = strip.bound == least and (room or not waited_for)
-                due = not strip.under_way and (behind or not strip.begun)
+                room = held + sorted_window.page_size <= self._buffer
+                behind = sorted_window.bound == least and (room or not waited_for)
+                due = not sorted_window.under_way and (behind or not sorted_window.begun)
                 if not due and not (ahead and room):
                     break
-                before = strip.held
-                ask = strip.ask()
+                before = sorted_window.held
+                ask = sorted_window.ask()
                 if ask is None:
                     break
-                asks.append((strip, ask))
-                waited_for = waited_for or strip.bound == least
-                held += strip.held - before
+                asks.append((sorted_window, ask))
+                waited_for = waited_for or sorted_window.bound == least
+                held += sorted_window.held - before
         return asks
 
     def stores(self) -> list[SpillWrite]:
@@ -127,19 +133,28 @@ class SortedWindows:
 
     def advance(self) -> None:
         """Go on as far as the answers allow."""
-        for strip in self._strips:
-            strip.advance()
+        for sorted_window in self._sorted_windows:
+            sorted_window.advance()
 
     def error(self, merge: KWayMerge) -> AioflowsError | None:
         """Return the error of a window that no further row of another source can precede."""
         return next(
-            (strip.error for strip in self._strips if strip.error and strip.bound == merge.bound), None
+            (
+                sorted_window.error
+                for sorted_window in self._sorted_windows
+                if sorted_window.error and sorted_window.bound == merge.bound
+            ),
+            None,
         )
 
     def read_again(self, merge: KWayMerge) -> bool:
         """Read torn windows again. Return True if there is something new to merge."""
         if self._second is None:
-            torn = [strip for strip in self._strips if strip.torn and strip.error is None]
+            torn = [
+                sorted_window
+                for sorted_window in self._sorted_windows
+                if sorted_window.torn and sorted_window.error is None
+            ]
             if not torn:
                 return False
             self._second = self._begin(merge, torn), torn
@@ -147,52 +162,56 @@ class SortedWindows:
         try:
             sorter.advance()
         except AioflowsError as error:
-            for strip in torn:
-                strip.error, strip.given_up = error, False
+            for sorted_window in torn:
+                sorted_window.error, sorted_window.given_up = error, False
         else:
             if not sorter.done:
                 return False
             self._drop(merge, set(torn))
             merge.sources += sorter.sources()
-        self._past += sorter.lanes.account()
-        self._news += sorter.lanes.drain_events()
+        self._past += sorter.partitions.account()
+        self._news += sorter.partitions.drain_events()
         self._second = None
         return True
 
     def _begin(self, merge: KWayMerge, torn: Sequence[SortedWindow]) -> ExternalSort:
-        for strip in torn:
-            strip.given_up = True
-            first, until = strip.window
+        for sorted_window in torn:
+            sorted_window.given_up = True
+            first, until = sorted_window.window
             self._news.append(
-                partial(DriftFound, type=strip.type, from_ms=first, to_ms=until, reason=strip.torn)
+                partial(
+                    DriftFound, type=sorted_window.type, from_ms=first, to_ms=until, reason=sorted_window.torn
+                )
             )
         return ExternalSort(
-            self._again([(strip.type, *strip.window) for strip in torn]),
+            self._again([(sorted_window.type, *sorted_window.window) for sorted_window in torn]),
             self._order,
             page=self._page,
             buffer=self._buffer // 2,
             keep=self._page(),
-            handed=frozenset().union(*(strip.seen for strip in torn)),
+            handed=frozenset().union(*(sorted_window.seen for sorted_window in torn)),
             reached=merge.reached,
             after=merge.after,
         )
 
     def forget(self, merge: KWayMerge) -> None:
         """Drop the windows that have handed out every row."""
-        self._drop(merge, {strip for strip in self._strips if strip.done})
+        self._drop(merge, {sorted_window for sorted_window in self._sorted_windows if sorted_window.done})
 
     def _drop(self, merge: KWayMerge, gone: set[SortedWindow]) -> None:
         if not gone:
             return
-        for strip in gone:
-            proofs = Counter() if strip.torn else Counter({Proof.SORTED: 1})
-            self._past += ScanAccount(strip.rows_received, strip.duplicates, proofs)
-            if not strip.torn:
-                first, until = strip.window
-                rows, proof = len(strip.seen), Proof.SORTED
+        for sorted_window in gone:
+            proofs = Counter() if sorted_window.torn else Counter({Proof.SORTED: 1})
+            self._past += ScanAccount(sorted_window.rows_received, sorted_window.duplicates, proofs)
+            if not sorted_window.torn:
+                first, until = sorted_window.window
+                rows, proof = len(sorted_window.seen), Proof.SORTED
                 done = partial(
-                    WindowDone, type=strip.type, from_ms=first, to_ms=until, rows=rows, proof=proof
+                    WindowDone, type=sorted_window.type, from_ms=first, to_ms=until, rows=rows, proof=proof
                 )
                 self._news.append(done)
-        self._strips = [strip for strip in self._strips if strip not in gone]
+        self._sorted_windows = [
+            sorted_window for sorted_window in self._sorted_windows if sorted_window not in gone
+        ]
         merge.sources = [source for source in merge.sources if source not in gone]

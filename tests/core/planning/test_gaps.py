@@ -59,10 +59,10 @@ def test_neighbours_are_not_joined_across_a_change_of_offset() -> None:
 def test_a_split_leaves_to_each_part_what_was_known_at_its_end() -> None:
     gaps = Gaps([(0, 100)])
     gap = gaps[0]
-    gap.short, gap.witness, gap.after = True, 7, 5
+    gap.maybe_last, gap.witness, gap.after = True, 7, 5
     later = gaps.split(gap, 50)
-    assert (gap.short, gap.witness, gap.after) == (True, 7, 0)
-    assert (later.short, later.witness, later.after) == (False, None, 5)
+    assert (gap.maybe_last, gap.witness, gap.after) == (True, 7, 0)
+    assert (later.maybe_last, later.witness, later.after) == (False, None, 5)
 
 
 @given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 10**6), st.floats(0, 1e9))

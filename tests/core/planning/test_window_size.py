@@ -66,7 +66,7 @@ def test_a_window_does_not_reach_over_a_row_behind_a_change_of_offset(fence: int
 
 def test_a_window_that_may_be_empty_is_asked_for_with_the_rows_on_both_its_sides() -> None:
     gaps = beside_a_row(apart=5)
-    gaps[0].first, gaps[0].witness, gaps[0].short = 20_000, 12, 3
+    gaps[0].first, gaps[0].witness, gaps[0].maybe_last = 20_000, 12, 3
     assert window(asked(gaps)) == (12_000, HOUR + 6_000)
 
 

@@ -30,7 +30,7 @@ class Empty:
 
     def __init__(self, *, rows: int = 5, facts: ServiceFacts | None = None) -> None:
         self.desk = Desk(WINDOW, OTHER, facts=facts)
-        self.emptiness = EmptyAnswers(
+        self.judge = EmptyAnswers(
             self.desk.frontier,
             self.desk.follow_ups,
             MissingRows(
@@ -60,7 +60,7 @@ class Empty:
         """Take an answer, with nothing in it if it is not given."""
         assert page is None or not page.ids
         self.answers += 1
-        self.emptiness.answered(ask, self.desk.frontier.put_down(ask))
+        self.judge.answered(ask, self.desk.frontier.put_down(ask))
 
     def ask(self, first: int = START, until: int = START + HOUR, *, page_no: int = 0) -> PageRequest:
         return self.desk.ask(first, until, page_no=page_no)
@@ -98,7 +98,7 @@ def test_nothing_is_decided_while_a_row_beside_the_window_may_soon_be_known() ->
 
 def test_a_service_that_has_said_nothing_of_something_is_looked_at_far_more_often() -> None:
     liar = Empty()
-    liar.desk.facts.lied = True
+    liar.desk.facts.false_empty_seen = True
     assert liar.looks() >= 5 * Empty().looks()
 
 
@@ -171,19 +171,19 @@ def test_what_a_liar_had_been_believed_before_is_looked_at_once_more_before_the_
     """Rows that come each time have come since; nothing each time is nothing."""
     one = Empty()
     one.looks()
-    assert not one.emptiness.unsettled()
-    one.desk.facts.lied = True
-    assert one.emptiness.unsettled()
+    assert not one.judge.unsettled()
+    one.desk.facts.false_empty_seen = True
+    assert one.judge.unsettled()
     one.desk.serve(ModelService([(START + 1000, f"1-{number}") for number in range(rows)]))
-    assert not one.emptiness.unsettled()
+    assert not one.judge.unsettled()
     assert one.desk.error is None
 
 
 def test_rows_and_then_nothing_again_where_nothing_was_believed_cannot_be_relied_on() -> None:
     one = Empty()
     one.looks()
-    one.desk.facts.lied = True
-    assert one.emptiness.unsettled()
+    one.desk.facts.false_empty_seen = True
+    assert one.judge.unsettled()
 
     def every_other(service: ModelService, _: PageRequest) -> None:
         service.rows = [(START + 1000, "1-a")] if len(service.asked) % 2 else []

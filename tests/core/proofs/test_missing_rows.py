@@ -24,7 +24,7 @@ class Missed:
         self.desk = Desk((START, START + HOUR), descending=descending, zone=zone)
         self.held: list[tuple[PageRequest, Page]] = []
         """The answers that turned out to hold."""
-        self.doubts = MissingRows(
+        self.missing = MissingRows(
             self.desk.frontier,
             self.desk.follow_ups,
             self.desk.reader,
@@ -41,8 +41,8 @@ class Missed:
     def look(self, service: ModelService) -> list[PageRequest]:
         """Look for the row, and return the requests that this took."""
         assert self.gap.left is not None
-        self.doubts.raise_for(self.gap.left, self.gap, self.ask, self.page)
-        assert self.gap.held, "it is asked for again before anything is found out"
+        self.missing.raise_for(self.gap.left, self.gap, self.ask, self.page)
+        assert self.gap.on_hold, "it is asked for again before anything is found out"
         return self.desk.serve(service)
 
 
@@ -53,7 +53,7 @@ def test_a_row_that_is_no_longer_where_it_was_is_gone_and_the_answer_without_it_
     one = Missed(descending=descending)
     asked = one.look(ModelService([row for row in ROWS if row[0] != EDGE]))
     assert one.held == [(one.ask, one.page)]
-    assert (one.gap.held, one.desk.error) == (False, None)
+    assert (one.gap.on_hold, one.desk.error) == (False, None)
     assert [(ask.from_ms, ask.to_ms) for ask in asked] == [(START, START + HOUR)], "it was brought by that"
 
 
@@ -64,7 +64,7 @@ def test_an_answer_without_a_row_that_is_in_both_places_was_wrong_and_is_asked_f
     one = Missed(descending=descending)
     asked = one.look(ModelService(list(ROWS)))
     assert one.held == []
-    assert (one.gap.held, one.desk.error) == (False, None)
+    assert (one.gap.on_hold, one.desk.error) == (False, None)
     assert (asked[-1].from_ms, asked[-1].to_ms) == (EDGE, EDGE + 1000), "its very second"
     assert one.gap in one.desk.gaps
 
@@ -109,7 +109,7 @@ def test_where_it_cannot_be_looked_for_the_scan_ends_with_that_error_at_its_gap(
     one = Missed()
     one.look(Failing(list(ROWS)))
     assert one.held == []
-    assert one.gap.broken is error
+    assert one.gap.error is error
 
 
 def test_a_service_that_leaves_out_what_it_has_shown_again_and_again_is_not_believed_at_all() -> None:
@@ -133,5 +133,5 @@ def test_a_row_that_goes_between_the_two_looks_is_looked_for_again_before_a_time
 
     one = Missed()
     one.look(ModelService(list(ROWS), before_answer=go))
-    assert (one.gap.held, one.desk.error) == (False, None)
+    assert (one.gap.on_hold, one.desk.error) == (False, None)
     assert one.held == ([] if back else [(one.ask, one.page)])

@@ -50,9 +50,9 @@ class Judged:
         """Look for what may follow, and return the requests that this took."""
         assert self.pages.may_be_all(self.ask, self.reading, self.desk.gap)
         self.pages.look_further(self.ask, self.page, self.reading)
-        assert self.desk.gap.held, "it is asked for again meanwhile"
+        assert self.desk.gap.on_hold, "it is asked for again meanwhile"
         asked = self.desk.serve(self.service)
-        assert not self.desk.gap.held
+        assert not self.desk.gap.on_hold
         return asked
 
 

@@ -143,7 +143,7 @@ class Reading(RuleBasedStateMachine):
             begun, all_handed = True, len(handed) == len(rows)
         if rows is DONE or self.ended:
             return
-        left = self.lanes.remaining(self.last, begun=begun, all_handed=all_handed)
+        left = self.partitions.remaining(self.last, begun=begun, all_handed=all_handed)
         if forgets:
             self.session = ServiceFacts(smallest_cap=1)
         handed_in = {
@@ -162,13 +162,13 @@ class Reading(RuleBasedStateMachine):
         assert not wrong, wrong
 
     def teardown(self) -> None:
-        if not hasattr(self, "lanes"):
+        if not hasattr(self, "partitions"):
             return
         most = len(self.service.asked) + MOST_ASKS
         while not self.ended:
             self.pulled()
             if not self.ended and self.under_way:
-                assert len(self.service.asked) < most, f"{self.lanes.lanes} do not come to an end"
+                assert len(self.service.asked) < most, f"{self.partitions.partitions} do not come to an end"
                 self.answered(self.pop(0))
         if isinstance(self.error, CompletenessError):
             assert self.changed or self.lies < LIES or not self.roomy, (
@@ -204,16 +204,18 @@ class Reading(RuleBasedStateMachine):
             page_size=self.size, concurrency=self.slots, buffer=self.buffer,
         )  # fmt: skip
 
-    def resume(self, lane: Partition) -> None:
-        self.lanes = PartitionedScan([lane], ordered=self.account.ordered, descending=self.account.descending)
-        self.lanes.set_zone(UTC)
+    def resume(self, partition: Partition) -> None:
+        self.partitions = PartitionedScan(
+            [partition], ordered=self.account.ordered, descending=self.account.descending
+        )
+        self.partitions.set_zone(UTC)
         self.under_way: list[tuple[Requester, PageRequest]] = []
         self.last: FlowInstance | None = None
         self.error: AioflowsError | None = None
         self.ask()
 
     def ask(self) -> None:
-        self.under_way += self.lanes.wanted(self.slots - len(self.under_way))
+        self.under_way += self.partitions.wanted(self.slots - len(self.under_way))
 
     def pop(self, place: int) -> tuple[Requester, PageRequest]:
         return self.under_way.pop(place % len(self.under_way))
@@ -235,14 +237,14 @@ class Reading(RuleBasedStateMachine):
         elif isinstance(rows, list) and rows:  # all of a batch may have been handed out before
             self.hand_out(rows)
         elif rows is NEED_PAGES and not self.ended:
-            assert self.under_way, f"{self.lanes.lanes} need pages and ask for none"
+            assert self.under_way, f"{self.partitions.partitions} need pages and ask for none"
 
     def next_rows(self) -> Rows | RawRows:
         """Take what is there; the scan's error ends it."""
         self.pulls += 1
         rows: Rows | RawRows
         try:
-            rows = self.lanes.next_raw() if self.pulls % 2 else self.lanes.next_rows()
+            rows = self.partitions.next_raw() if self.pulls % 2 else self.partitions.next_rows()
         except (CompletenessError, TimedOut, ServerFault) as error:
             rows, self.error = DONE, error
         self.ended = rows is DONE

@@ -35,12 +35,12 @@ def test_two_looks_at_nothing_have_no_request_about_another_type_between(slots: 
         )
         for _ in ScheduleType
     ]
-    lanes = PartitionedScan(list(map(Partition, ScheduleType, scans)), ordered=ordered, descending=False)
-    lanes.set_zone(Zone.parse("UTC"))
+    partitions = PartitionedScan(list(map(Partition, ScheduleType, scans)), ordered=ordered, descending=False)
+    partitions.set_zone(Zone.parse("UTC"))
     sent: list[tuple[Requester, PageRequest]] = []
     answered = 0
-    while lanes.next_rows() is not DONE:
-        sent += lanes.wanted(slots - (len(sent) - answered))
+    while partitions.next_rows() is not DONE:
+        sent += partitions.wanted(slots - (len(sent) - answered))
         asker, ask = sent[answered]
         answered += 1
         asker.received(ask, ModelPage([], []))
