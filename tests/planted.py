@@ -97,7 +97,7 @@ BUGS = [
         "passes that agree with each other are believed against their own count", _tests("core/dense_second/test_ties.py")),
     Bug("_core/dense_second/repeated_passes.py", "mixed = self._mixed > _MIXED and self._fresh * 2 > self._again", "mixed = self._mixed > _MIXED",
         "orders that depend on the page are taken for ties that are mixed by chance", _tests("core/dense_second/test_ties.py")),
-    Bug("_core/dense_second/repeated_passes.py", "if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:",
+    Bug("_core/dense_second/page_pass.py", "if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:",
         "if self.run is not None:", "pages that are alike by their ties are taken for the last page",
         _tests("core/dense_second/test_ties.py")),
     Bug("_core/dense_second/census.py", "if len(plain) == 1 < len(once_each):", "if len(plain) == 1:",

@@ -32,6 +32,7 @@ import attrs
 
 from aioflows._core.dense_second.census import Census
 from aioflows._core.dense_second.instant import Instant, InstantPage
+from aioflows._core.dense_second.page_pass import PagePass
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.ordered_page import NOTHING, Page, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
@@ -70,136 +71,8 @@ _AROUND, _AROUND_ALIKE = 16, 4
 """The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds if the
 pages so far are all alike."""
 
-_SAME = 3
-"""Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a
-page."""
-
-_SAME_ROW = 6
-"""The same for pages of one row, which ties repeat more often."""
-
-_FAR = 1_000
-"""The distance (pages) behind the rows of a page that shows whether such numbers return the last page."""
-
 _AHEAD = 3
 """The most passes at once. Each has only a few pages."""
-
-
-@attrs.define(eq=False)
-class _Pass:
-    """One pass over the pages: first `at_once` pages together, then one by one until the end."""
-
-    size: int
-    at_once: int = 0
-    cut_short: bool = False
-    """True if pages of this scan had fewer rows than others although they were not the last."""
-    asked: int = 0
-    sheets: dict[int, InstantPage] = attrs.field(factory=dict)
-    end: int | None = None
-    """The number of the last page with rows."""
-    run: int | None = None
-    """The number of the first of several pages with the same rows. Page numbers may have ended there, or
-    ties repeat."""
-    far: int | None = None
-    """The number of a page far behind the run. It has the same rows if the service answers high numbers
-    with the last page."""
-    far_sheet: InstantPage | None = None
-
-    @property
-    def answered(self) -> bool:
-        """True if every page that was due so far was answered."""
-        looking = self.far is not None and self.far_sheet is None
-        return len(self.sheets) == self.asked >= max(1, self.at_once) and not looking
-
-    @property
-    def torn(self) -> bool:
-        """True if the pass came to an empty page before it found an end."""
-        empty = self.answered and self.end is None and not self.sheets[self.asked - 1].ids
-        return empty and not self.cut_short
-
-    @property
-    def holed(self) -> bool:
-        """True if a page was empty although later pages had rows."""
-        return any(not self.sheets[number].ids for number in range(self.end or 0))
-
-    @property
-    def rows(self) -> int:
-        """The number of rows on its pages up to the last."""
-        return sum(
-            len(sheet.ids) for number, sheet in self.sheets.items() if self.end is None or number <= self.end
-        )
-
-    @property
-    def reached(self) -> bool:
-        """True if a row of another second follows the rows of its pages."""
-        return any(sheet.beyond for sheet in self.sheets.values())
-
-    @property
-    def count(self) -> int:
-        """The number of rows by the place of its end, including rows missing from earlier pages."""
-        return 0 if self.end is None else self.end * self.size + len(self.sheets[self.end].ids)
-
-    @property
-    def shortest(self) -> int:
-        """The fewest rows on a page before the last."""
-        return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
-
-    @property
-    def over(self) -> bool:
-        """True if no more pages of the pass are to be requested."""
-        return self.torn or (self.answered and self.end is not None)
-
-    @property
-    def next_far(self) -> int | None:
-        """The number of the page to request behind a run of pages with the same rows.
-
-        None means that none is needed.
-        """
-        if self.run is None or self.far is not None or self.end is not None or not self.answered:
-            return None
-        return _FAR + 2 * self.asked
-
-    @property
-    def worth_another(self) -> bool:
-        """True if another page of the pass may be requested now."""
-        return self.asked < max(1, self.at_once) or (self.answered and not self.over)
-
-    def take(self, number: int, sheet: InstantPage) -> None:
-        """Add a page, and note the end of the pass if the page shows it."""
-        if number == self.far:
-            self.far_sheet = sheet
-            if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:
-                self.end = self.run
-            return
-        self.sheets[number] = sheet
-        end = self._ends_at(number)
-        if end is not None:
-            self.end = end if self.end is None else min(self.end, end)
-
-    def _ends_at(self, number: int) -> int | None:
-        """Return the number of the last page, if page *number* and those before it show it.
-
-        None means unknown.
-        """
-        same = _SAME_ROW if self.size == 1 else _SAME
-        last = [self.sheets.get(number - back) for back in range(same)]
-        sheet = last[0]
-        assert sheet is not None
-        if sheet.beyond:
-            return number
-        short = len(sheet.ids) < self.size
-        if not self.cut_short and short and (sheet.ids or self.size == 1):
-            return number
-        if None in last or len({tuple(one.ids) for one in last if one}) > 1:
-            return None
-        if not sheet.ids:
-            return number if self.cut_short else None
-        # A service may answer numbers behind the last page with the last page. If full pages repeat from the
-        # first page on, the service ignores page numbers.
-        first = self.sheets.get(0)
-        apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
-        if apart and self.run is None:
-            self.run = number - same + 1
-        return None
 
 
 @attrs.define(eq=False)
@@ -243,9 +116,9 @@ class RepeatedPasses:
         # A service that has returned false empty answers may do so again: one empty page of one row is not an
         # end.
         self._cut_short = evidence.cut_short or (most == 1 and service.false_empty_seen)
-        self._passes: list[_Pass] = [_Pass(most, cut_short=self._cut_short)]
+        self._passes: list[PagePass] = [PagePass(most, cut_short=self._cut_short)]
         self._evidence = evidence
-        self._sent: dict[PageRequest, tuple[_Pass, int]] = {}
+        self._sent: dict[PageRequest, tuple[PagePass, int]] = {}
         self._ended = self._judged = self._torn = self._total = self._depth = 0
         self._census = Census(base_known=service.base is not None)
         self._lacking = self._exhausted = False
@@ -347,7 +220,7 @@ class RepeatedPasses:
     def refused(self, ask: PageRequest) -> bool:
         """Note that a page was refused.
 
-        Return False unless it was the page far behind a run (`_Pass.far`).
+        Return False unless it was the page far behind a run (`PagePass.far`).
         """
         current, number = self._sent.get(ask, (None, 0))
         if current is None or number != current.far:
@@ -355,13 +228,13 @@ class RepeatedPasses:
         self.received(ask, InstantPage(NOTHING, (), beyond=False))
         return True
 
-    def _add_pass(self, current: _Pass) -> None:
+    def _add_pass(self, current: PagePass) -> None:
         """Begin another pass beside one whose expected pages were all requested."""
         if self.varied:
             size = self._next_size(self._total, current.size)
-            self._passes.append(_Pass(size, self._total // size + 1, self._cut_short))
+            self._passes.append(PagePass(size, self._total // size + 1, self._cut_short))
         else:
-            self._passes.append(_Pass(current.size, current.at_once, self._cut_short))
+            self._passes.append(PagePass(current.size, current.at_once, self._cut_short))
 
     def _next_size(self, rows: int, size: int) -> int:
         """Return the page size of the next pass over *rows* rows: a smaller size, or the largest again."""
@@ -374,17 +247,17 @@ class RepeatedPasses:
             return smaller
         return self._most
 
-    def _judge(self, past: _Pass) -> None:
+    def _judge(self, past: PagePass) -> None:
         self._ended += 1
         rows = past.rows
-        following: _Pass | None = None
+        following: PagePass | None = None
         if past.torn:
             self._torn += 1
             if not self._searching:
-                following = _Pass(_uneven((past.asked - 1) * past.size, past.size))
+                following = PagePass(_uneven((past.asked - 1) * past.size, past.size))
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
             # The rows that such a page left out are on no other page.
-            following = _Pass(max(1, past.shortest), 0, cut_short=True)
+            following = PagePass(max(1, past.shortest), 0, cut_short=True)
         elif self._cut_short or not past.holed:  # a pass with a hole shows no share of overlooked rows
             self._torn = 0
             self._judged += 1
@@ -431,13 +304,13 @@ class RepeatedPasses:
         """True if counted but missing rows are being looked for on pages of other sizes."""
         return self.varied and self._lacking and self._judged > 0
 
-    def _next_pass(self, past: _Pass, rows: int) -> _Pass:
+    def _next_pass(self, past: PagePass, rows: int) -> PagePass:
         """Return the pass after *past*, which brought *rows* rows."""
         size = self._next_size(rows, past.size) if self.varied else past.size
         at_once = (past.end or 0) + 1 if size == past.size else rows // size + 1
-        return _Pass(size, at_once, self._cut_short)
+        return PagePass(size, at_once, self._cut_short)
 
-    def _note_base(self, past: _Pass, *, exact: bool) -> None:
+    def _note_base(self, past: PagePass, *, exact: bool) -> None:
         """Note the number that pages count from, and how deep page numbers reach, as far as known."""
         if not exact:
             return
@@ -458,11 +331,11 @@ class RepeatedPasses:
         return True
 
     @staticmethod
-    def _first_again(past: _Pass) -> bool:
+    def _first_again(past: PagePass) -> bool:
         """Return True if page 0 had the same rows as page 1, so that the first page was counted twice."""
         return len(past.sheets) > 1 and set(past.sheets[0].ids) == set(past.sheets[1].ids)
 
-    def _compare(self, past: _Pass) -> None:
+    def _compare(self, past: PagePass) -> None:
         """Note whether pages that were requested before bring other rows now."""
         for number, sheet in past.sheets.items():
             versions = self._versions.setdefault((past.size, number), set())
