@@ -98,7 +98,7 @@ class Frontier:
         elif self.error is None:
             self.error = error
 
-    def put_down(self, ask: PageRequest) -> list[Gap]:
+    def finish(self, ask: PageRequest) -> list[Gap]:
         """Record that a request is over, and return the gaps in its window."""
         gaps = self.gaps.within(ask.first, ask.until)
         for gap in gaps:
@@ -108,7 +108,7 @@ class Frontier:
                 gap.backward = None
         return gaps
 
-    def follow(self, ask: PageRequest, again: PageRequest, job: Job | None = None) -> None:
+    def replace(self, ask: PageRequest, again: PageRequest, job: Job | None = None) -> None:
         """Replace a request by another one. With a *job*, the other gaps in its window are held meanwhile."""
         for gap in self.gaps.within(ask.first, ask.until):
             if gap.forward is ask:

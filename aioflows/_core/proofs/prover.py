@@ -136,7 +136,7 @@ class Prover:
 
     def answered(self, ask: PageRequest, page: Page) -> None:
         """Process the first page of a window."""
-        gaps = self._frontier.put_down(ask)
+        gaps = self._frontier.finish(ask)
         if not gaps:
             self.duplicates += len(page.ids)
             return

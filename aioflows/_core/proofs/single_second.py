@@ -179,7 +179,7 @@ class SingleSecondPages:
         again = attrs.evolve(other, tries=None)
 
         def answered(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.put_down(ask):
+            for gap in self._frontier.finish(ask):
                 gap.on_hold = False
             if not isinstance(answer, AioflowsError):
                 looked(answer)
@@ -188,8 +188,8 @@ class SingleSecondPages:
             else:
                 self._refuse(ask, answer)
 
-        self._frontier.follow(ask, again, answered)
+        self._frontier.replace(ask, again, answered)
 
     def _refuse(self, ask: PageRequest, error: AioflowsError) -> None:
-        for gap in self._frontier.put_down(ask)[:1]:
+        for gap in self._frontier.finish(ask)[:1]:
             self._frontier.fail(gap, error)

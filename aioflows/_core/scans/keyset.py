@@ -379,7 +379,7 @@ class KeysetScan:
         job = self._follow_ups.job(ask)
         if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
             self._trails.pop(ask, None)
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             return
         self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
         self._first_page.note(ask, page)
@@ -424,7 +424,7 @@ class KeysetScan:
             return False
         self._renumbered = True
         self._service.first_page = self._service.base = None
-        self._frontier.put_down(ask)
+        self._frontier.finish(ask)
         return True
 
     def _too_large(self, ask: PageRequest) -> None:
@@ -434,7 +434,7 @@ class KeysetScan:
         """
         self._service.larger_pages = False
         self._trails.pop(ask, None)
-        for gap in self._frontier.put_down(ask):
+        for gap in self._frontier.finish(ask):
             gap.forward_size = gap.backward_size = 0
 
     def _lacks_a_row(self, ask: PageRequest) -> bool:
@@ -458,7 +458,7 @@ class KeysetScan:
             number = 1 if step is Step.ASK_1 else 0
             tries = _TRIES_OF_PAGE_1 if number else _TRIES_OF_PAGE_0
             again = attrs.evolve(ask, page_no=number, tries=tries)
-            self._frontier.follow(ask, again)
+            self._frontier.replace(ask, again)
             self._trails[again] = trail
             return
         if step is Step.TAKE_0:
@@ -469,7 +469,7 @@ class KeysetScan:
         if step in (Step.EMPTY, Step.FAIL) and isinstance(error, AioflowsError):
             self._refused(ask, error, FirstPageSearch(last=trail.last))
         else:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             # The page that is used may not be the last one requested. It may have to be requested again.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._prover.answered(ask, Nothing(trail.missing) if trail.page is None else trail.page)
@@ -480,7 +480,7 @@ class KeysetScan:
         An answer for another page is dropped.
         """
         if isinstance(answer, AioflowsError) or ask.page_no != self._service.first_page:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
         else:
             self._prover.answered(ask, answer)
 
@@ -490,7 +490,7 @@ class KeysetScan:
         if trail is not None:
             again = attrs.evolve(again, page_no=0)
             self._trails[again] = trail
-        self._frontier.follow(ask, again)
+        self._frontier.replace(ask, again)
 
     def _refused(self, ask: PageRequest, error: AioflowsError, trail: FirstPageSearch | None = None) -> None:
         """Ask for less if the service fails on a window that can be narrowed.
@@ -499,10 +499,10 @@ class KeysetScan:
         """
         gaps = self._gaps.within(ask.first, ask.until)
         if not gaps or self._try_smaller(ask, error):
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             return
         if trail is not None and trail.last:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             self._frontier.fail(gaps[0], error)
             return
         gap = gaps[-1] if ask.backward else gaps[0]
@@ -512,16 +512,16 @@ class KeysetScan:
         narrower = failed and gap.halvings < most
         cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             gap.halvings += 1  # the next request leaves out what lies behind the gap
         elif narrower and ask.until - ask.first > self._service.reach and gap.first < cut < gap.until:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             gap.halvings += 1
             self._gaps.split(gap, cut)
         elif failed and ask.tries is not None:
             self._again(ask, trail and attrs.evolve(trail, last=True), tries=None)
         else:
-            self._frontier.put_down(ask)
+            self._frontier.finish(ask)
             if not (isinstance(error, ServerFault) and not self._sizes_tried and self._unread(ask)):
                 self._frontier.fail(gap, error)
 

@@ -108,12 +108,12 @@ def test_a_request_that_takes_the_place_of_another_keeps_its_gap_from_being_aske
     ask = one.ask(START, START + MINUTE)
     again = one.ask(START, START + MINUTE, page_no=1)
     one.gap.forward = ask
-    one.frontier.follow(ask, again)
+    one.frontier.replace(ask, again)
     assert one.gap.forward is again
     assert one.follow_ups.next() is again
-    one.frontier.put_down(ask)
+    one.frontier.finish(ask)
     assert one.gap.asked, "the answer to the first request has freed the gap"
-    one.frontier.put_down(again)
+    one.frontier.finish(again)
     assert not one.gap.asked
 
 

@@ -60,7 +60,7 @@ class Empty:
         """Take an answer, with nothing in it if it is not given."""
         assert page is None or not page.ids
         self.answers += 1
-        self.judge.answered(ask, self.desk.frontier.put_down(ask))
+        self.judge.answered(ask, self.desk.frontier.finish(ask))
 
     def ask(self, first: int = START, until: int = START + HOUR, *, page_no: int = 0) -> PageRequest:
         return self.desk.ask(first, until, page_no=page_no)

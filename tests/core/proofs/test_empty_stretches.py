@@ -57,7 +57,7 @@ class Stretch:
         )
         self.ask = self.desk.ask(START, START + DAYS * DAY, size=size, backward=backward)
         self.reading = self.desk.read(self.ask, service.answer(self.ask))
-        self.desk.frontier.put_down(self.ask)
+        self.desk.frontier.finish(self.ask)
         self.doubted = self.stretches.doubted(self.ask, self.reading, size)
 
     def settle(self) -> list[PageRequest]:

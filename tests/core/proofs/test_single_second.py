@@ -44,7 +44,7 @@ class Judged:
         self.ask = self.desk.ask(START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0)
         self.page = service.answer(self.ask)
         self.reading = self.desk.read(self.ask, self.page)
-        self.desk.frontier.put_down(self.ask)
+        self.desk.frontier.finish(self.ask)
 
     def look(self) -> list[PageRequest]:
         """Look for what may follow, and return the requests that this took."""
