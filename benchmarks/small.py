@@ -5,7 +5,7 @@ question, and one is a closing read from the other end, which has to reach a row
 fewer rows than were asked for does not show that nothing was left out. (Where all matches lie in one second, the last of them
 is asked for once more by its number instead.) The third asks about the stretch before the first match by itself, since a
 service that answers about a part of a long range only shows the same otherwise; a session that has seen the service look as
-far leaves it out.
+far leaves it out. A single match takes a fourth where the service is asked for its zone: its second alone shows the zone.
 
 More is accepted for no match at all, since an empty answer is not believed at once: it is looked at again from the other end,
 and in its middle; where all matches lie in one second and page 0 is another name for page 1, so that numbers have to be
@@ -42,11 +42,11 @@ PAGES: dict[str, dict[str, Any]] = {
     "from 1, page 0 is illegal": {"first_page": 1, "page_zero": "parameter"},
 }
 FRESH = {
-    "from 0": (6, 3, 3),
-    "from 1, page 0 is the first": (6, 3, 5),  # 3 where the matches are not all in one second
-    "from 1, page 0 is empty": (6, 5, 5),
-    "from 1, page 0 is an error": (8, 8, 8),
-    "from 1, page 0 is illegal": (8, 5, 5),
+    "from 0": (6, 4, 3),
+    "from 1, page 0 is the first": (6, 4, 5),  # 3 where the matches are not all in one second
+    "from 1, page 0 is empty": (6, 6, 5),
+    "from 1, page 0 is an error": (8, 9, 8),
+    "from 1, page 0 is illegal": (8, 6, 5),
 }
 """What a fresh session may take, for no match, one, and more."""
 ZONES = {"zone given": "GMT+8", "zone asked": None}

@@ -188,6 +188,8 @@ async def test_several_threats_at_once_are_overcome_or_told(seed: int) -> None:
         # Threats that all can be overcome one by one may be too many for what a scan will spend on an answer.
         names = sorted(names)
         verdict = await scan(tuple(names), one)
-        if verdict.ending in ("broken", "endless"):
+        # A service that lists rows as they were inserted seems to sort, until a row that came late is out of order.
+        found_late = "sorters ignored" in names and verdict.error is not None
+        if verdict.ending == "endless" or (verdict.ending == "broken" and not found_late):
             wrong.append(f"{names}, seed {one}: {verdict}")
     assert not wrong, "\n".join(wrong)

@@ -145,8 +145,12 @@ class SingleSecondPages:
             else:
                 self._prove(ask, page, reading, same)
 
-        # The window begins at the row, since the time before it is proven. So the row is at both ends.
-        behind = attrs.evolve(ask, first=max(ask.first, reading.last * 1000), backward=True)
+        # Where the service was seen to sort, the page shows what lies before its row. So the window may begin
+        # there, and then shows the zone as well.
+        seen = ask.descending in self._service.sorts
+        behind = attrs.evolve(
+            ask, first=max(ask.first, reading.last * 1000) if seen else ask.first, backward=True
+        )
         self._look(ask, behind, looked)
 
     def _lies_in(self, ask: PageRequest, page: Page) -> bool:

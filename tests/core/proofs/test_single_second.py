@@ -56,10 +56,15 @@ class Judged:
         return asked
 
 
-def test_a_single_row_is_all_there_is_if_a_window_from_it_on_brings_it_from_its_other_end_too() -> None:
-    one = Judged(ModelService([(START + 5_000, "1-a")]), seen=2)
+@pytest.mark.parametrize("sorts", [False, True])
+def test_a_single_row_is_all_there_is_if_the_other_end_of_its_window_brings_it_too(sorts: bool) -> None:
+    """Where the service was seen to sort, the window begins at the row, and shows the zone as well."""
+    facts = ServiceFacts()
+    facts.sorts |= {False} if sorts else set()
+    one = Judged(ModelService([(START + 5_000, "1-a")]), seen=2, facts=facts)
     (ask,) = one.look()
-    assert (ask.first, ask.until, ask.backward) == (START + 5_000, one.ask.until, True)
+    first = START + 5_000 if sorts else one.ask.first
+    assert (ask.first, ask.until, ask.backward) == (first, one.ask.until, True)
     assert one.whole == [True]
 
 
