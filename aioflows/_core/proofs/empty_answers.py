@@ -75,6 +75,10 @@ Such a row may never come within reach.
 _LOOKS_AT_A_LIAR = 24
 """The same as `_LOOKS`, after the service has returned a false empty answer."""
 
+_OFF_BY = 1
+"""The count (rows) that an answer without rows may state and still be believed. Some services count one too many, and a
+row that the user may not see is no row of the result."""
+
 _NEARLY = 0.95
 """A window counts as answered before if one of at least this share of its width was answered with rows."""
 
@@ -178,7 +182,7 @@ class EmptyAnswers:
                 self._look_at_the_row(gap, ask, witness)
 
     def _believe(self, gap: Gap, ask: PageRequest, witness: int | None) -> None:
-        if gap.missing:
+        if gap.missing > _OFF_BY:
             problem = (
                 f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.looks} times, while its count says "
                 f"that there are {gap.missing:,}: ask for shorter ranges, or for what the user may see"
