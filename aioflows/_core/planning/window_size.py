@@ -37,10 +37,10 @@ def ask_for(
     """
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
-    if until - first <= _SECOND and size <= usual:
-        size = service.answered(
-            size
-        )  # one second has few rows, so its page does not show whether the size is too large
+    answered = service.answered(size)
+    full = gap.left is not None and gap.left.rows >= answered
+    if until - first <= _SECOND and size <= usual and not full:
+        size = answered  # the page of one second with few rows does not show whether a size is too large
     return PageRequest(
         first,
         until,

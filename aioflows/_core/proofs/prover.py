@@ -44,7 +44,6 @@ from aioflows.stats import Proof
 
 __all__ = ["Prover"]
 
-_SECOND = 1_000
 _STALLS = 3
 """Answers in a row without a proof, after which a known row beside a gap counts as deleted."""
 
@@ -354,13 +353,8 @@ class Prover:
                 gap.beyond = None  # the page would have reached this row, so the row has gone
             gap.left = anchor
             gap.maybe_last = self._may_be_last(gap, ask, len(reading), went_on=went_on)
-        usual = self._page_size
-        if ask.until - ask.first <= _SECOND:
-            usual = self._service.answered(
-                usual
-            )  # one second is requested by a size that was answered (`window_size`)
-        if ask.page_size < usual:
-            return  # a small page was requested; the usual one is next
+        if ask.page_size < self._page_size:
+            return  # the page was small; a usual one is next
         if stuck and not full and gap.stalls <= _STALLS + 1:
             return  # rows have appeared or gone: request the second again first
         if gap.maybe_last or (
