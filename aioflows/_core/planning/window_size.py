@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aioflows._core.pages.ordered_page import Direction, PageRequest
 from aioflows._core.pages.service_facts import SMALL_PAGE, ServiceFacts, larger
-from aioflows._core.planning.gaps import Gap, Gaps
+from aioflows._core.planning.gaps import Anchor, Gap, Gaps
 
 __all__ = ["ask_for"]
 
@@ -37,10 +37,8 @@ def ask_for(
     """
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
-    answered = service.answered(size)
-    full = gap.left is not None and gap.left.rows >= answered
-    if until - first <= _SECOND and size <= usual and not full:
-        size = answered  # the page of one second with few rows does not show whether a size is too large
+    if until - first <= _SECOND and size <= usual and not _filled(gap.left, service.answered(size)):
+        size = service.answered(size)  # one second with few rows does not show whether a size is too large
     return PageRequest(
         first,
         until,
@@ -51,6 +49,11 @@ def ask_for(
         tries=_tries(service, size, until - first, beyond=until > gap.until),
         reads=_reads(service, size, usual),
     )
+
+
+def _filled(left: Anchor | None, size: int) -> bool:
+    """Return True if a page of this size was full when the second was requested alone."""
+    return left is not None and left.rows >= size and left.ask.until - left.ask.first <= _SECOND
 
 
 def _reads(service: ServiceFacts, size: int, usual: int) -> int | None:
