@@ -291,8 +291,9 @@ class RepeatedPasses:
             if self.varied:
                 self.failed = self._lacking and self._exhausted and self._alike > 0
             else:
-                unknown = self._service.base is None
-                self.failed = self._lacking and self._alike >= (_ALIKE_UNKNOWN if unknown else _ALIKE)
+                # Where ties are mixed by chance, the next pass may well bring the row that these have missed.
+                patient = self._service.base is None or self._mixed > _MIXED
+                self.failed = self._lacking and self._alike >= (_ALIKE_UNKNOWN if patient else _ALIKE)
         most = _MOST_VARIED if self.varied else _MOST
         torn = self._torn >= _TORN and not self._searching
         self.failed = not self.done and (self.failed or self._ended >= most or torn)
