@@ -320,7 +320,7 @@ async def test_a_quiet_hour_costs_few_polls_and_an_instance_then_makes_them_freq
     ("type", "before", "changes", "most"),
     [
         (None, 0, False, 3.6),
-        (None, 6, False, 3.4),
+        (None, 6, False, 3.3),
         (None, 1, True, 4.75),
         (None, 6, True, 6.5),
         (ScheduleType.PERIODIC, 6, False, 1.1),
