@@ -51,14 +51,23 @@ _MOST_VARIED = 120
 _STEP = 16
 """The divisor of the page size that gives the step to the next, smaller size."""
 
+_SHRINK = 4
+"""How much smaller pages may get if ties are mixed by chance."""
+
 _TORN = 4
 """Consecutive passes without an end, after which page numbers count as not reaching that deep."""
 
 _MIXED = 0.5
 """The share of rows that were overlooked at least once, above which the order of ties counts as random."""
 
+_RENEWED = 10
+"""The order of ties counts as changing by chance if at least one in so many repeated pages brings other rows."""
+
 _ALIKE = 3
 """Consecutive passes without a new row, after which no further pass is expected to bring one."""
+
+_CHANCE = 1e-6
+"""The same, if ties are mixed by chance: the probability of overlooking a row in all of these passes."""
 
 _ALIKE_UNKNOWN = 8
 """The same, if page 0 may be another name for page 1. More passes are needed to see that ties change."""
@@ -132,6 +141,8 @@ class RepeatedPasses:
         """The number of pages that were requested again, and of those that brought a new set of rows."""
         self._reached = False
         self._mixed = 0.0
+        self._overlooked = 1.0
+        """The share of looks at a row that overlook it."""
         self.done = False
         self.failed = False
 
@@ -241,6 +252,8 @@ class RepeatedPasses:
         # If small steps brought no new rows, the step grows. Small sizes are tried one by one.
         step = size // 4 if self._lacking and self._alike and size > _STEP else size // _STEP
         smaller = size - max(1, step)
+        if self._by_chance and smaller * _SHRINK < self._most:
+            return self._most  # a pass of small pages costs more and sees no more
         if not (self._reached or self._lacking):
             smaller = _uneven(rows, smaller + 1)
         if 0 < smaller < size and (self._lacking or smaller * 2 > self._most):
@@ -288,17 +301,26 @@ class RepeatedPasses:
             if self.done and not settled and self._tell_base(past.size):
                 self.done = False
             self._exhausted = self._exhausted or (self._lacking and past.size == 1)
-            if self.varied:
-                self.failed = self._lacking and self._exhausted and self._alike > 0
-            else:
-                # Where ties are mixed by chance, the next pass may well bring the row that these have missed.
-                patient = self._service.base is None or self._mixed > _MIXED
-                self.failed = self._lacking and self._alike >= (_ALIKE_UNKNOWN if patient else _ALIKE)
+            self.failed = self._lacking and self._in_vain
         most = _MOST_VARIED if self.varied else _MOST
         torn = self._torn >= _TORN and not self._searching
         self.failed = not self.done and (self.failed or self._ended >= most or torn)
         if not self._passes:
             self._passes.append(following or self._next_pass(past, rows))
+
+    @property
+    def _by_chance(self) -> bool:
+        """True if ties are mixed, and not only by the page that is requested: the same page brings other rows."""
+        return self._mixed > _MIXED and self._fresh * _RENEWED > self._again
+
+    @property
+    def _in_vain(self) -> bool:
+        """True if no further pass is expected to bring a row that is missing."""
+        if self._by_chance:
+            return self._overlooked**self._alike < _CHANCE
+        if self.varied:
+            return self._exhausted and self._alike > 0
+        return self._alike >= (_ALIKE_UNKNOWN if self._service.base is None else _ALIKE)
 
     @property
     def _searching(self) -> bool:
@@ -368,7 +390,8 @@ class RepeatedPasses:
                 overlooked += missed
         self._mixed = rows / len(self._sightings) if self._sightings else 0.0
         share = (overlooked + 1) / (looks + 1) if overlooked else 1 / (between + 2)
-        return max(1, self._total) * float(min(share, 1.0)) ** self._judged
+        self._overlooked = min(share, 1.0)
+        return max(1, self._total) * float(self._overlooked) ** self._judged
 
 
 def _uneven(rows: int, size: int) -> int:
