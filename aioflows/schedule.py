@@ -8,8 +8,9 @@ This module computes what Quartz 2.3.2 computes, second by second.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -30,6 +31,10 @@ def _expression(value: object) -> str:
     if not isinstance(value, str):
         raise QueryError(f"expression must be a text such as '0 0 2 ? * 2 *', not {value!r}")
     return value
+
+
+def _tzinfo(value: str | tzinfo) -> tzinfo:
+    return Zone.parse(value).tzinfo
 
 
 def _seconds(value: object, name: str) -> int:
@@ -63,11 +68,11 @@ class Schedule:
             "GMT+8" or "+08:00".
 
     Raises:
-        QueryError: Quartz refuses the expression, or cannot use it; or the zone is unknown.
+        QueryError: Quartz refuses the expression, or the zone is unknown.
     """
 
     expression: str = attrs.field(converter=_expression)
-    zone: tzinfo = attrs.field(converter=lambda value: Zone.parse(value).tzinfo)
+    zone: tzinfo = attrs.field(converter=_tzinfo)
     _fields: CronFields = attrs.field(init=False, eq=False)
     _clock: WallClock = attrs.field(init=False, eq=False)
 
@@ -83,8 +88,8 @@ class Schedule:
         return hash(self.expression)  # zones of dateutil have no hash
 
     def __repr__(self) -> str:
-        named = getattr(self.zone, "key", None) or repr(self.zone)
-        return f"Schedule({self.expression!r}, {named!r})"
+        named = isinstance(self.zone, (ZoneInfo, timezone))
+        return f"Schedule({self.expression!r}, {str(self.zone) if named else self.zone!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Schedule, (self.expression, self.zone)
@@ -98,7 +103,8 @@ class Schedule:
             after: the time, with a zone.
 
         Raises:
-            QueryError: the time has no zone, or Quartz never ends this search (possible with ``W`` only).
+            QueryError: the time has no zone, or Quartz fails at this search. It does so if a field such as ``,``
+                selects nothing. With ``0W`` or ``L-30W``, its search may never end.
         """
         wall = fire_after(self._fields, self._clock, _seconds(after, "after"))
         return None if wall is None else self._clock.time(self._clock.instant(wall))

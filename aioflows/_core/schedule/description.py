@@ -55,12 +55,14 @@ def describe_fields(fields: CronFields) -> str:
             _years(fields.years),
         )
     )
-    words = ExpressionDescriptor(
+    words: str = ExpressionDescriptor(
         text, day_of_week_start_index_zero=False, use_24hour_time_format=True, locale_code="en_US"
     ).get_description()
     if isinstance(fields.days, NearestWeekday) and fields.days.before_last:
         before = "1 day" if fields.days.before_last == 1 else f"{fields.days.before_last} days"
-        words = words.replace(_LAST_WEEKDAY, f"on the weekday nearest to {before} before the last day of the month")
+        words = words.replace(
+            _LAST_WEEKDAY, f"on the weekday nearest to {before} before the last day of the month"
+        )
     return words
 
 
@@ -87,7 +89,12 @@ def _days(fields: CronFields) -> tuple[str, str] | None:
 def _cyclic(values: tuple[int, ...], low: int, high: int) -> str:
     """Return a field of a time: a step if it divides the field, else runs and single values."""
     step = values[1] - values[0] if len(values) > 2 else 0
-    if step > 1 and (high - low) % step == 0 and values == tuple(range(values[0], high, step)) and values[0] < step:
+    if (
+        step > 1
+        and (high - low) % step == 0
+        and values == tuple(range(values[0], high, step))
+        and values[0] < step
+    ):
         return f"{values[0]}/{step}"
     return _runs(values, low, high - 1)
 

@@ -74,14 +74,23 @@ def _parsed(text: str) -> CronFields:
     chosen = month_days if weekdays.unspecified else weekdays
     if chosen is month_days and chosen.empty and "?" in texts[5]:
         raise QueryError("its day of month selects nothing; write '*' to select every day")
-    times = [_values(one) for one in (seconds, minutes, hours)]
     empty = next((one.kind.name for one in (seconds, minutes, hours, chosen, months) if one.empty), "")
-    return CronFields(*times, _days(chosen), _values(months), _values(years), empty)
+    return CronFields(
+        seconds=_values(seconds),
+        minutes=_values(minutes),
+        hours=_values(hours),
+        days=_days(chosen),
+        months=_values(months),
+        years=_values(years),
+        empty=empty,
+    )
 
 
 def _field(kind: FieldKind, text: str) -> FieldValues:
     if "L" in text and "," in text and kind.about_days:
-        raise QueryError(f"{text!r} has 'L' in a list; write 'L' alone, and another schedule for the other days")
+        raise QueryError(
+            f"{text!r} has 'L' in a list; write 'L' alone, and another schedule for the other days"
+        )
     if kind is DAY_OF_WEEK and text.count("#") > 1:
         raise QueryError(f"{text!r} has '#' twice; write one of them, and another schedule for the other day")
     field = FieldValues(kind)

@@ -19,7 +19,16 @@ import attrs
 
 from aioflows.errors import QueryError
 
-__all__ = ["ANY", "DAY_OF_MONTH", "DAY_OF_WEEK", "FIELDS", "LAST_YEAR", "UNSPECIFIED", "FieldKind", "FieldValues"]
+__all__ = [
+    "ANY",
+    "DAY_OF_MONTH",
+    "DAY_OF_WEEK",
+    "FIELDS",
+    "LAST_YEAR",
+    "UNSPECIFIED",
+    "FieldKind",
+    "FieldValues",
+]
 
 UNSPECIFIED = 98
 """The number that stands for ``?``."""
@@ -72,8 +81,10 @@ class FieldKind:
         return f"{self.low}-{self.high}{names}"
 
 
-_MONTHS = {name: i for i, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_WEEKDAY_NAMES = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_WEEKDAYS = {name: number for number, name in enumerate(_WEEKDAY_NAMES, 1)}
 DAY_OF_MONTH = FieldKind("day of month", 1, 31, 31)
 DAY_OF_WEEK = FieldKind("day of week", 1, 7, 7, _WEEKDAYS)
 _MONTH = FieldKind("month", 1, 12, 12, _MONTHS)
@@ -277,7 +288,9 @@ class FieldValues:
             if kind is _YEAR:
                 self._refuse(item, f"it ends before it starts; years end with {LAST_YEAR}")
             stop += kind.size
-            self.values.update((one - kind.low) % kind.size + kind.low for one in range(start, stop + 1, step or 1))
+            self.values.update(
+                (one - kind.low) % kind.size + kind.low for one in range(start, stop + 1, step or 1)
+            )
         else:
             # A larger end is possible behind 99 or with years. No time has these values.
             self.values.update(range(start, min(stop, kind.high) + 1, step or 1))

@@ -135,7 +135,8 @@ def fire_times(fields: CronFields, clock: WallClock, first: int, end: int) -> It
         QueryError: Quartz fails at the search for the next run, or never ends it.
     """
     runs = _DayRuns(fields, clock, end)
-    after = first - 1
+    # A first pass has no run. A search that starts in it would go on behind the same time of the second pass.
+    after = clock.behind_first_pass(first) - 1
     while (wall := fire_after(fields, clock, after)) is not None:
         if clock.instant(wall) >= end:
             return
@@ -161,7 +162,9 @@ class _DayRuns:
 
     @_within_hour.default
     def _seconds_of_hour(self) -> list[int]:
-        return [minute * _MINUTE + second for minute in self._fields.minutes for second in self._fields.seconds]
+        return [
+            minute * _MINUTE + second for minute in self._fields.minutes for second in self._fields.seconds
+        ]
 
     @_since_hour.default
     def _times_of_hour(self) -> list[timedelta]:

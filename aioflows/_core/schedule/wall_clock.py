@@ -88,6 +88,16 @@ class WallClock:
             offset = begun
         return None
 
+    def behind_first_pass(self, instant: int) -> int:
+        """Return an instant, or the start of the second pass if clocks show its time once more."""
+        offsets = self.offsets(self.wall(instant) // DAY)
+        offset = offsets.first
+        for at, begun in offsets.changes:
+            if at - (offset - begun) <= instant < at:
+                return at
+            offset = begun
+        return instant
+
     def time(self, instant: int) -> datetime:
         """Return an instant as a time of the zone."""
         return (_EPOCH + timedelta(seconds=instant)).astimezone(self.tzinfo)
@@ -109,8 +119,19 @@ class WallClock:
         first = zone.offset_at(low)
         if zone.fixed or zone.offset_at(high) == first:
             return DayOffsets(first, steady=zone.fixed or not moved)
-        instants = [at // 1000 for at in zone.transitions(low * 1000, high * 1000)]
+        instants = filter(None, map(self._change_within, range(low, high, DAY)))
         return DayOffsets(first, tuple((at - moved, zone.offset_at(at)) for at in instants))
+
+    def _change_within(self, start: int) -> int | None:
+        """Return the instant of the change in a day from an instant on. None means that there is none."""
+        offset_at, low, high = self._zone.offset_at, start, start + DAY
+        before = offset_at(low)
+        if before == offset_at(high):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if offset_at(middle) == before else (low, middle)
+        return high
 
 
 def _counted(instant: int) -> int:
