@@ -1,8 +1,8 @@
 """When a flow runs: the schedule that a Quartz cron expression and a zone describe.
 
-The `freq` of a flow instance is a Quartz cron expression. Cron packages for Python read it by other rules: they number
-weekdays from another day, refuse ``15W``, ``L-3`` or ``FRI-MON``, or run twice in the hour that clocks show twice.
-This module computes what Quartz 2.3.2 computes, second by second.
+The `freq` of a flow instance is a Quartz cron expression. Cron packages for Python read it by other rules.
+They number weekdays from another day, refuse ``15W``, ``L-3`` or ``FRI-MON``, or run twice in the hour that clocks
+show twice. This module computes what Quartz 2.3.2 computes, second by second.
 """
 
 from __future__ import annotations
@@ -56,16 +56,17 @@ def _seconds_up(value: object, name: str) -> int:
 class Schedule:
     """The runs of a Quartz cron expression in a zone, exactly as Quartz 2.3.2 computes them.
 
-    Times that clocks skip have no run. Times that clocks show twice have their runs in the second pass. Runs end with
-    the year 2126, as those of a Quartz that was started in 2026.
+    Times that clocks skip have no run. Times that clocks show twice have their runs in the second pass. Runs
+    end with the year 2126, as in a Quartz that was started in 2026.
 
-    Two schedules are equal if their expressions and their zones are. A schedule does not change, and can be pickled.
+    Two schedules are equal if their expressions and their zones are. A schedule does not change, and can be
+    pickled.
 
     Args:
-        expression: the expression, with six or seven fields: second, minute, hour, day of month, month, day of
-            week, and year. Weekdays are 1 (Sunday) to 7 (Saturday).
-        zone: the zone of the service, as `FlowSession` accepts it: a tzinfo, or a text such as "Asia/Shanghai",
-            "GMT+8" or "+08:00".
+        expression: the expression, with six or seven fields: second, minute, hour, day of month, month, day
+            of week, and year. Weekdays are 1 (Sunday) to 7 (Saturday).
+        zone: the zone of the service, as `FlowSession` accepts it: a tzinfo, or a text such as
+            "Asia/Shanghai", "GMT+8" or "+08:00".
 
     Raises:
         QueryError: Quartz refuses the expression, or the zone is unknown.
@@ -103,8 +104,8 @@ class Schedule:
             after: the time, with a zone.
 
         Raises:
-            QueryError: the time has no zone, or Quartz fails at this search. It does so if a field such as ``,``
-                selects nothing. With ``0W`` or ``L-30W``, its search may never end.
+            QueryError: the time has no zone, or Quartz fails at this search. It does so if a field such as
+                ``,`` selects nothing. With ``0W`` or ``L-30W``, its search may never end.
         """
         wall = fire_after(self._fields, self._clock, _seconds(after, "after"))
         return None if wall is None else self._clock.time(self._clock.instant(wall))

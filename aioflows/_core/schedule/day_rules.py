@@ -1,10 +1,10 @@
 """Which days of a month a schedule selects.
 
-Each rule answers one question about a day: does the schedule run on it, and if not, from which day on does the search
-continue? The answers are those of Quartz 2.3.2, including two that its manual does not mention:
+Each rule answers one question about a day: does the schedule run on it? If not, it says from which day on the
+search continues. The answers are those of Quartz 2.3.2, including two that its manual does not mention:
 
-1. The search may continue from a day that does not exist, such as February 31. It then continues from the day that is
-   as many days behind the end of the month (March 3), so it does not see the rest of the month that it left.
+1. The search may continue from a day that does not exist, such as February 31. That means the day as far
+   behind the end of the month, March 3. So the search does not see the rest of the month that it left.
 2. ``W`` compares the run with the instant at which the search started, so it may step back inside a month.
 """
 
@@ -108,7 +108,10 @@ class DayRule(Protocol):
     """Selects days."""
 
     def move(self, day: CalendarDay, start: Start) -> int | None:
-        """Return the number of the day from which the search continues. None means that this day is selected."""
+        """Return the number of the day from which the search continues.
+
+        None means that this day is selected.
+        """
 
 
 @attrs.frozen

@@ -1,12 +1,14 @@
 """A schedule in English words, by the package cron-descriptor where it is right about Quartz.
 
-cron-descriptor 2.2.1 counts weekdays from 1 if it is told to. These texts of Quartz it reads wrongly, so it is given the
-values that an expression selects, written in a way that it reads rightly:
+cron-descriptor 2.2.1 counts weekdays as Quartz does if it is told to. It reads some expressions wrongly:
 
-1. It calls ``0/7`` minutes "every 7 minutes", though the hour starts anew. Only steps that divide the field stay steps.
-2. It refuses ``MONDAY`` and ``L`` as a weekday, and reads ``/5``, ``l`` and ``39-34`` wrongly.
-3. It knows no last year, and lists only the first of several weekdays before ``#``.
-4. It drops the ``W`` of ``L-3W``. These words are written here.
+1. ``0/25`` minutes is "every 25 minutes" to it, though the hour starts anew.
+2. It refuses ``MONDAY`` and ``L`` as a weekday, and reads ``/5``, ``l``, ``39-34``, ``2#2,6`` and 99 wrongly.
+3. The years of ``2016/4`` go on until 9999.
+4. It drops the ``W`` of ``L-3W``.
+
+So it gets the values that an expression selects, in a form that it reads rightly. The words for ``L-3W`` are
+written here.
 """
 
 from __future__ import annotations

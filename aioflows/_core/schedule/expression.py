@@ -26,8 +26,8 @@ _ORDER = "second minute hour day-of-month month day-of-week [year]"
 class CronFields:
     """The values of an expression. Each tuple is sorted.
 
-    Quartz accepts a field that selects nothing, such as a lone comma. Without years the schedule has no run. With
-    another empty field, Quartz fails when it computes the first run.
+    Quartz accepts a field that selects nothing, such as a lone comma. Without years the schedule has no run.
+    With another empty field, Quartz fails when it computes the first run.
 
     Args:
         seconds: the seconds of a minute.
@@ -114,7 +114,10 @@ def _values(field: FieldValues) -> tuple[int, ...]:
 
 
 def _days(field: FieldValues) -> DayRule:
-    """Return the rule of the day field that counts. In a list with an option, the smallest value counts alone."""
+    """Return the rule of the day field that counts.
+
+    In a list with an option, the smallest value counts alone.
+    """
     smallest = min(field.values, default=0)
     if field.kind is DAY_OF_WEEK:
         if field.last:

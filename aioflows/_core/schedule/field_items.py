@@ -1,7 +1,7 @@
 """One field of a Quartz expression: the values that its items name, and the items that Quartz refuses.
 
-A field is a list of items, such as ``1,15`` or ``MON-FRI``. The rules are those of Quartz 2.3.2, whose parser is more
-permissive than its manual (``org.quartz.CronExpression``):
+A field is a list of items, such as ``1,15`` or ``MON-FRI``. The rules are those of Quartz 2.3.2, whose parser
+(``org.quartz.CronExpression``) is more permissive than its manual:
 
 1. Text behind a complete item is ignored, so ``MONDAY`` is ``MON`` and ``5X`` is ``5``.
 2. The numbers 98 and 99 stand for ``?`` and ``*``, since Quartz marks these with numbers.

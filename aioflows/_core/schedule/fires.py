@@ -1,10 +1,11 @@
 """The instants at which a schedule runs, in the order and with the gaps of Quartz 2.3.2.
 
-1. The search works on wall-clock times. It goes from the start to the first time of day that matches, then asks for the
-   day, the month and the year. Each that does not match moves the search and begins again.
-2. After each move the time is read anew (`WallClock.shown`), so that clock changes have the effect they have in Quartz.
-3. A run that was found makes all later matches of the same day runs, up to a time that clocks skip. So they are listed
-   without a search, which `test_fires.py` compares with one search for each run.
+1. The search works on wall-clock times. It goes from the start to the first time of day that matches, then
+   asks for the day, the month and the year. A part that does not match moves the search, which begins again.
+2. After each move the time is read anew (`WallClock.shown`), so clock changes have the effect that they have
+   in Quartz.
+3. If a day has a run, all later matches of that day are runs, up to a time that clocks skip. So they are
+   listed without a search. `tests/core/schedule/test_fires.py` compares the list with one search for each run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _HOUR, _MINUTE = 3_600, 60
 
 
 def fire_after(fields: CronFields, clock: WallClock, after: int) -> int | None:
-    """Return the wall-clock time of the first run after an instant (s since the epoch). None means that there is none.
+    """Return the wall-clock time of the first run after an instant (s since the epoch).
+
+    None means that there is none.
 
     Raises:
         QueryError: Quartz fails at this search, or never ends it.
@@ -171,7 +174,7 @@ class _DayRuns:
         return [timedelta(seconds=one) for one in self._within_hour]
 
     def _hours(self, wall: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Yield the hours with runs from a run on: the wall-clock time of each, and the index of its first run."""
+        """Yield the hours with runs, from a run on: the wall-clock time and the index of the first run."""
         midnight = wall // DAY * DAY
         for hour in self._fields.hours[bisect_left(self._fields.hours, wall % DAY // _HOUR) :]:
             start = midnight + hour * _HOUR
@@ -194,13 +197,14 @@ class _DayRuns:
 
     def of_changing_day(self, wall: int) -> Generator[datetime, None, int]:
         """Yield the runs of a day until a time that clocks skip. Return the last one (s since the epoch)."""
-        stop = wall // DAY * DAY + DAY
+        midnight = wall // DAY * DAY + DAY
         gap = self._clock.next_gap(wall)
-        found = instant = self._clock.instant(wall)
-        for start, index in self._hours(wall, stop if gap is None else min(stop, gap)):
+        stop = midnight if gap is None else min(gap, midnight)
+        found = self._clock.instant(wall)
+        for start, index in self._hours(wall, stop):
             for one in self._within_hour[index:]:
                 instant = self._clock.instant(start + one)
-                if instant >= self._end or (gap is not None and start + one >= gap):
+                if instant >= self._end or start + one >= stop:
                     return found
                 yield self._clock.time(instant)
                 found = instant

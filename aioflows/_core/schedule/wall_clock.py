@@ -6,11 +6,11 @@ A wall-clock time is a number of seconds since 1970-01-01 00:00:00 as clocks of 
 1. A time that clocks show twice means the second pass.
 2. A time that clocks skip is read with the offset before the change. So 02:30 becomes 03:30.
 
-Both follow from one rule: the offset of the last change counts that lies at or before the time, when the change is
-written with the offset that it begins.
+Both follow from one rule. Write each change of the clocks as a wall-clock time of the offset that begins
+there. The last change that is not after a time has the offset of that time.
 
-From 2038 on, Java knows no dates of the tz database, only the rule that a zone repeats each year. The rule alone counts
-in the ZoneInfo of Python four centuries later, when calendars are the same. Morocco shows the difference.
+From 2038 on, Java knows no dates of the tz database, only the rule that a zone repeats each year. Python's
+ZoneInfo uses that rule alone four centuries later, when calendars are the same. Morocco shows the difference.
 """
 
 from __future__ import annotations
