@@ -186,6 +186,5 @@ def test_a_day_that_never_comes_ends_the_search() -> None:
 
 def test_a_list_stops_where_clocks_skip_a_part_of_an_hour() -> None:
     first = seconds("2005-04-03 03:00")
-    runs = listed("0 * 0,1 * * ?", "America/St_Johns", first, seconds("2005-04-04 00:00"), 1_000)
-    assert runs == searched("0 * 0,1 * * ?", "America/St_Johns", first - 1, len(runs))
-    assert len(runs) == 1 + 59
+    runs = listed("0 * 0 * * ?", "America/St_Johns", first, seconds("2005-04-04 00:00"), 1_000)
+    assert runs == [seconds("2005-04-03 03:30")]
