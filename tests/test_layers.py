@@ -26,6 +26,7 @@ ORDER = [
     ),
     *(
         "_core.wire",
+        "_core.schedule",
         "_core.resilience",
         "_core.pages",
         "_core.dense_second",
@@ -33,7 +34,7 @@ ORDER = [
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
-    *("_net", "scan", "follow", "session", "aioflows", "sync"),
+    *("_net", "scan", "follow", "session", "schedule", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
 EDGES = {
@@ -48,6 +49,7 @@ FOREIGN = {
     "aiohttp": "_net.http emulator.server",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
+    "cron_descriptor": "_core.schedule.description",
     "duckdb": "export.formats.duckdb export.filesystem",
     "msgspec": "models _core.wire export",
     "opentelemetry": "telemetry",
