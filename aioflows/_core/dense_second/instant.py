@@ -64,6 +64,10 @@ class Instant:
         """Return the part of the instant whose rows contain a text. Its pages do not run on."""
         return attrs.evolve(self, reach=self.until, backward=False, expression=expression, ties=())
 
+    def beginning_with(self, ms: int) -> Instant:
+        """Return the part of the instant from a millisecond of scan time on, in the order of its pages."""
+        return attrs.evolve(self, until=ms + 1) if self.backward else attrs.evolve(self, first=ms)
+
     @property
     def tied(self) -> Instant:
         """The same instant, with rows of one trigger time sorted by all fields in `TIES`."""

@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Protocol
 
 import attrs
@@ -388,3 +388,21 @@ class Batch:
 
     def __len__(self) -> int:
         return sum(len(rows) for _, rows in self.parts)
+
+    @classmethod
+    def by_id(cls, rows: Mapping[str, tuple[Page, int]], *, descending: bool) -> Batch:
+        """Return rows in the order of their ids, which are the keys of *rows*."""
+        names = sorted(rows, reverse=descending)
+        parts: dict[int, tuple[Page, list[int]]] = {}
+        for name in names:
+            page, row = rows[name]
+            parts.setdefault(id(page), (page, []))[1].append(row)
+        # Each page decodes its rows together. `order` interleaves the pages.
+        counts = accumulate((len(numbers) for _, numbers in parts.values()), initial=0)
+        starts = dict(zip(parts, counts, strict=False))
+        order = []
+        for name in names:
+            key = id(rows[name][0])
+            order.append(starts[key])
+            starts[key] += 1
+        return cls(tuple(parts.values()), order)
