@@ -86,9 +86,11 @@ class _Closed(ModelService):
         return super().answer(attrs.evolve(ask, until=ask.until + 1))
 
 
-@pytest.mark.parametrize("kind", [_Rounding, _Closed])
-def test_a_row_in_two_pieces_shows_that_milliseconds_are_not_told_apart(kind: type[ModelService]) -> None:
-    one = Reading(kind(SPREAD[:15], cap=SIZE))
+@pytest.mark.parametrize(("kind", "rows"), [(_Rounding, SPREAD[:15]), (_Closed, SPREAD)])
+def test_a_row_in_two_pieces_shows_that_milliseconds_are_not_told_apart(
+    kind: type[ModelService], rows: list[Row]
+) -> None:
+    one = Reading(kind(list(rows), cap=SIZE))
     assert (one.finished, one.pieces.dense_ms) == (False, None)
     assert not one.rows, "rows of pieces count for nothing"
 
