@@ -205,7 +205,7 @@ class CountedInstant:
             else:
                 self._reading = RepeatedPasses(self.instant, reading.most, self._service, self._evidence)
         elif isinstance(reading, RepeatedPasses) and reading.failed:
-            if not reading.varied:
+            if self._failed_passes is None:  # the first passes, which may have changed to other page sizes
                 self._failed_passes = reading
                 if self._partition(reading):
                     return
