@@ -119,9 +119,9 @@ BUGS = [
         "rows outside the window are taken", SCAN),
     Bug("_core/pages/ordered_page.py", "if seen.setdefault(name, time) != time:", "if not name:",
         "an id with two trigger times is taken for one row", SCAN),
-    Bug("_core/pages/ordered_page.py", "return ~value if self.descending else value", "return -value if self.descending else value",
+    Bug("_core/pages/page_request.py", "return ~value if self.descending else value", "return -value if self.descending else value",
         "mirrored seconds are off by one"),
-    Bug("_core/pages/ordered_page.py", "return (-until, -first) if self.descending else (first, until)",
+    Bug("_core/pages/page_request.py", "return (-until, -first) if self.descending else (first, until)",
         "return (1 - until, -first) if self.descending else (first, until)", "mirrored windows are off at their open end"),
     Bug("_core/pages/ordered_page.py", "plain, strict=True), reverse=self._axis.descending)", "plain, strict=True))", "ids ascend in a descending scan"),
     # Emptiness

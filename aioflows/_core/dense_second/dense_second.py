@@ -19,7 +19,9 @@ from aioflows._core.dense_second.counted_instant import CountedInstant
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.millisecond_pieces import MillisecondPieces
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Batch, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Batch, Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows.errors import AioflowsError, CompletenessError
 

@@ -26,7 +26,8 @@ from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["IdPartitions"]

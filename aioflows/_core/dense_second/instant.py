@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.ordered_page import NOTHING, Direction, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import NOTHING, Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 
 __all__ = ["Instant", "InstantPage"]
 

@@ -16,7 +16,9 @@ from collections.abc import Collection, Iterator
 
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["MillisecondPieces"]

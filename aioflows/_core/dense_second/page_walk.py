@@ -23,8 +23,9 @@ from collections.abc import Iterator, Sequence
 
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.pages.overlap import overlapping
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["Ending", "PageWalk"]

@@ -32,7 +32,8 @@ from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_pass import PagePass, uneven
 from aioflows._core.dense_second.sightings import Sightings, ids_hash
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import NOTHING, Page, PageRequest
+from aioflows._core.pages.page import NOTHING, Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["RepeatedPasses"]

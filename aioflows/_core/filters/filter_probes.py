@@ -38,7 +38,8 @@ from typing import TypeVar
 import attrs
 
 from aioflows._core.filters.inquiries import Script
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import CompletenessError

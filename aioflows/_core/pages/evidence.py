@@ -17,7 +17,8 @@ See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 
 from __future__ import annotations
 
-from aioflows._core.pages.ordered_page import OrderedPage, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 
 __all__ = ["ScanEvidence"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.machine import Requester, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES

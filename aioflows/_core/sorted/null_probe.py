@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.machine import Requester
 from aioflows._core.sorted.sort_keys import Sorter, SortOrder

@@ -13,7 +13,8 @@ from itertools import pairwise
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.sorted.sort_keys import Sorter, SortOrder
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import CompletenessError

@@ -20,7 +20,8 @@ from functools import partial
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.account import ScanAccount

@@ -21,7 +21,7 @@ from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows, SpillRead, SpillWrite

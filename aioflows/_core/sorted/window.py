@@ -25,7 +25,8 @@ from datetime import timedelta
 
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.sorted.page_groups import Backwards, GroupReader, PageGroups

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import PendingEvent, Requester, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan

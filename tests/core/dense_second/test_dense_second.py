@@ -8,7 +8,9 @@ import pytest
 from aioflows._core.dense_second.dense_second import DenseSecond
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Batch, Direction, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Batch
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError, ServiceError

@@ -6,7 +6,7 @@ import pytest
 
 from aioflows._core.dense_second.depth_check import DepthCheck
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.dense_second.test_page_walk import SECOND
 from tests.support.model import START, ModelService, rows_at

@@ -7,7 +7,7 @@ import pytest
 from aioflows._core.dense_second.id_partitions import IdPartitions
 from aioflows._core.dense_second.id_shape import IdShape
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import NOTHING, Page
+from aioflows._core.pages.page import NOTHING, Page
 from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.dense_second.test_page_walk import SECOND, sheet_of
 from tests.support.model import START, ModelService, Row

@@ -8,7 +8,9 @@ import pytest
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.dense_second.millisecond_pieces import MillisecondPieces
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Direction, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from tests.support.model import START, ModelPage, ModelService, Row, rows_at

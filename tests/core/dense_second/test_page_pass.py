@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aioflows._core.dense_second.instant import InstantPage
 from aioflows._core.dense_second.page_pass import PagePass, uneven
-from aioflows._core.pages.ordered_page import NOTHING
+from aioflows._core.pages.page import NOTHING
 
 
 def shown(*names: str, beyond: bool = False) -> InstantPage:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Direction, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from tests.support.model import START, ModelPage, ModelService, rows_at

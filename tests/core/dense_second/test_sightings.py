@@ -9,7 +9,7 @@ import pytest
 from aioflows._core.dense_second.instant import InstantPage
 from aioflows._core.dense_second.page_pass import PagePass
 from aioflows._core.dense_second.sightings import Sightings
-from aioflows._core.pages.ordered_page import NOTHING
+from aioflows._core.pages.page import NOTHING
 
 NAMES = [f"{number:03}" for number in range(200)]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.resilience.retry import Disconnected, Garbled
