@@ -275,7 +275,7 @@ BUGS = [
     # What is told
     Bug("_core/scans/keyset.py", "news, self._frontier.news = self._frontier.news, []", "news = self._frontier.news",
         "every window is told again and again", _tests("test_events.py", only="tile")),
-    Bug("_core/sorted/window_set.py", "self._news += sorter.partitions.drain_events()", "sorter.partitions.drain_events()",
+    Bug("_core/sorted/window_schedule.py", "self._events += sorter.partitions.drain_events()", "sorter.partitions.drain_events()",
         "windows that were read again are not told", _tests("test_events.py", only="drift_in_a_merged")),
     Bug("_net/attempt.py", "call.ended(self._watch, _now(), cancelled=True)", "pass",
         "an attempt that is cancelled is never told to have ended", _tests("net/test_retrying.py", only="cancelled")),

@@ -26,7 +26,7 @@ from aioflows._core.sorted.service_order import ServiceOrderScan
 from aioflows._core.sorted.sort_keys import SortOrder
 from aioflows._core.sorted.sorted_scan import SortedScan
 from aioflows._core.sorted.tie_order import TieOrderScan
-from aioflows._core.sorted.window_set import Window
+from aioflows._core.sorted.window_schedule import Window
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import QueryError
 from aioflows.models import ScheduleType
