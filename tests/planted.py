@@ -265,7 +265,7 @@ BUGS = [
         "rows of all types are manual where a second is crowded", _tests("scenarios/test_filters.py", only="crowded_one")),
     Bug("_core/filters/filtered_scan.py", "if self._inquiries.open:", "if False:",
         "rows of all types go out for manual ones", _tests("scenarios/test_filters.py", only="takes_0_for_not_given")),
-    Bug("_core/wire/envelope.py", "        return understood(decoder, mended)", "        raise",
+    Bug("_core/wire/envelope.py", "        return decode(decoder, repaired)", "        raise",
         "an unescaped graph in a short answer ends the scan", _tests("scenarios/faults/test_bodies.py", only="mended")),
     Bug("_net/loop_bound.py", "elif self._loop is not loop:", "elif self._loop is None:",
         "a session hangs on another loop", _tests("scenarios/faults/test_control.py", only="another_loop")),

@@ -71,7 +71,7 @@ class OrderedPage:
             )
         self._twice = len(set(ids)) < len(ids)
         if self._twice:
-            self._check_twins(ids, times)
+            self._check_repeated_ids(ids, times)
         self.times: Sequence[str] = times[::-1] if ask.backward else times
         self.ids: Sequence[str] = ids[::-1] if ask.backward else ids
         self.first = self.second(0)
@@ -141,7 +141,7 @@ class OrderedPage:
         return list({name: number for _, name, number in rows}.values())
 
     @staticmethod
-    def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:
+    def _check_repeated_ids(ids: Sequence[str], times: Sequence[str]) -> None:
         seen: dict[str, str] = {}
         for name, time in zip(ids, times, strict=True):
             if seen.setdefault(name, time) != time:
