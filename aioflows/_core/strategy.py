@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aioflows._core.filters.filter_probes import SeenFilters
 from aioflows._core.filters.filtered_scan import FilteredScan
+from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.pages.filter_checks import FilterChecks, checks_of
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
