@@ -91,7 +91,7 @@ BUGS = [
         "a part's text may stand in every id", _tests("core/dense_second/test_id_shape.py")),
     Bug("_core/planning/window_size.py", "return min(usual, SMALL_PAGE)  # a service may", "return usual  # a service may",
         "an empty window is looked at again with as large a page", _tests("core/proofs/test_witnesses.py")),
-    Bug("_core/pages/service_facts.py", "self._refused = size if self._refused is None else min(self._refused, size)", "pass",
+    Bug("_core/pages/page_size.py", "self._refused = size if self._refused is None else min(self._refused, size)", "pass",
         "a page size that is refused is asked for again", _tests("core/proofs/test_witnesses.py")),
     Bug("_core/dense_second/repeated_passes.py", "self._incomplete = len(self.rows) < self.count", "self._incomplete = False",
         "passes that agree with each other are believed against their own count", _tests("core/dense_second/test_ties.py")),

@@ -39,6 +39,7 @@ _MOST_ANSWERS = 50_000
 """The rows and answers after which a reading fails. A service that invents rows would otherwise never end."""
 
 _DEPTH_NOT_SHOWN = "its page numbers end there, and no deeper row shows that its rows end there too"
+_NOT_SEPARATED = "its page numbers end before its rows, and no text in its ids separates them"
 
 
 class CountedInstant:
@@ -79,8 +80,7 @@ class CountedInstant:
         self.begun = False
         """True if a reading was begun."""
         self.overrun: tuple[Instant, Page] | None = None
-        """The instant that was read, and the page that ran on to a row of another second. None means no
-        such page."""
+        """The instant that was read, and its page that ran on to a row of another second, if there is one."""
         self._dense_ms: int | None = None
         self._reading: PageWalk | RepeatedPasses | IdPartitions | None = None
         self._answers = 0
@@ -90,7 +90,6 @@ class CountedInstant:
         self._failed_passes: RepeatedPasses | None = None
         """Passes over the same pages that lacked rows that they had counted, or did not settle."""
         self._partitioned = False
-        """True if id partitions were tried."""
         self._varied: list[Instant] = []
         """The ways in which passes with changing page sizes were tried."""
 
@@ -99,20 +98,16 @@ class CountedInstant:
         """True if no reading is under way."""
         return self._reading is None
 
-    def begin(
-        self, dense_ms: int | None, first: InstantPage | None = None, *, backward: bool = False
-    ) -> None:
+    def begin(self, dense_ms: int | None, first: InstantPage | None = None) -> None:
         """Begin to read the instant.
 
         Args:
             dense_ms: the millisecond to begin with. None means that all of the instant is read.
-            first: first page of the whole instant, if it has come already. Default: None.
-            backward: True if that page was sorted against scan time. Default: False.
+            first: first page of the instant, if it has come already. Default: None.
         """
         self.begun, self._dense_ms = True, dense_ms
         self.instant = self._way if dense_ms is None else self._way.beginning_with(dense_ms)
-        same = dense_ms is None and self.instant.backward == backward
-        self._walk(self.instant, self._evidence.full(self._size), first if same else None)
+        self._walk(self.instant, self._evidence.full(self._size), first)
         self._go_on()
 
     def wanted(self) -> Iterator[PageRequest]:
@@ -157,12 +152,10 @@ class CountedInstant:
         reading = self._reading
         if ask.page_no <= 1 or reading is None:
             return False
-        if isinstance(reading, PageWalk) or (
-            isinstance(reading, RepeatedPasses) and not reading.refused(ask)
-        ):
+        if isinstance(reading, PageWalk):
             return self._partition(reading)
-        if isinstance(reading, IdPartitions):
-            reading.refused(ask)
+        if not reading.refused(ask) and isinstance(reading, RepeatedPasses):
+            return self._partition(reading)
         self._go_on()
         return True
 
@@ -174,6 +167,9 @@ class CountedInstant:
 
     def _walk(self, instant: Instant, most: int, first: InstantPage | None = None) -> None:
         self._reading = PageWalk(instant, most, self._service, self._evidence, first)
+
+    def _repeat(self, most: int) -> None:
+        self._reading = RepeatedPasses(self.instant, most, self._service, self._evidence)
 
     def _give_up_sorters(self, ask: PageRequest) -> bool:
         """Continue without further sorters, if the service does not support them.
@@ -188,10 +184,8 @@ class CountedInstant:
             self._reading.give_up_sorters(ask)
             self._go_on()
         else:
-            most = (
-                self._reading.most if isinstance(self._reading, PageWalk) else self._evidence.full(self._size)
-            )
-            self._reading = RepeatedPasses(self.instant, most, self._service, self._evidence)
+            walk = self._reading if isinstance(self._reading, PageWalk) else None
+            self._repeat(self._evidence.full(self._size) if walk is None else walk.most)
         return True
 
     # The choice of the way
@@ -205,14 +199,14 @@ class CountedInstant:
             if self._service.sorters_help and not reading.tied:
                 self._walk(self.instant.tied, reading.most)
             else:
-                self._reading = RepeatedPasses(self.instant, reading.most, self._service, self._evidence)
+                self._repeat(reading.most)
         elif isinstance(reading, RepeatedPasses) and reading.failed:
             if self._failed_passes is None:  # the first passes, which may have changed to other page sizes
                 self._failed_passes = reading
                 if self._partition(reading):
                     return
             if not self._vary(reading.rows):
-                why = f"{reading.passes} passes over its pages have not brought the same rows"
+                why = f"{reading.passes} passes over its pages do not agree on its rows"
                 raise self._unread(reading.rows, why)
         elif reading is not None and reading.clean:
             if isinstance(reading, PageWalk) and reading.overrun is not None:
@@ -236,11 +230,8 @@ class CountedInstant:
         if reading.done:
             self._accept(rows)
         elif reading.failed and not self._vary(rows):
-            if unconfirmed is not None and len(rows) == len(unconfirmed.rows):
-                raise self._unread(rows, _DEPTH_NOT_SHOWN)
-            raise self._unread(
-                rows, "its page numbers end before its rows, and no text in its ids separates them"
-            )
+            nothing_more = unconfirmed is not None and len(rows) == len(unconfirmed.rows)
+            raise self._unread(rows, _DEPTH_NOT_SHOWN if nothing_more else _NOT_SEPARATED)
 
     def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
         """Begin passes with changing page sizes, once in each way. Return False if that is not possible.
@@ -267,9 +258,8 @@ class CountedInstant:
     def _partition(self, reading: PageWalk | RepeatedPasses) -> bool:
         """Begin to read by id partitions. Return False if the ids seen so far share no shape."""
         rows = reading.rows
-        shape = (
-            IdShape.of(rows) if self._splits and self._service.texts_help and not self._partitioned else None
-        )
+        possible = self._splits and self._service.texts_help and not self._partitioned
+        shape = IdShape.of(rows) if possible else None
         if shape is None:
             return False
         self._partitioned = True
@@ -287,21 +277,19 @@ class CountedInstant:
         reading = self._reading
         if isinstance(reading, IdPartitions):
             return reading.depth
-        due = reading is not None and reading.done and reading is self._unconfirmed
-        return reading.depth if due and reading is not None else None
+        if reading is None or reading is not self._unconfirmed or not reading.done:
+            return None
+        return reading.depth
 
     def _depth_answered(self, page: Page | None) -> None:
         """Add an answer to the depth check. None means that the page was refused."""
         reached, reading = self._depth_check.received(page), self._reading
-        if reached is None:
-            return
-        if isinstance(reading, IdPartitions):
-            if reached or self._depth_check.exhausted:
-                reading.deepened(reached=reached)
-        elif reached and reading is not None:
+        if reached and isinstance(reading, (PageWalk, RepeatedPasses)):
             self._accept(reading.rows)
-            return
-        self._go_on()
+        elif reached is not None:
+            if isinstance(reading, IdPartitions) and (reached or self._depth_check.exhausted):
+                reading.deepened(reached=reached)
+            self._go_on()
 
     def _accept(self, rows: dict[str, tuple[Page, int]]) -> None:
         self._rows.update(rows)

@@ -78,10 +78,7 @@ class DenseSecond:
 
     @property
     def overrun(self) -> tuple[Instant, Page] | None:
-        """The instant that was counted, and the page that ran on to a row of another second.
-
-        None means no such page.
-        """
+        """The instant that was counted, and its page that ran on to another second, if there is one."""
         return self._counting.overrun
 
     @property
@@ -129,8 +126,11 @@ class DenseSecond:
 
     def _count(self) -> None:
         """Begin to count what milliseconds leave."""
-        # The page that showed the second to be dense may be the first page of the whole second.
-        self._counting.begin(self._pieces.dense_ms, self._first, backward=self._backward)
+        dense_ms = self._pieces.dense_ms
+        # The page that showed the second to be dense is the first page of the whole second, if it was sorted
+        # as those that follow.
+        same = dense_ms is None and self._counting.instant.backward == self._backward
+        self._counting.begin(dense_ms, self._first if same else None)
 
     def _drop_counted(self) -> None:
         """Drop the pieces that were counted, once all their rows are there."""

@@ -130,7 +130,7 @@ class IdPartitions:
         self.failed = self.failed or ask in self._sent or ask in self._part_of
 
     def deepened(self, *, reached: bool) -> None:
-        """Continue after a look for depth.
+        """Continue after a depth check.
 
         Args:
             reached: True if page numbers reach deeper than the ends of the parts.

@@ -124,8 +124,7 @@ class RepeatedPasses:
         """True if pages of one row have left rows missing."""
         self._reached = False
         """True if a row of another second ended a pass."""
-        self.done = False
-        self.failed = False
+        self.done = self.failed = False
 
     @property
     def ended(self) -> bool:
@@ -186,10 +185,7 @@ class RepeatedPasses:
             self._use(self._open.pop(0))
 
     def refused(self, ask: PageRequest) -> bool:
-        """Note that a page was refused.
-
-        Return False unless it was the page far behind a run (`PagePass.far_number`).
-        """
+        """Note that a page was refused. Return False unless it was far behind a run (`PagePass.far_number`)."""
         current, number = self._sent.get(ask, (None, 0))
         if current is None or number != current.far_number:
             return False

@@ -106,8 +106,7 @@ class WindowReader:
         self._complete = False
 
     def __repr__(self) -> str:
-        state = f"abandoned ({self.abandoned})" if self.abandoned else f"{self._end} rows read"
-        state = "read" if self._complete else state
+        state = f"abandoned, {self.abandoned}" if self.abandoned else f"{self._end} rows read"
         return f"<WindowReader {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
 
     # Figures
