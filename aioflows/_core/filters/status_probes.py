@@ -164,9 +164,8 @@ class StatusProbes:
                     return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
-            f"instance {name!r} comes when status {int(status)} is asked for alone, and does not come when statuses {several} are "
-            "asked for together: of several statuses the service most likely reads only the first. Ask for one status at a "
-            "time, in a scan for each"
+            f"instance {name!r} was answered for status {int(status)} alone, but not for statuses {several} together: the service "
+            "reads only one of several statuses. Run a scan for each status"
         )
 
     def _whole(self, page: Page, text: str) -> bool:

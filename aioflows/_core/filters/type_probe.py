@@ -89,7 +89,6 @@ def type_probe(
 def type_ignored(name: str, other: ScheduleType) -> CompletenessError:
     """Return the error for an instance that came for MANUAL and for another type."""
     return CompletenessError(
-        f"instance {name!r} was answered both for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), "
-        "most likely since it takes 0 for 'not given', and answers with the instances of every type. Its answers do not "
-        "tell the type, so manual instances cannot be read from it alone. Ask for PERIODIC or TEMPORARY"
+        f"instance {name!r} was answered for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), so "
+        "its manual instances cannot be told from those of other types. Query PERIODIC or TEMPORARY instead"
     )

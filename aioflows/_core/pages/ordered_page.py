@@ -147,7 +147,7 @@ class OrderedPage:
             if seen.setdefault(name, time) != time:
                 raise CompletenessError(
                     f"instance {name!r} was answered with two trigger times, {seen[name]} and {time}: ids are not "
-                    "unique, or trigger times change, and then nothing can be proven"
+                    "unique, or trigger times change. Such a service cannot be read completely"
                 )
 
     def _outside(self, ask: PageRequest, low: int, high: int) -> CompletenessError:
@@ -156,9 +156,7 @@ class OrderedPage:
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
-        error.add_note(
-            "Either the service ignores the time filter, or its times are in another zone than it says."
-        )
+        error.add_note("The service ignores the time filter, or its times are in another zone than it says.")
         return error
 
     def _fitting(self, low: int, high: int) -> str:
@@ -170,12 +168,11 @@ class OrderedPage:
             return ""
         shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
-            f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
+            f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
-                "the offset that this session was given is not the service's. Give the right one, or none at all, and begin "
-                "the scan again"
+                "The zone given to this session is not the service's: give the right one, or none, and run the scan again"
                 if self._given
-                else "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
+                else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
         )
 

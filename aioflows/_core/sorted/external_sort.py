@@ -188,7 +188,7 @@ class ExternalSort:
         lost = [row for key, row in passed if key > self._after]
         if lost:
             raise CompletenessError(
-                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came at a place that the order {self._order!r} "
-                "has passed already: the result changed while it was read, and the row may have been passed over. "
-                "scan(query, proven=True) reads everything before it gives the first row, and is not open to that"
+                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came after later rows of the order {self._order!r} "
+                "were returned: the result changed while it was read. Use scan(query, proven=True), which reads everything "
+                "before it returns the first row"
             )

@@ -281,8 +281,7 @@ class ServiceOrderScan(Machine):
     def _changed(self, what: str) -> CompletenessError:
         first, until = self._window().from_ms, self._window().to_ms
         return CompletenessError(
-            f"reading the window {first}–{until} ms by {self._sorter[0]}, {what} after {self._end:,} rows: the result "
-            "changed meanwhile, page numbers do not reach as deep as it, or rows that are alike in that time come in "
-            "another order each time. That time is not in the answers, so nothing can be proven by it: order by another "
-            "field, with proven=True"
+            f"the window {first}–{until} ms, sorted by {self._sorter[0]}, cannot be read completely: {what} after "
+            f"{self._end:,} rows. Rows changed meanwhile, page numbers end too early, or equal rows come in another order "
+            "each time. Order by another field, with proven=True"
         )

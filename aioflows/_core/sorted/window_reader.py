@@ -226,7 +226,7 @@ class WindowReader:
             while not self._over and self._step():
                 pass
         except Backwards:
-            self.abandoned = "its texts run backwards"
+            self.abandoned = "its times run backwards"
         except AioflowsError as error:
             self.error = error
         if not self.abandoned:
@@ -256,7 +256,7 @@ class WindowReader:
         last = self.buffer.last
         if last is None:
             if not groups.rows:
-                self.abandoned = "it was answered with nothing"
+                self.abandoned = "its first page was empty"
                 return
             self.buffer.add(groups, 0)
         elif not groups.rows:
@@ -270,7 +270,7 @@ class WindowReader:
             self.buffer.add(groups, self._end - place.offset)
         self._end, self._last_ids = place.offset + len(groups.rows), place.page.ids
         if len(self.buffer.open) > self._largest_group:
-            self.abandoned = "more rows are alike in the field than may be held"
+            self.abandoned = "more rows have the same value than can be held in memory"
 
     def _shares_rows(self, place: PlacedPage) -> bool:
         """Return True if a page begins with the last rows of the page before it, and brings no other again."""
