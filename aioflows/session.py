@@ -11,10 +11,12 @@ from weakref import WeakSet
 
 import attrs
 
-from aioflows._core.filters.filter_probes import SeenFilters
-from aioflows._core.follow.polling import FollowMachine, PollTiming
+from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.follow.poll_timing import PollTiming
+from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.filter_checks import checks_of
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.machine import Machine, Requester
 from aioflows._core.strategy import make_machine

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aioflows._core.filters.filter_probes import SeenFilters
 from aioflows._core.filters.filtered_scan import FilteredScan
+from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.pages.filter_checks import FilterChecks, checks_of
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
@@ -26,7 +26,7 @@ from aioflows._core.sorted.service_order import ServiceOrderScan
 from aioflows._core.sorted.sort_keys import SortOrder
 from aioflows._core.sorted.sorted_scan import SortedScan
 from aioflows._core.sorted.tie_order import TieOrderScan
-from aioflows._core.sorted.window_set import Window
+from aioflows._core.sorted.window_schedule import Window
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import QueryError
 from aioflows.models import ScheduleType

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.responses import read_instance, read_time, read_zone
-from aioflows._core.wire.search import SearchPage, read_search, search_body
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.search_page import SearchPage
+from aioflows._core.wire.search_request import search_body
 from aioflows._core.wire.zone import Zone
 from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request
