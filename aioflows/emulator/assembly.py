@@ -30,7 +30,7 @@ def wall_ms() -> float:
     return time.time() * 1000
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Settings:
     """All settings of an emulator."""
 
@@ -40,7 +40,7 @@ class Settings:
     meanwhile: Meanwhile
     access: Access
     trouble: Trouble
-    path: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str] | None
     now: Callable[[], float]
 
     @property

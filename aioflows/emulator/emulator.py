@@ -52,23 +52,9 @@ class Emulator(Controls):
         now: Callable[[], float] = wall_ms,
         **switches: object,
     ) -> None:
-        world, quirks, constraints, meanwhile, access, trouble = group_switches(
-            {"instances": instances, "seed": seed, **switches}
-        )
-        self.world, self.quirks, self.constraints = world, quirks, constraints
-        self.meanwhile, self.access, self.trouble = meanwhile, access, trouble
-        super().__init__(
-            Settings(
-                world=world,
-                quirks=quirks,
-                constraints=constraints,
-                meanwhile=meanwhile,
-                access=access,
-                trouble=trouble,
-                path=path,
-                now=now,
-            )
-        )
+        groups = group_switches({"instances": instances, "seed": seed, **switches})
+        self.world, self.quirks, self.constraints, self.meanwhile, self.access, self.trouble = groups
+        super().__init__(Settings(*groups, path=path, now=now))
         self._host = checked_host(host)
         self._port = checked_port(port)
         self._server: Server | None = None

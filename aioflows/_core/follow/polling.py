@@ -169,7 +169,7 @@ class FollowMachine:
         self._shown += [(row, fresh) for row in rows]
         if not whole or not self.as_known(rows):
             self._light_polls.clear()
-            self._next_light = -1  # unless there is news: a failed light poll costs a full poll as well
+            self._next_light = -1  # unless new rows come: a failed light poll costs a full poll as well
             self._read_all(self._mark, self._now)
             return
         self._light_polls.popleft()
@@ -256,8 +256,8 @@ class FollowMachine:
         return [Read(first * 1000, (last + 1) * 1000) for first, last in windows]
 
     def _end(self) -> None:
-        news, self._new_rows = self._new_rows, False
-        wait = self._wait / 2 if news else self._wait * 1.5
+        new_rows, self._new_rows = self._new_rows, False
+        wait = self._wait / 2 if new_rows else self._wait * 1.5
         self._wait = min(max(wait, self._pace.min_wait), self._pace.max_wait)
         self._reads.clear()
         self._light_polls.clear()

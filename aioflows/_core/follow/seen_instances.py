@@ -106,12 +106,12 @@ class SeenInstances:
         return wanted
 
     def agrees(self, rows: Collection[FlowInstance], ids: Collection[str], *, fresh: bool) -> bool:
-        """Return True if the rows have no news, and include all given ids.
+        """Return True if the rows show nothing new, and include all given ids.
 
         Args:
             rows: the rows.
             ids: the ids that the rows must include.
-            fresh: True if an unknown instance is news.
+            fresh: True if an unknown instance counts as new.
         """
         for row in rows:
             record = self._records.get(row.instance_id)
