@@ -20,7 +20,7 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.spill import Spill
 from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError
-from aioflows.models import FlowInstance
+from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Engine"]
 
@@ -51,7 +51,7 @@ class Engine:
     def __init__(
         self,
         machine: Machine,
-        fetch: Callable[[Requester, PageRequest], Coroutine[Any, Any, Page]],
+        fetch: Callable[[ScheduleType, PageRequest], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
         turns: LoopSlices,
@@ -74,19 +74,15 @@ class Engine:
         """The number of requests that were started and whose answers the machine has not received."""
         return len(self._under_way)
 
-    async def next_rows(self) -> list[FlowInstance] | None:
+    async def next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         """Return the next rows in order, or None at the end. Raise the scan's error after all rows before it.
+
+        Args:
+            next_rows: the machine's `next_rows` or `next_raw`.
 
         Raises:
             RuntimeError: the scan was closed meanwhile.
         """
-        return await self._next(self._machine.next_rows)
-
-    async def next_raw(self) -> list[FlowInstance] | RawRows | None:
-        """Return the next rows in the bytes of their answer if possible, or as `next_rows` does."""
-        return await self._next(self._machine.next_raw)
-
-    async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         await self._let_others_run()
         while not self._closed:
             await self._feed()
@@ -150,7 +146,7 @@ class Engine:
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
-            task = asyncio.create_task(self._fetch(asker, ask))
+            task = asyncio.create_task(self._fetch(asker.type, ask))
             self._under_way[task] = (asker, ask)
             if self._zone is None:
                 # At the same time as the first search, so that it costs no time.

@@ -151,7 +151,9 @@ class FlowSession:
         make = self._session.scan
         return FlowScan(
             thread,
-            thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm)),
+            thread.ask(
+                lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm).reader
+            ),
         )
 
     def follow(
@@ -188,7 +190,7 @@ class FlowSession:
         make = self._session.follow
         return FlowFollow(
             thread,
-            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing)),
+            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing).reader),
         )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
