@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterator, Coroutine
-from types import TracebackType
 from typing import Any, Self
 
 from aioflows._net.async_calls import AsyncCalls
@@ -84,9 +83,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -210,7 +210,7 @@ def _check_update_time(query: FlowQuery, resume: Checkpoint | None, *, proven: b
         )
     if proven:
         raise QueryError(
-            f"{why}what the keyset walk proves cannot be sorted by it; leave out proven=True, or order by another field"
+            f"{why}the rows that the keyset walk proves cannot be sorted by it; leave out proven=True, or order by another field"
         )
     if resume is not None and resume.remaining:
         raise QueryError(

@@ -102,7 +102,9 @@ class Engine:
                 await self._wait()
             elif rows:
                 return rows
-        raise RuntimeError("this scan was closed while it was being iterated")
+        raise RuntimeError(
+            "this scan was closed while it was being iterated; make a new one with session.scan(query)"
+        )
 
     async def _let_others_run(self) -> None:
         """Let requests proceed before rows are handed out: an answer takes several steps of the loop."""
@@ -118,10 +120,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel all tasks and wait for their end."""
         self._closed = True
-        tasks = self._tasks()
-        self._under_way.clear()
-        self._disk_tasks.clear()
-        self._zone = None
+        tasks = self._take_tasks()
         for task in tasks:
             task.cancel()
         if tasks:
@@ -130,19 +129,18 @@ class Engine:
 
     def cancel(self) -> None:
         """Cancel all tasks without waiting. Any thread may call it, also after the loop was closed."""
-        tasks = self._tasks()
-        self._under_way.clear()
-        self._disk_tasks.clear()
-        self._zone = None
-        for task in tasks:
+        for task in self._take_tasks():
             try:
                 task.get_loop().call_soon_threadsafe(_abandon, task)
             except RuntimeError:  # the loop is closed
                 _abandon(task, for_good=True)
 
-    def _tasks(self) -> list[asyncio.Task[Any]]:
-        zone = [] if self._zone is None else [self._zone]
-        return [*self._under_way, *self._disk_tasks, *zone]
+    def _take_tasks(self) -> list[asyncio.Task[Any]]:
+        tasks = [*self._under_way, *self._disk_tasks, *([] if self._zone is None else [self._zone])]
+        self._under_way.clear()
+        self._disk_tasks.clear()
+        self._zone = None
+        return tasks
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):

@@ -19,7 +19,6 @@ import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime, tzinfo
 from random import Random
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aioflows
@@ -94,9 +93,7 @@ class FlowSession:
     def __enter__(self) -> Self:
         return self.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def open(self) -> Self:
