@@ -260,7 +260,6 @@ class FollowReader(LoopBound):
     # Ending
 
     async def aclose(self) -> None:
-        """Cancel the requests and wait for their end. Safe to call more than once."""
         if self._check_loop_to_close():
             self._bell.set()
         self._closed = True
@@ -271,13 +270,11 @@ class FollowReader(LoopBound):
         if scan is not None:
             await scan.aclose()
 
-    # State
+    # State, as `aioflows.FlowFollow` describes it
 
     @property
     def stats(self) -> FollowStats:
-        """The statistics so far."""
         return self._machine.stats
 
     def checkpoint(self) -> FollowCheckpoint:
-        """Return a checkpoint of the instances handed out."""
         return self._zone.used(self._machine.checkpoint(self._fingerprint))

@@ -308,21 +308,18 @@ class ScanReader(LoopBound):
             self._engine.cancel()
         self._report_end(ScanOutcome.CLOSED)
 
-    # State
+    # State, as `aioflows.FlowScan` describes it
 
     @property
     def number(self) -> int:
-        """The number of the scan, unique in this process."""
         return self._watch.number
 
     @property
     def progress(self) -> float:
-        """The share of the time range that was handed out, from 0 to 1."""
         return 1.0 if self._over else self._machine.progress
 
     @property
     def stats(self) -> ScanStats:
-        """The statistics so far."""
         zone, account, tally, service = (
             self._zone.zone,
             self._machine.account(),
@@ -353,7 +350,6 @@ class ScanReader(LoopBound):
         return 0.0 if self._loop is None else (self._ended or self._loop.time()) - self._began
 
     def plan(self) -> ScanPlan:
-        """Return the windows that are left and the least number of requests for them."""
         left, page_size = self.checkpoint().remaining, self._parts.limits.page_size
         pages = math.ceil(self._machine.account().expected / page_size)
         return ScanPlan(
@@ -366,7 +362,6 @@ class ScanReader(LoopBound):
         )
 
     def checkpoint(self) -> Checkpoint:
-        """Return a checkpoint of the remaining rows."""
         if self._unlisted is not None:
             return self._unlisted
         if self._over:

@@ -9,7 +9,7 @@ from aioflows.checkpoint import FollowCheckpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import FollowStats
 from aioflows.sync.loop_thread import LoopThread
-from aioflows.sync.pull import CallIterator, Puller
+from aioflows.sync.pull import Puller
 
 __all__ = ["FlowFollow"]
 
@@ -30,7 +30,7 @@ class FlowFollow(Puller[FollowReader]):
 
     def batches(self) -> Iterator[list[FlowInstance]]:
         """Return an iterator of lists of new instances. A checkpoint between two lists is small."""
-        return CallIterator(lambda: self._next_of(self._reader.take_page))
+        return self._calls(lambda: self._next_of(self._reader.take_page))
 
     @property
     def stats(self) -> FollowStats:

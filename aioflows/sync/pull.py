@@ -15,7 +15,7 @@ from aioflows._net.scan_reader import ScanReader
 from aioflows.models import FlowInstance
 from aioflows.sync.loop_thread import LoopThread
 
-__all__ = ["CallIterator", "Puller"]
+__all__ = ["Puller"]
 
 R = TypeVar("R", ScanReader, FollowReader)
 T = TypeVar("T")
@@ -68,6 +68,10 @@ class Puller(Iterator[FlowInstance], Generic[R]):
             self._need_rows()
             return take()
 
+    def _calls(self, take: Callable[[], T]) -> Iterator[T]:
+        """Return an iterator that calls a function for each item. A generator would end when it is interrupted."""
+        return iter(take, None)
+
     def _need_rows(self) -> None:
         if not self._thread.run(self._more):
             raise StopIteration
@@ -78,13 +82,3 @@ class Puller(Iterator[FlowInstance], Generic[R]):
         except StopAsyncIteration:
             return False
         return True
-
-
-class CallIterator(Iterator[T]):
-    """An iterator that calls a function for each item. A generator would end when it is interrupted."""
-
-    def __init__(self, take: Callable[[], T]) -> None:
-        self._take = take
-
-    def __next__(self) -> T:
-        return self._take()

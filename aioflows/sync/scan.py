@@ -12,7 +12,7 @@ from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.stats import ScanPlan, ScanStats
 from aioflows.sync.loop_thread import LoopThread
-from aioflows.sync.pull import CallIterator, Puller
+from aioflows.sync.pull import Puller
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,14 +44,14 @@ class FlowScan(Puller[ScanReader]):
 
         The length of the lists varies.
         """
-        return CallIterator(lambda: self._next_of(self._reader.handout.take_page))
+        return self._calls(lambda: self._next_of(self._reader.handout.take_page))
 
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """Return an iterator of Arrow record batches; see `aioflows.FlowScan.record_batches`."""
         read = self._reader.batches(columns, tasks=tasks)
-        return CallIterator(lambda: self._next_batch(read))
+        return self._calls(lambda: self._next_batch(read))
 
     def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan."""
