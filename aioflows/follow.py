@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Self
 
 from aioflows._net.async_calls import AsyncCalls
@@ -20,18 +20,19 @@ _TIMING = {"settle_time": 60.0, "watch_time": 86_400.0, "min_wait": 2.0, "max_wa
 _RENAMED = {"settle": "settle_time", "watch": "watch_time", "least": "min_wait", "most": "max_wait"}
 
 
-def timing_of(**given: float | None) -> dict[str, float]:
+def timing_of(given: Sequence[float | None], by_old_names: Sequence[float | None]) -> dict[str, float]:
     """Return the timing of a follow by the names of today; call it from the method that a user calls.
 
     Args:
-        given: the values (seconds) by their names, old names included. None means the default.
+        given: the values (seconds) in the order of `_TIMING`. None means the default.
+        by_old_names: the values that were given under their old names, in the same order.
 
     Raises:
         QueryError: a value was given under its old name and its new name.
     """
-    timing = {name: value for name in _TIMING if (value := given[name]) is not None}
-    for old, new in _RENAMED.items():
-        if (value := given[old]) is None:
+    timing = {name: value for name, value in zip(_TIMING, given, strict=True) if value is not None}
+    for (old, new), value in zip(_RENAMED.items(), by_old_names, strict=True):
+        if value is None:
             continue
         if new in timing:
             raise QueryError(f"both {old}= and {new}= were given, which mean the same; drop {old}=")

@@ -256,16 +256,7 @@ class FlowSession(LoopBound):
                 value is invalid. If the zone must be asked from the service, the follow raises this error
                 before its first row.
         """
-        timing = timing_of(
-            settle_time=settle_time,
-            watch_time=watch_time,
-            min_wait=min_wait,
-            max_wait=max_wait,
-            settle=settle,
-            watch=watch,
-            least=least,
-            most=most,
-        )
+        timing = timing_of((settle_time, watch_time, min_wait, max_wait), (settle, watch, least, most))
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
         mark = follow_fingerprint(query, changes=changes)

@@ -173,16 +173,7 @@ class FlowSession:
 
         Nothing is sent before it is iterated.
         """
-        timing = timing_of(
-            settle_time=settle_time,
-            watch_time=watch_time,
-            min_wait=min_wait,
-            max_wait=max_wait,
-            settle=settle,
-            watch=watch,
-            least=least,
-            most=most,
-        )
+        timing = timing_of((settle_time, watch_time, min_wait, max_wait), (settle, watch, least, most))
         thread = self._running_thread()
         make = self._session.follow
         return FlowFollow(

@@ -29,6 +29,7 @@ from aioflows import (
 from aioflows.cli.commands.scan import resume_command
 from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.row_table import RowTable
 from aioflows.export import SinkError, json_line
@@ -212,12 +213,12 @@ def _read_checkpoint(path: Path | None) -> FollowCheckpoint | None:
             f"--checkpoint {str(path)!r}: there is no folder {str(path.parent)!r}; make it first"
         )
     try:
-        with path.open(encoding="utf-8") as file:
-            return FollowCheckpoint.from_json(file.read(_LARGEST_FILE))
-    except FileNotFoundError:
-        return None
+        text = read_text("--checkpoint", path, _LARGEST_FILE)
+    except QueryError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+    try:
+        return FollowCheckpoint.from_json(text)
     except QueryError as error:
         raise QueryError(f"--checkpoint {str(path)!r}: {error}") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise QueryError(f"--checkpoint {str(path)!r} cannot be read: {reason}") from None
