@@ -11,8 +11,9 @@ from weakref import WeakSet
 
 import attrs
 
-from aioflows._core.filters.filter_probes import SeenFilters
-from aioflows._core.follow.polling import FollowMachine, PollTiming
+from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.follow.poll_timing import PollTiming
+from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone

@@ -16,7 +16,7 @@ import random
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
 from benchmarks.memory import forget_peak, resident

@@ -29,6 +29,7 @@ ORDER = [
     ),
     *(
         "_core.wire",
+        "_core.schedule",
         "_core.resilience",
         "_core.pages",
         "_core.dense_second",
@@ -36,7 +37,7 @@ ORDER = [
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
-    *("_net", "scan", "follow", "session", "aioflows", "sync"),
+    *("_net", "scan", "follow", "session", "schedule", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
 EDGES = {
@@ -51,6 +52,7 @@ FOREIGN = {
     "aiohttp": "_net.http emulator.server",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
+    "cron_descriptor": "_core.schedule.description",
     "duckdb": "_extras",
     "msgspec": "models _core.wire export",
     "opentelemetry": "telemetry",

@@ -16,8 +16,8 @@ from functools import partial
 
 import attrs
 
-from aioflows._core.filters.filter_probes import SeenFilters
 from aioflows._core.filters.filtered_scan import FilteredScan
+from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.pages.filter_checks import FilterChecks, checks_of
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
@@ -29,7 +29,7 @@ from aioflows._core.sorted.service_order import ServiceOrderScan
 from aioflows._core.sorted.sort_keys import SortOrder
 from aioflows._core.sorted.sorted_scan import SortedScan
 from aioflows._core.sorted.tie_order import TieOrderScan
-from aioflows._core.sorted.window_set import Window
+from aioflows._core.sorted.window_schedule import Window
 from aioflows.checkpoint import Checkpoint, Position, Remainder
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, ScheduleType

@@ -17,7 +17,7 @@ from aioflows._core.resilience.retry import Disconnected, Garbled, Refused, crow
 from aioflows._core.resilience.retry_budget import RetryBudget
 from aioflows._core.wire.responses import decipher
 from aioflows._core.wire.retry_after import resets_alone
-from aioflows._core.wire.search import SearchPage
+from aioflows._core.wire.search_page import SearchPage
 from aioflows._net.access_token import AccessTokens, Fetch
 from aioflows._net.call import Again, Call
 from aioflows._net.gate import Gate

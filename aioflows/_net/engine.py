@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiting
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import attrs
 
-from aioflows._core.follow.polling import DONE, TIME, FollowMachine, LightPoll, Read, Wait
+from aioflows._core.follow.poll_steps import DONE, TIME, LightPoll, Read, Wait
+from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.ordered_page import Misplaced
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts

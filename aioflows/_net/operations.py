@@ -9,10 +9,12 @@ from typing import TypeVar
 import attrs
 
 from aioflows._core.pages.filter_checks import checks_of
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.responses import read_instance, read_time, read_zone
-from aioflows._core.wire.search import SearchPage, read_search, search_body
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.search_page import SearchPage
+from aioflows._core.wire.search_request import search_body
 from aioflows._core.wire.zone import Zone
 from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request

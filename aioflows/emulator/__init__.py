@@ -18,9 +18,10 @@ from aioflows.emulator.gateway.options import Access, Trouble
 from aioflows.emulator.process import EmulatorProcess
 from aioflows.emulator.reply import Reply
 from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.options import Meanwhile, Quirks
 from aioflows.emulator.service.request_log import SearchRecord
 from aioflows.emulator.service.truth import Watch
-from aioflows.emulator.switches import Meanwhile, Quirks, World
+from aioflows.emulator.world.options import World
 
 __all__ = [
     "Access",

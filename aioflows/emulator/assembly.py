@@ -13,12 +13,13 @@ from aioflows.emulator.gateway.options import Access, Trouble
 from aioflows.emulator.service.changes import Changes
 from aioflows.emulator.service.constraints import Constraints
 from aioflows.emulator.service.operations import Service
+from aioflows.emulator.service.options import Meanwhile, Quirks
 from aioflows.emulator.service.render import Renderer
 from aioflows.emulator.service.request_log import Record
 from aioflows.emulator.service.rights import Rights
-from aioflows.emulator.switches import Meanwhile, Quirks, World
 from aioflows.emulator.world.clock import DAY_MS, Clock, local_day, zone_named
 from aioflows.emulator.world.flows import Flow
+from aioflows.emulator.world.options import World
 from aioflows.emulator.world.rows import Ids, Row, rows
 from aioflows.emulator.world.store import Store, open_store
 from aioflows.emulator.world.timeline import Span, timeline

@@ -83,3 +83,15 @@ def several(value: object) -> list[object]:
 
 def listed(value: object) -> tuple[Any, ...]:
     return tuple(several(value))
+
+
+def optional_list(value: object) -> tuple[Any, ...] | None:
+    return None if value is None else listed(value)
+
+
+def distinct(value: object) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(several(value)))
+
+
+def members(value: object) -> frozenset[Any]:
+    return frozenset(several(value))

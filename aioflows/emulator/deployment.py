@@ -19,9 +19,9 @@ from aioflows.emulator.gateway.tokens import TOKEN_PATHS, Gateway
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.service.changes import Changes
 from aioflows.emulator.service.operations import Route, Service, envelope, route
+from aioflows.emulator.service.options import Quirks
 from aioflows.emulator.service.request_log import Record
 from aioflows.emulator.service.search import Refusal, Search
-from aioflows.emulator.switches import Quirks
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ GUIDE = [
     "scans",
     "orders",
     "follow",
+    "schedules",
     "export",
     "arrow",
     "report",

@@ -21,7 +21,7 @@ from aioflows import (
     RetryPolicy,
     ScheduleType,
 )
-from aioflows._core.filters.filter_probes import SeenFilters
+from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._net.transport import Answer, Request
 from aioflows.emulator import Emulator
 from aioflows.export import export

@@ -325,7 +325,7 @@ class TestHostileServices:
         )
         scan.set_zone(Zone.parse("GMT+0"))
         made, asked = itertools.count(), 0
-        with pytest.raises(CompletenessError, match="ever more come"):
+        with pytest.raises(CompletenessError, match="more rows keep coming"):
             while scan.next_item() is NEED_PAGES:
                 for ask in scan.wanted(4):
                     asked += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Direction, OrderedPage, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageReader
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.planning.frontier import Frontier

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES

@@ -16,7 +16,7 @@ from itertools import chain
 from types import FunctionType, GeneratorType, MethodType
 from typing import Any, TypeAlias
 
-from aioflows._core.pages.ordered_page import Direction
+from aioflows._core.pages.page_request import Direction
 from aioflows._core.wire.zone import Zone
 from tests.support.model import ModelPage
 

@@ -92,7 +92,7 @@ class Census:
         # Pages of one row have only one size, so their counts cannot be compared.
         return one.once if mixed and not (one.reached and one.size == 1) else one.rows
 
-    def vague(self, known: int) -> bool:
+    def depends_on_base(self, known: int) -> bool:
         """Return True if *known* rows are complete or not, depending on the number that pages count from."""
         return self.doubled is None and any(known < one.rows and not one.doubled for one in self._counts)
 

@@ -19,20 +19,18 @@ See docs/algorithms/dense-seconds.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from itertools import product
-from string import ascii_lowercase, ascii_uppercase, digits
+from collections.abc import Collection, Iterator
 
-import attrs
-
+from aioflows._core.dense_second.id_shape import IdShape
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
-__all__ = ["IdPartitions", "IdShape"]
+__all__ = ["IdPartitions"]
 
 _LOOKS = 3
 """Empty answers after which a part counts as empty."""
@@ -41,100 +39,11 @@ _LOOKS_AGAINST_ROWS = 6
 """The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are
 more likely."""
 
-_ROWS_OF_A_LIE = 3
+_FALSELY_MISSING = 3
 """The number of rows missing from a part's answer from which the answer counts as false, not as a change."""
 
-_LOOKS_AT_A_LIAR = 24
+_LOOKS_AFTER_FALSE_EMPTY = 24
 """Empty answers after which a part counts as empty, once the service has returned a false empty answer."""
-
-
-_LONGEST = 8
-"""The most characters in a search besides the one that tells ids apart. With fewer characters, less
-depends on the ids seen so far."""
-
-
-_CROWDED = 2
-"""The most ids that may contain a part's text, as a multiple of the ids in the largest part. A text may
-also stand elsewhere in an id."""
-
-
-@attrs.frozen
-class IdShape:
-    """The shape that the ids of an instant share.
-
-    Args:
-        separator: a character that all ids have, with as many shared neighbours as are needed. With them, a
-            part's text rarely stands elsewhere in an id.
-        before: True if the characters that tell ids apart stand before the separator, False if after it.
-        letters: characters that may stand there.
-    """
-
-    separator: str
-    before: bool
-    letters: str
-
-    @classmethod
-    def of(cls, ids: Iterable[str]) -> IdShape | None:
-        """Return the shape that makes the most parts. None means that the ids share no shape."""
-        names = list(ids)
-        most, best = 1, None
-        for separator in sorted({char for char in names[0] if not char.isalnum()} if names else ()):
-            for before, last in product((True, False), repeat=2):
-                found = _beside(names, separator, before=before, last=last)
-                letters = _alphabet(found)
-                if letters and len(found) > most:
-                    most = len(found)
-                    best = cls(_lengthened(names, separator, before=before, last=last), before, letters)
-        return best
-
-    @property
-    def parts(self) -> list[str]:
-        """The texts of the parts. Every id contains at least one of them."""
-        return [
-            letter + self.separator if self.before else self.separator + letter for letter in self.letters
-        ]
-
-
-def _beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
-    """Return the characters beside the first or last separator of the ids. Empty if an id has none there."""
-    found = set()
-    for name in names:
-        place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
-        if separator not in name or not 0 <= place < len(name):
-            return set()
-        found.add(name[place])
-    return found
-
-
-def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -> str:
-    """Return a separator with as many shared neighbouring characters as are needed to make parts small."""
-    places = [(name.rfind if last else name.find)(separator) for name in names]
-    apart = Counter(
-        name[place - 1 if before else place + 1] for name, place in zip(names, places, strict=True)
-    )
-    for more in range(_LONGEST):
-        texts = {
-            name[place : place + 1 + more] if before else name[max(0, place - more) : place + 1]
-            for name, place in zip(names, places, strict=True)
-        }
-        if len(texts) > 1 or len(text := texts.pop()) <= more:
-            break
-        parts = (char + text if before else text + char for char in apart)
-        if max(sum(part in name for name in names) for part in parts) <= _CROWDED * max(apart.values()):
-            return text
-    return separator
-
-
-def _alphabet(found: set[str]) -> str:
-    """Return all characters that may stand where those in *found* were seen. Empty if that is unknown."""
-    if not all(char.isascii() and char.isalnum() for char in found):
-        return ""
-    letters = digits if found & set(digits) else ""
-    for case in (ascii_lowercase, ascii_uppercase):
-        seen = found & set(case)
-        if seen:
-            letters += case[:6] if letters.startswith(digits) and seen <= set(case[:6]) else case
-    return letters
 
 
 class IdPartitions:
@@ -167,7 +76,7 @@ class IdPartitions:
         self._evidence = evidence
         self._shape = shape
         self._count = count
-        self._unsure = 0
+        self._unconfirmed = 0
         """The depth (rows) of the deepest part whose passes ended without evidence that no row follows."""
         self.rows = rows
         self.failed = False
@@ -178,7 +87,7 @@ class IdPartitions:
         self._todo = shape.parts
         self._sent: dict[PageRequest, str] = {}
         self._readings: dict[str, PageWalk | RepeatedPasses] = {}
-        self._reading: dict[PageRequest, str] = {}
+        self._part_of: dict[PageRequest, str] = {}
         self._looks: Counter[str] = Counter()
 
     @property
@@ -195,72 +104,71 @@ class IdPartitions:
             yield ask
         for text, reading in list(self._readings.items()):
             for ask in reading.wanted():
-                self._reading[ask] = text
+                self._part_of[ask] = text
                 yield ask
 
-    def received(self, ask: PageRequest, sheet: InstantPage) -> None:
+    def received(self, ask: PageRequest, shown: InstantPage) -> None:
         """Add a page."""
-        for row, name in enumerate(sheet.ids):
-            self.rows.setdefault(name, (sheet.page, row))
+        for row, name in enumerate(shown.ids):
+            self.rows.setdefault(name, (shown.page, row))
         if ask in self._sent:
-            self._opened(self._sent.pop(ask), sheet)
-        elif (text := self._reading.pop(ask, None)) in self._readings:
-            self._readings[text].received(ask, sheet)
-            self._judge(text)
-        if self._unsure and self.done and len(self.rows) != self._count:
+            self._add_first_page(self._sent.pop(ask), shown)
+        elif (text := self._part_of.pop(ask, None)) in self._readings:
+            self._readings[text].received(ask, shown)
+            self._go_on(text)
+        if self._unconfirmed and self.done and len(self.rows) != self._count:
             # Page numbers may have ended before the rows: no count of the whole and no deeper row shows
             # otherwise.
-            self.depth = self._unsure
+            self.depth = self._unconfirmed
 
     def refused(self, ask: PageRequest) -> None:
         """Note that a page was refused. Its number may be too high for the service."""
-        reading = self._readings.get(self._reading.get(ask, ""))
+        reading = self._readings.get(self._part_of.get(ask, ""))
         if isinstance(reading, RepeatedPasses) and reading.refused(ask):
-            self._judge(self._reading.pop(ask))
+            self._go_on(self._part_of.pop(ask))
             return
-        self.failed = self.failed or ask in self._sent or ask in self._reading
+        self.failed = self.failed or ask in self._sent or ask in self._part_of
 
     def deepened(self, *, reached: bool) -> None:
-        """Continue after a look for depth.
+        """Continue after a depth check.
 
         Args:
             reached: True if page numbers reach deeper than the ends of the parts.
         """
-        self.depth, self._unsure, self.failed = None, 0, self.failed or not reached
+        self.depth, self._unconfirmed, self.failed = None, 0, self.failed or not reached
         for text in list(self._readings):
             if not self.failed:
-                self._judge(text)
+                self._go_on(text)
 
     def give_up_sorters(self, ask: PageRequest) -> None:
         """Continue a part without further sorters, because the service does not accept them."""
-        text = self._reading.pop(ask, None)
+        text = self._part_of.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
             full = self._evidence.full(self._size)
             self._readings[text] = RepeatedPasses(part, full, self._service, self._evidence, varied=True)
 
-    def _opened(self, text: str, sheet: InstantPage) -> None:
+    def _add_first_page(self, text: str, shown: InstantPage) -> None:
         """Read a part by its first page, or begin to walk its pages if it has more."""
-        names = sheet.ids
-        meant = sum(text.lower() in name.lower() for name in names)
-        if meant * 2 < len(names):  # some rows may have the text in the flow's name instead
+        names = shown.ids
+        matching = sum(text.lower() in name.lower() for name in names)
+        if matching * 2 < len(names):  # some rows may have the text in the flow's name instead
             self.failed, self._service.texts_help = True, False
         elif not names or self._evidence.ends_short(self._size, len(names)):
-            self._short(text, set(names))
+            self._accept_or_repeat(text, set(names))
         else:
             part = self._instant.narrowed(text)
-            self._readings[text] = self._walk(part, sheet)
-            self._judge(text)
+            self._readings[text] = self._walk(part, shown)
+            self._go_on(text)
 
-    def _short(self, text: str, names: set[str]) -> None:
+    def _accept_or_repeat(self, text: str, names: set[str]) -> None:
         """Accept a part that fits on one page, or request it again if it lacks all rows known to be in it."""
         known = {name for name in self.rows if text in name}
-        if not (known.isdisjoint(names) if known else not names):
-            self._service.false_empty_seen = self._service.false_empty_seen or (
-                self._looks[text] > 0 and len(names) >= _ROWS_OF_A_LIE
-            )
+        lacks_all = known.isdisjoint(names) if known else not names
+        if len(known if lacks_all else names) >= _FALSELY_MISSING and (lacks_all or self._looks[text]):
+            self._service.false_empty_seen = True
+        if not lacks_all:
             return
-        self._service.false_empty_seen = self._service.false_empty_seen or len(known) >= _ROWS_OF_A_LIE
         self._looks[text] += 1
         if self._looks[text] < self._looks_needed(known):
             # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
@@ -268,19 +176,18 @@ class IdPartitions:
 
     def _looks_needed(self, known: Collection[str]) -> int:
         looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
-        return max(looks, _LOOKS_AT_A_LIAR) if self._service.false_empty_seen else looks
+        return max(looks, _LOOKS_AFTER_FALSE_EMPTY) if self._service.false_empty_seen else looks
 
     def _walk(self, part: Instant, first: InstantPage | None = None, most: int | None = None) -> PageWalk:
-        most = self._evidence.full(self._size) if most is None else most
-        return PageWalk(part, most, self._service, self._evidence, first)
+        return PageWalk(part, most or self._evidence.full(self._size), self._service, self._evidence, first)
 
-    def _judge(self, text: str) -> None:
+    def _go_on(self, text: str) -> None:
         """Finish a part that was read, or read it another way if its pages do not join."""
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
             over, self.failed = reading.done, reading.failed
             if reading.done and not reading.clean:
-                self._unsure = max(self._unsure, reading.depth)
+                self._unconfirmed = max(self._unconfirmed, reading.depth)
         elif reading.ending is Ending.UNJOINED:
             part = self._instant.narrowed(text)
             if self._service.sorters_help and not reading.tied:
@@ -292,7 +199,7 @@ class IdPartitions:
                 )
             return
         elif reading.ending is Ending.SHORT and not reading.clean:
-            self.depth = max(self.depth or 0, reading.total)
+            self.depth = max(self.depth or 0, reading.depth)
             return
         else:
             over, self.failed = reading.clean, reading.ending is not None and not reading.clean

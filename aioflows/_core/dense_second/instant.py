@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.ordered_page import NOTHING, Direction, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import NOTHING, Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 
 __all__ = ["Instant", "InstantPage"]
 
@@ -63,6 +65,10 @@ class Instant:
     def narrowed(self, expression: str) -> Instant:
         """Return the part of the instant whose rows contain a text. Its pages do not run on."""
         return attrs.evolve(self, reach=self.until, backward=False, expression=expression, ties=())
+
+    def beginning_with(self, ms: int) -> Instant:
+        """Return the part of the instant from a millisecond of scan time on, in the order of its pages."""
+        return attrs.evolve(self, until=ms + 1) if self.backward else attrs.evolve(self, first=ms)
 
     @property
     def tied(self) -> Instant:

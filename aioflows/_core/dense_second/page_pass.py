@@ -11,7 +11,7 @@ import attrs
 
 from aioflows._core.dense_second.instant import InstantPage
 
-__all__ = ["PagePass"]
+__all__ = ["PagePass", "uneven"]
 
 _SAME = 3
 """Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a
@@ -33,60 +33,65 @@ class PagePass:
     cut_short: bool = False
     """True if pages of this scan had fewer rows than others although they were not the last."""
     asked: int = 0
-    sheets: dict[int, InstantPage] = attrs.field(factory=dict)
+    pages: dict[int, InstantPage] = attrs.field(factory=dict)
     end: int | None = None
     """The number of the last page with rows."""
-    run: int | None = None
+    run_start: int | None = None
     """The number of the first of several pages with the same rows. Page numbers may have ended there, or
     ties repeat."""
-    far: int | None = None
+    far_number: int | None = None
     """The number of a page far behind the run. It has the same rows if the service answers high numbers
     with the last page."""
-    far_sheet: InstantPage | None = None
+    far_page: InstantPage | None = None
 
     @property
     def answered(self) -> bool:
         """True if every page that was due so far was answered."""
-        looking = self.far is not None and self.far_sheet is None
-        return len(self.sheets) == self.asked >= max(1, self.at_once) and not looking
+        looking = self.far_number is not None and self.far_page is None
+        return len(self.pages) == self.asked >= max(1, self.at_once) and not looking
 
     @property
-    def torn(self) -> bool:
+    def without_end(self) -> bool:
         """True if the pass came to an empty page before it found an end."""
-        empty = self.answered and self.end is None and not self.sheets[self.asked - 1].ids
+        empty = self.answered and self.end is None and not self.pages[self.asked - 1].ids
         return empty and not self.cut_short
 
     @property
-    def holed(self) -> bool:
+    def has_empty_page(self) -> bool:
         """True if a page was empty although later pages had rows."""
-        return any(not self.sheets[number].ids for number in range(self.end or 0))
+        return any(not self.pages[number].ids for number in range(self.end or 0))
 
     @property
     def rows(self) -> int:
         """The number of rows on its pages up to the last."""
         return sum(
-            len(sheet.ids) for number, sheet in self.sheets.items() if self.end is None or number <= self.end
+            len(shown.ids) for number, shown in self.pages.items() if self.end is None or number <= self.end
         )
 
     @property
     def reached(self) -> bool:
         """True if a row of another second follows the rows of its pages."""
-        return any(sheet.beyond for sheet in self.sheets.values())
+        return any(shown.beyond for shown in self.pages.values())
 
     @property
     def count(self) -> int:
         """The number of rows by the place of its end, including rows missing from earlier pages."""
-        return 0 if self.end is None else self.end * self.size + len(self.sheets[self.end].ids)
+        return 0 if self.end is None else self.end * self.size + len(self.pages[self.end].ids)
+
+    @property
+    def begins_twice(self) -> bool:
+        """True if its first two pages have the same rows, as if page 0 is another name for page 1."""
+        return len(self.pages) > 1 and {*self.pages[0].ids} == {*self.pages[1].ids}
 
     @property
     def shortest(self) -> int:
         """The fewest rows on a page before the last."""
-        return min((len(self.sheets[number].ids) for number in range(self.end or 0)), default=self.size)
+        return min((len(self.pages[number].ids) for number in range(self.end or 0)), default=self.size)
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """True if no more pages of the pass are to be requested."""
-        return self.torn or (self.answered and self.end is not None)
+        return self.without_end or (self.answered and self.end is not None)
 
     @property
     def next_far(self) -> int | None:
@@ -94,23 +99,23 @@ class PagePass:
 
         None means that none is needed.
         """
-        if self.run is None or self.far is not None or self.end is not None or not self.answered:
+        if self.run_start is None or self.far_number is not None or self.end is not None or not self.answered:
             return None
         return _FAR + 2 * self.asked
 
     @property
-    def worth_another(self) -> bool:
+    def wants_another(self) -> bool:
         """True if another page of the pass may be requested now."""
-        return self.asked < max(1, self.at_once) or (self.answered and not self.over)
+        return self.asked < max(1, self.at_once) or (self.answered and not self.done)
 
-    def take(self, number: int, sheet: InstantPage) -> None:
+    def add(self, number: int, shown: InstantPage) -> None:
         """Add a page, and note the end of the pass if the page shows it."""
-        if number == self.far:
-            self.far_sheet = sheet
-            if self.run is not None and [*sheet.ids] == [*self.sheets[self.run].ids]:
-                self.end = self.run
+        if number == self.far_number:
+            self.far_page = shown
+            if self.run_start is not None and [*shown.ids] == [*self.pages[self.run_start].ids]:
+                self.end = self.run_start
             return
-        self.sheets[number] = sheet
+        self.pages[number] = shown
         end = self._ends_at(number)
         if end is not None:
             self.end = end if self.end is None else min(self.end, end)
@@ -121,22 +126,33 @@ class PagePass:
         None means unknown.
         """
         same = _SAME_ROW if self.size == 1 else _SAME
-        last = [self.sheets.get(number - back) for back in range(same)]
-        sheet = last[0]
-        assert sheet is not None
-        if sheet.beyond:
+        last = [self.pages.get(number - back) for back in range(same)]
+        shown = last[0]
+        assert shown is not None
+        if shown.beyond:
             return number
-        short = len(sheet.ids) < self.size
-        if not self.cut_short and short and (sheet.ids or self.size == 1):
+        short = len(shown.ids) < self.size
+        if not self.cut_short and short and (shown.ids or self.size == 1):
             return number
         if None in last or len({tuple(one.ids) for one in last if one}) > 1:
             return None
-        if not sheet.ids:
+        if not shown.ids:
             return number if self.cut_short else None
         # A service may answer numbers behind the last page with the last page. If full pages repeat from the
         # first page on, the service ignores page numbers.
-        first = self.sheets.get(0)
-        apart = short or self.size == 1 or (first is not None and [*sheet.ids] != [*first.ids])
-        if apart and self.run is None:
-            self.run = number - same + 1
+        first = self.pages.get(0)
+        apart = short or self.size == 1 or (first is not None and [*shown.ids] != [*first.ids])
+        if apart and self.run_start is None:
+            self.run_start = number - same + 1
         return None
+
+
+def uneven(rows: int, size: int) -> int:
+    """Return a smaller page size that does not divide *rows*, so that the last page is not full.
+
+    If page 0 was answered with page 1, one page was counted twice. So the size does not divide ``rows -
+    size`` either.
+    """
+    return next(
+        (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size
+    )

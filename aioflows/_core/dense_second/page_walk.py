@@ -23,16 +23,17 @@ from collections.abc import Iterator, Sequence
 
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.pages.overlap import overlapping
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["Ending", "PageWalk"]
 
-_SURELY = 0.5
+_SHARE_EXPECTED = 0.5
 """The share of the rows of the last instant that the next instant is assumed to have as well."""
 
-_FEW = 15
+_JOINS_BY_CHANCE = 15
 """The page size (rows) up to which pages may fit together by chance, if ties come in random order."""
 
 
@@ -41,8 +42,8 @@ class Ending(enum.Enum):
 
     REACHED = "a row of another second was reached"
     SHORT = "the last page was not full"
-    TORN = "a page held nothing, though it starts with a row that was seen before"
-    UNJOINED = "a row did not stand where it stood before, or came twice"
+    EMPTY_PAGE = "a page was empty, although it starts at a row that was seen before"
+    UNJOINED = "a row was not at the place where it was before, or came twice"
 
 
 class PageWalk:
@@ -91,8 +92,8 @@ class PageWalk:
         return bool(self._instant.ties)
 
     @property
-    def total(self) -> int:
-        """The number of rows that were counted."""
+    def depth(self) -> int:
+        """The depth of the last page's end: the number of rows that were counted."""
         return len(self._placed)
 
     @property
@@ -104,7 +105,7 @@ class PageWalk:
     def clean(self) -> bool:
         """True if every join held up to an end that is believed (invariant 3)."""
         return self.ending is Ending.REACHED or (
-            self.ending is Ending.SHORT and self._evidence.reaches(self.total)
+            self.ending is Ending.SHORT and self._evidence.reaches(self.depth)
         )
 
     def _restart(self) -> None:
@@ -116,15 +117,15 @@ class PageWalk:
         self._next_page: tuple[int, int] | None = None
         """The number and size of the page after the short page. Set once no row follows the short page's
         last row."""
-        self._cut = (0, 0)
+        self._short_page = (0, 0)
         """The number and size of the short page."""
-        self._short: int | None = None
+        self._short_rows: int | None = None
         """The rows of the short page. The next row is requested by its number."""
 
     def wanted(self) -> Iterator[PageRequest]:
         """Yield the next requests. A request that the caller does not take does not count as sent."""
-        while self.ending is None and self._worth_another():
-            if self._short is None:
+        while self.ending is None and self._wants_another():
+            if self._short_rows is None:
                 number, size = next(self._plan)
             elif self._next_page is not None:
                 number, size = self._next_page
@@ -135,7 +136,7 @@ class PageWalk:
             self._pages.append((number, size))
             yield ask
 
-    def _worth_another(self) -> bool:
+    def _wants_another(self) -> bool:
         """Return True if another page may be requested now.
 
         Pages come one by one, but those that an instant like the last one needs in any case are requested at
@@ -143,30 +144,30 @@ class PageWalk:
         """
         if len(self._pages) == self._next:
             return True
-        if self._short is not None:
+        if self._short_rows is not None:
             return False
         number, size = self._pages[-1]
-        return (number + 1) * size < self._service.instant * _SURELY
+        return (number + 1) * size < self._service.instant * _SHARE_EXPECTED
 
-    def received(self, ask: PageRequest, sheet: InstantPage) -> None:
+    def received(self, ask: PageRequest, shown: InstantPage) -> None:
         """Add a page, and continue through all pages that came without a hole."""
         index = self._sent.pop(ask, None)
         if index is None:
             return  # it was requested before the number of the first page was known
-        self._answers[index] = sheet
+        self._answers[index] = shown
         while self.ending is None and self._next in self._answers:
-            sheet = self._answers.pop(self._next)
+            shown = self._answers.pop(self._next)
             number, size = self._pages[self._next]
             self._next += 1
-            self._place(number, size, sheet)
+            self._place(number, size, shown)
 
-    def _place(self, number: int, size: int, sheet: InstantPage) -> None:
-        ids, offset = sheet.ids, number * size
-        if self._short is not None:
-            self._after_the_last(ids)
+    def _place(self, number: int, size: int, shown: InstantPage) -> None:
+        ids, offset = shown.ids, number * size
+        if self._short_rows is not None:
+            self._after_short_page(ids)
             return
         for row, name in enumerate(ids):
-            self.rows.setdefault(name, (sheet.page, row))
+            self.rows.setdefault(name, (shown.page, row))
         overlap = len(self._placed) - offset
         if number == 1 and self._repeats_the_first(ids):
             self._base += 1  # page 0 was answered with page 1
@@ -174,8 +175,8 @@ class PageWalk:
             self._pages.append(next(self._plan))
             self._next = 1
             return
-        if not ids and not sheet.beyond:
-            self.ending = Ending.TORN
+        if not ids and not shown.beyond:
+            self.ending = Ending.EMPTY_PAGE
             return
         if [*ids[:overlap]] != [*self._placed[offset:]]:
             self.ending = Ending.UNJOINED
@@ -183,28 +184,27 @@ class PageWalk:
         self._placed = [*self._placed[:offset], *ids]
         if len(ids) > overlap:
             self._evidence.deepest = max(self._evidence.deepest, offset + 1)
-        if sheet.beyond:
-            self.overrun = sheet.page
-        if sheet.beyond:
+        if shown.beyond:
+            self.overrun = shown.page
             self._end(Ending.REACHED)
         elif len(ids) < size:
-            self._short, self._cut = len(ids), (number, size)
+            self._short_rows, self._short_page = len(ids), (number, size)
             del self._pages[self._next :]
             self._sent.clear()
             self._answers.clear()
         elif len(self._placed) > len(self.rows):
             self.ending = Ending.UNJOINED
 
-    def _after_the_last(self, ids: Sequence[str]) -> None:
+    def _after_short_page(self, ids: Sequence[str]) -> None:
         """End the walk if no row follows the short page, or restart it with smaller pages if a row follows.
 
         A service may leave rows out of a page after it was cut. So the page after the short one is requested
         too.
         """
-        short = self._short or 0
+        short = self._short_rows or 0
         if not ids or set(ids) <= set(self.rows):
             if self._next_page is None and short:
-                number, size = self._cut
+                number, size = self._short_page
                 self._next_page = number + 1, size
             else:
                 self._end(Ending.SHORT)
@@ -222,9 +222,9 @@ class PageWalk:
         return unknown and bool(ids) and [*ids] == [*self._placed[: len(ids)]]
 
     def _end(self, ending: Ending) -> None:
-        if len(self._placed) > len(self.rows) or (self._most <= _FEW and len(self._pages) > 1):
+        if len(self._placed) > len(self.rows) or (self._most <= _JOINS_BY_CHANCE and len(self._pages) > 1):
             ending = Ending.UNJOINED
         elif len(self._pages) > 1:
-            self._service.counted(self.total)
+            self._service.counted(self.depth)
             self._service.base = self._base
         self.ending = ending

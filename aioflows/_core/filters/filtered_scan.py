@@ -15,10 +15,13 @@ from typing import TypeVar
 
 import attrs
 
-from aioflows._core.filters.filter_probes import SeenFilters, StatusProbes, type_ignored, type_probe
 from aioflows._core.filters.inquiries import Inquiries
+from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.filters.status_probes import StatusProbes
+from aioflows._core.filters.type_probe import type_ignored, type_probe
 from aioflows._core.pages.filter_checks import FilterChecks
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import (

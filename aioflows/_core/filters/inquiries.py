@@ -11,12 +11,19 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.machine import Requester
 from aioflows.errors import AioflowsError, CompletenessError
 from aioflows.models import ScheduleType
 
-__all__ = ["Inquiries", "Script"]
+__all__ = ["PROBE_ROWS", "PROBE_TRIES", "Inquiries", "Script"]
+
+PROBE_ROWS = 10
+"""Page size of a probe (rows). The vendor's sample has pages of ten."""
+
+PROBE_TRIES = 2
+"""Attempts at a probe."""
 
 Script: TypeAlias = Generator[tuple[ScheduleType, PageRequest], Page | None, CompletenessError | None]
 """A generator that yields a schedule type and a request. It is sent the page, or None if the request

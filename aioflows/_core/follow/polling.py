@@ -22,117 +22,32 @@ within a poll stays behind the dates by more than clocks are ever changed. See d
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Collection, Iterable
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import attrs
-
+from aioflows._core.follow.poll_steps import DONE, TIME, LightPoll, Read, Step, Wait
+from aioflows._core.follow.poll_timing import PollTiming
 from aioflows._core.follow.seen_instances import UNFINISHED, SeenInstances, second_of
 from aioflows.checkpoint import FollowCheckpoint
-from aioflows.errors import QueryError
 from aioflows.models import FlowInstance
 from aioflows.stats import FollowStats
 
-__all__ = ["DONE", "TIME", "FollowMachine", "LightPoll", "PollTiming", "Read", "Step", "Wait"]
+__all__ = ["FollowMachine"]
 
 _CLOCKS_CHANGE: Final = 3 * 3_600_000
-_LONGEST: Final = 10 * 365 * 86_400
+"""More than clocks are ever changed by (ms)."""
+
 _UNFINISHED: Final = tuple(sorted(int(one) for one in UNFINISHED))
+
 _NEAR: Final = 10
 """Seconds to request that are at most this far apart share one window."""
 
-_MOST_GLANCES: Final = 32
-_LONGEST_GLANCING: Final = 1_800_000
-"""The longest time behind the margin for which light polls may leave the mark (milliseconds)."""
+_MOST_LIGHT_POLLS: Final = 32
+"""The most light polls between two full ones."""
 
-
-class _Signal(enum.Enum):
-    TIME = enum.auto()
-    DONE = enum.auto()
-
-
-TIME: Final = _Signal.TIME
-"""A step: request the time of the service."""
-DONE: Final = _Signal.DONE
-"""The end: no instance can appear any more."""
-
-
-@attrs.frozen
-class Wait:
-    """A step: wait for *seconds*."""
-
-    seconds: float
-
-
-@attrs.frozen
-class Read:
-    """A step: read a whole window by trigger time.
-
-    Args:
-        from_ms: the first millisecond of the window.
-        to_ms: the first millisecond behind the window.
-        status: the statuses to request. Empty means all.
-        fresh: True if the window may have instances that were not seen yet.
-    """
-
-    from_ms: int
-    to_ms: int
-    status: tuple[int, ...] = ()
-    fresh: bool = False
-
-
-@attrs.frozen
-class LightPoll:
-    """A step: request the newest page of a window once. A row that the page lacks may exist all the same.
-
-    Args:
-        from_ms: the first millisecond of the window.
-        to_ms: the first millisecond behind the window.
-        status: the statuses to request. Empty means all, with a page of each schedule type.
-        poll: the number of the poll.
-    """
-
-    from_ms: int
-    to_ms: int
-    status: tuple[int, ...]
-    poll: int
-
-
-Step: TypeAlias = "Read | LightPoll | Wait | Literal[_Signal.TIME, _Signal.DONE]"
-
-
-def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LONGEST:
-        raise QueryError(f"{field.name} must be a number of seconds from 0, not {value!r}")
-
-
-@attrs.frozen
-class PollTiming:
-    """The times of a follow, all in seconds.
-
-    Args:
-        settle_time: the longest time between the trigger of an instance and its appearance.
-        watch_time: how long after its trigger time an unfinished instance is watched.
-        min_wait: the shortest wait between two polls.
-        max_wait: the longest wait between two polls.
-
-    Raises:
-        QueryError: a value is not a number of seconds, or min_wait is 0 or larger than max_wait.
-    """
-
-    settle_time: float = attrs.field(validator=_seconds)
-    watch_time: float = attrs.field(validator=_seconds)
-    min_wait: float = attrs.field(validator=_seconds)
-    max_wait: float = attrs.field(validator=_seconds)
-
-    def __attrs_post_init__(self) -> None:
-        if not 0 < self.min_wait <= self.max_wait:
-            raise QueryError(
-                "min_wait must be more than 0 seconds and at most max_wait, "
-                f"not {self.min_wait!r} with a max_wait of {self.max_wait!r}"
-            )
+_LONGEST_LIGHT: Final = 1_800_000
+"""The longest time behind the margin for which light polls may leave the mark (ms)."""
 
 
 class FollowMachine:
@@ -165,20 +80,20 @@ class FollowMachine:
         self._pace = pace
         if resume is not None:
             self._mark = resume.from_ms
-        self._roll = SeenInstances(status, changes=changes, known=() if resume is None else resume.known)
+        self._seen = SeenInstances(status, changes=changes, known=() if resume is None else resume.known)
         self._now: int | None = None
         self._reads: deque[Read] = deque()
-        self._glances: deque[LightPoll] = deque()
-        self._glimpsed: list[tuple[FlowInstance, bool]] = []
+        self._light_polls: deque[LightPoll] = deque()
+        self._shown: list[tuple[FlowInstance, bool]] = []
         """Rows that the light polls of this poll have shown, each with True if it may be new."""
-        self._glances_left = self._trust = 0
-        self._looked = self._resting = self._news = False
+        self._light_left = self._next_light = 0
+        self._missing_requested = self._waiting = self._new_rows = False
         self._reached: int | None = None
         self._wait = pace.min_wait
         self._poll = self._received = self._handed = 0
 
     def __repr__(self) -> str:
-        return f"<FollowMachine from {self._mark}, {len(self._roll)} known, {self._roll.in_line} in line>"
+        return f"<FollowMachine from {self._mark}, {len(self._seen)} known, {self._seen.in_line} in line>"
 
     # Steps
 
@@ -187,15 +102,15 @@ class FollowMachine:
 
         All instances in line must have been handed out.
         """
-        assert not self._roll.in_line
+        assert not self._seen.in_line
         if self._now is None:
-            return DONE if self._over() else Wait(self._wait) if self._resting else TIME
-        if self._glances:
-            return self._glances[0]
+            return DONE if self._over() else Wait(self._wait) if self._waiting else TIME
+        if self._light_polls:
+            return self._light_polls[0]
         self._advance()
-        if not self._reads and not self._looked:
-            self._looked = True
-            self._reads.extend(self._looks())
+        if not self._reads and not self._missing_requested:
+            self._missing_requested = True
+            self._reads.extend(self._missing_windows())
         if self._reads:
             return self._reads[0]
         self._end_poll(self._now)
@@ -207,39 +122,39 @@ class FollowMachine:
         if self._mark is None:
             self._mark = max(now_ms, self._from_ms)
         self._poll += 1
-        oldest = self._roll.oldest_watched(self._mark)
-        if self._may_glance(self._mark, now_ms):
-            self._glances_left -= 1
-            self._glances.append(LightPoll(self._mark, now_ms, (), self._poll))
+        oldest = self._seen.oldest_watched(self._mark)
+        if self._may_be_light(self._mark, now_ms):
+            self._light_left -= 1
+            self._light_polls.append(LightPoll(self._mark, now_ms, (), self._poll))
             if oldest is not None:
-                self._glances.append(LightPoll(oldest * 1000, self._mark, _UNFINISHED, self._poll))
+                self._light_polls.append(LightPoll(oldest * 1000, self._mark, _UNFINISHED, self._poll))
         else:
-            self._read_whole(self._mark, now_ms)
+            self._read_all(self._mark, now_ms)
 
-    def _may_glance(self, mark: int, now_ms: int) -> bool:
-        longest = self._pace.settle_time * 1000 + _LONGEST_GLANCING
-        return self._glances_left > 0 and mark < now_ms < self._to_ms and now_ms - mark <= longest
+    def _may_be_light(self, mark: int, now_ms: int) -> bool:
+        longest = self._pace.settle_time * 1000 + _LONGEST_LIGHT
+        return self._light_left > 0 and mark < now_ms < self._to_ms and now_ms - mark <= longest
 
-    def _read_whole(self, mark: int, now_ms: int) -> None:
-        self._looked = not self._watches
+    def _read_all(self, mark: int, now_ms: int) -> None:
+        self._missing_requested = not self._watches
         self._reached = None
         until = min(now_ms, self._to_ms)
         if mark < until:
             self._reads.append(Read(mark, until, fresh=True))
-        oldest = self._roll.oldest_watched(mark)
+        oldest = self._seen.oldest_watched(mark)
         if oldest is not None:
             self._reads.append(Read(oldest * 1000, mark, _UNFINISHED))
 
     def as_known(self, rows: Collection[FlowInstance]) -> bool:
         """Return True if the rows of the present light poll are not new, and include all known ones."""
         assert self._mark is not None
-        glance = self._glances[0]
+        light = self._light_polls[0]
         ids = (
-            self._roll.watched_before(self._mark)
-            if glance.status
-            else self._roll.since(self._mark, glance.to_ms)
+            self._seen.watched_before(self._mark)
+            if light.status
+            else self._seen.since(self._mark, light.to_ms)
         )
-        return self._roll.agrees(rows, ids, fresh=not glance.status)
+        return self._seen.agrees(rows, ids, fresh=not light.status)
 
     def glanced(self, rows: Collection[FlowInstance], *, whole: bool = True) -> None:
         """Process the rows of a light poll.
@@ -250,28 +165,28 @@ class FollowMachine:
         """
         assert self._now is not None
         assert self._mark is not None
-        fresh = not self._glances[0].status
-        self._glimpsed += [(row, fresh) for row in rows]
+        fresh = not self._light_polls[0].status
+        self._shown += [(row, fresh) for row in rows]
         if not whole or not self.as_known(rows):
-            self._glances.clear()
-            self._trust = -1  # unless there is news: a failed light poll costs a full poll as well
-            self._read_whole(self._mark, self._now)
+            self._light_polls.clear()
+            self._next_light = -1  # unless there is news: a failed light poll costs a full poll as well
+            self._read_all(self._mark, self._now)
             return
-        self._glances.popleft()
-        if not self._glances:
-            self._rest()
+        self._light_polls.popleft()
+        if not self._light_polls:
+            self._end()
 
     def waited(self) -> None:
         """Report that the wait is over."""
-        self._resting = False
+        self._waiting = False
 
     def received(self, rows: Iterable[FlowInstance]) -> None:
         """Process rows of the window that is being read, in their order."""
         fresh = self._reads[0].fresh
         for row in rows:
             self._received += 1
-            if self._roll.take(row, self._poll, fresh=fresh):
-                self._news = True
+            if self._seen.take(row, self._poll, fresh=fresh):
+                self._new_rows = True
             if fresh:
                 self._reached = second_of(row) * 1000
 
@@ -279,24 +194,24 @@ class FollowMachine:
         """Report that the window was read to its end."""
         self._reads.popleft()
         if not self._reads:
-            for row, fresh in sorted(self._glimpsed, key=lambda one: second_of(one[0])):
-                if not self._roll.shown(row.instance_id, self._poll):
-                    self._news |= self._roll.take(row, self._poll, fresh=fresh)
-            self._glimpsed.clear()
+            for row, fresh in sorted(self._shown, key=lambda one: second_of(one[0])):
+                if not self._seen.shown(row.instance_id, self._poll):
+                    self._new_rows |= self._seen.take(row, self._poll, fresh=fresh)
+            self._shown.clear()
 
     def failed(self) -> None:
         """End the poll after a step failed. The next poll reads everything that is not settled."""
-        self._glances_left = self._trust = 0
-        self._rest()
+        self._light_left = self._next_light = 0
+        self._end()
 
     @property
     def in_line(self) -> int:
         """The number of instances that wait to be handed out."""
-        return self._roll.in_line
+        return self._seen.in_line
 
     def next_instance(self) -> FlowInstance | None:
         """Hand out the next instance in line. Return None if none waits."""
-        row = self._roll.next_instance()
+        row = self._seen.next_instance()
         if row is not None:
             self._handed += 1
         return row
@@ -312,50 +227,52 @@ class FollowMachine:
         mark = min(self._reached - _CLOCKS_CHANGE, self._settled(self._now))
         if mark > self._mark:
             self._mark = mark
-            self._roll.forget(mark - _CLOCKS_CHANGE, self._poll + 1)
+            self._seen.forget(mark - _CLOCKS_CHANGE, self._poll + 1)
 
     def _settled(self, now_ms: int) -> int:
         return int(now_ms - self._pace.settle_time * 1000) // 1000 * 1000
 
     def _end_poll(self, now_ms: int) -> None:
         assert self._mark is not None
-        self._roll.drop(self._roll.missing(self._mark, self._poll))
+        self._seen.drop(self._seen.missing(self._mark, self._poll))
         self._mark = max(self._mark, self._settled(now_ms))
-        self._roll.give_up(min(self._mark, int(now_ms - self._pace.watch_time * 1000)))
-        self._roll.forget(self._mark, self._poll)
-        self._trust = 0 if self._news else min(_MOST_GLANCES, max(self._trust + 1, 2 * self._trust))
-        self._glances_left = self._trust
-        self._rest()
+        self._seen.give_up(min(self._mark, int(now_ms - self._pace.watch_time * 1000)))
+        self._seen.forget(self._mark, self._poll)
+        self._next_light = (
+            0 if self._new_rows else min(_MOST_LIGHT_POLLS, max(self._next_light + 1, 2 * self._next_light))
+        )
+        self._light_left = self._next_light
+        self._end()
 
-    def _looks(self) -> list[Read]:
+    def _missing_windows(self) -> list[Read]:
         """Return the windows of watched instances that this poll has not shown."""
         assert self._mark is not None
         windows: list[list[int]] = []
-        for second in sorted(set(self._roll.missing(self._mark, self._poll).values())):
+        for second in sorted(set(self._seen.missing(self._mark, self._poll).values())):
             if windows and second - windows[-1][1] <= _NEAR:
                 windows[-1][1] = second
             else:
                 windows.append([second, second])
         return [Read(first * 1000, (last + 1) * 1000) for first, last in windows]
 
-    def _rest(self) -> None:
-        news, self._news = self._news, False
+    def _end(self) -> None:
+        news, self._new_rows = self._new_rows, False
         wait = self._wait / 2 if news else self._wait * 1.5
         self._wait = min(max(wait, self._pace.min_wait), self._pace.max_wait)
         self._reads.clear()
-        self._glances.clear()
-        self._glimpsed.clear()
+        self._light_polls.clear()
+        self._shown.clear()
         self._now = None
-        self._resting = True
+        self._waiting = True
 
     def _over(self) -> bool:
-        return self._mark is not None and self._mark >= self._to_ms and not self._roll.watched
+        return self._mark is not None and self._mark >= self._to_ms and not self._seen.watched
 
     # State
 
     def checkpoint(self, fingerprint: str) -> FollowCheckpoint:
         """Return a checkpoint. Instances in line were not handed out, so they will be new again."""
-        return FollowCheckpoint(fingerprint, self._mark, self._roll.known())
+        return FollowCheckpoint(fingerprint, self._mark, self._seen.known())
 
     @property
     def stats(self) -> FollowStats:
@@ -364,9 +281,9 @@ class FollowMachine:
             polls=self._poll,
             rows_received=self._received,
             rows_yielded=self._handed,
-            known=len(self._roll),
-            watched=self._roll.watched,
-            given_up=self._roll.given_up,
+            known=len(self._seen),
+            watched=self._seen.watched,
+            given_up=self._seen.given_up,
             settled_ms=self._mark,
             wait=self._wait,
         )

@@ -17,12 +17,13 @@ See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 
 from __future__ import annotations
 
-from aioflows._core.pages.ordered_page import OrderedPage, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 
 __all__ = ["ScanEvidence"]
 
-_ALIKE = 2
+_EQUAL_PAGES = 2
 """Different pages with the same number of rows, fewer than requested, after which that number counts as a
 cap."""
 
@@ -41,7 +42,7 @@ class ScanEvidence:
     def __init__(self, service: ServiceFacts) -> None:
         self._service = service
         self._most: dict[int, int] = {}
-        self._alike: dict[int, set[str]] = {}
+        self._first_ids: dict[int, set[str]] = {}
         self._back = self._ahead = NARROW
         self.cut_short = False
         """True after a page had fewer rows than others although it was not the last."""
@@ -75,9 +76,9 @@ class ScanEvidence:
         self.rows += rows
         most = self._most.get(size, 0)
         if rows > most:
-            self._most[size], self._alike[size] = rows, {first}
+            self._most[size], self._first_ids[size] = rows, {first}
         elif rows == most:
-            self._alike[size].add(first)
+            self._first_ids[size].add(first)
 
     def shown(self, width: int) -> None:
         """Note that the service answers for all of a window of this width (ms)."""
@@ -115,7 +116,7 @@ class ScanEvidence:
         A cap by bytes, or rows left out for missing rights, would give a different number each time.
         """
         return not self.cut_short and any(
-            rows < most and asked <= size and (most == asked or len(self._alike[asked]) >= _ALIKE)
+            rows < most and asked <= size and (most == asked or len(self._first_ids[asked]) >= _EQUAL_PAGES)
             for asked, most in self._most.items()
         )
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from aioflows._core.pages.collation import may_contain, may_equal
-from aioflows._core.pages.ordered_page import Page
+from aioflows._core.pages.page import Page
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery

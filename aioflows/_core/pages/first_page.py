@@ -14,7 +14,7 @@ import enum
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page
+from aioflows._core.pages.page import Page
 from aioflows._core.resilience.retry import Disconnected, Garbled
 from aioflows._core.wire.envelope import Unlisted
 from aioflows.errors import (

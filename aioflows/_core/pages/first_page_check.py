@@ -12,7 +12,8 @@ import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows.errors import AioflowsError
 

@@ -1,12 +1,10 @@
-"""Page reading: the request for one page, its answer, and the range that the answer proves.
+"""An ordered page: a page in scan order, and the range that it proves.
 
 Invariants:
 
-1. Scan time runs in the direction of the scan. A scan in descending order mirrors time: ``u = ~t``, so the
-   window ``[a, b)`` becomes ``[-b, -a)``. All modules above this one know ascending scans only.
-2. Windows are half-open, in milliseconds. Answers have whole seconds. Second ``s`` of scan time covers
-   ``[1000 s, 1000 s + 1000)``, mirrored or not.
-3. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting
+1. Windows have milliseconds, but answers have whole seconds. Second ``s`` of scan time covers
+   ``[1000 s, 1000 s + 1000)``, mirrored or not (`page_request`).
+2. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting
    row between that end and the second of its last row. It never proves more, however few rows it has
    (`prover`).
 
@@ -21,27 +19,14 @@ import operator
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Protocol
 
-import attrs
-
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import CompletenessError
-from aioflows.models import FlowInstance
 
-__all__ = [
-    "NOTHING",
-    "PIECE",
-    "Batch",
-    "Direction",
-    "Misplaced",
-    "Nothing",
-    "OrderedPage",
-    "Page",
-    "PageReader",
-    "PageRequest",
-]
+__all__ = ["PIECE", "Misplaced", "OrderedPage", "PageReader"]
 
 PIECE = 500
 """The number of rows that are decoded and returned at once. The garbage collector checks young objects
@@ -51,116 +36,6 @@ frequent full collections."""
 
 class Misplaced(CompletenessError):
     """A row is outside the window or out of order. A wrong zone has the same effect."""
-
-
-class Page(Protocol):
-    """The columns of an answer that decisions depend on."""
-
-    @property
-    def ids(self) -> Sequence[str]: ...
-
-    @property
-    def times(self) -> Sequence[str]:
-        """The trigger times as texts of one format, so that they compare like times."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The bytes of the answer. Empty once its rows are decoded."""
-        ...
-
-    @property
-    def count(self) -> int | None:
-        """The total number of rows that the service states."""
-        ...
-
-    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
-        """Return decoded rows.
-
-        Args:
-            zone: zone of the service's times.
-            rows: row numbers, in the order of the result.
-            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for
-                each row.
-        """
-        ...
-
-
-@attrs.frozen
-class Direction:
-    """The direction of a scan: real time, or its mirror image."""
-
-    descending: bool
-
-    def window(self, first: int, until: int) -> tuple[int, int]:
-        """Convert a window of scan time to real time, or back."""
-        return (-until, -first) if self.descending else (first, until)
-
-    def second(self, value: int) -> int:
-        """Convert a second of real time to scan time, or back."""
-        return ~value if self.descending else value
-
-
-@attrs.frozen(eq=False)
-class PageRequest:
-    """The request for one page.
-
-    Args:
-        first: start of the window, in scan time (ms).
-        until: end of the window, exclusive, in scan time (ms).
-        axis: direction of the scan.
-        page_size: page size (rows).
-        backward: True to sort against scan time, so that the page proves the end of its window. Default:
-            False.
-        page_no: page number as it is sent. Default: 0.
-        tries: attempts before a failure of the service is reported. None means the limit of the policy.
-            Default: None.
-        reads: attempts whose answers may be unreadable. None means the limit of the policy. Default: None.
-        expression: text that rows must contain in addition to the query's filters. Default: no text.
-        field: field to sort by. Default: the trigger time.
-        ties: further fields to sort by, for rows with the same value of `field`. Default: none.
-        status: status codes to request instead of the query's. None means the query's. Default: None.
-        bare: True to leave out the query's status, owner and expression. Default: False.
-    """
-
-    first: int
-    until: int
-    axis: Direction
-    page_size: int
-    backward: bool = False
-    page_no: int = 0
-    tries: int | None = None
-    reads: int | None = None
-    expression: str = ""
-    field: str = "trigger_time"
-    ties: tuple[str, ...] = ()
-    status: tuple[int, ...] | None = None
-    bare: bool = False
-
-    @property
-    def sorters(self) -> tuple[tuple[str, bool], ...]:
-        """The fields to sort by, as pairs of a field and True if it is descending."""
-        return tuple((field, self.descending) for field in (self.field, *self.ties))
-
-    @property
-    def whole(self) -> bool:
-        """True if the answer is decoded in full when it comes, not only its ids and trigger times."""
-        return self.field != "trigger_time"  # the order is checked by the field, so the field must be decoded
-
-    @property
-    def from_ms(self) -> int:
-        """The start of the window in real time (ms)."""
-        return self.axis.window(self.first, self.until)[0]
-
-    @property
-    def to_ms(self) -> int:
-        """The end of the window, exclusive, in real time (ms)."""
-        return self.axis.window(self.first, self.until)[1]
-
-    @property
-    def descending(self) -> bool:
-        """True if the service must sort in descending order."""
-        return self.axis.descending != self.backward
 
 
 class OrderedPage:
@@ -196,7 +71,7 @@ class OrderedPage:
             )
         self._twice = len(set(ids)) < len(ids)
         if self._twice:
-            self._check_twins(ids, times)
+            self._check_repeated_ids(ids, times)
         self.times: Sequence[str] = times[::-1] if ask.backward else times
         self.ids: Sequence[str] = ids[::-1] if ask.backward else ids
         self.first = self.second(0)
@@ -266,13 +141,13 @@ class OrderedPage:
         return list({name: number for _, name, number in rows}.values())
 
     @staticmethod
-    def _check_twins(ids: Sequence[str], times: Sequence[str]) -> None:
+    def _check_repeated_ids(ids: Sequence[str], times: Sequence[str]) -> None:
         seen: dict[str, str] = {}
         for name, time in zip(ids, times, strict=True):
             if seen.setdefault(name, time) != time:
                 raise CompletenessError(
                     f"instance {name!r} was answered with two trigger times, {seen[name]} and {time}: ids are not "
-                    "unique, or trigger times change, and then nothing can be proven"
+                    "unique, or trigger times change. Such a service cannot be read completely"
                 )
 
     def _outside(self, ask: PageRequest, low: int, high: int) -> CompletenessError:
@@ -281,9 +156,7 @@ class OrderedPage:
             f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
             f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
-        error.add_note(
-            "Either the service ignores the time filter, or its times are in another zone than it says."
-        )
+        error.add_note("The service ignores the time filter, or its times are in another zone than it says.")
         return error
 
     def _fitting(self, low: int, high: int) -> str:
@@ -295,12 +168,11 @@ class OrderedPage:
             return ""
         shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
         return (
-            f". Read {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'} every row would lie inside: "
+            f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
-                "the offset that this session was given is not the service's. Give the right one, or none at all, and begin "
-                "the scan again"
+                "The zone given to this session is not the service's: give the right one, or none, and run the scan again"
                 if self._given
-                else "give the zone the service really uses as FlowSession(server_timezone=...), and begin the scan again"
+                else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
         )
 
@@ -356,35 +228,3 @@ class PageReader:
         self._late = min(self._late, ask.until - reading.last * 1000)
         if max(self._early, self._late) <= NARROW:
             self._service.pin(self._zone)
-
-
-@attrs.frozen
-class Nothing:
-    """A page without rows.
-
-    Args:
-        count: total number of rows that the service states all the same. Default: None.
-    """
-
-    count: int | None = None
-    ids: Sequence[str] = ()
-    times: Sequence[str] = ()
-    body: bytes = b""
-
-    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
-        """Return an empty list."""
-        return []
-
-
-NOTHING: Page = Nothing()
-
-
-@attrs.frozen(eq=False)
-class Batch:
-    """Rows to return: row numbers for each page, and the order of all rows if the pages interleave."""
-
-    parts: Sequence[tuple[Page, Sequence[int]]] = ()
-    order: Sequence[int] | None = None
-
-    def __len__(self) -> int:
-        return sum(len(rows) for _, rows in self.parts)

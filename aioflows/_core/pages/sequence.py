@@ -11,8 +11,9 @@ from collections import deque
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.pages.overlap import overlapping
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["PageSequence", "PlacedPage"]

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.gaps import Gap, Gaps
 
 __all__ = ["ProvenStretch", "learn"]

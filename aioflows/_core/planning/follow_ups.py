@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows.errors import AioflowsError
 
 __all__ = ["FollowUps", "Job"]

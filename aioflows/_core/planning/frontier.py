@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.dense_second.instant import Instant
-from aioflows._core.pages.ordered_page import Direction, PageRequest
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.planning.follow_ups import FollowUps, Job
 from aioflows._core.planning.gaps import Anchor, Gap, Gaps
 from aioflows._core.planning.reorder_buffer import ProvenRun, ReorderBuffer

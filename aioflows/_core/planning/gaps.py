@@ -24,7 +24,7 @@ from typing import Protocol
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows.errors import AioflowsError
 
 __all__ = ["Anchor", "Gap", "Gaps"]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Batch
+from aioflows._core.pages.page import Batch
 
 __all__ = ["ProvenRun", "ReorderBuffer"]
 

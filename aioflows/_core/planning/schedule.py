@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.gaps import Gap, Gaps
 
 __all__ = ["Move", "Sizes", "moves"]

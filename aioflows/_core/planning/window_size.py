@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from aioflows._core.pages.ordered_page import Direction, PageRequest
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import SMALL_PAGE, ServiceFacts, larger
 from aioflows._core.planning.gaps import Anchor, Gap, Gaps
 

@@ -27,7 +27,9 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import NOTHING, Batch, OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageReader
+from aioflows._core.pages.page import NOTHING, Batch, Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import SMALL_PAGE, ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.planning.frontier import Frontier, covered

@@ -29,7 +29,9 @@ from itertools import pairwise
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageReader
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.planning.frontier import Frontier

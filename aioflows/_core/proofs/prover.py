@@ -27,7 +27,9 @@ from aioflows._core.dense_second.dense_second import DenseSecond
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal, unreadable
-from aioflows._core.pages.ordered_page import Batch, OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageReader
+from aioflows._core.pages.page import Batch, Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import LARGEST_PAGE, ServiceFacts, larger
 from aioflows._core.planning.density import ProvenStretch, learn
 from aioflows._core.planning.follow_ups import FollowUps

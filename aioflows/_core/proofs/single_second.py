@@ -19,7 +19,9 @@ import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.ordered_page import NOTHING, OrderedPage, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageReader
+from aioflows._core.pages.page import NOTHING, Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.frontier import Frontier
 from aioflows._core.planning.gaps import Gap

@@ -26,7 +26,9 @@ import attrs
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import FirstPageSearch, Outcome, Step, no_such_page, refusal, unreadable
 from aioflows._core.pages.first_page_check import FirstPageCheck
-from aioflows._core.pages.ordered_page import Direction, Nothing, Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Nothing, Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.planning.frontier import Frontier, covered

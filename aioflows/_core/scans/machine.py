@@ -9,7 +9,8 @@ from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.signals import Signal
 from aioflows._core.wire.zone import Zone

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.range_end import Answer, RangeEnd

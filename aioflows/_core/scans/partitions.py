@@ -16,7 +16,7 @@ from itertools import accumulate, compress
 import attrs
 
 from aioflows._core.pages.filter_checks import FilterChecks, TypeOverlapCheck
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import (

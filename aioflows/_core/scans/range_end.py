@@ -34,7 +34,8 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 

@@ -25,7 +25,8 @@ from functools import partial
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.scans.range_end import Answer
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError

@@ -17,7 +17,9 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows._core.wire.zone import wall_seconds

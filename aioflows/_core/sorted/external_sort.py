@@ -12,12 +12,13 @@ from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.machine import Requester, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.sorted.merge import InMemoryRun, Source, SpilledRun
 from aioflows._core.sorted.sort_keys import Entry, Key, SortOrder, by_key
+from aioflows._core.sorted.window_plan import under_way
 from aioflows.errors import CompletenessError
 from aioflows.models import FlowInstance
 
@@ -76,9 +77,9 @@ class ExternalSort:
         self._after = after
         self._runs: list[_Run] = []
         self._last: list[Entry] | None = None
-        self._storing = 0
+        self._spilling = 0
         self._drained = False
-        self._stores: list[SpillWrite] = []
+        self._spill_writes: list[SpillWrite] = []
         self._unit = max(1, min(_FEWEST, buffer // 16))
 
     @property
@@ -86,7 +87,7 @@ class ExternalSort:
         """The number of rows in memory."""
         return (
             len(self.rows)
-            + self._storing
+            + self._spilling
             + len(self._last or ())
             + sum(partition.held for partition in self.partitions.partitions)
         )
@@ -94,19 +95,19 @@ class ExternalSort:
     @property
     def done(self) -> bool:
         """True if everything was read, sorted and spilled."""
-        return self._last is not None and not self._storing
+        return self._last is not None and not self._spilling
 
     def wanted(self, slots: int) -> Iterator[tuple[Requester, PageRequest]]:
         """Return the requests to start, no more than the buffer can take the rows of."""
-        under_way = sum(partition.scan.under_way for partition in self.partitions.partitions)
-        free = (self._buffer - self.held) // self._page() + 1 - under_way
-        if self.ended or (free < 1 and (under_way or self._storing)):
+        asks = under_way(self.partitions)
+        free = (self._buffer - self.held) // self._page() + 1 - asks
+        if self.ended or (free < 1 and (asks or self._spilling)):
             return iter(self.partitions.looks())
         return iter(self.partitions.wanted(min(slots, max(free, 1))))
 
     def stores(self) -> list[SpillWrite]:
         """Return the rows to write to the spill file, each once."""
-        stores, self._stores = self._stores, []
+        stores, self._spill_writes = self._spill_writes, []
         return stores
 
     def advance(self) -> None:
@@ -119,7 +120,7 @@ class ExternalSort:
         while self._last is None:
             most = self._buffer // 2
             full = len(self.rows) > (most if self._runs else max(most, self._keep))
-            if (full or self.ended) and not self._puts_aside(last=self.ended):
+            if (full or self.ended) and not self._finish_run(last=self.ended):
                 return
             if self.ended:
                 continue
@@ -140,11 +141,7 @@ class ExternalSort:
 
         The walk keeps the windows that are left.
         """
-        if (
-            self._drained
-            and not self.ended
-            and not any(partition.scan.under_way for partition in self.partitions.partitions)
-        ):
+        if self._drained and not self.ended and not under_way(self.partitions):
             self.ended = True
             self.advance()
 
@@ -152,19 +149,19 @@ class ExternalSort:
         """Return everything that was read, as sources for a merge."""
         assert self._last is not None, "it is done"
         share = max(self._unit, self._buffer // (2 * max(1, len(self._runs))))
-        shelves: list[Source] = [
+        spilled: list[Source] = [
             SpilledRun(run.units or (), share, self._unit, self._order) for run in self._runs
         ]
-        return [*shelves, InMemoryRun(self._last)] if self._last else shelves
+        return [*spilled, InMemoryRun(self._last)] if self._last else spilled
 
-    def _puts_aside(self, *, last: bool) -> bool:
+    def _finish_run(self, *, last: bool) -> bool:
         """Sort the rows in memory and spill them, or keep them if they are few.
 
         Return False if that has to wait.
         """
         if self._order.lacking(self.rows):
             return False
-        if not last and self._storing:
+        if not last and self._spilling:
             return False  # one run at a time waits to be written
         entries = self._order.entries(self.rows)
         self._check(entries)
@@ -174,13 +171,13 @@ class ExternalSort:
             return True
         run = _Run(len(entries))
         self._runs.append(run)
-        self._storing += len(entries)
+        self._spilling += len(entries)
 
         def stored(units: list[tuple[int, int]]) -> None:
             run.units = units
-            self._storing -= run.rows
+            self._spilling -= run.rows
 
-        self._stores.append(SpillWrite([row for _, row in entries], self._unit, stored))
+        self._spill_writes.append(SpillWrite([row for _, row in entries], self._unit, stored))
         if last:
             self._last = []
         return True
@@ -191,7 +188,7 @@ class ExternalSort:
         lost = [row for key, row in passed if key > self._after]
         if lost:
             raise CompletenessError(
-                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came at a place that the order {self._order!r} "
-                "has passed already: the result changed while it was read, and the row may have been passed over. "
-                "scan(query, proven=True) reads everything before it gives the first row, and is not open to that"
+                f"instance {lost[0].instance_id!r} ({len(lost):,} in all) came after later rows of the order {self._order!r} "
+                "were returned: the result changed while it was read. Use scan(query, proven=True), which reads everything "
+                "before it returns the first row"
             )

@@ -27,8 +27,10 @@ __all__ = ["InMemoryRun", "KWayMerge", "Source", "SpilledRun"]
 class Source(Protocol):
     """A source of rows in order, some of which are there already."""
 
-    entries: list[Entry]
-    """The next rows, with their keys."""
+    @property
+    def entries(self) -> list[Entry]:
+        """The next rows, with their keys. The merge deletes the rows that it hands out."""
+        ...
 
     @property
     def bound(self) -> Key | None:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.machine import Requester
 from aioflows._core.sorted.sort_keys import Sorter, SortOrder
@@ -60,7 +61,7 @@ class NullProbes:
         self._service = service
         self._asked: set[Sorter] = set()
         self._looks: Counter[tuple[Sorter, ScheduleType]] = Counter()
-        self._told: set[tuple[Sorter, ScheduleType]] = set()
+        self._answered: set[tuple[Sorter, ScheduleType]] = set()
 
     def wanted(self) -> list[tuple[Requester, PageRequest]]:
         """Return the probes that were not sent yet."""
@@ -68,7 +69,7 @@ class NullProbes:
         for sorter in [one for one in self._order.needed if one not in self._asked]:
             self._asked.add(sorter)
             field, falling = sorter
-            window = self._left(sorter)[0]
+            window = self._unprobed(sorter)[0]
             axis = Direction(falling)
             ask = PageRequest(
                 *axis.window(*window[1:]),
@@ -87,19 +88,19 @@ class NullProbes:
         self._looks[probe.sorter, probe.type] += 1
         if not page.ids and self._looks[probe.sorter, probe.type] < _LOOKS:
             return  # one empty answer is not trusted
-        self._told.add((probe.sorter, probe.type))
+        self._answered.add((probe.sorter, probe.type))
         assert self.zone is not None, "the zone is known before the first answer is read"
         try:
             rows = page.instances(self.zone, range(len(page.ids)))
-            self._order.probed(probe.sorter, rows, probe.type, last=not self._left(probe.sorter))
+            self._order.probed(probe.sorter, rows, probe.type, last=not self._unprobed(probe.sorter))
         except AioflowsError as error:
             self.error = error
 
-    def _left(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
+    def _unprobed(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
         """Return the windows that were not probed.
 
         The first is of a type that is known to have rows without the field.
         """
-        best = self._order.where(sorter[0])
-        left = [one for one in self._windows if (sorter, one[0]) not in self._told]
+        best = self._order.type_lacking(sorter[0])
+        left = [one for one in self._windows if (sorter, one[0]) not in self._answered]
         return sorted(left, key=lambda one: one[0] is not best)

@@ -13,7 +13,8 @@ from itertools import pairwise
 import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.sorted.sort_keys import Sorter, SortOrder
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import CompletenessError
@@ -33,12 +34,10 @@ class PageGroups:
     Args:
         rows: the rows of the page, in the order of the scan.
         keys: for each row, the first part of the least key of its group.
-        whole: True if these are all rows of the window.
     """
 
     rows: list[FlowInstance]
     keys: list[timedelta]
-    whole: bool
 
 
 class GroupReader:
@@ -76,7 +75,6 @@ class GroupReader:
         self._check_window(page)
         offset = None if self._zone.fixed else self._offset
         rows = page.instances(self._zone, range(len(page.ids)), offset=offset)
-        whole = False
         sorter = self._order.reverse if backward else self._order.first
         self._order.note(rows, self._type)
         lack, have = self._order.kinds(sorter, rows)
@@ -86,22 +84,20 @@ class GroupReader:
             self._order.needed[self._order.first] = None
             return None
         if backward:
-            rows = self._suffix(rows[::-1], whole=whole)
+            rows = self._suffix(rows[::-1])
         keys = [self._order.group(self._order.value(row), self._zone) for row in rows]
         for number, (one, other) in enumerate(pairwise(keys), 1):
             if other < one:
                 raise self._disorder(rows[number - 1], rows[number], sorter)
-        return PageGroups(rows, keys, whole)
+        return PageGroups(rows, keys)
 
-    def _suffix(self, rows: list[FlowInstance], *, whole: bool) -> list[FlowInstance]:
+    def _suffix(self, rows: list[FlowInstance]) -> list[FlowInstance]:
         """Return the rows of a page from the end that also stand at the end of the scan's order."""
-        lacking = [row for row in rows if self._order.value(row) is None]
-        having = [row for row in rows if self._order.value(row) is not None]
-        first = self._order.nulls_first(self._order.first)
-        if whole:
-            return lacking + having if first else having + lacking
-        if first:  # perhaps in both directions: then they are not at the end
-            return rows if self._order.nulls_first(self._order.reverse) is False else having
+        if self._order.nulls_first(
+            self._order.first
+        ):  # perhaps in both directions: then they are not at the end
+            at_end = self._order.nulls_first(self._order.reverse) is False
+            return rows if at_end else [row for row in rows if self._order.value(row) is not None]
         return [] if self._order.ends_alike is False else rows
 
     def _check_window(self, page: Page) -> None:

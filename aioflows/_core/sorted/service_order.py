@@ -20,7 +20,8 @@ from functools import partial
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.account import ScanAccount
@@ -28,6 +29,7 @@ from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.sorted.sort_keys import Sorter
+from aioflows._core.sorted.window_plan import expected_rows, under_way, whole_range
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.checkpoint import Remainder
 from aioflows.errors import AioflowsError, CompletenessError
@@ -79,10 +81,10 @@ class ServiceOrderScan(Machine):
         self._back_ids: list[str] | None = None
         self._seen: set[str] = set()
         self._last: deque[list[str]] = deque(maxlen=_LAST_PAGES)
-        self._end = self._tries = self._given = 0
+        self._end = self._tries = self._batches = 0
         self._short = self._over = False
         self._error: AioflowsError | None = None
-        self._news: list[PendingEvent] = []
+        self._events: list[PendingEvent] = []
 
     def __repr__(self) -> str:
         return f"<ServiceOrderScan by {self._sorter[0]}, {self._end} rows read>"
@@ -94,9 +96,7 @@ class ServiceOrderScan(Machine):
         """The share of the rows that was handed out, from 0 to 1, estimated from the first answer."""
         if self._pages is None:
             return 0.0
-        expected = sum(
-            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
-        )
+        expected = expected_rows(self._partitions)
         return min(1.0, self._end / max(expected, self._end, 1.0))
 
     def account(self) -> ScanAccount:
@@ -112,8 +112,8 @@ class ServiceOrderScan(Machine):
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the events since the last call: pages that did not join, and the window that was read."""
-        news, self._news = self._news, []
-        return news
+        events, self._events = self._events, []
+        return events
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
@@ -122,19 +122,14 @@ class ServiceOrderScan(Machine):
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return the whole window, since nothing shows which part of it was handed out."""
-        return [
-            Remainder(partition.type, *partition.scan.axis.window(first, until))
-            for partition in self._partitions.partitions
-            for first, until in partition.scan.spans
-        ]
+        return whole_range(self._partitions)
 
     # Requests
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start."""
         if self._pages is None:
-            walking = sum(partition.scan.under_way for partition in self._partitions.partitions)
-            return self._partitions.wanted(1 - walking)
+            return self._partitions.wanted(1 - under_way(self._partitions))
         asks: list[tuple[Requester, PageRequest]] = []
         while len(asks) < slots and (ask := self._ask(self._pages)) is not None:
             asks.append((self, ask))
@@ -150,11 +145,9 @@ class ServiceOrderScan(Machine):
             return None
         size = self._window().page_size
         ahead = pages.held + size * (pages.under_way + 1)
-        if pages.under_way and (self._given < _BATCHES_FOR_SURE or ahead > self._buffer):
+        if pages.under_way and (self._batches < _BATCHES_FOR_SURE or ahead > self._buffer):
             return None
-        expected = sum(
-            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
-        )
+        expected = expected_rows(self._partitions)
         if pages.under_way and pages.asked >= max(expected, self._end + size):
             return None
         return pages.ask()
@@ -208,7 +201,7 @@ class ServiceOrderScan(Machine):
                 return NEED_PAGES
             rows = self._rows(self._pages, place)
             if rows:
-                self._given += 1
+                self._batches += 1
                 return rows
         return DONE
 
@@ -226,16 +219,14 @@ class ServiceOrderScan(Machine):
         ):
             self._tries += 1
             if ids:
-                self._drifted("two pages did not join")
+                self._note_drift("two pages did not join")
             if self._tries < _TRIES:
                 pages.once_more()
             elif ids:
-                raise self._moved("two pages did not join")
+                raise self._changed("two pages did not join")
             else:
-                self._short, self._tries = (
-                    True,
-                    0,
-                )  # page numbers end here, so the page from the end decides
+                # Page numbers end here, so the page from the end decides.
+                self._short, self._tries = True, 0
             return []
         self._tries = 0
         self._end = place.offset + len(ids)
@@ -270,28 +261,27 @@ class ServiceOrderScan(Machine):
         last = self._last[-1][-1] if self._last and self._last[-1] else None
         if not self._back_ids or not known.issuperset(self._back_ids) or last not in self._back_ids:
             self._tries += 1
-            self._drifted("its pages ended before its end")
+            self._note_drift("its pages ended before its end")
             if self._tries < _TRIES:
                 self._back = self._back_ids = None
                 return NEED_PAGES
-            raise self._moved("its pages ended before its end")
+            raise self._changed("its pages ended before its end")
         self._over = True
         first, until = self._window().from_ms, self._window().to_ms
         done = partial(WindowDone, type=self.type, from_ms=first, to_ms=until)
-        self._news.append(partial(done, rows=self._end, proof=Proof.SORTED))
+        self._events.append(partial(done, rows=self._end, proof=Proof.SORTED))
         return DONE
 
-    def _drifted(self, reason: str) -> None:
+    def _note_drift(self, reason: str) -> None:
         window = self._window()
-        self._news.append(
+        self._events.append(
             partial(DriftFound, type=self.type, from_ms=window.from_ms, to_ms=window.to_ms, reason=reason)
         )
 
-    def _moved(self, what: str) -> CompletenessError:
+    def _changed(self, what: str) -> CompletenessError:
         first, until = self._window().from_ms, self._window().to_ms
         return CompletenessError(
-            f"reading the window {first}–{until} ms by {self._sorter[0]}, {what} after {self._end:,} rows: the result "
-            "changed meanwhile, page numbers do not reach as deep as it, or rows that are alike in that time come in "
-            "another order each time. That time is not in the answers, so nothing can be proven by it: order by another "
-            "field, with proven=True"
+            f"the window {first}–{until} ms, sorted by {self._sorter[0]}, cannot be read completely: {what} after "
+            f"{self._end:,} rows. Rows changed meanwhile, page numbers end too early, or equal rows come in another order "
+            "each time. Order by another field, with proven=True"
         )

@@ -173,7 +173,7 @@ class SortOrder:
             lack, have = self._kinds.get((field, type), (False, False))
             self._kinds[field, type] = lack or True in kinds, have or False in kinds
 
-    def where(self, field: str) -> ScheduleType | None:
+    def type_lacking(self, field: str) -> ScheduleType | None:
         """Return a schedule type known to have rows without a field.
 
         A type that also has rows with it is preferred.
@@ -188,7 +188,7 @@ class SortOrder:
 
         Otherwise note the missing fact as needed.
         """
-        if self.ends_alike is not None or self.where(self.first[0]) is None:
+        if self.ends_alike is not None or self.type_lacking(self.first[0]) is None:
             return True
         self.needed[self.first if self.nulls_first(self.first) is None else self.reverse] = None
         return False
@@ -229,8 +229,9 @@ class SortOrder:
         known = self.nulls_first(sorter)
         if known is not None and known is not first:
             raise CompletenessError(
-                f"the service broke the order it was asked for: sorted by {_said(sorter)}, it has put rows without that "
-                f"time {'after' if first else 'before'} all others, and {'before' if first else 'after'} them now"
+                f"the service broke the order it was asked for: sorted by {_sorter_text(sorter)}, rows without that time came "
+                f"{'after' if first else 'before'} all others earlier, and {'before' if first else 'after'} them now. "
+                "Order by another field"
             )
         self._service.nulls_first[sorter] = first
         self.needed.pop(sorter, None)
@@ -263,9 +264,9 @@ class SortOrder:
 
     def _without(self, sorter: Sorter) -> timedelta:
         first = self.nulls_first(sorter)
-        assert first is not None, f"{_said(sorter)}: nobody asked where rows stand that lack it"
+        assert first is not None, f"the place of rows without {_sorter_text(sorter)} is not known"
         return _LOWEST if first else _HIGHEST
 
 
-def _said(sorter: Sorter) -> str:
+def _sorter_text(sorter: Sorter) -> str:
     return f"{sorter[0]} {'DESC' if sorter[1] else 'ASC'}"

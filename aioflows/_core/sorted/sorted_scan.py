@@ -2,7 +2,7 @@
 
 The keyset walk collects small results, and all results that must be proven. Then they are sorted here. A
 large result begins in the same way. Once more rows were read than may be held, the rest is cut into windows
-that the service sorts (`aioflows._core.sorted.window_set`). These are merged with the collected rows. No row
+that the service sorts (`aioflows._core.sorted.window_schedule`). These are merged with the collected rows. No row
 that was read is requested again.
 
 Invariants:
@@ -17,11 +17,10 @@ See docs/algorithms/sorted-orders.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows, SpillRead, SpillWrite
@@ -31,20 +30,26 @@ from aioflows._core.sorted.external_sort import ExternalSort
 from aioflows._core.sorted.merge import KWayMerge, SpilledRun
 from aioflows._core.sorted.null_probe import NullProbes
 from aioflows._core.sorted.sort_keys import SortOrder
-from aioflows._core.sorted.window import SortedWindow
-from aioflows._core.sorted.window_set import SortedWindows, Window
+from aioflows._core.sorted.window_plan import (
+    cut_evenly,
+    expected_rows,
+    left_windows,
+    under_way,
+    whole_range,
+)
+from aioflows._core.sorted.window_reader import WindowReader
+from aioflows._core.sorted.window_schedule import Window, WindowSchedule
 from aioflows._core.wire.zone import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
-from aioflows.models import FlowInstance, ScheduleType
+from aioflows.models import FlowInstance
 
 __all__ = ["SortedScan"]
 
-_PAGES_OF_A_WINDOW = 4
-"""The pages in a window from which cutting it out is worth the extra page at its end."""
-
 _SMALLEST_PAGE = 8
-_LARGEST_GROUP = 2  # pages that one group may fill, however small the buffer
+_LARGEST_GROUP = 2
+"""The pages that one group may fill, however small the buffer."""
+
 _BATCHES_FOR_SURE = 2
 """The batches that the consumer of a few rows has to take before anything is read ahead."""
 
@@ -101,8 +106,8 @@ class SortedScan(Machine):
         )
         self._stopped = False
         self._merge: KWayMerge | None = None
-        self._sorted_windows = self._strips_of([])
-        self._given = self._rows_given = 0
+        self._windows = self._schedule([])
+        self._batches = self._rows_given = 0
         self._expected = self._begun = 0.0
         self._zone: Zone | None = None
         self._error: AioflowsError | None = None
@@ -119,9 +124,9 @@ class SortedScan(Machine):
         if self._merge is None:
             return self._walk.held
         merged = sum(
-            len(source.entries) for source in self._merge.sources if not isinstance(source, SortedWindow)
+            len(source.entries) for source in self._merge.sources if not isinstance(source, WindowReader)
         )
-        return merged + self._sorted_windows.held
+        return merged + self._windows.held
 
     @property
     def progress(self) -> float:
@@ -137,9 +142,7 @@ class SortedScan(Machine):
     def account(self) -> ScanAccount:
         """Return the figures so far."""
         account = (
-            self._partitions.account()
-            + self._sorted_windows.account()
-            + ScanAccount(self._probes.rows_received)
+            self._partitions.account() + self._windows.account() + ScanAccount(self._probes.rows_received)
         )
         if self._merge is None:
             return account
@@ -147,7 +150,7 @@ class SortedScan(Machine):
 
     def drain_events(self) -> list[PendingEvent]:
         """Return the windows that were read, and those that have to be read again, since the last call."""
-        return self._partitions.drain_events() + self._sorted_windows.drain_events()
+        return self._partitions.drain_events() + self._windows.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
@@ -156,11 +159,7 @@ class SortedScan(Machine):
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
         """Return all windows, since only the place in the order shows which rows were handed out."""
-        return [
-            Remainder(partition.type, *partition.scan.axis.window(first, until))
-            for partition in self._partitions.partitions
-            for first, until in partition.scan.spans
-        ]
+        return whole_range(self._partitions)
 
     def position(self, last: FlowInstance | None) -> Position | None:
         """Return the place of the last row in the order."""
@@ -173,20 +172,20 @@ class SortedScan(Machine):
         asks = self._probes.wanted()
         if self._merge is None:
             if not self._stopped:
-                walking = sum(partition.scan.under_way for partition in self._partitions.partitions)
-                asks += self._walk.wanted(len(self._partitions.partitions) - walking if self._few else slots)
+                few = len(self._partitions.partitions) - under_way(self._partitions)
+                asks += self._walk.wanted(few if self._few else slots)
             else:
                 asks += self._partitions.looks()
             return asks
-        ahead = not self._few or self._given >= _BATCHES_FOR_SURE
-        return asks + self._sorted_windows.wanted(slots - len(asks), self._merge, ahead=ahead)
+        ahead = not self._few or self._batches >= _BATCHES_FOR_SURE
+        return asks + self._windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         """Return the rows to write to disk or to read back, each once."""
-        tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._sorted_windows.stores()]
+        tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._windows.stores()]
         if self._merge is not None:
-            shelves = (source for source in self._merge.sources if isinstance(source, SpilledRun))
-            tasks += [load for shelf in shelves if (load := shelf.load()) is not None]
+            runs = (source for source in self._merge.sources if isinstance(source, SpilledRun))
+            tasks += [load for run in runs if (load := run.load()) is not None]
         return tasks
 
     def disk_failed(self, error: AioflowsError) -> None:
@@ -204,19 +203,19 @@ class SortedScan(Machine):
             return NEED_PAGES
         merge = self._merge
         assert merge is not None, "everything is collected"
-        self._sorted_windows.advance()
+        self._windows.advance()
         while True:
             reached = merge.reached
             if rows := merge.next():
-                self._given += 1
+                self._batches += 1
                 self._rows_given += len(rows)
                 return rows
-            if merge.reached == reached and not self._sorted_windows.read_again(merge):
+            if merge.reached == reached and not self._windows.read_again(merge):
                 break
-        self._sorted_windows.forget(merge)
+        self._windows.forget(merge)
         if merge.over:
             return DONE
-        if (error := self._sorted_windows.error(merge)) is not None:
+        if (error := self._windows.error(merge)) is not None:
             raise error
         return NEED_PAGES
 
@@ -234,13 +233,10 @@ class SortedScan(Machine):
         if not walk.done or after is None or (self._stopped and not self._order.settled()):
             return False
         self._begun = self._partitions.progress / 2
-        pending = sum(
-            rows for partition in self._partitions.partitions for *_, rows in partition.scan.pending()
-        )
-        self._expected = walk.total + pending
-        sorted_windows = self._part()
-        self._sorted_windows = self._strips_of(sorted_windows)
-        self._merge = KWayMerge([*walk.sources(), *sorted_windows], after)
+        self._expected = walk.total + expected_rows(self._partitions)
+        readers = self._window_readers()
+        self._windows = self._schedule(readers)
+        self._merge = KWayMerge([*walk.sources(), *readers], after)
         return True
 
     def _enough(self) -> bool:
@@ -253,9 +249,9 @@ class SortedScan(Machine):
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
 
-    def _strips_of(self, sorted_windows: Sequence[SortedWindow]) -> SortedWindows:
-        return SortedWindows(
-            sorted_windows, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
+    def _schedule(self, readers: Sequence[WindowReader]) -> WindowSchedule:
+        return WindowSchedule(
+            readers, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
         )
 
     def _walked_again(self, windows: Sequence[Window]) -> PartitionedScan:
@@ -264,16 +260,17 @@ class SortedScan(Machine):
         partitions.set_zone(self._zone)
         return partitions
 
-    def _part(self) -> list[SortedWindow]:
-        """Cut the rest of the range into windows that the service sorts."""
+    def _window_readers(self) -> list[WindowReader]:
+        """Return readers for the rest of the range, cut into windows that the service sorts."""
         assert self._zone is not None, "the zone is known before the first answer is read"
-        windows = self._cut()
-        page = self._page()
+        page, windows = self._page(), left_windows(self._partitions)
+        if not self._few:
+            windows = cut_evenly(windows, page, self._buffer)
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
         evidence = {partition.type: partition.scan.evidence for partition in self._partitions.partitions}
         share = self._buffer // ((1 if self._few else 2) * max(1, len(windows)))
         return [
-            SortedWindow(
+            WindowReader(
                 *window,
                 page_size=size,
                 largest_group=max(_LARGEST_GROUP * size, share),
@@ -284,29 +281,6 @@ class SortedScan(Machine):
             )
             for window in windows
         ]
-
-    def _cut(self) -> list[tuple[ScheduleType, int, int, float]]:
-        """Return windows of about equal expected rows, so many that the buffer holds two pages of each."""
-        page = self._page()
-        gaps = [
-            (partition.type, *gap)
-            for partition in self._partitions.partitions
-            for gap in partition.scan.pending()
-        ]
-        if self._few:
-            return gaps
-        total = sum(rows for *_, rows in gaps)
-        share = max(total / max(1, self._buffer // (2 * page)), _PAGES_OF_A_WINDOW * page)
-        windows = []
-        for type, first, until, rows in gaps:
-            pieces = max(1, min(round(rows / share), (until - first) // 1000))
-            edges = [
-                first,
-                *((first + (until - first) * n // pieces) // 1000 * 1000 for n in range(1, pieces)),
-                until,
-            ]
-            windows += [(type, low, high, rows / pieces) for low, high in pairwise(edges) if low < high]
-        return windows
 
     def _page(self) -> int:
         return self._service.full(self._page_size)

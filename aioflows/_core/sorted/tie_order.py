@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows
 from aioflows._core.scans.partitions import PartitionedScan

@@ -152,9 +152,9 @@ def _all(rows: Sequence[Row]) -> list[StoredInstance]:
 
 
 def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
-    aside: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     if not row.keys() <= _WIRE_NAMES:
-        aside = {name: value for name, value in row.items() if name not in _WIRE_NAMES}
+        extra = {name: value for name, value in row.items() if name not in _WIRE_NAMES}
         row = {name: value for name, value in row.items() if name in _WIRE_NAMES}
     row = dict(row)
     graph = row.pop("graph", None)
@@ -164,10 +164,10 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
         stored = _by_hand(row, path)
         for field, name in _READ.items():
             if getattr(stored, field) is None and row.get(name) not in (None, ""):
-                aside[name] = row[name]
+                extra[name] = row[name]
     stored.graph = as_member(graph)
-    if aside:
-        stored.extra = aside
+    if extra:
+        stored.extra = extra
     return stored
 
 
@@ -175,11 +175,11 @@ def _by_hand(row: Mapping[str, Any], path: str) -> StoredInstance:
     try:
         return _CONVERTER.structure(row, StoredInstance)
     except cattrs.BaseValidationError as error:
-        problem, _, field = cattrs.transform_error(error, "", _said)[0].rpartition(" @ .")
+        problem, _, field = cattrs.transform_error(error, "", _error_text)[0].rpartition(" @ .")
         raise AnswerError(problem, f"{path}.{_WIRE_NAME.get(field, field)}") from None
 
 
-def _said(error: BaseException, _: object) -> str:
+def _error_text(error: BaseException, _: object) -> str:
     return str(error)
 
 

@@ -32,15 +32,15 @@ __all__ = [
     "Unlisted",
     "check",
     "code_of",
+    "decode",
+    "error_text",
     "excerpt",
     "not_utf8",
-    "opened",
     "parse",
+    "parse_envelope",
     "refusal",
-    "refuse_twins",
-    "understood",
+    "refuse_repeated_members",
     "with_graphs_escaped",
-    "words",
 ]
 
 T = TypeVar("T")
@@ -139,13 +139,13 @@ def check(envelope: Envelope, throttle_codes: Collection[int] = ()) -> None:
     """
     code = code_of(envelope)
     if code:
-        raise refusal(code, words(envelope), throttle_codes)
+        raise refusal(code, error_text(envelope), throttle_codes)
 
 
-def words(envelope: Envelope) -> str:
+def error_text(envelope: Envelope) -> str:
     """Return the message of an envelope."""
-    said = envelope.msg if envelope.msg is not None else envelope.message
-    return excerpt(said if isinstance(said, str) else "" if said is None else str(said))
+    text = envelope.msg if envelope.msg is not None else envelope.message
+    return excerpt("" if text is None else str(text))
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -158,11 +158,11 @@ def _one_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         twice = sorted(name for name in _ONCE & members.keys() if names.count(name) > 1)
         if twice:
-            raise AnswerError(f"the answer says {', '.join(twice)} twice")
+            raise AnswerError(f"the answer has {', '.join(twice)} twice")
     return members
 
 
-def refuse_twins(body: bytes) -> bool:
+def refuse_repeated_members(body: bytes) -> bool:
     """Raise an `AnswerError` if a member of the envelope comes twice, since its meaning is unclear then.
 
     Returns:
@@ -248,18 +248,16 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
             raise BrokenBody(f"the answer ends too early, after {len(body):,} bytes") from None
         if body.lstrip()[:1] == b"<":
             page = excerpt(body[:2000].decode(errors="replace"))
-            raise AnswerError(f"a web page came where JSON is due: {page}") from None
+            raise AnswerError(f"a web page came instead of JSON: {page}") from None
         _refuse_other_encodings(body)
         raise AnswerError(str(error)) from None
-    except (
-        UnicodeDecodeError
-    ) as error:  # msgspec before 0.23; later ones raise a DecodeError that names no byte
+    except UnicodeDecodeError as error:  # msgspec before 0.23 (later ones raise a DecodeError)
         raise not_utf8(error) from None
     except RecursionError:
         raise AnswerError("the answer is nested too deeply") from None
 
 
-def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Return the decoded body. If it does not have the expected shape, the error names the path.
 
     Raises:
@@ -272,13 +270,13 @@ def understood(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         problem, _, path = str(error).partition(" - at `")
         raise AnswerError(problem, path.rstrip("`") or "$") from None
     except AnswerError:
-        mended = with_graphs_escaped(body)
-        if mended is None:
+        repaired = with_graphs_escaped(body)
+        if repaired is None:
             raise
-        return understood(decoder, mended)
+        return decode(decoder, repaired)
 
 
-def opened(body: bytes) -> Envelope:
+def parse_envelope(body: bytes) -> Envelope:
     """Return the envelope of a body, whatever its payload is.
 
     Raises:
@@ -286,5 +284,5 @@ def opened(body: bytes) -> Envelope:
         BrokenBody: the body ends too early.
     """
     body = body.removeprefix(BOM)
-    refuse_twins(body)
-    return understood(_envelope, body)
+    refuse_repeated_members(body)
+    return decode(_envelope, body)

@@ -22,11 +22,11 @@ from aioflows._core.wire.envelope import (
     Envelope,
     check,
     code_of,
+    decode,
+    error_text,
     excerpt,
-    opened,
+    parse_envelope,
     refusal,
-    understood,
-    words,
 )
 from aioflows._core.wire.retry_after import wait_named
 from aioflows._core.wire.rows import naive_times
@@ -58,14 +58,8 @@ _LONGEST_LIFE = 30 * 86_400.0  # seconds
 _NO_CONTENT = 204
 _NOTHING = b'{"code":0}'
 _FINAL = {501, 505, 511}  # the server will never answer this request
-_OF_THE_REQUEST = {
-    62102,
-    62104,
-    1001,
-    1004,
-    1202,
-    1204,
-}  # documented codes about the request, which waiting does not change
+_OF_THE_REQUEST = {62102, 62104, 1001, 1004, 1202, 1204}
+"""The documented codes about the request, which waiting does not change."""
 
 
 # HTTP
@@ -105,11 +99,11 @@ def decipher(
     if status == 200:
         # A long answer with rows is parsed only once, by `read_search`, which also checks its envelope.
         if len(body) <= _START or _ROWS not in body[:_START]:
-            envelope = opened(body)
+            envelope = parse_envelope(body)
             code = code_of(envelope)
             if code:
                 wait = wait_named(headers, now, resets=resets) if code in throttle_codes else None
-                raise refusal(code, words(envelope), throttle_codes, wait)
+                raise refusal(code, error_text(envelope), throttle_codes, wait)
         return body
     if status == _NO_CONTENT and not body:
         # "The request was successful, and there is no content" (RFC 9110, section 15.3.5). Services send it
@@ -119,7 +113,7 @@ def decipher(
     if 300 <= status < 400:
         raise AnswerError(f"HTTP {status}: a redirect{_target(headers)} is refused")
     if not 400 <= status < 600:
-        raise AnswerError(f"HTTP {status} where 200 is due")
+        raise AnswerError(f"HTTP {status} instead of 200")
     raise _refused(status, body, throttle_codes, wait_named(headers, now, resets=resets))
 
 
@@ -138,7 +132,7 @@ def _target(headers: Mapping[str, str]) -> str:
 
 
 def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: float | None) -> ServiceError:
-    code, message = _said(body, status, throttle_codes)
+    code, message = _code_and_message(body, status, throttle_codes)
     error = refusal(code, message, throttle_codes, wait)
     throttled = status == 429 or (wait is not None and code not in _OF_THE_REQUEST)
     if type(error) is not ServiceError and not (throttled and isinstance(error, ServerFault)):
@@ -152,10 +146,10 @@ def _refused(status: int, body: bytes, throttle_codes: Collection[int], wait: fl
     return ServiceError(code, message)
 
 
-def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[int, str]:
+def _code_and_message(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[int, str]:
     """Return the code and the message of an answer with an HTTP error status."""
     try:
-        envelope = opened(body)
+        envelope = parse_envelope(body)
         code = code_of(envelope)
     except AioflowsError:
         code = None
@@ -163,7 +157,7 @@ def _said(body: bytes, status: int, throttle_codes: Collection[int]) -> tuple[in
     # envelope.
     if not code or (100 <= code < 600 and code not in throttle_codes):
         return status, excerpt(body[:_START].decode(errors="replace"))
-    return code, words(envelope)
+    return code, error_text(envelope)
 
 
 # Payloads
@@ -177,7 +171,7 @@ _answer = msgspec.json.Decoder(_Answer)
 
 
 def _payload(body: bytes) -> Any:
-    answer = understood(_answer, body.removeprefix(BOM))
+    answer = decode(_answer, body.removeprefix(BOM))
     check(answer)
     data = answer.data
     if data is None:

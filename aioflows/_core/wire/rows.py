@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from aioflows._core.wire.envelope import Envelope, not_utf8, parse, understood
+from aioflows._core.wire.envelope import Envelope, decode, not_utf8, parse
 from aioflows.errors import AnswerError
 
 __all__ = ["NAMES", "Head", "Row", "RowDecoder", "loose_answer", "loose_rows", "naive_times"]
@@ -184,11 +184,11 @@ def loose_answer(body: bytes) -> Loose:
     Raises:
         AnswerError: the body is not JSON, or does not have this shape.
     """
-    answer = understood(_loose, body)
+    answer = decode(_loose, body)
     if answer.data is True:
-        raise AnswerError("there is `true` where data is due", "$.data")
+        raise AnswerError("there is `true` instead of data", "$.data")
     if isinstance(answer.data, LooseData) and answer.data.flow_insts is True:
-        raise AnswerError("there is `true` where a list is due", "$.data.flowInsts")
+        raise AnswerError("there is `true` instead of a list", "$.data.flowInsts")
     return answer
 
 

@@ -1,44 +1,29 @@
-"""The operation "List Flow Instances": the body of a request, and the page in its answer.
-
-A page is decoded twice. When it comes, only the ids and trigger times of its rows are decoded, since pages
-are planned by them. The rest is skipped in C. Until the rows are handed out, the page is held as the bytes of
-its answer. These take half the memory of decoded rows, and the garbage collector does not visit them. When
-the rows are handed out, the bytes are decoded in full. The first decoding costs a third of a full one, and
-saves as much: decoded rows cost more the longer they live.
-
-``whole=True`` is for pages of which every row is needed when they come.
-"""
+"""The answer to "List Flow Instances": reads the page in it, in any of the forms that services give it."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from aioflows._core.wire.codec import Rows, flow_instances
 from aioflows._core.wire.envelope import (
     BOM,
     Unlisted,
     check,
     code_of,
-    opened,
     parse,
-    refuse_twins,
+    parse_envelope,
+    refuse_repeated_members,
     with_graphs_escaped,
 )
-from aioflows._core.wire.rows import Head, Loose, Row, RowDecoder, loose_answer, loose_rows, naive_times
-from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows._core.wire.rows import Head, Loose, loose_answer
+from aioflows._core.wire.search_page import SearchPage, row_decoder, row_path
 from aioflows.errors import AnswerError
-from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
-from aioflows.query import FlowQuery
 
-__all__ = ["SearchPage", "read_search", "search_body"]
-
-T = TypeVar("T")
+__all__ = ["read_search"]
 
 _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
@@ -52,171 +37,6 @@ _DOCUMENTED = re.compile(rb'\{"code":0,"msg":"[^"\\]*","data":\{"flowInsts":0,"c
 """The usual envelope, in which no member comes twice."""
 
 _head = msgspec.json.Decoder(Head, strict=False)
-_reader = RowDecoder()
-
-
-def search_body(
-    query: FlowQuery,
-    *,
-    type: ScheduleType,
-    from_ms: int,
-    to_ms: int,
-    page_no: int,
-    page_size: int,
-    sorters: Sequence[tuple[str, bool]] = (("trigger_time", False),),
-    expression: str = "",
-    status: Collection[int] | None = None,
-) -> bytes:
-    """Return the body of a search request.
-
-    Args:
-        query: the query, for its owner, expression and status.
-        type: the schedule type. A request takes only one.
-        from_ms: the first trigger time (ms since the epoch).
-        to_ms: the trigger time before which the range ends (ms since the epoch).
-        page_no: the number of the page.
-        page_size: rows per page.
-        sorters: sort fields, each with True if it is descending. Default: trigger time, ascending.
-        expression: a text to search for, if the query has none. Default: none.
-        status: status codes to use instead of the query's. Default: None, which means those of the query.
-    """
-    return msgspec.json.encode(
-        {
-            "type": int(type),
-            "fromTriggerTime": from_ms,
-            "toTriggerTime": to_ms,
-            "status": ",".join(str(int(code)) for code in sorted(query.status if status is None else status)),
-            "owner": query.owner,
-            "expression": query.expression or expression,
-            "pagination": {
-                "pageNo": page_no,
-                "pageSize": page_size,
-                "sorters": [
-                    {"field": field, "order": "DESC" if descending else "ASC"}
-                    for field, descending in sorters
-                ],
-            },
-        }
-    )
-
-
-class SearchPage:
-    """The answer to one search. `read_search` makes it.
-
-    Args:
-        body: the bytes of the answer.
-        ids: the ids of the rows, in the service's order.
-        times: the trigger times of the rows, as texts.
-        count: the number of rows that the service reports. Default: None, which means that it reports none.
-        decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
-
-    Raises:
-        AnswerError: an id is empty, or a trigger time cannot be read.
-    """
-
-    __slots__ = ("_decoded", "_loose", "_walls", "body", "count", "ids", "times")
-
-    def __init__(
-        self,
-        body: bytes,
-        ids: list[str],
-        times: list[str],
-        count: int | None = None,
-        decoded: Sequence[Row] | None = None,
-    ) -> None:
-        if not all(ids):
-            raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
-        # Tuples, since the garbage collector stops tracking a tuple of texts, but visits a list of them each
-        # time. Times have whole seconds, as documented. Rows of one second come in the order of their ids, so
-        # times with a fraction (java.sql.Timestamp writes one) would seem to run backwards.
-        seconds = _plain(times)
-        walls = _walls(times, ids)
-        self._walls = tuple(walls if seconds is times else [wall.replace(microsecond=0) for wall in walls])
-        self.ids: Sequence[str] = tuple(ids)
-        self.times: Sequence[str] = tuple(seconds)
-        self.count = count
-        self.body = b"" if decoded is not None else body
-        self._decoded = decoded
-        self._loose: Sequence[dict[str, Any]] = ()
-
-    def __len__(self) -> int:
-        return len(self._walls)
-
-    def __repr__(self) -> str:
-        return f"Page({len(self)} rows, {len(self.body):,} bytes)"
-
-    def instances(
-        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
-    ) -> list[FlowInstance]:
-        """Return rows, decoded in full.
-
-        Args:
-            zone: the zone of their times.
-            rows: numbers of the rows, in the wanted order. Default: None, which means all rows in the
-                service's order.
-            offset: the offset in force when the rows were triggered (s east of Greenwich). It distinguishes
-                the two hours that wall clocks show alike. Default: None, which means unknown.
-
-        Raises:
-            AnswerError: a row cannot be read. The error names the path.
-        """
-        if not self.ids:
-            return []  # an empty answer may have no list
-        if self._decoded is None and not self._loose:
-            self._read()
-        if rows is None:
-            rows = range(len(self))
-        walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
-        loose = _picked(self._loose, rows)
-        paths = [_path(row) for row in rows] if loose else ()
-        if self.body and len(rows) == len(self):
-            self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
-        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
-
-    def _read(self) -> None:
-        try:
-            self._decoded = _reader.answer(self.body).data.flow_insts or ()
-        except msgspec.ValidationError:
-            self._decoded, self._loose = (), loose_rows(self.body)
-
-
-def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
-    if not (column and rows):
-        return ()
-    if isinstance(rows, range):  # the usual case; a range that stops before row 0 runs backwards to row 0
-        return column[rows.start : rows.stop if rows.stop >= 0 else None : rows.step]
-    return [column[row] for row in rows]
-
-
-def _path(number: int) -> str:
-    return f"$.data.flowInsts[{number}]"
-
-
-def _walls(times: list[str], ids: list[str]) -> list[datetime]:
-    try:
-        return naive_times(times)
-    except ValueError:
-        return [_wall(time, name, number) for number, (time, name) in enumerate(zip(times, ids, strict=True))]
-
-
-def _wall(time: str, name: str, number: int) -> datetime:
-    try:
-        return NAIVE_EPOCH + timedelta(seconds=wall_seconds(time))
-    except AnswerError as error:
-        problem = f"instance {name!r:.80} has no trigger time that can be read: {error.problem}"
-        raise AnswerError(problem, f"{_path(number)}.triggerTime") from None
-
-
-def _plain(times: list[str]) -> list[str]:
-    """Return the times as texts of one form, which compare as the times do.
-
-    Usually they have that form already.
-    """
-    # Each text is a time, so it has at least 19 characters, and one character between date and time.
-    together = "".join(times)
-    if len(together) == 19 * len(times) and together.count(" ") == len(times):
-        return times
-    return [f"{time[:10]} {time[11:19]}" for time in times]
 
 
 def _count(value: object) -> int | None:
@@ -254,26 +74,28 @@ def read_search(
     try:
         answer = _answer(body, throttle_codes, whole=whole)
     except AnswerError:
-        mended = with_graphs_escaped(body)
-        if mended is None:
+        repaired = with_graphs_escaped(body)
+        if repaired is None:
             raise
-        body = mended
+        body = repaired
         answer = _answer(body, throttle_codes, whole=whole)
     check(answer, throttle_codes)
     rows, count = _rows(answer)
     if not rows:
-        said = _most_said(body)
-        if said and page_no == 0 and rows is None:
-            raise Unlisted(f"the answer reports {said:,} rows, but has no list of them", "$.data.flowInsts")
-        rows, count = (), said or count
+        reported = _largest_count(body)
+        if reported and page_no == 0 and rows is None:
+            raise Unlisted(
+                f"the answer reports {reported:,} rows, but has no list of them", "$.data.flowInsts"
+            )
+        rows, count = (), reported or count
     if isinstance(answer, Loose):
         ids, times = _columns(rows)
     else:
         ids, times = [row.instance_id for row in rows], [row.trigger_time for row in rows]
     decoded = None if isinstance(answer, (Head, Loose)) else rows
     page = SearchPage(body, ids, times, count, decoded)
-    if _may_hold_twins(body, ids):
-        refuse_twins(body)
+    if _may_repeat_members(body, ids):
+        refuse_repeated_members(body)
     return page
 
 
@@ -293,7 +115,7 @@ def _rows(answer: Any) -> tuple[Any, int | None]:
     return rows, count
 
 
-def _most_said(body: bytes) -> int:
+def _largest_count(body: bytes) -> int:
     """Return the largest number of rows that an answer without a list reports, in any member. 0 means none.
 
     Such an answer is not an empty one (`aioflows._core.proofs.empty_answers`). The page was too large, or its
@@ -312,11 +134,11 @@ def _most_said(body: bytes) -> int:
 def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any:
     if whole:
         with contextlib.suppress(msgspec.ValidationError):
-            return _reader.answer(body)
+            return row_decoder.answer(body)
     try:
         return parse(_head, body)
     except msgspec.ValidationError:
-        check(opened(body), throttle_codes)  # if the service refused, its data may be anything
+        check(parse_envelope(body), throttle_codes)  # if the service refused, its data may be anything
         return loose_answer(body)
 
 
@@ -328,16 +150,16 @@ def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
 def _id(value: object, number: int) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
-    raise AnswerError(f"{value!r:.60} is not an id", f"{_path(number)}.instanceId")
+    raise AnswerError(f"{value!r:.60} is not an id", f"{row_path(number)}.instanceId")
 
 
 def _time(value: object, number: int) -> str:
     if isinstance(value, str):
         return value
-    raise AnswerError(f"{value!r:.60} is not a time", f"{_path(number)}.triggerTime")
+    raise AnswerError(f"{value!r:.60} is not a time", f"{row_path(number)}.triggerTime")
 
 
-def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
+def _may_repeat_members(body: bytes, ids: Sequence[str]) -> bool:
     """Return True if a member of the envelope may have come twice, without decoding the rows again.
 
     A decoder keeps the last of two lists. Then the first row of the first list differs from the first row
@@ -347,7 +169,7 @@ def _may_hold_twins(body: bytes, ids: Sequence[str]) -> bool:
     if len(body) <= _LONGEST_START or start < 0:
         return True
     envelope = body[:start] + b'"flowInsts":0' + body[end:]
-    if not (_DOCUMENTED.fullmatch(envelope) or refuse_twins(envelope)):
+    if not (_DOCUMENTED.fullmatch(envelope) or refuse_repeated_members(envelope)):
         return True
     first = _FIRST_ID.search(body, start)
     if not ids or first is None:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import attrs
 
+from aioflows.emulator.service.options import Meanwhile
 from aioflows.emulator.service.search import Filter
-from aioflows.emulator.switches import Meanwhile
 from aioflows.emulator.world.flows import Flow
 from aioflows.emulator.world.rows import Ids, Row
 from aioflows.emulator.world.store import Store

@@ -27,7 +27,7 @@ def _by_type(value: object) -> tuple[Any, ...] | None:
         if unknown:
             raise QueryError(f"page_cap_by_type must hold only the types 0, 1 and 2, not {min(unknown)!r}")
         return tuple(value.get(type) for type in TYPES)
-    return None if value is None else checks.listed(value)
+    return checks.optional_list(value)
 
 
 def _caps(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
@@ -35,10 +35,6 @@ def _caps(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) ->
         raise QueryError(f"{field.name} must hold a cap for each of the types 0, 1 and 2, not {value!r}")
     for cap in value:
         checks.maybe(checks.whole(1, 1_000_000))(owner, field, cap)
-
-
-def _listed(value: object) -> tuple[Any, ...] | None:
-    return None if value is None else checks.listed(value)
 
 
 def _a_clamp(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
@@ -87,7 +83,7 @@ class Constraints:
     visible_share: float = attrs.field(default=1.0, validator=checks.number(0, 1))
     default_page_size: int = attrs.field(default=10, validator=checks.whole(1, 1_000_000))
     range_clamp: tuple[str, float] | None = attrs.field(
-        default=None, converter=_listed, validator=checks.maybe(_a_clamp)
+        default=None, converter=checks.optional_list, validator=checks.maybe(_a_clamp)
     )
     result_window: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 2**40)))
     depth_answer: str = attrs.field(

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.options import Quirks
 from aioflows.emulator.service.paging import Slice, clamp_range, slice_of
 from aioflows.emulator.service.render import PageRow
 from aioflows.emulator.service.search import (
@@ -19,7 +20,6 @@ from aioflows.emulator.service.search import (
     wall_in_sql,
 )
 from aioflows.emulator.service.ties import tie_break, top_n
-from aioflows.emulator.switches import Quirks
 from aioflows.emulator.world.clock import Clock
 from aioflows.emulator.world.store import Store
 

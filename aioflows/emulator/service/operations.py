@@ -15,6 +15,7 @@ import attrs
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.service.constraints import Constraints
 from aioflows.emulator.service.find import Chance, FoundPage, find_page
+from aioflows.emulator.service.options import Quirks
 from aioflows.emulator.service.render import PageRow, Renderer
 from aioflows.emulator.service.search import (
     EMPTY_PARAMETER,
@@ -23,8 +24,8 @@ from aioflows.emulator.service.search import (
     Search,
     read_search,
 )
-from aioflows.emulator.switches import Quirks, World
 from aioflows.emulator.world.clock import Clock, gmt, zone_named
+from aioflows.emulator.world.options import World
 from aioflows.emulator.world.store import Store
 
 NO_SUCH_USER, DENIED = 62101, 62103

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from aioflows.emulator.service.constraints import Constraints
+from aioflows.emulator.service.options import Quirks
 from aioflows.emulator.service.search import ILLEGAL_PARAMETER, SERVER_FAULT, Filter, Refusal, Search
-from aioflows.emulator.switches import Quirks
 
 _FARTHEST = 2**62
 _SIZE_REFUSALS = {

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from aioflows.emulator.switches import World
 from aioflows.emulator.world.clock import DAY_MS, Clock
 from aioflows.emulator.world.crons import Cron, draw_cron, firings
 from aioflows.emulator.world.flows import Flow, flow_ids, new_flow
+from aioflows.emulator.world.options import World
 
 _FLOW_BITS, _TYPE_BITS = 22, 2
 _SHARES = {0: 0.03, 1: 0.95, 2: 0.02}

@@ -30,8 +30,8 @@ def test_pages_of_two_sizes_tell_that_no_page_was_counted_twice() -> None:
 def test_pages_of_one_size_do_not_tell_whether_the_first_one_was_counted_twice() -> None:
     found = census((10, 45), (10, 45), (10, 45))
     assert (found.doubled, found.least(mixed=True), found.least(mixed=False)) == (None, 35, 45)
-    assert found.vague(35)
-    assert not found.vague(45)
+    assert found.depends_on_base(35)
+    assert not found.depends_on_base(45)
 
 
 def test_a_second_page_with_the_rows_of_the_first_is_counted_once() -> None:

@@ -8,7 +8,9 @@ import pytest
 from aioflows._core.dense_second.dense_second import DenseSecond
 from aioflows._core.dense_second.instant import Instant
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Batch, Direction, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page import Batch
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError, ServiceError
@@ -27,10 +29,11 @@ def dense(
     *,
     descending: bool = False,
     further: int = 0,
+    before: int = 0,
     splits: bool = True,
     until: int = START + 1000,
 ) -> DenseSecond:
-    """Read the second that begins at START, whose pages may run on for so many milliseconds."""
+    """Read the second that begins at START, whose pages may run on for so many milliseconds, or else back before it."""
     axis, known = Direction(descending), ServiceFacts(0)
     reader, evidence = PageReader(known), ScanEvidence(known)
     reader.zone = Zone.parse("UTC")
@@ -38,8 +41,11 @@ def dense(
     ask = PageRequest(first, end, axis, SIZE)
     page = service.answer(ask)
     evidence.note(ask, reader.read(ask, page))
+    ways = [Instant(first, end, axis, end + further)]
+    if before:
+        ways.append(Instant(first, end, axis, first - before, backward=True))
     one = DenseSecond(
-        [Instant(first, end, axis, end + further)],
+        ways,
         SIZE,
         known,
         evidence,
@@ -104,6 +110,22 @@ def test_a_piece_that_is_falsely_answered_with_nothing_is_asked_for_again() -> N
 
         one = dense(ModelService(sorted(SPREAD), cap=SIZE, before_answer=lie))
         assert names(one.batch()) == in_order(SPREAD), f"answer {at} held nothing"
+
+
+def test_a_piece_is_left_to_page_numbers_only_if_their_end_is_confirmed() -> None:
+    """Page numbers that run on to later rows cover later pieces; those that run back, as the first had no end, do not."""
+    late: Row = (START + 900, "9-late")
+    rows = [*rows_at(START + 400, 45), late, (START - 3_000, "0-before")]
+
+    def lie(service: ModelService, ask: PageRequest) -> None:
+        later = ask.first > START + 400 and ask.first <= late[0] < ask.until and ask.page_size > 1
+        service.rows = sorted(set(rows) - {late}) if later and not lied else sorted(rows)
+        lied.extend([ask] if later else [])
+
+    lied: list[PageRequest] = []
+    one = dense(ModelService(sorted(rows), cap=SIZE, before_answer=lie), before=4_000)
+    assert lied
+    assert names(one.batch()) == in_order(rows[:-1])
 
 
 def test_a_service_whose_windows_have_whole_seconds_is_read_by_page_numbers() -> None:

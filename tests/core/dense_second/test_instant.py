@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aioflows._core.dense_second.instant import Instant, InstantPage
-from aioflows._core.pages.ordered_page import Direction, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError

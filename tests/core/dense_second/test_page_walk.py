@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Direction, PageReader, PageRequest
+from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
 from tests.support.model import START, ModelPage, ModelService, rows_at
@@ -76,7 +77,7 @@ def test_a_short_page_is_the_end_where_the_service_goes_deeper() -> None:
     evidence = ScanEvidence(ServiceFacts())
     evidence.deepest = 441
     done = walk(ModelService(rows_at(START, 440), cap=100), 100, evidence=evidence)
-    assert (done.clean, done.total) == (True, 440)
+    assert (done.clean, done.depth) == (True, 440)
 
 
 def test_page_numbers_that_end_before_a_row_that_follows_are_noticed() -> None:
@@ -130,7 +131,7 @@ def test_a_page_that_holds_nothing_where_a_row_was_seen_is_no_end() -> None:
             page = super().answer(ask)
             return page if ask.page_no * ask.page_size < 150 else ModelPage([], [])
 
-    assert walk(Shallow(rows_at(START, 400), cap=50), 50).ending is Ending.TORN
+    assert walk(Shallow(rows_at(START, 400), cap=50), 50).ending is Ending.EMPTY_PAGE
 
 
 def test_a_service_that_ignores_the_page_number_is_noticed() -> None:

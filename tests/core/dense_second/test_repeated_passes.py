@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.dense_second.test_page_walk import SECOND, sheet_of
 from tests.support.model import START, ModelPage, ModelService, rows_at

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus, QueryError
-from aioflows._core.follow.polling import DONE, TIME, FollowMachine, LightPoll, PollTiming, Read, Wait
+from aioflows._core.follow.poll_steps import DONE, TIME, LightPoll, Read, Wait
+from aioflows._core.follow.poll_timing import PollTiming
+from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.follow.seen_instances import FINISHED, UNFINISHED
 from aioflows.checkpoint import FollowCheckpoint
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import Direction, OrderedPage, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 from aioflows._core.wire.zone import wall_seconds
 from tests.support.model import START, ModelService

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.pages.ordered_page import PIECE, Direction, OrderedPage, PageRequest
+from aioflows._core.pages.ordered_page import PIECE, OrderedPage
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.wire.zone import wall_seconds
 from aioflows.errors import CompletenessError
 from tests.support.model import START, ModelPage

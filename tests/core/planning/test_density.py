@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Direction, PageRequest
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.planning.density import ProvenStretch, learn
 from aioflows._core.planning.gaps import Gap, Gaps
 

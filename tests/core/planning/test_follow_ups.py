@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from aioflows._core.pages.ordered_page import NOTHING, Direction, Page, PageRequest
+from aioflows._core.pages.page import NOTHING, Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.planning.follow_ups import FollowUps
 from aioflows.errors import AioflowsError, TransportError
 from tests.support.model import ModelPage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Batch, Direction
+from aioflows._core.pages.page import Batch
+from aioflows._core.pages.page_request import Direction
 from aioflows._core.planning.frontier import covered
 from aioflows._core.planning.gaps import Anchor, Gap
 from aioflows._core.planning.reorder_buffer import ProvenRun

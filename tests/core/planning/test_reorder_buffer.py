@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioflows._core.pages.ordered_page import Batch
+from aioflows._core.pages.page import Batch
 from aioflows._core.planning.reorder_buffer import ProvenRun, ReorderBuffer
 from tests.support.model import ModelPage
 

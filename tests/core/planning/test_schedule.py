@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Direction, PageRequest
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.planning.gaps import Gap, Gaps
 from aioflows._core.planning.schedule import Move, moves
 

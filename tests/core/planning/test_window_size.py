@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Direction, PageRequest
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
 from aioflows._core.planning.gaps import Anchor, Gaps
 from aioflows._core.planning.window_size import ask_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.proofs.empty_stretches import EmptyStretches
 from aioflows.errors import CompletenessError

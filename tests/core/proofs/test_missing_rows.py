@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.gaps import Anchor
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.wire.zone import Zone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.proofs.prover import Prover
 from aioflows.errors import CompletenessError
 from tests.support.desk import Desk

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.proofs.range_limit import cut_to, in_parts
 from tests.support.desk import Desk
 from tests.support.model import START, ModelPage, ModelService, Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.proofs.single_second import SingleSecondPages
 from aioflows._core.scans.keyset import KeysetScan

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.resilience.retry import Disconnected, Garbled
@@ -424,7 +424,7 @@ def test_a_list_that_is_left_out_on_page_0_leads_to_page_1() -> None:
 
 
 UNREADABLE: list[AioflowsError] = [
-    AnswerError("a web page came where JSON is due: <html>"),
+    AnswerError("a web page came instead of JSON: <html>"),
     AnswerError("there is no data", "$.data"),
     BrokenBody("the answer ends too early, after 9,000 bytes"),
     Disconnected("closed the connection without an answer"),

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from aioflows._core.pages.ordered_page import PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.machine import Requester

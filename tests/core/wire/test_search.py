@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioflows._core.wire.search import SearchPage, read_search, search_body
+from aioflows._core.wire.search import read_search
+from aioflows._core.wire.search_page import SearchPage
+from aioflows._core.wire.search_request import search_body
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import (
     AioflowsError,
@@ -318,8 +320,8 @@ class TestMalformed:
             (b'{"data":{"flowInsts":null,"count":0}}', "there is neither a list nor a code", "$.data"),
             (b'{"code":0,"data":[7]}', "Expected `array` of length <= 0", "$.data"),
             (b'{"code":0,"data":"x"}', "Expected `str` of length <= 0", "$.data"),
-            (b'{"code":0,"data":true}', "there is `true` where data is due", "$.data"),
-            (b'{"code":0,"data":{"flowInsts":true}}', "there is `true` where a list is due", "$.data.flowInsts"),
+            (b'{"code":0,"data":true}', "there is `true` instead of data", "$.data"),
+            (b'{"code":0,"data":{"flowInsts":true}}', "there is `true` instead of a list", "$.data.flowInsts"),
             (b'{"code":0,"data":{"count":7}}', "the answer reports 7 rows, but has no list of them", "$.data.flowInsts"),
             (b'{"code":0,"data":{"count":"1","flowInsts":null}}', "the answer reports 1 rows, but has no list of them", "$.data.flowInsts"),
             (b'{"code":0,"data":{"flowInsts":{"1":{}}}}', "Expected `object` of length <= 0", "$.data.flowInsts"),
@@ -399,7 +401,7 @@ class TestMalformed:
     @pytest.mark.parametrize(
         ("answer", "problem"),
         [
-            (b"<html><body>Please log in</body></html>", "a web page came where JSON is due: <html>"),
+            (b"<html><body>Please log in</body></html>", "a web page came instead of JSON: <html>"),
             (b"  <!DOCTYPE html>", "a web page"),
             (
                 b'{"code":0,"data":{"flowInsts":[{"instanceId":"\xff","triggerTime":""}]}}',

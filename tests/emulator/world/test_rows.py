@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aioflows.emulator import Emulator, World
-from aioflows.emulator.switches import PROFILES
 from aioflows.emulator.world.clock import Clock, zone_named
 from aioflows.emulator.world.crons import Cron, firings
 from aioflows.emulator.world.flows import NASTY_NAMES
+from aioflows.emulator.world.options import PROFILES
 from aioflows.errors import QueryError
 from tests.support.asking import get, rows
 

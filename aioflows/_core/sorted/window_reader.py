@@ -1,4 +1,4 @@
-"""A window that the service sorts by a field: it is read page by page and handed out in groups.
+"""A window that the service sorts by a field: its pages are read by their numbers.
 
 Invariants:
 
@@ -9,10 +9,9 @@ Invariants:
 2. The end is proven from the end. A page sorted in the reverse direction holds every lasting row from its
    farthest group to the end of the window. The window is complete once the pages from its start reach into
    that page. A page that is not full, a limit on page numbers and a silent cap do not prove an end.
-3. A group is handed out once a later group was seen, or the end. An id is handed out once.
 
-If none of this holds, the window is *torn*: its pages do not join, a group is too large to be held, or the
-end is not reached. Then none of its pages count, and the window is read again by the keyset walk.
+If this does not hold, the window is *abandoned*: its pages do not join, a group is too large to be held, or
+the end is not reached. Then none of its pages count, and the window is read again by the keyset walk.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -21,24 +20,27 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import timedelta
+
+import attrs
 
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.sorted.group_buffer import GroupBuffer
 from aioflows._core.sorted.page_groups import Backwards, GroupReader, PageGroups
 from aioflows._core.sorted.sort_keys import Entry, Key, SortOrder
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, TimedOut
-from aioflows.models import FlowInstance, ScheduleType
+from aioflows.models import ScheduleType
 
-__all__ = ["SortedWindow"]
+__all__ = ["WindowReader"]
 
 
-class SortedWindow:
-    """A window in the service's order.
+class WindowReader:
+    """A reader of one window in the service's order.
 
     Args:
         type: the schedule type of its rows.
@@ -68,64 +70,60 @@ class SortedWindow:
         zone: Zone,
     ) -> None:
         self.type = type
-        self.entries: list[Entry] = []
         self.expected = expected
-        self._largest_group = largest_group
-        self.torn = ""
+        self.rows_received = 0
+        self.abandoned = ""
         """The reason why the window cannot be read this way. Empty if it can."""
-        self.given_up = False
-        """True if the window is being read again.
-
-        Then no row goes out that this reading may still precede.
-        """
+        self.read_again = False
+        """True if the keyset walk reads the window. Until it ends, no row of other windows is handed out."""
         self.error: AioflowsError | None = None
-        self._stuck: Key = ()
-        self.rows_received = self.duplicates = 0
-        self.seen: set[str] = set()
-        """The ids of all rows that were read."""
+        self._largest_group = largest_group
         self._order = order
         self._service = service
         self._evidence = evidence
-        self._zone = zone
         self._ask = PageRequest(first, until, Direction(order.descending), page_size, field=order.first[0])
+        self.window = self._ask.from_ms, self._ask.to_ms
+        """The window (ms of real time)."""
+        self.page_size = page_size
+        """Rows per request."""
         self._reader = GroupReader(self._ask, type, order, evidence, zone)
+        self.buffer = GroupBuffer(order, zone)
+        """The rows that were read and not handed out."""
         self._pages = PageSequence(self._ask, service)
         self._place: PlacedPage | None = None
-        self._tail: Sequence[str] = ()
+        """The next page, while the place of rows that lack the field is needed to read it."""
+        self._last_ids: Sequence[str] = ()
+        """The ids of the last page that was joined."""
         self._end = 0
+        """The number of rows that were joined."""
         self._short = False
+        """True if the last page was not full."""
         self._back: PageRequest | None = None
         self._back_page: Page | None = None
-        self._last: PageGroups | None = None
-        self._whole: list[FlowInstance] = []
-        self._group: list[FlowInstance] = []
-        self._key: timedelta | None = None
-        self._read = False
+        self._back_groups: PageGroups | None = None
+        self._first_dropped: Key = ()
+        """A key that precedes all rows that were read and not handed out when the window was abandoned."""
+        self._complete = False
 
     def __repr__(self) -> str:
-        state = "read" if self._read else f"torn ({self.torn})" if self.torn else f"{self._end} rows read"
-        return f"<SortedWindow {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
+        state = f"abandoned, {self.abandoned}" if self.abandoned else f"{self._end} rows read"
+        return f"<WindowReader {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
 
     # Figures
 
     @property
-    def window(self) -> tuple[int, int]:
-        """The window (ms of real time)."""
-        return self._ask.from_ms, self._ask.to_ms
-
-    @property
-    def page_size(self) -> int:
-        """Rows per request."""
-        return self._ask.page_size
+    def entries(self) -> list[Entry]:
+        """The rows to hand out next, with their keys."""
+        return self.buffer.entries
 
     @property
     def bound(self) -> Key | None:
         """A key that no further row precedes. None means that there are no further rows."""
-        if self.torn:
-            return () if self.given_up else self._stuck
-        if self._whole or self._key is None:
+        if self.abandoned:
+            return () if self.read_again else self._first_dropped
+        if self.buffer.complete or self.buffer.last is None:
             return ()
-        return None if self._read else (self._key,)
+        return None if self._complete else (self.buffer.last,)
 
     @property
     def horizon(self) -> Key:
@@ -133,16 +131,14 @@ class SortedWindow:
 
         The window with the least horizon runs out of rows first.
         """
-        return () if self._key is None else (self._key,)
+        return () if self.buffer.last is None else (self.buffer.last,)
 
     @property
     def held(self) -> int:
         """The number of rows that were read and not handed out, or are under way."""
-        known = len(self.entries) + len(self._whole) + len(self._group) + self._pages.held
-        known += self._ask.page_size * self._pages.under_way + (
-            len(self._place.page.ids) if self._place else 0
-        )
-        return known + (self._ask.page_size if self._back is not None and not self._over else 0)
+        known = len(self.buffer) + self._pages.held + (len(self._place.page.ids) if self._place else 0)
+        back = self._back is not None and not self._over
+        return known + self.page_size * (self._pages.under_way + back)
 
     @property
     def under_way(self) -> bool:
@@ -157,11 +153,11 @@ class SortedWindow:
     @property
     def done(self) -> bool:
         """True if every row of the window was handed out."""
-        return self._read and not self.entries and not self._whole
+        return self._complete and not self.buffer.entries and not self.buffer.complete
 
     @property
     def _over(self) -> bool:
-        return self._read or bool(self.torn) or self.error is not None
+        return self._complete or bool(self.abandoned) or self.error is not None
 
     # Requests
 
@@ -170,15 +166,7 @@ class SortedWindow:
         if self._over:
             return None
         if self._wants_end():
-            self._back = PageRequest(
-                self._ask.first,
-                self._ask.until,
-                self._ask.axis,
-                self._ask.page_size,
-                backward=True,
-                page_no=self._service.first_page or 0,
-                field=self._ask.field,
-            )
+            self._back = attrs.evolve(self._ask, backward=True, page_no=self._service.first_page or 0)
             return self._back
         if self._short or (self._pages.asked >= self._far and self.under_way):
             return None
@@ -199,7 +187,7 @@ class SortedWindow:
             return False
         if self._short:
             return True
-        near = self._pages.asked + self._ask.page_size / 2 >= self.expected > 0
+        near = self._pages.asked + self.page_size / 2 >= self.expected > 0
         return near and self._order.ends_alike is not None
 
     # Answers
@@ -213,7 +201,7 @@ class SortedWindow:
         if self._over:
             return
         if refusal(error) or isinstance(error, TimedOut):
-            self._tear("the service failed on one of its pages")
+            self.abandoned = "the service failed on one of its pages"
             self.advance()
         else:
             self.error = error
@@ -238,108 +226,75 @@ class SortedWindow:
             while not self._over and self._step():
                 pass
         except Backwards:
-            self._tear("its texts run backwards")
+            self.abandoned = "its times run backwards"
         except AioflowsError as error:
             self.error = error
-        if self.torn:
-            if self._pages.asked:
-                self._let_go()
-        elif self._whole and not self._order.lacking(self._whole):
-            self.entries += self._order.entries(self._whole)
-            self._whole = []
+        if not self.abandoned:
+            self.buffer.sort()
+        elif self._pages.asked:
+            self._first_dropped = self.buffer.drop() or self._first_dropped
+            self._back_groups = None
+            self._pages = PageSequence(self._ask, self._service)
 
     def _step(self) -> bool:
-        if self._last is None and self._back_page is not None:
-            self._last = self._reader.read(self._back_page, backward=True)
+        if self._back_groups is None and self._back_page is not None:
+            self._back_groups = self._reader.read(self._back_page, backward=True)
         if self._place is None and not self._short:
             self._place = self._pages.next()
         if self._place is None:
-            return self._closes()
+            return self._reaches_end()
         groups = self._reader.read(self._place.page)
         if groups is None:
             return False
         place, self._place = self._place, None
-        self._take(place, groups)
+        self._join(place, groups)
         return True
 
-    def _take(self, place: PlacedPage, groups: PageGroups) -> None:
-        """Join a page to the rows that were read before it."""
+    def _join(self, place: PlacedPage, groups: PageGroups) -> None:
+        """Join a page to the rows that were read before it, or abandon the window."""
         self._short = len(groups.rows) < place.size
-        if self._key is None:
+        last = self.buffer.last
+        if last is None:
             if not groups.rows:
-                self._tear("it was answered with nothing")
+                self.abandoned = "its first page was empty"
                 return
-            self._add(groups, 0)
-            self._read = groups.whole
+            self.buffer.add(groups, 0)
         elif not groups.rows:
             return  # the end, or the limit of page numbers: the page from the end decides
-        elif groups.keys[0] < self._key:
-            self._add(groups, bisect_left(groups.keys, self._key))
-        elif not self._joined(place):
-            self._tear("two of its pages did not join")
+        elif groups.keys[0] < last:
+            self.buffer.add(groups, bisect_left(groups.keys, last))
+        elif not self._shares_rows(place):
+            self.abandoned = "two of its pages did not join"
             return
         else:
-            self._add(groups, self._end - place.offset)
-        self._end, self._tail = place.offset + len(groups.rows), place.page.ids
-        if len(self._group) > self._largest_group:
-            self._tear("more rows are alike in the field than may be held")
-        elif self._read:
-            self._whole += self._group
-            self._group = []
+            self.buffer.add(groups, self._end - place.offset)
+        self._end, self._last_ids = place.offset + len(groups.rows), place.page.ids
+        if len(self.buffer.open) > self._largest_group:
+            self.abandoned = "more rows have the same value than can be held in memory"
 
-    def _joined(self, place: PlacedPage) -> bool:
-        """Return True if a page begins with the last rows of the page before it, and its other rows
-        are new.
-        """
+    def _shares_rows(self, place: PlacedPage) -> bool:
+        """Return True if a page begins with the last rows of the page before it, and brings no other again."""
         shared = self._end - place.offset
         ids = place.page.ids
-        if shared < 1 or [*ids[:shared]] != [*self._tail[-shared:]]:
-            return False
-        return self.seen.isdisjoint(ids[shared:])
+        joins = shared > 0 and [*ids[:shared]] == [*self._last_ids[-shared:]]
+        return joins and self.buffer.seen.isdisjoint(ids[shared:])
 
-    def _add(self, groups: PageGroups, start: int) -> None:
-        for row, group in zip(groups.rows[start:], groups.keys[start:], strict=True):
-            if row.instance_id in self.seen:
-                self.duplicates += 1
-                continue
-            self.seen.add(row.instance_id)
-            if group != self._key:
-                self._whole += self._group
-                self._group, self._key = [], group
-            self._group.append(row)
-
-    def _closes(self) -> bool:
+    def _reaches_end(self) -> bool:
         """End the window, if the page from its end reaches the pages from its start."""
-        if self._last is None or self._key is None:
+        last, back = self.buffer.last, self._back_groups
+        if back is None or last is None:
             return False
-        last = self._last
-        if not last.whole and self._order.ends_alike is None:
+        if self._order.ends_alike is None:
             if not self._short:
                 return False  # read from both sides, so that no row without the field is missed
-            if self._order.value(self._group[0]) is None:
+            if self._order.value(self.buffer.open[0]) is None:
                 self._order.needed[self._order.reverse] = None
                 return False
-        if last.whole or (last.keys and last.keys[0] < self._key):
-            self._add(last, bisect_left(last.keys, self._key))
-            self._whole += self._group
-            self._group, self._last, self._read = [], None, True
+        if back.keys and back.keys[0] < last:
+            self.buffer.add(back, bisect_left(back.keys, last))
+            self.buffer.close()
+            self._back_groups, self._complete = None, True
             return True
         if self._short:
-            self._tear("its pages ended before its end")
+            self.abandoned = "its pages ended before its end"
         return False
-
-    # Giving up
-
-    def _tear(self, why: str) -> None:
-        self.torn = why
-
-    def _let_go(self) -> None:
-        """Drop everything except the ids of the rows that were handed out."""
-        waiting = [row for _, row in self.entries] + self._whole + self._group
-        if self.entries:
-            self._stuck = self.entries[0][0]
-        elif waiting and not self._order.lacking(waiting[:1]):
-            self._stuck = (self._order.group(self._order.value(waiting[0]), self._zone),)
-        self.seen.difference_update(row.instance_id for row in waiting)
-        self.entries, self._whole, self._group, self._last = [], [], [], None
-        self._pages = PageSequence(self._ask, self._service)

@@ -1,95 +1,50 @@
-"""Filter probes: extra requests that show filters which the service applies only in part.
+"""Status probes: extra requests that show a service which applies only one of several statuses.
 
-The rows of a scan cannot show this, because each row that comes does match. Two mistakes are known from
-services that use MyBatis over real databases:
+The rows of a scan cannot show this, because each row that comes does match. The mistake is known from
+services that use MyBatis: in ``IN (#{status})``, the database casts "1,-1" to its first number. So the rows
+of the other statuses never come.
 
-1. ``IN (#{status})``: the database casts "1,-1" to its first number. So only one of several statuses is
-   applied, and the rows of the others never come. If a status never came in a whole scan, it is requested
-   alone. The mistake is shown by a row that comes then, but does not come when all statuses are requested.
-2. ``<if test="type != ''">``: MyBatis treats 0 as "not given". So `ScheduleType.MANUAL` is dropped, and the
-   rows of all types come. Another type is requested over the window of the first page. A row that comes for
-   both types shows the mistake. Rows of the other type that belong on the first page, but are not on it, show
-   that the type is applied. While neither was seen, no later page may hold a row that came for the other
-   type.
-
-Cost of status probes:
-
-- None if one status is requested, if every status came, or if the least and the greatest code came. In the
-  last case no end of the list was dropped.
-- Otherwise one search per missing status and schedule type, at the end of the scan.
-- A follow reads the same windows again and again. It probes all missing statuses after its first such scan,
-  and one status after every 16th later scan.
-
-Cost of type probes: one search after the first page of ``type=MANUAL``, or two if fewer than two periodic
-rows are near. None once the session has seen that the service applies the type.
-
-A finding must hold in both directions before the scan fails. A row may have changed its status meanwhile, one
-empty answer may be transient, and a crowded second may be cut at the end of the page. So the row's own second
-is requested in turns, with all statuses and with its status alone. An empty answer to a probe is accepted at
-once, unless the service has returned a false empty answer before.
+1. If a status never came in a whole scan, it is requested alone. The mistake is shown by a row that comes
+   then, but does not come when all statuses are requested.
+2. This must hold in turns. A row may have changed its status meanwhile, one empty answer may be transient, and
+   a crowded second may be cut at the end of the page. So the row's own second is requested with all statuses
+   and with its status alone, several times. An empty answer to a probe is accepted at once, unless the service
+   has returned a false empty answer before.
+3. The cost is none if one status is requested, if every status came, or if the least and the greatest code
+   came: then no end of the list was dropped. Otherwise it is one search per missing status and schedule type,
+   at the end of the scan. A follow reads the same windows again and again. It probes all missing statuses after
+   its first such scan, and one status after every 16th later scan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
 
 import attrs
 
-from aioflows._core.filters.inquiries import Script
-from aioflows._core.pages.ordered_page import Direction, Page, PageRequest
+from aioflows._core.filters.inquiries import PROBE_ROWS, PROBE_TRIES, Script
+from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.pages.page import Page
+from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 
-__all__ = ["LeftOut", "SeenFilters", "StatusProbes", "type_ignored", "type_probe"]
+__all__ = ["LeftOut", "StatusProbes"]
 
-T = TypeVar("T")
-
-_ROWS = 10
-"""Page size of a probe (rows). The vendor's sample has pages of ten."""
-
-_TRIES = 2
 _HALVINGS = 6
 """The most times that a window is halved after a failed request."""
 
 _WITNESSES = 3
 """The most rows of one status that are confirmed by further requests."""
 
-_SHOWN = 2
-"""Instances of another type that a page of manual instances must lack before the type counts as applied. A
-single one may be new."""
-
-_POLLS_BETWEEN_PROBES = 16
-
 _TURNS = ("together", "alone", "together", "together", "alone", "together")
 """The order of requests for a row's second, with all statuses or with its status alone. The turns repeat,
 because rows change meanwhile. Two requests with all statuses are consecutive, because every second answer
 may be empty by fault."""
-
-
-@attrs.define
-class SeenFilters:
-    """The facts of a session about how its service applies filters. They save probes and prove nothing."""
-
-    manual: bool = False
-    """True if the service was seen to apply type 0."""
-    polls: int = 0
-    """The number of polling scans that missed a status."""
-
-    def due(self, missing: Sequence[T]) -> Sequence[T]:
-        """Count a polling scan, and return the probes that follow it.
-
-        All missing probes follow the first scan. One of them, in turn, follows every 16th later scan.
-        """
-        poll, self.polls = self.polls, self.polls + 1
-        if not poll:
-            return missing
-        turn, rest = divmod(poll, _POLLS_BETWEEN_PROBES)
-        return [] if rest else [missing[turn % len(missing)]]
 
 
 @attrs.frozen
@@ -164,14 +119,14 @@ class StatusProbes:
     def _first_page(
         self, status: int, type: ScheduleType, first: int, until: int
     ) -> Generator[tuple[ScheduleType, PageRequest], Page | None, Page | None]:
-        page = yield type, self._ask(first, until, _ROWS, (status,))
+        page = yield type, self._ask(first, until, PROBE_ROWS, (status,))
         if _empty(page) and self._page_no is None:
             # No row has shown yet whether pages count from 0 or from 1.
-            page = yield type, self._ask(first, until, _ROWS, (status,), page_no=1)
+            page = yield type, self._ask(first, until, PROBE_ROWS, (status,), page_no=1)
             if not _empty(page) and self._page_no is None:
                 self._page_no = 1
         elif _empty(page) and self._service.false_empty_seen:
-            page = yield type, self._ask(first, until, _ROWS, (status,))
+            page = yield type, self._ask(first, until, PROBE_ROWS, (status,))
         elif not _empty(page) and self._page_no is None:
             self._page_no = 0
         return page
@@ -209,9 +164,8 @@ class StatusProbes:
                     return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
-            f"instance {name!r} comes when status {int(status)} is asked for alone, and does not come when statuses {several} are "
-            "asked for together: of several statuses the service most likely reads only the first. Ask for one status at a "
-            "time, in a scan for each"
+            f"instance {name!r} was answered for status {int(status)} alone, but not for statuses {several} together: the service "
+            "reads only one of several statuses. Run a scan for each status"
         )
 
     def _whole(self, page: Page, text: str) -> bool:
@@ -239,7 +193,7 @@ class StatusProbes:
             Direction(descending=False),
             size,
             page_no=(self._page_no or 0) if page_no is None else page_no,
-            tries=_TRIES,
+            tries=PROBE_TRIES,
             expression=expression,
             status=statuses or None,
         )
@@ -258,60 +212,3 @@ def _witnesses(page: Page, status: int, zone: Zone) -> Iterator[tuple[str, int]]
         if row.status == status and row.trigger_time is not None
     }
     yield from islice(((name, second) for second, name in sorted(seconds.items())), _WITNESSES)
-
-
-def type_probe(
-    ask: PageRequest, page: Page, zone: Zone, seen: SeenFilters, others: dict[str, ScheduleType]
-) -> Script:
-    """Check that the service applies `ScheduleType.MANUAL`.
-
-    Args:
-        ask: request for manual instances that brought *page*, with the text of the query.
-        page: the page that came. It must have rows.
-        zone: zone of the service's times.
-        seen: facts of the session about filters. Updated if the type is applied.
-        others: mapping from ids to other types, to be filled. No page of manual instances may hold one of
-            these ids, while it is open whether the type is applied.
-    """
-    for other in (ScheduleType.PERIODIC, ScheduleType.TEMPORARY):
-        found = yield (
-            other,
-            attrs.evolve(ask, page_size=min(_ROWS, ask.page_size), tries=_TRIES, expression=""),
-        )
-        if found is None or not found.ids:
-            continue
-        if shared := {*found.ids} & {*page.ids}:
-            return type_ignored(min(shared), other)
-        last = page.times[-1]
-        before = [time for time in found.times if (time > last if ask.descending else time < last)]
-        if len(before) >= _SHOWN:
-            seen.manual = True  # the page reaches beyond these rows, and does not have them
-            return None
-        name, time = found.ids[0], found.times[0]
-        # The instance lies behind the range of the page, or is new. So its second is requested, by its id if
-        # possible.
-        second = wall_seconds(time)
-        first = (second - zone.offset_at(second)) * 1000 - 1000
-        text = "" if ask.expression or "\\" in name else name
-        axis = Direction(descending=False)
-        narrow = attrs.evolve(
-            ask, first=first, until=first + 3000, axis=axis, backward=False, tries=_TRIES, expression=text
-        )
-        again = yield ScheduleType.MANUAL, narrow
-        if again is not None and name in again.ids:
-            return type_ignored(name, other)
-        if again is not None and not text and 0 < len(again.ids) < len(page.ids):
-            seen.manual = True
-            return None
-        others.update(dict.fromkeys(found.ids, other))
-        return None
-    return None
-
-
-def type_ignored(name: str, other: ScheduleType) -> CompletenessError:
-    """Return the error for an instance that came for MANUAL and for another type."""
-    return CompletenessError(
-        f"instance {name!r} was answered both for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), "
-        "most likely since it takes 0 for 'not given', and answers with the instances of every type. Its answers do not "
-        "tell the type, so manual instances cannot be read from it alone. Ask for PERIODIC or TEMPORARY"
-    )

@@ -1,0 +1,97 @@
+"""One page that came: the columns that decisions depend on, and the rows of pages to hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Protocol
+
+import attrs
+
+from aioflows._core.wire.zone import Zone
+from aioflows.models import FlowInstance
+
+__all__ = ["NOTHING", "Batch", "Nothing", "Page"]
+
+
+class Page(Protocol):
+    """The columns of an answer that decisions depend on."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+    @property
+    def times(self) -> Sequence[str]:
+        """The trigger times as texts of one format, so that they compare like times."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the answer. Empty once its rows are decoded."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """The total number of rows that the service states."""
+        ...
+
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
+        """Return decoded rows.
+
+        Args:
+            zone: zone of the service's times.
+            rows: row numbers, in the order of the result.
+            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for
+                each row.
+        """
+        ...
+
+
+@attrs.frozen
+class Nothing:
+    """A page without rows.
+
+    Args:
+        count: total number of rows that the service states all the same. Default: None.
+    """
+
+    count: int | None = None
+    ids: Sequence[str] = ()
+    times: Sequence[str] = ()
+    body: bytes = b""
+
+    def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
+        """Return an empty list."""
+        return []
+
+
+NOTHING: Page = Nothing()
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Rows to return: row numbers for each page, and the order of all rows if the pages interleave."""
+
+    parts: Sequence[tuple[Page, Sequence[int]]] = ()
+    order: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(rows) for _, rows in self.parts)
+
+    @classmethod
+    def by_id(cls, rows: Mapping[str, tuple[Page, int]], *, descending: bool) -> Batch:
+        """Return rows in the order of their ids, which are the keys of *rows*."""
+        names = sorted(rows, reverse=descending)
+        parts: dict[int, tuple[Page, list[int]]] = {}
+        for name in names:
+            page, row = rows[name]
+            parts.setdefault(id(page), (page, []))[1].append(row)
+        # Each page decodes its rows together. `order` interleaves the pages.
+        counts = accumulate((len(numbers) for _, numbers in parts.values()), initial=0)
+        starts = dict(zip(parts, counts, strict=False))
+        order = []
+        for name in names:
+            key = id(rows[name][0])
+            order.append(starts[key])
+            starts[key] += 1
+        return cls(tuple(parts.values()), order)

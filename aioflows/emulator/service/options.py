@@ -1,0 +1,224 @@
+"""The switches of the service: how it answers, and what changes between answers.
+
+The vendor's documentation does not say how a real deployment behaves in these points, so each point is a
+switch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from aioflows.emulator import checks
+from aioflows.emulator.world.clock import zone_named
+
+__all__ = ["IGNORABLE", "Meanwhile", "Quirks"]
+
+IGNORABLE = (
+    "sorters",
+    "descending",
+    "type",
+    "type-0",
+    "status",
+    "owner",
+    "expression",
+    "from",
+    "to",
+    "page",
+    "size",
+)
+CHANGE_KINDS = ("insert", "delete", "flip")
+
+
+def _claimed_zone(_: object, __: object, value: str | None) -> None:
+    if value is not None and not value.startswith("GMT"):
+        zone_named(value)
+
+
+def _zone_turn(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+    checks.pair(field, value)
+    checks.whole(0, 2**53)(owner, field, value[0])
+    checks.number(-24, 24)(owner, field, value[1])
+
+
+def _range(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+    checks.pair(field, value)
+    checks.whole(0, 2**53)(owner, field, value[0])
+    checks.whole(value[0] + 1, 2**53)(owner, field, value[1])
+
+
+@attrs.frozen(kw_only=True)
+class Quirks:
+    """The way in which the service answers.
+
+    Args:
+        first_page: the number of the first page, 0 or 1. The documentation says both. Default: 0.
+        page_zero: the answer to page 0 if pages count from 1: the "first" page, an "empty" page, an "error"
+            (62109), or an illegal "parameter" (1004). Default: "first".
+        page_cap: the most rows of an answer, whatever page size is requested. The service does not report the
+            cap. None means no cap.
+        cap_spread: the most rows by which the cap is lowered, at random for each answer. Default: 0.
+        cap_offset: the offsets of capped pages: multiples of the "capped" size, or of the "requested" size.
+            With "requested", the rows between cap and size are in no page. Default: "capped".
+        refuse_page_size_above: the largest page size (rows) that is accepted. None means that every size is
+            accepted.
+        page_size_refusal: the answer to a larger page size: the code "1004" or "62109" in a 200; HTTP "400",
+            "413" or "500"; "nothing", a page without rows; "default", pages of
+            `Constraints.default_page_size`; "silent", pages of the largest size that is accepted. Default:
+            "1004".
+        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` decides
+            what is answered instead; by default the result seems to end there. None means no limit.
+        count: the meaning of ``count``: the rows of the "page" (as documented), the "total" of all pages, or
+            a wrong number, "fewer" or "more" rows than the page has. Default: "page".
+        ties: the order of rows with equal sort keys. "stable": the order of insertion. "unstable": another
+            order in every answer. "replicas": several servers answer, each with a different order.
+            Two further values model a database without changes, in which the order depends on the page that
+            is requested. "top-n": rows come from a heap of the first LIMIT + OFFSET rows. "two-plans": an
+            index is read for a small part of the result, and the rows are sorted for a larger one. Default:
+            "stable".
+        replicas: the number of servers for ``ties="replicas"``. The server is drawn for every search.
+            Default: 3.
+        nulls: the place of rows without a start or end time: as the "smallest" value, or always "first" or
+            "last". Default: "smallest".
+        sort_by: the precision by which trigger times are sorted, "ms" or "second". Default: "ms".
+        bounds: the comparison with the ends of the range. "ms": as documented. "seconds": both ends are
+            rounded down to whole seconds. "closed": the end belongs to the range. "closed-seconds": both.
+            "wall": by wall clock, as with a column of local times; a search for one pass of a repeated hour
+            returns the rows of both passes, in the order of the clock. Default: "ms".
+        expression: the match of an expression with an id or name; the documentation says "fuzzy". "contains":
+            they contain it. "any-case": case is ignored. "collated": case, accents and width are ignored.
+            "like": ``%`` and ``_`` are wildcards, and a backslash escapes them. "word-start": a word begins
+            with it. Default: "contains".
+        owner_compare: the comparison of owners. "exact"; "any-case": case is ignored; "trailing-spaces":
+            these are ignored; "collated": case, accents, width and trailing spaces are ignored; "like": the
+            requested text is a pattern. Default: "exact".
+        status_filter: the statuses that are read from a list of several: "all", or only the "first" or the
+            "last", as a back end does that parses the list as one number. Default: "all".
+        round_times: the rounding of times to whole seconds: "down", "up" or "nearest". Default: "down".
+        zone_turn: an instant (ms since the epoch), and the hours by which the server's clock is ahead of
+            `World.zone` from then on. None means never.
+        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8", which
+            is returned unchanged. None means the true offset at that time.
+        start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
+            documented sample has -8. Default: 0.
+        null_times: the form of a time that does not exist yet, "null" or "absent". Default: "null".
+        clock_skew: seconds by which the server's clock is ahead. Default: 0.
+        empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means
+            none.
+        null_list: True if an empty list is answered as ``null``, as with ``nothing_as="null"``.
+        same_answer: True if every search gets the answer of the first one, as from a cache whose key is only
+            the URL.
+        widest_window: the widest window (seconds). The gateway answers a wider one with HTTP 504. None means
+            no limit.
+        ignore: the parts of a search that the server ignores: "sorters", "descending" (all sorting is
+            ascending), "type", "type-0" (0 counts as "not given", so a search for manual instances returns
+            all types), "status", "owner", "expression", "from", "to", "page" (every page is the first),
+            "size" (every page has the default size). Default: none.
+        sibling_fields: True if instances have ``alertMode`` and ``calDt`` too, as in the answers of the
+            sibling operation.
+        unescaped_graph: True if the task graph is not escaped, as in one edition of the documentation. The
+            answer is invalid JSON then.
+        compress: True if answers are gzipped for clients that accept it.
+        latency: seconds before an answer is sent. Requests overlap. Default: 0.
+        latency_spread: the most seconds that are added at random, so that answers overtake each other.
+            Default: 0.
+        latency_per_row: seconds that are added for each row of a page. Default: 0.
+        user_id: the only user id that is accepted. None means any. Default: "u".
+        org_id: the only organization id that is accepted. None means any. Default: "o".
+        denied: True if the user has no privilege (62103).
+        keep_searches: the most records of searches that are kept. The oldest are dropped. Default: 100,000.
+    """
+
+    first_page: int = attrs.field(default=0, validator=checks.whole(0, 1))
+    page_zero: str = attrs.field(
+        default="first", validator=checks.one_of("first", "empty", "error", "parameter")
+    )
+    page_cap: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 1_000_000)))
+    cap_spread: int = attrs.field(default=0, validator=checks.whole(0, 1_000_000))
+    cap_offset: str = attrs.field(default="capped", validator=checks.one_of("capped", "requested"))
+    refuse_page_size_above: int | None = attrs.field(
+        default=None, validator=checks.maybe(checks.whole(1, 1_000_000))
+    )
+    page_size_refusal: str = attrs.field(
+        default="1004",
+        validator=checks.one_of("1004", "62109", "400", "413", "500", "nothing", "default", "silent"),
+    )
+    deepest_row: int | None = attrs.field(default=None, validator=checks.maybe(checks.whole(1, 2**40)))
+    count: str = attrs.field(default="page", validator=checks.one_of("page", "total", "fewer", "more"))
+    ties: str = attrs.field(
+        default="stable",
+        validator=checks.one_of("stable", "unstable", "replicas", "top-n", "two-plans"),
+    )
+    replicas: int = attrs.field(default=3, validator=checks.whole(1, 100))
+    nulls: str = attrs.field(default="smallest", validator=checks.one_of("smallest", "first", "last"))
+    sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
+    bounds: str = attrs.field(
+        default="ms", validator=checks.one_of("ms", "seconds", "closed", "closed-seconds", "wall")
+    )
+    expression: str = attrs.field(
+        default="contains",
+        validator=checks.one_of("contains", "any-case", "collated", "like", "word-start"),
+    )
+    owner_compare: str = attrs.field(
+        default="exact", validator=checks.one_of("exact", "any-case", "trailing-spaces", "collated", "like")
+    )
+    status_filter: str = attrs.field(default="all", validator=checks.one_of("all", "first", "last"))
+    round_times: str = attrs.field(default="down", validator=checks.one_of("down", "up", "nearest"))
+    zone_turn: tuple[int, float] | None = attrs.field(
+        default=None, converter=checks.optional_list, validator=checks.maybe(_zone_turn)
+    )
+    claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _claimed_zone])
+    start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
+    null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
+    clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
+    empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))
+    null_list: bool = attrs.field(default=False, validator=checks.flag)
+    same_answer: bool = attrs.field(default=False, validator=checks.flag)
+    widest_window: float | None = attrs.field(
+        default=None, validator=checks.maybe(checks.number(0.001, 1e12))
+    )
+    ignore: frozenset[str] = attrs.field(
+        default=frozenset(),
+        converter=checks.members,
+        validator=checks.some_of(*IGNORABLE),
+    )
+    sibling_fields: bool = attrs.field(default=False, validator=checks.flag)
+    unescaped_graph: bool = attrs.field(default=False, validator=checks.flag)
+    compress: bool = attrs.field(default=False, validator=checks.flag)
+    latency: float = attrs.field(default=0.0, validator=checks.number(0, 3600))
+    latency_spread: float = attrs.field(default=0.0, validator=checks.number(0, 3600))
+    latency_per_row: float = attrs.field(default=0.0, validator=checks.number(0, 60))
+    user_id: str | None = attrs.field(default="u", validator=checks.maybe(checks.text))
+    org_id: str | None = attrs.field(default="o", validator=checks.maybe(checks.text))
+    denied: bool = attrs.field(default=False, validator=checks.flag)
+    keep_searches: int = attrs.field(default=100_000, validator=checks.whole(0, 2**31))
+
+
+@attrs.frozen(kw_only=True)
+class Meanwhile:
+    """The changes between answers, and the delay until they are seen.
+
+    Args:
+        changes_per_search: the changes before each search. 0.2 means one change before every fifth search.
+            Default: 0.
+        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. None means
+            the whole time span.
+        change_kinds: the kinds of changes: "insert", "delete" and "flip". "flip" changes the status of a row;
+            if a search asks for certain statuses, the row stops or begins to match. Default: all three.
+        new_rows: inserted rows are "matching" the search, or "other", or "both" occur. Default: "both".
+        stale_searches: the most searches by which an answer is out of date, at random, as with a replica that
+            lags behind. Default: 0.
+    """
+
+    changes_per_search: float = attrs.field(default=0, validator=checks.number(0, 10_000))
+    changes_in: tuple[int, int] | None = attrs.field(
+        default=None, converter=checks.optional_list, validator=checks.maybe(_range)
+    )
+    change_kinds: tuple[str, ...] = attrs.field(
+        default=CHANGE_KINDS,
+        converter=checks.distinct,
+        validator=[checks.some_of(*CHANGE_KINDS), attrs.validators.min_len(1)],
+    )
+    new_rows: str = attrs.field(default="both", validator=checks.one_of("both", "matching", "other"))
+    stale_searches: int = attrs.field(default=0, validator=checks.whole(0, 10_000))
