@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any, TypeAlias
 
 import attrs
 
+from aioflows._sealed import digest, sealed, unsealed
 from aioflows.errors import QueryError
 from aioflows.query import FlowQuery
 
@@ -109,7 +108,7 @@ class Checkpoint:
             del content["position"]  # releases without this field can read it then
         if self.zone is None:
             del content["zone"]
-        return _text(content)
+        return sealed(content, _VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
@@ -185,7 +184,7 @@ class FollowCheckpoint:
         content |= {"from_ms": self.from_ms, "known": known}
         if self.zone is not None:
             content["zone"] = attrs.asdict(self.zone)
-        return _text(content)
+        return sealed(content, _VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> FollowCheckpoint:
@@ -209,12 +208,12 @@ class FollowCheckpoint:
 
 def fingerprint(query: FlowQuery) -> str:
     """Return a text that two queries share if, and only if, they are equal."""
-    return _digest(_asked(query))
+    return digest(_asked(query))
 
 
 def follow_fingerprint(query: FlowQuery, *, changes: bool) -> str:
     """Return a text that two follows share if, and only if, their queries and *changes* are equal."""
-    return _digest({**_asked(query), "changes": changes})
+    return digest({**_asked(query), "changes": changes})
 
 
 def _asked(query: FlowQuery) -> dict[str, Any]:
@@ -229,25 +228,8 @@ def _asked(query: FlowQuery) -> dict[str, Any]:
     }
 
 
-def _digest(asked: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _text(content: dict[str, Any]) -> str:
-    content = {"version": _VERSION, **content}
-    return json.dumps({**content, "checksum": _checksum(content)})
-
-
 def _content(text: str, kind: str) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(text)
-        version, checksum = content["version"], content.pop("checksum")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise QueryError("this text is not a checkpoint of aioflows, or it was cut off") from error
-    if version != _VERSION:
-        raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
-    if checksum != _checksum(content):
-        raise QueryError("this checkpoint is damaged: its checksum does not match; use an earlier one")
+    content = unsealed(text, _VERSION, "checkpoint", "use an earlier one, or begin again without it")
     if content.get("kind", _SCAN) != kind:
         raise QueryError(f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}")
     return content
@@ -275,7 +257,3 @@ def _zone(value: dict[str, Any] | None) -> ReadZone | None:
     return ReadZone(
         str(value["name"]), tuple((int(instant), int(offset)) for instant, offset in value["offsets"])
     )
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,27 +14,23 @@ import attrs
 from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.follow.poll_timing import PollTiming
 from aioflows._core.follow.polling import FollowMachine
-from aioflows._core.pages.filter_checks import checks_of
-from aioflows._core.pages.page import Page
-from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.scans.machine import Machine, Requester
-from aioflows._core.strategy import make_machine
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
-from aioflows._net.engine import Engine
+from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
-from aioflows._net.observers import Observer, Observers, ScanWatch
-from aioflows._net.operations import Operations
-from aioflows._net.retrying import CallTally, RetryingCaller
+from aioflows._net.observers import Observer, Observers
+from aioflows._net.operations import Operations, checked_instances
+from aioflows._net.retrying import RetryingCaller
+from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.transport import Transport
-from aioflows._net.zones import FollowZone, ScanZone, Zones
+from aioflows._net.zones import Zones
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
-from aioflows.errors import AioflowsError, QueryError
+from aioflows.errors import QueryError
 from aioflows.follow import FlowFollow, timing_of
 from aioflows.models import FlowInstance, FlowPage
 from aioflows.query import FlowQuery, epoch_ms
@@ -48,7 +44,6 @@ __all__ = ["FlowSession"]
 
 _T = TypeVar("_T")
 
-_LIGHT_POLL_TRIES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -107,29 +102,35 @@ class FlowSession(LoopBound):
             raise QueryError(f"first_page must be 0, 1 or None, not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
-        self._service = ServiceFacts(first_page)
-        self._seen_filters = SeenFilters()
         self._gate = Gate(limits.concurrency, limits.rate)
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
-        self._turns = LoopSlices()
-        self._watch = Observers(observer)
-        credentials = AccessTokens(auth, self._address.gateway, watch=self._watch)
+        turns, watch = LoopSlices(), Observers(observer)
+        credentials = AccessTokens(auth, self._address.gateway, watch=watch)
         self._caller = RetryingCaller(
-            self._transport, self._gate, credentials, retry, rng=rng, watch=self._watch, turns=self._turns
+            self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns
         )
-        self._operations = Operations(
+        operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
-        self._zones = Zones(zone, self._operations.zone)
-        self._scans: WeakSet[FlowScan] = WeakSet()
-        self._follows: WeakSet[FlowFollow] = WeakSet()
+        self._parts = SessionParts(
+            ServiceFacts(first_page),
+            SeenFilters(),
+            limits,
+            self._gate,
+            operations,
+            Zones(zone, operations.zone),
+            turns,
+            watch,
+        )
+        self._readers: WeakSet[ScanReader] = WeakSet()
+        self._followers: WeakSet[FollowReader] = WeakSet()
         self._state = "not entered"
 
     def __repr__(self) -> str:
         return (
-            f"<FlowSession {self._address.gateway} {self._state}, {len(self._scans)} scans, {self._gate!r}>"
+            f"<FlowSession {self._address.gateway} {self._state}, {len(self._readers)} scans, {self._gate!r}>"
         )
 
     async def __aenter__(self) -> Self:
@@ -145,10 +146,10 @@ class FlowSession(LoopBound):
         """
         self._check_loop_to_close()
         self._state = "closed"
-        for follow in list(self._follows):
-            await follow.aclose()
-        for scan in list(self._scans):
-            await scan.aclose()
+        for follower in list(self._followers):
+            await follower.aclose()
+        for reader in list(self._readers):
+            await reader.aclose()
         await self._transport.close()
 
     # Scans
@@ -203,64 +204,9 @@ class FlowSession(LoopBound):
             raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
         if resume is not None and resume.fingerprint != fingerprint(query):
             raise QueryError("this checkpoint is from another query; resume with the query of its scan")
-        machine = make_machine(
-            query,
-            self._service,
-            self.limits,
-            self._seen_filters,
-            limit=limit,
-            resume=resume,
-            proven=proven,
-            confirm=confirm,
-        )
-        zone = ScanZone(self._zones, query.from_ms, query.to_ms, None if resume is None else resume.zone)
-        return self._scan(machine, query, zone, limit=limit, resumed=resume is not None)
-
-    def _scan_growing(self, query: FlowQuery, zone: Zone) -> FlowScan:
-        """Return a scan of a window in which rows still appear, in a known zone."""
-        read_in = ScanZone(self._zones, query.from_ms, query.to_ms)
-        read_in.take(zone)
-        machine = make_machine(
-            query,
-            self._service,
-            self.limits,
-            self._seen_filters,
-            limit=None,
-            resume=None,
-            proven=False,
-            growing=True,
-        )
-        return self._scan(machine, query, read_in)
-
-    def _scan(
-        self,
-        machine: Machine,
-        query: FlowQuery,
-        zone: ScanZone,
-        *,
-        limit: int | None = None,
-        resumed: bool = False,
-    ) -> FlowScan:
-        if zone.zone is not None:
-            machine.set_zone(zone.zone)
-        tally, watch = CallTally(), ScanWatch(self._watch, query, resumed=resumed)
-        slots = self.limits.concurrency + max(1, self.limits.concurrency // 8)
-        fetch = self._fetcher(query, tally, watch.number)
-        engine = Engine(machine, fetch, zone.find, slots, self._turns, watch.news)
-        scan = FlowScan(
-            engine,
-            machine,
-            self._service,
-            zone,
-            lambda: self._gate.rate,
-            tally,
-            query,
-            self.limits.page_size,
-            limit,
-            watch,
-        )
-        self._scans.add(scan)
-        return scan
+        reader = ScanReader(self._parts, query, limit=limit, resume=resume, proven=proven, confirm=confirm)
+        self._readers.add(reader)
+        return FlowScan(reader)
 
     def follow(
         self,
@@ -311,16 +257,7 @@ class FlowSession(LoopBound):
                 value is invalid. If the zone must be asked from the service, the follow raises this error
                 before its first row.
         """
-        timing = timing_of(
-            settle_time=settle_time,
-            watch_time=watch_time,
-            min_wait=min_wait,
-            max_wait=max_wait,
-            settle=settle,
-            watch=watch,
-            least=least,
-            most=most,
-        )
+        timing = timing_of((settle_time, watch_time, min_wait, max_wait), (settle, watch, least, most))
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
         mark = follow_fingerprint(query, changes=changes)
@@ -337,37 +274,9 @@ class FlowSession(LoopBound):
             pace=PollTiming(**timing),
             resume=resume,
         )
-        zone = FollowZone(self._zones, resume)
-        follow = FlowFollow(
-            machine, query, self._scan_growing, self._operations.time_ms, self._light_page, mark, zone
-        )
-        self._follows.add(follow)
-        return follow
-
-    def _fetcher(
-        self, query: FlowQuery, tally: CallTally, scan: int
-    ) -> Callable[[Requester, PageRequest], Coroutine[Any, Any, Page]]:
-        bare = attrs.evolve(query, status=(), owner="", expression="")
-
-        def fetch(asker: Requester, ask: PageRequest) -> Coroutine[Any, Any, Page]:
-            return self._operations.search(
-                bare if ask.bare else query,
-                asker.type,
-                ask.from_ms,
-                ask.to_ms,
-                page_no=ask.page_no,
-                page_size=ask.page_size,
-                sorters=ask.sorters,
-                expression=ask.expression,
-                status=ask.status,
-                whole=ask.whole,
-                tally=tally,
-                tries=ask.tries,
-                reads=ask.reads,
-                scan=scan,
-            )
-
-        return fetch
+        reader = FollowReader(self._parts, query, machine, resume, mark)
+        self._followers.add(reader)
+        return FlowFollow(reader)
 
     # Single requests
 
@@ -382,17 +291,6 @@ class FlowSession(LoopBound):
         Raises:
             CompletenessError: an instance does not match the query's status, owner or expression.
         """
-        return await self._page(query, page_no, page_size)
-
-    async def _page(
-        self,
-        query: FlowQuery,
-        page_no: int,
-        page_size: int,
-        *,
-        tries: int | None = None,
-        known: Zone | None = None,
-    ) -> FlowPage:
         if query.type is None:
             raise QueryError(
                 "page() is one search, and a search takes one schedule type; give FlowQuery(type=...)"
@@ -400,64 +298,32 @@ class FlowSession(LoopBound):
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
-        search = self._operations.search(
-            query,
-            query.type,
-            query.from_ms,
-            query.to_ms,
-            page_no=page_no,
-            page_size=page_size,
-            sorters=query.sorters,
-            tries=tries,
-        )
-        page, zone = (await search, known) if known is not None else await self._with_zone(search)
-        instances = page.instances(zone)
-        if (checks := checks_of(query)) is not None:
-            checks.check(instances)
-        return FlowPage(instances, page.count)
+        search = self._parts.operations.page(query, query.type, page_no, page_size)
+        page, zone = await self._with_zone(search)
+        return FlowPage(checked_instances(query, page, zone), page.count)
 
     async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
         """Send a request and ask for the zone at the same time, so that the zone costs no time."""
-        zone = asyncio.create_task(self._zones.find())
+        zone = asyncio.create_task(self._parts.zones.find())
         try:
             return await request, await zone
         finally:
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
 
-    async def _light_page(self, query: FlowQuery, zone: Zone, *, turn: int) -> list[FlowInstance] | None:
-        """Return the instances of one page of a query. None means that there is no page, or no reliable one.
-
-        Args:
-            query: the query.
-            zone: the zone of its times.
-            turn: the number of this light poll. While the first page is unknown, pages 0 and 1 are tried in
-                turns.
-        """
-        if self._service.false_empty_seen:
-            return None
-        first = turn % 2 if self._service.first_page is None else self._service.first_page
-        try:
-            page = await self._page(
-                query, first, self._service.usual(self.limits.page_size), tries=_LIGHT_POLL_TRIES, known=zone
-            )
-        except AioflowsError:
-            return None  # the full poll that follows reports the error
-        return list(page.instances)
-
     async def get(self, instance_id: str) -> FlowInstance:
         """Return one flow instance by its id ("Get Flow Instance")."""
         name = _name("instance_id", instance_id)
-        read, zone = await self._with_zone(self._operations.instance(name))
+        read, zone = await self._with_zone(self._parts.operations.instance(name))
         return read(zone)
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""
-        return (await self._zones.find()).tzinfo
+        return (await self._parts.zones.find()).tzinfo
 
     async def server_time(self) -> datetime:
         """Return the service's current time ("Get Current Time"), in UTC."""
-        return _EPOCH + timedelta(milliseconds=await self._operations.time_ms())
+        return _EPOCH + timedelta(milliseconds=await self._parts.operations.time_ms())
 
     def _check_usable(self) -> None:
         if self._state != "open":

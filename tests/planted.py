@@ -285,7 +285,7 @@ BUGS = [
         "nobody learns that an observer fails", _tests("net/test_retrying.py", only="observer")),
     Bug("_net/observers.py", "text = printable(text, _LONGEST_TEXT)", "pass",
         "what the service says forges lines of the log", _tests("test_events.py", only="forges")),
-    Bug("scan.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
+    Bug("_net/scan_reader.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
     # What a follow remembers
     Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle_time * 1000)", "int(now_ms)",
@@ -331,7 +331,7 @@ BUGS = [
         "rows of a type are held back, or go out early, by the zone", COLUMNS),
     Bug("arrow/from_bytes.py", "[start + at for at in (range(len(rows)) if rows.order is None else rows.order)]", "range(start, start + len(rows))",
         "columns of several types are in disorder", COLUMNS),
-    Bug("scan.py", "            self._cut = True  # nothing of them was handed out\n", "",
+    Bug("_net/scan_reader.py", "            handout.miss()\n", "",
         "what could not become columns is left out by the checkpoint", COLUMNS),
     Bug("arrow/from_bytes.py", "shortest < _SHORTEST_TIME or first < _FIRST_TIME", "first < _FIRST_TIME",
         "a date is a time in columns", COLUMNS),

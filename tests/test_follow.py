@@ -468,9 +468,9 @@ async def test_an_old_name_means_its_new_name_and_warns_where_it_is_used(old: st
         with pytest.warns(DeprecationWarning, match=f"{old}=.*{new}=") as warned:
             following = here.session.follow(query, **by_old)  # type: ignore[arg-type]
         assert warned[0].filename == __file__
-        timing = following._machine._pace
+        timing = following.reader._machine._pace
         assert getattr(timing, new) == 7.5
-        assert timing == here.session.follow(query, **by_new)._machine._pace  # type: ignore[arg-type]
+        assert timing == here.session.follow(query, **by_new).reader._machine._pace  # type: ignore[arg-type]
 
 
 async def test_a_value_under_both_its_names_is_refused() -> None:

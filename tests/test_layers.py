@@ -14,6 +14,9 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 ORDER = [
     *(
         "errors",
+        "_extras",
+        "_sealed",
+        "_worker",
         "_display",
         "settings",
         "models",
@@ -39,10 +42,10 @@ ORDER = [
 # An edge imports what is named here, and from itself.
 EDGES = {
     "emulator": "errors models",
-    "export": "errors models _tables arrow query checkpoint",
-    "report": "errors models _display stats export",
+    "export": "errors models _extras _sealed _worker _tables arrow query checkpoint",
+    "report": "errors models _extras _display stats export",
     "telemetry": "aioflows",
-    "cli": "aioflows errors models query settings checkpoint stats events _display scan session export report emulator",
+    "cli": "aioflows _worker errors models query settings checkpoint stats events _display scan session export report emulator",
     "__main__": "cli",
 }
 FOREIGN = {
@@ -50,11 +53,11 @@ FOREIGN = {
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
-    "duckdb": "export.formats.duckdb export.filesystem",
+    "duckdb": "_extras",
     "msgspec": "models _core.wire export",
     "opentelemetry": "telemetry",
-    "plotly": "report.page",
-    "pyarrow": "arrow export.formats export.filesystem",
+    "plotly": "_extras",
+    "pyarrow": "_extras",
     "rich": "cli",
     "typer": "cli",
     "yarl": "_net.http",

@@ -11,7 +11,10 @@ docs/algorithms/sorted-orders.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+import attrs
 
 from aioflows._core.filters.filtered_scan import FilteredScan
 from aioflows._core.filters.seen_filters import SeenFilters
@@ -27,9 +30,9 @@ from aioflows._core.sorted.sort_keys import SortOrder
 from aioflows._core.sorted.sorted_scan import SortedScan
 from aioflows._core.sorted.tie_order import TieOrderScan
 from aioflows._core.sorted.window_schedule import Window
-from aioflows.checkpoint import Checkpoint
+from aioflows.checkpoint import Checkpoint, Position, Remainder
 from aioflows.errors import QueryError
-from aioflows.models import ScheduleType
+from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
 
@@ -66,21 +69,22 @@ def make_machine(
     Raises:
         QueryError: the order is not possible.
     """
-    checks = checks_of(query)
-    machine = _machine_of(
-        query,
-        service,
-        limits,
-        checks,
-        limit=limit,
-        resume=resume,
-        proven=proven,
-        confirm=confirm,
-        growing=growing,
-    )
+    setup = _ScanSetup(query, service, limits, resume, confirm=confirm, growing=growing)
+    fields = [field for field, _ in query.sorters]
+    machine: Machine
+    if "update_time" in fields:
+        _check_update_time(query, resume, proven=proven)
+        machine = _by_update_time(setup)
+    elif fields in ([], ["trigger_time"]):
+        machine = setup.walk(ordered=bool(fields), limit=limit)
+    elif fields[0] == "trigger_time":
+        machine = _by_trigger_time_and_others(setup, limit)
+    else:
+        machine = _by_other_fields(setup, limit, proven=proven)
     by_walk = isinstance(
         machine, (PartitionedScan, TieOrderScan)
     )  # it hands out only rows that its partitions have checked
+    checks = setup.checks
     if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
         return machine
     seen = SeenFilters() if seen is None else seen
@@ -89,162 +93,108 @@ def make_machine(
     )
 
 
-def _machine_of(
-    query: FlowQuery,
-    service: ServiceFacts,
-    limits: Limits,
-    checks: FilterChecks | None,
-    *,
-    limit: int | None,
-    resume: Checkpoint | None,
-    proven: bool,
-    confirm: bool,
-    growing: bool,
-) -> Machine:
-    sorters = query.sorters
-    fields = [field for field, _ in sorters]
-    if "update_time" in fields:
-        _check_update_time(query, resume, proven=proven)
-        partitions = PartitionedScan(
-            _partitions(query, service, limits, resume, None, descending=sorters[0][1], ordered=False),
-            ordered=False,
-            descending=sorters[0][1],
-            checks=checks,
-        )
-        return ServiceOrderScan(
-            partitions, sorters[0], service=service, page_size=limits.page_size, buffer=limits.buffer
-        )
-    if len(fields) < 2 and fields in ([], ["trigger_time"]):
-        falling, ordered = bool(sorters and sorters[0][1]), bool(sorters)
-        walk = _partitions(
-            query,
-            service,
-            limits,
-            resume,
-            limit,
-            descending=falling,
-            ordered=ordered,
-            confirm=confirm,
-            growing=growing,
-        )
-        return PartitionedScan(walk, ordered=ordered, descending=falling, checks=checks)
-    order = SortOrder(sorters, service)
-    after = None if resume is None else resume.position
-    if fields[0] == "trigger_time":
-        walk = _partitions(
-            query, service, limits, resume, limit, descending=order.descending, ordered=True, confirm=confirm
-        )
-        windows = [(partition.type, query.from_ms, query.to_ms) for partition in walk]
-        partitions = PartitionedScan(
-            walk, ordered=True, descending=order.descending, noted=order.note, checks=checks
-        )
-        return TieOrderScan(partitions, order, NullProbes(order, windows, service), after)
+@attrs.frozen
+class _ScanSetup:
+    """What all machines are made from. See `make_machine` for the arguments."""
 
-    def again(windows: Sequence[Window]) -> PartitionedScan:
-        types = dict.fromkeys(type for type, _, _ in windows)
-        walks = [
-            Partition(
-                type,
-                _scan(
-                    [(a, b) for one, a, b in windows if one is type],
-                    service,
-                    limits,
-                    descending=order.descending,
-                    splits=not query.expression,
-                    filtered=bool(query.status or query.owner or query.expression),
-                    alone=len(types) == 1,
-                ),
-                resumed=True,
+    query: FlowQuery
+    service: ServiceFacts
+    limits: Limits
+    resume: Checkpoint | None
+    confirm: bool
+    growing: bool
+    checks: FilterChecks | None = attrs.field(init=False)
+
+    @checks.default
+    def _checks_of_query(self) -> FilterChecks | None:
+        return checks_of(self.query)
+
+    @property
+    def descending(self) -> bool:
+        """True if the first sort field is descending."""
+        return bool(self.query.sorters) and self.query.sorters[0][1]
+
+    @property
+    def after(self) -> Position | None:
+        """The position to resume after."""
+        return None if self.resume is None else self.resume.position
+
+    def walk(
+        self,
+        again: Sequence[Window] = (),
+        *,
+        ordered: bool,
+        limit: int | None = None,
+        noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None,
+    ) -> PartitionedScan:
+        """Return the keyset walk over the windows that are left.
+
+        Args:
+            again: the windows to read instead, which were read before. Default: none.
+            ordered: True if rows are handed out in order.
+            limit: the number of rows that will be taken. Default: None, every row.
+            noted: called with the rows that were decoded, and their schedule type. Default: None.
+        """
+        query, descending, left = self.query, self.descending, [Remainder(*window) for window in again]
+        types: Collection[ScheduleType] = dict.fromkeys(type for type, _, _ in again)
+        if not again:
+            types = list(ScheduleType) if query.type is None else [query.type]
+            left = [Remainder(type, query.from_ms, query.to_ms) for type in types]
+            left = left if self.resume is None else list(self.resume.remaining)
+        partitions = []
+        for type in types:
+            of_type = [one for one in left if one.type == type]
+            handed = {
+                (~one.after[0] if descending else one.after[0]): one.after[1] for one in of_type if one.after
+            }
+            scan = KeysetScan(
+                [(one.from_ms, one.to_ms) for one in of_type],
+                service=self.service,
+                descending=descending,
+                ordered=ordered,
+                page_size=self.limits.page_size,
+                concurrency=self.limits.concurrency,
+                buffer=self.limits.buffer,
+                limit=limit,
+                splits=not query.expression,
+                filtered=bool(query.status or query.owner or query.expression),
+                alone=len(types) == 1,
+                confirm=self.confirm,
+                growing=self.growing,
             )
-            for type in types
-        ]
+            partitions.append(Partition(type, scan, handed, resumed=bool(again) or self.resume is not None))
         return PartitionedScan(
-            walks, ordered=False, descending=order.descending, noted=order.note, checks=checks
+            partitions, ordered=ordered, descending=descending, noted=noted, checks=self.checks
         )
 
-    walk = _partitions(
-        query, service, limits, resume, None, descending=order.descending, ordered=False, confirm=confirm
+
+def _by_update_time(setup: _ScanSetup) -> Machine:
+    walk = attrs.evolve(setup, confirm=True).walk(ordered=False)
+    page_size, buffer = setup.limits.page_size, setup.limits.buffer
+    return ServiceOrderScan(
+        walk, setup.query.sorters[0], service=setup.service, page_size=page_size, buffer=buffer
     )
+
+
+def _by_trigger_time_and_others(setup: _ScanSetup, limit: int | None) -> Machine:
+    query, order = setup.query, SortOrder(setup.query.sorters, setup.service)
+    walk = setup.walk(ordered=True, limit=limit, noted=order.note)
+    windows = [(partition.type, query.from_ms, query.to_ms) for partition in walk.partitions]
+    return TieOrderScan(walk, order, NullProbes(order, windows, setup.service), setup.after)
+
+
+def _by_other_fields(setup: _ScanSetup, limit: int | None, *, proven: bool) -> Machine:
+    order = SortOrder(setup.query.sorters, setup.service)
     return SortedScan(
-        PartitionedScan(walk, ordered=False, descending=order.descending, noted=order.note, checks=checks),
+        setup.walk(ordered=False, noted=order.note),
         order,
-        service=service,
-        again=again,
-        page_size=limits.page_size,
-        buffer=limits.buffer,
+        service=setup.service,
+        again=partial(attrs.evolve(setup, confirm=True).walk, ordered=False, noted=order.note),
+        page_size=setup.limits.page_size,
+        buffer=setup.limits.buffer,
         limit=limit,
         proven=proven,
-        after=after,
-    )
-
-
-def _partitions(
-    query: FlowQuery,
-    service: ServiceFacts,
-    limits: Limits,
-    resume: Checkpoint | None,
-    limit: int | None,
-    *,
-    descending: bool,
-    ordered: bool,
-    confirm: bool = True,
-    growing: bool = False,
-) -> list[Partition]:
-    types = list(ScheduleType) if query.type is None else [query.type]
-    partitions = []
-    for type in types:
-        windows, handed = [(query.from_ms, query.to_ms)], {}
-        if resume is not None:
-            left = [one for one in resume.remaining if one.type == type]
-            windows = [(one.from_ms, one.to_ms) for one in left]
-            handed = {
-                (~one.after[0] if descending else one.after[0]): one.after[1] for one in left if one.after
-            }
-        scan = _scan(
-            windows,
-            service,
-            limits,
-            limit,
-            descending=descending,
-            ordered=ordered,
-            splits=not query.expression,
-            filtered=bool(query.status or query.owner or query.expression),
-            alone=len(types) == 1,
-            confirm=confirm,
-            growing=growing,
-        )
-        partitions.append(Partition(type, scan, handed, resumed=resume is not None))
-    return partitions
-
-
-def _scan(
-    windows: Sequence[tuple[int, int]],
-    service: ServiceFacts,
-    limits: Limits,
-    limit: int | None = None,
-    *,
-    descending: bool,
-    ordered: bool = False,
-    splits: bool,
-    filtered: bool,
-    alone: bool,
-    confirm: bool = True,
-    growing: bool = False,
-) -> KeysetScan:
-    return KeysetScan(
-        windows,
-        service=service,
-        descending=descending,
-        ordered=ordered,
-        page_size=limits.page_size,
-        concurrency=limits.concurrency,
-        buffer=limits.buffer,
-        limit=limit,
-        splits=splits,
-        filtered=filtered,
-        alone=alone,
-        confirm=confirm,
-        growing=growing,
+        after=setup.after,
     )
 
 
@@ -260,7 +210,7 @@ def _check_update_time(query: FlowQuery, resume: Checkpoint | None, *, proven: b
         )
     if proven:
         raise QueryError(
-            f"{why}what the keyset walk proves cannot be sorted by it; leave out proven=True, or order by another field"
+            f"{why}the rows that the keyset walk proves cannot be sorted by it; leave out proven=True, or order by another field"
         )
     if resume is not None and resume.remaining:
         raise QueryError(

@@ -26,12 +26,14 @@ class CallTally:
     """The costs of a group of calls.
 
     Args:
+        scan: the number of the scan that makes the calls. None means that no scan does. Default: None.
         requests: the number of attempts sent.
         retries: the number of attempts that were not the first of their request.
         throttled: the number of answers that said "too many requests".
         waited: the time between attempts, added up (seconds).
     """
 
+    scan: int | None = None
     requests: int = 0
     retries: int = 0
     throttled: int = 0
@@ -50,7 +52,6 @@ class Call(Generic[T]):
         tally: the costs of the call's group.
         tries: the greatest number of attempts that fail by the service, or are too slow.
         reads: the greatest number of attempts whose answer cannot be read. None means the policy's.
-        scan: the number of its scan. None means that it belongs to no scan.
         signed: True if the request is signed.
         ticket: its place at the gate, for all its attempts. None means that it has not drawn one.
     """
@@ -60,7 +61,6 @@ class Call(Generic[T]):
     tally: CallTally
     tries: int
     reads: int | None = None
-    scan: int | None = None
     signed: bool = True
     ticket: Ticket | None = None
     deadline: float = 0.0
@@ -96,7 +96,7 @@ class Call(Generic[T]):
     def event_fields(self) -> dict[str, Any]:
         """The fields that all its events share."""
         return {
-            "scan": self.scan,
+            "scan": self.tally.scan,
             "request": self.number,
             "operation": self.operation,
             "attempt": self.sent,

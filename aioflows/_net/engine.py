@@ -21,7 +21,7 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.spill import Spill
 from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError
-from aioflows.models import FlowInstance
+from aioflows.models import FlowInstance, ScheduleType
 
 __all__ = ["Engine"]
 
@@ -52,7 +52,7 @@ class Engine:
     def __init__(
         self,
         machine: Machine,
-        fetch: Callable[[Requester, PageRequest], Coroutine[Any, Any, Page]],
+        fetch: Callable[[ScheduleType, PageRequest], Coroutine[Any, Any, Page]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
         slots: int,
         turns: LoopSlices,
@@ -75,19 +75,15 @@ class Engine:
         """The number of requests that were started and whose answers the machine has not received."""
         return len(self._under_way)
 
-    async def next_rows(self) -> list[FlowInstance] | None:
+    async def next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         """Return the next rows in order, or None at the end. Raise the scan's error after all rows before it.
+
+        Args:
+            next_rows: the machine's `next_rows` or `next_raw`.
 
         Raises:
             RuntimeError: the scan was closed meanwhile.
         """
-        return await self._next(self._machine.next_rows)
-
-    async def next_raw(self) -> list[FlowInstance] | RawRows | None:
-        """Return the next rows in the bytes of their answer if possible, or as `next_rows` does."""
-        return await self._next(self._machine.next_raw)
-
-    async def _next(self, next_rows: Callable[[], _R | Waiting]) -> _R | None:
         await self._let_others_run()
         while not self._closed:
             await self._feed()
@@ -107,7 +103,9 @@ class Engine:
                 await self._wait()
             elif rows:
                 return rows
-        raise RuntimeError("this scan was closed while it was being iterated")
+        raise RuntimeError(
+            "this scan was closed while it was being iterated; make a new one with session.scan(query)"
+        )
 
     async def _let_others_run(self) -> None:
         """Let requests proceed before rows are handed out: an answer takes several steps of the loop."""
@@ -123,10 +121,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel all tasks and wait for their end."""
         self._closed = True
-        tasks = self._tasks()
-        self._under_way.clear()
-        self._disk_tasks.clear()
-        self._zone = None
+        tasks = self._take_tasks()
         for task in tasks:
             task.cancel()
         if tasks:
@@ -135,23 +130,22 @@ class Engine:
 
     def cancel(self) -> None:
         """Cancel all tasks without waiting. Any thread may call it, also after the loop was closed."""
-        tasks = self._tasks()
-        self._under_way.clear()
-        self._disk_tasks.clear()
-        self._zone = None
-        for task in tasks:
+        for task in self._take_tasks():
             try:
                 task.get_loop().call_soon_threadsafe(_abandon, task)
             except RuntimeError:  # the loop is closed
                 _abandon(task, for_good=True)
 
-    def _tasks(self) -> list[asyncio.Task[Any]]:
-        zone = [] if self._zone is None else [self._zone]
-        return [*self._under_way, *self._disk_tasks, *zone]
+    def _take_tasks(self) -> list[asyncio.Task[Any]]:
+        tasks = [*self._under_way, *self._disk_tasks, *([] if self._zone is None else [self._zone])]
+        self._under_way.clear()
+        self._disk_tasks.clear()
+        self._zone = None
+        return tasks
 
     def _start(self) -> None:
         for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
-            task = asyncio.create_task(self._fetch(asker, ask))
+            task = asyncio.create_task(self._fetch(asker.type, ask))
             self._under_way[task] = (asker, ask)
             if self._zone is None:
                 # At the same time as the first search, so that it costs no time.

@@ -25,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from types import TracebackType
 
 from aioflows._core.resilience.rate_estimate import RateEstimate
 
@@ -182,9 +181,7 @@ class Gate:
     async def __aenter__(self) -> None:
         await self.enter(self.ticket())
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.leave()
 
     def _is_open(self) -> bool:

@@ -19,7 +19,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 
 __all__ = ["SLICE", "LoopSlices"]
 
@@ -74,9 +73,7 @@ class LoopSlices:
     def __enter__(self) -> None:
         self._began = self._clock()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spent += self._clock() - self._began
         if self._spent >= SLICE and self._step is not None:
             self._step.cancel()  # otherwise it could run in this step of the loop, whose slice is spent

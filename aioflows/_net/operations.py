@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
 
+import attrs
+
+from aioflows._core.pages.filter_checks import checks_of
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.responses import read_instance, read_time, read_zone
 from aioflows._core.wire.search import read_search
@@ -17,7 +21,7 @@ from aioflows._net.transport import Request
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 
-__all__ = ["Operations"]
+__all__ = ["Operations", "checked_instances"]
 
 T = TypeVar("T")
 
@@ -50,42 +54,57 @@ class Operations:
         self._read_page = partial(read_search, throttle_codes=throttle_codes)
 
     async def search(
-        self,
-        query: FlowQuery,
-        type: ScheduleType,
-        from_ms: int,
-        to_ms: int,
-        *,
-        page_no: int,
-        page_size: int,
-        sorters: Sequence[tuple[str, bool]],
-        expression: str = "",
-        status: Collection[int] | None = None,
-        whole: bool = False,
-        tally: CallTally | None = None,
-        tries: int | None = None,
-        reads: int | None = None,
-        scan: int | None = None,
+        self, query: FlowQuery, tally: CallTally, type: ScheduleType, ask: PageRequest
     ) -> SearchPage:
-        """Return one page ("List Flow Instances").
+        """Return one page of a scan ("List Flow Instances").
 
-        The arguments are those of `search_body`, `read_search` and `RetryingCaller.call`.
+        Args:
+            query: the query of the scan.
+            tally: the costs of the scan.
+            type: the schedule type of the request.
+            ask: the request.
+        """
+        body = search_body(
+            attrs.evolve(query, status=(), owner="", expression="") if ask.bare else query,
+            type=type,
+            from_ms=ask.from_ms,
+            to_ms=ask.to_ms,
+            page_no=ask.page_no,
+            page_size=ask.page_size,
+            sorters=ask.sorters,
+            expression=ask.expression,
+            status=ask.status,
+        )
+        read = partial(self._read_page, whole=ask.whole, page_no=ask.page_no)
+        return await self._call(self._search(body), read, tally, tries=ask.tries, reads=ask.reads)
+
+    async def page(
+        self, query: FlowQuery, type: ScheduleType, page_no: int, page_size: int, *, tries: int | None = None
+    ) -> SearchPage:
+        """Return one page of a query's own order ("List Flow Instances").
+
+        Args:
+            query: the query.
+            type: the schedule type of the request.
+            page_no: the number of the page.
+            page_size: rows per page.
+            tries: the greatest number of attempts. None means the policy's. Default: None.
         """
         body = search_body(
             query,
             type=type,
-            from_ms=from_ms,
-            to_ms=to_ms,
+            from_ms=query.from_ms,
+            to_ms=query.to_ms,
             page_no=page_no,
             page_size=page_size,
-            sorters=sorters,
-            expression=expression,
-            status=status,
+            sorters=query.sorters,
         )
-        where = (("action", "search"), *self._identity)
-        request = Request("POST", self._address.instances, where, body, "search")
-        read = partial(self._read_page, whole=whole, page_no=page_no)
-        return await self._call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)
+        return await self._call(self._search(body), partial(self._read_page, page_no=page_no), tries=tries)
+
+    def _search(self, body: bytes) -> Request:
+        return Request(
+            "POST", self._address.instances, (("action", "search"), *self._identity), body, "search"
+        )
 
     async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
         """Ask for one flow instance by its id ("Get Flow Instance").
@@ -116,11 +135,22 @@ class Operations:
         self,
         request: Request,
         read: Callable[[bytes], T],
-        *,
         tally: CallTally | None = None,
+        *,
         tries: int | None = None,
         reads: int | None = None,
-        scan: int | None = None,
     ) -> T:
         self._check_usable()
-        return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)
+        return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads)
+
+
+def checked_instances(query: FlowQuery, page: SearchPage, zone: Zone) -> list[FlowInstance]:
+    """Return the instances of a page.
+
+    Raises:
+        CompletenessError: an instance does not match the query's filters.
+    """
+    instances = page.instances(zone)
+    if (checks := checks_of(query)) is not None:
+        checks.check(instances)
+    return instances

@@ -98,7 +98,6 @@ class RetryingCaller:
         tally: CallTally | None = None,
         tries: int | None = None,
         reads: int | None = None,
-        scan: int | None = None,
     ) -> T:
         """Send a request with its retries. Return the decoded answer.
 
@@ -110,13 +109,12 @@ class RetryingCaller:
                 network do not count. Default: the policy's.
             reads: the greatest number of attempts whose answer cannot be read. A large page may be asked for
                 in another way then. Default: the policy's.
-            scan: the number of the request's scan. Default: None.
 
         Raises:
             AioflowsError: the error of the last attempt.
         """
         tries = tries or self._policy.max_tries
-        return await self._run(Call(lambda: request, read, tally or CallTally(), tries, reads, scan))
+        return await self._run(Call(lambda: request, read, tally or CallTally(), tries, reads))
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
         # All requests wait for the token, so its request enters the gate first.

@@ -6,16 +6,16 @@ writes it, one operation after the other.
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import tempfile
-import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import BytesIO
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from aioflows._core.scans.machine import SpillRead, SpillWrite
+from aioflows._worker import Worker
 from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance
 
@@ -30,9 +30,8 @@ class Spill:
     def __init__(self) -> None:
         self._file: BinaryIO | None = None
         self._end = 0
-        self._turn = threading.Lock()
+        self._worker = Worker(daemon=False)
         self._closed = False
-        self._running: set[asyncio.Future[Any]] = set()
 
     async def perform(self, task: SpillWrite | SpillRead) -> Callable[[], None]:
         """Write rows to the file or read them back. Return a function that passes the result to the machine.
@@ -55,29 +54,18 @@ class Spill:
     async def aclose(self) -> None:
         """Wait for operations under way and close the file. Safe to call more than once."""
         self._closed = True
-        if self._running:
-            await asyncio.wait(self._running)
+        await self._worker.wait()
         if self._file is not None:
             self._file.close()
             self._file = None
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(None, self._exclusively, work)
-        self._running.add(future)
-        future.add_done_callback(self._finished)
-        # A thread cannot be cancelled, so `aclose` waits for it.
-        return await asyncio.shield(future)
+        return await self._worker.run(partial(self._unless_closed, work))
 
-    def _finished(self, future: asyncio.Future[Any]) -> None:
-        self._running.discard(future)
-        if not future.cancelled():
-            future.exception()  # otherwise asyncio logs the error of a cancelled scan
-
-    def _exclusively(self, work: Callable[[], T]) -> T:
-        with self._turn:
-            if self._closed:
-                raise AioflowsError("the scan was closed while rows were being spilled")
-            return work()
+    def _unless_closed(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise AioflowsError("the scan was closed while rows were being spilled")
+        return work()
 
     def _store(self, rows: Sequence[FlowInstance], unit: int) -> list[tuple[int, int]]:
         if self._file is None:

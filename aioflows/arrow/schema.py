@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from aioflows._extras import import_extra
 from aioflows._tables.columns import STATUS_NAMES, Kind, Layout
-from aioflows.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,13 +82,9 @@ def pyarrow() -> Any:
     Raises:
         QueryError: pyarrow is not installed.
     """
-    try:
-        import pyarrow  # noqa: PLC0415, ICN001
-        import pyarrow.compute  # noqa: PLC0415
-        import pyarrow.json  # noqa: PLC0415
-    except ImportError:
-        raise QueryError("Arrow and Parquet need pyarrow; install enos-aioflows[arrow]") from None
-    return pyarrow
+    for module in ("pyarrow.compute", "pyarrow.json"):
+        import_extra(module)
+    return import_extra("pyarrow")
 
 
 @cache

@@ -7,11 +7,10 @@ interrupted.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable
 
+from aioflows._sealed import digest
 from aioflows._tables.columns import COLUMNS, FIELDS, Layout
 from aioflows.checkpoint import fingerprint
 from aioflows.errors import QueryError
@@ -25,7 +24,7 @@ from aioflows.export.formats.sqlite import SqliteSink
 from aioflows.export.formats.text import Encoder, TextSink
 from aioflows.export.job import Exported, Job, S, Session
 from aioflows.export.journal import JournalEntry
-from aioflows.export.resume import Sink
+from aioflows.export.sink import Sink
 from aioflows.export.stream import Stream
 from aioflows.export.target import Format, Target
 from aioflows.query import FlowQuery
@@ -96,9 +95,7 @@ async def export(
             Stream(destination.path, files), _encoder(destination.format, layout, raw=raw)
         )
     identity = [fingerprint(query), destination.format, destination.folder, layout.names, tasks, raw, limit]
-    fresh = JournalEntry(
-        job=hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32], overwrite=overwrite
-    )
+    fresh = JournalEntry(job=digest(identity), overwrite=overwrite)
     draft = Draft(destination.path, destination.name, files)
     sink = _sink(destination, draft, layout, fresh.job, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aioflows.export.errors import SinkError
-from aioflows.export.filesystem import FileSystem
+from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.journal import JournalEntry
 
 __all__ = ["Draft"]
@@ -82,20 +82,8 @@ class Draft:
 
     def keep(self, entry: JournalEntry) -> None:
         """Replace the journal entry. The rows that the entry counts must be on the disk already."""
-        self.write(self._journal, entry.to_json().encode())
+        write_atomically(self.files, self._journal, entry.to_json().encode())
         self.files.sync_folder(self.folder)
-
-    def write(self, path: Path, content: bytes) -> None:
-        """Write a file atomically: a crash leaves the old file or the new one."""
-        part = path.with_name(f"{path.name}.part")
-        descriptor = self.files.open(part)
-        try:
-            self.files.truncate(descriptor, 0)
-            self.files.write(descriptor, content)
-            self.files.sync(descriptor)
-        finally:
-            self.files.close(descriptor)
-        self.files.rename(part, path)
 
     # Clearing and publishing
 
@@ -125,14 +113,14 @@ class Draft:
                     "so the database is in use or was not closed; close it, or remove both files"
                 )
 
-    def publish(self, entry: JournalEntry) -> None:
+    def publish(self, *, overwrite: bool) -> None:
         """Rename the rows to the target. Do nothing if an earlier run did so already.
 
         Raises:
-            SinkError: the target was made by another program meanwhile, and `overwrite` is False.
+            SinkError: the target was made by another program meanwhile, and *overwrite* is False.
         """
         if self.rows.exists():
-            if self.target.exists() and not entry.overwrite:
+            if self.target.exists() and not overwrite:
                 raise SinkError(
                     f"{self.name} has appeared since the export began; "
                     "give overwrite=True (--overwrite) to replace it"

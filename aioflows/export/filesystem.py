@@ -1,4 +1,4 @@
-"""The file system calls of an export: one class, so that a test can make any single call fail.
+"""The calls to the file system: one class, so that a test can make any single call fail.
 
 Only the owner can read the files. A symbolic link at the path of a file is never followed.
 """
@@ -9,10 +9,14 @@ import os
 import shutil
 import sqlite3
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FileSystem"]
+from aioflows._extras import import_extra, pa
+
+__all__ = ["FileSystem", "write_atomically"]
 
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -26,8 +30,6 @@ class FileSystem:
 
     def append(self, path: Path) -> Any:
         """Open a file that pyarrow appends to. The caller closes it."""
-        import pyarrow as pa  # noqa: PLC0415
-
         return pa.OSFile(str(path), "ab")
 
     def write(self, descriptor: int, content: bytes | bytearray) -> None:
@@ -84,9 +86,7 @@ class FileSystem:
 
     def duckdb(self, path: Path) -> Any:
         """Open a DuckDB database."""
-        import duckdb  # noqa: PLC0415
-
-        return duckdb.connect(str(path))
+        return import_extra("duckdb").connect(str(path))
 
     def lock(self, descriptor: int) -> bool:
         """Lock a file until it is closed. Return False if another process holds the lock."""
@@ -102,3 +102,34 @@ class FileSystem:
         except (BlockingIOError, PermissionError):
             return False
         return True
+
+
+def write_atomically(files: FileSystem, path: Path, content: bytes | Callable[[Path], object]) -> None:
+    """Replace a file in one step: a crash leaves the old file or the new one.
+
+    Args:
+        files: the file system.
+        path: the path of the file.
+        content: the new content, or a function that writes it to a path and waits until it is on the disk.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if callable(content):
+            content(part)
+        else:
+            _write_synced(files, part, content)
+        files.rename(part, path)
+    except OSError:
+        with suppress(OSError):
+            files.remove(part)
+        raise
+
+
+def _write_synced(files: FileSystem, path: Path, content: bytes) -> None:
+    descriptor = files.open(path)
+    try:
+        files.truncate(descriptor, 0)
+        files.write(descriptor, content)
+        files.sync(descriptor)
+    finally:
+        files.close(descriptor)

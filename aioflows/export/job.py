@@ -19,7 +19,8 @@ from aioflows.errors import AioflowsError
 from aioflows.export.draft import Draft
 from aioflows.export.formats.text import Encoder
 from aioflows.export.journal import JournalEntry
-from aioflows.export.resume import Sink, open_or_resume
+from aioflows.export.resume import open_or_resume
+from aioflows.export.sink import Sink
 from aioflows.export.stream import Stream
 from aioflows.export.task_queue import TaskQueue
 from aioflows.models import FlowInstance

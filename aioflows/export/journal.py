@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 import attrs
 
+from aioflows._sealed import sealed, unsealed
 from aioflows.checkpoint import Checkpoint
-from aioflows.errors import QueryError
 
 __all__ = ["JournalEntry"]
 
@@ -40,8 +37,7 @@ class JournalEntry:
     def to_json(self) -> str:
         """Return the entry as a JSON text."""
         checkpoint = None if self.checkpoint is None else self.checkpoint.to_json()
-        content = {"version": _VERSION, **attrs.asdict(self, recurse=False), "checkpoint": checkpoint}
-        return json.dumps({**content, "checksum": _checksum(content)})
+        return sealed(attrs.asdict(self, recurse=False) | {"checkpoint": checkpoint}, _VERSION)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JournalEntry:
@@ -50,27 +46,11 @@ class JournalEntry:
         Raises:
             QueryError: the text is damaged, or has another version.
         """
-        try:
-            content = json.loads(text)
-            checksum, version = content.pop("checksum"), content["version"]
-            if version != _VERSION:
-                raise QueryError(
-                    f"the unfinished export has version {version!r}, but this aioflows reads {_VERSION}; "
-                    "give overwrite=True (--overwrite) to begin again"
-                )
-            if checksum != _checksum(content):
-                raise ValueError("checksum")  # noqa: TRY301
-            del content["version"]
-            kept = content["checkpoint"]
-            return cls(**content | {"checkpoint": None if kept is None else Checkpoint.from_json(kept)})
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            if isinstance(error, QueryError):
-                raise
-            raise QueryError(
-                "the journal of the unfinished export is damaged; "
-                "give overwrite=True (--overwrite) to begin again"
-            ) from error
-
-
-def _checksum(content: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        content = unsealed(
+            text,
+            _VERSION,
+            "journal of an unfinished export",
+            "give overwrite=True (--overwrite) to begin again",
+        )
+        kept = content["checkpoint"]
+        return cls(**content | {"checkpoint": None if kept is None else Checkpoint.from_json(kept)})

@@ -8,67 +8,18 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
-
 import attrs
 
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
-from aioflows.models import FlowInstance
+from aioflows.export.sink import Sink
 
-__all__ = ["Sink", "open_or_resume"]
+__all__ = ["open_or_resume"]
 
 _REPLACE = "give overwrite=True (--overwrite) to replace it"
 _OTHER = "has another query or other options"
 _AGAIN = "overwrite=True (--overwrite) to begin again"
-
-
-class Sink(Protocol):
-    """A destination of rows and of the journal entry that counts them.
-
-    Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
-    """
-
-    @property
-    def commit_interval(self) -> float:
-        """Seconds after which added rows are committed, even if they are few."""
-
-    @property
-    def accepts_raw_rows(self) -> bool:
-        """True if `write` accepts `RawRows` too."""
-
-    @property
-    def write_threshold(self) -> float:
-        """Instances that are collected before a thread writes them."""
-
-    def encode(self, instances: Sequence[FlowInstance], /) -> Any:
-        """Return instances as a chunk for `write`."""
-
-    def weight(self, chunk: Any, /) -> float:
-        """Return the memory of a chunk, as a share of the most that may be added before a commit."""
-
-    def kept(self) -> JournalEntry | None:
-        """Return the journal entry of an earlier run."""
-
-    def finished(self, entry: JournalEntry, /) -> bool:
-        """Return True if the target is the export of this entry."""
-
-    def open(self, entry: JournalEntry, /) -> None:
-        """Open the draft behind the rows that an entry counts."""
-
-    def write(self, chunks: Sequence[Any], /) -> None:
-        """Add rows. They do not count before `commit`."""
-
-    def commit(self, entry: JournalEntry, /) -> JournalEntry:
-        """Commit all rows that were added. The rows and the entry are on the disk when this returns."""
-
-    def finish(self, entry: JournalEntry, /) -> None:
-        """Publish the rows as the target."""
-
-    def close(self) -> None:
-        """Close all files. Safe to call more than once."""
 
 
 def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> JournalEntry:

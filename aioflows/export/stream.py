@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from aioflows._worker import run_in_thread
 from aioflows.export.errors import SinkError, as_sink_error
 from aioflows.export.filesystem import FileSystem
-from aioflows.export.worker import run_in_thread
 
 __all__ = ["Stream"]
 
@@ -38,7 +38,7 @@ class Stream:
         path = self._path
         if path is None:
             if sys.stdout is None:
-                raise SinkError("standard output is closed")
+                raise SinkError("standard output is closed; open it, or name a file to write to")
             with as_sink_error(self._name):
                 sys.stdout.flush()
                 self._descriptor = sys.stdout.fileno()

@@ -83,7 +83,7 @@ class Target:
             path = Path(name).resolve()  # so that the rename replaces a link's file, and not the link
             special, parent = path.exists() and not path.is_file() and not path.is_dir(), path.parent.is_dir()
         except (OSError, ValueError, RuntimeError) as error:
-            raise QueryError(f"{name!r} is not a path: {reason(error)}") from None
+            raise QueryError(f"{name!r} is not a path: {reason(error)}; give the path of a file") from None
         if not parent:
             raise QueryError(
                 f"{name!r} cannot be written: there is no folder {str(path.parent)!r}; make it first"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
+from aioflows._worker import Worker
 from aioflows.export.errors import as_sink_error
-from aioflows.export.worker import run_in_thread
 
 __all__ = ["TaskQueue"]
 
@@ -22,12 +21,12 @@ class TaskQueue:
     def __init__(self, name: str) -> None:
         self._name = name
         self._task: asyncio.Task[None] | None = None
-        self._lock = threading.Lock()
+        self._worker = Worker(daemon=True)
 
     async def start(self, work: Callable[[], None]) -> None:
         """Wait for the task before, raise its error if it failed, and start this one."""
         await self.wait()
-        self._task = asyncio.create_task(run_in_thread(lambda: self._run(work)))
+        self._task = asyncio.create_task(self._worker.run(lambda: self._run(work)))
 
     async def wait(self) -> None:
         """Wait for the running task, and raise its error."""
@@ -36,18 +35,13 @@ class TaskQueue:
             await task
 
     async def close(self, work: Callable[[], None]) -> None:
-        """Run the last task on the event loop, after the running one has ended.
-
-        If the wait for the running task was cancelled, its thread goes on, and the lock makes the last task
-        wait for it.
-        """
+        """Run the last task on the event loop, after the running one has ended."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        self._run(work)
+        self._worker.run_here(lambda: self._run(work))
 
     def _run(self, work: Callable[[], None]) -> None:
-        # A cancelled task leaves its thread running, so the lock keeps the order.
-        with self._lock, as_sink_error(self._name):
+        with as_sink_error(self._name):
             work()

@@ -2,6 +2,7 @@
 
 from aioflows.report.api import report, report_target
 from aioflows.report.facts import Facts
-from aioflows.report.tally import FAILURES, Bounds, Run, Tally, quantile
+from aioflows.report.flow_totals import FAILURES
+from aioflows.report.tally import Bounds, Run, Tally, quantile
 
 __all__ = ["FAILURES", "Bounds", "Facts", "Run", "Tally", "quantile", "report", "report_target"]

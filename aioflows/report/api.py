@@ -12,8 +12,7 @@ from aioflows.errors import QueryError
 from aioflows.export import Format, Target
 from aioflows.export.draft import Draft
 from aioflows.export.errors import as_sink_error
-from aioflows.export.filesystem import FileSystem
-from aioflows.export.journal import JournalEntry
+from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.stream import Stream
 from aioflows.models import FlowInstance
 from aioflows.report.facts import Facts
@@ -117,8 +116,8 @@ def _write_page(draft: Draft, content: bytes, *, overwrite: bool) -> None:
             _check_unused(draft)  # again, now under the lock: another process may have begun an export since
             draft.begin_again()
             try:
-                draft.write(draft.rows, content)
-                draft.publish(JournalEntry(job="report", overwrite=overwrite))
+                write_atomically(draft.files, draft.rows, content)
+                draft.publish(overwrite=overwrite)
             finally:
                 draft.begin_again()
         finally:

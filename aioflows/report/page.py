@@ -12,7 +12,7 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from aioflows.errors import QueryError
+from aioflows._extras import import_extra
 from aioflows.report.facts import Facts
 from aioflows.report.payload import embedded, payload
 from aioflows.report.tally import Tally
@@ -49,13 +49,7 @@ def plotly_js() -> str:
     Raises:
         QueryError: plotly is not installed.
     """
-    try:
-        from plotly.offline import get_plotlyjs  # noqa: PLC0415
-    except ImportError:
-        raise QueryError(
-            "a report page needs plotly, which is not installed; install enos-aioflows[report]"
-        ) from None
-    return str(get_plotlyjs())
+    return str(import_extra("plotly.offline").get_plotlyjs())
 
 
 @cache

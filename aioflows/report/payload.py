@@ -8,7 +8,8 @@ from typing import Any
 
 from aioflows.models import FlowStatus
 from aioflows.report.facts import Facts
-from aioflows.report.tally import EDGES, FAILURES, Run, Status, Tally
+from aioflows.report.flow_totals import FAILURES
+from aioflows.report.tally import EDGES, Run, Status, Tally
 
 __all__ = ["embedded", "payload"]
 

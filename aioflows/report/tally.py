@@ -22,10 +22,9 @@ import attrs
 
 from aioflows._display.text import printable
 from aioflows.models import FlowInstance, FlowStatus
+from aioflows.report.flow_totals import FlowTotals
 
-__all__ = ["EDGES", "FAILURES", "Bounds", "DurationTotal", "Run", "Tally", "quantile"]
-
-FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
+__all__ = ["EDGES", "Bounds", "DurationTotal", "Run", "Tally", "quantile"]
 
 EDGES = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
@@ -106,7 +105,7 @@ class Tally:
         self, zone: tzinfo | None = None, day: date | None = None, bounds: Bounds | None = None
     ) -> None:
         self.zone = zone
-        self.instances = 0
+        self.totals = FlowTotals()
         self.undated = 0
         self.span = 1
         self._scale = 1  # the span of the rows in `counts` and `lengths`
@@ -121,14 +120,20 @@ class Tally:
         self._runs: dict[int, list[Run]] = {}
 
     @property
+    def instances(self) -> int:
+        """Number of instances."""
+        return self.totals.instances
+
+    @property
     def folded(self) -> int:
         """Number of flows that are folded into one."""
         return len(self._fold)
 
     def add(self, instances: Iterable[FlowInstance]) -> None:
         """Add instances to the counts."""
-        for instance in instances:
-            self.instances += 1
+        rows = list(instances)
+        self.totals.add(rows)
+        for instance in rows:
             if instance.trigger_time is None:
                 self.undated += 1
                 continue

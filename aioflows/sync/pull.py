@@ -4,71 +4,73 @@ Rows stay in the scan or the follow until the consumer's own thread takes them. 
 no row.
 """
 
-# ruff: noqa: SLF001  (it wraps a scan or a follow of this package)
-
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-import aioflows
+from aioflows._net.follow_reader import FollowReader
+from aioflows._net.scan_reader import ScanReader
 from aioflows.models import FlowInstance
 from aioflows.sync.loop_thread import LoopThread
 
-__all__ = ["CallIterator", "Puller"]
+__all__ = ["Puller"]
 
-S = TypeVar("S", aioflows.FlowScan, aioflows.FlowFollow)
+R = TypeVar("R", ScanReader, FollowReader)
 T = TypeVar("T")
 
 
-class Puller(Iterator[FlowInstance], Generic[S]):
+class Puller(Iterator[FlowInstance], Generic[R]):
     """An iterator that pulls instances from a loop in another thread.
 
     Args:
         thread: the thread with the loop.
-        source: the scan or the follow on that loop.
+        reader: reads the scan or the follow on that loop.
+        take: takes an instance that the reader has ready.
     """
 
-    def __init__(self, thread: LoopThread, source: S) -> None:
+    def __init__(self, thread: LoopThread, reader: R, take: Callable[[], FlowInstance]) -> None:
         self._thread = thread
-        self._source: S = source
+        self._reader: R = reader
+        self._take = take
         self._one_at_a_time = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<sync {self._source!r}>"
+        return f"<sync {self._reader!r}>"
 
     def _repr_html_(self) -> str:
-        return self._thread.ask(self._source._repr_html_)
+        return self._thread.ask(self._reader._repr_html_)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Cancel requests under way and wait for their end. Safe to call more than once."""
         if self._thread.alive:
-            self._thread.run(self._source.aclose)
+            self._thread.run(self._reader.aclose)
 
     def __del__(self) -> None:
-        if hasattr(self, "_source"):
-            self._thread.start_in_background(self._source.aclose)
+        if hasattr(self, "_reader"):
+            self._thread.start_in_background(self._reader.aclose)
 
     def __next__(self) -> FlowInstance:
         """Return the next instance. Wait until there is one."""
         with self._one_at_a_time:  # inline, because a call of `_next_of` would make a row a sixth slower
             self._need_rows()
-            return self._source._take()
+            return self._take()
 
     def _next_of(self, take: Callable[[], T]) -> T:
         with self._one_at_a_time:
             self._need_rows()
             return take()
+
+    def _calls(self, take: Callable[[], T]) -> Iterator[T]:
+        """Return an iterator that calls a function for each item. A generator would end when it is interrupted."""
+        return iter(take, None)
 
     def _need_rows(self) -> None:
         if not self._thread.run(self._more):
@@ -76,17 +78,7 @@ class Puller(Iterator[FlowInstance], Generic[S]):
 
     async def _more(self) -> bool:
         try:
-            await self._source._refill()
+            await self._reader.refill()
         except StopAsyncIteration:
             return False
         return True
-
-
-class CallIterator(Iterator[T]):
-    """An iterator that calls a function for each item. A generator would end when it is interrupted."""
-
-    def __init__(self, take: Callable[[], T]) -> None:
-        self._take = take
-
-    def __next__(self) -> T:
-        return self._take()

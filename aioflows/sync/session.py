@@ -19,7 +19,6 @@ import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime, tzinfo
 from random import Random
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aioflows
@@ -94,9 +93,7 @@ class FlowSession:
     def __enter__(self) -> Self:
         return self.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def open(self) -> Self:
@@ -151,7 +148,9 @@ class FlowSession:
         make = self._session.scan
         return FlowScan(
             thread,
-            thread.ask(lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm)),
+            thread.ask(
+                lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm).reader
+            ),
         )
 
     def follow(
@@ -174,21 +173,12 @@ class FlowSession:
 
         Nothing is sent before it is iterated.
         """
-        timing = timing_of(
-            settle_time=settle_time,
-            watch_time=watch_time,
-            min_wait=min_wait,
-            max_wait=max_wait,
-            settle=settle,
-            watch=watch,
-            least=least,
-            most=most,
-        )
+        timing = timing_of((settle_time, watch_time, min_wait, max_wait), (settle, watch, least, most))
         thread = self._running_thread()
         make = self._session.follow
         return FlowFollow(
             thread,
-            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing)),
+            thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing).reader),
         )
 
     def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:

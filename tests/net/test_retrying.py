@@ -381,7 +381,7 @@ class TestEvents:
         told: list[Event] = []
         request = attrs.evolve(REQUEST, operation="search")
         transport = FakeTransport([OK], latency=2.0)
-        await caller_of(transport, observer=told.append).call(request, read, scan=7)
+        await caller_of(transport, observer=told.append).call(request, read, tally=CallTally(scan=7))
         sent, ended = told
         facts = {"scan": 7, "request": sent.request, "operation": "search", "attempt": 1}  # type: ignore[attr-defined]
         assert sent == RequestSent(**facts, method="POST", url="https://gateway/flowInstances")

@@ -63,7 +63,7 @@ class TestLoopsAndThreads:
     async def test_another_loop_is_refused_and_does_no_harm(self, what: str) -> None:
         async with world(latency=1.0) as here, here.session.scan(here.query()) as scan:
             got = [(await anext(scan)).instance_id]
-            assert scan._at < len(scan._rows), "it has rows in hand"
+            assert scan.reader.handout.held, "it has rows in hand"
             assert "belongs to another event loop" in elsewhere(lambda: USES[what](here.session, scan))
             got += [one.instance_id async for one in scan]
             assert got == here.expected(here.query())
@@ -110,7 +110,7 @@ async def begun() -> tuple[World, FlowScan]:
     here = World(emulator, transport, await session.__aenter__())
     scan = session.scan(here.query())
     await anext(scan)
-    assert scan._engine.under_way
+    assert scan.reader._engine.under_way
     return here, scan
 
 
@@ -161,7 +161,7 @@ def test_a_forked_process_can_neither_use_a_scan_nor_harm_it() -> None:
 
 async def until_something_fails(scan: FlowScan) -> None:
     """Take rows, one after the other, until a request has failed that nobody has looked at."""
-    while not any(task.done() and task.exception() for task in scan._engine._under_way):
+    while not any(task.done() and task.exception() for task in scan.reader._engine._under_way):
         await anext(scan)
         await asyncio.sleep(0.05)
 

@@ -67,7 +67,7 @@ def test_an_old_name_warns_where_it_is_used_and_a_value_under_both_names_is_refu
         with pytest.warns(DeprecationWarning, match="settle=.*settle_time=") as warned:
             following = world.session.follow(query, settle=7.5)
         assert warned[0].filename == __file__
-        assert following._source._machine._pace.settle_time == 7.5
+        assert following._reader._machine._pace.settle_time == 7.5
         with pytest.raises(QueryError, match="both most= and max_wait="):
             world.session.follow(query, most=9.0, max_wait=9.0)
 
@@ -97,7 +97,7 @@ def test_a_follow_that_is_dropped_stops_by_itself() -> None:
         insert(world, query, 3)
         following = follow(world, query)
         next(following)
-        inner = following._source
+        inner = following._reader
         del following
         gc.collect()
         assert soon(lambda: "closed" in repr(inner))

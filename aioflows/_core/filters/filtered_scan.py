@@ -123,19 +123,15 @@ class FilteredScan(Machine):
 
     @property
     def progress(self) -> float:
-        """The share of the scan that was returned, from 0 to 1."""
         return self._machine.progress
 
     def account(self) -> ScanAccount:
-        """Return the scan's figures so far."""
         return self._machine.account() + ScanAccount(self._inquiries.rows_received)
 
     def drain_events(self) -> list[PendingEvent]:
-        """Return the events since the last call."""
         return self._machine.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. It must be set before the first answer."""
         self._zone = zone
         self._machine.set_zone(zone)
 
@@ -152,10 +148,6 @@ class FilteredScan(Machine):
         return left
 
     def position(self, last: FlowInstance | None) -> Position | None:
-        """Return the place of the last row in the order.
-
-        None means that the windows that are left show it.
-        """
         return self._machine.position(last)
 
     # Requests
@@ -195,21 +187,17 @@ class FilteredScan(Machine):
         self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Return the spill tasks, writes and reads. Each is returned once."""
         return self._machine.disk_tasks()
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Note the error of a failed spill task."""
         self._machine.disk_failed(error)
 
     # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         return self._checked(self._machine.next_rows)
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the next rows in order, undecoded if no check needs them decoded."""
         return self._checked(self._machine.next_raw)
 
     def _checked(

@@ -1,6 +1,6 @@
 """The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
-A partition is also called a partition here. Rows are decoded here, just before they are handed out. Until then a
+Rows are decoded here, just before they are handed out. Until then a
 page is held as the bytes of its answer, and rows of several partitions are merged by their ids and trigger
 times. An ordered scan hands out a row once every partition has passed the row's second. Runs end at whole
 seconds, so the position of a partition shows which rows it may still bring.
@@ -84,7 +84,6 @@ class PartitionedScan(Machine):
         self._pressed = partitions[0]
 
     def account(self) -> ScanAccount:
-        """Return the figures of all partitions."""
         return sum((partition.account() for partition in self.partitions), ScanAccount())
 
     @property
@@ -94,7 +93,6 @@ class PartitionedScan(Machine):
         return min(shares) if self._merged else sum(shares) / len(shares)
 
     def drain_events(self) -> list[PendingEvent]:
-        """Return the windows that were proven since the last call."""
         return [
             partial(WindowDone, type=partition.type, from_ms=first, to_ms=until, rows=rows, proof=proof)
             for partition in self.partitions
@@ -102,7 +100,6 @@ class PartitionedScan(Machine):
         ]
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
         self.zone = zone
         for partition in self.partitions:
             partition.set_zone(zone)
@@ -136,7 +133,6 @@ class PartitionedScan(Machine):
         return [(partition, ask) for partition in self.partitions for ask in partition.looks()]
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
         taken = self._next()
         return self._read(taken) if isinstance(taken, _Taken) else taken
 
@@ -204,13 +200,6 @@ class PartitionedScan(Machine):
         return taken
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
-        """Return the windows that are left.
-
-        Args:
-            last: the last row that was handed out. None means that no row was.
-            begun: True if that row is in the batch that `next_rows` returned last.
-            all_handed: True if all rows of that batch were handed out.
-        """
         mark = (
             None
             if last is None or last.trigger_time is None

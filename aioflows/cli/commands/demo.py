@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from aioflows import FlowQuery, FlowSession, Limits, QueryError
+from aioflows._worker import run_in_thread
 from aioflows.cli.exit_codes import Exit
 from aioflows.cli.output.demo_account import DemoOutcome, print_outcome
-from aioflows.cli.output.flow_totals import OrderCheck, Summary
 from aioflows.cli.output.meters import Meter, live_meter, plain_meter
+from aioflows.cli.output.order_check import OrderCheck
 from aioflows.emulator import Emulator, EmulatorProcess
-from aioflows.export.worker import run_in_thread
+from aioflows.report.flow_totals import FlowTotals
 
 __all__ = ["Demo", "demo"]
 
@@ -89,7 +90,7 @@ async def demo(settings: Demo, console: Console) -> Exit:
 async def _read(settings: Demo, emulator: EmulatorProcess, meter: Meter) -> DemoOutcome:
     order_by = settings.order_by if isinstance(settings.order_by, str) else None
     query = FlowQuery(emulator.start_ms, emulator.end_ms, order_by=order_by)
-    summary, order = Summary(), OrderCheck(order_by)
+    totals, order = FlowTotals(), OrderCheck(order_by)
     async with (
         FlowSession(
             emulator.url, user_id="u", org_id="o", limits=settings.limits, observer=meter.on_event
@@ -97,10 +98,10 @@ async def _read(settings: Demo, emulator: EmulatorProcess, meter: Meter) -> Demo
         session.scan(query) as scan,
     ):
         async for rows in scan.pages():
-            summary.add(rows)
+            totals.add(rows)
             order.add(rows)
             meter.show(scan)
-    return DemoOutcome(emulator.instances, summary, order, order_by, scan.stats, settings.limits.page_size)
+    return DemoOutcome(emulator.instances, totals, order, order_by, scan.stats, settings.limits.page_size)
 
 
 def _title(settings: Demo) -> Text:

@@ -8,9 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -31,10 +29,12 @@ from aioflows import (
 from aioflows.cli.commands.scan import resume_command
 from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.row_table import RowTable
 from aioflows.export import SinkError, json_line
-from aioflows.export.filesystem import FileSystem
+from aioflows.export.errors import as_sink_error
+from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.stream import Stream
 
 __all__ = ["FollowJob", "PollOptions", "follow"]
@@ -170,7 +170,8 @@ class _FollowWriter:
     def _save_checkpoint(self) -> None:
         if self._path is not None:
             # In this thread: a daemon thread that ends with the program would leave its draft behind.
-            _replace_file(self._path, self._follow.checkpoint().to_json())
+            with as_sink_error(str(self._path)):
+                write_atomically(FileSystem(), self._path, self._follow.checkpoint().to_json().encode())
 
     def final_notes(self, arguments: tuple[str, ...]) -> list[str]:
         """Save the checkpoint of the written rows, and return notes on the rows and on how to resume."""
@@ -208,34 +209,16 @@ def _read_checkpoint(path: Path | None) -> FollowCheckpoint | None:
     if path is None:
         return None
     if not path.parent.is_dir():
-        raise QueryError(f"--checkpoint {str(path)!r}: there is no folder {str(path.parent)!r}")
+        raise QueryError(
+            f"--checkpoint {str(path)!r}: there is no folder {str(path.parent)!r}; make it first"
+        )
     try:
-        with path.open(encoding="utf-8") as file:
-            return FollowCheckpoint.from_json(file.read(_LARGEST_FILE))
-    except FileNotFoundError:
-        return None
+        text = read_text("--checkpoint", path, _LARGEST_FILE)
+    except QueryError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+    try:
+        return FollowCheckpoint.from_json(text)
     except QueryError as error:
         raise QueryError(f"--checkpoint {str(path)!r}: {error}") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise QueryError(f"--checkpoint {str(path)!r} cannot be read: {reason}") from None
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Replace the content of a file in one step. After a crash, the file has either the old or the new text.
-
-    Raises:
-        SinkError: the file cannot be written.
-    """
-    try:
-        descriptor, draft = tempfile.mkstemp(prefix=".aioflows-", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            Path(draft).replace(path)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path} cannot be written: {error.strerror}") from error

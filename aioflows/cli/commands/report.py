@@ -12,7 +12,6 @@ from aioflows._display.text import printable
 from aioflows.cli.exit_codes import print_to_stderr
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, stats_line
-from aioflows.cli.output.flow_totals import Summary
 from aioflows.cli.output.meters import live_meter, no_meter
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.terminal_report import print_report
@@ -62,7 +61,7 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
     show_meter = not job.quiet and console.is_terminal
     meter = live_meter(console, Progress.of(job.query, job.limit)) if show_meter else no_meter()
     session = connection.session(job.limits, meter.on_event)
-    tally, summary = Tally(job.zone, job.day), Summary()
+    tally = Tally(job.zone, job.day)
     try:
         async with session, session.scan(job.query, limit=job.limit) as scan:
             with meter:
@@ -78,7 +77,6 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
                 else:
                     async for rows in scan.pages():
                         tally.add(rows)
-                        summary.add(rows)
                         meter.show(scan)
             facts = Facts.of(scan.plan(), scan.stats)
     except AioflowsError as error:
@@ -86,6 +84,6 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
             error.add_note(f"{job.output} was not written")
         raise
     if job.output is None:
-        print_report(tally, summary, facts, console_on(sys.stdout))
+        print_report(tally, facts, console_on(sys.stdout))
     elif show_meter:
         print_to_stderr(" · ".join([facts.verdict, printable(job.output), stats_line(scan.stats)]))

@@ -16,6 +16,7 @@ import attrs
 
 from aioflows import AppKey, Event, FlowSession, Limits, QueryError
 from aioflows.cli.options import types as flags
+from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import is_terminal
 
 __all__ = ["Connection", "ConnectionOptions"]
@@ -111,7 +112,7 @@ def _read_keys(
     if secret_file is not None:
         if secret:
             raise QueryError("--secret-file and AIOFLOWS_SECRET_KEY cannot be used together; remove one")
-        secret = _read_secret(secret_file)
+        secret = read_text("--secret-file", secret_file, _LONGEST_SECRET_FILE).strip("\r\n")
     if not access:
         if secret:
             raise QueryError("a secret key was given without an access key; set AIOFLOWS_ACCESS_KEY")
@@ -123,12 +124,3 @@ def _read_keys(
             "the secret key for AIOFLOWS_ACCESS_KEY is missing; set AIOFLOWS_SECRET_KEY or give --secret-file"
         )
     return AppKey(access, secret)
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(_LONGEST_SECRET_FILE).strip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise QueryError(f"--secret-file {str(path)!r} cannot be read: {reason}") from None

@@ -1,4 +1,4 @@
-"""Parsers for the texts of options: times, zones, statuses, orders and lists of names."""
+"""Parsers for the texts of options: times, zones, statuses, orders, lists of names and files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aioflows import FlowStatus, QueryError, ScheduleType
 
-__all__ = ["day", "names", "order", "schedule_type", "statuses", "time", "zone"]
+__all__ = ["day", "names", "order", "read_text", "schedule_type", "statuses", "time", "zone"]
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -157,3 +158,17 @@ def _unknown(option: str, text: str, names: list[str]) -> QueryError:
     near = difflib.get_close_matches(text.lower(), fold, n=1)
     hint = f"; did you mean {fold[near[0]]}?" if near else ""
     return QueryError(f"{option} {text!r} is not one of {', '.join(names)}{hint}")
+
+
+def read_text(option: str, path: Path, most: int) -> str:
+    """Return the text of a file that an option names, at most *most* characters.
+
+    Raises:
+        QueryError: the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(most)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise QueryError(f"{option} {str(path)!r} cannot be read: {reason}") from error

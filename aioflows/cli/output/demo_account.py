@@ -13,8 +13,9 @@ from rich.text import Text
 from aioflows import ScanStats
 from aioflows._display.text import printable
 from aioflows.cli.output.console import format_duration, rows_per_second
-from aioflows.cli.output.flow_totals import FlowTotal, OrderCheck, Summary
+from aioflows.cli.output.order_check import OrderCheck
 from aioflows.cli.output.row_table import fit_to_width, format_status, status_style
+from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["DemoOutcome", "print_outcome"]
 
@@ -27,7 +28,7 @@ class DemoOutcome:
 
     Args:
         expected: number of instances in the deployment.
-        summary: totals of the instances that were read.
+        totals: totals of the instances that were read.
         order: check of their order.
         order_by: order of the scan. None means no order.
         stats: statistics of the scan.
@@ -35,7 +36,7 @@ class DemoOutcome:
     """
 
     expected: int
-    summary: Summary
+    totals: FlowTotals
     order: OrderCheck
     order_by: str | None
     stats: ScanStats
@@ -44,7 +45,7 @@ class DemoOutcome:
     @property
     def exact(self) -> bool:
         """True if every instance came exactly once, and in the order of the scan."""
-        return self.summary.instances == self.expected and not self.order.fault
+        return self.totals.instances == self.expected and not self.order.fault
 
     @property
     def least_requests(self) -> int:
@@ -60,10 +61,10 @@ def print_outcome(outcome: DemoOutcome, console: Console) -> None:
             Text(),
             _figures(outcome),
             Text(),
-            _statuses(outcome.summary, console.width - 42),
+            _statuses(outcome.totals, console.width - 42),
         )
     )
-    tables = [table for table in (_slowest(outcome.summary), _failing(outcome.summary)) if table is not None]
+    tables = [table for table in (_slowest(outcome.totals), _failing(outcome.totals)) if table is not None]
     if tables and console.width >= 120:
         grid = Table.grid(padding=(0, 4))
         grid.add_row(*tables)
@@ -74,7 +75,7 @@ def print_outcome(outcome: DemoOutcome, console: Console) -> None:
 
 
 def _verdicts(outcome: DemoOutcome) -> list[Text]:
-    read, expected = outcome.summary.instances, outcome.expected
+    read, expected = outcome.totals.instances, outcome.expected
     if read == expected:
         complete = _verdict(True, "complete", f"{read:,} of {expected:,} instances, each exactly once")
     else:
@@ -105,16 +106,16 @@ def _figures(outcome: DemoOutcome) -> Text:
             "retries",
             f"{stats.retries:,}" + (f", {stats.throttled:,} of them throttled" if stats.throttled else ""),
         ),
-        ("flows", f"{outcome.summary.flows:,}"),
+        ("flows", f"{outcome.totals.flows:,}"),
     ]
     return Text("\n").join(Text.assemble("  ", (name.ljust(11), "dim"), text) for name, text in lines)
 
 
-def _statuses(summary: Summary, width: int) -> Text:
+def _statuses(totals: FlowTotals, width: int) -> Text:
     cells = max(5, min(width, _WIDEST_BAR))
     lines = []
-    for status, count in summary.statuses.most_common():
-        share = count / summary.instances
+    for status, count in totals.statuses.most_common():
+        share = count / totals.instances
         style = status_style(status)
         # Eighths of a cell, so that a share of one per cent is still visible.
         eighths = max(1, round(share * cells * 8))
@@ -124,18 +125,18 @@ def _statuses(summary: Summary, width: int) -> Text:
     return Text("\n").join(lines)
 
 
-def _slowest(summary: Summary) -> Table | None:
+def _slowest(totals: FlowTotals) -> Table | None:
     rows = [
         (flow, format_duration(flow.mean), format_duration(flow.longest), f"{flow.ran:,}")
-        for flow in summary.slowest()
+        for flow in totals.slowest()
     ]
     return _table("Slowest flows", ("mean", "longest", "runs"), rows)
 
 
-def _failing(summary: Summary) -> Table | None:
+def _failing(totals: FlowTotals) -> Table | None:
     rows = [
         (flow, f"{flow.failed:,}", f"{flow.failed / flow.instances:.0%}", f"{flow.instances:,}")
-        for flow in summary.most_failing()
+        for flow in totals.most_failing()
     ]
     return _table("Most failing flows", ("failed", "share", "of"), rows)
 

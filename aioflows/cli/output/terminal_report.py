@@ -12,9 +12,9 @@ from rich.text import Text
 from aioflows import FlowStatus
 from aioflows._display.text import printable
 from aioflows.cli.output.console import format_duration
-from aioflows.cli.output.flow_totals import FlowTotal, Summary
 from aioflows.cli.output.row_table import fit_to_width
 from aioflows.report import FAILURES, Facts, Tally, quantile
+from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["print_report"]
 
@@ -24,9 +24,9 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 _SHADES = "░▒▓█"
 
 
-def print_report(tally: Tally, summary: Summary, facts: Facts, console: Console) -> None:
+def print_report(tally: Tally, facts: Facts, console: Console) -> None:
     """Print a report in at most 24 lines."""
-    lines = [_head(summary), _dim(f"{_range(tally)}; {facts.verdict}")]
+    lines = [_head(tally.totals), _dim(f"{_range(tally)}; {facts.verdict}")]
     if tally.counts:
         lines += [
             Text(),
@@ -36,22 +36,22 @@ def print_report(tally: Tally, summary: Summary, facts: Facts, console: Console)
             _durations(tally),
             Text(),
         ]
-        lines += _flows("slowest", summary.slowest(_FLOWS), console.width)
-        lines += _flows("failing", summary.most_failing(_FLOWS), console.width)
+        lines += _flows("slowest", tally.totals.slowest(_FLOWS), console.width)
+        lines += _flows("failing", tally.totals.most_failing(_FLOWS), console.width)
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     console.print(Group(*lines))
 
 
-def _head(summary: Summary) -> Text:
-    states, failed = summary.statuses, sum(summary.statuses[status] for status in FAILURES)
+def _head(totals: FlowTotals) -> Text:
+    states, failed = totals.statuses, sum(totals.statuses[status] for status in FAILURES)
     ended = states[FlowStatus.SUCCESS] + failed
     rate = f"{states[FlowStatus.SUCCESS] / ended:.1%}" if ended else "–"
     return Text.assemble(
-        (f"{summary.instances:,} instances", "bold"),
+        (f"{totals.instances:,} instances", "bold"),
         f" · {rate} success · ",
         (f"{failed:,} failed", "bold red" if failed else ""),
-        f" · {states[FlowStatus.RUNNING]:,} running · {summary.flows:,} flows",
+        f" · {states[FlowStatus.RUNNING]:,} running · {totals.flows:,} flows",
     )
 
 

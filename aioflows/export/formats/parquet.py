@@ -8,12 +8,11 @@ pandas read this layout. The metadata of both names the export.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
+from aioflows._extras import pa, pc, pq
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows
 from aioflows.arrow import AnswerColumns, arrow_schema, joined, text_batch
@@ -26,16 +25,12 @@ from aioflows.export.formats.parquet_file import (
     read_footers,
     read_job,
     read_parts,
-    write_atomically,
+    write_file,
     write_final_footer,
-    write_parquet,
 )
 from aioflows.export.journal import JournalEntry
+from aioflows.export.sink import Sink
 from aioflows.models import FlowInstance
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 __all__ = ["COMMON", "FileSink", "FolderSink"]
 
@@ -48,7 +43,7 @@ _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
 
-class _PartSink:
+class _PartSink(Sink):
     """A sink that collects batches, and writes a part of them at each commit.
 
     Args:
@@ -57,11 +52,10 @@ class _PartSink:
         job: the identity of the export.
     """
 
-    write_threshold = 2_000
     accepts_raw_rows = True
 
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
-        self._draft = draft
+        super().__init__(draft)
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout)
         self._job = {"aioflows": job}
@@ -70,28 +64,16 @@ class _PartSink:
         self._length = 0
 
     def encode(self, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-        """Return these instances as a record batch."""
         return text_batch(self._layout, instances, memory_pool())
 
     def weight(self, chunk: pa.RecordBatch | RawRows) -> float:
-        """Return the size of a chunk, as a share of a part."""
         size: int = chunk.size if isinstance(chunk, RawRows) else chunk.get_total_buffer_size()
         return size / _PART_BYTES
 
-    def kept(self) -> JournalEntry | None:
-        """Return the journal entry of an earlier run."""
-        return self._draft.kept()
-
     def write(self, chunks: Sequence[pa.RecordBatch | RawRows]) -> None:
-        """Add rows."""
         self._batches += self._columns.batches(chunks)
 
-    def finish(self, entry: JournalEntry) -> None:
-        """Publish the rows as the target."""
-        self._draft.publish(entry)
-
     def close(self) -> None:
-        """Drop the batches that were not committed."""
         self._batches = []
 
     def _take_table(self) -> pa.Table:
@@ -121,15 +103,9 @@ class FileSink(_PartSink):
         return self._draft.folder / "parts"
 
     def finished(self, entry: JournalEntry) -> bool:
-        """Return True if the target is the export of this entry."""
         return self._draft.target.is_file() and read_job(self._draft.target) == entry.job
 
     def open(self, entry: JournalEntry) -> None:
-        """Open the file behind the parts that an entry counts.
-
-        Raises:
-            SinkError: parts are missing.
-        """
         if self._draft.rows.exists() and not self._path.exists():
             # An earlier run renamed the parts, but died before it wrote its last journal entry.
             self._draft.files.rename(self._draft.rows, self._path)
@@ -162,8 +138,7 @@ class FileSink(_PartSink):
             write_final_footer(files, self._path, self._length, self._footers)
             files.rename(self._path, rows)
         else:
-            tables = self._merged_groups()
-            write_atomically(files, rows, partial(write_parquet, schema=self._schema, tables=tables))
+            write_file(files, rows, self._schema, self._merged_groups())
         files.sync_folder(self._draft.folder)
 
     @property
@@ -182,8 +157,6 @@ class FileSink(_PartSink):
 
     def _merged_groups(self) -> Iterator[pa.Table]:
         """Yield all rows, in tables as large as a row group."""
-        import pyarrow as pa  # noqa: PLC0415
-
         tables: list[pa.Table] = []
         for table in read_parts(self._path, self._footers):
             tables.append(table)
@@ -208,15 +181,9 @@ class FolderSink(_PartSink):
         super().__init__(draft, layout, job)
 
     def finished(self, entry: JournalEntry) -> bool:
-        """Return True if the target is the export of this entry."""
         return self._draft.target.is_dir() and read_job(self._draft.target / COMMON) == entry.job
 
     def open(self, entry: JournalEntry) -> None:
-        """Open the folder, and remove the files that an entry does not count.
-
-        Raises:
-            SinkError: files that the entry counts are missing.
-        """
         files, rows, self._length = self._draft.files, self._draft.rows, entry.length
         counted = set(map(_name, range(entry.length)))
         if entry.length and not rows.is_dir():
@@ -230,7 +197,6 @@ class FolderSink(_PartSink):
                 files.remove(path)
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
-        """Commit the rows added so far, together with their journal entry."""
         table, files, rows = self._take_table(), self._draft.files, self._draft.rows
         names = list(self._written_names)
         if table.num_rows:
@@ -238,12 +204,12 @@ class FolderSink(_PartSink):
                 files.folder(rows / f"date={day}")
                 part = of_day.select(names)
                 path = rows / f"date={day}" / _name(self._length)
-                write_atomically(files, path, partial(write_parquet, schema=part.schema, tables=[part]))
+                write_file(files, path, part.schema, [part])
                 files.sync_folder(rows / f"date={day}")
             self._length += 1
         if entry.done:
             schema = self._schema.empty_table().select(names).schema.with_metadata(self._job)
-            write_atomically(files, rows / COMMON, partial(write_parquet, schema=schema, tables=[]))
+            write_file(files, rows / COMMON, schema, [])
         files.sync_folder(rows)
         entry = attrs.evolve(entry, length=self._length)
         self._draft.keep(entry)
@@ -251,9 +217,6 @@ class FolderSink(_PartSink):
 
 
 def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     days = pc.cast(table.column(_DAY), pa.date32())
     for day in pc.unique(days).to_pylist():
         on_day = pc.is_null(days) if day is None else pc.equal(days, day)

@@ -13,16 +13,13 @@ Python decodes the next rows.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from aioflows.export.filesystem import FileSystem
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+from aioflows._extras import pa, pq
+from aioflows.export.filesystem import FileSystem, write_atomically
 
 __all__ = [
     "GROUP",
@@ -31,9 +28,8 @@ __all__ = [
     "read_footers",
     "read_job",
     "read_parts",
-    "write_atomically",
+    "write_file",
     "write_final_footer",
-    "write_parquet",
 ]
 
 GROUP = 128_000
@@ -50,16 +46,11 @@ def memory_pool() -> pa.MemoryPool:
 
     One thread allocates the rows and another frees them. pyarrow's default pool keeps most of such memory.
     """
-    import pyarrow as pa  # noqa: PLC0415
-
     return pa.system_memory_pool()
 
 
 def read_job(path: Path) -> str | None:
     """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):
@@ -68,19 +59,18 @@ def read_job(path: Path) -> str | None:
     return job.decode()
 
 
-def write_atomically(files: FileSystem, path: Path, write: Callable[[Any], object]) -> None:
-    """Write a file atomically: a crash leaves the old file or the new one."""
-    part = path.with_name(f"{path.name}.part")
-    with _appending(files, part, 0) as out:
-        write(out)
-    files.rename(part, path)
+def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write tables as a Parquet file, in one step."""
+
+    def write(part: Path) -> None:
+        with _appending(files, part, 0) as out:
+            _write_parquet(out, schema, tables)
+
+    write_atomically(files, path, write)
 
 
-def write_parquet(out: Any, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
+def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
     """Write tables as Parquet, and return the footer."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     # Only names get a dictionary. Other texts hardly ever repeat, so a dictionary would cost more than it
     # saves.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
@@ -126,7 +116,7 @@ def add_part(
         # pyarrow's writer refuses a file that is not at position 0. The file is open for appending, so the
         # bytes go to its end, and from the first write on the position is there too.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
-        footer = write_parquet(out, schema=schema, tables=tables)
+        footer = _write_parquet(out, schema, tables)
         return footer, out.tell()
 
 
@@ -147,8 +137,6 @@ def read_footers(path: Path, length: int) -> list[pq.FileMetaData]:
     Raises:
         ValueError: these bytes are not a sequence of parts.
     """
-    import pyarrow as pa  # noqa: PLC0415
-
     footers = []
     with path.open("rb") as file:
         while length:
@@ -169,17 +157,12 @@ def read_footers(path: Path, length: int) -> list[pq.FileMetaData]:
 
 def read_parts(path: Path, footers: Iterable[pq.FileMetaData]) -> Iterator[pa.Table]:
     """Yield the rows of each part."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     for footer in footers:
         with pq.ParquetFile(path, metadata=footer) as file:
             yield file.read()
 
 
 def _footer(file: BinaryIO, end: int) -> pq.FileMetaData:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     tail = _LENGTH_BYTES + len(_MAGIC)
     file.seek(end - tail)
     size = int.from_bytes(file.read(_LENGTH_BYTES), "little")

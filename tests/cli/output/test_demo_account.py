@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from aioflows import FlowInstance, FlowStatus, ScanStats
 from aioflows.cli.output.console import console_on
 from aioflows.cli.output.demo_account import DemoOutcome, print_outcome
-from aioflows.cli.output.flow_totals import OrderCheck, Summary
+from aioflows.cli.output.order_check import OrderCheck
+from aioflows.report.flow_totals import FlowTotals
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -34,11 +35,11 @@ def outcome(
         )
         for name in names
     ]
-    summary, check = Summary(), OrderCheck(order)
-    summary.add(rows)
+    totals, check = FlowTotals(), OrderCheck(order)
+    totals.add(rows)
     check.add(rows)
     stats = ScanStats(requests=3, rows_yielded=len(rows), elapsed=2.0)
-    return DemoOutcome(len(names) if expected is None else expected, summary, check, order, stats, 2)
+    return DemoOutcome(len(names) if expected is None else expected, totals, check, order, stats, 2)
 
 
 def text(outcome: DemoOutcome) -> str:

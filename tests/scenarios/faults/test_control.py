@@ -149,7 +149,7 @@ class TestLeft:
 async def taken(scan: FlowScan) -> list[str]:
     """The ids of all rows that are ready, so that the next one takes a request."""
     rows = [(await anext(scan)).instance_id]
-    while scan._at < len(scan._rows):
+    while scan.reader.handout.held:
         rows.append((await anext(scan)).instance_id)
     return rows
 
@@ -262,7 +262,7 @@ async def begun(emulator: Emulator) -> FlowScan:
     await session.__aenter__()
     scan = session.scan(FlowQuery(emulator.start, emulator.end, type=1))
     await taken(scan)
-    assert scan._engine.under_way
+    assert scan.reader._engine.under_way
     return scan
 
 

@@ -325,7 +325,7 @@ class TestAnswerLost:
                     async with asyncio.timeout(0.5):
                         async for _ in scan:
                             pass
-                assert scan._engine.under_way >= 64
+                assert scan.reader._engine.under_way >= 64
                 began = loop_time()
                 await scan.aclose()
                 await session.aclose()

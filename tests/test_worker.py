@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from aioflows.export.worker import run_in_thread
+from aioflows._worker import run_in_thread
 
 
 @pytest.mark.real_time

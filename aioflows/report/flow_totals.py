@@ -1,4 +1,4 @@
-"""Totals of flow instances by status and by flow, and a check of their order."""
+"""Totals of flow instances by status and by flow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import attrs
 
-from aioflows import FlowInstance, FlowStatus
-from aioflows.report import FAILURES
+from aioflows.models import FlowInstance, FlowStatus
 
-__all__ = ["FlowTotal", "OrderCheck", "Summary"]
+__all__ = ["FAILURES", "FlowTotal", "FlowTotals"]
+
+FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 
 
 @attrs.define
@@ -41,7 +42,7 @@ class FlowTotal:
         return self.time / self.ran if self.ran else timedelta()
 
 
-class Summary:
+class FlowTotals:
     """The totals of flow instances, by status and by flow. Its size grows with the number of flows only."""
 
     def __init__(self) -> None:
@@ -81,41 +82,3 @@ class Summary:
         """Return the flows with the most failures, the worst first, without flows that have no failures."""
         failing = (flow for flow in self._flows.values() if flow.failed)
         return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.instances))
-
-
-class OrderCheck:
-    """A check that instances come in strict order of (trigger second, id), without help from the scan.
-
-    Each instance is compared with the one before. Strict order also excludes repeated instances. Without an
-    order, the check remembers every id, to find repeated instances.
-
-    Args:
-        order: "trigger_time", "-trigger_time", or None for no order.
-    """
-
-    def __init__(self, order: str | None) -> None:
-        self._order = order
-        self._last: tuple[int, str] | None = None
-        self._seen: set[str] = set()
-        self.fault = ""
-
-    def add(self, instances: Iterable[FlowInstance]) -> None:
-        """Check instances, and store the first fault in ``fault``."""
-        for instance in instances:
-            if instance.trigger_time is None:
-                self._note(f"{instance.instance_id} has no trigger time")
-            elif self._order is None:
-                if instance.instance_id in self._seen:
-                    self._note(f"{instance.instance_id} came twice")
-                self._seen.add(instance.instance_id)
-            else:
-                place = (int(instance.trigger_time.timestamp()), instance.instance_id)
-                if self._last is not None and not self._follows(self._last, place):
-                    self._note(f"{place[1]} came after {self._last[1]}")
-                self._last = place
-
-    def _follows(self, last: tuple[int, str], place: tuple[int, str]) -> bool:
-        return place < last if self._order == "-trigger_time" else place > last
-
-    def _note(self, fault: str) -> None:
-        self.fault = self.fault or fault

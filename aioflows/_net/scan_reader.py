@@ -1,0 +1,374 @@
+"""The reader of one scan: it fills a `Handout` from the engine, and reports how the scan stands.
+
+Both doors to a scan own one: `aioflows.FlowScan` calls it on the event loop, and `aioflows.sync.FlowScan` from
+another thread.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.scans.handout import Handout
+from aioflows._core.scans.machine import Waiting
+from aioflows._core.strategy import make_machine
+from aioflows._core.wire.zone import Zone
+from aioflows._display.html import facts
+from aioflows._net.async_calls import or_none
+from aioflows._net.engine import Engine
+from aioflows._net.gate import Gate
+from aioflows._net.loop_bound import LoopBound
+from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.observers import Observers, ScanWatch
+from aioflows._net.operations import Operations
+from aioflows._net.retrying import CallTally
+from aioflows._net.zones import ScanZone, Zones
+from aioflows._tables.columns import Layout
+from aioflows._tables.raw_rows import RawRows
+from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
+from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.errors import AioflowsError
+from aioflows.events import ScanOutcome
+from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
+from aioflows.settings import Limits
+from aioflows.stats import ScanPlan, ScanStats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ScanReader", "SessionParts"]
+
+_BATCH = 1_000  # instances per record batch that is made from decoded instances
+
+_T = TypeVar("_T")
+_R = TypeVar("_R", bound="list[FlowInstance] | RawRows")
+
+
+@attrs.frozen(eq=False)
+class SessionParts:
+    """The parts of a session that its scans and follows share."""
+
+    service: ServiceFacts
+    filters: SeenFilters
+    limits: Limits
+    gate: Gate
+    operations: Operations
+    zones: Zones
+    turns: LoopSlices
+    watch: Observers
+
+
+class ScanReader(LoopBound):
+    """A scan, without the form in which its rows are handed out. It sends nothing before the first row is read.
+
+    Args:
+        parts: the parts of the session.
+        query: the query.
+        limit: the greatest number of rows in all. None means every row. Default: None.
+        resume: the checkpoint of an earlier scan of the same query. Default: None.
+        proven: True to prove completeness while the data changes, at any cost. Default: False.
+        confirm: True to request ends without a known row again. Default: True.
+        growing: the zone of a window in which rows still appear. None means the usual scan. Default: None.
+
+    Raises:
+        QueryError: the order is not possible, or the checkpoint was made in another zone.
+    """
+
+    _NAME = "scan"
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        resume: Checkpoint | None = None,
+        proven: bool = False,
+        confirm: bool = True,
+        growing: Zone | None = None,
+    ) -> None:
+        self._machine = machine = make_machine(
+            query,
+            parts.service,
+            parts.limits,
+            parts.filters,
+            limit=limit,
+            resume=resume,
+            proven=proven,
+            confirm=confirm,
+            growing=growing is not None,
+        )
+        self._parts = parts
+        self._query = query
+        self._zone = ScanZone(
+            parts.zones, query.from_ms, query.to_ms, None if resume is None else resume.zone
+        )
+        if growing is not None:
+            self._zone.take(growing)
+        if self._zone.zone is not None:
+            machine.set_zone(self._zone.zone)
+        self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
+        self._tally = CallTally(self._watch.number)
+        fetch = partial(parts.operations.search, query, self._tally)
+        slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
+        self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
+        self.handout = Handout(limit)
+        self._began = self._ended = 0.0
+        self._busy = self._over = self._closed = False
+        self._error: AioflowsError | None = None
+        self._unlisted: Checkpoint | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
+        requests = f"{self._engine.under_way} requests under way"
+        return f"<FlowScan {state}, {self.handout.taken} instances handed out, {requests}>"
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self), attrs.asdict(self.stats, recurse=False).items())
+
+    # Reading
+
+    async def next_row(self) -> FlowInstance:
+        """Return the next row."""
+        handout = self.handout
+        if handout.at >= handout.end or get_running_loop() is not self._loop:
+            await self.refill()
+        return handout.take()
+
+    async def next_page(self, most: int | None = None) -> list[FlowInstance]:
+        """Return the next rows, at most *most*."""
+        if not self.handout.held or get_running_loop() is not self._loop:
+            await self.refill()
+        return self.handout.take_page(most)
+
+    async def next_as(
+        self, convert: Callable[[RawRows], _T], most: int | None = None
+    ) -> _T | list[FlowInstance]:
+        """Return the next rows: converted from the bytes of an answer, or as at most *most* instances."""
+        handout = self.handout
+        if handout.at < handout.end or handout.limited:
+            return await self.next_page(most)
+        rows: list[FlowInstance] | RawRows = await self._read(self._machine.next_raw)
+        if not isinstance(rows, RawRows):
+            handout.fill(rows)
+            return handout.take_page(most)
+        try:
+            made = convert(rows)
+        except AioflowsError as error:
+            handout.miss()
+            await self._fail(error)
+            raise
+        handout.count(rows)
+        return made
+
+    def batches(
+        self, columns: Iterable[str] | None, *, tasks: bool
+    ) -> Callable[[], Coroutine[Any, Any, pa.RecordBatch]]:
+        """Return a function that returns the next rows as a record batch.
+
+        Batches are small, so that the event loop stays responsive.
+
+        Args:
+            columns: the names of the columns. None means every column.
+            tasks: True for one row per task of an instance's graph.
+
+        Raises:
+            QueryError: a column is unknown, or pyarrow is not installed.
+        """
+        layout = Layout(columns, tasks=tasks)
+        schema, answer_columns = arrow_schema(layout), AnswerColumns(layout)
+
+        async def next_batch() -> pa.RecordBatch:
+            rows = await self.next_as(answer_columns.batch, _BATCH)
+            return record_batch(layout, rows) if isinstance(rows, list) else with_names(rows, schema)
+
+        return next_batch
+
+    async def refill(self) -> None:
+        """Read more rows into the handout. Raise StopAsyncIteration if there are none."""
+        self.handout.fill(await self._read(self._machine.next_rows))
+        if self.handout.full:
+            await self._stop()  # its end is reported when the last of these rows was taken
+
+    async def _read(self, next_rows: Callable[[], _R | Waiting]) -> _R:
+        self._check()
+        if self._error is not None:
+            raise self._error
+        if self._over or self.handout.full:
+            self._report_end(ScanOutcome.LIMIT)
+            raise StopAsyncIteration
+        self.handout.clear()
+        self._busy = True
+        try:
+            rows = await self._engine.next(next_rows)
+        except AioflowsError as error:
+            await self._fail(error)
+            raise
+        finally:
+            self._busy = False
+        if rows is None:
+            self._over = True
+            await self._finish(ScanOutcome.COMPLETE)
+            raise StopAsyncIteration
+        return rows
+
+    async def read_all(self) -> list[FlowInstance]:
+        """Return all rows that were not handed out yet, and close the scan."""
+        return await self._read_and_close(self._collect)
+
+    async def read_first(self) -> FlowInstance | None:
+        """Return the next row, or None if there is none, and close the scan."""
+        return await self._read_and_close(partial(or_none, self.next_row))
+
+    async def _collect(self) -> list[FlowInstance]:
+        rows: list[FlowInstance] = []
+        while (page := await or_none(self.next_page)) is not None:
+            rows += page
+        return rows
+
+    async def _read_and_close(self, read: Callable[[], Awaitable[_T]]) -> _T:
+        self._check()
+        before = self.checkpoint()
+        try:
+            try:
+                return await read()
+            finally:
+                await self.aclose()
+        except BaseException as error:
+            self._unlisted = before  # the caller gets no result, so no row was handed out
+            if isinstance(error, AioflowsError):
+                error.checkpoint = before
+            raise
+
+    async def _fail(self, error: AioflowsError) -> None:
+        error.checkpoint = self.checkpoint()
+        self._error = error
+        await self._finish(ScanOutcome.FAILED)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise RuntimeError("this scan was closed; make a new one with session.scan(query)")
+        if self._busy:
+            raise RuntimeError("this scan is being iterated by another task; make a scan for each consumer")
+        begins = self._loop is None
+        self._check_loop()
+        if begins:
+            self._began = get_running_loop().time()
+            self._watch.began()
+
+    # Ending
+
+    async def aclose(self) -> None:
+        """Cancel the requests and wait for their end. Safe to call more than once."""
+        if self._loop is not None and self._loop.is_closed():
+            self._close()
+            self._engine.cancel()  # no task can be awaited on a closed loop
+            return
+        self._check_loop_to_close()
+        self._close()
+        await self._finish(ScanOutcome.LIMIT if self.handout.spent else ScanOutcome.CLOSED)
+
+    def _close(self) -> None:
+        self._closed = True
+        self.handout.close()
+
+    async def _finish(self, outcome: ScanOutcome) -> None:
+        try:
+            await self._stop()
+        finally:
+            self._report_end(outcome)
+
+    async def _stop(self) -> None:
+        if self._loop is not None and not self._ended:
+            self._ended = self._loop.time()
+        await self._engine.aclose()
+
+    def _report_end(self, outcome: ScanOutcome) -> None:
+        self._watch.ended(outcome, self.handout.taken, self._tally.requests, self._elapsed, self._error)
+
+    def __del__(self) -> None:
+        if getattr(self, "handout", None) is None:
+            return
+        if self._engine.under_way:
+            warnings.warn(
+                f"{self!r} was never closed; use 'async with session.scan(...)'",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+            self._engine.cancel()
+        self._report_end(ScanOutcome.CLOSED)
+
+    # State, as `aioflows.FlowScan` describes it
+
+    @property
+    def number(self) -> int:
+        return self._watch.number
+
+    @property
+    def progress(self) -> float:
+        return 1.0 if self._over else self._machine.progress
+
+    @property
+    def stats(self) -> ScanStats:
+        zone, account, tally, service = (
+            self._zone.zone,
+            self._machine.account(),
+            self._tally,
+            self._parts.service,
+        )
+        return ScanStats(
+            requests=tally.requests,
+            retries=tally.retries,
+            throttled=tally.throttled,
+            rows_received=account.rows_received,
+            rows_yielded=self.handout.taken,
+            duplicates=account.duplicates,
+            windows=account.windows,
+            elapsed=self._elapsed,
+            waited=tally.waited,
+            proofs=account.proofs,
+            counted=tuple(sorted(account.counted, key=lambda one: one.from_ms)),
+            time_zone=None if zone is None else str(zone.tzinfo),
+            page_cap=service.cap,
+            first_page=service.first_page,
+            rate=self._parts.gate.rate,
+            undated=account.undated,
+        )
+
+    @property
+    def _elapsed(self) -> float:
+        return 0.0 if self._loop is None else (self._ended or self._loop.time()) - self._began
+
+    def plan(self) -> ScanPlan:
+        left, page_size = self.checkpoint().remaining, self._parts.limits.page_size
+        pages = math.ceil(self._machine.account().expected / page_size)
+        return ScanPlan(
+            from_ms=self._query.from_ms,
+            to_ms=self._query.to_ms,
+            order_by=self._query.order_by,
+            page_size=page_size,
+            windows=left,
+            fewest_requests=max(len(left), pages),
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        if self._unlisted is not None:
+            return self._unlisted
+        if self._over:
+            return Checkpoint(fingerprint(self._query), (), zone=self._zone.used)
+        return Checkpoint(
+            fingerprint(self._query),
+            tuple(self._machine.remaining(*self.handout.mark)),
+            self._machine.position(self.handout.last),
+            self._zone.used,
+        )

@@ -1,0 +1,123 @@
+"""Databases: rows and their journal entry are committed in one transaction.
+
+The table ``instances`` has the columns of the export. The journal entry stays in the table
+``aioflows_export``, so the database itself names its export.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aioflows._tables.columns import Kind, Layout
+from aioflows.export.draft import Draft
+from aioflows.export.errors import SinkError
+from aioflows.export.journal import JournalEntry
+from aioflows.export.sink import Sink
+
+__all__ = ["DatabaseSink"]
+
+
+class DatabaseSink(Sink):
+    """A sink that writes rows to a table.
+
+    Args:
+        draft: the draft that holds the database.
+        layout: the columns.
+    """
+
+    LOGS: ClassVar[tuple[str, ...]]
+    """The endings of files that the database keeps beside its own, and applies when it is opened."""
+    TEXT: ClassVar[str]
+    TYPES: ClassVar[Mapping[Kind, str]]
+    """The SQL types of columns. Other columns have the type `TEXT`."""
+
+    def __init__(self, draft: Draft, layout: Layout) -> None:
+        super().__init__(draft)
+        self._layout = layout
+        self._connection: Any = None
+        self._in_transaction = False
+
+    @property
+    @abstractmethod
+    def _error(self) -> type[Exception]:
+        """The errors of the database."""
+
+    @abstractmethod
+    def _connect(self, path: Path) -> Any:
+        """Open a database for writing."""
+
+    @abstractmethod
+    def _connect_read_only(self, path: Path) -> Any:
+        """Open a database for reading."""
+
+    def kept(self) -> JournalEntry | None:
+        """Return the journal entry in the draft's database, or else the one in the target's."""
+        rows, target = self._draft.rows, self._draft.target
+        with self._as_sink_error():
+            if rows.exists():
+                return _read_entry(self._connect(rows))
+        if not target.is_file():
+            return None
+        try:
+            return _read_entry(self._connect_read_only(target))
+        except self._error:
+            return None  # not a database of an export
+
+    def finished(self, entry: JournalEntry) -> bool:
+        return entry.done  # the entry was read in the target itself
+
+    def open(self, entry: JournalEntry) -> None:
+        with self._as_sink_error():
+            self._connection = self._connect(self._draft.rows)
+            if entry.checkpoint is None:
+                self._begin()
+                self._connection.execute(f"CREATE TABLE instances ({', '.join(self._definitions())})")
+                self._connection.execute(f"CREATE TABLE aioflows_export (mark {self.TEXT} NOT NULL)")
+                self._connection.execute("INSERT INTO aioflows_export VALUES (?)", (entry.to_json(),))
+
+    def commit(self, entry: JournalEntry) -> JournalEntry:
+        with self._as_sink_error():
+            self._begin()
+            self._connection.execute("UPDATE aioflows_export SET mark = ?", (entry.to_json(),))
+            self._connection.execute("COMMIT")
+        self._in_transaction = False
+        return entry
+
+    def finish(self, entry: JournalEntry) -> None:
+        if self._draft.rows.exists():  # else an earlier run has published them
+            self._draft.check_alone(self.LOGS)
+        super().finish(entry)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _definitions(self) -> list[str]:
+        return [f"{column.name} {self.TYPES.get(column.kind, self.TEXT)}" for column in self._layout.columns]
+
+    def _begin(self) -> None:
+        if not self._in_transaction:
+            self._connection.execute("BEGIN")
+            self._in_transaction = True
+
+    @contextmanager
+    def _as_sink_error(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            raise SinkError(
+                f"{self._draft.name} cannot be written: {' '.join(str(error).split())}"
+            ) from error
+
+
+def _read_entry(connection: Any) -> JournalEntry | None:
+    with closing(connection):
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aioflows_export'").fetchone():
+            return None
+        ((text,),) = connection.execute("SELECT mark FROM aioflows_export").fetchall()
+    return JournalEntry.from_json(text)

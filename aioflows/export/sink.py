@@ -1,0 +1,77 @@
+"""The base of all sinks: one class per format, which writes rows to a draft."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from aioflows.export.draft import Draft
+from aioflows.export.journal import JournalEntry
+from aioflows.models import FlowInstance
+
+__all__ = ["Sink"]
+
+
+class Sink(ABC):
+    """A destination of rows and of the journal entry that counts them.
+
+    Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
+
+    Args:
+        draft: the draft that holds the rows.
+    """
+
+    commit_interval = 1.0
+    """Seconds after which added rows are committed, even if they are few."""
+    accepts_raw_rows = False
+    """True if `write` accepts `RawRows` too."""
+    write_threshold = 2_000
+    """Instances that are collected before a thread writes them."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    @abstractmethod
+    def encode(self, instances: Sequence[FlowInstance], /) -> Any:
+        """Return instances as a chunk for `write`."""
+
+    def weight(self, chunk: Any, /) -> float:  # noqa: ARG002
+        """Return the memory of a chunk, as a share of the most that may be added before a commit.
+
+        Default: 0, since written rows do not stay in memory.
+        """
+        return 0.0
+
+    def kept(self) -> JournalEntry | None:
+        """Return the journal entry of an earlier run. Default: the draft's."""
+        return self._draft.kept()
+
+    @abstractmethod
+    def finished(self, entry: JournalEntry, /) -> bool:
+        """Return True if the target is the export of this entry."""
+
+    @abstractmethod
+    def open(self, entry: JournalEntry, /) -> None:
+        """Open the draft. It holds exactly the rows that an entry counts.
+
+        Raises:
+            SinkError: some of these rows are missing.
+        """
+
+    @abstractmethod
+    def write(self, chunks: Sequence[Any], /) -> None:
+        """Add rows. They do not count before `commit`."""
+
+    @abstractmethod
+    def commit(self, entry: JournalEntry, /) -> JournalEntry:
+        """Commit all rows that were added. The rows and the entry are on the disk when this returns."""
+
+    def finish(self, entry: JournalEntry, /) -> None:
+        """Publish the rows as the target."""
+        self.close()
+        self._draft.publish(overwrite=entry.overwrite)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all files. Rows that were not committed are dropped. Safe to call more than once."""
