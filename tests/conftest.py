@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import signal
 
 import pytest
@@ -20,7 +21,11 @@ settings.load_profile("seeded")
 
 
 def pytest_configure() -> None:
-    """Handle the signals that ``nohup`` and a shell's background jobs ignore, since children would inherit that."""
+    """Undo what the shell hands down and what every child would inherit: ignored signals, and a ban on byte code.
+
+    ``nohup`` and background jobs ignore signals. Without byte code, each of some hundred children compiles the package anew.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *_: None)):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
