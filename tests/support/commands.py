@@ -1,4 +1,4 @@
-"""How tests run the command line: in a process of its own, as people do, or in this one, which is much cheaper."""
+"""How tests run the command line: in another process, as people do, or in this one, which is much cheaper."""
 
 from __future__ import annotations
 
@@ -80,9 +80,13 @@ def run_here(*arguments: str, env: Mapping[str, str] | None = None) -> Ended:
 
 @contextmanager
 def started(arguments: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
-    """Start a program that is looked at while it runs. One that hangs is killed, so that every read of its output ends."""
-    usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(arguments, **{"env": environment(), "text": True} | usual | how) as process:
+    """Start a program that is looked at while it runs.
+
+    One that hangs is killed, so that every read of its output ends.
+    """
+    usual: dict[str, Any] = {"env": environment(), "text": True, "stdin": subprocess.DEVNULL}
+    usual |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(arguments, **usual | how) as process:
         hangs = threading.Timer(PATIENCE, process.kill)
         hangs.start()
         try:
