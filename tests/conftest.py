@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.virtual import run_real, run_virtual
+
+PATIENCE = 180
+"""Seconds, many times what the slowest ordinary test takes on a busy machine."""
 
 # The same examples in every run, on a busy machine too: what fails, fails again. To look for new ones, leave the profile
 # out with --hypothesis-profile=default.
@@ -20,11 +25,30 @@ settings.load_profile("seeded")
 
 
 def pytest_configure() -> None:
-    """Handle the signals that ``nohup`` and a shell's background jobs ignore, since children would inherit that."""
+    """Undo what the shell hands down, and children would inherit: ignored signals, and a ban on byte code.
+
+    ``nohup`` and background jobs ignore signals. Without byte code, each child compiles the package anew.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *_: None)):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that hangs, in a loop or at a child that says nothing, so that the run goes on."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        return (yield)
+    limit = PATIENCE * (10 if item.get_closest_marker("long") else 1)
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"not over after {limit} seconds"))
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def pytest_collection_finish() -> None:

@@ -31,6 +31,7 @@ from aioflows import (
 )
 from aioflows.emulator import Emulator, Fault
 from tests.support.fakes import EmulatorTransport, loop_time
+from tests.support.long import long_but
 
 ORDERS = ["trigger_time", "-trigger_time", None]
 
@@ -115,7 +116,7 @@ async def test_every_profile_is_read_exactly(profile: str, order: str | None) ->
         await here.check(here.query(order))
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", long_but("trigger_time", None, of=ORDERS))
 @pytest.mark.parametrize(
     "switches",
     [

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aioflows.emulator import EmulatorProcess
 from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
-from tests.support.commands import ROOT, command, environment, run
+from tests.support.commands import PATIENCE, ROOT, command, environment, run, run_here, started, wait_until
 from tests.support.export_readers import content
 
 SECRET = "canary-secret-8f21"
@@ -53,7 +54,7 @@ class TestScan:
         assert places == sorted(set(places))
 
     def test_options_narrow_it_down(self, emulator: EmulatorProcess) -> None:
-        ended = run(
+        ended = run_here(
             *scan(emulator, "--status", "FAIL", "--status", "timeout", "--type", "periodic", "--limit", "7"),
             *("--order-by", "-trigger_time", "--page-size", "50", "--concurrency", "4", "--rate", "500"),
         )
@@ -69,29 +70,27 @@ class TestScan:
         first = run(*scan(emulator, "-o", str(target)))
         assert (first.code, first.out, first.err) == (0, "", "")
         assert len(ids(target.read_text())) == 2_000
-        second = run(*scan(emulator, "-o", str(target)))
+        second = run_here(*scan(emulator, "-o", str(target)))
         assert second.code == 2
         assert (
             second.err == f"error: {str(target)!r} exists; give overwrite=True (--overwrite) to replace it\n"
         )
-        third = run(*scan(emulator, "-o", str(target), "--resume"))
+        third = run_here(*scan(emulator, "-o", str(target), "--resume"))
         assert (third.code, third.err) == (0, "")
         assert len(ids(target.read_text())) == 2_000
 
     def test_a_file_that_was_cut_off_is_gone_on_with(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
         target, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
         narrow = ("--columns", "instance_id,status", "--page-size", "50", "--concurrency", "1")
-        process = started(*scan(emulator, "-o", str(target), "--rate", "8", *narrow))
-        while not (tmp_path / ".out.csv.aioflows" / "journal.json").exists():
-            assert process.poll() is None
-        process.kill()
-        told(process)
+        with started(command(*scan(emulator, "-o", str(target), "--rate", "8", *narrow))) as process:
+            wait_until((tmp_path / ".out.csv.aioflows" / "journal.json").exists, process)
+            process.kill()
         assert not target.exists()
-        refused = run(*scan(emulator, "-o", str(target), *narrow))
+        refused = run_here(*scan(emulator, "-o", str(target), *narrow))
         assert refused.code == 2
         assert "give resume=True (--resume) to go on" in refused.err
-        assert run(*scan(emulator, "-o", str(target), "--resume", *narrow)).code == 0
-        assert run(*scan(emulator, "-o", str(whole), *narrow)).code == 0
+        assert run_here(*scan(emulator, "-o", str(target), "--resume", *narrow)).code == 0
+        assert run_here(*scan(emulator, "-o", str(whole), *narrow)).code == 0
         assert target.read_bytes() == whole.read_bytes()
         assert len(target.read_bytes().splitlines()) == 2_001
 
@@ -110,7 +109,7 @@ class TestScan:
     @pytest.mark.parametrize("name", ["out.parquet", "days/", "out.sqlite", "out.duckdb", "out.csv"])
     def test_a_name_tells_the_format(self, emulator: EmulatorProcess, name: str, tmp_path: Path) -> None:
         more = ("--columns", "instance_id,task_id", "--tasks", "--limit", "20")
-        ended = run(*scan(emulator, "-o", f"{tmp_path}/{name}", *more))
+        ended = run_here(*scan(emulator, "-o", f"{tmp_path}/{name}", *more))
         assert (ended.code, ended.out, ended.err) == (0, "", "")
         rows = content(tmp_path / name)
         assert len({row["instance_id"] for row in rows}) == 20
@@ -118,11 +117,11 @@ class TestScan:
         assert all(row["task_id"] for row in rows)
 
     def test_a_reader_that_has_enough_ends_it_quietly(self, emulator: EmulatorProcess) -> None:
-        process = started(*scan(emulator))
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert told(process) == (0, "")
+        with started(command(*scan(emulator))) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.stdout.close()
+            assert told(process) == (0, "")
 
     @pytest.mark.parametrize(
         ("number", "code", "words"),
@@ -131,16 +130,21 @@ class TestScan:
     def test_a_signal_ends_it_with_one_line_though_nobody_reads(
         self, emulator: EmulatorProcess, number: signal.Signals, code: int, words: str
     ) -> None:
-        process = started(*scan(emulator))
-        assert process.stdout is not None
-        process.stdout.readline()  # it runs, and soon waits for us to read more
-        process.send_signal(number)
-        assert told(process) == (code, words)
+        with started(command(*scan(emulator))) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # it runs, and soon waits for us to read more
+            process.send_signal(number)
+            assert told(process) == (code, words)
 
     def test_a_full_device_is_a_failure_of_the_output(self, emulator: EmulatorProcess) -> None:
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
-                command(*scan(emulator)), env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+                command(*scan(emulator)),
+                env=environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=PATIENCE,
+                check=False,
             )
         assert done.returncode == 6
         assert done.stderr == b"error: standard output cannot be written: No space left on device\n"
@@ -162,25 +166,27 @@ class TestService:
 
     def test_a_wrong_secret_is_refused_and_not_shown(self, locked: EmulatorProcess, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text(SECRET + "x\n")
-        ended = run("scan", *RANGE, "--secret-file", str(tmp_path / "secret"), env=self.where(locked))
+        ended = run_here("scan", *RANGE, "--secret-file", str(tmp_path / "secret"), env=self.where(locked))
         assert ended.code == 3
         assert ended.err.startswith("error: ")
         assert "check AIOFLOWS_ACCESS_KEY" in ended.err
         assert SECRET not in ended.err + ended.out
 
     def test_a_user_whom_the_service_does_not_know_is_refused(self, emulator: EmulatorProcess) -> None:
-        ended = run("scan", "--url", emulator.url, "--user-id", "nobody", "--org-id", "o", *RANGE)
+        ended = run_here("scan", "--url", emulator.url, "--user-id", "nobody", "--org-id", "o", *RANGE)
         assert ended.code == 3
         assert "check --user-id and --org-id" in ended.err
         assert len(ended.err.splitlines()) == 1
 
     def test_an_address_without_service_is_incomplete(self, emulator: EmulatorProcess) -> None:
-        ended = run("scan", "--url", emulator.url + "/nowhere", "--user-id", "u", "--org-id", "o", *RANGE)
+        ended = run_here(
+            "scan", "--url", emulator.url + "/nowhere", "--user-id", "u", "--org-id", "o", *RANGE
+        )
         assert ended.code == 4
         assert len(ended.err.splitlines()) == 1
 
     def test_what_cannot_be_proven_is_a_violation(self, emulator: EmulatorProcess) -> None:
-        ended = run(*scan(emulator, "--server-timezone", "GMT+3"))
+        ended = run_here(*scan(emulator, "--server-timezone", "GMT+3"))
         assert ended.code == 5
         assert len(ended.err.splitlines()) == 1
 
@@ -196,7 +202,7 @@ class TestDemo:
         assert "\x1b" not in ended.out
 
     def test_it_survives_faults_in_any_order(self) -> None:
-        ended = run(
+        ended = run_here(
             "demo", "--instances", "1500", "--order", "none", "--faults", "0.1", "--profile", "midnight"
         )
         assert ended.code == 0
@@ -205,12 +211,13 @@ class TestDemo:
 
 class TestEmulate:
     def test_its_example_reads_it(self) -> None:
-        process = started("emulate", "--instances", "300", "--page-cap", "40", "--set", "ties=unstable")
-        assert process.stdout is not None
-        example = next(line for line in process.stdout if line.startswith("  aioflows scan"))
-        ended = run(*shlex.split(example)[1:])
-        process.send_signal(signal.SIGINT)
-        assert told(process)[0] == 0
+        emulate = command("emulate", "--instances", "300", "--page-cap", "40", "--set", "ties=unstable")
+        with started(emulate) as process:
+            assert process.stdout is not None
+            example = next(line for line in process.stdout if line.startswith("  aioflows scan"))
+            ended = run(*shlex.split(example)[1:])
+            process.send_signal(signal.SIGINT)
+            assert told(process)[0] == 0
         assert ended.code == 0
         assert len(ids(ended.out)) == 300
 
@@ -225,6 +232,7 @@ class TestInstallation:
             env=environment(),
             capture_output=True,
             text=True,
+            timeout=PATIENCE,
             check=False,
             cwd=ROOT,
         )
@@ -232,22 +240,7 @@ class TestInstallation:
         assert done.stderr == "the command line needs typer and rich: install enos-aioflows[cli]\n"
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*arguments),
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def told(process: subprocess.Popen[str]) -> tuple[int, str]:
+def told(process: subprocess.Popen[Any]) -> tuple[int, str]:
     """Wait for the end of a command that needs no reader any more; give its exit code and what it complained."""
-    code = process.wait(60)
-    assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.close()
-    with process.stderr:
-        return code, process.stderr.read()
+    return process.wait(PATIENCE), process.stderr.read()

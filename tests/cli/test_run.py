@@ -15,21 +15,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aioflows.emulator import EmulatorProcess
-from tests.support.commands import Ended, command, environment, run
+from tests.support.commands import PATIENCE, Ended, command, environment, run, run_here, started, wait_until
 from tests.support.export_readers import ENDINGS, content
 from tests.support.long import long_but
 
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
 ROWS = 3_000
-PATIENCE = 120
 SLOW = ("--page-size", "50", "--concurrency", "1", "--rate", "3")
 """So that it takes 20 s, of which the first second is waited for."""
 
@@ -56,16 +56,9 @@ def scan(emulator: EmulatorProcess, target: str | Path, *more: str) -> tuple[str
     )
 
 
-def began(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+def began(*arguments: str, before: str = "") -> AbstractContextManager[subprocess.Popen[Any]]:
     """Begin a command, in whose process a program runs before it does."""
-    return subprocess.Popen(
-        [*prepared(before), *arguments] if before else command(*arguments),
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started([*prepared(before), *arguments] if before else command(*arguments))
 
 
 def prepared(before: str) -> list[str]:
@@ -73,18 +66,9 @@ def prepared(before: str) -> list[str]:
     return [sys.executable, "-c", f"{before}\n{then}"]
 
 
-def over(process: subprocess.Popen[str]) -> Ended:
+def over(process: subprocess.Popen[Any]) -> Ended:
     out, err = process.communicate(timeout=PATIENCE)
     return Ended(process.returncode, out, err)
-
-
-def when(seen: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until something is to be seen of a process that runs."""
-    end = time.monotonic() + PATIENCE
-    while not seen():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.02)
 
 
 def named(folder: Path, ending: str) -> str:
@@ -102,7 +86,7 @@ def whole(emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -
     @functools.cache
     def made(ending: str) -> object:
         folder = tmp_path_factory.mktemp("whole")
-        assert run(*scan(emulator, named(folder, ending))).code == 0
+        assert run_here(*scan(emulator, named(folder, ending))).code == 0
         return content(folder / f"out{ending}")
 
     return made
@@ -144,10 +128,10 @@ class TestSignals:
         whole: Callable[[str], object],
     ) -> None:
         target = tmp_path / "it's out.csv"  # which a shell would not take as it is
-        process = began(*scan(emulator, target, *SLOW))
-        when((tmp_path / ".it's out.csv.aioflows" / "journal.json").exists, process)
-        process.send_signal(number)
-        ended = over(process)
+        with began(*scan(emulator, target, *SLOW)) as process:
+            wait_until((tmp_path / ".it's out.csv.aioflows" / "journal.json").exists, process)
+            process.send_signal(number)
+            ended = over(process)
         assert (ended.code, ended.out) == (code, "")
         assert ended.err.count("\n") == 1
         assert ended.err.startswith(f"{word}; ")
@@ -155,7 +139,7 @@ class TestSignals:
         assert not target.exists()
         told = int(ended.err.split("; ")[1].split()[0].replace(",", ""))
         words = [word for word in way_on(ended.err) if word not in ("--rate", "3")]
-        done = run(*words, "--json")
+        done = run_here(*words, "--json")
         account = json.loads(done.err.splitlines()[-1])
         assert done.code == 0
         assert account["rows_before"] == told > 0
@@ -164,10 +148,10 @@ class TestSignals:
         assert rows == whole(".csv")
 
     def test_what_has_nothing_yet_says_so(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
-        process = began(*scan(emulator, tmp_path / "out.csv", "--rate", "0.01"))
-        when((tmp_path / ".out.csv.aioflows" / "lock").exists, process)
-        process.send_signal(signal.SIGINT)
-        ended = over(process)
+        with began(*scan(emulator, tmp_path / "out.csv", "--rate", "0.01")) as process:
+            wait_until((tmp_path / ".out.csv.aioflows" / "lock").exists, process)
+            process.send_signal(signal.SIGINT)
+            ended = over(process)
         assert (ended.code, ended.err) == (130, f"interrupted; {tmp_path / 'out.csv'} was not written\n")
         assert not list(tmp_path.iterdir())
 
@@ -184,55 +168,51 @@ class TestSignals:
             "        threading.Event().wait()\n"
             "sys.exit(run_command(work))\n"
         )
-        process = subprocess.Popen(
-            [sys.executable, "-c", program], env=environment(), stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "stopping\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 130
-        process.stdout.close()
+        with started([sys.executable, "-c", program]) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "stopping\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
 
     def test_a_terminal_that_is_closed_leaves_what_can_be_gone_on_with(
         self, emulator: EmulatorProcess, tmp_path: Path, whole: Callable[[str], object]
     ) -> None:
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
+        with started(
             [*prepared(TAKE_TERMINAL), *scan(emulator, tmp_path / "out.jsonl", *SLOW)],
             env=environment(TERM="xterm"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-        )
-        os.close(theirs)
-        end = time.monotonic() + PATIENCE
-        os.set_blocking(ours, False)
-        while not (tmp_path / ".out.jsonl.aioflows" / "journal.json").exists():
-            assert process.poll() is None
-            assert time.monotonic() < end
-            with contextlib.suppress(OSError):
-                os.read(ours, 65_536)
-            time.sleep(0.02)
-        os.close(ours)
-        assert process.wait(PATIENCE) == 129
+        ) as process:
+            os.close(theirs)
+            os.set_blocking(ours, False)
+
+            def written() -> bool:
+                with contextlib.suppress(OSError):
+                    os.read(ours, 65_536)  # a terminal that is full would stop it
+                return (tmp_path / ".out.jsonl.aioflows" / "journal.json").exists()
+
+            wait_until(written, process)
+            os.close(ours)
+            assert process.wait(PATIENCE) == 129
         assert not (tmp_path / "out.jsonl").exists()
-        done = run(*scan(emulator, tmp_path / "out.jsonl", "--resume", "--page-size", "50", "--json"))
+        done = run_here(*scan(emulator, tmp_path / "out.jsonl", "--resume", "--page-size", "50", "--json"))
         assert json.loads(done.err.splitlines()[-1])["rows_before"] > 0
         assert content(tmp_path / "out.jsonl") == whole(".jsonl")
 
     def test_what_is_to_outlive_its_terminal_does(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
-        process = began(
-            *scan(
-                emulator, tmp_path / "out.jsonl", "--page-size", "500", "--concurrency", "1", "--rate", "8"
-            ),
+        slow = ("--page-size", "500", "--concurrency", "1", "--rate", "8")
+        with began(
+            *scan(emulator, tmp_path / "out.jsonl", *slow),
             before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)",  # as nohup does
-        )
-        when((tmp_path / ".out.jsonl.aioflows" / "lock").exists, process)
-        process.send_signal(signal.SIGHUP)
-        assert over(process) == Ended(0, "", "")
+        ) as process:
+            wait_until((tmp_path / ".out.jsonl.aioflows" / "lock").exists, process)
+            process.send_signal(signal.SIGHUP)
+            assert over(process) == Ended(0, "", "")
         assert len(list(content(tmp_path / "out.jsonl"))) == ROWS
 
 
@@ -285,13 +265,14 @@ class TestRoom:
         if ending != ".csv" and mountable(tmp_path / "disk"):
             pytest.skip("a disk that is really full is what the next test has")
         old = ("--columns", "instance_id", "--limit", "3", "--overwrite")
-        assert run(*scan(emulator, named(tmp_path, ending), *old)).code == 0
+        assert run_here(*scan(emulator, named(tmp_path, ending), *old)).code == 0
         before = content(tmp_path / f"out{ending}")
         words = scan(emulator, named(tmp_path, ending), "--overwrite")
-        ended = over(began(*words, before=no_room(2_000 if ending.endswith("/") else 40_000)))
+        with began(*words, before=no_room(2_000 if ending.endswith("/") else 40_000)) as process:
+            ended = over(process)
         assert refused(ended, named(tmp_path, ending)), ended
         assert content(tmp_path / f"out{ending}") == before
-        done = run(*words, "--resume")
+        done = run_here(*words, "--resume")
         assert (done.code, done.err) == (0, "")
         assert content(tmp_path / f"out{ending}") == whole(ending)
 
@@ -301,7 +282,7 @@ class TestRoom:
         with disk(tmp_path / "disk", "48m"):
             folder = tmp_path / "disk"
             old = ("--columns", "instance_id", "--limit", "3")
-            assert run(*scan(emulator, named(folder, ending), *old)).code == 0
+            assert run_here(*scan(emulator, named(folder, ending), *old)).code == 0
             before = content(folder / f"out{ending}")
             (folder / "else").write_bytes(b"x" * (shutil.disk_usage(folder).free - 50_000))
             words = scan(emulator, named(folder, ending), "--overwrite")
@@ -309,7 +290,7 @@ class TestRoom:
             assert refused(ended, named(folder, ending)), ended
             assert content(folder / f"out{ending}") == before
             (folder / "else").unlink()
-            done = run(*words, "--resume")
+            done = run_here(*words, "--resume")
             assert (done.code, done.err) == (0, "")
             assert content(folder / f"out{ending}") == whole(ending)
 
@@ -318,7 +299,7 @@ class TestRoom:
     ) -> None:
         """Names are longer than a file system takes, which stops root as well."""
         name = f"{tmp_path}/{'x' * 245}{ending}"
-        ended = run(*scan(emulator, name))
+        ended = run_here(*scan(emulator, name))
         assert (ended.code, ended.out, ended.err.count("\n")) == (6, "", 1), ended
         assert "cannot be written: File name too long" in ended.err
         assert not list(tmp_path.iterdir())
@@ -328,13 +309,14 @@ class TestRoom:
     ) -> None:
         folder = tmp_path / "locked"
         folder.mkdir()
-        assert run(*scan(emulator, named(folder, ending), "--limit", "3")).code == 0
+        assert run_here(*scan(emulator, named(folder, ending), "--limit", "3")).code == 0
         shutil.rmtree(draft(folder, ending), ignore_errors=True)
         before = content(folder / f"out{ending}")
         folder.chmod(0o555)
         if not bound(folder):
             pytest.skip("this process may write wherever it likes, and cannot give that up")
-        ended = over(began(*scan(emulator, named(folder, ending), "--overwrite"), before=AS_ANYBODY))
+        with began(*scan(emulator, named(folder, ending), "--overwrite"), before=AS_ANYBODY) as process:
+            ended = over(process)
         folder.chmod(0o755)
         name = named(folder, ending)
         words = f"error: {name} cannot be written: Permission denied; {name} was not written\n"
@@ -344,15 +326,16 @@ class TestRoom:
     def test_of_two_exports_one_is_told_that_it_is_too_many(
         self, emulator: EmulatorProcess, ending: str, tmp_path: Path
     ) -> None:
-        first = began(*scan(emulator, named(tmp_path, ending), "--rate", "0.01"))
-        when((draft(tmp_path, ending) / "lock").exists, first)
-        second = run(*scan(emulator, named(tmp_path, ending)))
-        assert (second.code, second.out) == (6, "")
         name = named(tmp_path, ending)
-        assert second.err == f"error: {name} is being written by another export; {name} was not written\n"
-        first.send_signal(signal.SIGTERM)
-        assert over(first).code == 143
-        assert run(*scan(emulator, name)) == Ended(0, "", "")
+        with began(*scan(emulator, name, "--rate", "0.01")) as first:
+            wait_until((draft(tmp_path, ending) / "lock").exists, first)
+            second = run_here(*scan(emulator, name))
+            assert (second.code, second.out) == (6, "")
+            words = f"error: {name} is being written by another export; {name} was not written\n"
+            assert second.err == words
+            first.send_signal(signal.SIGTERM)
+            assert over(first).code == 143
+        assert run_here(*scan(emulator, name)) == Ended(0, "", "")
 
     def test_what_exists_and_what_is_something_else_is_refused_before_anything_is_sent(
         self, ending: str, tmp_path: Path
@@ -360,7 +343,7 @@ class TestRoom:
         where = ("scan", "--url", "http://127.0.0.1:1", "--user-id", "u", "--org-id", "o", *RANGE, "-o")
         folder = ending.endswith("/")
         (tmp_path / f"out{ending}").touch() if not folder else (tmp_path / "out.parquet").mkdir()
-        there = run(*where, named(tmp_path, ending))
+        there = run_here(*where, named(tmp_path, ending))
         assert (there.code, there.err.count("\n")) == (2, 1)
         assert "exists; give overwrite=True (--overwrite) to replace it" in there.err
         if ending == ".parquet":
@@ -368,19 +351,18 @@ class TestRoom:
         other = tmp_path / "other"
         other.mkdir()
         (other / f"out{ending}").mkdir() if not folder else (other / "out.parquet").touch()
-        mixed = run(*where, named(other, ending), "--overwrite")
+        mixed = run_here(*where, named(other, ending), "--overwrite")
         assert (mixed.code, mixed.err.count("\n")) == (2, 1)
         assert "is a folder" in mixed.err or "is not a folder" in mixed.err
 
 
 def test_a_pipe_that_is_closed_ends_a_csv_quietly(emulator: EmulatorProcess) -> None:
-    process = began(*scan(emulator, "-", "--format", "csv"))
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(PATIENCE) == 0
-    assert process.stderr is not None
-    with process.stderr:
+    with began(*scan(emulator, "-", "--format", "csv")) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == ""
 
 
@@ -407,10 +389,10 @@ class TestMachines:
         )
 
     def test_an_error_is_an_object_too(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
-        ended = run(*scan(emulator, tmp_path / "no" / "out.csv", "--json"))
+        ended = run_here(*scan(emulator, tmp_path / "no" / "out.csv", "--json"))
         said = json.loads(ended.err)
         assert (ended.code, said["kind"], said["exit"]) == (2, "error", 2)
         assert "there is no folder" in said["message"]
 
     def test_quiet_says_nothing_even_to_a_machine(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
-        assert run(*scan(emulator, tmp_path / "out.csv", "--json", "--quiet")) == Ended(0, "", "")
+        assert run_here(*scan(emulator, tmp_path / "out.csv", "--json", "--quiet")) == Ended(0, "", "")

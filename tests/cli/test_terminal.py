@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import termios
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aioflows.emulator import EmulatorProcess
-from tests.support.commands import command, environment
+from tests.support.commands import PATIENCE, command, environment, started
 
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
 # What the screen itself uses: colours, cursor up, clearing of a line, hiding and showing of the cursor.
@@ -30,18 +29,17 @@ def shown(*arguments: str, answer: Callable[[str], bytes] = lambda _: b"", **mor
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     env = environment(TERM="xterm-256color", **more)
     env.pop("COLUMNS")
-    process = subprocess.Popen(
-        command(*arguments), env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    content = b""
-    with contextlib.suppress(OSError):  # Linux answers EIO when the other side has gone
-        while part := os.read(ours, 65_536):
-            content += part
-            if reply := answer(content.decode(errors="replace")):
-                os.write(ours, reply)
-    os.close(ours)
-    return process.wait(60), content.decode()
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with started(command(*arguments), env=env, start_new_session=True, **streams) as process:
+        os.close(theirs)
+        content = b""
+        with contextlib.suppress(OSError):  # Linux answers EIO when the other side has gone
+            while part := os.read(ours, 65_536):
+                content += part
+                if reply := answer(content.decode(errors="replace")):
+                    os.write(ours, reply)
+        os.close(ours)
+        return process.wait(PATIENCE), content.decode()
 
 
 @pytest.fixture(scope="module")

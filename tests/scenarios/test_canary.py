@@ -117,7 +117,7 @@ def hits(marked: set[str], **places: str) -> list[str]:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("kind", long_but(*list(kinds())[::3], of=kinds()))
+@pytest.mark.parametrize("kind", long_but(*list(kinds())[::5], of=kinds()))
 async def test_whatever_goes_wrong_no_secret_is_seen(
     kind: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +154,9 @@ async def test_whatever_goes_wrong_no_secret_is_seen(
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("kind", ["code-0", "html", "http-401", "wrong-types"])
+@pytest.mark.parametrize(
+    "kind", long_but("html", "http-401", of=["code-0", "html", "http-401", "wrong-types"])
+)
 async def test_the_command_line_shows_none_either(kind: str) -> None:
     keys = {"AIOFLOWS_ACCESS_KEY": ACCESS, "AIOFLOWS_SECRET_KEY": SECRET}
     talkative = {"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1", "PYTHONFAULTHANDLER": "1"}

@@ -15,7 +15,7 @@ from aioflows.export import export
 from benchmarks.worlds import session_to
 from tests.support.long import long_but
 
-ORDERS = ["trigger_time", "-trigger_time", None]
+SOME_ORDERS = long_but("trigger_time", None, of=["trigger_time", "-trigger_time", None])
 DAY = 86_400_000
 
 
@@ -34,7 +34,7 @@ def before(emulator: Emulator, order: str | None = "trigger_time") -> FlowQuery:
     return FlowQuery(emulator.start_ms - DAY, emulator.start_ms, order_by=order)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", SOME_ORDERS)
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
 @pytest.mark.parametrize("size", long_but(100, of=[10, 100]))
 async def test_all_rows_are_read(
@@ -49,7 +49,7 @@ async def test_all_rows_are_read(
     )
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", SOME_ORDERS)
 async def test_where_nothing_matches_nothing_comes(emulator: Emulator, order: str | None) -> None:
     """By items, pages, list, batches, and as a plain page."""
     query = before(emulator, order)
@@ -83,7 +83,7 @@ async def test_a_follow_goes_on_through_it(emulator: Emulator) -> None:
             assert sorted(got) == sorted(id for _, id in emulator.matching(query.from_ms, query.to_ms))
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", SOME_ORDERS)
 async def test_beside_a_count_of_all_pages_it_is_read_too(order: str | None) -> None:
     """Where one instant has many pages, the page after the last has no list and counts the rows of all."""
     world: dict[str, Any] = {"profile": "one-second", "schedule_types": (1,), "page_cap": 20}

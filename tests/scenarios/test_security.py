@@ -20,7 +20,7 @@ import ssl
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,13 @@ class TestKeys:
             Secret("a")._text = "b"
 
 
+@pytest.fixture(scope="module")
+def other() -> Iterator[EmulatorProcess]:
+    """Serve another origin, to which nothing may ever be sent."""
+    with EmulatorProcess(instances=10) as served:
+        yield served
+
+
 class TestConnections:
     def test_nothing_switches_verification_off(self) -> None:
         words = re.compile("ssl|tls|verif|insecure|cert|trust")
@@ -124,16 +131,15 @@ class TestConnections:
 
     @pytest.mark.real_time
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    async def test_another_origin_never_hears_of_it(self, status: int) -> None:
-        with EmulatorProcess(instances=10) as other:
-            fault = Fault(1, f"http-{status}", times=100, location=f"{other.url}/batch-processing-service")
-            async with (
-                Emulator(10, faults=[fault]) as emulator,
-                FlowSession(emulator.url, user_id="u", org_id="o") as session,
-            ):
-                with pytest.raises(AnswerError, match="a redirect to"):
-                    await session.page(FlowQuery(START, START + DAY, type=ScheduleType.MANUAL), 0, 1)
-            assert not any(other.requests.values())
+    async def test_another_origin_never_hears_of_it(self, status: int, other: EmulatorProcess) -> None:
+        fault = Fault(1, f"http-{status}", times=100, location=f"{other.url}/batch-processing-service")
+        async with (
+            Emulator(10, faults=[fault]) as emulator,
+            FlowSession(emulator.url, user_id="u", org_id="o") as session,
+        ):
+            with pytest.raises(AnswerError, match="a redirect to"):
+                await session.page(FlowQuery(START, START + DAY, type=ScheduleType.MANUAL), 0, 1)
+        assert not any(other.requests.values())
 
     @pytest.mark.real_time
     async def test_proxies_and_passwords_of_the_environment_are_not_used(

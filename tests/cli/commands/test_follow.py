@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aioflows.emulator import Emulator
-from tests.support.commands import command, environment, run
+from tests.support.commands import PATIENCE, command, environment, run_here
 
 pytestmark = pytest.mark.real_time
 
@@ -74,13 +74,14 @@ async def test_it_writes_what_appears_and_ends_where_it_was_told() -> None:
         since = now()
         process = await started(follow(emulator, since - 1_000, "--until", moment(since + 2_500)))
         names = await live(emulator, since + 2_400)
-        out, err = await process.communicate()
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert sorted(ids(out)) == sorted(names)
 
 
 async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    async with Emulator(instances=50) as emulator:
+    async with asyncio.timeout(PATIENCE), Emulator(instances=50) as emulator:
         since = now()
         arguments = follow(
             emulator,
@@ -122,7 +123,7 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
     ],
 )
 def test_wrong_usage_is_one_line(more: list[str], words: str) -> None:
-    ended = run("follow", "--url", "http://127.0.0.1:1", "--user-id", "u", "--org-id", "o", *more)
+    ended = run_here("follow", "--url", "http://127.0.0.1:1", "--user-id", "u", "--org-id", "o", *more)
     assert ended.code == 2
     assert words in ended.err
     assert len(ended.err.splitlines()) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from aioflows.cli.options.parsing import day
 from aioflows.emulator import EmulatorProcess
 from aioflows.errors import QueryError
-from tests.support.commands import Ended, run
+from tests.support.commands import Ended, run, run_here
 
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2024-01-31T00:00+08:00")
 
@@ -22,13 +22,13 @@ def url() -> Iterator[str]:
         yield emulator.url
 
 
-def report(url: str, *more: str, **env: str) -> Ended:
+def report(url: str, *more: str, by: Callable[..., Ended] = run_here, **env: str) -> Ended:
     given = {"AIOFLOWS_URL": url, "AIOFLOWS_USER_ID": "u", "AIOFLOWS_ORG_ID": "o", **env}
-    return run("report", *RANGE, *more, env=given)
+    return by("report", *RANGE, *more, env=given)
 
 
 def test_the_terminal_version_fits_a_screen_and_says_how_many_there_are(url: str) -> None:
-    ended = report(url, COLUMNS="80")
+    ended = report(url, COLUMNS="80", by=run)
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
     assert lines[0].startswith("3,000 instances · ")
@@ -62,7 +62,7 @@ def test_a_page_is_written_and_not_written_over(url: str, tmp_path: Path) -> Non
     assert again.code == 2
     assert "--overwrite" in again.err
     assert path.read_bytes() == before
-    piped = report(url, "-o", "-")
+    piped = report(url, "-o", "-", by=run)
     assert piped.out.startswith("<!DOCTYPE html>")
 
 

@@ -13,6 +13,7 @@ from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import CompletenessError, ServiceError
+from tests.support.long import long_but
 from tests.support.model import START, ModelPage, ModelService, Row, feed, ids_of, in_order, read, rows_at
 
 DAY = 86_400_000
@@ -141,7 +142,7 @@ def test_the_number_that_pages_count_from_is_found_anew_where_an_instant_contrad
 
 
 @pytest.mark.parametrize("largest", [1, 3, 20, 99, 400])
-@pytest.mark.parametrize("code", [1004, 400, 413, 70001])
+@pytest.mark.parametrize("code", long_but(400, of=[1004, 400, 413, 70001]))
 def test_the_largest_page_is_found_out_in_few_requests(largest: int, code: int) -> None:
     """A page size that is refused is halved and more, down to one row, and then raised again."""
 
@@ -299,10 +300,10 @@ class TooWide(ModelService):
         return super().answer(ask)
 
 
-@pytest.mark.parametrize("page_size", [10, 100, 500])
+@pytest.mark.parametrize("page_size", long_but(10, 500, of=[10, 100, 500]))
 @pytest.mark.parametrize(("descending", "ordered"), ORDERS)
 @pytest.mark.parametrize("base", [0, 1])
-@pytest.mark.parametrize("days", [7, 31, 92])
+@pytest.mark.parametrize("days", long_but(7, 31, of=[7, 31, 92]))
 @pytest.mark.parametrize(("begin", "until"), [(0, 400), (100, 300), (395, 400), (0, 250)])
 def test_a_range_that_is_too_long_and_answered_with_nothing_is_read_in_parts(
     days: int, begin: int, until: int, base: int, page_size: int, *, descending: bool, ordered: bool

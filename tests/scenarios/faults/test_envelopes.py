@@ -23,6 +23,7 @@ from aioflows import (
     Throttled,
 )
 from aioflows.emulator import Emulator, Fault
+from tests.support.long import long_but
 from tests.support.story import KEYS, ORDERS, expected, session_with, told, world_of
 
 TIRED = {"retry": RetryPolicy(base=0.0, max_tries=3), "concurrency": 1}
@@ -82,7 +83,7 @@ class TestTokens:
     # E3
 
     @pytest.mark.parametrize("said", ["1203", "4011", "4012", "401"])
-    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("order", long_but("trigger_time", of=ORDERS))
     async def test_a_token_that_dies_under_sixteen_requests_costs_one_renewal(
         self, said: str, order: str | None
     ) -> None:

@@ -24,6 +24,7 @@ from aioflows import (
 from aioflows._core.resilience.retry import Garbled
 from aioflows.emulator import Fault
 from aioflows.emulator.gateway.options import WAITS
+from tests.support.long import long_but
 from tests.support.story import KEYS, ORDERS, Story, expected, session_with, told, world_of
 from tests.support.wire import OK, Script, serving
 
@@ -84,7 +85,7 @@ class TestTooMany:
 
     @pytest.mark.parametrize("count_refused", [False, True])
     @pytest.mark.parametrize("said", ["close", "reset"])
-    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("order", long_but("trigger_time", of=ORDERS))
     async def test_connections_closed_beside_answers_slow_the_scan_down_and_lose_nothing(
         self, order: str | None, said: str, count_refused: bool
     ) -> None:
