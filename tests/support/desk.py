@@ -75,9 +75,9 @@ class Desk:
         )
         gaps = self.gaps.within(ask.first, ask.until)
         if gaps and backward:
-            gaps[-1].backward = ask
+            gaps[-1].end.ask = ask
         elif gaps:
-            gaps[0].forward = ask
+            gaps[0].start.ask = ask
         return ask
 
     def read(self, ask: PageRequest, page: ModelPage) -> OrderedPage:

@@ -79,12 +79,12 @@ class Frontier:
         ways = []
         if after is not None:
             ways.append(attrs.evolve(plain, reach=min(after.until, gap.first + widest)))
-        elif gap.beyond is not None:
-            ways.append(attrs.evolve(plain, reach=gap.beyond * 1000 + 1000, known=True))
+        elif gap.end.known is not None:
+            ways.append(attrs.evolve(plain, reach=gap.end.known * 1000 + 1000, known=True))
         if before is not None:
             ways.append(attrs.evolve(plain, reach=max(before.first, gap.until - widest), backward=True))
-        elif gap.witness is not None:
-            ways.append(attrs.evolve(plain, reach=gap.witness * 1000, backward=True, known=True))
+        elif gap.start.known is not None:
+            ways.append(attrs.evolve(plain, reach=gap.start.known * 1000, backward=True, known=True))
         return [way for way in ways if way.width <= widest and not self._cuts(way)] or [plain]
 
     def _cuts(self, way: Instant) -> bool:
@@ -102,19 +102,16 @@ class Frontier:
         """Record that a request is over, and return the gaps in its window."""
         gaps = self.gaps.within(ask.first, ask.until)
         for gap in gaps:
-            if gap.forward is ask:
-                gap.forward = None
-            if gap.backward is ask:
-                gap.backward = None
+            for edge in (gap.start, gap.end):
+                if edge.ask is ask:
+                    edge.ask = None
         return gaps
 
     def replace(self, ask: PageRequest, again: PageRequest, job: Job | None = None) -> None:
         """Replace a request by another one. With a *job*, the other gaps in its window are held meanwhile."""
         for gap in self.gaps.within(ask.first, ask.until):
-            if gap.forward is ask:
-                gap.forward = again
-            elif gap.backward is ask:
-                gap.backward = again
+            if (edge := gap.edge(ask.backward)).ask is ask:
+                edge.ask = again
             elif job is not None:
                 gap.on_hold = True
         self._follow_ups.add(again, job)
@@ -126,7 +123,7 @@ def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
     Only the part of the second inside the gap counts.
     """
     anchors = []
-    for anchor in (gap.left, gap.right):
+    for anchor in (gap.start.anchor, gap.end.anchor):
         if anchor is not None:
             low, high = max(gap.first, anchor.second * 1000), min(gap.until, anchor.second * 1000 + 1000)
             if low < high and first <= low and high <= until:

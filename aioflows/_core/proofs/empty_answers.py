@@ -154,27 +154,29 @@ class EmptyAnswers:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
             if by_another_number:  # sent before the number of the first page was corrected
-                gap.looks = gap.empty_size = 0
+                gap.forget_empty_answers()
                 continue
-            if gap.witness is None and gap.beyond is None and self._too_wide(gap):
+            if gap.isolated and self._too_wide(gap):
                 self._read_in_parts(gap, self._service.silent_beyond)
                 continue
-            gap.looks += 1
+            gap.empty_answers += 1
             gap.empty_size = max(gap.empty_size, ask.page_size)
             gap.missing = missing
-            witness = gap.witness if ask.first < gap.first else gap.beyond if gap.until < ask.until else None
+            witness = (
+                gap.start.known if ask.first < gap.first else gap.end.known if gap.until < ask.until else None
+            )
             gap.contradicted_at = gap.contradicted_at if witness is None else witness
             needed = self._looks_needed(witness)
-            if witness is None and gap.looks < _MOST_LOOKS * needed and self._may_know_more(gap):
+            if witness is None and gap.empty_answers < _MOST_LOOKS * needed and self._may_know_more(gap):
                 continue
-            if gap.looks < needed:
+            if gap.empty_answers < needed:
                 known = self._service.first_page is not None
-                if witness is None and known and gap.looks == 1 and needed > 2:
+                if witness is None and known and gap.empty_answers == 1 and needed > 2:
                     self._look_twice_at_once(gap, ask)
             elif witness is None and not self._evidence.rows and not gap.looked_inside and self._insides:
                 self._look_inside(gap, ask)
             elif witness is None and self._evidence.cuts and gap.until - gap.first > self._evidence.seen:
-                gap.looks = gap.empty_size = 0
+                gap.forget_empty_answers()
                 in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service)
             elif witness is None:
                 self._believe(gap, ask, witness)
@@ -184,13 +186,13 @@ class EmptyAnswers:
     def _believe(self, gap: Gap, ask: PageRequest, witness: int | None) -> None:
         if gap.missing > _OFF_BY:
             problem = (
-                f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.looks} times, while its count says "
+                f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.empty_answers} times, while its count says "
                 f"that there are {gap.missing:,}: ask for shorter ranges, or for what the user may see"
             )
             self._frontier.fail(gap, Unlisted(problem, "$.data"))
             return
         if witness is None:
-            self._believed.append((ask, gap.looks))
+            self._believed.append((ask, gap.empty_answers))
         self._frontier.settle(gap, [ProvenRun(gap.first, gap.until, Batch())], Proof.EMPTY)
 
     def _look_at_the_row(self, gap: Gap, ask: PageRequest, second: int) -> None:
@@ -219,18 +221,11 @@ class EmptyAnswers:
             if not answer.ids:
                 self._believe(gap, ask, second)
                 return
-            gap.witness = gap.beyond = gap.contradicted_at = None
-            self._halve(gap)
+            gap.start.known = gap.end.known = gap.contradicted_at = None
+            gap.forget_empty_answers()
+            self._gaps.halve(gap)
 
         self._follow_ups.add(near, looked)
-
-    def _halve(self, gap: Gap) -> None:
-        """Cut a gap in two halves, so that each is requested by itself."""
-        cut = (gap.first + gap.until) // 2000 * 1000
-        gap.looks = gap.empty_size = 0
-        gap.halvings += 1
-        if gap.first < cut < gap.until:
-            self._gaps.split(gap, cut)
 
     def _too_wide(self, gap: Gap) -> bool:
         """Return True if a window of this width was answered with no rows although it had some."""
@@ -240,10 +235,10 @@ class EmptyAnswers:
         """Cut a gap into windows of *width* milliseconds, since a wider one was answered with no rows."""
         if width >= gap.until - gap.first:  # the whole window was answered with rows after all
             self._service.false_empty_seen = self._service.false_empty_seen or not self._growing
-            gap.looks = gap.empty_size = 0
+            gap.forget_empty_answers()
             return
         self._service.silent_beyond = width
-        gap.looks = gap.empty_size = 0
+        gap.forget_empty_answers()
         in_parts(self._gaps, gap.first, gap.until, self._evidence, self._service, width)
 
     def _look_inside(self, gap: Gap, ask: PageRequest) -> None:
@@ -310,7 +305,7 @@ class EmptyAnswers:
             else:
                 gap.on_hold = False
                 self._service.first_page = self._service.base = None  # the first page has the other number
-                gap.looks = gap.empty_size = 0
+                gap.forget_empty_answers()
 
         self._follow_ups.add(other, looked)
 
@@ -328,7 +323,7 @@ class EmptyAnswers:
                 self._read_in_parts(gap, width)
             elif self._known and self._service.first_page != whole.page_no:
                 # Another scan has corrected the number of the first page, or is about to.
-                gap.looks = gap.empty_size = 0
+                gap.forget_empty_answers()
             else:
                 self._believe(gap, whole, None)
 
@@ -340,12 +335,12 @@ class EmptyAnswers:
         A larger page may have been answered with no rows because of its size. `MissingRows` finds that out.
         """
         for gap in gaps:
-            if gap.looks and ask.page_size >= gap.empty_size and self._shows(reading, gap):
+            if gap.empty_answers and ask.page_size >= gap.empty_size and self._shows(reading, gap):
                 self._service.false_empty_seen = True
             if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
                 -(-gap.until // 1000)
             ):
-                gap.looks = gap.empty_size = 0  # the empty answer was to a larger page than this one
+                gap.forget_empty_answers()  # the empty answer was to a larger page than this one
 
     def unsettled(self) -> bool:
         """Return True if something must be requested again before the scan may end.
@@ -391,7 +386,7 @@ class EmptyAnswers:
         Another look can then be a proof.
         """
         known = gap.beside(self._service.reach) is not None
-        return known or any(one.asked and not one.looks for one in self._gaps)
+        return known or any(one.asked and not one.empty_answers for one in self._gaps)
 
     def _look_twice_at_once(self, gap: Gap, ask: PageRequest) -> None:
         """Request a gap from both ends with a small page, with no other request between."""
@@ -403,9 +398,9 @@ class EmptyAnswers:
             tries=None,
             page_no=self._service.first_page or 0,
         )
-        gap.forward, gap.backward = attrs.evolve(window, backward=False), attrs.evolve(window, backward=True)
-        self._follow_ups.add(gap.forward)
-        self._follow_ups.add(gap.backward)
+        for backward in (False, True):
+            look = gap.edge(backward).ask = attrs.evolve(window, backward=backward)
+            self._follow_ups.add(look)
 
     def _shows(self, reading: OrderedPage, gap: Gap) -> bool:
         """Return True if a page shows that an empty answer about a gap was false.

@@ -155,7 +155,7 @@ class EmptyStretches:
     @staticmethod
     def _shows_more(gap: Gap, ask: PageRequest, row: int) -> bool:
         """Return True if a narrower request shows rows that the wider one before it left out."""
-        known = gap.witness if ask.backward else gap.beyond
+        known = gap.edge(not ask.backward).known
         return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
 
     def _ask_in_parts(self, first: int, until: int) -> None:
@@ -171,14 +171,14 @@ class EmptyStretches:
 
         The second request was narrower, or started from the other end.
         """
-        known = gap.beyond
-        if ask.backward:
-            known = gap.witness if gap.left is None else gap.left.second
+        known, anchor = gap.edge(not ask.backward).known, gap.start.anchor
+        if ask.backward and anchor is not None:
+            known = anchor.second
         if known is None or (row > known if ask.backward else row < known):
             # These rows are new: the service answers about a part of the range, and may do so again.
             return False
         if ask.backward:
-            start = gap.first if gap.witness is None else gap.witness * 1000
+            start = gap.first if gap.start.known is None else gap.start.known * 1000
             return bool(gap.maybe_last or gap.narrowed) and ask.first >= min(start, known * 1000)
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 

@@ -194,10 +194,7 @@ class MissingRows:
             self._service.false_empty_seen = True
         if not doubt.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._frontier.gaps:
             # The service may answer a window of this length with no rows.
-            cut = (gap.first + gap.until) // 2000 * 1000
-            gap.halvings += 1
-            if gap.first < cut < gap.until:
-                self._frontier.gaps.split(gap, cut)
+            self._frontier.gaps.halve(gap)
         if doubt.page.ids and gap.contradictions > _ANEW:
             self._narrow(gap, ask)
         if gap.contradictions > _MOST:
@@ -213,18 +210,14 @@ class MissingRows:
     def _narrow(self, gap: Gap, ask: PageRequest) -> None:
         """Request a gap without the rows beside it. If that was done already, cut the gap in two."""
         if ask.first < gap.first or gap.until < ask.until:
-            gap.witness = gap.beyond = None
-            return
-        cut = (gap.first + gap.until) // 2000 * 1000
-        if gap in self._frontier.gaps and gap.first < cut < gap.until:
-            gap.halvings += 1
-            self._frontier.gaps.split(gap, cut)
+            gap.start.known = gap.end.known = None
+        elif gap in self._frontier.gaps and gap.middle is not None:
+            self._frontier.gaps.halve(gap)
 
     def _let_go(self, doubt: _Doubt) -> None:
         gap = doubt.gap
         gap.on_hold = False
-        if gap.left is doubt.anchor:
-            gap.left = None
-        if gap.right is doubt.anchor:
-            gap.right = None
+        for edge in (gap.start, gap.end):
+            if edge.anchor is doubt.anchor:
+                edge.anchor = None
         self._go_on(doubt.ask, doubt.page)

@@ -283,17 +283,17 @@ class Prover:
         """
         for gap in self._gaps.within(ask.first, ask.until):
             gap.stalls = 0 if proven else gap.stalls + 1
-            gap.unreached = not proven and (gap.unreached or gap.beyond is not None)
+            gap.unreached = not proven and (gap.unreached or gap.end.known is not None)
             if not proven:
-                gap.looks = gap.empty_size = 0  # the gap is not empty any more
+                gap.forget_empty_answers()  # the gap is not empty any more
             if gap.stalls > _STALLS:
-                gap.witness = gap.beyond = None
+                gap.start.known = gap.end.known = None
 
     def _ended_before(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Forget the known row before a gap if a page ended there. The next page begins in the gap."""
         for gap in self._gaps.within(ask.first, ask.until)[:1]:
-            if gap.witness is not None and reading.last <= gap.witness:
-                gap.witness = None
+            if gap.start.known is not None and reading.last <= gap.start.known:
+                gap.start.known = None
 
     def _part(self, edge: int, reading: OrderedPage, *, backward: bool) -> int:
         """Cut the gap at the first row of a page, and return the cut.
@@ -304,9 +304,9 @@ class Prover:
             if gap.first < edge < gap.until:
                 later = self._gaps.split(gap, edge)
                 if backward:
-                    later.witness = reading.last
+                    later.start.known = reading.last
                 else:
-                    gap.beyond = reading.first
+                    gap.end.known = reading.first
         return edge
 
     def _spread(self, ask: PageRequest, reading: OrderedPage, whole: bool) -> int:
@@ -327,7 +327,7 @@ class Prover:
         requested alone.
         """
         flat = reading.first == reading.last and ask.descending not in self._service.sorts
-        return flat and any(not gap.looks for gap in gaps)
+        return flat and any(not gap.empty_answers for gap in gaps)
 
     def _learn(self, ask: PageRequest, stretch: ProvenStretch) -> None:
         learn(self._gaps, ask, stretch, self._service.full(self._page_size))
@@ -335,23 +335,24 @@ class Prover:
     def _go_on(self, ask: PageRequest, reading: OrderedPage, edge: int) -> None:
         """Record where a page ended: at the second of its last row, which may have more rows."""
         second = reading.first if ask.backward else reading.last
-        gap = self._gaps.ending(edge) if ask.backward else self._gaps.starting(edge)
+        gap = self._gaps.bordering(edge, backward=ask.backward)
         if gap is None:
             return
         ties = reading.at(second)
         anchor = Anchor(second, frozenset(ties), ask, len(reading))
         stuck = len(ties) == len(reading)
         full = len(reading) in (ask.page_size, self._service.most(ask.page_size))
+        before = gap.start.anchor
+        gap.edge(ask.backward).anchor = anchor
         if ask.backward:
-            gap.right = anchor
-            if gap.maybe_last and not (stuck and gap.left is not None and anchor.ids <= gap.left.ids):
+            if gap.maybe_last and not (stuck and before is not None and anchor.ids <= before.ids):
                 self._was_not_last(gap)
             gap.maybe_last = 0
         else:
-            went_on = gap.left is None or gap.left.second < second
-            if not went_on and not full and gap.beyond is not None and ask.until > gap.beyond * 1000:
-                gap.beyond = None  # the page would have reached this row, so the row has gone
-            gap.left = anchor
+            went_on = before is None or before.second < second
+            known = gap.end.known
+            if not went_on and not full and known is not None and ask.until > known * 1000:
+                gap.end.known = None  # the page would have reached this row, so the row has gone
             gap.maybe_last = self._may_be_last(gap, ask, len(reading), went_on=went_on)
         if ask.page_size < self._page_size:
             return  # the page was small; a usual one is next
@@ -362,11 +363,9 @@ class Prover:
         ):
             return
         size = self._larger(ask, len(reading), stuck)
-        if size and ask.backward:
-            gap.backward_size = size
-        elif size:
-            gap.forward_size = size
-            if not self._reader.pinned:
+        if size:
+            gap.edge(ask.backward).page_size = size
+            if not (ask.backward or self._reader.pinned):
                 # A page with the whole second reaches beyond it, so it cannot check the zone.
                 self._pin(gap, second)
         elif stuck:
@@ -374,7 +373,7 @@ class Prover:
 
     def _may_be_last(self, gap: Gap, ask: PageRequest, rows: int, *, went_on: bool) -> int:
         """Return the rows of a page from the start of a gap if it may be the last page, otherwise 0."""
-        if gap.witness is None or self._no_larger(ask, rows) or (went_on and gap.beyond is not None):
+        if gap.start.known is None or self._no_larger(ask, rows) or (went_on and gap.end.known is not None):
             return 0
         if ask.until < gap.until:
             return 0  # the request was for a part of the gap
@@ -384,17 +383,17 @@ class Prover:
 
     def _was_not_last(self, gap: Gap) -> None:
         """Record that rows followed a short page."""
-        size = gap.left.ask.page_size if gap.left is not None else self._page_size
+        size = gap.start.anchor.ask.page_size if gap.start.anchor is not None else self._page_size
         if gap.maybe_last < self._evidence.most(size):
             self._evidence.cut_short = True
         self._service.capped(size, gap.maybe_last)
 
     def _pin(self, gap: Gap, second: int) -> None:
         """Request a second with a known row alone, to check the time zone."""
-        assert gap.left is not None
+        assert gap.start.anchor is not None
         until = min(gap.until, second * 1000 + 1000)
         alone = attrs.evolve(
-            gap.left.ask, first=gap.first, until=until, page_size=self._page_size, tries=None
+            gap.start.anchor.ask, first=gap.first, until=until, page_size=self._page_size, tries=None
         )
 
         def looked(answer: Page | AioflowsError) -> None:

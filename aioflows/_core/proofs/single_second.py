@@ -61,13 +61,13 @@ class SingleSecondPages:
         return (
             self._service.may_be_last(ask.page_size, len(reading))
             and not ask.backward
-            and gap.witness is None
+            and gap.start.known is None
             and (
-                gap.beyond is None or reading.last < gap.beyond
+                gap.end.known is None or reading.last < gap.end.known
             )  # otherwise that row proves the end of the page
             and gap.stalls < _STALLS
             and reading.first == reading.last
-            and (gap.left is None or gap.left.ids <= set(reading.ids))
+            and (gap.start.anchor is None or gap.start.anchor.ids <= set(reading.ids))
         )
 
     def look_further(

@@ -363,10 +363,7 @@ class KeysetScan:
         )
         if self._service.first_page is None:
             self._trails[ask] = FirstPageSearch()
-        if ask.backward:
-            gap.backward = ask
-        else:
-            gap.forward = ask
+        gap.edge(ask.backward).ask = ask
         return ask
 
     # Answers
@@ -435,7 +432,7 @@ class KeysetScan:
         self._service.larger_pages = False
         self._trails.pop(ask, None)
         for gap in self._frontier.finish(ask):
-            gap.forward_size = gap.backward_size = 0
+            gap.start.page_size = gap.end.page_size = 0
 
     def _lacks_a_row(self, ask: PageRequest) -> bool:
         return any(covered(gap, ask.first, ask.until) for gap in self._gaps.within(ask.first, ask.until))
@@ -510,14 +507,12 @@ class KeysetScan:
         failed = isinstance(error, _MAY_BE_TOO_MUCH) or named
         most = _HALVINGS if named or self.evidence.rows else _HALVINGS_AT_FIRST
         narrower = failed and gap.halvings < most
-        cut = (gap.first + gap.until) // 2000 * 1000
         if narrower and ask.until > gap.until:
             self._frontier.finish(ask)
             gap.halvings += 1  # the next request leaves out what lies behind the gap
-        elif narrower and ask.until - ask.first > self._service.reach and gap.first < cut < gap.until:
+        elif narrower and ask.until - ask.first > self._service.reach and gap.middle is not None:
             self._frontier.finish(ask)
-            gap.halvings += 1
-            self._gaps.split(gap, cut)
+            self._gaps.halve(gap)
         elif failed and ask.tries is not None:
             self._again(ask, trail and attrs.evolve(trail, last=True), tries=None)
         else:

@@ -66,7 +66,7 @@ def test_pages_of_a_second_run_on_to_the_row_that_is_known_beside_it() -> None:
     """The whole second of that row is asked for, since answers have whole seconds."""
     one = Desk((START + 5_000, START + 6_000))
     gap = one.gap
-    gap.beyond, gap.witness = START // 1000 + 9, START // 1000 + 2
+    gap.end.known, gap.start.known = START // 1000 + 9, START // 1000 + 2
     ways = one.frontier.instants(gap, ASCENDING, MINUTE)
     assert [(way.backward, way.reach, way.known) for way in ways] == [
         (False, START + 10_000, True),
@@ -78,7 +78,7 @@ def test_pages_of_a_second_run_on_to_the_row_that_is_known_beside_it() -> None:
 def test_pages_of_a_second_do_not_run_on_across_a_change_of_the_service_s_offset(fence: int) -> None:
     """Not even to a row that is known behind it: they stay in what is to be read."""
     one = Desk((START + 5_000, START + 6_000))
-    one.gap.beyond = START // 1000 + 9
+    one.gap.end.known = START // 1000 + 9
     one.gaps.fences.add(fence)
     (way,) = one.frontier.instants(one.gap, ASCENDING, MINUTE)
     assert (way.first, way.until, way.reach) == (START + 5_000, START + 6_000, START + 6_000)
@@ -107,9 +107,9 @@ def test_a_request_that_takes_the_place_of_another_keeps_its_gap_from_being_aske
     one = desk()
     ask = one.ask(START, START + MINUTE)
     again = one.ask(START, START + MINUTE, page_no=1)
-    one.gap.forward = ask
+    one.gap.start.ask = ask
     one.frontier.replace(ask, again)
-    assert one.gap.forward is again
+    assert one.gap.start.ask is again
     assert one.follow_ups.next() is again
     one.frontier.finish(ask)
     assert one.gap.asked, "the answer to the first request has freed the gap"
@@ -126,5 +126,5 @@ def test_a_row_at_an_edge_has_to_come_again_if_a_window_holds_all_of_its_second_
 ) -> None:
     gap = Gap(5_200, 9_000, 0.0)
     one = desk()
-    gap.left = Anchor(5, frozenset({"a"}), one.ask(START, START + 1000), 1)
-    assert covered(gap, first, until) == ([gap.left] if whole else [])
+    gap.start.anchor = Anchor(5, frozenset({"a"}), one.ask(START, START + 1000), 1)
+    assert covered(gap, first, until) == ([gap.start.anchor] if whole else [])

@@ -117,7 +117,7 @@ class Beside(Empty):
 
     def looks_with_the_row(self, service: ModelService) -> PageRequest:
         """Leave out that row until it is asked for alone; give the service's answer to that."""
-        self.desk.gaps[0].witness = self.row // 1000
+        self.desk.gaps[0].start.known = self.row // 1000
         for _ in range(100):
             self.take(self.ask(self.row))
             if asked := self.desk.serve(service, self.take):

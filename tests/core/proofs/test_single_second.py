@@ -152,7 +152,7 @@ def test_a_page_is_not_looked_at_further_where_something_else_witnesses_its_end(
     two = Judged(ModelService([*rows_at(START + 5_000, 3), (START + 6_000, "2-a")]))
     full = Judged(ModelService(rows_at(START + 5_000, 30)))
     known = Judged(ModelService(rows_at(START + 5_000, 3)))
-    known.desk.gap.witness = START // 1000 - 1
+    known.desk.gap.start.known = START // 1000 - 1
     for one in (two, full, known):
         assert not one.pages.may_be_all(one.ask, one.reading, one.desk.gap)
 
