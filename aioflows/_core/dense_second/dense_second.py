@@ -29,6 +29,7 @@ from aioflows._core.dense_second.id_partitions import IdPartitions, IdShape
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
 from aioflows._core.pages.ordered_page import Batch, Page, PageReader, PageRequest
@@ -36,9 +37,6 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["DenseSecond"]
-
-_MORE_LOOKS = 2
-"""How many times an empty piece is requested again."""
 
 _NOT_SHOWN = "page numbers end there, and nothing shows that its rows do"
 
@@ -260,7 +258,7 @@ class DenseSecond:
 
     def _piece_rows(self, first: int, until: int, page: Page) -> None:
         rows = len(page.ids)
-        if not rows and self._looked[first, until] < _MORE_LOOKS:
+        if not rows and self._looked[first, until] + 1 < EMPTY_ANSWERS:
             self._looked[first, until] += 1  # one empty answer is not trusted
             self._todo.insert(0, (first, until))
         elif not rows or self._evidence.ends_short(self._size, rows):
@@ -426,7 +424,11 @@ class DenseSecond:
         depth = self._depth_of(reading)
         needed = len(self._numbers_of_depth(depth))
         name = page.ids[0] if page is not None and page.ids else None
-        if name is None and self._service.false_empty_seen and self._looked[self._wider[0][:2]] < _MORE_LOOKS:
+        if (
+            name is None
+            and self._service.false_empty_seen
+            and self._looked[self._wider[0][:2]] + 1 < EMPTY_ANSWERS
+        ):
             self._looked[self._wider[0][:2]] += 1  # it may be another false empty answer
             return
         if name is not None and name not in self._deep:

@@ -19,7 +19,7 @@ See docs/algorithms/dense-seconds.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from string import ascii_lowercase, ascii_uppercase, digits
 
@@ -28,25 +28,12 @@ import attrs
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
+from aioflows._core.pages.empty_answer_policy import ROWS_OF_A_FALSE_ANSWER, empty_answers_needed
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["IdPartitions", "IdShape"]
-
-_LOOKS = 3
-"""Empty answers after which a part counts as empty."""
-
-_LOOKS_AGAINST_ROWS = 6
-"""The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are
-more likely."""
-
-_ROWS_OF_A_LIE = 3
-"""The number of rows missing from a part's answer from which the answer counts as false, not as a change."""
-
-_LOOKS_AT_A_LIAR = 24
-"""Empty answers after which a part counts as empty, once the service has returned a false empty answer."""
-
 
 _LONGEST = 8
 """The most characters in a search besides the one that tells ids apart. With fewer characters, less
@@ -257,18 +244,16 @@ class IdPartitions:
         known = {name for name in self.rows if text in name}
         if not (known.isdisjoint(names) if known else not names):
             self._service.false_empty_seen = self._service.false_empty_seen or (
-                self._looks[text] > 0 and len(names) >= _ROWS_OF_A_LIE
+                self._looks[text] > 0 and len(names) >= ROWS_OF_A_FALSE_ANSWER
             )
             return
-        self._service.false_empty_seen = self._service.false_empty_seen or len(known) >= _ROWS_OF_A_LIE
+        self._service.false_empty_seen = (
+            self._service.false_empty_seen or len(known) >= ROWS_OF_A_FALSE_ANSWER
+        )
         self._looks[text] += 1
-        if self._looks[text] < self._looks_needed(known):
+        if self._looks[text] < empty_answers_needed(self._service, row_known=bool(known)):
             # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
             self._todo += [text] * (1 if text in self._sent.values() else 2)
-
-    def _looks_needed(self, known: Collection[str]) -> int:
-        looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
-        return max(looks, _LOOKS_AT_A_LIAR) if self._service.false_empty_seen else looks
 
     def _walk(self, part: Instant, first: InstantPage | None = None, most: int | None = None) -> PageWalk:
         most = self._evidence.full(self._size) if most is None else most

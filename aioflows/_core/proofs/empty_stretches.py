@@ -28,13 +28,10 @@ from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import OrderedPage, Page, PageReader, PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
-from aioflows._core.planning.frontier import Frontier
+from aioflows._core.pages.ordered_page import OrderedPage, Page, PageRequest
 from aioflows._core.planning.gaps import Gap
-from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows._core.planning.keyset_state import KeysetState
+from aioflows._core.proofs.range_limit import cut_to
 from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["EmptyStretches"]
@@ -82,43 +79,23 @@ class EmptyStretches:
     """A judge of such stretches. It requests the stretches that were taken for empty again.
 
     Args:
-        frontier: the gaps of the scan.
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts about the service that the session knows.
-        evidence: the evidence that this scan has collected.
-        filtered: True if the query filters by more than type and time.
-        confirm: True if stretches are requested again at all.
+        state: the state of the scan.
     """
 
-    def __init__(
-        self,
-        frontier: Frontier,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        evidence: ScanEvidence,
-        *,
-        filtered: bool,
-        confirm: bool,
-    ) -> None:
-        self._frontier = frontier
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._evidence = evidence
-        self._service = service
-        self._known = service.first_page is not None
+    def __init__(self, state: KeysetState) -> None:
+        self._state = state
+        self._frontier, self._gaps = state.frontier, state.gaps
+        self._service, self._evidence = state.service, state.evidence
+        self._known = state.service.first_page is not None
+        self._confirm = state.options.confirm
+        self._filtered = state.options.filtered and self._confirm
         self._parted: tuple[int, int] | None = None
-        self._filtered = filtered and confirm
-        self._confirm = confirm
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
         self._widest: PageRequest | None = None
         """The widest request that returned rows."""
-        self.duplicates = 0
-        """Rows that came again in answers about stretches."""
 
-    def doubted(self, ask: PageRequest, reading: OrderedPage, size: int) -> tuple[int, int] | None:
+    def unproven(self, ask: PageRequest, reading: OrderedPage) -> tuple[int, int] | None:
         """Return the stretch before the first row of a page if it may not be empty, otherwise None.
 
         The stretch is in milliseconds of scan time.
@@ -126,8 +103,8 @@ class EmptyStretches:
         Args:
             ask: the request.
             reading: the page of the request.
-            size: the size of a full page (rows).
         """
+        size = self._state.full_page
         if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
             self._widest = ask
         row = reading.last if ask.backward else reading.first
@@ -135,7 +112,7 @@ class EmptyStretches:
         width = ask.until - ask.first
         if not self._confirm or first >= until or self._evidence.sees(width, backward=ask.backward):
             return None
-        gaps = self._frontier.gaps.within(first, until)
+        gaps = self._gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
         self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
@@ -161,9 +138,9 @@ class EmptyStretches:
     def _ask_in_parts(self, first: int, until: int) -> None:
         """Cut a stretch into windows that are not wider than the service was seen to look."""
         self._parted = first, until
-        in_parts(self._frontier.gaps, first, until, self._evidence, self._service)
-        for gap in self._frontier.gaps.within(first, until):
-            gap.halvings, gap.narrowed = max(1, gap.halvings), False
+        self._state.read_in_parts(first, until)
+        for gap in self._gaps.within(first, until):
+            gap.narrowed = False
 
     @staticmethod
     def _asked_again(gap: Gap, ask: PageRequest, row: int) -> bool:
@@ -189,18 +166,15 @@ class EmptyStretches:
     def narrow(self, first: int, until: int) -> None:
         """Mark a stretch to be requested by a narrower window, up to the row behind it."""
         if self._parted != (first, until):
-            for gap in self._frontier.gaps.within(first, until):
+            for gap in self._gaps.within(first, until):
                 gap.narrowed = True
         self._parted = None
 
-    def settle(
-        self, slots: int, page_size: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False
-    ) -> None:
+    def settle(self, slots: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False) -> None:
         """Request the stretches that were taken for empty, as far as slots are free.
 
         Args:
             slots: the number of requests that may be started.
-            page_size: rows in a page.
             under_way: requests under way. Stretches wait if the answers may show that the service looks far
                 enough.
             at_once: True to request only the first stretch of the scan, since other answers may settle the
@@ -208,10 +182,10 @@ class EmptyStretches:
         """
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
             return
-        if self._evidence.rows < page_size:
+        if self._evidence.rows < self._state.page_size:
             if self._filtered:
                 self._filtered = False
-                self._look_at_everybody()
+                self._request_without_filters()
             # These are all rows of the query: request one stretch of an unknown service, otherwise none.
             most = 0 if self._known else 1
             while len(self._taken) > most:
@@ -234,7 +208,7 @@ class EmptyStretches:
                 self._look(stretch)
         self._taken.extendleft(reversed(later))
 
-    def _look_at_everybody(self) -> None:
+    def _request_without_filters(self) -> None:
         """Find out how far the service looks by rows without the filters, since few rows match."""
         ask = self._widest
         if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
@@ -250,7 +224,7 @@ class EmptyStretches:
                     "shorter ranges, one after another"
                 )
 
-        self._follow_ups.run(cut_to(ask, self._reader), done)
+        self._state.follow_ups.run(cut_to(ask, self._state.reader), done)
 
     @property
     def unsettled(self) -> bool:
@@ -275,17 +249,17 @@ class EmptyStretches:
             except AioflowsError as error:
                 self._frontier.error = self._frontier.error or error
 
-        self._follow_ups.add(ask, looked)
+        self._state.follow_ups.add(ask, looked)
 
     def _judge(
         self, stretch: _Stretch, ask: PageRequest, answer: Page | AioflowsError, found: str, rounds: int
     ) -> None:
         if isinstance(answer, AioflowsError):
             raise answer
-        self.duplicates += len(answer.ids)
+        self._frontier.duplicates += len(answer.ids)
         if not answer.ids:
             return  # the row behind the stretch has gone too
-        reading = self._reader.read(ask, answer)
+        reading = self._state.reader.read(ask, answer)
         before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
         if before and not found:
             self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)

@@ -15,11 +15,10 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageReader, PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
-from aioflows._core.planning.frontier import Frontier
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
+from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.planning.gaps import Anchor, Gap
+from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["MissingRows"]
@@ -29,9 +28,6 @@ _ROUNDS = 5
 
 A row that comes and goes is soon found in both, or in neither.
 """
-
-_EMPTY = 3
-"""Empty answers about the window that returned a row, after which the row counts as deleted."""
 
 _TOO_LARGE = 3
 """Empty answers to a larger page, each beside a smaller page with rows, that show a limit on the page size.
@@ -51,8 +47,8 @@ _MOST = 8
 
 
 @attrs.define(eq=False)
-class _Doubt:
-    """A missing row, and the answer without it."""
+class _MissingRow:
+    """A row that did not come again, and the answer without it."""
 
     anchor: Anchor
     gap: Gap
@@ -69,37 +65,25 @@ class MissingRows:
     """A search for missing rows.
 
     Args:
-        frontier: the gaps of the scan.
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts about the service that the session knows.
+        state: the state of the scan.
         go_on: the callback for an answer that turned out to hold.
     """
 
-    def __init__(
-        self,
-        frontier: Frontier,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        go_on: Callable[[PageRequest, Page], None],
-    ) -> None:
-        self._frontier = frontier
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._service = service
+    def __init__(self, state: KeysetState, go_on: Callable[[PageRequest, Page], None]) -> None:
+        self._state = state
+        self._frontier, self._gaps, self._service = state.frontier, state.gaps, state.service
         self._go_on = go_on
-        self.raised = False
+        self.any_missing = False
         """True if an answer has lacked a row."""
 
-    def raise_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
+    def search_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
         """Start the search for a row, and keep the answer without it until the search ends."""
-        gap.on_hold = self.raised = True
-        self._look_where_it_was(_Doubt(anchor, gap, ask, page))
+        gap.on_hold = self.any_missing = True
+        self._request_its_window(_MissingRow(anchor, gap, ask, page))
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
         """Return the error for a second of scan time whose rows appear at another time."""
-        zone = self._reader.zone
+        zone = self._state.reader.zone
         assert zone is not None, "rows were read"
         told = (
             "the zone that this session was given is not the service's. Give the right one, or none at all"
@@ -113,76 +97,76 @@ class MissingRows:
             "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
         )
 
-    def _look_where_it_was(self, doubt: _Doubt) -> None:
-        again = attrs.evolve(doubt.anchor.ask, tries=None)
-        self._follow_ups.add(again, lambda answer: self._looked_where_it_was(doubt, again, answer))
+    def _request_its_window(self, missing: _MissingRow) -> None:
+        again = attrs.evolve(missing.anchor.ask, tries=None)
+        self._state.follow_ups.add(again, lambda answer: self._its_window_came(missing, again, answer))
 
-    def _looked_where_it_was(self, doubt: _Doubt, again: PageRequest, answer: Page | AioflowsError) -> None:
+    def _its_window_came(
+        self, missing: _MissingRow, again: PageRequest, answer: Page | AioflowsError
+    ) -> None:
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
-            doubt.shown = doubt.shown or bool(answer.ids)
-            there = self._may_hold(again, answer, doubt)
+            missing.shown = missing.shown or bool(answer.ids)
+            there = self._may_hold(again, answer, missing)
         except AioflowsError as error:
-            self._frontier.fail(doubt.gap, error)
+            self._frontier.fail(missing.gap, error)
             return
-        if there and doubt.gap.contradictions % 2:
-            self._ask_anew(
-                doubt
+        if there and missing.gap.contradictions % 2:
+            self._reject_answer(
+                missing
             )  # without the second look, to get out of step with a service whose every n-th answer is wrong
         elif there:
-            self._look_where_it_should_be(doubt)
+            self._request_its_second(missing)
         else:
-            self._let_go(doubt)
+            self._accept_answer(missing)
 
-    def _may_hold(self, ask: PageRequest, page: Page, doubt: _Doubt) -> bool:
+    def _may_hold(self, ask: PageRequest, page: Page, missing: _MissingRow) -> bool:
         """Return True if a page shows a row in the second, or does not prove that there is none.
 
         If a second holds more rows than a page, and ties change their order, another row may take the place
         of the missing one.
         """
-        second = doubt.anchor.second
+        second = missing.anchor.second
         if not page.ids:  # an empty answer about a window with rows is not a proof
-            doubt.empty += 1
-            return doubt.empty < _EMPTY or doubt.shown or not self._reader.pinned
-        reading = self._reader.read(ask, page)
+            missing.empty += 1
+            return missing.empty < EMPTY_ANSWERS or missing.shown or not self._state.reader.pinned
+        reading = self._state.reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        fewer = len(reading) < doubt.anchor.rows  # than in the answer with the row
-        return not (reached or fewer or self._reader.pinned)
+        fewer = len(reading) < missing.anchor.rows  # than in the answer with the row
+        return not (reached or fewer or self._state.reader.pinned)
 
-    def _look_where_it_should_be(self, doubt: _Doubt) -> None:
-        first = doubt.anchor.second * 1000
-        near = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
-        self._follow_ups.add(near, lambda answer: self._looked_where_it_should_be(doubt, near, answer))
+    def _request_its_second(self, missing: _MissingRow) -> None:
+        first = missing.anchor.second * 1000
+        near = attrs.evolve(missing.anchor.ask, first=first, until=first + 1000, tries=None)
+        self._state.follow_ups.add(near, lambda answer: self._its_second_came(missing, near, answer))
 
-    def _looked_where_it_should_be(
-        self, doubt: _Doubt, near: PageRequest, answer: Page | AioflowsError
-    ) -> None:
-        doubt.rounds -= 1
+    def _its_second_came(self, missing: _MissingRow, near: PageRequest, answer: Page | AioflowsError) -> None:
+        missing.rounds -= 1
         try:
             if isinstance(answer, AioflowsError):
                 raise answer
             if answer.ids:
-                self._reader.read(near, answer)
-            elif not doubt.rounds and doubt.shown:
-                raise self.misread(near, doubt.anchor.second)
+                self._state.reader.read(near, answer)
+            elif not missing.rounds and missing.shown:
+                raise self.misread(near, missing.anchor.second)
         except AioflowsError as error:
-            self._frontier.fail(doubt.gap, error)
+            self._frontier.fail(missing.gap, error)
             return
         if answer.ids:
-            self._ask_anew(doubt)
-        elif doubt.rounds:
-            self._look_where_it_was(doubt)
+            self._reject_answer(missing)
+        elif missing.rounds:
+            self._request_its_window(missing)
         else:
-            self._let_go(doubt)
+            self._accept_answer(missing)
 
-    def _ask_anew(self, doubt: _Doubt) -> None:
-        gap, ask = doubt.gap, doubt.ask
+    def _reject_answer(self, missing: _MissingRow) -> None:
+        gap, ask = missing.gap, missing.ask
         gap.on_hold = False
-        too_large = ask.page_size > doubt.anchor.ask.page_size
-        if doubt.empty:  # the smaller page was answered both with rows and with no rows
+        too_large = ask.page_size > missing.anchor.ask.page_size
+        if missing.empty:  # the smaller page was answered both with rows and with no rows
             self._service.false_empty_seen, too_large = True, False
         size_blamed = too_large and (self._service.refuses_sizes or gap.contradictions + 1 >= _TOO_LARGE)
         if size_blamed and gap.sizes_blamed < _MOST_SIZES:
@@ -190,12 +174,12 @@ class MissingRows:
             self._service.refuse_size(ask.page_size)
             return
         gap.contradictions += 1
-        if not doubt.page.ids and not too_large:
+        if not missing.page.ids and not too_large:
             self._service.false_empty_seen = True
-        if not doubt.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._frontier.gaps:
+        if not missing.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._gaps:
             # The service may answer a window of this length with no rows.
-            self._frontier.gaps.halve(gap)
-        if doubt.page.ids and gap.contradictions > _ANEW:
+            self._gaps.halve(gap)
+        if missing.page.ids and gap.contradictions > _ANEW:
             self._narrow(gap, ask)
         if gap.contradictions > _MOST:
             self._frontier.fail(
@@ -211,13 +195,13 @@ class MissingRows:
         """Request a gap without the rows beside it. If that was done already, cut the gap in two."""
         if ask.first < gap.first or gap.until < ask.until:
             gap.start.known = gap.end.known = None
-        elif gap in self._frontier.gaps and gap.middle is not None:
-            self._frontier.gaps.halve(gap)
+        elif gap in self._gaps and gap.middle is not None:
+            self._gaps.halve(gap)
 
-    def _let_go(self, doubt: _Doubt) -> None:
-        gap = doubt.gap
+    def _accept_answer(self, missing: _MissingRow) -> None:
+        gap = missing.gap
         gap.on_hold = False
         for edge in (gap.start, gap.end):
-            if edge.anchor is doubt.anchor:
+            if edge.anchor is missing.anchor:
                 edge.anchor = None
-        self._go_on(doubt.ask, doubt.page)
+        self._go_on(missing.ask, missing.page)

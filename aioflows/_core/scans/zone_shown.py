@@ -17,9 +17,8 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageReader, PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.planning.keyset_state import KeysetState
 from aioflows._core.wire.zone import wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -33,27 +32,16 @@ class ZoneShown:
     """The check that rows are read in the right zone.
 
     Args:
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts that the session knows about the service.
+        state: the state of the scan.
         misread: returns the error for a second whose rows are elsewhere.
     """
 
-    def __init__(
-        self,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        misread: Callable[[PageRequest, int], CompletenessError],
-    ) -> None:
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._service = service
+    def __init__(self, state: KeysetState, misread: Callable[[PageRequest, int], CompletenessError]) -> None:
+        self._frontier, self._follow_ups = state.frontier, state.follow_ups
+        self._reader, self._service = state.reader, state.service
         self._misread = misread
         self._sample: tuple[PageRequest, Page] | None = None
         self._asked = self._gone = False
-        self.duplicates = 0
-        """The number of rows that came again and were dropped."""
         self.waited = False
         """True if rows had to wait for this check."""
         self.error: AioflowsError | None = None
@@ -101,7 +89,7 @@ class ZoneShown:
             if isinstance(answer, AioflowsError):
                 raise answer
             if answer.ids:
-                self.duplicates += len(answer.ids)
+                self._frontier.duplicates += len(answer.ids)
                 self._reader.read(near, answer)
             elif not rounds:
                 raise self._misread(near, second)
@@ -118,7 +106,7 @@ class ZoneShown:
             if isinstance(answer, AioflowsError):
                 self.error = answer
             elif answer.ids:
-                self.duplicates += len(answer.ids)
+                self._frontier.duplicates += len(answer.ids)
                 self._sample = again, answer
                 self._follow_ups.add(self._near(rounds - 1))
             else:

@@ -23,6 +23,7 @@ import attrs
 
 from aioflows._core.pages.ordered_page import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows, SpillRead, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
@@ -45,8 +46,6 @@ _PAGES_OF_A_WINDOW = 4
 
 _SMALLEST_PAGE = 8
 _LARGEST_GROUP = 2  # pages that one group may fill, however small the buffer
-_BATCHES_FOR_SURE = 2
-"""The batches that the consumer of a few rows has to take before anything is read ahead."""
 
 
 class SortedScan(Machine):
@@ -178,7 +177,7 @@ class SortedScan(Machine):
             else:
                 asks += self._partitions.looks()
             return asks
-        ahead = not self._few or self._given >= _BATCHES_FOR_SURE
+        ahead = not self._few or self._given >= BATCHES_BEFORE_ALL
         return asks + self._sorted_windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:

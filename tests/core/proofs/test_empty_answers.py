@@ -30,23 +30,7 @@ class Empty:
 
     def __init__(self, *, rows: int = 5, facts: ServiceFacts | None = None) -> None:
         self.desk = Desk(WINDOW, OTHER, facts=facts)
-        self.judge = EmptyAnswers(
-            self.desk.frontier,
-            self.desk.follow_ups,
-            MissingRows(
-                self.desk.frontier,
-                self.desk.follow_ups,
-                self.desk.reader,
-                self.desk.facts,
-                lambda ask, page: None,
-            ),
-            self.desk.reader,
-            self.desk.facts,
-            self.desk.evidence,
-            filtered=False,
-            alone=True,
-            growing=False,
-        )
+        self.judge = EmptyAnswers(self.desk.state, MissingRows(self.desk.state, lambda ask, page: None))
         if rows:
             self.desk.evidence.note_size(10, rows, "another")
         self.answers = 0
@@ -171,11 +155,11 @@ def test_what_a_liar_had_been_believed_before_is_looked_at_once_more_before_the_
     """Rows that come each time have come since; nothing each time is nothing."""
     one = Empty()
     one.looks()
-    assert not one.judge.unsettled()
+    assert not one.judge.recheck.unsettled()
     one.desk.facts.false_empty_seen = True
-    assert one.judge.unsettled()
+    assert one.judge.recheck.unsettled()
     one.desk.serve(ModelService([(START + 1000, f"1-{number}") for number in range(rows)]))
-    assert not one.judge.unsettled()
+    assert not one.judge.recheck.unsettled()
     assert one.desk.error is None
 
 
@@ -183,7 +167,7 @@ def test_rows_and_then_nothing_again_where_nothing_was_believed_cannot_be_relied
     one = Empty()
     one.looks()
     one.desk.facts.false_empty_seen = True
-    assert one.judge.unsettled()
+    assert one.judge.recheck.unsettled()
 
     def every_other(service: ModelService, _: PageRequest) -> None:
         service.rows = [(START + 1000, "1-a")] if len(service.asked) % 2 else []

@@ -17,43 +17,31 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.first_page import refusal
-from aioflows._core.pages.ordered_page import NOTHING, OrderedPage, Page, PageReader, PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.frontier import Frontier
+from aioflows._core.pages.ordered_page import NOTHING, OrderedPage, Page, PageRequest
 from aioflows._core.planning.gaps import Gap
+from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
 
-__all__ = ["SingleSecondPages"]
+__all__ = ["ShortPageCheck"]
 
 _STALLS = 2
 """Looks in a row without a proof, after which no more are made."""
 
 
-class SingleSecondPages:
+class ShortPageCheck:
     """A search for rows behind a short page of one second.
 
     Args:
-        frontier: the gaps of the scan.
-        service: the facts about the service that the session knows.
-        evidence: the evidence that this scan has collected.
-        reader: the reader of answers.
+        state: the state of the scan.
         prove: the callback for a page, with True if the page is complete.
     """
 
     def __init__(
-        self,
-        frontier: Frontier,
-        service: ServiceFacts,
-        evidence: ScanEvidence,
-        reader: PageReader,
-        prove: Callable[[PageRequest, Page, OrderedPage, bool], None],
+        self, state: KeysetState, prove: Callable[[PageRequest, Page, OrderedPage, bool], None]
     ) -> None:
-        self._frontier = frontier
-        self._service = service
-        self._evidence = evidence
-        self._reader = reader
+        self._frontier, self._service, self._evidence = state.frontier, state.service, state.evidence
+        self._reader = state.reader
         self._prove = prove
 
     def may_be_all(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:

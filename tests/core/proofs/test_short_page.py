@@ -6,7 +6,7 @@ import pytest
 
 from aioflows._core.pages.ordered_page import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.proofs.single_second import SingleSecondPages
+from aioflows._core.proofs.short_page import ShortPageCheck
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows.errors import Denied, ServiceError
 from tests.support.desk import Desk
@@ -34,12 +34,8 @@ class Judged:
         if seen:
             self.desk.evidence.note_size(size, seen, "another")
         self.whole: list[bool] = []
-        self.pages = SingleSecondPages(
-            self.desk.frontier,
-            self.desk.facts,
-            self.desk.evidence,
-            self.desk.reader,
-            lambda ask, page, reading, whole: self.whole.append(whole),
+        self.pages = ShortPageCheck(
+            self.desk.state, lambda ask, page, reading, whole: self.whole.append(whole)
         )
         self.ask = self.desk.ask(START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0)
         self.page = service.answer(self.ask)
