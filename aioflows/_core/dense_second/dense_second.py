@@ -345,7 +345,7 @@ class DenseSecond:
             else:
                 self._reading = RepeatedPasses(self._counted, reading.most, self._service, self._evidence)
         elif isinstance(reading, RepeatedPasses) and reading.failed:
-            if not reading.varied:
+            if self._torn is None:  # the first passes, which may have changed to other page sizes
                 self._torn = reading
                 if self._split():
                     return

@@ -134,3 +134,25 @@ def test_ties_that_hold_still_from_page_to_page_cost_no_more(kind: str, most: in
     service = Tied([*instant(120, "stamped"), *others(20)], cap=50, kind=kind)
     assert outcome(service, 50) == "exact"
     assert len(service.asked) <= most
+
+
+class Hiding(Tied):
+    """A service that shows another row of the instant in the place of one, unless all rows fit a page."""
+
+    hidden = "1070-20240101000000"
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        rows = super().page(window, descending, start, stop)
+        if len(window) <= self.cap:
+            return rows
+        other = next(row for row in window if row[0] == NOON and row not in rows)
+        return [other if row[1] == self.hidden else row for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_row_that_passes_of_every_size_count_and_never_show_is_found_by_its_id(seed: int) -> None:
+    """Ties are mixed by chance, and page 0 may be page 1, so the passes change their page size on the way."""
+    rows = [*instant(60, "stamped"), *others(20)]
+    assert any(name == Hiding.hidden for _, name in rows)
+    service = Hiding(rows, cap=10, seed=seed, kind="random", sorters="refused")
+    assert outcome(service) == "exact"
