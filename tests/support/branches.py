@@ -215,7 +215,7 @@ class History:
             concurrency=world.slots,
         )
         if world.slots > 1:
-            self.scan._read_ahead.batches = 2
+            self.scan._read_ahead.unlimited = True
         self.scan.set_zone(_UTC)
         key = [(ms // 1000, name) for ms, name in self.universe]
         self.order = [name for _, name in sorted(key, reverse=world.descending)]

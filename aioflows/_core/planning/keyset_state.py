@@ -67,6 +67,7 @@ class KeysetState:
         self.service = service
         self.evidence = ScanEvidence(service)
         self.options = options
+        self._wanted_size = options.page_size
         self.sizes_tried = False
         """True if no page size was answered, so that pages of one row were tried."""
         self.renumbered = False
@@ -81,7 +82,7 @@ class KeysetState:
     @property
     def page_size(self) -> int:
         """The usual page size (rows): the size that is wanted, or a smaller one if that is refused."""
-        return self.service.usual(self.options.page_size)
+        return self.service.usual(self._wanted_size)
 
     @property
     def full_page(self) -> int:

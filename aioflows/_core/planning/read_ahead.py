@@ -45,6 +45,8 @@ class ReadAhead:
         """Rows in all answers."""
         self.batches = 0
         """How often the consumer asked for more after a batch."""
+        self.unlimited = False
+        """True if the consumer has taken so many batches that all slots are used."""
 
     def received(self, page: Page) -> None:
         """Count the rows of an answer, and their bytes."""
@@ -57,13 +59,10 @@ class ReadAhead:
 
     def asked_for_more(self) -> None:
         """Note that the consumer asks for rows."""
-        self.batches += self._handed_out
-        self._handed_out = False
-
-    @property
-    def unlimited(self) -> bool:
-        """True if the consumer has taken so many batches that all slots are used."""
-        return self.batches >= BATCHES_BEFORE_ALL
+        if self._handed_out:
+            self._handed_out = False
+            self.batches += 1
+            self.unlimited = self.batches >= BATCHES_BEFORE_ALL
 
     def slots(self, free: int, under_way: int, *, stuck: bool, zone_checked: bool) -> int:
         """Return how many requests may be started.
@@ -74,7 +73,7 @@ class ReadAhead:
             stuck: True if a full page has come and proved nothing.
             zone_checked: True if the rows handed out last had to wait for the check of the zone.
         """
-        if self.batches >= (BATCHES_BEFORE_ALL if self._ordered else 1):
+        if self.unlimited or (self.batches and not self._ordered):
             return free
         most = max(_LOOK_AHEAD[self.batches], 2 if stuck else 0)
         # Another request was sent while the zone was checked.

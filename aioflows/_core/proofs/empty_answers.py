@@ -22,8 +22,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from aioflows._core.pages.empty_answer_policy import ROWS_OF_A_FALSE_ANSWER, empty_answers_needed
-from aioflows._core.pages.ordered_page import NOTHING, Batch, OrderedPage, Page, PageRequest
+from aioflows._core.pages.empty_answer_policy import empty_answers_needed
+from aioflows._core.pages.ordered_page import NOTHING, Batch, Page, PageRequest
 from aioflows._core.pages.service_facts import SMALL_PAGE
 from aioflows._core.planning.frontier import covered
 from aioflows._core.planning.gaps import Gap
@@ -55,15 +55,15 @@ class EmptyAnswers:
     Args:
         state: the state of the scan.
         missing_rows: the search for missing rows.
+        recheck: the windows that were taken for empty.
     """
 
-    def __init__(self, state: KeysetState, missing_rows: MissingRows) -> None:
+    def __init__(self, state: KeysetState, missing_rows: MissingRows, recheck: EmptyRecheck) -> None:
         self._state = state
         self._frontier, self._gaps = state.frontier, state.gaps
         self._service, self._evidence = state.service, state.evidence
-        self._missing_rows = missing_rows
+        self._missing_rows, self._recheck = missing_rows, recheck
         self._empty_scan = EmptyScan(state, lambda gap, ask: self._take_for_empty(gap, ask, None))
-        self.recheck = EmptyRecheck(state)
 
     def answered(self, ask: PageRequest, gaps: Sequence[Gap], missing: int = 0) -> None:
         """Process an empty answer.
@@ -129,7 +129,7 @@ class EmptyAnswers:
             self._frontier.fail(gap, Unlisted(problem, "$.data"))
             return
         if row is None:
-            self.recheck.add(ask, gap.empty_answers)
+            self._recheck.add(ask, gap.empty_answers)
         self._frontier.settle(gap, [ProvenRun(gap.first, gap.until, Batch())], Proof.EMPTY)
 
     def _request_the_row(self, gap: Gap, ask: PageRequest, second: int) -> None:
@@ -164,19 +164,6 @@ class EmptyAnswers:
 
         self._state.follow_ups.add(near, looked)
 
-    def disproved(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
-        """Record that the service returned a false empty answer, if a page of the same size shows rows there.
-
-        A larger page may have been answered with no rows because of its size. `MissingRows` finds that out.
-        """
-        for gap in gaps:
-            if gap.empty_answers and ask.page_size >= gap.empty_size and self._shows(reading, gap):
-                self._service.false_empty_seen = True
-            if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
-                -(-gap.until // 1000)
-            ):
-                gap.forget_empty_answers()  # the empty answer was to a larger page than this one
-
     def _may_know_more(self, gap: Gap) -> bool:
         """Return True if a row beside a gap is known, or may soon be known.
 
@@ -198,15 +185,3 @@ class EmptyAnswers:
         for backward in (False, True):
             look = gap.edge(backward).ask = attrs.evolve(window, backward=backward)
             self._state.follow_ups.add(look)
-
-    def _shows(self, reading: OrderedPage, gap: Gap) -> bool:
-        """Return True if a page shows that an empty answer about a gap was false.
-
-        The page has a row that the answer left out, or more rows than may have appeared since.
-        """
-        if gap.contradicted_at is not None and reading.index(gap.contradicted_at + 1) > reading.index(
-            gap.contradicted_at
-        ):
-            return True
-        rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
-        return rows >= ROWS_OF_A_FALSE_ANSWER and not self._state.options.growing

@@ -1,14 +1,18 @@
-"""Windows that were taken for empty, and are requested again once the service has returned a false empty answer.
+"""False empty answers: pages that show them, and windows that are then requested again.
 
-The scan does not end before. If such a window shows rows and then none again, the scan ends with an error.
+Windows may have been taken for empty before the first false empty answer was seen. The scan does not end before they
+were requested again. If such a window shows rows and then none again, the scan ends with an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
-from aioflows._core.pages.empty_answer_policy import empty_answers_needed
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.empty_answer_policy import ROWS_OF_A_FALSE_ANSWER, empty_answers_needed
+from aioflows._core.pages.ordered_page import OrderedPage, Page, PageRequest
+from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -24,6 +28,7 @@ class EmptyRecheck:
 
     def __init__(self, state: KeysetState) -> None:
         self._frontier, self._follow_ups, self._service = state.frontier, state.follow_ups, state.service
+        self._growing = state.options.growing
         self._windows: list[tuple[PageRequest, int]] = []
         self._open = 0
 
@@ -35,6 +40,23 @@ class EmptyRecheck:
             answers: the number of empty answers about it.
         """
         self._windows.append((ask, answers))
+
+    def note_rows(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
+        """Record that the service returned a false empty answer, if a page of the same size shows rows there.
+
+        A larger page may have been answered with no rows because of its size. `MissingRows` finds that out.
+        """
+        for gap in gaps:
+            if (
+                gap.empty_answers
+                and ask.page_size >= gap.empty_size
+                and _shows_more(reading, gap, growing=self._growing)
+            ):
+                self._service.false_empty_seen = True
+            if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
+                -(-gap.until // 1000)
+            ):
+                gap.forget_empty_answers()  # the empty answer was to a larger page than this one
 
     def unsettled(self) -> bool:
         """Return True if a window must be requested again before the scan may end, and request it."""
@@ -77,3 +99,15 @@ class EmptyRecheck:
             self._open -= 1
 
         self._follow_ups.add(again, answered)
+
+
+def _shows_more(reading: OrderedPage, gap: Gap, *, growing: bool) -> bool:
+    """Return True if a page shows that an empty answer about a gap was false.
+
+    The page has a row that the answer left out, or more rows than may have appeared since.
+    """
+    second = gap.contradicted_at
+    if second is not None and reading.index(second + 1) > reading.index(second):
+        return True
+    rows = reading.index(-(-gap.until // 1000)) - reading.index(gap.first // 1000)
+    return rows >= ROWS_OF_A_FALSE_ANSWER and not growing

@@ -104,7 +104,6 @@ class EmptyStretches:
             ask: the request.
             reading: the page of the request.
         """
-        size = self._state.full_page
         if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
             self._widest = ask
         row = reading.last if ask.backward else reading.first
@@ -122,6 +121,7 @@ class EmptyStretches:
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         narrowed = any(gap.narrowed for gap in gaps)
+        size = self._state.full_page
         # A page that may be all that the query returns is judged again once there are more rows.
         later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
         if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):

@@ -30,7 +30,7 @@ from aioflows._core.planning.frontier import covered
 from aioflows._core.planning.gaps import Anchor, Gap
 from aioflows._core.planning.keyset_state import KeysetState
 from aioflows._core.planning.reorder_buffer import ProvenRun
-from aioflows._core.proofs.empty_answers import EmptyAnswers
+from aioflows._core.proofs.empty_recheck import EmptyRecheck
 from aioflows._core.proofs.empty_stretches import EmptyStretches
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.proofs.page_end import STALLS, PageEnds
@@ -47,18 +47,26 @@ class Prover:
 
     Args:
         state: the state of the scan.
+        empty: called with a request, the gaps in its window and the count that was stated, if its answer has no
+            rows.
         open_dense: called with a gap, the last rows of a page and the page, if their second does not fit a
             page.
     """
 
-    def __init__(self, state: KeysetState, open_dense: Callable[[Gap, Anchor, Page], None]) -> None:
+    def __init__(
+        self,
+        state: KeysetState,
+        empty: Callable[[PageRequest, Sequence[Gap], int], None],
+        open_dense: Callable[[Gap, Anchor, Page], None],
+    ) -> None:
         self._state = state
         self._frontier, self._gaps = state.frontier, state.gaps
         self._service, self._evidence = state.service, state.evidence
         self.missing_rows = MissingRows(state, self.answered)
-        self.empty_answers = EmptyAnswers(state, self.missing_rows)
+        self.empty_recheck = EmptyRecheck(state)
         self.empty_stretches = EmptyStretches(state)
-        self._page_ends = PageEnds(state, self.empty_answers.answered, open_dense)
+        self._empty = empty
+        self._page_ends = PageEnds(state, empty, open_dense)
         self._short_page = ShortPageCheck(state, self._prove_short_page)
         self._filtered = state.options.filtered and state.options.confirm
 
@@ -70,7 +78,7 @@ class Prover:
     def unsettled(self) -> bool:
         """Return True if something must be requested again before the scan may end."""
         self.empty_stretches.settle(1 << 30)
-        return self.empty_stretches.unsettled or self.empty_answers.recheck.unsettled()
+        return self.empty_stretches.unsettled or self.empty_recheck.unsettled()
 
     def answered(self, ask: PageRequest, page: Page) -> None:
         """Process the first page of a window."""
@@ -80,7 +88,7 @@ class Prover:
             return
         if not page.ids:
             self._learn(ask, ProvenStretch(0, ask.until - ask.first, whole=True))
-            self.empty_answers.answered(ask, gaps, page.count or 0)
+            self._empty(ask, gaps, page.count or 0)
             return
         try:
             reading = self._state.reader.read(ask, page)
@@ -96,7 +104,7 @@ class Prover:
                 self._request_without_filters(ask, page, gaps)
                 return
         self._evidence.note(ask, reading)
-        self.empty_answers.disproved(ask, reading, gaps)
+        self.empty_recheck.note_rows(ask, reading, gaps)
         self._note_number(ask, reading, gaps)
         if not self._state.options.confirm and self._service.may_be_last(ask.page_size, len(reading)):
             self._prove(ask, page, reading, whole=True)

@@ -20,26 +20,17 @@ from functools import partial
 from itertools import islice
 from typing import Literal
 
-import attrs
-
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.first_page import FirstPageSearch, Outcome, no_such_page, refusal, unreadable
 from aioflows._core.pages.ordered_page import Direction, Page, PageReader, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.frontier import covered
-from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.keyset_state import KeysetOptions, KeysetState
 from aioflows._core.planning.read_ahead import ReadAhead
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.planning.schedule import Move, moves
 from aioflows._core.planning.window_size import ask_for
-from aioflows._core.proofs.dense_seconds import DenseSeconds
-from aioflows._core.proofs.prover import Prover
 from aioflows._core.scans.account import ScanAccount
-from aioflows._core.scans.failed_windows import MAY_BE_TOO_MUCH, FailedWindows
-from aioflows._core.scans.first_page_requests import FirstPageRequests
+from aioflows._core.scans.keyset_answers import KeysetAnswers
 from aioflows._core.scans.signals import DONE, NEED_PAGES, Signal
-from aioflows._core.scans.zone_shown import ZoneShown
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError
 from aioflows.stats import CountedWindow, Proof
@@ -111,11 +102,9 @@ class KeysetScan:
         self._state = state
         self._frontier, self._gaps, self._release = state.frontier, state.gaps, state.frontier.release
         self._follow_ups = state.follow_ups
-        self._dense_seconds = DenseSeconds(state)
-        self._prover = Prover(state, self._dense_seconds.open)
-        self._first_page = FirstPageRequests(state, self._prover.answered, self._failed)
-        self._failed_windows = FailedWindows(state)
-        self._zone_shown = ZoneShown(state, self._prover.missing_rows.misread)
+        self._answers = KeysetAnswers(state)
+        self._prover, self._first_page = self._answers.prover, self._answers.first_page
+        self._zone_shown = self._answers.zone_shown
 
     def __repr__(self) -> str:
         return (
@@ -215,13 +204,15 @@ class KeysetScan:
             return self._look_at_page_0(slots)
         asks = self.pressing(slots)
         slots -= len(asks)
-        slots = self._read_ahead.slots(
-            slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
-        )
+        if not self._read_ahead.unlimited:
+            slots = self._read_ahead.slots(
+                slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
+            )
         # Requests under way take no memory yet. If they counted, slots would stay empty while the first rows
         # are late.
-        room = self._read_ahead.room(self._state.page_size)
-        coming = min(room, self._concurrency * self._state.page_size)
+        page_size = self._state.page_size
+        room = self._read_ahead.room(page_size)
+        coming = min(room, self._concurrency * page_size)
         budget = min(max(room + coming - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > 0 and held < budget:
@@ -283,7 +274,7 @@ class KeysetScan:
     def _ask(self, move: Move) -> PageRequest:
         gap = move.gap
         if move.ask is not None:
-            self._follow_ups.expect(move.ask, partial(self._dense_answered, gap, move.ask))
+            self._follow_ups.expect(move.ask, partial(self._answers.dense_answered, gap, move.ask))
             return move.ask
         usual = self._state.page_size
         tried = any(self._service.unsure_of(ask.page_size) for ask in self._under_way)
@@ -300,77 +291,16 @@ class KeysetScan:
         gap.edge(ask.backward).ask = ask
         return ask
 
-    def _dense_answered(self, gap: Gap, ask: PageRequest, answer: Page | AioflowsError) -> None:
-        beyond = self._dense_seconds.received(gap, ask, answer)
-        if beyond is not None:
-            self._prover.answered_beyond(*beyond)
-
-    # Answers
-
     def received(self, ask: PageRequest, page: Page) -> None:
         """Process the answer to a request."""
         self._back(ask)
         self._read_ahead.received(page)
-        job = self._follow_ups.job(ask)
-        if job is None and page.ids and self._service.disappoints(ask.page_size, len(page.ids)):
-            self._first_page.pop(ask)
-            self._frontier.finish(ask)
-            return
-        self._service.saw(ask.page_size, len(page.ids), ask.until - ask.first)
-        self._first_page.check.note(ask, page)
-        self._zone_shown.note(ask, page)
-        if job is not None:
-            job(page)
-        elif ask.page_size > self._state.page_size and not page.ids and self._lacks_a_row(ask):
-            self._too_large(ask)
-        elif (search := self._first_page.pop(ask)) is not None:
-            self._first_page.step(ask, search, Outcome.ROWS if page.ids else Outcome.EMPTY, page)
-        else:
-            self._prover.answered(ask, page)
+        self._answers.received(ask, page)
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:
         """Process the error that a request ended with, after its retries were spent."""
         self._back(ask)
-        too_large = ask.page_size > self._state.page_size and (refusal(error) or unreadable(error))
-        if too_large:
-            self._service.larger_pages = False
-        if (job := self._follow_ups.job(ask)) is not None:
-            if ask.reads is not None and unreadable(error):
-                # Another size does not help here, so the request is repeated as the retry policy allows.
-                self._follow_ups.add(attrs.evolve(ask, reads=None), job)
-            else:
-                job(error)
-        elif too_large:
-            self._too_large(ask)
-        elif (search := self._first_page.pop(ask)) is None:
-            if not (no_such_page(error) and not self.evidence.rows and self._first_page.renumber(ask)):
-                self._failed(ask, error)
-        elif no_such_page(error):
-            self._first_page.step(ask, search, Outcome.REFUSED, error)
-        elif ask.tries == 1 and isinstance(error, MAY_BE_TOO_MUCH):
-            self._first_page.again(ask, search, tries=2)  # the error says nothing about page numbers
-        else:
-            self._failed(ask, error, search)
-
-    def _failed(self, ask: PageRequest, error: AioflowsError, search: FirstPageSearch | None = None) -> None:
-        """Request less, send the same request again, or end the scan at its window."""
-        tried_all = search is not None and search.last
-        if self._failed_windows.failed(ask, error, tried_all=tried_all):
-            search = None if search is None else attrs.evolve(search, last=True)
-            self._first_page.again(ask, search, tries=None)
-
-    def _too_large(self, ask: PageRequest) -> None:
-        """Drop a page that was requested larger than usual.
-
-        The usual page is next, and shows that a second is dense.
-        """
-        self._service.larger_pages = False
-        self._first_page.pop(ask)
-        for gap in self._frontier.finish(ask):
-            gap.start.page_size = gap.end.page_size = 0
-
-    def _lacks_a_row(self, ask: PageRequest) -> bool:
-        return any(covered(gap, ask.first, ask.until) for gap in self._gaps.within(ask.first, ask.until))
+        self._answers.failed(ask, error)
 
     def _back(self, ask: PageRequest) -> None:
         if ask not in self._under_way:

@@ -6,8 +6,7 @@ import pytest
 
 from aioflows._core.pages.ordered_page import PageRequest
 from aioflows._core.planning.keyset_state import KeysetOptions
-from aioflows._core.proofs.dense_seconds import DenseSeconds
-from aioflows._core.proofs.prover import Prover
+from aioflows._core.scans.keyset_answers import KeysetAnswers
 from aioflows.errors import CompletenessError
 from tests.support.desk import Desk
 from tests.support.model import START, ModelPage, ModelService, Row, in_order
@@ -30,7 +29,7 @@ class Proving:
     def __init__(self, first: int = START, until: int = START + HOUR, *, descending: bool = False) -> None:
         self.first, self.until = first, until
         self.desk = Desk((first, until), descending=descending, options=KeysetOptions(page_size=10))
-        self.prover = Prover(self.desk.state, DenseSeconds(self.desk.state).open)
+        self.prover = KeysetAnswers(self.desk.state).prover
 
     def take(
         self,
