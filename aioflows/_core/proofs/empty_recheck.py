@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.pages.empty_answer_policy import ROWS_OF_A_FALSE_ANSWER, empty_answers_needed
-from aioflows._core.pages.ordered_page import OrderedPage, Page, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageRequest
+from aioflows._core.planning.follow_ups import Script
 from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
@@ -62,43 +63,39 @@ class EmptyRecheck:
         """Return True if a window must be requested again before the scan may end, and request it."""
         while self._service.false_empty_seen and self._windows:
             ask, answers = self._windows.pop()
-            if answers < empty_answers_needed(self._service):
-                self._open += 1
-                self._request(ask, answers)
+            self._open += 1
+            self._follow_ups.start(self._request(ask, answers))
         return self._open > 0
 
-    def _request(self, ask: PageRequest, answers: int, shown: int = 0) -> None:
-        """Request a window again.
+    def _request(self, ask: PageRequest, answers: int) -> Script:
+        """Request a window from either end in turn, until it was empty often enough.
+
+        Rows may have been there before, or have appeared since. A service with false empty answers returns
+        another one if it is asked as often.
 
         Args:
             ask: the last request for the window.
             answers: the number of empty answers about it.
-            shown: the number of answers with rows about it.
         """
-        again = attrs.evolve(
-            ask, tries=None, backward=not ask.backward, page_no=self._service.first_page or 0
-        )
-
-        def answered(answer: Page | AioflowsError) -> None:
-            needed = empty_answers_needed(self._service)
-            if isinstance(answer, AioflowsError):
-                self._frontier.error = answer
-            elif answer.ids and shown + 1 < needed:
-                # The rows were there before, or have appeared since. A service with false empty answers
-                # returns another one if it is asked as often.
-                self._request(again, answers, shown + 1)
-                return
-            elif not answer.ids and shown:
-                self._frontier.error = CompletenessError(
-                    f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {answers} times, then with rows, "
-                    "and with nothing again: the empty answers of this service cannot be relied on"
+        needed, shown = empty_answers_needed(self._service), 0
+        try:
+            while answers < needed and shown < needed:
+                ask = attrs.evolve(
+                    ask, tries=None, backward=not ask.backward, page_no=self._service.first_page or 0
                 )
-            elif not answer.ids and answers + 1 < needed:
-                self._request(again, answers + 1)
-                return
-            self._open -= 1
-
-        self._follow_ups.add(again, answered)
+                page = yield ask
+                if page.ids:
+                    shown += 1
+                elif shown:
+                    raise CompletenessError(
+                        f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {answers} times, then with rows, "
+                        "and with nothing again: the empty answers of this service cannot be relied on"
+                    )
+                else:
+                    answers += 1
+        except AioflowsError as error:
+            self._frontier.error = error
+        self._open -= 1
 
 
 def _shows_more(reading: OrderedPage, gap: Gap, *, growing: bool) -> bool:

@@ -11,15 +11,14 @@ If narrower windows have rows, the range is read in parts. See docs/algorithms/e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.pages.ordered_page import PageRequest
 from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.keyset_state import KeysetState
-from aioflows._core.proofs.range_limit import LEAST, answered_width, cut_to, looks_into
-from aioflows.errors import AioflowsError
+from aioflows._core.proofs.range_limit import LEAST, Reach, answered_width, cut_to, looks_into
 
 __all__ = ["EmptyScan", "read_in_parts"]
 
@@ -60,80 +59,53 @@ class EmptyScan:
         gap.looked_inside = gap.on_hold = True
         self._left -= 1
         whole = attrs.evolve(ask, first=gap.first, until=gap.until, backward=False)
-        if self._filtered and not self._service.looks_as_far_as(ask.until - ask.first):
-            script = cut_to(whole, self._state.reader)
-            self._state.follow_ups.run(script, lambda width: self._seen_without_filters(gap, whole, width))
-        else:
-            self._request_another_page(gap, whole)
+        bare = self._filtered and not self._service.looks_as_far_as(ask.until - ask.first)
 
-    def _seen_without_filters(self, gap: Gap, whole: PageRequest, width: int | None) -> None:
-        """Read a window in parts of *width* milliseconds, if the service answers about so much of it only.
-
-        A *width* of None means that no limit was seen. 0 means that there is no row without the filters
-        either.
-        """
-        if not width:
-            self._request_another_page(gap, whole, nobody=width == 0)
-            return
-        gap.on_hold = False
-        if gap in self._gaps:
-            read_in_parts(self._state, gap, width)
-
-    def _request_another_page(self, gap: Gap, whole: PageRequest, *, nobody: bool = False) -> None:
-        """Request the other number of the first page, if its number is known from other scans. Then request
-        narrower windows.
-
-        Args:
-            gap: the window.
-            whole: the request for the window.
-            nobody: True if narrower windows without the filters had no rows either.
-        """
-        known = self._service.first_page
-        if known is None:
-            # Page 1 has a row if pages count from 1, or if the window has two or more rows.
-            self._request_inside(gap, whole, () if nobody else (0,) if self._filtered else (1, 1))
-            return
-        other = attrs.evolve(
-            whole,
-            page_size=1,
-            page_no=1 - known,
-            tries=1,  # a page number that does not exist may be answered with an error each time
-        )
-
-        def answered(answer: Page | AioflowsError) -> None:
-            if gap not in self._gaps:
-                gap.on_hold = False
-            elif isinstance(answer, AioflowsError) or not answer.ids:
-                width = gap.until - gap.first
-                wide = width > LEAST and not self._filtered and self._service.widest < _NEARLY * width
-                self._request_inside(gap, whole, (known,) if wide else ())
-            else:
-                gap.on_hold = False
-                self._service.first_page = self._service.base = None  # the first page has the other number
-                gap.forget_empty_answers()
-
-        self._state.follow_ups.add(other, answered)
-
-    def _request_inside(self, gap: Gap, whole: PageRequest, numbers: Sequence[int]) -> None:
-        """Request narrower windows, one for each page number in *numbers*.
-
-        If these are empty too, the whole window is believed to be empty.
-        """
-
-        def answered(width: int | None) -> None:
+        def done(width: int | None) -> None:
             gap.on_hold = False
             if gap not in self._gaps:
                 return
-            if width is not None:
+            if width:
                 read_in_parts(self._state, gap, width)
-            elif self._known and self._service.first_page != whole.page_no:
-                # Another scan has corrected the number of the first page, or is about to.
+            elif width == 0 or (self._known and self._service.first_page != whole.page_no):
+                # The number of the first page was corrected, here or by another scan.
                 gap.forget_empty_answers()
             else:
                 self._believe(gap, whole)
 
-        script = answered_width(whole, self._state.reader, looks_into(whole, numbers))
-        self._state.follow_ups.run(script, answered)
+        self._state.follow_ups.run(self._answered_width(gap, whole, bare=bare), done)
+
+    def _answered_width(self, gap: Gap, whole: PageRequest, *, bare: bool) -> Reach:
+        """Find out how long windows may be, if the service does not answer about the whole window.
+
+        The result is in milliseconds. None means that nothing shows a limit. 0 means that another page is the
+        first.
+
+        Args:
+            gap: the window.
+            whole: the request for the window.
+            bare: True to request its rows without the filters first.
+        """
+        width = (yield from cut_to(whole, self._state.reader)) if bare else None
+        if width:
+            return width
+        known = self._service.first_page
+        if known is None:
+            # Page 1 has a row if pages count from 1, or if the window has two or more rows. Narrower windows
+            # are not requested if they have no rows without the filters either.
+            numbers = () if width == 0 else (0,) if self._filtered else (1, 1)
+        else:
+            # A page number that does not exist may be answered with an error each time.
+            page = yield attrs.evolve(whole, page_size=1, page_no=1 - known, tries=1)
+            if gap not in self._gaps:
+                return None
+            if page is not None and page.ids:
+                self._service.first_page = self._service.base = None  # the first page has the other number
+                return 0
+            length = gap.until - gap.first
+            wide = length > LEAST and not self._filtered and self._service.widest < _NEARLY * length
+            numbers = (known,) if wide else ()
+        return (yield from answered_width(whole, self._state.reader, looks_into(whole, numbers)))
 
 
 def read_in_parts(state: KeysetState, gap: Gap, width: int) -> None:

@@ -28,7 +28,8 @@ from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.ordered_page import OrderedPage, Page, PageRequest
+from aioflows._core.pages.ordered_page import OrderedPage, PageRequest
+from aioflows._core.planning.follow_ups import Script
 from aioflows._core.planning.gaps import Gap
 from aioflows._core.planning.keyset_state import KeysetState
 from aioflows._core.proofs.range_limit import cut_to
@@ -116,7 +117,10 @@ class EmptyStretches:
             return None
         self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
         if self._evidence.cuts and until - first > self._evidence.seen:
-            self._ask_in_parts(first, until)
+            self._parted = first, until
+            self._state.read_in_parts(first, until)
+            for gap in self._gaps.within(first, until):
+                gap.narrowed = False
             return first, until
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
@@ -133,14 +137,7 @@ class EmptyStretches:
     def _shows_more(gap: Gap, ask: PageRequest, row: int) -> bool:
         """Return True if a narrower request shows rows that the wider one before it left out."""
         known = gap.edge(not ask.backward).known
-        return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
-
-    def _ask_in_parts(self, first: int, until: int) -> None:
-        """Cut a stretch into windows that are not wider than the service was seen to look."""
-        self._parted = first, until
-        self._state.read_in_parts(first, until)
-        for gap in self._gaps.within(first, until):
-            gap.narrowed = False
+        return gap.narrowed and known is not None and _before(ask, row, known)
 
     @staticmethod
     def _asked_again(gap: Gap, ask: PageRequest, row: int) -> bool:
@@ -151,7 +148,7 @@ class EmptyStretches:
         known, anchor = gap.edge(not ask.backward).known, gap.start.anchor
         if ask.backward and anchor is not None:
             known = anchor.second
-        if known is None or (row > known if ask.backward else row < known):
+        if known is None or _before(ask, row, known):
             # These rows are new: the service answers about a part of the range, and may do so again.
             return False
         if ask.backward:
@@ -205,7 +202,7 @@ class EmptyStretches:
             if may_see[stretch.ask.backward] > width:
                 later.append(stretch)
             else:
-                self._look(stretch)
+                self._state.follow_ups.start(self._check(stretch))
         self._taken.extendleft(reversed(later))
 
     def _request_without_filters(self) -> None:
@@ -231,47 +228,44 @@ class EmptyStretches:
         """True if a request about a stretch waits or is under way."""
         return bool(self._taken) or self._asked > 0
 
-    def _look(self, stretch: _Stretch, found: str = "", rounds: int = _ROUNDS) -> None:
-        """Request the stretch alone. After that has shown a row, request the window that did not show it.
-
-        Args:
-            stretch: the stretch.
-            found: the id of the row that the stretch alone showed last. An empty string means no row yet.
-            rounds: how many more times this must happen before it is an error.
-        """
-        ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
+    def _check(self, stretch: _Stretch) -> Script:
+        """Request the stretch alone. After that has shown a row, request the window that did not show it."""
         self._asked += 1
+        found, rounds = "", _ROUNDS
+        try:
+            while True:
+                ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
+                page = yield ask
+                self._frontier.duplicates += len(page.ids)
+                if not page.ids:
+                    break  # the row behind the stretch has gone too
+                reading = self._state.reader.read(ask, page)
+                row = reading.last if ask.backward else reading.first
+                if _before(ask, row, stretch.row) == bool(found):
+                    break
+                if not found:
+                    found = reading.ids[-1 if ask.backward else 0]
+                elif rounds > 1:
+                    found, rounds = "", rounds - 1  # the row may have appeared and gone meanwhile
+                else:
+                    raise _answers_in_part(ask, stretch.row, found)
+        except AioflowsError as error:
+            self._frontier.error = self._frontier.error or error
+        self._asked -= 1
 
-        def looked(answer: Page | AioflowsError) -> None:
-            self._asked -= 1
-            try:
-                self._judge(stretch, ask, answer, found, rounds)
-            except AioflowsError as error:
-                self._frontier.error = self._frontier.error or error
 
-        self._state.follow_ups.add(ask, looked)
+def _before(ask: PageRequest, row: int, other: int) -> bool:
+    """Return True if the second of a row comes before another one in the order of a request."""
+    return row > other if ask.backward else row < other
 
-    def _judge(
-        self, stretch: _Stretch, ask: PageRequest, answer: Page | AioflowsError, found: str, rounds: int
-    ) -> None:
-        if isinstance(answer, AioflowsError):
-            raise answer
-        self._frontier.duplicates += len(answer.ids)
-        if not answer.ids:
-            return  # the row behind the stretch has gone too
-        reading = self._state.reader.read(ask, answer)
-        before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
-        if before and not found:
-            self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)
-        elif not before and found and rounds > 1:
-            self._look(stretch, rounds=rounds - 1)  # the row may have appeared and gone meanwhile
-        elif not before and found:
-            seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
-            raise CompletenessError(
-                f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
-                "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
-                f"another, of {seen // 1000:,} seconds at most"
-            )
+
+def _answers_in_part(ask: PageRequest, row: int, found: str) -> CompletenessError:
+    seen = (row * 1000 - ask.first) if ask.backward else (ask.until - row * 1000)
+    return CompletenessError(
+        f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
+        "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
+        f"another, of {seen // 1000:,} seconds at most"
+    )
 
 
 def _surprising(reading: OrderedPage, share: float, width: int, size: int) -> bool:

@@ -17,6 +17,7 @@ import attrs
 
 from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.ordered_page import Page, PageRequest
+from aioflows._core.planning.follow_ups import Script
 from aioflows._core.planning.gaps import Anchor, Gap
 from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
@@ -54,7 +55,6 @@ class _MissingRow:
     gap: Gap
     ask: PageRequest
     page: Page
-    rounds: int = _ROUNDS
     empty: int = 0
     """How many times the window that returned the row was answered with no rows."""
     shown: bool = False
@@ -79,7 +79,7 @@ class MissingRows:
     def search_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
         """Start the search for a row, and keep the answer without it until the search ends."""
         gap.on_hold = self.any_missing = True
-        self._request_its_window(_MissingRow(anchor, gap, ask, page))
+        self._state.follow_ups.start(self._search(_MissingRow(anchor, gap, ask, page)))
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
         """Return the error for a second of scan time whose rows appear at another time."""
@@ -97,29 +97,34 @@ class MissingRows:
             "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
         )
 
-    def _request_its_window(self, missing: _MissingRow) -> None:
-        again = attrs.evolve(missing.anchor.ask, tries=None)
-        self._state.follow_ups.add(again, lambda answer: self._its_window_came(missing, again, answer))
-
-    def _its_window_came(
-        self, missing: _MissingRow, again: PageRequest, answer: Page | AioflowsError
-    ) -> None:
+    def _search(self, missing: _MissingRow) -> Script:
+        """Request the window that returned the row, and the row's second, in turn."""
+        gap, anchor = missing.gap, missing.anchor
+        first = anchor.second * 1000
         try:
-            if isinstance(answer, AioflowsError):
-                raise answer
-            missing.shown = missing.shown or bool(answer.ids)
-            there = self._may_hold(again, answer, missing)
+            for left in reversed(range(_ROUNDS)):
+                again = attrs.evolve(anchor.ask, tries=None)
+                page = yield again
+                missing.shown = missing.shown or bool(page.ids)
+                if not self._may_hold(again, page, missing):
+                    break
+                near = attrs.evolve(again, first=first, until=first + 1000)
+                if gap.contradictions % 2:
+                    # Without the second request, to get out of step with a service whose every n-th answer is
+                    # wrong.
+                    self._reject_answer(missing)
+                    return
+                page = yield near
+                if page.ids:
+                    self._state.reader.read(near, page)
+                    self._reject_answer(missing)
+                    return
+                if not left and missing.shown:
+                    raise self.misread(near, anchor.second)
         except AioflowsError as error:
-            self._frontier.fail(missing.gap, error)
+            self._frontier.fail(gap, error)
             return
-        if there and missing.gap.contradictions % 2:
-            self._reject_answer(
-                missing
-            )  # without the second look, to get out of step with a service whose every n-th answer is wrong
-        elif there:
-            self._request_its_second(missing)
-        else:
-            self._accept_answer(missing)
+        self._accept_answer(missing)
 
     def _may_hold(self, ask: PageRequest, page: Page, missing: _MissingRow) -> bool:
         """Return True if a page shows a row in the second, or does not prove that there is none.
@@ -137,30 +142,6 @@ class MissingRows:
         reached = reading.first < second if ask.backward else reading.last > second
         fewer = len(reading) < missing.anchor.rows  # than in the answer with the row
         return not (reached or fewer or self._state.reader.pinned)
-
-    def _request_its_second(self, missing: _MissingRow) -> None:
-        first = missing.anchor.second * 1000
-        near = attrs.evolve(missing.anchor.ask, first=first, until=first + 1000, tries=None)
-        self._state.follow_ups.add(near, lambda answer: self._its_second_came(missing, near, answer))
-
-    def _its_second_came(self, missing: _MissingRow, near: PageRequest, answer: Page | AioflowsError) -> None:
-        missing.rounds -= 1
-        try:
-            if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self._state.reader.read(near, answer)
-            elif not missing.rounds and missing.shown:
-                raise self.misread(near, missing.anchor.second)
-        except AioflowsError as error:
-            self._frontier.fail(missing.gap, error)
-            return
-        if answer.ids:
-            self._reject_answer(missing)
-        elif missing.rounds:
-            self._request_its_window(missing)
-        else:
-            self._accept_answer(missing)
 
     def _reject_answer(self, missing: _MissingRow) -> None:
         gap, ask = missing.gap, missing.ask

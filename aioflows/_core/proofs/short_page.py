@@ -13,7 +13,8 @@ of another second proves the end of the page. Three looks decide:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeAlias
 
 import attrs
 
@@ -27,6 +28,8 @@ __all__ = ["ShortPageCheck"]
 
 _STALLS = 2
 """Looks in a row without a proof, after which no more are made."""
+
+_Looks: TypeAlias = Generator[PageRequest, Page, bool]
 
 
 class ShortPageCheck:
@@ -58,10 +61,42 @@ class ShortPageCheck:
             and (gap.start.anchor is None or gap.start.anchor.ids <= set(reading.ids))
         )
 
-    def look_further(
+    def look_further(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
+        """Request the rows that would follow a page, before the page is judged.
+
+        Args:
+            ask: the request that returned the page.
+            page: the page.
+            reading: the same page, laid out.
+        """
+        script = self._is_whole(ask, page, reading)
+
+        def answered(answer: Page | AioflowsError) -> None:
+            gaps = self._frontier.finish(ask)
+            for gap in gaps:
+                gap.on_hold = False
+            if isinstance(answer, AioflowsError):
+                if not refusal(answer):
+                    for gap in gaps[:1]:
+                        self._frontier.fail(gap, answer)
+                    return
+                answer = NOTHING  # the service may refuse a number beyond the last page
+            go_on(answer)
+
+        def go_on(answer: Page | None) -> None:
+            try:
+                other = next(script) if answer is None else script.send(answer)
+            except StopIteration as end:
+                self._prove(ask, page, reading, end.value)
+            else:
+                self._frontier.replace(ask, attrs.evolve(other, tries=None), answered)
+
+        go_on(None)
+
+    def _is_whole(
         self, ask: PageRequest, page: Page, reading: OrderedPage, base: int | None = None
-    ) -> None:
-        """Request the rows that would follow the page.
+    ) -> _Looks:
+        """Return True if nothing follows a page.
 
         If the page has three rows or more, its last row is requested again, since an answer without rows
         would prove nothing.
@@ -72,74 +107,57 @@ class ShortPageCheck:
             reading: the same page, laid out.
             base: the number from which pages seem to count, after page 0 was answered like page 1.
         """
-        most = self._evidence.most(ask.page_size)
-        if len(reading) == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
-            self._look_from_the_end(ask, page, reading)
-            return
-        known = self._service.base if self._service.base is not None else ask.page_no
         rows = len(reading)
+        most = self._evidence.most(ask.page_size)
+        if rows == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
+            return (yield from self._is_same_from_the_end(ask, page, reading))
+        known = self._service.base if self._service.base is not None else ask.page_no
         size = rows - 1 if rows > 2 else rows
-
-        def looked(answer: Page) -> None:
-            same = set(answer.ids) <= set(page.ids)
-            if same and len(answer.ids) == rows - size and base is None:
-                if not answer.ids or answer.ids[0] == page.ids[-1]:
-                    self._nothing_follows(ask, page, reading)
-                else:  # ties change their order, or rows are removed from pages after the page was cut
-                    self._look_from_the_end(ask, page, reading)
-            elif same and len(answer.ids) == rows - size:
-                self._look_for_one_more(ask, page, reading)
-            elif same and len(answer.ids) == size and self._service.base is None and base is None:
-                self.look_further(ask, page, reading, ask.page_no + 1)
-            else:
-                if not same:
-                    self._service.capped(ask.page_size, rows)
-                self._prove(ask, page, reading, False)
-
         number = (known if base is None else base) + 1
-        self._look(ask, attrs.evolve(ask, page_no=number, page_size=size), looked)
+        answer = yield attrs.evolve(ask, page_no=number, page_size=size)
+        if not set(answer.ids) <= set(page.ids):
+            self._service.capped(ask.page_size, rows)
+            return False
+        if len(answer.ids) == rows - size:
+            if base is not None:
+                return (yield from self._is_first_page_twice(ask, page, reading))
+            if not answer.ids or answer.ids[0] == page.ids[-1]:
+                return (yield from self._is_unchanged(ask, page, reading))
+            # Ties change their order, or rows are removed from pages after the page was cut.
+            return (yield from self._is_same_from_the_end(ask, page, reading))
+        if len(answer.ids) == size and self._service.base is None and base is None:
+            return (yield from self._is_whole(ask, page, reading, ask.page_no + 1))
+        return False
 
-    def _nothing_follows(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
-        """Make the last looks at a page behind which no row was found.
+    def _is_unchanged(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
+        """Make the last looks at a page behind which no row was found. Return True if it is unchanged.
 
         A row that was deleted meanwhile may have moved another one out of sight of the earlier looks. So the
-        first page is requested again and must be unchanged. This is left out if the page has fewer rows than
-        any expected cap.
+        first page is requested again. This is left out if the page has fewer rows than any expected cap.
         """
-
-        def looked(answer: Page) -> None:
-            self._prove(ask, page, reading, set(answer.ids) == set(page.ids))
-
-        def looked_behind(answer: Page) -> None:
-            if set(answer.ids) <= set(page.ids):
-                self._look(ask, ask, looked)
-            else:
-                self._service.capped(ask.page_size, len(reading))
-                self._prove(ask, page, reading, False)
-
-        behind = reading.first * 1000 + 1
         if len(reading) < max(2, self._service.smallest_cap):
-            self._prove(ask, page, reading, True)
-        elif ask.first < behind < ask.until:
-            self._look(ask, attrs.evolve(ask, first=behind), looked_behind)
-        else:
-            self._look(ask, ask, looked)
+            return True
+        behind = reading.first * 1000 + 1
+        if ask.first < behind < ask.until:
+            answer = yield attrs.evolve(ask, first=behind)
+            if not set(answer.ids) <= set(page.ids):
+                self._service.capped(ask.page_size, len(reading))
+                return False
+        answer = yield ask
+        return set(answer.ids) == set(page.ids)
 
-    def _look_from_the_end(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
-        def looked(answer: Page) -> None:
-            same = set(answer.ids) == set(page.ids) and self._lies_in(behind, answer)
-            if same and len(reading) > 1:
-                self._nothing_follows(ask, page, reading)
-            else:
-                self._prove(ask, page, reading, same)
-
+    def _is_same_from_the_end(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
+        """Request the window from its other end. Return True if the page is the same."""
         # Where the service was seen to sort, the page shows what lies before its row. So the window may begin
         # there, and then shows the zone as well.
         seen = ask.descending in self._service.sorts
-        behind = attrs.evolve(
-            ask, first=max(ask.first, reading.last * 1000) if seen else ask.first, backward=True
-        )
-        self._look(ask, behind, looked)
+        first = max(ask.first, reading.last * 1000) if seen else ask.first
+        behind = attrs.evolve(ask, first=first, backward=True)
+        answer = yield behind
+        same = set(answer.ids) == set(page.ids) and self._lies_in(behind, answer)
+        if same and len(reading) > 1:
+            return (yield from self._is_unchanged(ask, page, reading))
+        return same
 
     def _lies_in(self, ask: PageRequest, page: Page) -> bool:
         """Return True if the rows of a page lie in its window, by the time zone of the service."""
@@ -149,39 +167,14 @@ class ShortPageCheck:
             return False
         return True
 
-    def _look_for_one_more(self, ask: PageRequest, page: Page, reading: OrderedPage) -> None:
-        """Find out whether two page numbers name the first page, or a second page had the same rows by
-        chance.
+    def _is_first_page_twice(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
+        """Return True if two page numbers name the first page. A second page may have the same rows by chance.
 
-        In the second case there are at least two more rows than on the page. One of them stands at the number
-        requested here.
+        Then there are at least two more rows than on the page. One of them stands at the number requested
+        here.
         """
-
-        def looked(answer: Page) -> None:
-            if answer.ids:
-                self._prove(ask, page, reading, False)
-            else:
-                self._service.base = ask.page_no + 1
-                self._nothing_follows(ask, page, reading)
-
-        self._look(ask, attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1), looked)
-
-    def _look(self, ask: PageRequest, other: PageRequest, looked: Callable[[Page], None]) -> None:
-        """Send another request before the first page of a window is judged."""
-        again = attrs.evolve(other, tries=None)
-
-        def answered(answer: Page | AioflowsError) -> None:
-            for gap in self._frontier.finish(ask):
-                gap.on_hold = False
-            if not isinstance(answer, AioflowsError):
-                looked(answer)
-            elif refusal(answer):
-                looked(NOTHING)  # the service may refuse a number beyond the last page
-            else:
-                self._refuse(ask, answer)
-
-        self._frontier.replace(ask, again, answered)
-
-    def _refuse(self, ask: PageRequest, error: AioflowsError) -> None:
-        for gap in self._frontier.finish(ask)[:1]:
-            self._frontier.fail(gap, error)
+        answer = yield attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1)
+        if answer.ids:
+            return False
+        self._service.base = ask.page_no + 1
+        return (yield from self._is_unchanged(ask, page, reading))

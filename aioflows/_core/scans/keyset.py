@@ -236,10 +236,8 @@ class KeysetScan:
             return []
         if not self._gaps and self._prover.unsettled() and (asks := self.pressing(slots)):
             return asks  # an empty stretch that ends at a row may prove the zone as well
-        ask = self._zone_shown.look()
-        asks = [] if ask is None else [ask]
-        self._under_way.update(asks)
-        return asks
+        self._zone_shown.start()
+        return self.pressing(slots)
 
     @property
     def _number_unsure(self) -> bool:
