@@ -35,11 +35,7 @@ _HALVINGS = 16
 
 
 class FailedWindows:
-    """The reaction of a scan to windows that the service fails on.
-
-    Args:
-        state: the state of the scan.
-    """
+    """The reaction of a scan to windows that the service fails on."""
 
     def __init__(self, state: KeysetState) -> None:
         self._state = state

@@ -22,11 +22,7 @@ __all__ = ["DenseSeconds", "instants_of"]
 
 
 class DenseSeconds:
-    """The dense seconds of one scan.
-
-    Args:
-        state: the state of the scan.
-    """
+    """The dense seconds of one scan."""
 
     def __init__(self, state: KeysetState) -> None:
         self._state = state

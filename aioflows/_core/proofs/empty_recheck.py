@@ -21,11 +21,7 @@ __all__ = ["EmptyRecheck"]
 
 
 class EmptyRecheck:
-    """The windows of a scan that were taken for empty without a known row beside them.
-
-    Args:
-        state: the state of the scan.
-    """
+    """The windows of a scan that were taken for empty without a known row beside them."""
 
     def __init__(self, state: KeysetState) -> None:
         self._frontier, self._follow_ups, self._service = state.frontier, state.follow_ups, state.service

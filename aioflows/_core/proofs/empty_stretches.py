@@ -77,11 +77,7 @@ class _Stretch:
 
 
 class EmptyStretches:
-    """A judge of such stretches. It requests the stretches that were taken for empty again.
-
-    Args:
-        state: the state of the scan.
-    """
+    """A judge of such stretches. It requests the stretches that were taken for empty again."""
 
     def __init__(self, state: KeysetState) -> None:
         self._state = state

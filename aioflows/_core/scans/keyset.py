@@ -45,19 +45,11 @@ class KeysetScan:
         windows: the windows to read, half-open and disjoint (ms of real time).
         service: the facts that the session knows about the service. All scans of a session share them.
         descending: True if the latest rows come first. Default: False.
-        ordered: True if rows are released in order, False if they are released as their pages come. Default:
-            True.
-        page_size: rows per request. Default: 500.
         concurrency: requests that may be under way. Default: 16.
         buffer: rows to read ahead of the consumer, fewer if the rows are large. Requests under way may add as
             many again. Default: 20,000.
         limit: rows that the consumer takes in all. Default: None, which means every row.
-        splits: True if rows may be told apart by a text in their ids. False if the query itself asks for a
-            text. Default: True.
-        filtered: True if the query leaves out rows by more than their type and time. Default: False.
-        alone: True if no other scan sends requests in turn with this one. Default: True.
-        confirm: True if ends that no row has shown are asked about once more. Default: True.
-        growing: True if many rows may still appear at once in empty ranges. Default: False.
+        page_size, ordered, splits, filtered, alone, confirm, growing: see `KeysetOptions`.
     """
 
     def __init__(

@@ -23,11 +23,7 @@ __all__ = ["KeysetAnswers"]
 
 
 class KeysetAnswers:
-    """The parts of a keyset scan that answers go to.
-
-    Args:
-        state: the state of the scan.
-    """
+    """The parts of a keyset scan that answers go to."""
 
     def __init__(self, state: KeysetState) -> None:
         self._state = state
