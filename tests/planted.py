@@ -133,8 +133,8 @@ BUGS = [
     Bug("_core/proofs/missing_rows.py", "if gap.contradictions > _MOST:", "if False:",
         "a service whose answers contradict each other is asked for ever", _tests("core/proofs/test_missing_rows.py")),
     # Page numbers
-    Bug("_core/pages/first_page_check.py", "if isinstance(answer, AioflowsError) and not refusal(answer):", "if False:",
-        "a lost connection shows that page 1 is the first", _tests("core/pages/test_first_page_check.py")),
+    Bug("_core/proofs/first_page_check.py", "if isinstance(answer, AioflowsError) and not refusal(answer):", "if False:",
+        "a lost connection shows that page 1 is the first", _tests("core/proofs/test_first_page_check.py")),
     Bug("_core/pages/sequence.py", "            return True  # it was found out meanwhile", "            pass",
         "a page is placed by a number that means another one", _tests("core/pages/test_sequence.py")),
     Bug("_core/pages/overlap.py", "(max(end - least, 0) // size, size)", "(end // size, size)",

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import attrs
 
 from aioflows._core.pages.first_page import FirstPageSearch, Outcome, Step
-from aioflows._core.pages.first_page_check import FirstPageCheck
 from aioflows._core.pages.ordered_page import Nothing, Page, PageRequest
 from aioflows._core.planning.keyset_state import KeysetState
+from aioflows._core.proofs.first_page_check import FirstPageCheck
 from aioflows.errors import AioflowsError
 
 __all__ = ["FirstPageRequests"]
