@@ -24,6 +24,7 @@ from itertools import groupby, pairwise
 
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.zone import Zone
@@ -215,7 +216,9 @@ class History:
             concurrency=world.slots,
         )
         if world.slots > 1:
-            self.scan._came_back = 2
+            for _ in range(BATCHES_BEFORE_ALL):
+                self.scan._read_ahead.handed_out()
+                self.scan._read_ahead.asked_for_more()
         self.scan.set_zone(_UTC)
         key = [(ms // 1000, name) for ms, name in self.universe]
         self.order = [name for _, name in sorted(key, reverse=world.descending)]

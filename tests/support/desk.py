@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.ordered_page import OrderedPage, PageReader
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
-from aioflows._core.planning.frontier import Frontier
 from aioflows._core.planning.gaps import Gap, Gaps
+from aioflows._core.planning.keyset_state import KeysetOptions, KeysetState
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError
 from tests.support.model import ModelPage, ModelService, ids_of
@@ -29,6 +27,7 @@ class Desk:
         descending: the direction of the scan.
         facts: what the session knows of the service. Default: that pages count from 0.
         zone: the zone that the answers' times are read in.
+        options: the options of the scan.
     """
 
     def __init__(
@@ -37,14 +36,21 @@ class Desk:
         descending: bool = False,
         facts: ServiceFacts | None = None,
         zone: Zone | None = None,
+        options: KeysetOptions | None = None,
     ) -> None:
         self.axis = Direction(descending)
         self.facts = ServiceFacts(0) if facts is None else facts
-        self.follow_ups = FollowUps()
-        self.frontier = Frontier(sorted(self.axis.window(*span) for span in spans), True, self.follow_ups)
-        self.evidence = ScanEvidence(self.facts)
         self.reader = PageReader(self.facts)
         self.reader.zone = Zone.parse("UTC") if zone is None else zone
+        windows = sorted(self.axis.window(*span) for span in spans)
+        self.state = KeysetState(
+            windows, self.reader, self.facts, KeysetOptions() if options is None else options
+        )
+        self.frontier, self.follow_ups, self.evidence = (
+            self.state.frontier,
+            self.state.follow_ups,
+            self.state.evidence,
+        )
 
     @property
     def gaps(self) -> Gaps:
@@ -76,9 +82,9 @@ class Desk:
         )
         gaps = self.gaps.within(ask.first, ask.until)
         if gaps and backward:
-            gaps[-1].backward = ask
+            gaps[-1].end.ask = ask
         elif gaps:
-            gaps[0].forward = ask
+            gaps[0].start.ask = ask
         return ask
 
     def read(self, ask: PageRequest, page: ModelPage) -> OrderedPage:

@@ -16,15 +16,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from aioflows._core.dense_second.instant import Instant
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["DepthCheck"]
-
-_MOST_REPEATS = 2
-"""How many times an empty answer is requested again, once the service has returned a false one."""
 
 _MOST_SHIFTS = 8
 """How many rows deeper than the exact depth a row is looked for."""
@@ -93,7 +91,7 @@ class DepthCheck:
         self.sent = None
         name = page.ids[0] if page is not None and page.ids else None
         window = self._windows[0][:2]
-        if name is None and self._service.false_empty_seen and self._repeats[window] < _MOST_REPEATS:
+        if name is None and self._service.false_empty_seen and self._repeats[window] + 1 < EMPTY_ANSWERS:
             self._repeats[window] += 1  # it may be another false empty answer
             return None
         if name is not None and name not in self._found:

@@ -19,31 +19,19 @@ See docs/algorithms/dense-seconds.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from aioflows._core.dense_second.id_shape import IdShape
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_walk import Ending, PageWalk
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
+from aioflows._core.pages.empty_answer_policy import ROWS_OF_A_FALSE_ANSWER, empty_answers_needed
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["IdPartitions"]
-
-_LOOKS = 3
-"""Empty answers after which a part counts as empty."""
-
-_LOOKS_AGAINST_ROWS = 6
-"""The same, if rows were seen that belong to the part. They may have been deleted, but wrong answers are
-more likely."""
-
-_FALSELY_MISSING = 3
-"""The number of rows missing from a part's answer from which the answer counts as false, not as a change."""
-
-_LOOKS_AFTER_FALSE_EMPTY = 24
-"""Empty answers after which a part counts as empty, once the service has returned a false empty answer."""
 
 
 class IdPartitions:
@@ -165,18 +153,14 @@ class IdPartitions:
         """Accept a part that fits on one page, or request it again if it lacks all rows known to be in it."""
         known = {name for name in self.rows if text in name}
         lacks_all = known.isdisjoint(names) if known else not names
-        if len(known if lacks_all else names) >= _FALSELY_MISSING and (lacks_all or self._looks[text]):
+        if len(known if lacks_all else names) >= ROWS_OF_A_FALSE_ANSWER and (lacks_all or self._looks[text]):
             self._service.false_empty_seen = True
         if not lacks_all:
             return
         self._looks[text] += 1
-        if self._looks[text] < self._looks_needed(known):
+        if self._looks[text] < empty_answers_needed(self._service, row_known=bool(known)):
             # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
             self._todo += [text] * (1 if text in self._sent.values() else 2)
-
-    def _looks_needed(self, known: Collection[str]) -> int:
-        looks = _LOOKS_AGAINST_ROWS if known else _LOOKS
-        return max(looks, _LOOKS_AFTER_FALSE_EMPTY) if self._service.false_empty_seen else looks
 
     def _walk(self, part: Instant, first: InstantPage | None = None, most: int | None = None) -> PageWalk:
         return PageWalk(part, most or self._evidence.full(self._size), self._service, self._evidence, first)

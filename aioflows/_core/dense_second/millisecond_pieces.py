@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from aioflows._core.dense_second.instant import Instant
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.ordered_page import PageReader
 from aioflows._core.pages.page import Page
@@ -22,9 +23,6 @@ from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 
 __all__ = ["MillisecondPieces"]
-
-_MOST_REPEATS = 2
-"""How many times an empty piece is requested again."""
 
 
 class MillisecondPieces:
@@ -95,7 +93,7 @@ class MillisecondPieces:
         first, until, rows = ask.first, ask.until, len(page.ids)
         if not self._narrow(first, until, page):
             return self._give_up()
-        if not rows and self._looks[first, until] < _MOST_REPEATS:
+        if not rows and self._looks[first, until] + 1 < EMPTY_ANSWERS:
             self._looks[first, until] += 1
             self._todo.insert(0, (first, until))
         elif not rows or self._evidence.ends_short(self._size, rows):

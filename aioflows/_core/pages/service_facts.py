@@ -39,7 +39,7 @@ class ServiceFacts(PageSizeSearch):
     Args:
         first_page: number of the first page, 0 or 1. None means unknown. Default: None.
         smallest_cap: smallest page cap that is considered (rows) where each small query would need one more
-            request (`single_second`). Default: 10, the page size in the vendor's sample.
+            request (`short_page`). Default: 10, the page size in the vendor's sample.
     """
 
     def __init__(self, first_page: int | None = None, *, smallest_cap: int = 10) -> None:

@@ -70,16 +70,15 @@ def learn(gaps: Gaps, ask: PageRequest, stretch: ProvenStretch, page: int) -> No
     if stretch.whole:
         for gap in gaps.within(ask.first, ask.until) if not stretch.rows else ():
             _weigh(gap, stretch, page)
-    elif ask.backward and (near := gaps.ending(ask.until - stretch.width)) is not None:
-        _weigh(near, stretch, page)
-        near.at_end = stretch.density
-    elif not ask.backward and (near := gaps.starting(ask.first + stretch.width)) is not None:
-        _weigh(near, stretch, page)
-        near.at_start = stretch.density
+    else:
+        edge = ask.until - stretch.width if ask.backward else ask.first + stretch.width
+        if (near := gaps.bordering(edge, backward=ask.backward)) is not None:
+            _weigh(near, stretch, page)
+            near.edge(ask.backward).density = stretch.density
     for gap in gaps.behind(ask.until if ask.backward or stretch.whole else ask.first + stretch.width):
         if gap is near:
             continue
-        if (gap.at_start or gap.at_end) and not gap.idle:
+        if (gap.start.density or gap.end.density) and not gap.idle:
             return
         if not stretch.whole or stretch.density < gap.density:
             _weigh(gap, stretch, page)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import TypeAlias, TypeVar
 
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows.errors import AioflowsError
 
-__all__ = ["FollowUps", "Job"]
+__all__ = ["FollowUps", "Job", "Script"]
 
 R = TypeVar("R")
 
 Job: TypeAlias = Callable[["Page | AioflowsError"], None]
 """A callback for the answer to a request, or for the error that ended the request."""
+
+Script: TypeAlias = Generator[PageRequest, Page, None]
+"""A script that yields requests, and receives the page of each."""
 
 
 class FollowUps:
@@ -50,6 +54,19 @@ class FollowUps:
                 self.add(ask, go_on)
 
         go_on(None)
+
+    def start(self, script: Script) -> None:
+        """Run a script that yields one request after the other. An error is raised inside the script."""
+
+        def go_on(answer: Page | AioflowsError) -> None:
+            with suppress(StopIteration):
+                if isinstance(answer, AioflowsError):
+                    self.add(script.throw(answer), go_on)
+                else:
+                    self.add(script.send(answer), go_on)
+
+        with suppress(StopIteration):
+            self.add(next(script), go_on)
 
     def next(self) -> PageRequest | None:
         """Remove the next request to send and return it. Return None if no request waits."""

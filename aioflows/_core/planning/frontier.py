@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import attrs
-
-from aioflows._core.dense_second.instant import Instant
-from aioflows._core.pages.page_request import Direction, PageRequest
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.follow_ups import FollowUps, Job
 from aioflows._core.planning.gaps import Anchor, Gap, Gaps
 from aioflows._core.planning.reorder_buffer import ProvenRun, ReorderBuffer
@@ -24,10 +21,9 @@ class Frontier:
     Args:
         spans: the windows to read, in order (milliseconds of scan time).
         ordered: True if runs are handed out in order.
-        follow_ups: the queue of follow-up requests.
     """
 
-    def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool, follow_ups: FollowUps) -> None:
+    def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool) -> None:
         self.spans = spans
         self.gaps = Gaps(list(spans))
         self.release = ReorderBuffer(spans, ordered)
@@ -39,7 +35,9 @@ class Frontier:
         """Windows whose rows could only be counted, each with its number of rows."""
         self.news: list[tuple[int, int, int, Proof]] = []
         """Windows proven since this list was last emptied, each with its rows and its proof."""
-        self._follow_ups = follow_ups
+        self.follow_ups = FollowUps()
+        self.duplicates = 0
+        """Rows that came again and were dropped."""
 
     def settle(
         self, gap: Gap, runs: Sequence[ProvenRun], proof: Proof, known: tuple[int, int] | None = None
@@ -61,36 +59,6 @@ class Frontier:
         for run in runs:
             self.release.put(run)
 
-    def instants(self, gap: Gap, axis: Direction, widest: int) -> list[Instant]:
-        """Return the ways to read a gap of one second by pages that reach a row of another second, best
-        first.
-
-        Each way reaches the first row that is known beside the gap, or the end of the unproven time there. It
-        never crosses a fence. It is left out where the gap begins or ends within a second, since the other
-        rows of that second would look like rows of the gap.
-
-        Args:
-            gap: the second, or the part of a second, to read.
-            axis: the direction of the scan.
-            widest: the longest window that may be requested (milliseconds).
-        """
-        after, before = self.gaps.after(gap), self.gaps.before(gap)
-        plain = Instant(gap.first, gap.until, axis, gap.until)
-        ways = []
-        if after is not None:
-            ways.append(attrs.evolve(plain, reach=min(after.until, gap.first + widest)))
-        elif gap.beyond is not None:
-            ways.append(attrs.evolve(plain, reach=gap.beyond * 1000 + 1000, known=True))
-        if before is not None:
-            ways.append(attrs.evolve(plain, reach=max(before.first, gap.until - widest), backward=True))
-        elif gap.witness is not None:
-            ways.append(attrs.evolve(plain, reach=gap.witness * 1000, backward=True, known=True))
-        return [way for way in ways if way.width <= widest and not self._cuts(way)] or [plain]
-
-    def _cuts(self, way: Instant) -> bool:
-        edge = way.first if way.backward else way.until
-        return edge % 1000 != 0 or self.gaps.fenced(min(edge, way.reach), max(edge, way.reach))
-
     def fail(self, gap: Gap, error: AioflowsError) -> None:
         """Record that a gap cannot be read."""
         if gap in self.gaps:
@@ -102,22 +70,19 @@ class Frontier:
         """Record that a request is over, and return the gaps in its window."""
         gaps = self.gaps.within(ask.first, ask.until)
         for gap in gaps:
-            if gap.forward is ask:
-                gap.forward = None
-            if gap.backward is ask:
-                gap.backward = None
+            for edge in (gap.start, gap.end):
+                if edge.ask is ask:
+                    edge.ask = None
         return gaps
 
     def replace(self, ask: PageRequest, again: PageRequest, job: Job | None = None) -> None:
         """Replace a request by another one. With a *job*, the other gaps in its window are held meanwhile."""
         for gap in self.gaps.within(ask.first, ask.until):
-            if gap.forward is ask:
-                gap.forward = again
-            elif gap.backward is ask:
-                gap.backward = again
+            if (edge := gap.edge(ask.backward)).ask is ask:
+                edge.ask = again
             elif job is not None:
                 gap.on_hold = True
-        self._follow_ups.add(again, job)
+        self.follow_ups.add(again, job)
 
 
 def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
@@ -126,7 +91,7 @@ def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
     Only the part of the second inside the gap counts.
     """
     anchors = []
-    for anchor in (gap.left, gap.right):
+    for anchor in (gap.start.anchor, gap.end.anchor):
         if anchor is not None:
             low, high = max(gap.first, anchor.second * 1000), min(gap.until, anchor.second * 1000 + 1000)
             if low < high and first <= low and high <= until:

@@ -27,8 +27,7 @@ import attrs
 from aioflows._core.pages.page_request import PageRequest
 from aioflows.errors import AioflowsError
 
-__all__ = ["Anchor", "Gap", "Gaps"]
-
+__all__ = ["Anchor", "Edge", "Gap", "Gaps"]
 
 _first = attrgetter("first")
 
@@ -58,6 +57,25 @@ class Anchor:
 
 
 @attrs.define(eq=False)
+class Edge:
+    """One end of a gap.
+
+    Args:
+        ask: the request under way from this end.
+        anchor: the row at this end.
+        known: the second of the nearest known row outside the gap: before its start, or behind its end.
+        density: density of the last page that ended here (rows per millisecond).
+        page_size: page size for the next request from here, if larger than usual. Otherwise 0.
+    """
+
+    ask: PageRequest | None = None
+    anchor: Anchor | None = None
+    known: int | None = None
+    density: float = 0.0
+    page_size: int = 0
+
+
+@attrs.define(eq=False)
 class Gap:
     """A window of which nothing is known yet.
 
@@ -66,23 +84,15 @@ class Gap:
         until: where the gap ends (milliseconds of scan time).
         density: the expected density (rows per millisecond).
         weight: rows on which the density is based.
-        at_start: density of the last page that ended at the start of the gap (rows per millisecond).
-        at_end: density of the last page that ended at the end of the gap (rows per millisecond).
+        start: the start of the gap, where forward requests begin.
+        end: the end of the gap, where backward requests begin.
         after: proven rows between the end of this gap and the next gap.
-        forward: the request under way from the start.
-        backward: the request under way from the end.
-        left: the anchor at the start.
-        right: the anchor at the end.
-        witness: the last second before the gap in which a row is known.
-        beyond: the first second behind the gap in which a row is known.
         maybe_last: rows of the last page from the start, if the page was short and may be the last one. Otherwise
             0.
-        looks: number of empty answers about the gap.
+        empty_answers: number of empty answers about the gap.
         empty_size: the largest page size that was answered with no rows.
         missing: the row count that the last empty answer stated.
         contradicted_at: the second of a known row beside the gap that an empty answer left out.
-        forward_size: page size for the next request from the start, if larger than usual. Otherwise 0.
-        backward_size: page size for the next request from the end, if larger than usual. Otherwise 0.
         halvings: how many times the gap was halved because the service failed on its window.
         contradictions: number of answers about the gap that were disproved.
         sizes_blamed: number of those answers whose page size was taken to be too large.
@@ -100,22 +110,14 @@ class Gap:
     until: int
     density: float
     weight: float = 0.0
-    at_start: float = 0.0
-    at_end: float = 0.0
+    start: Edge = attrs.field(factory=Edge)
+    end: Edge = attrs.field(factory=Edge)
     after: int = 0
-    forward: PageRequest | None = None
-    backward: PageRequest | None = None
-    left: Anchor | None = None
-    right: Anchor | None = None
-    witness: int | None = None
-    beyond: int | None = None
     maybe_last: int = 0
-    looks: int = 0
+    empty_answers: int = 0
     empty_size: int = 0
     missing: int = 0
     contradicted_at: int | None = None
-    forward_size: int = 0
-    backward_size: int = 0
     halvings: int = 0
     contradictions: int = 0
     sizes_blamed: int = 0
@@ -127,10 +129,25 @@ class Gap:
     dense: SecondReader | None = None
     error: AioflowsError | None = None
 
+    def edge(self, backward: bool) -> Edge:
+        """Return the end from which a request reads: the end if it is backward, otherwise the start."""
+        return self.end if backward else self.start
+
+    @property
+    def middle(self) -> int | None:
+        """The whole second in the middle of the gap. None if no second begins inside the gap."""
+        middle = (self.first + self.until) // 2000 * 1000
+        return middle if self.first < middle < self.until else None
+
     @property
     def expected(self) -> float:
         """The number of rows expected in the gap."""
         return self.density * (self.until - self.first)
+
+    @property
+    def isolated(self) -> bool:
+        """True if no row is known on either side of the gap."""
+        return self.start.known is None and self.end.known is None
 
     def beside(self, widest: int) -> tuple[int, int, bool] | None:
         """Return the window that reaches a known row beside the gap, and True if it is read against scan
@@ -139,16 +156,17 @@ class Gap:
         Args:
             widest: the longest window that may be requested (milliseconds).
         """
-        if self.witness is not None and self.until - self.witness * 1000 <= widest:
-            return self.witness * 1000, self.until, True
-        if self.beyond is not None and self.beyond * 1000 + 1000 - self.first <= widest:
-            return self.first, self.beyond * 1000 + 1000, False
+        before, behind = self.start.known, self.end.known
+        if before is not None and self.until - before * 1000 <= widest:
+            return before * 1000, self.until, True
+        if behind is not None and behind * 1000 + 1000 - self.first <= widest:
+            return self.first, behind * 1000 + 1000, False
         return None
 
     @property
     def asked(self) -> bool:
         """True if a request is under way in the gap."""
-        return self.forward is not None or self.backward is not None
+        return self.start.ask is not None or self.end.ask is not None
 
     @property
     def likely(self) -> float:
@@ -156,13 +174,13 @@ class Gap:
 
         This is more than `expected` if the pages read last at its ends were denser than the gap as a whole.
         """
-        most = max(self.density, self.at_start, self.at_end)
+        most = max(self.density, self.start.density, self.end.density)
         return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
     def closing(self) -> bool:
         """True if the gap may be empty. It is then requested as a whole, one request at a time."""
-        return bool(self.maybe_last or self.looks or self.narrowed)
+        return bool(self.maybe_last or self.empty_answers or self.narrowed)
 
     @property
     def idle(self) -> bool:
@@ -173,6 +191,10 @@ class Gap:
     def untouched(self) -> bool:
         """True if the gap is idle and no answer about it has arrived."""
         return self.idle and not (self.closing or self.halvings or self.error)
+
+    def forget_empty_answers(self) -> None:
+        """Count empty answers about the gap from 0 again, since those so far prove nothing."""
+        self.empty_answers = self.empty_size = 0
 
 
 class Gaps:
@@ -214,13 +236,11 @@ class Gaps:
         """Return the gaps that overlap a window."""
         return list(takewhile(lambda gap: gap.first < until, self.behind(first)))
 
-    def starting(self, first: int) -> Gap | None:
-        """Return the gap that starts at a moment, or None."""
-        return next((gap for gap in self.within(first, first + 1) if gap.first == first), None)
-
-    def ending(self, until: int) -> Gap | None:
-        """Return the gap that ends at a moment, or None."""
-        return next((gap for gap in self.within(until - 1, until) if gap.until == until), None)
+    def bordering(self, edge: int, *, backward: bool) -> Gap | None:
+        """Return the gap that starts at a moment, or that ends there if *backward*. None if no gap does."""
+        if backward:
+            return next((gap for gap in self.within(edge - 1, edge) if gap.until == edge), None)
+        return next((gap for gap in self.within(edge, edge + 1) if gap.first == edge), None)
 
     def reach(self, gap: Gap, most: int) -> int:
         """Return where a request from the start of a gap may end: behind all untouched gaps that follow.
@@ -241,34 +261,34 @@ class Gaps:
             gap.until,
             gap.density,
             gap.weight,
-            at_end=gap.at_end,
+            end=gap.end,
             after=gap.after,
-            backward=gap.backward,
-            right=gap.right,
-            beyond=gap.beyond,
-            looks=gap.looks,
+            empty_answers=gap.empty_answers,
             empty_size=gap.empty_size,
             contradicted_at=gap.contradicted_at,
-            backward_size=gap.backward_size,
             halvings=gap.halvings,
             contradictions=gap.contradictions,
             sizes_blamed=gap.sizes_blamed,
             narrowed=gap.narrowed,
             looked_inside=gap.looked_inside,
         )
-        gap.until, gap.after, gap.right, gap.backward, gap.beyond = cut, 0, None, None, None
-        gap.backward_size, gap.at_end = 0, 0.0
+        gap.until, gap.after, gap.end = cut, 0, Edge()
         self._gaps.insert(self._at(gap) + 1, later)
         return later
 
+    def halve(self, gap: Gap) -> None:
+        """Cut a gap in two halves, if a second begins inside it. Each is then requested by itself."""
+        gap.halvings += 1
+        if (middle := gap.middle) is not None:
+            self.split(gap, middle)
+
     def join(self, gap: Gap, later: Gap) -> None:
-        """Join two neighbouring gaps. The joined gap has as many looks as the gap with fewer looks."""
+        """Join two neighbouring gaps. The joined gap has the smaller number of empty answers of the two."""
         rows = gap.expected + later.expected
-        gap.until, gap.after, gap.right, gap.backward = later.until, later.after, later.right, later.backward
-        gap.beyond, gap.backward_size = later.beyond, later.backward_size
-        gap.density, gap.at_end = rows / (gap.until - gap.first), later.at_end
+        gap.until, gap.after, gap.end = later.until, later.after, later.end
+        gap.density = rows / (gap.until - gap.first)
         gap.weight += later.weight
-        gap.looks = min(gap.looks, later.looks)
+        gap.empty_answers = min(gap.empty_answers, later.empty_answers)
         gap.contradicted_at = later.contradicted_at if gap.contradicted_at is None else gap.contradicted_at
         del self._gaps[self._at(gap) + 1]
 
@@ -280,7 +300,7 @@ class Gaps:
 
     def before(self, gap: Gap) -> Gap | None:
         """Return the gap that ends where this gap begins. Return None if a run or a fence lies between."""
-        at = self._gaps.index(gap)
+        at = self._at(gap)
         touching = at > 0 and self._gaps[at - 1].until == gap.first and gap.first not in self.fences
         return self._gaps[at - 1] if touching else None
 
@@ -298,45 +318,45 @@ class Gaps:
             rows: rows in the window.
             known: the first and the last second in which the window has a row. None means no row.
         """
+        if gap.first < first and until < gap.until:
+            self.split(gap, until)
         at = self._at(gap)
+        first_row, last_row = known or (gap.end.known, gap.start.known)
+        if first <= gap.first:
+            self._known_behind(at - 1, first_row)
+        if gap.until <= until:
+            self._known_before(at + 1, last_row)
+        gap.forget_empty_answers()
         if until < gap.until:
-            if gap.first < first:
-                self.split(gap, until)
-                self.take(gap, first, until, rows, known)
-                return
-            self._tell_before(gap, at, known)
-            gap.first = until
-            if gap.forward is not None and gap.forward.until <= until:
-                gap.forward = None  # another page has proven its window meanwhile
-            gap.left, gap.maybe_last, gap.forward_size, gap.looks, gap.empty_size = None, 0, 0, 0, 0
-            gap.witness = known[1] if known else gap.witness
+            gap.first, gap.maybe_last = until, 0
+            ask = gap.start.ask
+            if ask is not None and ask.until <= until:
+                ask = None  # another page has proven its window meanwhile
+            gap.start = Edge(ask, known=last_row, density=gap.start.density)
             self._credit(at, rows)
         elif gap.first < first:
-            gap.until, gap.right, gap.backward_size, gap.looks, gap.empty_size = first, None, 0, 0, 0
-            self._tell_behind(gap, at + 1, known)
-            gap.beyond = known[0] if known else gap.beyond
+            gap.until = first
+            gap.end = Edge(gap.end.ask, known=first_row, density=gap.end.density)
             gap.after += rows
         else:
-            self._tell_before(gap, at, known)
-            self._tell_behind(gap, at + 1, known)
             del self._gaps[at]
             self._credit(at, rows + gap.after)
 
-    def _tell_before(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
-        """Record the nearest known row behind the gap before, after a part of this gap was proven."""
-        if at and (row := known[0] if known else gap.beyond) is not None:
-            before = self._gaps[at - 1]
-            turned = self._turned(before.until, row * 1000)
-            if not turned and (before.beyond is None or before.beyond > row):
-                before.beyond = row
+    def _known_behind(self, at: int, row: int | None) -> None:
+        """Record the nearest known row behind a gap, after a part of the next gap was proven."""
+        if at >= 0 and row is not None:
+            gap = self._gaps[at]
+            near = gap.end.known is None or row < gap.end.known
+            if near and not self._turned(gap.until, row * 1000):
+                gap.end.known = row
 
-    def _tell_behind(self, gap: Gap, at: int, known: tuple[int, int] | None) -> None:
-        """Record the nearest known row before the gap behind, after a part of this gap was proven."""
-        if at < len(self._gaps) and (row := known[1] if known else gap.witness) is not None:
-            later = self._gaps[at]
-            turned = self._turned(row * 1000 + 1000, later.first)
-            if not turned and (later.witness is None or later.witness < row):
-                later.witness = row
+    def _known_before(self, at: int, row: int | None) -> None:
+        """Record the nearest known row before a gap, after a part of the gap before was proven."""
+        if at < len(self._gaps) and row is not None:
+            gap = self._gaps[at]
+            near = gap.start.known is None or row > gap.start.known
+            if near and not self._turned(row * 1000 + 1000, gap.first):
+                gap.start.known = row
 
     def _turned(self, first: int, until: int) -> bool:
         return any(first <= turn <= until for turn in self.turns)

@@ -106,9 +106,9 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             for ask in gap.dense.wanted():
                 yield Move(gap, ask=ask)
         elif not gap.on_hold:
-            if gap.looks:
+            if gap.empty_answers:
                 _join_on(gaps, gap)
-            if gap.looks:
+            if gap.empty_answers:
                 postponed.append(gap)
             else:
                 if math.isfinite(budget) or gap.untouched:
@@ -119,7 +119,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         at += 1
     for gap in postponed:
         # Without a known row beside the gap, wait for one: it makes the next look a proof.
-        if gap.witness is not None or gap.beyond is not None or not any(one.asked for one in gaps):
+        if not gap.isolated or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
     if not any(gap.error for gap in gaps):
         yield from _shared(gaps, sizes, budget)
@@ -130,7 +130,7 @@ def _join_on(gaps: Gaps, gap: Gap) -> None:
 
     The first page of the joined gap is then also the second look at the empty window.
     """
-    while gap.looks and not gap.halvings and gap.idle:
+    while gap.empty_answers and not gap.halvings and gap.idle:
         after = gaps.after(gap)
         if after is None or not after.idle or after.halvings:
             return  # the service failed on this window before it was halved
@@ -152,24 +152,23 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     if gap.closing:
         # The gap may be empty. A request that reaches a known row beside the gap proves it.
         if gap.idle:
-            alone = gap.witness is None and gap.beyond is None
-            yield Move(gap, backward=bool(gap.maybe_last or (gap.looks and alone)))
+            yield Move(gap, backward=bool(gap.maybe_last or (gap.empty_answers and gap.isolated)))
         return
-    if gap.forward is None and (gap.backward is None or rows > page * _WORTH_TWO):
+    if gap.start.ask is None and (gap.end.ask is None or rows > page * _WORTH_TWO):
         yield Move(gap, backward=False)
-    if gap.backward is None and rows > page * _WORTH_TWO:
+    if gap.end.ask is None and rows > page * _WORTH_TWO:
         yield Move(gap, backward=True)
 
 
 def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
     """Yield requests for parts of the largest gap while slots are left over."""
     while (gap := _largest(gaps, sizes.page, budget)) is not None:
-        if gap.forward is None or gap.backward is None:
-            yield Move(gap, backward=gap.backward is None)
+        if gap.start.ask is None or gap.end.ask is None:
+            yield Move(gap, backward=gap.end.ask is None)
             continue
         width = gap.until - gap.first
         part = width / 2
-        if math.isfinite(budget) and gap.at_end <= gap.at_start:
+        if math.isfinite(budget) and gap.end.density <= gap.start.density:
             # At most a window: in an ordered scan, the rows behind it have to wait.
             part = min(part, width * sizes.rows / gap.likely)
         cut = _whole_second(gap.first + int(part))
@@ -187,7 +186,7 @@ def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
     for gap in gaps:
         if before > budget:
             break
-        spare = gap.likely - page * ((gap.forward is not None) + (gap.backward is not None))
+        spare = gap.likely - page * ((gap.start.ask is not None) + (gap.end.ask is not None))
         if spare > most and not (gap.on_hold or gap.closing or gap.dense):
             best, most = gap, spare
         before += gap.expected + gap.after

@@ -37,7 +37,7 @@ def ask_for(
     """
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
-    if until - first <= _SECOND and size <= usual and not _filled(gap.left, service.answered(size)):
+    if until - first <= _SECOND and size <= usual and not _filled(gap.start.anchor, service.answered(size)):
         size = service.answered(size)  # one second with few rows does not show whether a size is too large
     return PageRequest(
         first,
@@ -51,9 +51,9 @@ def ask_for(
     )
 
 
-def _filled(left: Anchor | None, size: int) -> bool:
+def _filled(anchor: Anchor | None, size: int) -> bool:
     """Return True if a page of this size was full when the second was requested alone."""
-    return left is not None and left.rows >= size and left.ask.until - left.ask.first <= _SECOND
+    return anchor is not None and anchor.rows >= size and anchor.ask.until - anchor.ask.first <= _SECOND
 
 
 def _reads(service: ServiceFacts, size: int, usual: int) -> int | None:
@@ -75,21 +75,23 @@ def _window(
     proves that the answer covers the gap up to its end, without another request.
     """
     widest = service.reach
-    behind = None if gap.beyond is None else gap.beyond * 1000 + 1000
-    witness = gap.witness
-    if gap.beyond is not None and not gap.looks and gaps.fenced(gap.until, gap.beyond * 1000):
-        behind = None  # only the row order supports that end, so the window stops there
-    if gap.witness is not None and not gap.looks and gaps.fenced(gap.witness * 1000 + 1000, gap.first):
-        witness = None
+    before = None if gap.start.known is None else gap.start.known * 1000
+    behind = None if gap.end.known is None else gap.end.known * 1000 + 1000
+    # If only the row order supports an end of the gap, the window stops there.
+    if before is not None and not gap.empty_answers and gaps.fenced(before + 1000, gap.first):
+        before = None
+    if behind is not None and not gap.empty_answers and gaps.fenced(gap.until, behind - 1000):
+        behind = None
+    anchor = gap.start.anchor
     if gap.closing:
         if behind is not None and behind - gap.first <= widest:
-            before = None if witness is None or gap.left is not None else witness * 1000
-            first = gap.first if before is None or behind - before > widest else before
-            return first, behind, False
-        if witness is not None and gap.until - witness * 1000 <= widest:
-            return witness * 1000, gap.until, True
-    elif not backward and gap.left is not None and not (pinned or gap.forward_size):
-        return gap.first, min(gap.until, gap.left.second * 1000 + 1000), False
+            if before is not None and anchor is None and behind - before <= widest:
+                return before, behind, False
+            return gap.first, behind, False
+        if before is not None and gap.until - before <= widest:
+            return before, gap.until, True
+    elif not backward and anchor is not None and not (pinned or gap.start.page_size):
+        return gap.first, min(gap.until, anchor.second * 1000 + 1000), False
     elif not backward and not gap.halvings:
         if behind is not None and behind - gap.first <= widest:
             return gap.first, behind, False
@@ -99,12 +101,12 @@ def _window(
 
 def _size(gap: Gap, service: ServiceFacts, usual: int, *, until: int, backward: bool) -> int:
     """Return the page size for a window that ends at *until*."""
-    if gap.looks and gap.witness is None and gap.beyond is None:
+    if gap.empty_answers and gap.isolated:
         return min(usual, SMALL_PAGE)  # a service may answer a page that is too large with no rows
-    if gap.narrowed and gap.left is None and gap.beyond is not None and until > gap.beyond * 1000:
+    known = gap.end.known is not None and until > gap.end.known * 1000
+    if gap.narrowed and gap.start.anchor is None and known:
         return min(usual, SMALL_PAGE)  # or with its last page: a small page shows where the rows begin
-    size = gap.backward_size if backward else gap.forward_size
-    known = gap.beyond is not None and until > gap.beyond * 1000
+    size = gap.edge(backward).page_size
     if not size and (known or until <= gap.until) and gap.expected < usual / 2 and service.crowded(usual):
         # The larger page returns no more rows than a usual one, unless the window has another dense second.
         size = larger(usual)

@@ -28,15 +28,12 @@ from itertools import pairwise
 
 import attrs
 
-from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.ordered_page import OrderedPage, PageReader
-from aioflows._core.pages.page import Page
+from aioflows._core.pages.ordered_page import OrderedPage
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
-from aioflows._core.planning.frontier import Frontier
+from aioflows._core.planning.follow_ups import Script
 from aioflows._core.planning.gaps import Gap
-from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows._core.planning.keyset_state import KeysetState
+from aioflows._core.proofs.range_limit import cut_to
 from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["EmptyStretches"]
@@ -81,46 +78,22 @@ class _Stretch:
 
 
 class EmptyStretches:
-    """A judge of such stretches. It requests the stretches that were taken for empty again.
+    """A judge of such stretches. It requests the stretches that were taken for empty again."""
 
-    Args:
-        frontier: the gaps of the scan.
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts about the service that the session knows.
-        evidence: the evidence that this scan has collected.
-        filtered: True if the query filters by more than type and time.
-        confirm: True if stretches are requested again at all.
-    """
-
-    def __init__(
-        self,
-        frontier: Frontier,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        evidence: ScanEvidence,
-        *,
-        filtered: bool,
-        confirm: bool,
-    ) -> None:
-        self._frontier = frontier
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._evidence = evidence
-        self._service = service
-        self._known = service.first_page is not None
+    def __init__(self, state: KeysetState) -> None:
+        self._state = state
+        self._frontier, self._gaps = state.frontier, state.gaps
+        self._service, self._evidence = state.service, state.evidence
+        self._known = state.service.first_page is not None
+        self._confirm = state.options.confirm
+        self._filtered = state.options.filtered and self._confirm
         self._parted: tuple[int, int] | None = None
-        self._filtered = filtered and confirm
-        self._confirm = confirm
         self._taken: deque[_Stretch] = deque()
         self._asked = 0
         self._widest: PageRequest | None = None
         """The widest request that returned rows."""
-        self.duplicates = 0
-        """Rows that came again in answers about stretches."""
 
-    def doubted(self, ask: PageRequest, reading: OrderedPage, size: int) -> tuple[int, int] | None:
+    def unproven(self, ask: PageRequest, reading: OrderedPage) -> tuple[int, int] | None:
         """Return the stretch before the first row of a page if it may not be empty, otherwise None.
 
         The stretch is in milliseconds of scan time.
@@ -128,7 +101,6 @@ class EmptyStretches:
         Args:
             ask: the request.
             reading: the page of the request.
-            size: the size of a full page (rows).
         """
         if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
             self._widest = ask
@@ -137,16 +109,20 @@ class EmptyStretches:
         width = ask.until - ask.first
         if not self._confirm or first >= until or self._evidence.sees(width, backward=ask.backward):
             return None
-        gaps = self._frontier.gaps.within(first, until)
+        gaps = self._gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
         self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
         if self._evidence.cuts and until - first > self._evidence.seen:
-            self._ask_in_parts(first, until)
+            self._parted = first, until
+            self._state.read_in_parts(first, until)
+            for gap in self._gaps.within(first, until):
+                gap.narrowed = False
             return first, until
         if not gaps or all(self._asked_again(gap, ask, row) for gap in gaps):
             return None
         narrowed = any(gap.narrowed for gap in gaps)
+        size = self._state.full_page
         # A page that may be all that the query returns is judged again once there are more rows.
         later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
         if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
@@ -157,15 +133,8 @@ class EmptyStretches:
     @staticmethod
     def _shows_more(gap: Gap, ask: PageRequest, row: int) -> bool:
         """Return True if a narrower request shows rows that the wider one before it left out."""
-        known = gap.witness if ask.backward else gap.beyond
-        return gap.narrowed and known is not None and (row > known if ask.backward else row < known)
-
-    def _ask_in_parts(self, first: int, until: int) -> None:
-        """Cut a stretch into windows that are not wider than the service was seen to look."""
-        self._parted = first, until
-        in_parts(self._frontier.gaps, first, until, self._evidence, self._service)
-        for gap in self._frontier.gaps.within(first, until):
-            gap.halvings, gap.narrowed = max(1, gap.halvings), False
+        known = gap.edge(not ask.backward).known
+        return gap.narrowed and known is not None and _before(ask, row, known)
 
     @staticmethod
     def _asked_again(gap: Gap, ask: PageRequest, row: int) -> bool:
@@ -173,14 +142,14 @@ class EmptyStretches:
 
         The second request was narrower, or started from the other end.
         """
-        known = gap.beyond
-        if ask.backward:
-            known = gap.witness if gap.left is None else gap.left.second
-        if known is None or (row > known if ask.backward else row < known):
+        known, anchor = gap.edge(not ask.backward).known, gap.start.anchor
+        if ask.backward and anchor is not None:
+            known = anchor.second
+        if known is None or _before(ask, row, known):
             # These rows are new: the service answers about a part of the range, and may do so again.
             return False
         if ask.backward:
-            start = gap.first if gap.witness is None else gap.witness * 1000
+            start = gap.first if gap.start.known is None else gap.start.known * 1000
             return bool(gap.maybe_last or gap.narrowed) and ask.first >= min(start, known * 1000)
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
 
@@ -191,18 +160,15 @@ class EmptyStretches:
     def narrow(self, first: int, until: int) -> None:
         """Mark a stretch to be requested by a narrower window, up to the row behind it."""
         if self._parted != (first, until):
-            for gap in self._frontier.gaps.within(first, until):
+            for gap in self._gaps.within(first, until):
                 gap.narrowed = True
         self._parted = None
 
-    def settle(
-        self, slots: int, page_size: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False
-    ) -> None:
+    def settle(self, slots: int, under_way: Iterable[PageRequest] = (), *, at_once: bool = False) -> None:
         """Request the stretches that were taken for empty, as far as slots are free.
 
         Args:
             slots: the number of requests that may be started.
-            page_size: rows in a page.
             under_way: requests under way. Stretches wait if the answers may show that the service looks far
                 enough.
             at_once: True to request only the first stretch of the scan, since other answers may settle the
@@ -210,10 +176,10 @@ class EmptyStretches:
         """
         if at_once and (not self._taken or self._taken[0].ask.first > self._frontier.spans[0][0]):
             return
-        if self._evidence.rows < page_size:
+        if self._evidence.rows < self._state.page_size:
             if self._filtered:
                 self._filtered = False
-                self._look_at_everybody()
+                self._request_without_filters()
             # These are all rows of the query: request one stretch of an unknown service, otherwise none.
             most = 0 if self._known else 1
             while len(self._taken) > most:
@@ -233,10 +199,10 @@ class EmptyStretches:
             if may_see[stretch.ask.backward] > width:
                 later.append(stretch)
             else:
-                self._look(stretch)
+                self._state.follow_ups.start(self._check(stretch))
         self._taken.extendleft(reversed(later))
 
-    def _look_at_everybody(self) -> None:
+    def _request_without_filters(self) -> None:
         """Find out how far the service looks by rows without the filters, since few rows match."""
         ask = self._widest
         if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
@@ -252,54 +218,51 @@ class EmptyStretches:
                     "shorter ranges, one after another"
                 )
 
-        self._follow_ups.run(cut_to(ask, self._reader), done)
+        self._state.follow_ups.run(cut_to(ask, self._state.reader), done)
 
     @property
     def unsettled(self) -> bool:
         """True if a request about a stretch waits or is under way."""
         return bool(self._taken) or self._asked > 0
 
-    def _look(self, stretch: _Stretch, found: str = "", rounds: int = _ROUNDS) -> None:
-        """Request the stretch alone. After that has shown a row, request the window that did not show it.
-
-        Args:
-            stretch: the stretch.
-            found: the id of the row that the stretch alone showed last. An empty string means no row yet.
-            rounds: how many more times this must happen before it is an error.
-        """
-        ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
+    def _check(self, stretch: _Stretch) -> Script:
+        """Request the stretch alone. After that has shown a row, request the window that did not show it."""
         self._asked += 1
+        found, rounds = "", _ROUNDS
+        try:
+            while True:
+                ask = attrs.evolve(stretch.ask, tries=None) if found else stretch.narrower
+                page = yield ask
+                self._frontier.duplicates += len(page.ids)
+                if not page.ids:
+                    break  # the row behind the stretch has gone too
+                reading = self._state.reader.read(ask, page)
+                row = reading.last if ask.backward else reading.first
+                if _before(ask, row, stretch.row) == bool(found):
+                    break
+                if not found:
+                    found = reading.ids[-1 if ask.backward else 0]
+                elif rounds > 1:
+                    found, rounds = "", rounds - 1  # the row may have appeared and gone meanwhile
+                else:
+                    raise _answers_in_part(ask, stretch.row, found)
+        except AioflowsError as error:
+            self._frontier.error = self._frontier.error or error
+        self._asked -= 1
 
-        def looked(answer: Page | AioflowsError) -> None:
-            self._asked -= 1
-            try:
-                self._judge(stretch, ask, answer, found, rounds)
-            except AioflowsError as error:
-                self._frontier.error = self._frontier.error or error
 
-        self._follow_ups.add(ask, looked)
+def _before(ask: PageRequest, row: int, other: int) -> bool:
+    """Return True if the second of a row comes before another one in the order of a request."""
+    return row > other if ask.backward else row < other
 
-    def _judge(
-        self, stretch: _Stretch, ask: PageRequest, answer: Page | AioflowsError, found: str, rounds: int
-    ) -> None:
-        if isinstance(answer, AioflowsError):
-            raise answer
-        self.duplicates += len(answer.ids)
-        if not answer.ids:
-            return  # the row behind the stretch has gone too
-        reading = self._reader.read(ask, answer)
-        before = reading.last > stretch.row if ask.backward else reading.first < stretch.row
-        if before and not found:
-            self._look(stretch, reading.ids[-1 if ask.backward else 0], rounds)
-        elif not before and found and rounds > 1:
-            self._look(stretch, rounds=rounds - 1)  # the row may have appeared and gone meanwhile
-        elif not before and found:
-            seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
-            raise CompletenessError(
-                f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
-                "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
-                f"another, of {seen // 1000:,} seconds at most"
-            )
+
+def _answers_in_part(ask: PageRequest, row: int, found: str) -> CompletenessError:
+    seen = (row * 1000 - ask.first) if ask.backward else (ask.until - row * 1000)
+    return CompletenessError(
+        f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
+        "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
+        f"another, of {seen // 1000:,} seconds at most"
+    )
 
 
 def _surprising(reading: OrderedPage, share: float, width: int, size: int) -> bool:

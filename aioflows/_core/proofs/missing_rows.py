@@ -15,13 +15,12 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageReader
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
-from aioflows._core.planning.frontier import Frontier
+from aioflows._core.planning.follow_ups import Script
 from aioflows._core.planning.gaps import Anchor, Gap
+from aioflows._core.planning.keyset_state import KeysetState
 from aioflows.errors import AioflowsError, CompletenessError
 
 __all__ = ["MissingRows"]
@@ -31,9 +30,6 @@ _ROUNDS = 5
 
 A row that comes and goes is soon found in both, or in neither.
 """
-
-_EMPTY = 3
-"""Empty answers about the window that returned a row, after which the row counts as deleted."""
 
 _TOO_LARGE = 3
 """Empty answers to a larger page, each beside a smaller page with rows, that show a limit on the page size.
@@ -53,14 +49,13 @@ _MOST = 8
 
 
 @attrs.define(eq=False)
-class _Doubt:
-    """A missing row, and the answer without it."""
+class _MissingRow:
+    """A row that did not come again, and the answer without it."""
 
     anchor: Anchor
     gap: Gap
     ask: PageRequest
     page: Page
-    rounds: int = _ROUNDS
     empty: int = 0
     """How many times the window that returned the row was answered with no rows."""
     shown: bool = False
@@ -71,37 +66,25 @@ class MissingRows:
     """A search for missing rows.
 
     Args:
-        frontier: the gaps of the scan.
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts about the service that the session knows.
+        state: the state of the scan.
         go_on: the callback for an answer that turned out to hold.
     """
 
-    def __init__(
-        self,
-        frontier: Frontier,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        go_on: Callable[[PageRequest, Page], None],
-    ) -> None:
-        self._frontier = frontier
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._service = service
+    def __init__(self, state: KeysetState, go_on: Callable[[PageRequest, Page], None]) -> None:
+        self._state = state
+        self._frontier, self._gaps, self._service = state.frontier, state.gaps, state.service
         self._go_on = go_on
-        self.raised = False
+        self.any_missing = False
         """True if an answer has lacked a row."""
 
-    def raise_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
+    def search_for(self, anchor: Anchor, gap: Gap, ask: PageRequest, page: Page) -> None:
         """Start the search for a row, and keep the answer without it until the search ends."""
-        gap.on_hold = self.raised = True
-        self._look_where_it_was(_Doubt(anchor, gap, ask, page))
+        gap.on_hold = self.any_missing = True
+        self._state.follow_ups.start(self._search(_MissingRow(anchor, gap, ask, page)))
 
     def misread(self, ask: PageRequest, second: int) -> CompletenessError:
         """Return the error for a second of scan time whose rows appear at another time."""
-        zone = self._reader.zone
+        zone = self._state.reader.zone
         assert zone is not None, "rows were read"
         told = (
             "the zone that this session was given is not the service's. Give the right one, or none at all"
@@ -115,76 +98,57 @@ class MissingRows:
             "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
         )
 
-    def _look_where_it_was(self, doubt: _Doubt) -> None:
-        again = attrs.evolve(doubt.anchor.ask, tries=None)
-        self._follow_ups.add(again, lambda answer: self._looked_where_it_was(doubt, again, answer))
-
-    def _looked_where_it_was(self, doubt: _Doubt, again: PageRequest, answer: Page | AioflowsError) -> None:
+    def _search(self, missing: _MissingRow) -> Script:
+        """Request the window that returned the row, and the row's second, in turn."""
+        gap, anchor = missing.gap, missing.anchor
+        first = anchor.second * 1000
         try:
-            if isinstance(answer, AioflowsError):
-                raise answer
-            doubt.shown = doubt.shown or bool(answer.ids)
-            there = self._may_hold(again, answer, doubt)
+            for left in reversed(range(_ROUNDS)):
+                again = attrs.evolve(anchor.ask, tries=None)
+                page = yield again
+                missing.shown = missing.shown or bool(page.ids)
+                if not self._may_hold(again, page, missing):
+                    break
+                near = attrs.evolve(again, first=first, until=first + 1000)
+                if gap.contradictions % 2:
+                    # Without the second request, to get out of step with a service whose every n-th answer is
+                    # wrong.
+                    self._reject_answer(missing)
+                    return
+                page = yield near
+                if page.ids:
+                    self._state.reader.read(near, page)
+                    self._reject_answer(missing)
+                    return
+                if not left and missing.shown:
+                    raise self.misread(near, anchor.second)
         except AioflowsError as error:
-            self._frontier.fail(doubt.gap, error)
+            self._frontier.fail(gap, error)
             return
-        if there and doubt.gap.contradictions % 2:
-            self._ask_anew(
-                doubt
-            )  # without the second look, to get out of step with a service whose every n-th answer is wrong
-        elif there:
-            self._look_where_it_should_be(doubt)
-        else:
-            self._let_go(doubt)
+        self._accept_answer(missing)
 
-    def _may_hold(self, ask: PageRequest, page: Page, doubt: _Doubt) -> bool:
+    def _may_hold(self, ask: PageRequest, page: Page, missing: _MissingRow) -> bool:
         """Return True if a page shows a row in the second, or does not prove that there is none.
 
         If a second holds more rows than a page, and ties change their order, another row may take the place
         of the missing one.
         """
-        second = doubt.anchor.second
+        second = missing.anchor.second
         if not page.ids:  # an empty answer about a window with rows is not a proof
-            doubt.empty += 1
-            return doubt.empty < _EMPTY or doubt.shown or not self._reader.pinned
-        reading = self._reader.read(ask, page)
+            missing.empty += 1
+            return missing.empty < EMPTY_ANSWERS or missing.shown or not self._state.reader.pinned
+        reading = self._state.reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        fewer = len(reading) < doubt.anchor.rows  # than in the answer with the row
-        return not (reached or fewer or self._reader.pinned)
+        fewer = len(reading) < missing.anchor.rows  # than in the answer with the row
+        return not (reached or fewer or self._state.reader.pinned)
 
-    def _look_where_it_should_be(self, doubt: _Doubt) -> None:
-        first = doubt.anchor.second * 1000
-        near = attrs.evolve(doubt.anchor.ask, first=first, until=first + 1000, tries=None)
-        self._follow_ups.add(near, lambda answer: self._looked_where_it_should_be(doubt, near, answer))
-
-    def _looked_where_it_should_be(
-        self, doubt: _Doubt, near: PageRequest, answer: Page | AioflowsError
-    ) -> None:
-        doubt.rounds -= 1
-        try:
-            if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self._reader.read(near, answer)
-            elif not doubt.rounds and doubt.shown:
-                raise self.misread(near, doubt.anchor.second)
-        except AioflowsError as error:
-            self._frontier.fail(doubt.gap, error)
-            return
-        if answer.ids:
-            self._ask_anew(doubt)
-        elif doubt.rounds:
-            self._look_where_it_was(doubt)
-        else:
-            self._let_go(doubt)
-
-    def _ask_anew(self, doubt: _Doubt) -> None:
-        gap, ask = doubt.gap, doubt.ask
+    def _reject_answer(self, missing: _MissingRow) -> None:
+        gap, ask = missing.gap, missing.ask
         gap.on_hold = False
-        too_large = ask.page_size > doubt.anchor.ask.page_size
-        if doubt.empty:  # the smaller page was answered both with rows and with no rows
+        too_large = ask.page_size > missing.anchor.ask.page_size
+        if missing.empty:  # the smaller page was answered both with rows and with no rows
             self._service.false_empty_seen, too_large = True, False
         size_blamed = too_large and (self._service.refuses_sizes or gap.contradictions + 1 >= _TOO_LARGE)
         if size_blamed and gap.sizes_blamed < _MOST_SIZES:
@@ -192,15 +156,12 @@ class MissingRows:
             self._service.refuse_size(ask.page_size)
             return
         gap.contradictions += 1
-        if not doubt.page.ids and not too_large:
+        if not missing.page.ids and not too_large:
             self._service.false_empty_seen = True
-        if not doubt.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._frontier.gaps:
+        if not missing.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._gaps:
             # The service may answer a window of this length with no rows.
-            cut = (gap.first + gap.until) // 2000 * 1000
-            gap.halvings += 1
-            if gap.first < cut < gap.until:
-                self._frontier.gaps.split(gap, cut)
-        if doubt.page.ids and gap.contradictions > _ANEW:
+            self._gaps.halve(gap)
+        if missing.page.ids and gap.contradictions > _ANEW:
             self._narrow(gap, ask)
         if gap.contradictions > _MOST:
             self._frontier.fail(
@@ -215,18 +176,14 @@ class MissingRows:
     def _narrow(self, gap: Gap, ask: PageRequest) -> None:
         """Request a gap without the rows beside it. If that was done already, cut the gap in two."""
         if ask.first < gap.first or gap.until < ask.until:
-            gap.witness = gap.beyond = None
-            return
-        cut = (gap.first + gap.until) // 2000 * 1000
-        if gap in self._frontier.gaps and gap.first < cut < gap.until:
-            gap.halvings += 1
-            self._frontier.gaps.split(gap, cut)
+            gap.start.known = gap.end.known = None
+        elif gap in self._gaps and gap.middle is not None:
+            self._gaps.halve(gap)
 
-    def _let_go(self, doubt: _Doubt) -> None:
-        gap = doubt.gap
+    def _accept_answer(self, missing: _MissingRow) -> None:
+        gap = missing.gap
         gap.on_hold = False
-        if gap.left is doubt.anchor:
-            gap.left = None
-        if gap.right is doubt.anchor:
-            gap.right = None
-        self._go_on(doubt.ask, doubt.page)
+        for edge in (gap.start, gap.end):
+            if edge.anchor is missing.anchor:
+                edge.anchor = None
+        self._go_on(missing.ask, missing.page)

@@ -24,24 +24,18 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.ordered_page import OrderedPage, PageReader
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.gaps import Gaps
 from aioflows.errors import CompletenessError
 
-__all__ = ["LEAST", "Reach", "answered_width", "cut_to", "in_parts", "looks_into"]
+__all__ = ["LEAST", "Reach", "answered_width", "cut_to", "looks_into"]
 
 Reach: TypeAlias = Generator[PageRequest, "Page | None", "int | None"]
 """A script that yields requests and returns the longest range that is answered (milliseconds).
 
 The script receives the page of each request, or None if the request failed.
 """
-
-_MOST_PARTS = 128
-"""Windows into which a stretch is cut at most, if the limit of the service is not known."""
 
 _WIDE = 0.05
 """The share of a range from which a stretch without rows is requested by itself."""
@@ -197,36 +191,3 @@ def _read(ask: PageRequest, reader: PageReader) -> Generator[PageRequest, Page |
         return reader.read(ask, page)
     except CompletenessError:
         return None  # these rows are only evidence, so their errors are ignored
-
-
-def in_parts(
-    gaps: Gaps,
-    first: int,
-    until: int,
-    evidence: ScanEvidence,
-    service: ServiceFacts,
-    width: int | None = None,
-) -> None:
-    """Cut a stretch into windows that are not wider than the service was seen to look.
-
-    Args:
-        gaps: the unproven gaps.
-        first: where the stretch starts (milliseconds of scan time).
-        until: where the stretch ends (milliseconds of scan time).
-        evidence: the evidence that this scan has collected.
-        service: the facts about the service that the session knows.
-        width: the longest window that is answered, if known (milliseconds). None means as far as the scan has
-            seen.
-    """
-    if width is None:
-        width = max(evidence.seen, (until - first) // _MOST_PARTS)
-    else:
-        evidence.shown(width)
-    seen = max(1000, width // 1000 * 1000)
-    service.cuts_to(seen)
-    for cut in range(first // 1000 * 1000 + seen, until, seen):
-        for gap in gaps.within(cut - 1, cut + 1):
-            if gap.first < cut < gap.until:
-                gaps.split(gap, cut)
-    for gap in gaps.within(first, until):
-        gap.halvings = max(1, gap.halvings)

@@ -17,6 +17,7 @@ import attrs
 
 from aioflows._core.pages.filter_checks import FilterChecks, TypeOverlapCheck
 from aioflows._core.pages.page_request import PageRequest
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import (
@@ -35,9 +36,6 @@ from aioflows.events import WindowDone
 from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 
 __all__ = ["PartitionedScan"]
-
-_BATCHES_FOR_SURE = 2
-"""The batches that the consumer has to take before partitions that are not needed yet are read ahead."""
 
 
 @attrs.frozen(eq=False)
@@ -121,7 +119,7 @@ class PartitionedScan(Machine):
         if self._merged:
             partitions.sort(key=lambda partition: partition.second)
         for partition in partitions:
-            if self._merged and self._given < _BATCHES_FOR_SURE and partition.second > partitions[0].second:
+            if self._merged and self._given < BATCHES_BEFORE_ALL and partition.second > partitions[0].second:
                 break  # the consumer may stop after a few rows, so only their requests are sent
             asks += [
                 (partition, ask) for ask in partition.wanted(slots - len(asks), held - partition.scan.held)

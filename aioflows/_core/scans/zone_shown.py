@@ -17,11 +17,10 @@ from collections.abc import Callable
 
 import attrs
 
-from aioflows._core.pages.ordered_page import PageReader
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.planning.follow_ups import FollowUps
+from aioflows._core.planning.follow_ups import Script
+from aioflows._core.planning.keyset_state import KeysetState
 from aioflows._core.wire.zone import wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 
@@ -35,27 +34,16 @@ class ZoneShown:
     """The check that rows are read in the right zone.
 
     Args:
-        follow_ups: the queue of follow-up requests.
-        reader: the reader of answers.
-        service: the facts that the session knows about the service.
+        state: the state of the scan.
         misread: returns the error for a second whose rows are elsewhere.
     """
 
-    def __init__(
-        self,
-        follow_ups: FollowUps,
-        reader: PageReader,
-        service: ServiceFacts,
-        misread: Callable[[PageRequest, int], CompletenessError],
-    ) -> None:
-        self._follow_ups = follow_ups
-        self._reader = reader
-        self._service = service
+    def __init__(self, state: KeysetState, misread: Callable[[PageRequest, int], CompletenessError]) -> None:
+        self._frontier, self._follow_ups = state.frontier, state.follow_ups
+        self._reader, self._service = state.reader, state.service
         self._misread = misread
         self._sample: tuple[PageRequest, Page] | None = None
         self._asked = self._gone = False
-        self.duplicates = 0
-        """The number of rows that came again and were dropped."""
         self.waited = False
         """True if rows had to wait for this check."""
         self.error: AioflowsError | None = None
@@ -73,20 +61,41 @@ class ZoneShown:
         named = zone is not None and not zone.given
         return self._sample is not None and named and not (self._gone or self._reader.pinned)
 
-    def look(self) -> PageRequest | None:
-        """Return the request for the second of a row. None means that it is not needed or was sent before."""
-        if self._asked or not self.unsure:
-            return None
-        self._asked = True
-        return self._near(_ROUNDS)
+    def start(self) -> None:
+        """Request the second of a row next, if that is needed and was not done before."""
+        if self.unsure and not self._asked:
+            self._asked = True
+            self._follow_ups.start(self._check())
 
-    def _near(self, rounds: int) -> PageRequest:
-        assert self._sample is not None, "a row has come"
+    def _check(self) -> Script:
+        try:
+            for left in reversed(range(_ROUNDS + 1)):
+                assert self._sample is not None, "a row has come"
+                sample, page = self._sample
+                near = self._near(sample, page)
+                page = yield near
+                self._frontier.duplicates += len(page.ids)
+                if page.ids:
+                    self._reader.read(near, page)
+                    return
+                if not left:
+                    raise self._misread(near, near.first // 1000)
+                again = attrs.evolve(sample, tries=None, reads=None)
+                page = yield again
+                self._frontier.duplicates += len(page.ids)
+                if not page.ids:
+                    self._gone = True
+                    return
+                self._sample = again, page
+        except AioflowsError as error:
+            self.error = error
+
+    def _near(self, ask: PageRequest, page: Page) -> PageRequest:
+        """Return the request for the second of the first row of a page."""
         assert self._reader.zone is not None, "rows were read"
-        ask, page = self._sample
         offset = self._reader.zone.offset_at(ask.from_ms // 1000)
         second = ask.axis.second(wall_seconds(page.times[0]) - offset)
-        near = attrs.evolve(
+        return attrs.evolve(
             ask,
             first=second * 1000,
             until=second * 1000 + 1000,
@@ -95,35 +104,3 @@ class ZoneShown:
             tries=None,
             reads=None,
         )
-        self._follow_ups.expect(near, lambda answer: self._looked(near, second, rounds, answer))
-        return near
-
-    def _looked(self, near: PageRequest, second: int, rounds: int, answer: Page | AioflowsError) -> None:
-        try:
-            if isinstance(answer, AioflowsError):
-                raise answer
-            if answer.ids:
-                self.duplicates += len(answer.ids)
-                self._reader.read(near, answer)
-            elif not rounds:
-                raise self._misread(near, second)
-            else:
-                self._look_where_it_was(rounds)
-        except AioflowsError as error:
-            self.error = error
-
-    def _look_where_it_was(self, rounds: int) -> None:
-        assert self._sample is not None, "a row has come"
-        again = attrs.evolve(self._sample[0], tries=None, reads=None)
-
-        def looked(answer: Page | AioflowsError) -> None:
-            if isinstance(answer, AioflowsError):
-                self.error = answer
-            elif answer.ids:
-                self.duplicates += len(answer.ids)
-                self._sample = again, answer
-                self._follow_ups.add(self._near(rounds - 1))
-            else:
-                self._gone = True
-
-        self._follow_ups.add(again, looked)

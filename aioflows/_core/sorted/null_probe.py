@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from aioflows._core.pages.empty_answer_policy import EMPTY_ANSWERS
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
@@ -22,8 +23,6 @@ from aioflows.models import ScheduleType
 __all__ = ["NullProbes"]
 
 _ROWS = 10
-_LOOKS = 3
-"""The empty answers after which a probe counts as having no rows."""
 
 
 @attrs.frozen(eq=False)
@@ -86,7 +85,7 @@ class NullProbes:
         self._asked.discard(probe.sorter)
         self.rows_received += len(page.ids)
         self._looks[probe.sorter, probe.type] += 1
-        if not page.ids and self._looks[probe.sorter, probe.type] < _LOOKS:
+        if not page.ids and self._looks[probe.sorter, probe.type] < EMPTY_ANSWERS:
             return  # one empty answer is not trusted
         self._answered.add((probe.sorter, probe.type))
         assert self.zone is not None, "the zone is known before the first answer is read"

@@ -24,6 +24,7 @@ from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.sequence import PageSequence, PlacedPage
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows
 from aioflows._core.scans.partitions import PartitionedScan
@@ -42,9 +43,6 @@ __all__ = ["ServiceOrderScan"]
 _TRIES = 3
 _LAST_PAGES = 3
 """The last pages whose ids are kept, to find them in the page from the end."""
-
-_BATCHES_FOR_SURE = 2
-"""The batches that the consumer has to take before pages are requested ahead."""
 
 
 class ServiceOrderScan(Machine):
@@ -145,7 +143,7 @@ class ServiceOrderScan(Machine):
             return None
         size = self._window().page_size
         ahead = pages.held + size * (pages.under_way + 1)
-        if pages.under_way and (self._batches < _BATCHES_FOR_SURE or ahead > self._buffer):
+        if pages.under_way and (self._batches < BATCHES_BEFORE_ALL or ahead > self._buffer):
             return None
         expected = expected_rows(self._partitions)
         if pages.under_way and pages.asked >= max(expected, self._end + size):

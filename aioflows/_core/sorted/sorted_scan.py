@@ -22,6 +22,7 @@ import attrs
 
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Rows, SpillRead, SpillWrite
 from aioflows._core.scans.partitions import PartitionedScan
@@ -49,9 +50,6 @@ __all__ = ["SortedScan"]
 _SMALLEST_PAGE = 8
 _LARGEST_GROUP = 2
 """The pages that one group may fill, however small the buffer."""
-
-_BATCHES_FOR_SURE = 2
-"""The batches that the consumer of a few rows has to take before anything is read ahead."""
 
 
 class SortedScan(Machine):
@@ -177,7 +175,7 @@ class SortedScan(Machine):
             else:
                 asks += self._partitions.looks()
             return asks
-        ahead = not self._few or self._batches >= _BATCHES_FOR_SURE
+        ahead = not self._few or self._batches >= BATCHES_BEFORE_ALL
         return asks + self._windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:

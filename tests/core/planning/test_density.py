@@ -60,9 +60,9 @@ def test_a_sparse_page_is_believed_at_once_whatever_was_read_before() -> None:
 def test_what_a_gap_was_read_at_last_is_known_at_the_end_where_it_was_read() -> None:
     gaps = Gaps([(0, YEAR)])
     gap = read_on(gaps, HOUR)
-    assert gap.at_start == 100 / HOUR
+    assert gap.start.density == 100 / HOUR
     later = gaps.split(gap, YEAR // 2)
-    assert (gap.at_start, later.at_start, later.at_end) == (100 / HOUR, 0, 0)
+    assert (gap.start.density, later.start.density, later.end.density) == (100 / HOUR, 0, 0)
 
 
 def test_a_window_that_held_hardly_anything_says_so_of_what_lies_behind() -> None:
@@ -86,12 +86,12 @@ def test_an_answer_does_not_speak_past_a_gap_that_was_read_itself() -> None:
     gaps = Gaps([(0, YEAR)])
     nearer = gaps.split(read_on(gaps, 24 * HOUR), 100 * HOUR)
     rest = gaps.split(nearer, 200 * HOUR)
-    nearer.forward = PageRequest(nearer.first, nearer.until, Direction(descending=False), PAGE)
+    nearer.start.ask = PageRequest(nearer.first, nearer.until, Direction(descending=False), PAGE)
     before = rest.density
-    nearer.at_end = 0.001
+    nearer.end.density = 0.001
     read_on(gaps, HOUR)
     assert rest.density == before
-    nearer.at_end = 0.0
+    nearer.end.density = 0.0
     read_on(gaps, HOUR)
     assert rest.density > before
 

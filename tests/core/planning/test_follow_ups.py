@@ -86,3 +86,22 @@ def test_a_script_that_has_nothing_to_ask_is_done_at_once() -> None:
 
     follow_ups.run(script(), results.append)
     assert (results, follow_ups.next()) == (["done"], None)
+
+
+def test_a_script_that_is_started_gets_an_error_raised_at_the_request_that_failed() -> None:
+    follow_ups = FollowUps()
+    story: list[object] = []
+
+    def script() -> Generator[PageRequest, Page, None]:
+        try:
+            story.append((yield FIRST))
+        except TransportError as error:
+            story.append(str(error))
+        story.append((yield SECOND))
+
+    follow_ups.start(script())
+    page = ModelPage(["1-1"], ["2024-01-01 00:00:00"])
+    assert answer(follow_ups, TransportError("gone")) == FIRST
+    assert answer(follow_ups, page) == SECOND
+    assert story == ["gone", page]
+    assert follow_ups.next() is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from aioflows._core.pages.page import Batch
-from aioflows._core.pages.page_request import Direction
 from aioflows._core.planning.frontier import covered
 from aioflows._core.planning.gaps import Anchor, Gap
 from aioflows._core.planning.reorder_buffer import ProvenRun
@@ -14,7 +13,6 @@ from aioflows.stats import Proof
 from tests.support.desk import Desk
 from tests.support.model import START, ModelPage
 
-ASCENDING = Direction(descending=False)
 MINUTE = 60_000
 
 
@@ -47,53 +45,6 @@ def test_a_window_that_could_only_be_counted_is_told_with_its_rows_and_no_other_
     ]
 
 
-def second(one: Desk, at: int) -> Gap:
-    """Cut the second *at* out of the only gap."""
-    gap = one.gaps.split(one.gap, at)
-    one.gaps.split(gap, at + 1000)
-    return gap
-
-
-def test_pages_of_a_second_run_on_over_what_is_unread_beside_it_as_far_as_a_window_may_span() -> None:
-    one = desk()
-    ways = one.frontier.instants(second(one, START + 5_000), ASCENDING, 3_000)
-    assert [(way.backward, way.reach, way.known) for way in ways] == [
-        (False, START + 8_000, False),
-        (True, START + 3_000, False),
-    ]
-
-
-def test_pages_of_a_second_run_on_to_the_row_that_is_known_beside_it() -> None:
-    """The whole second of that row is asked for, since answers have whole seconds."""
-    one = Desk((START + 5_000, START + 6_000))
-    gap = one.gap
-    gap.beyond, gap.witness = START // 1000 + 9, START // 1000 + 2
-    ways = one.frontier.instants(gap, ASCENDING, MINUTE)
-    assert [(way.backward, way.reach, way.known) for way in ways] == [
-        (False, START + 10_000, True),
-        (True, START + 2_000, True),
-    ]
-
-
-@pytest.mark.parametrize("fence", [START + 6_000, START + 8_000, START + 9_000])
-def test_pages_of_a_second_do_not_run_on_across_a_change_of_the_service_s_offset(fence: int) -> None:
-    """Not even to a row that is known behind it: they stay in what is to be read."""
-    one = Desk((START + 5_000, START + 6_000))
-    one.gap.beyond = START // 1000 + 9
-    one.gaps.fences.add(fence)
-    (way,) = one.frontier.instants(one.gap, ASCENDING, MINUTE)
-    assert (way.first, way.until, way.reach) == (START + 5_000, START + 6_000, START + 6_000)
-
-
-def test_pages_of_a_part_of_a_second_do_not_run_on_into_the_rest_of_it() -> None:
-    """The other rows of its second would look like its own."""
-    one = desk()
-    part = one.gaps.split(one.gap, START + 5_200)
-    one.gaps.split(part, START + 5_700)
-    (way,) = one.frontier.instants(part, ASCENDING, MINUTE)
-    assert (way.first, way.until, way.reach) == (START + 5_200, START + 5_700, START + 5_700)
-
-
 def test_an_error_about_a_window_that_was_proven_meanwhile_is_kept_and_the_first_of_them_counts() -> None:
     one = desk()
     gap = one.gap
@@ -108,9 +59,9 @@ def test_a_request_that_takes_the_place_of_another_keeps_its_gap_from_being_aske
     one = desk()
     ask = one.ask(START, START + MINUTE)
     again = one.ask(START, START + MINUTE, page_no=1)
-    one.gap.forward = ask
+    one.gap.start.ask = ask
     one.frontier.replace(ask, again)
-    assert one.gap.forward is again
+    assert one.gap.start.ask is again
     assert one.follow_ups.next() is again
     one.frontier.finish(ask)
     assert one.gap.asked, "the answer to the first request has freed the gap"
@@ -127,5 +78,5 @@ def test_a_row_at_an_edge_has_to_come_again_if_a_window_holds_all_of_its_second_
 ) -> None:
     gap = Gap(5_200, 9_000, 0.0)
     one = desk()
-    gap.left = Anchor(5, frozenset({"a"}), one.ask(START, START + 1000), 1)
-    assert covered(gap, first, until) == ([gap.left] if whole else [])
+    gap.start.anchor = Anchor(5, frozenset({"a"}), one.ask(START, START + 1000), 1)
+    assert covered(gap, first, until) == ([gap.start.anchor] if whole else [])

@@ -59,10 +59,10 @@ def test_neighbours_are_not_joined_across_a_change_of_offset() -> None:
 def test_a_split_leaves_to_each_part_what_was_known_at_its_end() -> None:
     gaps = Gaps([(0, 100)])
     gap = gaps[0]
-    gap.maybe_last, gap.witness, gap.after = True, 7, 5
+    gap.maybe_last, gap.start.known, gap.after = True, 7, 5
     later = gaps.split(gap, 50)
-    assert (gap.maybe_last, gap.witness, gap.after) == (True, 7, 0)
-    assert (later.maybe_last, later.witness, later.after) == (False, None, 5)
+    assert (gap.maybe_last, gap.start.known, gap.after) == (True, 7, 0)
+    assert (later.maybe_last, later.start.known, later.after) == (False, None, 5)
 
 
 @given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 10**6), st.floats(0, 1e9))
@@ -77,7 +77,7 @@ def test_a_request_reaches_over_gaps_of_which_nothing_was_asked_and_no_farther()
     gaps = Gaps([(0, 100)])
     for cut in (10, 20, 30, 40):
         gaps.split(gaps[len(gaps) - 1], cut)
-    gaps[3].looks = 1
+    gaps[3].empty_answers = 1
     assert gaps.reach(gaps[0], 1000) == 30
     assert gaps.reach(gaps[0], 25) == 25
     assert gaps.reach(gaps[0], 5) == 10

@@ -32,9 +32,9 @@ def start(gaps: Gaps, slots: int = SLOTS, budget: float = math.inf) -> list[Move
     for move in moves(gaps, PAGE, slots, budget):
         ask = ask_for(move.gap)
         if move.backward:
-            move.gap.backward = ask
+            move.gap.end.ask = ask
         else:
-            move.gap.forward = ask
+            move.gap.start.ask = ask
         started.append(move)
         if len(started) == slots:
             break
@@ -53,7 +53,7 @@ def test_a_window_under_way_is_not_cut_for_a_slot_that_has_work_in_another() -> 
     start(gaps)
     gaps[0].density *= 3
     last = gaps[len(gaps) - 1]
-    last.forward = None
+    last.start.ask = None
     (move,) = start(gaps, slots=1)
     assert (move.gap, len(gaps)) == (last, SLOTS // 2)
 
@@ -76,7 +76,7 @@ def test_no_window_is_cut_smaller_than_a_page_for_each_of_its_ends() -> None:
 
 def test_slots_left_over_take_the_second_end_of_a_gap_before_they_cut_one() -> None:
     gaps = gaps_of(1.2)
-    gaps[0].at_start = 1000 * gaps[0].density
+    gaps[0].start.density = 1000 * gaps[0].density
     first, second, *_ = start(gaps, slots=3)
     assert (first.gap, first.backward, second.gap, second.backward) == (gaps[0], False, gaps[0], True)
 
@@ -85,13 +85,13 @@ def test_the_gap_that_holds_up_an_ordered_scan_is_read_from_both_ends_on_a_guess
     for budget, backward in ((10_000, [False, True]), (math.inf, [False, False])):
         gaps = gaps_of(1.2)
         gaps.split(gaps[0], 500 * HOUR)
-        gaps[0].at_start = 1000 * gaps[0].density
+        gaps[0].start.density = 1000 * gaps[0].density
         assert [move.backward for move in start(gaps, slots=2, budget=budget)] == backward
 
 
 def test_slots_left_over_cut_a_gap_towards_the_end_that_is_dense() -> None:
     gaps = gaps_of(1.2)
-    gaps[0].at_end = 1000 * gaps[0].density
+    gaps[0].end.density = 1000 * gaps[0].density
     start(gaps, slots=8)
     assert gaps[len(gaps) - 1].until - gaps[len(gaps) - 1].first < gaps[0].until - gaps[0].first
 
@@ -104,12 +104,12 @@ def test_slots_are_left_idle_rather_than_given_less_than_a_few_pages() -> None:
 def test_second_looks_are_put_off_but_never_more_of_them_than_there_are_slots() -> None:
     gaps = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(100)])
     for gap in list(gaps)[1:60]:
-        gap.looks, gap.witness = 1, 0
-    later = [gap for gap in gaps if not gap.looks]
+        gap.empty_answers, gap.start.known = 1, 0
+    later = [gap for gap in gaps if not gap.empty_answers]
     for gap in later:
         gap.density = PAGE / HOUR
     few = Gaps([(hour * 2 * HOUR, (hour * 2 + 1) * HOUR) for hour in range(10)])
-    few[1].looks, few[1].witness = 1, 0
+    few[1].empty_answers, few[1].start.known = 1, 0
     assert few[1] not in [move.gap for move in start(few, slots=5)]
     assert gaps[1] in [move.gap for move in start(gaps, slots=5)]
 
@@ -118,9 +118,9 @@ def test_an_empty_window_is_handed_to_the_next_one_that_was_not_asked() -> None:
     gaps = gaps_of(10)
     window = gaps.split(gaps[0], HOUR)
     gaps.split(window, 2 * HOUR)
-    window.looks = 1
+    window.empty_answers = 1
     start(gaps, slots=3)
-    assert window.looks == 0
+    assert window.empty_answers == 0
     assert window.until > 2 * HOUR
 
 
@@ -128,6 +128,6 @@ def test_two_empty_windows_that_are_joined_were_looked_at_once_already() -> None
     gaps = gaps_of(10)
     window = gaps.split(gaps[0], HOUR)
     later = gaps.split(window, 2 * HOUR)
-    window.looks, later.looks = 2, 1
+    window.empty_answers, later.empty_answers = 2, 1
     gaps.join(window, later)
-    assert window.looks == 1
+    assert window.empty_answers == 1

@@ -41,7 +41,7 @@ def window(ask: PageRequest) -> tuple[int, int]:
 def beside_a_row(*, apart: int = 0) -> Gaps:
     """One gap, an hour long, and a row that is known so many seconds behind its end."""
     gaps = Gaps([(0, HOUR)])
-    gaps[0].beyond = HOUR // 1000 + apart
+    gaps[0].end.known = HOUR // 1000 + apart
     return gaps
 
 
@@ -66,7 +66,7 @@ def test_a_window_does_not_reach_over_a_row_behind_a_change_of_offset(fence: int
 
 def test_a_window_that_may_be_empty_is_asked_for_with_the_rows_on_both_its_sides() -> None:
     gaps = beside_a_row(apart=5)
-    gaps[0].first, gaps[0].witness, gaps[0].maybe_last = 20_000, 12, 3
+    gaps[0].first, gaps[0].start.known, gaps[0].maybe_last = 20_000, 12, 3
     assert window(asked(gaps)) == (12_000, HOUR + 6_000)
 
 
@@ -74,7 +74,7 @@ def test_before_the_zone_was_shown_to_be_right_a_row_at_the_start_of_a_gap_is_as
     None
 ):
     gaps = Gaps([(5_200, HOUR)])
-    gaps[0].left = Anchor(5, frozenset({"a"}), PageRequest(0, HOUR, AXIS, USUAL), 1)
+    gaps[0].start.anchor = Anchor(5, frozenset({"a"}), PageRequest(0, HOUR, AXIS, USUAL), 1)
     assert window(asked(gaps, pinned=False)) == (5_200, 6_000)
     assert asked(gaps, pinned=True).until == HOUR
 
@@ -83,7 +83,7 @@ def test_an_empty_window_beside_which_no_row_is_known_is_looked_at_again_with_a_
     """A service may answer a page that is too large for it with nothing."""
     gaps = Gaps([(0, HOUR)])
     assert asked(gaps).page_size == USUAL
-    gaps[0].looks = 1
+    gaps[0].empty_answers = 1
     assert asked(gaps).page_size == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.proofs.empty_answers import EmptyAnswers
+from aioflows._core.proofs.empty_recheck import EmptyRecheck
 from aioflows._core.proofs.missing_rows import MissingRows
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows.errors import CompletenessError
@@ -30,23 +31,9 @@ class Empty:
 
     def __init__(self, *, rows: int = 5, facts: ServiceFacts | None = None) -> None:
         self.desk = Desk(WINDOW, OTHER, facts=facts)
-        self.judge = EmptyAnswers(
-            self.desk.frontier,
-            self.desk.follow_ups,
-            MissingRows(
-                self.desk.frontier,
-                self.desk.follow_ups,
-                self.desk.reader,
-                self.desk.facts,
-                lambda ask, page: None,
-            ),
-            self.desk.reader,
-            self.desk.facts,
-            self.desk.evidence,
-            filtered=False,
-            alone=True,
-            growing=False,
-        )
+        self.recheck = EmptyRecheck(self.desk.state)
+        missing_rows = MissingRows(self.desk.state, lambda ask, page: None)
+        self.judge = EmptyAnswers(self.desk.state, missing_rows, self.recheck)
         if rows:
             self.desk.evidence.note_size(10, rows, "another")
         self.answers = 0
@@ -117,7 +104,7 @@ class Beside(Empty):
 
     def looks_with_the_row(self, service: ModelService) -> PageRequest:
         """Leave out that row until it is asked for alone; give the service's answer to that."""
-        self.desk.gaps[0].witness = self.row // 1000
+        self.desk.gaps[0].start.known = self.row // 1000
         for _ in range(100):
             self.take(self.ask(self.row))
             if asked := self.desk.serve(service, self.take):
@@ -171,11 +158,11 @@ def test_what_a_liar_had_been_believed_before_is_looked_at_once_more_before_the_
     """Rows that come each time have come since; nothing each time is nothing."""
     one = Empty()
     one.looks()
-    assert not one.judge.unsettled()
+    assert not one.recheck.unsettled()
     one.desk.facts.false_empty_seen = True
-    assert one.judge.unsettled()
+    assert one.recheck.unsettled()
     one.desk.serve(ModelService([(START + 1000, f"1-{number}") for number in range(rows)]))
-    assert not one.judge.unsettled()
+    assert not one.recheck.unsettled()
     assert one.desk.error is None
 
 
@@ -183,7 +170,7 @@ def test_rows_and_then_nothing_again_where_nothing_was_believed_cannot_be_relied
     one = Empty()
     one.looks()
     one.desk.facts.false_empty_seen = True
-    assert one.judge.unsettled()
+    assert one.recheck.unsettled()
 
     def every_other(service: ModelService, _: PageRequest) -> None:
         service.rows = [(START + 1000, "1-a")] if len(service.asked) % 2 else []

@@ -7,6 +7,7 @@ import pytest
 
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.keyset_state import KeysetOptions
 from aioflows._core.proofs.empty_stretches import EmptyStretches
 from aioflows.errors import CompletenessError
 from tests.support.desk import Desk
@@ -44,27 +45,20 @@ class Stretch:
         confirm: bool = True,
         size: int = SIZE,
     ) -> None:
-        self.desk = Desk((START, START + DAYS * DAY), facts=facts)
+        options = KeysetOptions(page_size=size, filtered=filtered, confirm=confirm)
+        self.desk = Desk((START, START + DAYS * DAY), facts=facts, options=options)
         self.service = service
-        self.stretches = EmptyStretches(
-            self.desk.frontier,
-            self.desk.follow_ups,
-            self.desk.reader,
-            self.desk.facts,
-            self.desk.evidence,
-            filtered=filtered,
-            confirm=confirm,
-        )
+        self.stretches = EmptyStretches(self.desk.state)
         self.ask = self.desk.ask(START, START + DAYS * DAY, size=size, backward=backward)
         self.reading = self.desk.read(self.ask, service.answer(self.ask))
         self.desk.frontier.finish(self.ask)
-        self.doubted = self.stretches.doubted(self.ask, self.reading, size)
+        self.unproven = self.stretches.unproven(self.ask, self.reading)
 
     def settle(self) -> list[PageRequest]:
         """Have everything asked about before the scan ends; return the requests that this took."""
         asked: list[PageRequest] = []
         for _ in range(100):
-            self.stretches.settle(8, SIZE)
+            self.stretches.settle(8)
             asked += self.desk.serve(self.service)
             if not self.stretches.unsettled:
                 return asked
@@ -73,11 +67,11 @@ class Stretch:
 
 def test_a_window_no_wider_than_the_service_was_seen_to_look_leaves_no_doubt() -> None:
     one = Stretch(ModelService(hourly(0)))
-    assert (one.doubted, one.settle()) == (None, [])
+    assert (one.unproven, one.settle()) == (None, [])
     # Ten days of nothing before a row, after an answer has shown rows a hundred days before the end of its window.
     later = one.desk.ask(START, START + 90 * DAY)
     page = ModelService(hourly(24 * 10)).answer(later)
-    assert one.stretches.doubted(later, one.desk.read(later, page), SIZE) is None
+    assert one.stretches.unproven(later, one.desk.read(later, page)) is None
 
 
 @pytest.mark.parametrize("backward", [False, True])
@@ -87,7 +81,7 @@ def test_a_stretch_that_is_wide_against_what_lies_between_the_rows_is_not_taken_
     """It ends where the second of the row behind it begins, and stays unproven."""
     rows = hourly(24 * 50)
     one = Stretch(ModelService(rows), backward=backward)
-    assert one.doubted == ((rows[-1][0] + 1000, START + DAYS * DAY) if backward else (START, rows[0][0]))
+    assert one.unproven == ((rows[-1][0] + 1000, START + DAYS * DAY) if backward else (START, rows[0][0]))
     assert one.settle() == [], "it is asked about as a gap"
 
 
@@ -96,7 +90,7 @@ def test_a_narrower_stretch_is_taken_for_empty_and_asked_about_before_the_scan_e
     """Together with the row behind it."""
     rows = hourly(24 * DAYS - 11 if backward else 1)
     one = Stretch(ModelService(rows), backward=backward)
-    assert one.doubted is None
+    assert one.unproven is None
     assert one.stretches.unsettled
     (ask,) = one.settle()
     row = rows[-1][0] if backward else rows[0][0]
@@ -147,13 +141,13 @@ def test_a_small_question_to_a_service_that_the_session_knows_costs_no_second_lo
     known, unknown = ServiceFacts(0), ServiceFacts(0)
     known.looked_back = DAYS * DAY
     one = Stretch(ModelService(rows), facts=known)
-    assert (one.doubted, one.settle()) == (None, [])
-    assert Stretch(ModelService(rows), facts=unknown).doubted == (START, rows[0][0])
+    assert (one.unproven, one.settle()) == (None, [])
+    assert Stretch(ModelService(rows), facts=unknown).unproven == (START, rows[0][0])
 
 
 def test_a_scan_that_is_not_to_confirm_its_ends_asks_about_no_stretch() -> None:
     one = Stretch(ModelService(hourly(24 * 50)), confirm=False)
-    assert (one.doubted, one.settle()) == (None, [])
+    assert (one.unproven, one.settle()) == (None, [])
 
 
 class Last(ModelService):

@@ -25,24 +25,18 @@ class Missed:
         self.desk = Desk((START, START + HOUR), descending=descending, zone=zone)
         self.held: list[tuple[PageRequest, Page]] = []
         """The answers that turned out to hold."""
-        self.missing = MissingRows(
-            self.desk.frontier,
-            self.desk.follow_ups,
-            self.desk.reader,
-            self.desk.facts,
-            lambda ask, page: self.held.append((ask, page)),
-        )
+        self.missing = MissingRows(self.desk.state, lambda ask, page: self.held.append((ask, page)))
         brought = self.desk.ask(START, START + HOUR, size=3)
         second = self.desk.axis.second(EDGE // 1000)
         self.gap = self.desk.gaps.split(self.desk.gap, second * 1000)
-        self.gap.left = Anchor(second, frozenset({"1-0030"}), brought, 3)
+        self.gap.start.anchor = Anchor(second, frozenset({"1-0030"}), brought, 3)
         self.ask = self.desk.ask(*self.desk.axis.window(self.gap.first, self.gap.until), size=3)
         self.page = ModelPage(["1-0900"], ["2024-01-01 00:15:00"])
 
     def look(self, service: ModelService) -> list[PageRequest]:
         """Look for the row, and return the requests that this took."""
-        assert self.gap.left is not None
-        self.missing.raise_for(self.gap.left, self.gap, self.ask, self.page)
+        assert self.gap.start.anchor is not None
+        self.missing.search_for(self.gap.start.anchor, self.gap, self.ask, self.page)
         assert self.gap.on_hold, "it is asked for again before anything is found out"
         return self.desk.serve(service)
 

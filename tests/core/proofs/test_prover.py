@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.proofs.prover import Prover
+from aioflows._core.planning.keyset_state import KeysetOptions
+from aioflows._core.scans.keyset_answers import KeysetAnswers
 from aioflows.errors import CompletenessError
 from tests.support.desk import Desk
 from tests.support.model import START, ModelPage, ModelService, Row, in_order
@@ -27,20 +28,8 @@ class Proving:
 
     def __init__(self, first: int = START, until: int = START + HOUR, *, descending: bool = False) -> None:
         self.first, self.until = first, until
-        self.desk = Desk((first, until), descending=descending)
-        self.prover = Prover(
-            self.desk.frontier,
-            self.desk.follow_ups,
-            self.desk.reader,
-            self.desk.facts,
-            self.desk.evidence,
-            10,
-            splits=True,
-            filtered=False,
-            alone=True,
-            confirm=True,
-            growing=False,
-        )
+        self.desk = Desk((first, until), descending=descending, options=KeysetOptions(page_size=10))
+        self.prover = KeysetAnswers(self.desk.state).prover
 
     def take(
         self,
@@ -116,7 +105,7 @@ def test_a_page_without_the_row_that_ended_the_one_before_it_proves_nothing_befo
     one.take(EVERY_TEN[:4])
     one.take(EVERY_TEN[4:8], START + 30_000)
     assert one.desk.unproven == [(START + 30_000, START + HOUR)]
-    assert one.prover.doubtful
+    assert one.prover.inconsistent
     ask = one.desk.follow_ups.next()
     assert ask is not None
     assert (ask.from_ms, ask.to_ms) == (START, START + HOUR), "it is looked for where it was"
@@ -139,7 +128,7 @@ def test_where_two_pages_meet_from_both_ends_of_a_window_nothing_is_handed_out_t
         one.prover.answered(ask, ModelService(rows).answer(ask))
     assert one.desk.handed_out() == in_order(rows)
     assert one.desk.unproven == []
-    assert one.prover.duplicates == len(rows)
+    assert one.desk.frontier.duplicates == len(rows)
 
 
 def test_a_stretch_before_the_first_row_that_is_wide_against_the_rest_of_the_page_stays_unproven() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.proofs.range_limit import cut_to, in_parts
+from aioflows._core.proofs.range_limit import cut_to
 from tests.support.desk import Desk
 from tests.support.model import START, ModelPage, ModelService, Row
 
@@ -106,7 +106,7 @@ def test_a_stretch_is_asked_about_by_windows_that_tile_it_and_are_no_wider_than_
     ask = one.ask(START, START + seen * DAY)
     rows = [(START, "1-a"), (START + seen * DAY - 1, "1-b")]
     one.read(ask, ModelService(rows).answer(ask))
-    in_parts(one.gaps, START, until, one.evidence, one.facts)
+    one.state.read_in_parts(START, until)
     parts = one.unproven
     assert (parts[0][0], parts[-1][1]) == (START, until)
     assert all(before[1] == after[0] for before, after in pairwise(parts))

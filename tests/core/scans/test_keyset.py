@@ -521,7 +521,7 @@ def test_nothing_is_asked_beyond_the_buffer_while_the_consumer_stands_still() ->
     for _ in range(100):
         for ask in scan.wanted(16):
             scan.received(ask, service.answer(ask))
-    assert scan.rows_received - scan.rows_released <= 2 * 2_000 + 16 * 100
+    assert scan.account().rows_received - scan.rows_released <= 2 * 2_000 + 16 * 100
 
 
 @pytest.mark.parametrize(("width", "most"), [(100, 20_000), (10_000, 1_500)])
@@ -682,7 +682,7 @@ def test_answering_what_was_not_asked_is_refused_and_changes_nothing() -> None:
     stranger = PageRequest(ask.first, ask.until, ask.axis, ask.page_size)
     with pytest.raises(RuntimeError, match="not asked"):
         scan.received(stranger, ModelPage([], []))
-    assert scan.rows_received == 0
+    assert scan.account().rows_received == 0
 
 
 # Errors take their place in the order

@@ -6,7 +6,7 @@ import pytest
 
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
-from aioflows._core.proofs.single_second import SingleSecondPages
+from aioflows._core.proofs.short_page import ShortPageCheck
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows.errors import Denied, ServiceError
 from tests.support.desk import Desk
@@ -34,12 +34,8 @@ class Judged:
         if seen:
             self.desk.evidence.note_size(size, seen, "another")
         self.whole: list[bool] = []
-        self.pages = SingleSecondPages(
-            self.desk.frontier,
-            self.desk.facts,
-            self.desk.evidence,
-            self.desk.reader,
-            lambda ask, page, reading, whole: self.whole.append(whole),
+        self.pages = ShortPageCheck(
+            self.desk.state, lambda ask, page, reading, whole: self.whole.append(whole)
         )
         self.ask = self.desk.ask(START, START + HOUR, size=size, page_no=self.desk.facts.first_page or 0)
         self.page = service.answer(self.ask)
@@ -152,7 +148,7 @@ def test_a_page_is_not_looked_at_further_where_something_else_witnesses_its_end(
     two = Judged(ModelService([*rows_at(START + 5_000, 3), (START + 6_000, "2-a")]))
     full = Judged(ModelService(rows_at(START + 5_000, 30)))
     known = Judged(ModelService(rows_at(START + 5_000, 3)))
-    known.desk.gap.witness = START // 1000 - 1
+    known.desk.gap.start.known = START // 1000 - 1
     for one in (two, full, known):
         assert not one.pages.may_be_all(one.ask, one.reading, one.desk.gap)
 

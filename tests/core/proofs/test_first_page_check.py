@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from aioflows._core.pages.evidence import ScanEvidence
-from aioflows._core.pages.first_page_check import FirstPageCheck
 from aioflows._core.pages.page import NOTHING, Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.proofs.first_page_check import FirstPageCheck
 from aioflows.errors import AioflowsError, Denied, ServiceError, TimedOut
 from tests.support.model import START, ModelPage
 
