@@ -266,8 +266,9 @@ class SortedScan(Machine):
 
     def _part(self) -> list[SortedWindow]:
         """Cut the rest of the range into windows that the service sorts."""
+        if not (windows := self._cut()):
+            return []  # a finished scan that is resumed has no windows, and asks for no zone
         assert self._zone is not None, "the zone is known before the first answer is read"
-        windows = self._cut()
         page = self._page()
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))
         evidence = {partition.type: partition.scan.evidence for partition in self._partitions.partitions}
