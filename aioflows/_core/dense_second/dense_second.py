@@ -193,6 +193,7 @@ class DenseSecond:
         elif ask is self._piece_sent:
             if page.ids:
                 self._reader.read(ask, page)
+                self._evidence.note_size(self._size, len(page.ids), page.ids[0], len(page.body))
             self._piece_sent = None
             self._piece(ask.first, ask.until, page)
         if self.done and self._rows.keys().isdisjoint(self._first[1].ids):
@@ -263,7 +264,7 @@ class DenseSecond:
         if not rows and self._looked[first, until] < _MORE_LOOKS:
             self._looked[first, until] += 1  # one empty answer is not trusted
             self._todo.insert(0, (first, until))
-        elif not rows or self._evidence.ends_short(self._size, rows):
+        elif not rows or self._evidence.ends_short(self._size, rows, len(page.body)):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
             if not self._todo and not self._rows.keys() >= set(self._first[1].ids):

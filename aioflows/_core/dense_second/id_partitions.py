@@ -245,7 +245,7 @@ class IdPartitions:
         meant = sum(text.lower() in name.lower() for name in names)
         if meant * 2 < len(names):  # some rows may have the text in the flow's name instead
             self.failed, self._service.texts_help = True, False
-        elif not names or self._evidence.ends_short(self._size, len(names)):
+        elif not names or self._evidence.ends_short(self._size, len(names), len(sheet.page.body)):
             self._short(text, set(names))
         else:
             part = self._instant.narrowed(text)

@@ -15,6 +15,7 @@ that answers only about the last 31 days of a longer range shows the same page. 
    the scan has relied on wider windows.
 5. If the page is all that a query returns, and the session knows the service, step 3 is left out. So is step
    2, if the session has seen the service look as far. Otherwise every small query would cost twice as much.
+   Once the session has seen the service answer about a part of a range, nothing is left out.
 
 See docs/algorithms/keyset.md.
 """
@@ -107,7 +108,7 @@ class EmptyStretches:
         self._reader = reader
         self._evidence = evidence
         self._service = service
-        self._known = service.first_page is not None
+        self._used_before = service.first_page is not None
         self._parted: tuple[int, int] | None = None
         self._filtered = filtered and confirm
         self._confirm = confirm
@@ -117,6 +118,11 @@ class EmptyStretches:
         """The widest request that returned rows."""
         self.duplicates = 0
         """Rows that came again in answers about stretches."""
+
+    @property
+    def _known(self) -> bool:
+        """True if the session knows the service as one that answers about whole ranges."""
+        return self._used_before and not self._service.cuts
 
     def doubted(self, ask: PageRequest, reading: OrderedPage, size: int) -> tuple[int, int] | None:
         """Return the stretch before the first row of a page if it may not be empty, otherwise None.
@@ -138,7 +144,8 @@ class EmptyStretches:
         gaps = self._frontier.gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
-        self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
+        if any(self._shows_more(gap, ask, row) for gap in gaps):
+            self._evidence.cuts = self._service.cuts = True
         if self._evidence.cuts and until - first > self._evidence.seen:
             self._ask_in_parts(first, until)
             return first, until
@@ -213,7 +220,7 @@ class EmptyStretches:
                 self._filtered = False
                 self._look_at_everybody()
             # These are all rows of the query: request one stretch of an unknown service, otherwise none.
-            most = 0 if self._known else 1
+            most = math.inf if self._service.cuts else 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
         if not self._taken:
@@ -292,6 +299,7 @@ class EmptyStretches:
         elif not before and found and rounds > 1:
             self._look(stretch, rounds=rounds - 1)  # the row may have appeared and gone meanwhile
         elif not before and found:
+            self._service.cuts = True
             seen = (stretch.row * 1000 - ask.first) if ask.backward else (ask.until - stretch.row * 1000)
             raise CompletenessError(
                 f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "

@@ -84,8 +84,8 @@ class SingleSecondPages:
             reading: the same page, laid out.
             base: the number from which pages seem to count, after page 0 was answered like page 1.
         """
-        most = self._evidence.most(ask.page_size)
-        if len(reading) == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
+        more = self._evidence.most(ask.page_size) > 1 and self._evidence.light(1, len(page.body))
+        if len(reading) == 1 < self._service.smallest_cap and (more or self._evidence.rows == 1):
             self._look_from_the_end(ask, page, reading)
             return
         known = self._service.base if self._service.base is not None else ask.page_no
