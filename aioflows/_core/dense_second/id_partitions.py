@@ -278,7 +278,7 @@ class IdPartitions:
         """Finish a part that was read, or read it another way if its pages do not join."""
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
-            over, self.failed = reading.done, reading.failed
+            over, failed = reading.done, reading.failed
             if reading.done and not reading.clean:
                 self._unsure = max(self._unsure, reading.depth)
         elif reading.ending is Ending.UNJOINED:
@@ -295,6 +295,7 @@ class IdPartitions:
             self.depth = max(self.depth or 0, reading.total)
             return
         else:
-            over, self.failed = reading.clean, reading.ending is not None and not reading.clean
+            over, failed = reading.clean, reading.ending is not None and not reading.clean
+        self.failed = self.failed or failed
         if over:
             del self._readings[text]

@@ -124,7 +124,7 @@ class ScanEvidence:
             rows: rows of the page.
             weight: bytes of the answer. 0 means unknown.
         """
-        return weight * (_MARGIN + _MORE_ROWS / rows) <= self._heaviest
+        return not self._heaviest or weight * (_MARGIN + _MORE_ROWS / rows) <= self._heaviest
 
     def ends_short(self, size: int, rows: int, weight: int = 0) -> bool:
         """Return True if an answer of *rows* rows may be complete although no later row proves it.
