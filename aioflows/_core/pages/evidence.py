@@ -28,8 +28,8 @@ cap."""
 
 
 _MARGIN, _MORE_ROWS = 1.1, 3
-"""The growth of an answer, as a factor and in rows of its own, that other answers must have exceeded in bytes. The
-first row that was left out may be wider than those that came."""
+"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first row that
+was left out may be wider than those that came."""
 
 _NO_LIMIT = 10
 """Depth (rows) that page numbers are assumed to reach, if one page had as many rows."""
@@ -124,7 +124,8 @@ class ScanEvidence:
             rows: rows of the page.
             weight: bytes of the answer. 0 means unknown.
         """
-        return not self._heaviest or weight * (_MARGIN + _MORE_ROWS / rows) <= self._heaviest
+        growth = max(_MARGIN, 1 + min(_MORE_ROWS, rows) / rows)
+        return not self._heaviest or weight * growth <= self._heaviest
 
     def ends_short(self, size: int, rows: int, weight: int = 0) -> bool:
         """Return True if an answer of *rows* rows may be complete although no later row proves it.

@@ -60,7 +60,7 @@ def test_a_short_page_with_as_many_bytes_as_the_largest_may_have_been_cut_by_the
     evidence.note_size(100, 100, "a", 50_000)
     evidence.note_size(400, 40, "b", 90_000)
     assert not evidence.ends_short(400, 40, 90_000)
-    assert not evidence.ends_short(400, 25, 80_000), "one more row may have filled it"
+    assert not evidence.ends_short(400, 25, 85_000), "one more row may have filled it"
     assert evidence.ends_short(400, 20, 45_000)
     assert evidence.ends_short(100, 90, 50_000)
 
