@@ -285,6 +285,18 @@ async def test_an_interrupted_scan_goes_on_where_it_was(order: Order, proven: bo
         assert resume.remaining == ()
 
 
+@pytest.mark.parametrize("proven", [False, True])
+@pytest.mark.parametrize("order", [*MERGED, *REFINED], ids=str)
+async def test_a_finished_scan_resumes_to_nothing_in_another_session(order: Order, proven: bool) -> None:
+    async with world(60) as here:
+        query = here.query(order)
+        _, scan = await here.read(query, proven=proven)
+        checkpoint = scan.checkpoint()
+    async with world(60) as anew:
+        got, scan = await anew.read(query, resume=checkpoint, proven=proven)
+    assert (got, scan.stats.requests) == ([], 0)
+
+
 async def test_a_limit_leaves_the_rest_to_the_next_scan() -> None:
     async with world(900) as here:
         query = here.query(("start_time", "-end_time"))

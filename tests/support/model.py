@@ -33,8 +33,11 @@ class ModelPage:
 
     ids: Sequence[str]
     times: Sequence[str]
-    body: bytes = b"rows that were not decoded yet"
+    body: bytes = b""
     count: int | None = None
+
+    def __post_init__(self) -> None:
+        self.body = self.body or b"a row that was not decoded yet" * len(self.ids)
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
         return [

@@ -142,7 +142,7 @@ class IdPartitions:
         matching = sum(text.lower() in name.lower() for name in names)
         if matching * 2 < len(names):  # some rows may have the text in the flow's name instead
             self.failed, self._service.texts_help = True, False
-        elif not names or self._evidence.ends_short(self._size, len(names)):
+        elif not names or self._evidence.ends_short(self._size, len(names), len(shown.page.body)):
             self._accept_or_repeat(text, set(names))
         else:
             part = self._instant.narrowed(text)
@@ -169,7 +169,7 @@ class IdPartitions:
         """Finish a part that was read, or read it another way if its pages do not join."""
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
-            over, self.failed = reading.done, reading.failed
+            over, failed = reading.done, reading.failed
             if reading.done and not reading.clean:
                 self._unconfirmed = max(self._unconfirmed, reading.depth)
         elif reading.ending is Ending.UNJOINED:
@@ -186,6 +186,7 @@ class IdPartitions:
             self.depth = max(self.depth or 0, reading.depth)
             return
         else:
-            over, self.failed = reading.clean, reading.ending is not None and not reading.clean
+            over, failed = reading.clean, reading.ending is not None and not reading.clean
+        self.failed = self.failed or failed
         if over:
             del self._readings[text]

@@ -28,6 +28,10 @@ _EQUAL_PAGES = 2
 cap."""
 
 
+_MARGIN, _MORE_ROWS = 1.1, 3
+"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first row that
+was left out may be wider than those that came."""
+
 _NO_LIMIT = 10
 """Depth (rows) that page numbers are assumed to reach, if one page had as many rows."""
 
@@ -43,6 +47,7 @@ class ScanEvidence:
         self._service = service
         self._most: dict[int, int] = {}
         self._first_ids: dict[int, set[str]] = {}
+        self._heaviest = 0
         self._back = self._ahead = NARROW
         self.cut_short = False
         """True after a page had fewer rows than others although it was not the last."""
@@ -59,21 +64,23 @@ class ScanEvidence:
 
     def note(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Note a page of trigger times."""
-        self.note_size(ask.page_size, len(reading), reading.ids[0])
+        self.note_size(ask.page_size, len(reading), reading.ids[0], len(reading.page.body))
         self._back = max(self._back, ask.until - reading.first * 1000)
         self._ahead = max(self._ahead, reading.last * 1000 + 1000 - ask.first)
         self._service.looked_back = max(self._service.looked_back, self._back)
         self._service.looked_ahead = max(self._service.looked_ahead, self._ahead)
 
-    def note_size(self, size: int, rows: int, first: str = "") -> None:
+    def note_size(self, size: int, rows: int, first: str = "", weight: int = 0) -> None:
         """Note the rows of a page.
 
         Args:
             size: page size that was requested (rows).
             rows: rows that came.
-            first: id of the first row.
+            first: id of the first row. Default: unknown.
+            weight: bytes of the answer. Default: 0, unknown.
         """
         self.rows += rows
+        self._heaviest = max(self._heaviest, weight)
         most = self._most.get(size, 0)
         if rows > most:
             self._most[size], self._first_ids[size] = rows, {first}
@@ -109,15 +116,39 @@ class ScanEvidence:
         """Return True if a page of at least *size* rows was answered with rows in this scan."""
         return any(asked >= size for asked in self._most)
 
-    def ends_short(self, size: int, rows: int) -> bool:
+    def light(self, rows: int, weight: int) -> bool:
+        """Return True if another page of this scan had more bytes than this one would have with further rows.
+
+        Then a cap by bytes did not cut this page.
+
+        Args:
+            rows: rows of the page.
+            weight: bytes of the answer. 0 means unknown.
+        """
+        growth = max(_MARGIN, 1 + min(_MORE_ROWS, rows) / rows)
+        return not self._heaviest or weight * growth <= self._heaviest
+
+    def ends_short(self, size: int, rows: int, weight: int = 0) -> bool:
         """Return True if an answer of *rows* rows may be complete although no later row proves it.
 
         One earlier page must have been full, or several must have had the same number of rows and none more.
-        A cap by bytes, or rows left out for missing rights, would give a different number each time.
+        A cap by bytes, or rows left out for missing rights, would give a different number each time. Two more
+        things are required:
+
+        1. A page at least as large had more rows. Otherwise the size may be too large for the service, and be
+           answered with pages of a smaller default size.
+        2. The page is `light`. Its rows may be wider than those of earlier pages.
         """
-        return not self.cut_short and any(
-            rows < most and asked <= size and (most == asked or len(self._first_ids[asked]) >= _EQUAL_PAGES)
-            for asked, most in self._most.items()
+        return (
+            not self.cut_short
+            and any(rows < most for asked, most in self._most.items() if asked >= size)
+            and any(
+                rows < most
+                and asked <= size
+                and (most == asked or len(self._first_ids[asked]) >= _EQUAL_PAGES)
+                for asked, most in self._most.items()
+            )
+            and self.light(rows, weight)
         )
 
     def sees(self, width: int, *, backward: bool) -> bool:

@@ -72,6 +72,8 @@ class ServiceFacts(PageSizeSearch):
         self.looked_back = self.looked_ahead = NARROW
         """How far back from the end of a window, and ahead from its start, answers were seen to reach
         (ms)."""
+        self.cuts = False
+        """True once the service answered for only a part of a window, and a narrower one showed the rest."""
         self._cut_to = NEVER
         self.silent_beyond = NEVER
         """The width (ms) of a window that has rows although a wider window around it was answered without
@@ -124,7 +126,7 @@ class ServiceFacts(PageSizeSearch):
 
     def cuts_to(self, width: int) -> None:
         """Note that the service answers for only a part of wider windows than this (ms)."""
-        self._cut_to = width
+        self.cuts, self._cut_to = True, width
         self.looked_back, self.looked_ahead = max(self.looked_back, width), max(self.looked_ahead, width)
 
     def sees(self, width: int, *, backward: bool) -> bool:

@@ -15,6 +15,7 @@ that answers only about the last 31 days of a longer range shows the same page. 
    the scan has relied on wider windows.
 5. If the page is all that a query returns, and the session knows the service, step 3 is left out. So is step
    2, if the session has seen the service look as far. Otherwise every small query would cost twice as much.
+   Once the session has seen the service answer about a part of a range, nothing is left out.
 
 See docs/algorithms/keyset.md.
 """
@@ -84,7 +85,7 @@ class EmptyStretches:
         self._state = state
         self._frontier, self._gaps = state.frontier, state.gaps
         self._service, self._evidence = state.service, state.evidence
-        self._known = state.service.first_page is not None
+        self._used_before = state.service.first_page is not None
         self._confirm = state.options.confirm
         self._filtered = state.options.filtered and self._confirm
         self._parted: tuple[int, int] | None = None
@@ -92,6 +93,11 @@ class EmptyStretches:
         self._asked = 0
         self._widest: PageRequest | None = None
         """The widest request that returned rows."""
+
+    @property
+    def _known(self) -> bool:
+        """True if the session knows the service as one that answers about whole ranges."""
+        return self._used_before and not self._service.cuts
 
     def unproven(self, ask: PageRequest, reading: OrderedPage) -> tuple[int, int] | None:
         """Return the stretch before the first row of a page if it may not be empty, otherwise None.
@@ -112,7 +118,8 @@ class EmptyStretches:
         gaps = self._gaps.within(first, until)
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
-        self._evidence.cuts = self._evidence.cuts or any(self._shows_more(gap, ask, row) for gap in gaps)
+        if any(self._shows_more(gap, ask, row) for gap in gaps):
+            self._evidence.cuts = self._service.cuts = True
         if self._evidence.cuts and until - first > self._evidence.seen:
             self._parted = first, until
             self._state.read_in_parts(first, until)
@@ -181,7 +188,7 @@ class EmptyStretches:
                 self._filtered = False
                 self._request_without_filters()
             # These are all rows of the query: request one stretch of an unknown service, otherwise none.
-            most = 0 if self._known else 1
+            most = math.inf if self._service.cuts else 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
         if not self._taken:
@@ -245,6 +252,7 @@ class EmptyStretches:
                 elif rounds > 1:
                     found, rounds = "", rounds - 1  # the row may have appeared and gone meanwhile
                 else:
+                    self._service.cuts = True
                     raise _answers_in_part(ask, stretch.row, found)
         except AioflowsError as error:
             self._frontier.error = self._frontier.error or error

@@ -110,8 +110,8 @@ class ShortPageCheck:
             base: the number from which pages seem to count, after page 0 was answered like page 1.
         """
         rows = len(reading)
-        most = self._evidence.most(ask.page_size)
-        if rows == 1 < self._service.smallest_cap and (most > 1 or self._evidence.rows == 1):
+        more = self._evidence.most(ask.page_size) > 1 and self._evidence.light(1, len(page.body))
+        if rows == 1 < self._service.smallest_cap and (more or self._evidence.rows == 1):
             return (yield from self._is_same_from_the_end(ask, page, reading))
         known = self._service.base if self._service.base is not None else ask.page_no
         size = rows - 1 if rows > 2 else rows

@@ -260,8 +260,10 @@ class SortedScan(Machine):
 
     def _window_readers(self) -> list[WindowReader]:
         """Return readers for the rest of the range, cut into windows that the service sorts."""
+        if not (windows := left_windows(self._partitions)):
+            return []  # a finished scan that is resumed has no windows, and asks for no zone
         assert self._zone is not None, "the zone is known before the first answer is read"
-        page, windows = self._page(), left_windows(self._partitions)
+        page = self._page()
         if not self._few:
             windows = cut_evenly(windows, page, self._buffer)
         size = min(page, max(_SMALLEST_PAGE, 3 * self._buffer // (4 * max(1, len(windows)))))

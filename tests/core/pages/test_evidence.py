@@ -55,6 +55,28 @@ def test_a_short_page_may_be_the_last_after_a_full_one_or_two_others_with_as_man
     assert not evidence.ends_short(5, 4), "no page as small was full"
 
 
+def test_a_short_page_with_as_many_bytes_as_the_largest_may_have_been_cut_by_them() -> None:
+    """Rows of a crowd may hold more bytes than all others, so that fewer of them fill an answer."""
+    evidence = ScanEvidence(ServiceFacts(0))
+    evidence.note_size(100, 100, "a", 50_000)
+    evidence.note_size(400, 40, "b", 90_000)
+    assert not evidence.ends_short(400, 40, 90_000)
+    assert not evidence.ends_short(400, 25, 85_000), "one more row may have filled it"
+    assert evidence.ends_short(400, 20, 45_000)
+    assert evidence.ends_short(100, 90, 50_000)
+
+
+def test_a_short_page_may_only_be_the_last_if_one_as_large_had_more_rows() -> None:
+    """A size that is too large may be answered with pages of a smaller default size."""
+    evidence = ScanEvidence(ServiceFacts(0))
+    evidence.note_size(100, 100, "a")
+    assert evidence.ends_short(100, 20)
+    assert not evidence.ends_short(400, 20)
+    evidence.note_size(400, 20, "b")
+    assert not evidence.ends_short(400, 20)
+    assert evidence.ends_short(400, 19)
+
+
 def test_no_short_page_is_the_last_once_one_was_seen_to_be_cut_short() -> None:
     evidence = ScanEvidence(ServiceFacts(0))
     evidence.note_size(10, 10, "a")

@@ -32,7 +32,7 @@ class Judged:
         self.desk = Desk((START, START + HOUR), facts=facts)
         self.service = service
         if seen:
-            self.desk.evidence.note_size(size, seen, "another")
+            self.desk.evidence.note_size(size, seen, "another", weight=1_000 * seen)
         self.whole: list[bool] = []
         self.pages = ShortPageCheck(
             self.desk.state, lambda ask, page, reading, whole: self.whole.append(whole)
@@ -62,6 +62,15 @@ def test_a_single_row_is_all_there_is_if_the_other_end_of_its_window_brings_it_t
     first = START + 5_000 if sorts else one.ask.first
     assert (ask.first, ask.until, ask.backward) == (first, one.ask.until, True)
     assert one.whole == [True]
+
+
+def test_a_single_row_as_wide_as_all_rows_of_any_page_is_looked_for_by_its_number() -> None:
+    """It may fill an answer by its bytes, and both ends may bring the same row of several."""
+    service = ModelService([(START + 5_000, "1-a")])
+    one = Judged(service, seen=2)
+    one.page.body = bytes(2_000)
+    (ask,) = one.look()[:1]
+    assert (ask.backward, ask.page_no) == (False, 1)
 
 
 def test_a_single_row_is_not_all_there_is_if_the_other_end_of_the_window_brings_another() -> None:

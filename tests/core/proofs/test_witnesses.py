@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import accumulate
 
+import attrs
 import pytest
 
 from aioflows._core.pages.page_request import PageRequest
@@ -220,6 +223,25 @@ def test_an_instant_beyond_the_depth_of_pages_is_read_by_the_characters_of_its_i
     assert any(ask.expression for ask in service.asked)
 
 
+@pytest.mark.parametrize("keeps", ["last", "first"])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_session_that_has_seen_ranges_cut_takes_no_few_rows_for_all(
+    keeps: str, *, descending: bool, ordered: bool
+) -> None:
+    """Few rows that do not make a stretch before them surprising are asked about once more."""
+    known = ServiceFacts(0)
+    service = Clamped(list(HOURLY))
+    service.keeps = keeps
+    got(scan_of(84, service=known, descending=descending), service, descending=descending)
+    hours = [*range(20), *range(72, 33 * 24, 6 * 24)]
+    if keeps == "first":
+        hours = [33 * 24 - 1 - hour for hour in hours]
+    service.rows = sorted((START + hour * 3_600_000, f"3-{hour:05}") for hour in hours)
+    scan = scan_of(33, service=known, descending=descending, ordered=ordered)
+    with suppress(CompletenessError):  # it may be too late to read the stretch
+        got(scan, service, descending=descending, ordered=ordered)
+
+
 def first_of(scan: KeysetScan, service: ModelService, limit: int) -> list[str]:
     """Read so many rows, as who stops then does."""
     scan.set_zone(Zone.parse("UTC"))
@@ -353,6 +375,80 @@ def test_an_instant_whose_pages_lack_rows_for_want_of_rights_is_read_whole(cap: 
     names = read(scan_of(1, page_size=20), service)
     shown = [row for row in service.rows if not row[1].endswith(("3", "4", "7"))]
     assert names == in_order(shown)
+
+
+class Weighed(ModelService):
+    """A service whose answers hold some bytes at most, and one row at least; the rows of one second are wide."""
+
+    most_bytes = 20_000
+
+    def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+        """Ties come in the same order in both directions."""
+        sign = -1 if descending else 1
+        return sorted(window, key=lambda row: (sign * row[0], row[1]))[start:stop]
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        page = super().answer(ask)
+        bytes_of = [2_000 if name.startswith("1") else 200 for name in page.ids]
+        kept = max(1, sum(total <= self.most_bytes for total in accumulate(bytes_of)))
+        return ModelPage(page.ids[:kept], page.times[:kept], b"x" * sum(bytes_of[:kept]))
+
+
+@pytest.mark.parametrize("page_size", [20, 100])
+@pytest.mark.parametrize(
+    ("most_bytes", "count"), [(5_000, 5), (20_000, 11), (20_000, 60), (60_000, 40), (60_000, 90)]
+)
+@pytest.mark.parametrize("spread", [1, 700])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_second_of_wide_rows_that_fill_an_answer_by_their_bytes_is_read_whole(
+    spread: int, most_bytes: int, count: int, page_size: int, *, descending: bool, ordered: bool
+) -> None:
+    """Pages of narrow rows hold more rows, and show nothing of a page of wide ones."""
+    at = START + 20 * 3_600_000
+    crowd = [(at + number * 7 % spread, f"1{number:04}-{number:06}") for number in range(count)]
+    rows = [*crowd, *((START + 170_000 * number, f"2-{number:06}") for number in range(1_400))]
+    scan = scan_of(3, descending=descending, ordered=ordered, page_size=page_size)
+    service = Weighed(rows)
+    service.most_bytes = most_bytes
+    got(scan, service, descending=descending, ordered=ordered)
+
+
+class Defaulting(ModelService):
+    """A service that answers a page that is too large with a page of its default size."""
+
+    most, default = 100, 20
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        size = ask.page_size if ask.page_size <= self.most else self.default
+        return super().answer(attrs.evolve(ask, page_size=size))
+
+
+@pytest.mark.parametrize("page_size", [10, 100, 500])
+@pytest.mark.parametrize(("most", "default"), [(100, 10), (100, 20), (200, 20)])
+@pytest.mark.parametrize("spread", [1, 3, 700])
+@pytest.mark.parametrize("others", [0, 200])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_second_whose_larger_pages_are_answered_by_the_default_size_is_read_whole(
+    others: int, spread: int, most: int, default: int, page_size: int, *, descending: bool, ordered: bool
+) -> None:
+    """That a smaller page had more rows does not show that a larger one is the last."""
+    at = START + 20 * 3_600_000
+    rows = [(at + number * 7 % spread, f"1{number:04}-{number:06}") for number in range(330)]
+    rows += [(START + 410_000 * number, f"2-{number:06}") for number in range(others)]
+    service = Defaulting(rows)
+    service.most, service.default = most, default
+    scan = scan_of(3, descending=descending, ordered=ordered, page_size=page_size)
+    got(scan, service, descending=descending, ordered=ordered)
+
+
+def test_a_second_after_a_cap_was_lowered_costs_a_few_searches() -> None:
+    """Pages of its parts show what a full page is now."""
+    known = ServiceFacts()
+    rows = [(START + 3_600_000 + number * 4, f"1-{number:05}") for number in range(250)]
+    for cap in (500, 100):
+        service = ModelService(list(rows), cap=cap)
+        got(scan_of(1, service=known), service)
+    assert len(service.asked) <= 40
 
 
 class LastAgain(ModelService):
