@@ -74,7 +74,7 @@ BUGS = [
         "a service is taken to look as far as it is asked", _tests("core/proofs/test_witnesses.py")),
     Bug("_core/pages/evidence.py", "self.numbered = service.told or service.first_page != 1", "self.numbered = True",
         "pages are taken for first pages since those of other scans were", _tests("core/proofs/test_witnesses.py")),
-    Bug("_core/proofs/short_page.py", " and (most > 1 or self._evidence.rows == 1)", "",
+    Bug("_core/proofs/short_page.py", " and (more or self._evidence.rows == 1)", "",
         "one row is taken for all there is, although no page ever had two", _tests("core/proofs/test_short_page.py")),
     Bug("_core/proofs/short_page.py", "                if not refusal(answer):",
         "                if not answer:",

@@ -32,7 +32,7 @@ class Counting:
         self.service = ServiceFacts(0)
         reader, evidence = PageReader(self.service), ScanEvidence(self.service)
         reader.zone = Zone.parse("UTC")
-        evidence.note_size(SIZE, SIZE)
+        evidence.note_size(SIZE, SIZE, weight=30 * SIZE)
         self.rows: dict[str, tuple[Page, int]] = {}
         span = START - DAY, START + DAY
         self.one = CountedInstant(ways, SIZE, self.service, evidence, span, reader, self.rows, splits=splits)

@@ -26,7 +26,7 @@ def split(service: ModelService, *, seen: int, known: ServiceFacts | None = None
     known = known or ServiceFacts(0)
     known.saw(service.cap, service.cap, 0)
     evidence = ScanEvidence(known)
-    evidence.note_size(service.cap, service.cap)
+    evidence.note_size(service.cap, service.cap, weight=30 * service.cap)
     evidence.deepest = min(service.deepest, 10_000)
     split = IdPartitions(SECOND, service.cap, known, evidence, rows, shape)
     while not (split.done or split.failed):

@@ -27,7 +27,7 @@ class Reading:
         first, until = axis.window(START, START + 1000)
         reader, evidence = PageReader(self.service), ScanEvidence(self.service)
         reader.zone = Zone.parse("UTC")
-        evidence.note_size(SIZE, SIZE)
+        evidence.note_size(SIZE, SIZE, weight=30 * SIZE)
         self.rows: dict[str, tuple[Page, int]] = {}
         known = [name for _, name in service.rows[:SIZE]]
         instant = Instant(first, until, axis, until)
