@@ -82,6 +82,24 @@ class TestAfterClocksChange:
                 with pytest.raises(CompletenessError):
                     await session.scan(FlowQuery(TURN - 11 * HOUR, TURN - 4 * HOUR, type=1)).list()
 
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    @pytest.mark.parametrize("crowded", [[0], [-1], [0, -1]])
+    async def test_a_dense_second_at_the_edge_of_a_range_with_a_change_is_read(
+        self, order: str | None, crowded: list[int]
+    ) -> None:
+        """How deep page numbers reach is looked for in a window that holds the change, and in others where that fails."""
+        with Emulator(**BERLIN, page_cap=10) as emulator:
+            first, until = TURN - 5 * HOUR, TURN + 7 * HOUR
+            times = [(first, until - 1)[edge] for edge in crowded for _ in range(105)]
+            times += [TURN - HOUR + n * MINUTE for n in range(0, 180, 7)]
+            for number, ms in enumerate(times):
+                emulator.insert(ms, type=1, instance_id=f"{1000 + number}-x")
+            named = _Named("Europe/Berlin", EmulatorTransport(emulator, latency=0.01))
+            async with FlowSession("https://enos.test", user_id="u", org_id="o", http=named) as session:
+                for _ in range(2):
+                    rows = await session.scan(FlowQuery(first, until, type=1, order_by=order)).list()
+                    assert len({row.instance_id for row in rows}) == len(times)
+
     async def test_a_scan_under_way_reads_in_the_zone_that_it_began_with(self) -> None:
         """What another scan is named meanwhile changes nothing for the one that has begun."""
         with Emulator(**BERLIN) as emulator:

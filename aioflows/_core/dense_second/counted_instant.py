@@ -139,14 +139,21 @@ class CountedInstant:
                 self._reading.received(ask, shown)
                 self._go_on()
 
+    def failed(self, ask: PageRequest) -> bool:
+        """Note that a request failed.
+
+        Return False unless it was a look for depth, since another window may be looked at then.
+        """
+        if ask is not self._depth_check.sent:
+            return False
+        self._depth_answered(None)
+        return True
+
     def refused(self, ask: PageRequest) -> bool:
         """Note that a page was refused.
 
         Return False unless the refusal may come from the page number or the sorters.
         """
-        if ask is self._depth_check.sent:
-            self._depth_answered(None)
-            return True
         if self._give_up_sorters(ask):
             return True
         reading = self._reading

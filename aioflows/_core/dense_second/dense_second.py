@@ -107,6 +107,12 @@ class DenseSecond:
                 "earlier answer showed there is among them: the answers contradict each other. Run the scan again"
             )
 
+    def failed(self, ask: PageRequest) -> bool:
+        """Note that a request failed. Return False unless reading goes on without its answer."""
+        goes_on = self._counting.failed(ask)
+        self._drop_counted()
+        return goes_on
+
     def refused(self, ask: PageRequest) -> bool:
         """Note that a page was refused.
 

@@ -72,7 +72,7 @@ class DenseSeconds:
                 if self._too_large(ask, answer):
                     gap.dense = None  # begin again with smaller pages
                     return None
-                if not (refusal(answer) and dense.refused(ask)):
+                if not (dense.failed(ask) or (refusal(answer) and dense.refused(ask))):
                     raise dense.too_deep(ask, answer) from answer
             else:
                 dense.received(ask, answer)

@@ -125,7 +125,10 @@ class Partition:
 
     def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
         """Return the requests to start. See `KeysetScan.wanted` for the arguments."""
-        return self._sent(self.scan.wanted(slots, elsewhere))
+        while asks := self.scan.wanted(slots, elsewhere):
+            if sent := self._sent(asks):
+                return sent  # otherwise all of them have failed already, and others follow
+        return []
 
     def _sent(self, asks: Sequence[PageRequest]) -> list[PageRequest]:
         if self._end.zone is None:
