@@ -164,8 +164,8 @@ class StatusProbes:
                     return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
-            f"instance {name!r} was answered for status {int(status)} alone, but not for statuses {several} together: the service "
-            "reads only one of several statuses. Run a scan for each status"
+            f"instance {name!r} was answered for status {int(status)} alone, but not for statuses {several} together: most likely the "
+            "service reads only one of several statuses. Run a scan for each status"
         )
 
     def _whole(self, page: Page, text: str) -> bool:
