@@ -155,6 +155,7 @@ def _machine_of(
                     alone=len(types) == 1,
                 ),
                 resumed=True,
+                edges=(query.from_ms, query.to_ms),
             )
             for type in types
         ]
@@ -213,7 +214,8 @@ def _partitions(
             confirm=confirm,
             growing=growing,
         )
-        partitions.append(Partition(type, scan, handed, resumed=resume is not None))
+        edges = () if growing else (query.from_ms, query.to_ms)
+        partitions.append(Partition(type, scan, handed, resumed=resume is not None, edges=edges))
     return partitions
 
 
