@@ -195,7 +195,9 @@ class RangeBounds:
         Raises:
             CompletenessError: only the wider window has a row that lies in both.
         """
-        missing = self._missing(meant, wide, page, answer)
+        missing = self._missing(meant, wide, page, answer, meant.from_ms, meant.to_ms)
+        if self._takes_minutes(meant, wide):
+            missing |= yield from self._lost_at_edges(meant, wide, page, answer)
         if missing:  # it may be deleted, or the answer false
             missing &= set((yield attrs.evolve(wide, tries=None)).ids)
         if missing:
@@ -210,18 +212,33 @@ class RangeBounds:
             )
         return answer
 
-    def _missing(self, meant: PageRequest, wide: PageRequest, page: Page, answer: Page) -> set[str]:
-        """Return the ids of rows that lie in a window and that its own page lacks, as far as the page reaches."""
+    def _lost_at_edges(
+        self, meant: PageRequest, wide: PageRequest, page: Page, answer: Page
+    ) -> Generator[PageRequest, Page, set[str]]:
+        """Return rows of the seconds in which a range starts and ends that neither side of its bound shows."""
+        lost = set()
+        for bound, before in ((meant.from_ms, True), (meant.to_ms, False)):
+            first = bound // 1000 * 1000
+            rows = self._missing(meant, wide, page, answer, first, first + 1000) if bound % 1000 else set()
+            beside = (first - 1, bound) if before else (bound - 1, first + 1000)
+            if rows and not (yield self._look(meant, *beside)).ids:
+                lost |= rows
+        return lost
+
+    def _missing(
+        self, meant: PageRequest, wide: PageRequest, page: Page, answer: Page, first: int, until: int
+    ) -> set[str]:
+        """Return the ids of rows of a stretch that the narrower page lacks, as far as it reaches."""
         if meant.page_no != self._first_page:
             return set()  # the numbers of later pages count the rows that came too much
-        last = answer.times[-1] if answer.ids else None
         seconds = self._seconds(wide, *page.times)
         inside = {
             name: time
             for name, time, second in zip(page.ids, page.times, seconds, strict=False)
-            if meant.from_ms <= second * 1000 and (second + 1) * 1000 <= meant.to_ms
+            if first <= second * 1000 and (second + 1) * 1000 <= until
         }
         shown = set(answer.ids)
+        last = answer.times[-1] if answer.ids else None
         return {
             name
             for name, time in inside.items()
