@@ -34,7 +34,7 @@ from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.pages.first_page import refusal
+from aioflows._core.pages.first_page import no_such_page, refusal
 from aioflows._core.pages.ordered_page import Page, PageRequest
 from aioflows._core.scans.range_end import Answer
 from aioflows._core.wire.zone import Zone, wall_seconds
@@ -81,6 +81,10 @@ class RangeBounds:
         self._start = _Start.UNKNOWN
         self._margins: dict[tuple[int, int], _Margin] = {}
         """For a window that is no longer requested as wide as others: how wide it is."""
+        self._telling = False
+        """True while it is found out whether the start is included."""
+        self._held: list[tuple[PageRequest, PageRequest, Page]] = []
+        """Answers that wait for it."""
         self._looks = 0
         self._first_page: int | None = None
         self._meant: dict[PageRequest, PageRequest] = {}
@@ -109,15 +113,22 @@ class RangeBounds:
         if isinstance(answer, AioflowsError):
             if refusal(answer) and _exceeds_days(meant, ask):
                 self._margins[_key(meant)] = _Margin.NONE
-                self._todo.append(self.sent(meant))
-            else:
-                self._deliver(meant, answer)
+                if self._first_page is not None or not no_such_page(answer):
+                    self._todo.append(self.sent(meant))
+                    return
+            self._deliver(meant, answer)
             return
         if answer.ids:
             self._first_page = min(ask.page_no, ask.page_no if self._first_page is None else self._first_page)
         elif _exceeds_days(meant, ask):
             self._margins[_key(meant)] = _Margin.NONE  # perhaps the window was too wide by its margin
-        self._run(meant, self._narrowed(meant, ask, answer))
+        self._look_at(meant, ask, answer)
+
+    def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
+        if self._telling and self._start is _Start.UNKNOWN and self._doubtful(meant, sent, page):
+            self._held.append((meant, sent, page))
+        else:
+            self._run(meant, self._narrowed(meant, sent, page))
 
     # How wide a window is requested
 
@@ -130,7 +141,8 @@ class RangeBounds:
         if margin is _Margin.MINUTE:
             first = start // _MINUTE * _MINUTE if start in self._edges else start
             until = -(-end // _MINUTE) * _MINUTE if end in self._edges else end
-        if margin and self._start is _Start.UNKNOWN:
+        inside = start % 1000 and start not in self._edges
+        if margin and self._start is _Start.UNKNOWN and not inside:
             first -= 1
         first = start if self._turns(first, start) else first
         until = end if self._turns(end, until) else until
@@ -146,10 +158,19 @@ class RangeBounds:
     # A page that has rows beside its window
 
     def _narrowed(self, meant: PageRequest, wide: PageRequest, page: Page) -> _Script:
-        """Request a window one step narrower each time, until its page has no row beside it."""
-        while self._beside(meant, wide, page):
-            if not self._takes_minutes(meant, wide) and not (yield from self._tells_start(meant, wide, page)):
-                return page
+        """Request a window one step narrower each time, until its page is what was meant."""
+        while self._doubtful(meant, wide, page):
+            if not self._takes_minutes(meant, wide) and self._start is _Start.UNKNOWN:
+                self._telling = True
+                some = yield from self._tell_start(meant, wide, page)
+                self._telling = False
+                held, self._held = self._held, []
+                for one in held:
+                    self._look_at(*one)
+                if not some:
+                    return page
+                if not self._doubtful(meant, wide, page):
+                    continue
             narrow = self._narrower(meant, wide)
             if _key(narrow) == _key(wide):
                 return page
@@ -167,9 +188,15 @@ class RangeBounds:
     def _takes_minutes(meant: PageRequest, wide: PageRequest) -> bool:
         return wide.from_ms < meant.from_ms - 1 or wide.to_ms > meant.to_ms
 
-    def _beside(self, meant: PageRequest, wide: PageRequest, page: Page) -> bool:
-        """Return True if a page has a row that may lie beside the window that was meant."""
+    def _doubtful(self, meant: PageRequest, wide: PageRequest, page: Page) -> bool:
+        """Return True if a page may have a row beside the window that was meant, or lack the row at its start."""
+        if meant.field != "trigger_time":
+            return False
         exact = meant.from_ms - (self._start is _Start.EXCLUDED)
+        if wide.from_ms > max(exact, 0):
+            return True  # it was sent before the start was known to be excluded
+        if meant.from_ms % 1000 and wide.from_ms == meant.from_ms:
+            return self._start is _Start.UNKNOWN
         if not page.ids or (wide.from_ms >= exact and wide.to_ms <= meant.to_ms):
             return False
         if self._turns(wide.from_ms, meant.from_ms) or self._turns(meant.to_ms, wide.to_ms):
@@ -244,45 +271,38 @@ class RangeBounds:
             for name, time in inside.items()
             if name not in shown
             and (
-                last is None
-                or len(shown) < len(inside)
-                or (time > last if meant.descending else time < last)
+                last is None or len(shown) < len(inside) or (time > last if meant.descending else time < last)
             )
         }
 
     # Whether the start of a window belongs to it
 
-    def _tells_start(
+    def _tell_start(
         self, meant: PageRequest, wide: PageRequest, page: Page
     ) -> Generator[PageRequest, Page, bool]:
-        """Find out whether the start is included. Return False if no row stands at the start, or just before it."""
-        if self._start is not _Start.UNKNOWN:
-            return True
+        """Find out whether the start is included. Return False if no row stands there, or just before."""
         if meant.from_ms % 1000:
-            return (yield from self._tells_start_inside_second(meant))
+            return (yield from self._tell_start_inside_second(meant))
         if self._looks < _LOOKS:
             self._looks += 1
             seconds = self._seconds(wide, *page.times)
             last = {
-                name
-                for name, second in zip(page.ids, seconds, strict=False)
-                if second * 1000 < meant.from_ms
+                name for name, second in zip(page.ids, seconds, strict=False) if second * 1000 < meant.from_ms
             }
             rest = yield self._look(meant, meant.from_ms - 1000, meant.from_ms - 1, falling=True)
             if rest.ids and last.isdisjoint(rest.ids):
                 self._start = _Start.INCLUDED
         return True
 
-    def _tells_start_inside_second(self, meant: PageRequest) -> Generator[PageRequest, Page, bool]:
+    def _tell_start_inside_second(self, meant: PageRequest) -> Generator[PageRequest, Page, bool]:
         start = meant.from_ms
         for _ in range(_ROUNDS):
-            both = yield self._look(meant, start - 1, start + 1)
-            if not both.ids:
+            last = yield self._look(meant, start - 1, start)  # in a dense second the first row stands there
+            if not last.ids and not (yield self._look(meant, start - 1, start + 1)).ids:
                 return False
-            for first in (start - 1, start):
-                if (yield self._look(meant, first, first + 1)).ids:
-                    self._start = _Start.INCLUDED
-                    return True
+            if last.ids or (yield self._look(meant, start, start + 1)).ids:
+                self._start = _Start.INCLUDED
+                return True
         self._start = _Start.EXCLUDED
         return True
 
@@ -300,17 +320,23 @@ class RangeBounds:
             self._deliver(meant, end.value)
             return
         except AioflowsError as error:
-            self._deliver(meant, error)
+            self._fail(meant, error)
             return
 
         def answered(answer: Answer) -> None:
             if isinstance(answer, AioflowsError):
-                self._deliver(meant, answer)
+                self._fail(meant, answer)
             else:
                 self._run(meant, script, answer)
 
         self._jobs[ask] = answered
         self._todo.append(ask)
+
+    def _fail(self, meant: PageRequest, error: AioflowsError) -> None:
+        held, self._held, self._telling = self._held, [], False
+        self._deliver(meant, error)
+        for one in held:
+            self._look_at(*one)
 
 
 def _key(ask: PageRequest) -> tuple[int, int]:
