@@ -65,8 +65,10 @@ class RangeBounds:
         self._edges = frozenset(edges)
         self._deliver = deliver
         self._start = RangeStart()
-        self._margins: dict[tuple[int, int], _Margin] = {}
-        """For a window that is no longer requested as wide as others: how wide it is."""
+        self._margins: dict[int, _Margin] = {}
+        """For a bound beside which a row stands: the margin that windows still have there."""
+        self._whole_days = False
+        """True once a window was refused, or had no rows, perhaps since its margin exceeded a number of whole days."""
         self._telling = False
         """True while it is found out whether the start is included."""
         self._held: list[tuple[PageRequest, PageRequest, Page]] = []
@@ -97,7 +99,7 @@ class RangeBounds:
         meant = self._meant.pop(ask, ask)
         if isinstance(answer, AioflowsError):
             if refusal(answer) and _exceeds_days(meant, ask):
-                self._margins[_key(meant)] = _Margin.NONE
+                self._whole_days = True
                 if self._first_page is not None or not no_such_page(answer):
                     self._todo.append(self.sent(meant))
                     return
@@ -106,7 +108,7 @@ class RangeBounds:
         if answer.ids:
             self._first_page = min(ask.page_no, ask.page_no if self._first_page is None else self._first_page)
         elif _exceeds_days(meant, ask):
-            self._margins[_key(meant)] = _Margin.NONE  # perhaps the window was too wide by its margin
+            self._whole_days = True
         self._look_at(meant, ask, answer)
 
     def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
@@ -117,24 +119,27 @@ class RangeBounds:
 
     # How wide a window is requested
 
+    def _margin(self, bound: int) -> _Margin:
+        usual = _Margin.MINUTE if bound in self._edges else _Margin.MILLISECOND
+        return self._margins.get(bound, usual)
+
     def _widened(self, ask: PageRequest) -> PageRequest:
         start, end = ask.from_ms, ask.to_ms
-        margin = self._margins.get((start, end), _Margin.MINUTE)
         if ask.field != "trigger_time":
             return ask
-        first, until = start, end
-        if margin is _Margin.MINUTE:
-            first = start // _MINUTE * _MINUTE if start in self._edges else start
-            until = -(-end // _MINUTE) * _MINUTE if end in self._edges else end
+        first = start // _MINUTE * _MINUTE if self._margin(start) is _Margin.MINUTE else start
+        until = -(-end // _MINUTE) * _MINUTE if self._margin(end) is _Margin.MINUTE else end
         inside = start % 1000 and start not in self._edges
-        if margin and self._start.included is None and not inside:
+        if self._margin(start) and self._start.included is None and not inside:
             first -= 1
         first = start if self._turns(first, start) else first
         until = end if self._turns(end, until) else until
         if self._start.included is False:
             first -= 1
         first = start if first < 0 else first
-        return ask if (first, until) == (start, end) else window(ask, first, until)
+        wider = window(ask, first, until)
+        too_wide = self._whole_days and self._start.included is not False and _exceeds_days(ask, wider)
+        return ask if too_wide or (first, until) == (start, end) else wider
 
     @property
     def _zone(self) -> Zone:
@@ -150,51 +155,57 @@ class RangeBounds:
     def _narrowed(self, meant: PageRequest, wide: PageRequest, page: Page) -> _Script:
         """Request a window one step narrower each time, until its page is what was meant."""
         while self._doubtful(meant, wide, page):
-            if not self._takes_minutes(meant, wide) and self._start.included is None:
-                self._telling = True
-                some = yield from self._start.tell(meant, page, self._zone, self._first_page or 0)
-                self._telling = False
-                held, self._held = self._held, []
-                for one in held:
-                    self._look_at(*one)
-                if not some:
+            if not self._drop_minutes(meant, wide, page):
+                if self._start.included is None and not (yield from self._tell_start(meant, page)):
                     return page
-                if not self._doubtful(meant, wide, page):
-                    continue
-            narrow = self._narrower(meant, wide)
+                self._margins[meant.from_ms] = _Margin.NONE
+            narrow = attrs.evolve(self._widened(meant))
             if _key(narrow) == _key(wide):
                 return page
             answer = yield narrow
             wide, page = narrow, (yield from self._compared(meant, wide, page, narrow, answer))
         return page
 
-    def _narrower(self, meant: PageRequest, wide: PageRequest) -> PageRequest:
-        minutes = self._takes_minutes(meant, wide)
-        known = self._margins.get(_key(meant), _Margin.MINUTE)
-        self._margins[_key(meant)] = min(known, _Margin.MILLISECOND if minutes else _Margin.NONE)
-        return attrs.evolve(self._widened(meant))
-
-    @staticmethod
-    def _takes_minutes(meant: PageRequest, wide: PageRequest) -> bool:
-        return wide.from_ms < meant.from_ms - 1 or wide.to_ms > meant.to_ms
-
     def _doubtful(self, meant: PageRequest, wide: PageRequest, page: Page) -> bool:
         """Return True if a page may have a row beside the window that was meant, or lack the row at its start."""
         if meant.field != "trigger_time":
             return False
-        exact = meant.from_ms - (self._start.included is False)
-        if wide.from_ms > max(exact, 0):
+        if wide.from_ms > max(meant.from_ms - (self._start.included is False), 0):
             return True  # it was sent before the start was known to be excluded
         if meant.from_ms % 1000 and wide.from_ms == meant.from_ms:
             return self._start.included is None
-        if not page.ids or (wide.from_ms >= exact and wide.to_ms <= meant.to_ms):
-            return False
         if self._turns(wide.from_ms, meant.from_ms) or self._turns(meant.to_ms, wide.to_ms):
             return True  # it was sent before the zone was known
-        seconds = seconds_of(self._zone, wide, (page.times[0], page.times[-1]))
-        return bool(seconds) and (
-            min(seconds) * 1000 < meant.from_ms or (max(seconds) + 1) * 1000 > meant.to_ms < wide.to_ms
-        )
+        return any(self._beside(meant, wide, page))
+
+    def _beside(self, meant: PageRequest, wide: PageRequest, page: Page) -> tuple[bool, bool]:
+        """Return whether a page may have rows before its window, and behind it."""
+        exact = meant.from_ms - (self._start.included is False)
+        if not page.ids or (wide.from_ms >= exact and wide.to_ms <= meant.to_ms):
+            return False, False
+        seconds = sorted(seconds_of(self._zone, wide, (page.times[0], page.times[-1])))
+        before = wide.from_ms < exact and any(second * 1000 < meant.from_ms for second in seconds[:1])
+        behind = wide.to_ms > meant.to_ms and any((second + 1) * 1000 > meant.to_ms for second in seconds[1:])
+        return before, behind
+
+    def _drop_minutes(self, meant: PageRequest, wide: PageRequest, page: Page) -> bool:
+        """No longer request whole minutes where rows stand beside a bound. Return False if there are none."""
+        before, behind = self._beside(meant, wide, page)
+        before = before and wide.from_ms < meant.from_ms - 1
+        for bound, dropped in ((meant.from_ms, before), (meant.to_ms, behind)):
+            if dropped:
+                self._margins[bound] = min(self._margin(bound), _Margin.MILLISECOND)
+        return before or behind
+
+    def _tell_start(self, meant: PageRequest, page: Page) -> Generator[PageRequest, Page, bool]:
+        """Find out whether the start is included, while other answers wait."""
+        self._telling = True
+        some = yield from self._start.tell(meant, page, self._zone, self._first_page or 0)
+        self._telling = False
+        held, self._held = self._held, []
+        for one in held:
+            self._look_at(*one)
+        return some
 
     def _compared(
         self, meant: PageRequest, wide: PageRequest, page: Page, narrow: PageRequest, answer: Page
@@ -205,7 +216,7 @@ class RangeBounds:
             CompletenessError: only the wider window has a row that lies in both.
         """
         missing = self._missing(meant, wide, page, answer, meant.from_ms, meant.to_ms)
-        if self._takes_minutes(meant, wide):
+        if wide.from_ms < meant.from_ms - 1 or wide.to_ms > meant.to_ms:
             missing |= yield from self._lost_at_edges(meant, wide, page, answer)
         if missing:  # it may be deleted, or the answer false
             missing &= set((yield attrs.evolve(wide, tries=None)).ids)

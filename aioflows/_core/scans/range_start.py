@@ -75,7 +75,8 @@ class RangeStart:
             start = ask.from_ms
             seconds = seconds_of(zone, ask, page.times)
             last = {name for name, second in zip(page.ids, seconds, strict=False) if second * 1000 < start}
-            rest = yield look(ask, start - 1000, start - 1, page_no=page_no, falling=True)
+            # A service that includes the end answers for one millisecond more, which is not the last one.
+            rest = yield look(ask, start - 1000, start - 2, page_no=page_no, falling=True)
             if rest.ids and last.isdisjoint(rest.ids):
                 self.included = True
         return True
