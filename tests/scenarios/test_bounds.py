@@ -250,7 +250,7 @@ class TestTheStartExcluded:
         """Only rows just beside a window make it be requested again, until the service has shown its start."""
         searches = []
         for beside in (False, True):
-            switches = {} if refusal is None else {refusal: 86_400}
+            switches: dict[str, Any] = {} if refusal is None else {refusal: 86_400}
             with Emulator(instances=0, days=3, **switches) as emulator:
                 first = emulator.start_ms + HOUR
                 emulator.insert(first + 5_000, type=1)

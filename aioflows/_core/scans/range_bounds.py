@@ -251,21 +251,15 @@ class RangeBounds:
         """Return the ids of rows of a stretch that the narrower page lacks, as far as it reaches."""
         if meant.page_no != self._first_page:
             return set()  # the numbers of later pages count the rows that came too much
+        whole = len(answer.ids) < len(page.ids)  # no cap on pages has cut it
+        last, shown = None if whole else answer.times[-1], set(answer.ids)
         seconds = seconds_of(self._zone, wide, page.times)
-        inside = {
-            name: time
-            for name, time, second in zip(page.ids, page.times, seconds, strict=False)
-            if first <= second * 1000 and (second + 1) * 1000 <= until
-        }
-        shown = set(answer.ids)
-        last = answer.times[-1] if answer.ids else None
         return {
             name
-            for name, time in inside.items()
+            for name, time, second in zip(page.ids, page.times, seconds, strict=False)
             if name not in shown
-            and (
-                last is None or len(shown) < len(inside) or (time > last if meant.descending else time < last)
-            )
+            and first <= second * 1000 <= until - 1000
+            and (last is None or (time > last if meant.descending else time < last))
         }
 
     # Requests of a script
