@@ -56,7 +56,44 @@ def _tests(*files: str, only: str = "") -> str:
 SCAN = _tests("core/scans/test_keyset.py")
 FOLLOW = _tests("core/follow/test_polling.py")
 COLUMNS = _tests("arrow/test_from_bytes.py")
+BOUNDS = _tests("scenarios/test_bounds.py", only="TestTheStartExcluded")
 BUGS = [
+    # Where a range begins and ends
+    Bug(
+        "_core/scans/range_bounds.py",
+        "            first -= 1\n        first = start if self._turns",
+        "            first -= 0\n        first = start if self._turns",
+        "a row at an excluded start is lost where two windows meet",
+        BOUNDS,
+    ),
+    Bug(
+        "_core/scans/range_bounds.py",
+        "        first = start // _MINUTE * _MINUTE if self._margin(start) is _Margin.MINUTE else start\n",
+        "        first = start\n",
+        "the first row of a range is lost if its start is rounded up to a minute",
+        BOUNDS,
+    ),
+    Bug(
+        "_core/scans/range_bounds.py",
+        "            missing |= yield from self._lost_at_edges(meant, wide, page, answer)\n",
+        "            missing |= set()\n",
+        "a row beside a bound inside a second is lost by rounding",
+        BOUNDS,
+    ),
+    Bug(
+        "_core/scans/range_bounds.py",
+        "        if missing:\n            raise CompletenessError(",
+        "        if not self:\n            raise CompletenessError(",
+        "rounded bounds are not told",
+        BOUNDS,
+    ),
+    Bug(
+        "_core/scans/range_start.py",
+        "        self.included = False\n        return True",
+        "        self.included = True\n        return True",
+        "a dense second whose pieces exclude their start loses rows between them",
+        BOUNDS,
+    ),
     # What a page proves
     Bug("_core/proofs/prover.py", "until = max(first, min(until, reading.last * 1000))",
         "until = max(first, min(until, reading.last * 1000 + 1000))",

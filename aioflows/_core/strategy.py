@@ -162,7 +162,9 @@ class _ScanSetup:
                 confirm=self.confirm,
                 growing=self.growing,
             )
-            partitions.append(Partition(type, scan, handed, resumed=bool(again) or self.resume is not None))
+            resumed = bool(again) or self.resume is not None
+            edges = () if self.growing else (query.from_ms, query.to_ms)
+            partitions.append(Partition(type, scan, handed, resumed=resumed, edges=edges))
         return PartitionedScan(
             partitions, ordered=ordered, descending=descending, noted=noted, checks=self.checks
         )

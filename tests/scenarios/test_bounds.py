@@ -144,6 +144,125 @@ class TestTheEndIncluded:
                     await session.scan(query).list()
 
 
+class TestTheStartExcluded:
+    """Rows that stand at the very start and end of the range, and where windows meet."""
+
+    @staticmethod
+    def edged(emulator: Emulator, query: FlowQuery, steps: tuple[int, ...] = (0, 1, 500, 999)) -> Rows:
+        """Insert rows around both edges, and every 37 seconds between them, of all three types."""
+        moments = [edge + step for edge in (query.from_ms, query.to_ms) for step in (-1, 0, 1, -1000, 1000)]
+        moments += range(query.from_ms + 20_000, query.to_ms, 37_000)
+        rows = []
+        for number, ms in enumerate(moments):
+            for type in range(3):
+                at = ms // 1000 * 1000 + steps[number % len(steps)] if number >= 10 else ms
+                rows.append((at, emulator.insert(at, type=type, instance_id=f"{type}-{number}")))
+        return rows
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    @pytest.mark.parametrize("page_size", [10, 100, 500])
+    @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None], ids=str)
+    @pytest.mark.parametrize("inset", [0, 17_000])
+    @pytest.mark.parametrize("bounds", ["ms", "open", "closed", "seconds"])
+    async def test_each_row_of_the_half_open_range_comes_once(
+        self, bounds: str, inset: int, type: ScheduleType | None, page_size: int, order: str | None
+    ) -> None:
+        """Windows are asked for from a little earlier to a little later, and what that brings too much is dropped."""
+        with Emulator(instances=0, days=3, bounds=bounds) as emulator:
+            first = emulator.start_ms + HOUR + inset
+            query = FlowQuery(first, first + 2 * HOUR + inset, order_by=order, type=type)
+            rows = self.edged(emulator, query)
+            async with session_to(emulator, page_size) as session:
+                got = [row.instance_id for row in await session.scan(query).list()]
+        true = [
+            name for ms, name in rows if query.from_ms <= ms < query.to_ms and type in (None, int(name[0]))
+        ]
+        assert sorted(got) == sorted(true)
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    @pytest.mark.parametrize("matches", [1, 3, 60])
+    @pytest.mark.parametrize("bounds", ["minutes-down", "minutes-nearest", "minutes-up"])
+    async def test_whole_minutes_are_read_or_told(self, bounds: str, matches: int, order: str | None) -> None:
+        """A range that begins and ends inside minutes is read where one page holds it; windows that meet are an error."""
+        with Emulator(instances=0, days=3, bounds=bounds) as emulator:
+            first, until = emulator.start_ms + HOUR + 17_000, emulator.start_ms + 2 * HOUR + 43_000
+            for number in range(matches):
+                emulator.insert((first, until - 1_000, first + 60_000 * number)[number % 3], type=1)
+            true = matches
+            query = FlowQuery(first, until, order_by=order, type=1)
+            async with session_to(emulator, 10) as session:
+                try:
+                    got = len(await session.scan(query).list())
+                except CompletenessError as error:
+                    assert "round" in str(error)  # noqa: PT017
+                    got = true
+        assert got == true
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    async def test_a_crowded_second_whose_pieces_leave_out_their_start_is_read_whole(
+        self, order: str | None
+    ) -> None:
+        """The first row of the second shows that the start is left out."""
+        with Emulator(instances=0, days=1, bounds="open", page_cap=20) as emulator:
+            true = [emulator.insert(emulator.start_ms + 7_000 + 3 * n, type=1) for n in range(300)]
+            async with session_to(emulator, 20) as session:
+                query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)
+                got = [row.instance_id for row in await session.scan(query).list()]
+        assert sorted(got) == sorted(true)
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
+    @pytest.mark.parametrize("bounds", ["ms", "open"])
+    @pytest.mark.parametrize("steps", [(-1,), (0,), (1,), (-1, 0), (-1, 1), (-250, 0, 250), (-250,), ()])
+    async def test_a_range_that_begins_inside_a_second_begins_at_that_millisecond(
+        self, steps: tuple[int, ...], bounds: str, order: str
+    ) -> None:
+        """Texts do not show on which side of the start a row of that second lies, but two windows beside it do."""
+        with Emulator(instances=0, days=1, bounds=bounds) as emulator:
+            edge = emulator.start_ms + HOUR + 300
+            true = [name for step in steps if (name := emulator.insert(edge + step, type=1)) and step >= 0]
+            true.append(emulator.insert(edge + HOUR, type=1))
+            async with session_to(emulator, 20) as session:
+                query = FlowQuery(edge, edge + 2 * HOUR, type=1, order_by=order)
+                got = [row.instance_id for row in await session.scan(query).list()]
+        assert sorted(got) == sorted(true)
+
+    @pytest.mark.parametrize("bounds", ["minutes-down", "minutes-up"])
+    @pytest.mark.parametrize("at_end", [True, False])
+    async def test_a_bound_inside_a_second_that_is_rounded_to_minutes_is_told(
+        self, *, at_end: bool, bounds: str
+    ) -> None:
+        """A row that stands neither before the bound nor behind it was lost by rounding."""
+        with Emulator(instances=0, days=1, bounds=bounds) as emulator:
+            first, until = emulator.start_ms + HOUR + 17_300, emulator.start_ms + 2 * HOUR + 43_300
+            name = emulator.insert(until - 1 if at_end else first + 1, type=1)
+            async with session_to(emulator, 20) as session:
+                try:
+                    got = [
+                        row.instance_id for row in await session.scan(FlowQuery(first, until, type=1)).list()
+                    ]
+                except CompletenessError as error:
+                    assert "rounds the range" in str(error)  # noqa: PT017
+                    got = [name]
+        assert got == [name]
+
+    @pytest.mark.parametrize("refusal", [None, "widest_window"])
+    async def test_the_margin_costs_a_service_as_documented_few_searches(self, refusal: str | None) -> None:
+        """Only rows just beside a window make it be requested again, until the service has shown its start."""
+        searches = []
+        for beside in (False, True):
+            switches: dict[str, Any] = {} if refusal is None else {refusal: 86_400}
+            with Emulator(instances=0, days=3, **switches) as emulator:
+                first = emulator.start_ms + HOUR
+                emulator.insert(first + 5_000, type=1)
+                if beside:
+                    emulator.insert(first - 1, type=1)
+                async with session_to(emulator, 20) as session:
+                    got = await session.scan(FlowQuery(first, first + 24 * HOUR, type=1)).list()
+                assert len(got) == 1
+                searches.append(emulator.requests["search"])
+        assert searches[1] <= searches[0] + 2
+
+
 class TestTheHourThatComesTwice:
     """Berlin, 27 October 2024: clocks show 02:00 to 03:00 twice."""
 

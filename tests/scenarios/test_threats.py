@@ -55,6 +55,7 @@ BEATEN: dict[str, Threat] = {
     "every 20th empty": Threat({"empty_answers": 20}),
     "two zones a record": Threat({"start_zone_shift": -8}),
     "skewed clock": Threat({"clock_skew": 7200}),
+    "ranges open": Threat({"bounds": "open"}),
     "wide windows time out": Threat({"widest_window": 86_400 * 5}),
     "faults": Threat({"fault_share": 0.1}),
     "compressed": Threat({"compress": True}),

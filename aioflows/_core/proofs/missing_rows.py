@@ -95,7 +95,8 @@ class MissingRows:
         return CompletenessError(
             f"the service shows rows that are read as triggered at {ask.axis.second(second) * 1000} ms when one window is "
             f"asked for, and none when another is that holds that second too. Likeliest, {told}, and begin the scan again. "
-            "If the zone is right, it answers about a part of a long range only: ask for shorter ranges then"
+            "If the zone is right, the service answers about a part of a long range only, or rounds the range: ask for shorter "
+            "ranges then, of whole minutes"
         )
 
     def _search(self, missing: _MissingRow) -> Script:

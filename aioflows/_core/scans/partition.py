@@ -13,6 +13,7 @@ from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
+from aioflows._core.scans.range_bounds import RangeBounds
 from aioflows._core.scans.range_end import Answer, RangeEnd
 from aioflows._core.scans.repeated_hour import RepeatedHour
 from aioflows._core.wire.zone import Zone, wall_seconds
@@ -65,6 +66,7 @@ class Partition:
         scan: the keyset scan.
         handed: for a second of scan time, the last id that an earlier scan handed out in it. Default: empty.
         resumed: True if the scan resumes an earlier one. Default: False.
+        edges: the bounds of the query (ms of real time), unless its windows are read again and again. Default: none.
         pieces: rows that a row of another partition may still precede.
     """
 
@@ -72,11 +74,13 @@ class Partition:
     scan: KeysetScan
     handed: dict[int, str] = attrs.field(factory=dict)
     resumed: bool = False
+    edges: tuple[int, ...] = ()
     pieces: list[PageSlice] = attrs.field(init=False, factory=list)
     ended: bool = attrs.field(init=False, default=False)
     first_pages: TypeOverlapCheck = attrs.field(init=False, factory=TypeOverlapCheck)
     """The check that all partitions of one scan share."""
     _clocks: RepeatedHour = attrs.field(init=False)
+    _bounds: RangeBounds = attrs.field(init=False)
     _end: RangeEnd = attrs.field(init=False)
     _early: list[PageRequest] = attrs.field(init=False, factory=list)
     """Requests that were sent before the zone was known."""
@@ -87,10 +91,14 @@ class Partition:
     def _wall_clocks(self) -> RepeatedHour:
         return RepeatedHour(self.scan.spans, self.scan.axis, self._deliver, resumed=self.resumed)
 
+    @_bounds.default
+    def _range_bounds(self) -> RangeBounds:
+        return RangeBounds(self.edges, self._clocks.received)
+
     @_end.default
     def _range_end(self) -> RangeEnd:
         ends = [self.scan.axis.window(*span)[1] for span in self.scan.spans]
-        return RangeEnd(ends, self._clocks.received)
+        return RangeEnd(ends, self._bounds.received)
 
     @property
     def undated(self) -> list[tuple[int, int]]:
@@ -108,7 +116,7 @@ class Partition:
 
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
-        self._end.zone = zone
+        self._end.zone = self._bounds.zone = zone
         self._clocks.set_zone(zone)
         self._too_wide |= {
             (one.first, one.until) for one in self._early if zone.transitions(one.from_ms, one.to_ms)
@@ -117,7 +125,8 @@ class Partition:
 
     def looks(self) -> list[PageRequest]:
         """Return the requests that answers wait for. They are sent however many requests are under way."""
-        return [*(self._end.sent(ask) for ask in self._clocks.wanted()), *self._end.wanted()]
+        asks = [*map(self._bounds.sent, self._clocks.wanted()), *self._bounds.wanted()]
+        return [*map(self._end.sent, asks), *self._end.wanted()]
 
     def pressing(self, slots: int) -> list[PageRequest]:
         """Return at most `slots` requests that an answer made necessary."""
@@ -138,7 +147,7 @@ class Partition:
             if (ask.first, ask.until) in self._too_wide:
                 self.scan.failed(ask, _too_wide())
             else:
-                sent.append(self._end.sent(self._clocks.sent(ask)))
+                sent.append(self._end.sent(self._bounds.sent(self._clocks.sent(ask))))
         return sent
 
     def received(self, ask: PageRequest, page: Page) -> None:

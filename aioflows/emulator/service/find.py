@@ -107,6 +107,11 @@ def _from_a_heap(store: Store, found: str, values: list[object], order: str, pag
     return top_n([(row[0], row[1:]) for row in ranked], page)
 
 
+_MINUTE = 60_000
+_ADDED_TO_ROUND = {"minutes-down": 0, "minutes-nearest": _MINUTE // 2, "minutes-up": _MINUTE - 1}
+"""What is added to a time (ms) before it is cut to whole minutes."""
+
+
 def _effective_filter(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
     """Return the filter as this deployment applies it."""
     nothing, ignored = Filter(), quirks.ignore
@@ -117,6 +122,12 @@ def _effective_filter(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
     }
     if quirks.bounds == "seconds":
         changes = {"from_ms": filter.from_ms // 1000 * 1000, "to_ms": filter.to_ms // 1000 * 1000, **changes}
+    elif quirks.bounds in _ADDED_TO_ROUND:
+        add = _ADDED_TO_ROUND[quirks.bounds]
+        first, until = ((ms + add) // _MINUTE * _MINUTE for ms in (filter.from_ms, filter.to_ms))
+        changes = {"from_ms": first, "to_ms": until, **changes}
+    elif quirks.bounds == "open":
+        changes = {"from_ms": filter.from_ms + 1, **changes}
     elif quirks.bounds == "closed":
         changes = {"to_ms": filter.to_ms + 1, **changes}
     elif quirks.bounds == "closed-seconds":

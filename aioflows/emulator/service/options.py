@@ -84,6 +84,8 @@ class Quirks:
         sort_by: the precision by which trigger times are sorted, "ms" or "second". Default: "ms".
         bounds: the comparison with the ends of the range. "ms": as documented. "seconds": both ends are
             rounded down to whole seconds. "closed": the end belongs to the range. "closed-seconds": both.
+            "open": the start does not belong to the range. "minutes-down", "minutes-nearest" and "minutes-up":
+            both ends are rounded to whole minutes.
             "wall": by wall clock, as with a column of local times; a search for one pass of a repeated hour
             returns the rows of both passes, in the order of the clock. Default: "ms".
         expression: the match of an expression with an id or name; the documentation says "fuzzy". "contains":
@@ -154,7 +156,18 @@ class Quirks:
     nulls: str = attrs.field(default="smallest", validator=checks.one_of("smallest", "first", "last"))
     sort_by: str = attrs.field(default="ms", validator=checks.one_of("ms", "second"))
     bounds: str = attrs.field(
-        default="ms", validator=checks.one_of("ms", "seconds", "closed", "closed-seconds", "wall")
+        default="ms",
+        validator=checks.one_of(
+            "ms",
+            "seconds",
+            "closed",
+            "closed-seconds",
+            "open",
+            "minutes-down",
+            "minutes-nearest",
+            "minutes-up",
+            "wall",
+        ),
     )
     expression: str = attrs.field(
         default="contains",

@@ -338,12 +338,30 @@ class TestBounds:
             ("wall", [1]),
         ],
     )
-    def test_the_ends_of_a_range_are_compared_in_one_of_five_ways(
+    def test_the_ends_of_a_range_are_compared_in_one_of_several_ways(
         self, bounds: str, found: list[int]
     ) -> None:
         with one_type(0, bounds=bounds) as emulator:
             made = [emulator.insert(emulator.start_ms + ms) for ms in (400, 600, 1_000)]
             shown = ids(emulator, from_ms=emulator.start_ms + 500, to_ms=emulator.start_ms + 1_000)
+            assert [made.index(id) for id in shown] == found
+
+    @pytest.mark.parametrize(
+        ("bounds", "found"),
+        [
+            ("ms", [1, 2]),
+            ("open", [2]),
+            ("minutes-down", [0, 1]),
+            ("minutes-nearest", [2, 3]),
+            ("minutes-up", [2, 3]),
+        ],
+    )
+    def test_a_start_is_excluded_or_both_ends_are_rounded_to_minutes(
+        self, bounds: str, found: list[int]
+    ) -> None:
+        with one_type(0, bounds=bounds) as emulator:
+            made = [emulator.insert(emulator.start_ms + 1_000 * second) for second in (10, 40, 70, 110)]
+            shown = ids(emulator, from_ms=emulator.start_ms + 40_000, to_ms=emulator.start_ms + 100_000)
             assert [made.index(id) for id in shown] == found
 
     @pytest.mark.parametrize(
