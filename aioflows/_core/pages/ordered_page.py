@@ -170,7 +170,7 @@ class OrderedPage:
         return (
             f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
-                "The zone given to this session is not the service's: give the right one, or none, and run the scan again"
+                "The offset that this session was given is not the service's: give the right one, or none, and run the scan again"
                 if self._given
                 else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
