@@ -253,7 +253,7 @@ class RangeBounds:
         if meant.page_no != self._first_page:
             return set()  # the numbers of later pages count the rows that came too much
         whole = len(answer.ids) < len(page.ids)  # no cap on pages has cut it
-        last, shown = None if whole else answer.times[-1], set(answer.ids)
+        last, shown = None if whole or not answer.ids else answer.times[-1], set(answer.ids)
         seconds = seconds_of(self._zone, wide, page.times)
         return {
             name

@@ -2,8 +2,8 @@
 
 1. A window of one millisecond has no row if the start is excluded. So one row in such a window shows that the start
    is included.
-2. If two milliseconds together have a row, and neither of them has it alone, the start is excluded. This is requested
-   twice, since a row may be deleted and an answer may be false.
+2. If two milliseconds together have a row, and neither of them has it alone, the start is excluded. Each of the two is
+   requested twice in a row, and all of it twice. A row may be deleted, and every n-th answer may be false.
 3. Let the last millisecond of a second be answered with a row. If the rest of that second has rows, and not this one,
    then the service compares milliseconds and includes the start.
 
@@ -59,14 +59,17 @@ class RangeStart:
 
     def _inside_second(self, ask: PageRequest, page_no: int) -> _Look:
         start = ask.from_ms
+        # In a dense second the first row stands in the millisecond before its first cut.
+        if (yield look(ask, start - 1, start, page_no=page_no)).ids:
+            self.included = True
+            return True
         for _ in range(_ROUNDS):
-            # In a dense second the first row stands in the millisecond before its first cut.
-            last = yield look(ask, start - 1, start, page_no=page_no)
-            if not last.ids and not (yield look(ask, start - 1, start + 1, page_no=page_no)).ids:
+            if not (yield look(ask, start - 1, start + 1, page_no=page_no)).ids:
                 return False
-            if last.ids or (yield look(ask, start, start + 1, page_no=page_no)).ids:
-                self.included = True
-                return True
+            for first in (start, start, start - 1, start - 1):
+                if (yield look(ask, first, first + 1, page_no=page_no)).ids:
+                    self.included = True
+                    return True
         self.included = False
         return True
 

@@ -130,3 +130,21 @@ def test_a_window_that_may_be_refused_for_its_margin_is_sent_as_it_was_meant() -
     one.received(one.sent(meant), refused)
     assert delivered == [refused]
     assert one.sent(meant) is meant
+
+
+@pytest.mark.parametrize("every", [2, 3, 4, 5])
+@pytest.mark.parametrize("step", [-1, 0])
+def test_false_empty_answers_do_not_show_that_a_start_is_excluded(step: int, every: int) -> None:
+    """A row of the millisecond before would be taken for one of the range."""
+    for begun in range(every):
+        one, delivered = bounds()
+        meant, number = ask(NOON + 300, NOON + 10_000), begun
+        todo = [one.sent(meant)]
+        while todo:
+            request = todo.pop(0)
+            number += 1
+            rows = [NOON + 300 + step] if request.from_ms <= NOON + 300 + step < request.to_ms else []
+            one.received(request, Rows(rows if number % every else []))  # type: ignore[arg-type]
+            todo += one.wanted()
+        assert len(delivered) == 1
+        assert one.sent(ask(NOON + 700, NOON + 10_000)).from_ms == NOON + 700
