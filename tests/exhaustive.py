@@ -215,11 +215,17 @@ HEAD = f"{'kind of world':38}{'worlds':>8}{'whole':>8}{'states':>10}{'exact':>10
 
 
 def explore(
-    kind: Kind, states: int, walks: Callable[[Callable[[World], Walk], Iterator[World]], Iterator[Walk]]
+    kind: Kind,
+    states: int,
+    walks: Callable[[Callable[[World], Walk], Iterator[World]], Iterator[Walk]],
+    most: int = _MOST,
 ) -> Tally:
-    """Walk worlds of a kind until so many *states* were seen; *walks* maps a function over them, in order."""
+    """Walk worlds of a kind until so many *states* were seen; *walks* maps a function over them, in order.
+
+    No more than *most* states of a world are seen.
+    """
     tally = Tally(kind)
-    for world, found in zip(kind.worlds(), walks(partial(walk, most=_MOST), kind.worlds()), strict=False):
+    for world, found in zip(kind.worlds(), walks(partial(walk, most=most), kind.worlds()), strict=False):
         tally.add(world, found)
         if tally.states >= states:
             break

@@ -17,6 +17,7 @@ import pytest
 from aioflows import FlowQuery, FlowStatus
 from aioflows.emulator import Emulator
 from benchmarks.worlds import ORDERS, Verdict, judged, session_to
+from tests.support.long import long_but
 
 CAP = 20
 
@@ -157,9 +158,10 @@ def complaint(names: tuple[str, ...], seed: int, verdict: Verdict) -> str:
     return "" if verdict.ending == "exact" or told else f"{' and '.join(names)}, seed {seed}: {verdict}"
 
 
+@pytest.mark.parametrize("worlds", long_but(3, of=[3, 6]))
 @pytest.mark.parametrize("name", THREATS)
-async def test_a_threat_alone_is_overcome_or_told(name: str) -> None:
-    wrong = [complaint((name,), seed, await scan((name,), seed)) for seed in range(6)]
+async def test_a_threat_alone_is_overcome_or_told(name: str, worlds: int) -> None:
+    wrong = [complaint((name,), seed, await scan((name,), seed)) for seed in range(worlds)]
     assert not any(wrong), "\n".join(filter(None, wrong))
 
 
