@@ -20,6 +20,7 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.machine import Machine, Requester
 from aioflows._core.strategy import make_machine
 from aioflows._core.wire.endpoints import Address
+from aioflows._core.wire.field_clocks import FieldClocks
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
 from aioflows._net.engine import Engine
@@ -70,6 +71,9 @@ class FlowSession(LoopBound):
         server_timezone: the zone of the service's times, as a tzinfo or a text ("GMT+8", "Asia/Shanghai").
             None means that each scan asks the service. The service names the present offset only, so give the
             zone if it has daylight saving time. Default: None.
+        other_timezone: the zone of the times other than the trigger time, if the service prints them in
+            another one: start, end and creation. None means that the session finds it out from the rows.
+            Default: None.
         first_page: the number of the service's first page, 0 or 1. None means that the session finds out.
             Default: None.
         observer: a function that is called with each `Event`, on the event loop, so it must return quickly.
@@ -95,6 +99,7 @@ class FlowSession(LoopBound):
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
+        other_timezone: str | tzinfo | None = None,
         first_page: int | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
@@ -106,6 +111,7 @@ class FlowSession(LoopBound):
             raise QueryError(f"first_page must be 0, 1 or None, not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
+        other = None if other_timezone is None else Zone.parse(other_timezone)
         self._service = ServiceFacts(first_page)
         self._seen_filters = SeenFilters()
         self._gate = Gate(limits.concurrency, limits.rate)
@@ -121,7 +127,7 @@ class FlowSession(LoopBound):
         self._operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
-        self._zones = Zones(zone, self._operations.zone)
+        self._zones = Zones(zone, self._operations.zone, FieldClocks(other, self._watch.warn))
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._follows: WeakSet[FlowFollow] = WeakSet()
         self._state = "not entered"

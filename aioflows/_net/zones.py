@@ -20,6 +20,7 @@ from typing import Any
 
 import attrs
 
+from aioflows._core.wire.field_clocks import FieldClocks
 from aioflows._core.wire.zone import Zone
 from aioflows._net.single_flight import SingleFlight
 from aioflows.checkpoint import FollowCheckpoint, ReadZone
@@ -43,11 +44,18 @@ class Zones:
     Args:
         given: the zone that the user gave. None means that the service is asked.
         ask: asks the service.
+        clocks: the clocks of the times other than the trigger time. Default: None, the clock of that.
     """
 
-    def __init__(self, given: Zone | None, ask: Callable[[], Coroutine[Any, Any, Zone]]) -> None:
-        self.given = given
+    def __init__(
+        self,
+        given: Zone | None,
+        ask: Callable[[], Coroutine[Any, Any, Zone]],
+        clocks: FieldClocks | None = None,
+    ) -> None:
+        self.given = None if given is None else attrs.evolve(given, clocks=clocks)
         self._ask = ask
+        self._clocks = clocks
         self._named: tuple[Zone, float] | None = None
         self._request: SingleFlight[Zone] | None = None
 
@@ -68,7 +76,7 @@ class Zones:
 
     async def _named_now(self) -> Zone:
         began = asyncio.get_running_loop().time()
-        zone = await self._ask()
+        zone = attrs.evolve(await self._ask(), clocks=self._clocks)
         self._named = zone, began
         return zone
 
@@ -168,7 +176,8 @@ class FollowZone:
         elif self._zones.given is None and not _same(self.zone, named, now_ms):
             changed = _instant_of_change(since - int(1000 * _FOR_POLLS), now_ms)
             offsets = self.zone.offsets(self._begun, changed) if self._begun < changed else ()
-            self.zone = Zone.of_offsets([*offsets, (changed, named.offset_at(now_ms // 1000))])
+            offsets = (*offsets, (changed, named.offset_at(now_ms // 1000)))
+            self.zone = attrs.evolve(Zone.of_offsets(offsets), clocks=named.clocks)
         return self.zone != before
 
     def used(self, checkpoint: FollowCheckpoint) -> FollowCheckpoint:
@@ -189,7 +198,8 @@ class FollowZone:
                 and len(earlier.offsets) > 1
                 and zone.offset_at(span[1] // 1000) == last
             ):
-                zone = Zone.of_offsets(earlier.offsets)  # the service named one offset after the other
+                # The service named one offset after the other.
+                zone = attrs.evolve(Zone.of_offsets(earlier.offsets), clocks=zone.clocks)
             earlier.check(read_zone(zone, *span))
         self.zone = zone
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -202,7 +203,12 @@ def read_instance(body: bytes, zone: Zone) -> FlowInstance:
         times = zone.aware(naive_times([trigger]))
     except ValueError:
         raise AnswerError(f"{trigger!r:.60} is not a time", "$.data.triggerTime") from None
-    (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
+    date = (
+        None
+        if zone.clocks is None
+        else partial(zone.clocks.date, walls=naive_times([trigger]), zone=zone, offset=None)
+    )
+    (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"], date=date))
     return instance
 
 

@@ -15,6 +15,7 @@ import contextlib
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -109,12 +110,13 @@ class SearchPage:
         times: the trigger times of the rows, as texts.
         count: the number of rows that the service reports. Default: None, which means that it reports none.
         decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
+        sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
 
     Raises:
         AnswerError: an id is empty, or a trigger time cannot be read.
     """
 
-    __slots__ = ("_decoded", "_loose", "_walls", "body", "count", "ids", "times")
+    __slots__ = ("_dated", "_decoded", "_loose", "_sorter", "_walls", "body", "count", "ids", "times")
 
     def __init__(
         self,
@@ -123,6 +125,7 @@ class SearchPage:
         times: list[str],
         count: int | None = None,
         decoded: Sequence[Row] | None = None,
+        sorter: tuple[str, bool] | None = None,
     ) -> None:
         if not all(ids):
             raise AnswerError("there is no id", f"{_path(list(map(bool, ids)).index(False))}.instanceId")
@@ -138,6 +141,8 @@ class SearchPage:
         self.body = b"" if decoded is not None else body
         self._decoded = decoded
         self._loose: Sequence[dict[str, Any]] = ()
+        self._sorter = sorter
+        self._dated = False
 
     def __len__(self) -> int:
         return len(self._walls)
@@ -164,6 +169,11 @@ class SearchPage:
             return []  # an empty answer may have no list
         if self._decoded is None and not self._loose:
             self._read()
+            self._dated = False
+        if self._decoded and not self._dated and zone.clocks is not None:
+            # All rows of the page, since few rows show less about their clocks.
+            zone.clocks.date(self._decoded, self._walls, zone, offset, self._sorter)
+            self._dated = True
         if rows is None:
             rows = range(len(self))
         walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
@@ -171,7 +181,8 @@ class SearchPage:
         paths = [_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
-        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
+        date = None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
+        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths, date))
 
     def _read(self) -> None:
         try:
@@ -230,7 +241,12 @@ def _count(value: object) -> int | None:
 
 
 def read_search(
-    body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False, page_no: int = 0
+    body: bytes,
+    throttle_codes: Collection[int] = (),
+    *,
+    whole: bool = False,
+    page_no: int = 0,
+    sorter: tuple[str, bool] | None = None,
 ) -> SearchPage:
     """Return the page of an answer, with only the columns decoded by which pages are planned.
 
@@ -244,6 +260,7 @@ def read_search(
         whole: True if all of it is decoded now, since it is handed out at once. Default: False.
         page_no: the page number in the request. The count of a later page may be that of all rows. Default:
             0.
+        sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
 
     Raises:
         ServiceError: the service refused.
@@ -271,7 +288,7 @@ def read_search(
     else:
         ids, times = [row.instance_id for row in rows], [row.trigger_time for row in rows]
     decoded = None if isinstance(answer, (Head, Loose)) else rows
-    page = SearchPage(body, ids, times, count, decoded)
+    page = SearchPage(body, ids, times, count, decoded, sorter)
     if _may_hold_twins(body, ids):
         refuse_twins(body)
     return page

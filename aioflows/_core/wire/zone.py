@@ -13,17 +13,23 @@ from datetime import UTC, datetime, timedelta, timezone
 from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
 from functools import lru_cache
 from itertools import repeat
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from aioflows.errors import AnswerError, QueryError
 
-__all__ = ["ClockChanges", "Zone", "wall_seconds"]
+if TYPE_CHECKING:
+    from aioflows._core.wire.field_clocks import FieldClocks
+
+__all__ = ["ClockChanges", "OtherTzInfo", "Zone", "wall_seconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_EPOCH_DAY = _EPOCH.toordinal()
 _DAY = 86_400
+_QUARTER = timedelta(minutes=15)
 # One day less than the range of datetime, so that no offset leads out of that range.
 _EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
 _OFFSET = re.compile(
@@ -115,6 +121,81 @@ class ClockChanges(_TzInfo):
         return (dt + timedelta(seconds=offset)).replace(fold=fold)
 
 
+class OtherTzInfo(_TzInfo):
+    """A zone of another library, made hashable. A session keeps facts by zone, so a zone must be hashable.
+
+    Args:
+        zone: the zone. Its ``utcoffset`` and ``fromutc`` are used.
+    """
+
+    def __init__(self, zone: _TzInfo) -> None:
+        self._zone = zone
+
+    def __getinitargs__(self) -> tuple[_TzInfo]:
+        return (self._zone,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OtherTzInfo) and bool(self._zone == other._zone)
+
+    def __hash__(self) -> int:
+        return hash(type(self._zone))
+
+    def __repr__(self) -> str:
+        return str(self._zone)
+
+    __str__ = __repr__
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """Return the offset in force when wall clocks show a time."""
+        return None if dt is None else self._zone.utcoffset(dt.replace(tzinfo=self._zone))
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        """Return the part of the offset that is daylight saving time."""
+        return None if dt is None else self._zone.dst(dt.replace(tzinfo=self._zone))
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """Return the name of the offset in force."""
+        return None if dt is None else self._zone.tzname(dt.replace(tzinfo=self._zone))
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Return a time of UTC as a time of this zone."""
+        return self._zone.fromutc(dt.replace(tzinfo=self._zone)).replace(tzinfo=self)
+
+
+_TZFILE = re.compile(r"tzfile\('(?:.*/zoneinfo/)?(?P<key>[A-Za-z0-9_+/-]+)'\)")
+"""The text of a zone of python-dateutil that was read from the database of zones."""
+
+
+def _known(zone: _TzInfo) -> _TzInfo:
+    """Return a tzinfo as a zone that this module can use.
+
+    Raises:
+        QueryError: the tzinfo is of pytz, or is not usable.
+    """
+    if hasattr(zone, "localize"):  # pytz zones are wrong unless `localize` makes every time
+        raise QueryError(f"{zone!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(zone)!r})")
+    if isinstance(zone, (timezone, ZoneInfo, ClockChanges, OtherTzInfo)):
+        return zone
+    try:
+        fixed = zone.utcoffset(None)
+        if fixed is not None:
+            return timezone(fixed)
+        if (match := _TZFILE.fullmatch(str(zone))) is not None:
+            return ZoneInfo(match["key"])
+    except (TypeError, ValueError, AttributeError, LookupError, OSError, NotImplementedError):
+        pass
+    other = OtherTzInfo(zone)
+    try:
+        for month in (1, 7):
+            if datetime(2024, month, 1, tzinfo=UTC).astimezone(other).utcoffset() is None:
+                raise ValueError("no offset")  # noqa: TRY301  (as any other error of the zone)
+    except Exception as error:
+        raise QueryError(
+            f"{zone!r} cannot be used as a time zone: it returns no offset ({error}); {_ACCEPTED}"
+        ) from error
+    return other
+
+
 def _east(seconds: int) -> timezone:
     return timezone(timedelta(seconds=seconds))
 
@@ -127,10 +208,13 @@ class Zone:
         tzinfo: the zone of the datetimes.
         given: True if the user gave the zone, False if the service named it. It does not affect equality.
             Default: False.
+        clocks: the clocks of the times other than the trigger time. None means that these have the clock of
+            the trigger time, unchecked. It does not affect equality. Default: None.
     """
 
     tzinfo: _TzInfo
     given: bool = attrs.field(default=False, eq=False, kw_only=True)
+    clocks: FieldClocks | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
     epoch: datetime = attrs.field(init=False, eq=False, repr=False)
     """1970-01-01 00:00:00 by the wall clocks of this zone."""
 
@@ -148,9 +232,7 @@ class Zone:
         if isinstance(value, Zone):
             return value
         if isinstance(value, _TzInfo):
-            if hasattr(value, "localize"):  # pytz zones are wrong unless `localize` makes every time
-                raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
-            return cls(value)
+            return cls(_known(value))
         if not isinstance(value, str):
             raise QueryError(f"{value!r} is not a time zone; {_ACCEPTED}")
         text = value.strip()
@@ -247,6 +329,35 @@ class Zone:
                 return instant + after, instant + before
         return None
 
+    def instants(self, wall: datetime) -> tuple[datetime, ...]:
+        """Return the instants at which clocks show a time, earliest first, in UTC and without a zone.
+
+        They are two in an hour that comes twice. A time that clocks skip is read as if they had not.
+        """
+        before, after = _offsets_shown(self, (wall - _NAIVE_EPOCH) // _QUARTER)
+        return (wall - before, wall - after) if before > after else (wall - before,)
+
+    def shown_at(self, instant: datetime) -> datetime:
+        """Return the time that clocks show at an instant, given in UTC and without a zone.
+
+        A time of the second pass of an hour that comes twice has this zone and ``fold=1``. All others have no
+        zone.
+        """
+        offset, second = _offset_in(self, (instant - _NAIVE_EPOCH) // _QUARTER)
+        shown = instant + offset
+        return shown.replace(tzinfo=self.tzinfo, fold=1) if second else shown
+
+    def repeats(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+        """Return the stretches between two wall-clock times that clocks show twice."""
+        return [] if self.fixed else _repeats(self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY)
+
+    def repeat_at(self, instant: timedelta) -> tuple[timedelta, timedelta] | None:
+        """Return both passes, as one stretch of time, of the hour that comes twice at an instant.
+
+        Times are since 1970-01-01 UTC. None means that clocks show that hour once.
+        """
+        return None if self.fixed else _repeat_at(self, instant // _QUARTER)
+
     def _comes_again(self, wall: datetime, offset: int) -> bool:
         first = wall.replace(tzinfo=self.tzinfo)
         again = first.replace(fold=1).utcoffset()
@@ -259,6 +370,46 @@ class Zone:
 @lru_cache(maxsize=8192)
 def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
+
+
+# Clocks change at a quarter of an hour in every zone, so all times of a quarter lie on one side of it.
+
+
+@lru_cache(maxsize=4096)
+def _offsets_shown(zone: Zone, quarter: int) -> tuple[timedelta, timedelta]:
+    first = (_NAIVE_EPOCH + quarter * _QUARTER).replace(tzinfo=zone.tzinfo)
+    return first.utcoffset() or timedelta(), first.replace(fold=1).utcoffset() or timedelta()
+
+
+@lru_cache(maxsize=4096)
+def _offset_in(zone: Zone, quarter: int) -> tuple[timedelta, bool]:
+    shown = (_EPOCH + quarter * _QUARTER).astimezone(zone.tzinfo)
+    before, after = _offsets_shown(zone, (shown.replace(tzinfo=None, fold=0) - _NAIVE_EPOCH) // _QUARTER)
+    offset = shown.utcoffset() or timedelta()
+    return offset, before > after == offset
+
+
+@lru_cache(maxsize=1024)
+def _repeats(zone: Zone, first: int, last: int) -> list[tuple[datetime, datetime]]:
+    found = []
+    for turn in zone.transitions((first - 1) * _DAY * 1000, (last + 2) * _DAY * 1000):
+        before, after = zone.offset_at(turn // 1000 - 1), zone.offset_at(turn // 1000)
+        if before > after:
+            wall = _NAIVE_EPOCH + timedelta(milliseconds=turn)
+            found.append((wall + timedelta(seconds=after), wall + timedelta(seconds=before)))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _repeat_at(zone: Zone, quarter: int) -> tuple[timedelta, timedelta] | None:
+    shown = (_EPOCH + quarter * _QUARTER).astimezone(zone.tzinfo).replace(tzinfo=None)
+    twice = zone.shown_twice(shown)
+    if twice is None:
+        return None
+    first, last = twice[0] - _NAIVE_EPOCH, twice[1] - _NAIVE_EPOCH
+    once = twice[0].replace(tzinfo=zone.tzinfo)
+    before, after = once.utcoffset() or timedelta(), once.replace(fold=1).utcoffset() or timedelta()
+    return first - before, last - after
 
 
 # A text comes again within a page or two, or never. A larger cache has no more hits and looks like a leak.
