@@ -22,13 +22,19 @@ __all__ = [
     "follow_fingerprint",
 ]
 
-Position: TypeAlias = tuple[tuple[int | None, ...], str]
+Position: TypeAlias = tuple[tuple[int | None, ...], str] | tuple[tuple[int | None, ...], str, str]
 """A row's place in an order: its sort fields and its id.
 
-The fields are times in microseconds since 1970, as the service shows them.
+The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If that clock is
+changed, they are instants, and `INSTANTS` follows the id.
 """
 
+INSTANTS = "instants"
+
 _VERSION = 1
+_WITH_INSTANTS = 2
+"""The version of a checkpoint with a `Position` of instants. Releases that do not know them refuse it."""
+
 _SCAN, _FOLLOW = "scan", "follow"
 
 
@@ -42,10 +48,13 @@ class ReadZone:
         name: the name of the zone.
         offsets: its offsets over the range, earliest first: the first millisecond since 1970-01-01 UTC, and
             the offset (seconds east of Greenwich).
+        clocks: the clocks that start, end and creation times were read by, by field, if they differ from the
+            trigger's. Default: None, which means that an earlier release made the checkpoint.
     """
 
     name: str
     offsets: tuple[tuple[int, int], ...]
+    clocks: tuple[tuple[str, str], ...] | None = None
 
     def check(self, other: ReadZone) -> None:
         """Check that another zone has the same offsets.
@@ -109,7 +118,9 @@ class Checkpoint:
             del content["position"]  # releases without this field can read it then
         if self.zone is None:
             del content["zone"]
-        return _text(content)
+        elif self.zone.clocks is None:
+            del content["zone"]["clocks"]
+        return _text(content, _VERSION if self.position is None or len(self.position) < 3 else _WITH_INSTANTS)
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
@@ -184,7 +195,7 @@ class FollowCheckpoint:
         content: dict[str, Any] = {"kind": _FOLLOW, "fingerprint": self.fingerprint}
         content |= {"from_ms": self.from_ms, "known": known}
         if self.zone is not None:
-            content["zone"] = attrs.asdict(self.zone)
+            content["zone"] = attrs.asdict(self.zone, filter=lambda _, value: value is not None)
         return _text(content)
 
     @classmethod
@@ -233,8 +244,8 @@ def _digest(asked: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _text(content: dict[str, Any]) -> str:
-    content = {"version": _VERSION, **content}
+def _text(content: dict[str, Any], version: int = _VERSION) -> str:
+    content = {"version": version, **content}
     return json.dumps({**content, "checksum": _checksum(content)})
 
 
@@ -244,8 +255,10 @@ def _content(text: str, kind: str) -> dict[str, Any]:
         version, checksum = content["version"], content.pop("checksum")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise QueryError("this text is not a checkpoint of aioflows, or it was cut off") from error
-    if version != _VERSION:
-        raise QueryError(f"this checkpoint has version {version!r}; this aioflows reads version {_VERSION}")
+    if version not in (_VERSION, _WITH_INSTANTS):
+        raise QueryError(
+            f"this checkpoint has version {version!r}; this aioflows reads versions {_VERSION} and {_WITH_INSTANTS}"
+        )
     if checksum != _checksum(content):
         raise QueryError("this checkpoint is damaged: its checksum does not match; use an earlier one")
     if content.get("kind", _SCAN) != kind:
@@ -266,14 +279,18 @@ def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> 
 def _position(value: list[Any] | None) -> Position | None:
     if value is None:
         return None
-    return tuple(None if one is None else int(one) for one in value[0]), str(value[1])
+    fields, name = tuple(None if one is None else int(one) for one in value[0]), str(value[1])
+    return (fields, name) if len(value) < 3 else (fields, name, str(value[2]))
 
 
 def _zone(value: dict[str, Any] | None) -> ReadZone | None:
     if value is None:
         return None
+    clocks = value.get("clocks")
     return ReadZone(
-        str(value["name"]), tuple((int(instant), int(offset)) for instant, offset in value["offsets"])
+        str(value["name"]),
+        tuple((int(instant), int(offset)) for instant, offset in value["offsets"]),
+        None if clocks is None else tuple((str(field), str(clock)) for field, clock in clocks),
     )
 
 

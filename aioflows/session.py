@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import attrs
 
+from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.filter_probes import SeenFilters
 from aioflows._core.follow.polling import FollowMachine, PollTiming
 from aioflows._core.pages.filter_checks import checks_of
@@ -20,7 +21,6 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.machine import Machine, Requester
 from aioflows._core.strategy import make_machine
 from aioflows._core.wire.endpoints import Address
-from aioflows._core.wire.field_clocks import FieldClocks
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
 from aioflows._net.engine import Engine
@@ -218,7 +218,7 @@ class FlowSession(LoopBound):
             proven=proven,
             confirm=confirm,
         )
-        zone = ScanZone(self._zones, query.from_ms, query.to_ms, None if resume is None else resume.zone)
+        zone = ScanZone(self._zones, query.from_ms, query.to_ms, resume)
         return self._scan(machine, query, zone, limit=limit, resumed=resume is not None)
 
     def _scan_growing(self, query: FlowQuery, zone: Zone) -> FlowScan:

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 ORDER = [
     *(
         "errors",
+        "_time_zones",
         "_display",
         "settings",
         "models",
@@ -26,6 +27,7 @@ ORDER = [
     ),
     *(
         "_core.wire",
+        "_core.clocks",
         "_core.resilience",
         "_core.pages",
         "_core.dense_second",
@@ -38,10 +40,10 @@ ORDER = [
 # An edge imports what is named here, and from itself.
 EDGES = {
     "emulator": "errors models",
-    "export": "errors models _tables arrow query checkpoint",
+    "export": "errors _time_zones models _tables arrow query checkpoint",
     "report": "errors models _display stats export",
     "telemetry": "aioflows",
-    "cli": "aioflows errors models query settings checkpoint stats events _display scan session export report emulator",
+    "cli": "aioflows errors _time_zones models query settings checkpoint stats events _display scan session export report emulator",
     "__main__": "cli",
 }
 FOREIGN = {

@@ -128,8 +128,8 @@ def _machine_of(
             growing=growing,
         )
         return PartitionedScan(walk, ordered=ordered, descending=falling, checks=checks)
-    order = SortOrder(sorters, service)
     after = None if resume is None else resume.position
+    order = SortOrder(sorters, service, after)
     if fields[0] == "trigger_time":
         walk = _partitions(
             query, service, limits, resume, limit, descending=order.descending, ordered=True, confirm=confirm

@@ -82,9 +82,7 @@ class Operations:
         )
         where = (("action", "search"), *self._identity)
         request = Request("POST", self._address.instances, where, body, "search")
-        read = partial(
-            self._read_page, whole=whole, page_no=page_no, sorter=sorters[0] if sorters else None
-        )
+        read = partial(self._read_page, whole=whole, page_no=page_no, sorter=sorters[0] if sorters else None)
         return await self._call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)
 
     async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:

@@ -20,10 +20,11 @@ from typing import Any
 
 import attrs
 
-from aioflows._core.wire.field_clocks import FieldClocks
+from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.wire.zone import Zone
 from aioflows._net.single_flight import SingleFlight
-from aioflows.checkpoint import FollowCheckpoint, ReadZone
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint, ReadZone
+from aioflows.errors import QueryError
 
 __all__ = ["FollowZone", "ScanZone", "Zones", "read_zone"]
 
@@ -88,19 +89,19 @@ class ScanZone:
         zones: the service's zone.
         from_ms: the first millisecond of the query since 1970-01-01 UTC.
         to_ms: the first millisecond after the query's range.
-        resumed: the zone of the checkpoint that is resumed. None means that there is none. Default: None.
+        resumed: the checkpoint that is resumed. None means that there is none. Default: None.
 
     Raises:
-        QueryError: the given zone differs from that of the checkpoint.
+        QueryError: a given zone differs from that of the checkpoint.
     """
 
-    def __init__(self, zones: Zones, from_ms: int, to_ms: int, resumed: ReadZone | None = None) -> None:
+    def __init__(self, zones: Zones, from_ms: int, to_ms: int, resumed: Checkpoint | None = None) -> None:
         self._zones = zones
         self._range = from_ms, to_ms
         self.zone: Zone | None = None
         """The zone. None means not known yet."""
-        self.used = resumed
-        """The zone's offsets over the range, for a checkpoint. None means not known yet."""
+        self._used = None if resumed is None else resumed.zone
+        self._by_place = resumed is not None and resumed.position is not None
         if zones.given is not None:
             self.take(zones.given)
 
@@ -122,9 +123,40 @@ class ScanZone:
             QueryError: the zone differs from that of the checkpoint.
         """
         used = read_zone(zone, *self._range)
-        if self.used is not None:
-            self.used.check(used)
-        self.zone, self.used = zone, used
+        if self._used is not None:
+            self._used.check(used)
+        self.zone = self._as_before(zone) if self._by_place else zone
+        self._used = used
+
+    @property
+    def used(self) -> ReadZone | None:
+        """The zone's offsets over the range, and the clocks found so far, for a checkpoint.
+
+        None means not known yet.
+        """
+        if self.zone is None or self.zone.clocks is None or self._used is None:
+            return self._used
+        return attrs.evolve(self._used, clocks=tuple(self.zone.clocks.shown().items()))
+
+    def _as_before(self, zone: Zone) -> Zone:
+        """Return the zone with the clocks of the checkpoint, since it has a place in an order of their times.
+
+        Raises:
+            QueryError: the user gave another clock.
+        """
+        if zone.clocks is None or self._used is None:
+            return zone
+        clocks = zone.clocks.as_recorded(self._used.clocks or ())
+        at_ms = self._range[0]
+        offset = zone.offset_at(at_ms // 1000)
+        if zone.clocks.given is not None and zone.clocks.advances(at_ms, offset) != clocks.advances(
+            at_ms, offset
+        ):
+            raise QueryError(
+                "the checkpoint cannot be resumed: it has a place in an order of times that were read in another zone than "
+                f"other_timezone={str(zone.clocks.given.tzinfo)!r}. Begin again without resume=, or leave other_timezone out"
+            )
+        return attrs.evolve(zone, clocks=clocks)
 
 
 class FollowZone:

@@ -197,7 +197,7 @@ class _Columns:
         """Check that no row hints at another clock for its start, its end or its creation than for its trigger.
 
         Raises:
-            ArrowInvalid: a row does. Decoded rows show more (`aioflows._core.wire.field_clocks`).
+            ArrowInvalid: a row does. Decoded rows show more (`aioflows._core.clocks.field_clocks`).
         """
         wanted = {column.name for column in columns}
         if wanted & {START.name, END.name, DURATION.name}:

@@ -235,7 +235,9 @@ class Quirks:
     claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _claimed_zone])
     start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
     end_zone_shift: float | None = attrs.field(default=None, validator=checks.maybe(checks.number(-24, 24)))
-    create_zone_shift: float | None = attrs.field(default=None, validator=checks.maybe(checks.number(-24, 24)))
+    create_zone_shift: float | None = attrs.field(
+        default=None, validator=checks.maybe(checks.number(-24, 24))
+    )
     null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
     empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))

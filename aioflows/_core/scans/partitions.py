@@ -150,7 +150,13 @@ class PartitionedScan(Machine):
             return taken
         zone = self._zone_known
         differ = zone.clocks is not None and zone.clocks.differ
-        if differ or self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
+        if (
+            differ
+            or self._noted is not None
+            or self._checks is not None
+            or not zone.fixed
+            or not taken.pieces
+        ):
             return self._read(taken)
         parts = [
             # If a page is handed out in many pieces, each piece would decode the whole page again.

@@ -181,7 +181,9 @@ class SearchPage:
         paths = [_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
-        date = None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
+        date = (
+            None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
+        )
         return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths, date))
 
     def _read(self) -> None:

@@ -14,16 +14,16 @@ from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of tha
 from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import attrs
 
-from aioflows.errors import AnswerError, QueryError
+from aioflows._time_zones import time_zone
+from aioflows.errors import AnswerError
 
 if TYPE_CHECKING:
-    from aioflows._core.wire.field_clocks import FieldClocks
+    from aioflows._core.clocks.field_clocks import FieldClocks
 
-__all__ = ["ClockChanges", "OtherTzInfo", "Zone", "wall_seconds"]
+__all__ = ["ClockChanges", "Zone", "wall_seconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
@@ -32,24 +32,7 @@ _DAY = 86_400
 _QUARTER = timedelta(minutes=15)
 # One day less than the range of datetime, so that no offset leads out of that range.
 _EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
-_OFFSET = re.compile(
-    r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
-)
-_WIDEST = 18  # hours; the limit of Java's ZoneOffset, since the service runs on Java
 _WALL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
-_ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
-
-
-def _fixed(text: str) -> timezone | None:
-    match = _OFFSET.fullmatch(text)
-    if match is None or not text:
-        return None
-    # "GMT+8" is east of Greenwich, as in Java's TimeZone. In POSIX it would be west.
-    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
-    offset = timedelta(hours=hours, minutes=minutes)
-    if offset > timedelta(hours=_WIDEST):
-        return None
-    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 class ClockChanges(_TzInfo):
@@ -121,81 +104,6 @@ class ClockChanges(_TzInfo):
         return (dt + timedelta(seconds=offset)).replace(fold=fold)
 
 
-class OtherTzInfo(_TzInfo):
-    """A zone of another library, made hashable. A session keeps facts by zone, so a zone must be hashable.
-
-    Args:
-        zone: the zone. Its ``utcoffset`` and ``fromutc`` are used.
-    """
-
-    def __init__(self, zone: _TzInfo) -> None:
-        self._zone = zone
-
-    def __getinitargs__(self) -> tuple[_TzInfo]:
-        return (self._zone,)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OtherTzInfo) and bool(self._zone == other._zone)
-
-    def __hash__(self) -> int:
-        return hash(type(self._zone))
-
-    def __repr__(self) -> str:
-        return str(self._zone)
-
-    __str__ = __repr__
-
-    def utcoffset(self, dt: datetime | None) -> timedelta | None:
-        """Return the offset in force when wall clocks show a time."""
-        return None if dt is None else self._zone.utcoffset(dt.replace(tzinfo=self._zone))
-
-    def dst(self, dt: datetime | None) -> timedelta | None:
-        """Return the part of the offset that is daylight saving time."""
-        return None if dt is None else self._zone.dst(dt.replace(tzinfo=self._zone))
-
-    def tzname(self, dt: datetime | None) -> str | None:
-        """Return the name of the offset in force."""
-        return None if dt is None else self._zone.tzname(dt.replace(tzinfo=self._zone))
-
-    def fromutc(self, dt: datetime) -> datetime:
-        """Return a time of UTC as a time of this zone."""
-        return self._zone.fromutc(dt.replace(tzinfo=self._zone)).replace(tzinfo=self)
-
-
-_TZFILE = re.compile(r"tzfile\('(?:.*/zoneinfo/)?(?P<key>[A-Za-z0-9_+/-]+)'\)")
-"""The text of a zone of python-dateutil that was read from the database of zones."""
-
-
-def _known(zone: _TzInfo) -> _TzInfo:
-    """Return a tzinfo as a zone that this module can use.
-
-    Raises:
-        QueryError: the tzinfo is of pytz, or is not usable.
-    """
-    if hasattr(zone, "localize"):  # pytz zones are wrong unless `localize` makes every time
-        raise QueryError(f"{zone!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(zone)!r})")
-    if isinstance(zone, (timezone, ZoneInfo, ClockChanges, OtherTzInfo)):
-        return zone
-    try:
-        fixed = zone.utcoffset(None)
-        if fixed is not None:
-            return timezone(fixed)
-        if (match := _TZFILE.fullmatch(str(zone))) is not None:
-            return ZoneInfo(match["key"])
-    except (TypeError, ValueError, AttributeError, LookupError, OSError, NotImplementedError):
-        pass
-    other = OtherTzInfo(zone)
-    try:
-        for month in (1, 7):
-            if datetime(2024, month, 1, tzinfo=UTC).astimezone(other).utcoffset() is None:
-                raise ValueError("no offset")  # noqa: TRY301  (as any other error of the zone)
-    except Exception as error:
-        raise QueryError(
-            f"{zone!r} cannot be used as a time zone: it returns no offset ({error}); {_ACCEPTED}"
-        ) from error
-    return other
-
-
 def _east(seconds: int) -> timezone:
     return timezone(timedelta(seconds=seconds))
 
@@ -231,18 +139,7 @@ class Zone:
         """
         if isinstance(value, Zone):
             return value
-        if isinstance(value, _TzInfo):
-            return cls(_known(value))
-        if not isinstance(value, str):
-            raise QueryError(f"{value!r} is not a time zone; {_ACCEPTED}")
-        text = value.strip()
-        fixed = _fixed(text)
-        if fixed is not None:
-            return cls(fixed)
-        try:
-            return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
-        except (ValueError, LookupError, OSError):
-            raise QueryError(f"{value!r} is not a known time zone; {_ACCEPTED}") from None
+        return cls(time_zone(value))
 
     @classmethod
     def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
@@ -349,7 +246,11 @@ class Zone:
 
     def repeats(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
         """Return the stretches between two wall-clock times that clocks show twice."""
-        return [] if self.fixed else _repeats(self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY)
+        return (
+            []
+            if self.fixed
+            else _repeats(self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY)
+        )
 
     def repeat_at(self, instant: timedelta) -> tuple[timedelta, timedelta] | None:
         """Return both passes, as one stretch of time, of the hour that comes twice at an instant.

@@ -132,9 +132,7 @@ def _is_near(seen: Distances, advance: int, above: int) -> bool:
     return seen.least - advance < above and seen.within(advance, LATE) * 2 >= len(seen.values)
 
 
-def _of_late(
-    seen: Distances, base: int, near: Iterable[int], utc: int | None, sure: bool
-) -> tuple[int, str]:
+def _of_late(seen: Distances, base: int, near: Iterable[int], utc: int | None, sure: bool) -> tuple[int, str]:
     """Return the advance of a clock by whose present reading all distances are an hour or longer."""
     least, count = seen.least, len(seen.values)
     closer = [one for one in near if base < one <= least + _SKEW]

@@ -1,46 +1,32 @@
-"""The clocks of the times that a row has beside its trigger time: its start, its end and its creation.
+"""The times of one page: whether they may have other clocks, and how they are written by the trigger's clock.
 
-The vendor's samples print them in another zone than the trigger time, and the answer names no zone. So each
-page is checked before its rows are handed out, and its times are written as the trigger's clock shows them.
-A page of a service with one clock costs a few comparisons.
-
-1. A clock that the user gave is used. Otherwise the rows show it (`aioflows._core.wire.clock_evidence`). What
-   a session has found is where the next page begins, and is checked by that page too.
-2. A clock that shows UTC stays at UTC when the trigger's clock is changed. Any other one is taken to be
-   changed with it.
-3. If a time may stand for two instants, since clocks were put back, the first one is taken for which
-   trigger <= start <= end holds. A page that the service sorted by the time shows more: where the times run
-   backwards, the second pass begins. A creation time is the one closest to the trigger time.
-4. Rows whose runs still start before their trigger time are reported once.
-
-See docs/guide/times.md.
+A time that may stand for two instants, since clocks were put back, stands for the first one for which
+trigger <= start <= end holds. A page that the service sorted by the time shows more: where the times run
+backwards, the second pass begins. A creation time is the one closest to the trigger time.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import attrs
 
-from aioflows._core.wire.clock_evidence import LATE, Distances, advance_of, lead_of
+from aioflows._core.clocks.evidence import LATE, Distances
 from aioflows._core.wire.zone import Zone
 from aioflows.models import NAIVE_EPOCH
 
-__all__ = ["FIELDS", "DatedRow", "FieldClock", "FieldClocks"]
+__all__ = ["FIELDS", "TRIGGERS_CLOCK", "UTC_CLOCK", "DatedRow", "FieldClock", "PageTimes"]
 
 FIELDS = ("start_time", "end_time", "timestamp")
 """The fields, by their names in `FlowInstance`."""
 
+
 _SORTED_BY = {"start_time": "start_time", "end_time": "end_time", "create_time": "timestamp"}
-_MANY_RUNS = 8
-_EARLY = timedelta(seconds=60)
 _SECOND = timedelta(seconds=1)
 _HOUR = timedelta(seconds=LATE)
-
-_Walls = Sequence[datetime | None]
 
 
 class DatedRow(Protocol):
@@ -77,155 +63,25 @@ class FieldClock:
         if self.zone is not None:
             return str(self.zone.tzinfo)
         hours, minutes = divmod(abs(self.advance) // 60, 60)
-        return f"trigger time{'-' if self.advance < 0 else '+'}{hours:02}:{minutes:02}"
+        return f"{_FROM_TRIGGER}{'-' if self.advance < 0 else '+'}{hours:02}:{minutes:02}"
 
+    @classmethod
+    def parse(cls, text: str) -> FieldClock:
+        """Return the clock of a text that `str` returned.
 
-_TRIGGERS_CLOCK = FieldClock()
-_UTC = FieldClock(zone=Zone.parse("UTC"))
-
-
-class FieldClocks:
-    """The clocks of the times of one service's rows, as far as a session knows them.
-
-    Args:
-        given: the zone of these times, if the user gave it. Default: None.
-        report: called with a sentence about times that may be wrong, once for each kind. Default: None.
-    """
-
-    def __init__(self, given: Zone | None = None, report: Callable[[str], object] | None = None) -> None:
-        self.given = given
-        self._report = report
-        self._reported: set[str] = set()
-        self._clocks = dict.fromkeys(FIELDS, _TRIGGERS_CLOCK if given is None else FieldClock(zone=given))
-
-    def __repr__(self) -> str:
-        return f"<FieldClocks {self.shown() or 'as the trigger time'}>"
-
-    @property
-    def differ(self) -> bool:
-        """True if one of the clocks is known to differ from the trigger's."""
-        return any(clock != _TRIGGERS_CLOCK for clock in self._clocks.values())
-
-    def shown(self) -> dict[str, str]:
-        """Return the clocks that differ from the trigger's, as texts by the names of the fields."""
-        return {field: str(clock) for field, clock in self._clocks.items() if clock != _TRIGGERS_CLOCK}
-
-    def zone_of(self, field: str) -> Zone | None:
-        """Return the zone of a field whose clock does not depend on the trigger's. None means it does."""
-        return self._clocks[field].zone if field in self._clocks else None
-
-    # Reading a page
-
-    def date(
-        self,
-        rows: Sequence[DatedRow],
-        walls: Sequence[datetime],
-        zone: Zone,
-        offset: int | None,
-        sorter: tuple[str, bool] | None = None,
-    ) -> None:
-        """Write the times of the rows of a page as the clock of the trigger time shows them.
-
-        A time is left as it is unless another instant is meant. A time of the second pass of an hour that
-        comes twice gets its zone.
-
-        Args:
-            rows: the rows, which are changed.
-            walls: their trigger times, as the clock shows them.
-            zone: the zone of the trigger times.
-            offset: the offset in force at the trigger times (s). None means that it is looked up.
-            sorter: the field that the service sorted the page by, and True if it is descending. Default:
-                None.
+        Raises:
+            QueryError: the text is not one.
         """
-        if not rows:
-            return
-        page = _PageTimes(rows, walls, zone, offset)
-        if self.given is None and not self.differ and not page.doubtful:
-            if zone.fixed or not page.repeats:
-                return
-        else:
-            self._find(page)
-        page.write([self._clocks[field] for field in FIELDS], sorter)
-        self._check(page)
-
-    def _find(self, page: _PageTimes) -> None:
-        if self.given is not None:
-            return
-        clear = page.clear_rows()
-        if not clear:
-            return
-        offset, instant = page.offsets[clear[0]], page.instants[clear[0]]
-        utc = -offset if offset else None
-        triggers = [_seconds(page.instants[row]) for row in clear]
-        base = [self._clocks[field].ahead(instant, offset) for field in FIELDS]
-
-        def seen(later: _Walls, earlier: _Walls) -> Distances:
-            both = [
-                (place, row)
-                for place, row in enumerate(clear)
-                if later[row] is not None and earlier[row] is not None
-            ]
-            return Distances(
-                [(later[row] - earlier[row]).total_seconds() for _, row in both],  # type: ignore[operator]
-                [triggers[place] for place, _ in both],
-                [page.rows[row].flow_id for _, row in both],
-                [page.rows[row].freq for _, row in both],
-                offset,
-            )
-
-        starts, ends, stamps = page.fields
-        start, doubt = advance_of(seen(starts, page.walls), base[0], [0] if base[0] else [], utc)
-        self._note("start_time", start, base[0], doubt, offset, page)
-        began = [
-            wall if time is None else time - timedelta(seconds=start)
-            for time, wall in zip(starts, page.walls, strict=True)
-        ]
-        known = self._clocks["end_time"] != _TRIGGERS_CLOCK
-        ran = seen(ends, began)
-        end, doubt = advance_of(ran, base[1] if known else start, [0, start], utc, sure=known)
-        if doubt == "late" and len(ran.values) < _MANY_RUNS:
-            doubt = ""  # a few runs that take long are no sign
-        self._note("end_time", end, base[1], doubt, offset, page)
-        near = [start] if start else []
-        made, doubt = lead_of(seen(stamps, page.walls), base[2], near, utc)
-        self._note("timestamp", made, base[2], doubt, offset, page)
-
-    def _note(self, field: str, advance: int, base: int, doubt: str, offset: int, page: _PageTimes) -> None:
-        if doubt:
-            self._tell(doubt, field, page)
-        if advance != base:
-            self._clocks[field] = (
-                _UTC if offset and advance == -offset else FieldClock(advance) if advance else _TRIGGERS_CLOCK
-            )
-
-    # Reporting
-
-    def _check(self, page: _PageTimes) -> None:
-        for row in range(len(page.rows)):
-            start = page.started[row]
-            if start is not None and start < page.instants[row] - _EARLY:
-                self._tell("early", "start_time", page)
-                return
-
-    def _tell(self, kind: str, field: str, page: _PageTimes) -> None:
-        kind = "early" if kind == "contradicted" and field == "start_time" else kind
-        if self._report is None or kind in self._reported:
-            return
-        self._reported.add(kind)
-        what = {
-            "early": "some runs start before their trigger time",
-            "contradicted": f"{field} of some rows is earlier than the start of their runs",
-            "late": f"{field} of all rows of a page lies at least an hour late",
-            "lead": f"{field} of most rows of a page lies whole hours from their trigger time",
-        }[kind]
-        self._report(
-            f"{what} (for example instance {page.rows[0].instance_id!r:.80} and those beside it). The service may print "
-            "these times in another zone than trigger times, and the rows do not show which. If so, pass it as "
-            "FlowSession(other_timezone=...)"
-        )
+        zone = Zone.parse(text.removeprefix(_FROM_TRIGGER))
+        return cls(zone.offset_at(0)) if text.startswith(_FROM_TRIGGER) else cls(zone=zone)
 
 
-class _PageTimes:
+_FROM_TRIGGER = "trigger time"
+TRIGGERS_CLOCK = FieldClock()
+UTC_CLOCK = FieldClock(zone=Zone.parse("UTC"))
+
+
+class PageTimes:
     """The times of the rows of one page."""
 
     def __init__(
@@ -242,12 +98,18 @@ class _PageTimes:
         ]
         self.fields = columns
         self.offsets: list[int] = []
+        self.clear: list[int] = []
         self.instants: list[datetime] = []
         self.started: list[datetime | None] = []
         self.repeats: list[tuple[datetime, datetime]] = []
         self.doubtful = self._doubtful()
         if not zone.fixed:
-            shown = [time for column in (walls, *columns) for time in column if time is not None and time.tzinfo is None]
+            shown = [
+                time
+                for column in (walls, *columns)
+                for time in column
+                if time is not None and time.tzinfo is None
+            ]
             self.repeats = [
                 one
                 for one in zone.repeats(min(shown), max(shown))
@@ -288,27 +150,59 @@ class _PageTimes:
             self.offsets.append(offset)
             self.instants.append(wall - timedelta(seconds=offset))
 
-    def clear_rows(self) -> list[int]:
-        """Return the rows whose times all lie on one side of any change of clocks, and in one offset."""
+    # What the rows show
+
+    def find_clear_rows(self) -> bool:
+        """Find the rows whose times all lie in one offset, on one side of any change of clocks.
+
+        Return True if there are some.
+        """
         self._place()
         self.fields = [
             [None if time is not None and time.tzinfo is not None else time for time in column]
             for column in self.fields
         ]
-        every = range(len(self.rows))
-        if self.zone.fixed:
-            return list(every)
         first = self.offsets[0]
-        steady = [
+        self.clear = [
             row
-            for row in every
-            if self.offsets[row] == first
-            and all(
-                column[row] is None or _only(self.zone, column[row]) == first
-                for column in (self.walls, *self.fields)
+            for row in range(len(self.rows))
+            if self.zone.fixed
+            or (
+                self.offsets[row] == first
+                and all(
+                    column[row] is None or _only(self.zone, column[row]) == first
+                    for column in (self.walls, *self.fields)
+                )
             )
         ]
-        return steady
+        return bool(self.clear)
+
+    @property
+    def offset(self) -> int:
+        """The offset of the trigger's clock on the clear rows (s)."""
+        return self.offsets[0]
+
+    def begun(self, advance: int) -> list[datetime]:
+        """Return the starts, by the trigger's clock, if theirs is ahead by some seconds.
+
+        A row without a start has its trigger time instead.
+        """
+        ahead = timedelta(seconds=advance)
+        return [
+            wall if time is None else time - ahead
+            for time, wall in zip(self.fields[0], self.walls, strict=True)
+        ]
+
+    def distances(self, later: Sequence[Any], earlier: Sequence[Any]) -> Distances:
+        """Return the distances between two times of the clear rows."""
+        rows = [row for row in self.clear if later[row] is not None]
+        return Distances(
+            [(later[row] - earlier[row]).total_seconds() for row in rows],
+            [(self.walls[row] - NAIVE_EPOCH).total_seconds() for row in rows],
+            [self.rows[row].flow_id for row in rows],
+            [self.rows[row].freq for row in rows],
+            self.offset,
+        )
 
     # Writing
 
@@ -327,7 +221,9 @@ class _PageTimes:
                     continue
                 if wall.tzinfo is not None:
                     if place == 0:
-                        begun = self.started[row] = wall.replace(tzinfo=None) - (wall.utcoffset() or timedelta())
+                        begun = self.started[row] = wall.replace(tzinfo=None) - (
+                            wall.utcoffset() or timedelta()
+                        )
                     continue
                 if (ahead := plain[place]) is not None and not self.repeats:
                     shown = wall - ahead if ahead else wall
@@ -362,7 +258,9 @@ class _PageTimes:
             return clock.zone.instants(wall)
         return self.zone.instants(wall - timedelta(seconds=clock.advance))
 
-    def _passes(self, clocks: Sequence[FieldClock], sorter: tuple[str, bool] | None) -> dict[tuple[int, int], bool]:
+    def _passes(
+        self, clocks: Sequence[FieldClock], sorter: tuple[str, bool] | None
+    ) -> dict[tuple[int, int], bool]:
         """Return which pass a time belongs to, by its field and row, as far as the service's order shows it.
 
         True means the second pass.
@@ -402,10 +300,6 @@ def _only(zone: Zone, wall: datetime) -> int | None:
     return int((wall - instants[0]).total_seconds()) if len(instants) == 1 else None
 
 
-def _seconds(instant: datetime) -> float:
-    return (instant - NAIVE_EPOCH).total_seconds()
-
-
 def _pairs(later: Sequence[Any], earlier: Sequence[Any]) -> list[tuple[datetime, datetime]]:
     return [
         (one, other)
@@ -421,4 +315,6 @@ def _columns(later: Sequence[Any], earlier: Sequence[Any]) -> tuple[list[datetim
 
 def _all_late(later: Sequence[Any], earlier: Sequence[Any]) -> bool:
     """Return True if each time lies at least about an hour from the other one."""
-    return bool(later) and not any(-_HOUR < one - other < _HOUR for one, other in zip(later, earlier, strict=True))
+    return bool(later) and not any(
+        -_HOUR < one - other < _HOUR for one, other in zip(later, earlier, strict=True)
+    )
