@@ -351,6 +351,7 @@ class FlowScan(LoopBound, AsyncIterator[FlowInstance]):
             proofs=account.proofs,
             counted=tuple(sorted(account.counted, key=lambda one: one.from_ms)),
             time_zone=None if zone is None else str(zone.tzinfo),
+            other_clocks={} if zone is None or zone.clocks is None else zone.clocks.shown(),
             page_cap=self._service.cap,
             first_page=self._service.first_page,
             rate=self._rate(),

@@ -1,7 +1,7 @@
 """A SQLite database: rows and their journal entry are committed in one transaction.
 
 The table ``instances`` has the columns of the export, and its rowid follows the order of the export. Times
-are ISO 8601 with their offset. The journal entry stays in the table ``aioflows_export``, so the database
+are ISO 8601, all with the offset of one zone, so that SQL compares and sorts them as instants. The journal entry stays in the table ``aioflows_export``, so the database
 itself names its export.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, tzinfo
 from itertools import chain
 from typing import Any
 
-from aioflows._tables.columns import Kind, Layout, members_text, utf8, whole
+from aioflows._tables.columns import Column, Kind, Layout, members_text, utf8, whole
+from aioflows._tables.time_text import time_text
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
 from aioflows.export.journal import JournalEntry
@@ -37,15 +38,17 @@ class SqliteSink:
     Args:
         draft: the draft that holds the database.
         layout: the columns.
+        zone: the zone of times. Default: UTC.
     """
 
     commit_interval = 1.0
     accepts_raw_rows = False
     write_threshold = 2_000
 
-    def __init__(self, draft: Draft, layout: Layout) -> None:
+    def __init__(self, draft: Draft, layout: Layout, *, zone: tzinfo = UTC) -> None:
         self._draft = draft
         self._layout = layout
+        self._zone = zone
         self._connection: sqlite3.Connection | None = None
         places = ", ".join("?" * len(layout.columns))
         # An id that comes twice is the same instance, read again later.
@@ -54,10 +57,13 @@ class SqliteSink:
     def encode(self, instances: Sequence[FlowInstance]) -> list[tuple[object, ...]]:
         """Return these instances as rows of values that SQLite can bind."""
         columns = [
-            whole(column, values) if column.kind is Kind.INTEGER else list(map(_VALUES[column.kind], values))
+            whole(column, values) if column.kind is Kind.INTEGER else list(map(self._value(column), values))
             for column, values in zip(self._layout.columns, self._layout.values(instances), strict=True)
         ]
         return list(zip(*columns, strict=True))
+
+    def _value(self, column: Column) -> Callable[[Any], object]:
+        return time_text(column, self._zone) if column.kind is Kind.TIME else _VALUES[column.kind]
 
     def weight(self, _: list[tuple[object, ...]]) -> float:
         """Return 0, since written rows do not stay in memory."""
@@ -156,7 +162,6 @@ _VALUES: dict[Kind, Callable[[Any], object]] = {
     Kind.NAME: _text,
     Kind.JSON: _text,
     Kind.MEMBERS: lambda value: None if value is None else members_text(value),
-    Kind.TIME: lambda time: time.isoformat() if isinstance(time, datetime) else None,
     Kind.BOOLEAN: lambda value: None if value is None else int(value),
     Kind.NUMBER: lambda value: value,
 }
