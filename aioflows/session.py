@@ -31,6 +31,7 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observer, Observers, ScanWatch
 from aioflows._net.operations import Operations
 from aioflows._net.retrying import CallTally, RetryingCaller
+from aioflows._net.row_dates import RowDates
 from aioflows._net.transport import Transport
 from aioflows._net.zones import FollowZone, ScanZone, Zones
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
@@ -128,6 +129,7 @@ class FlowSession(LoopBound):
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
         self._zones = Zones(zone, self._operations.zone, FieldClocks(other, self._watch.warn))
+        self._dates = RowDates(self._operations, self._service, limits.page_size, self.flow_instances)
         self._scans: WeakSet[FlowScan] = WeakSet()
         self._follows: WeakSet[FlowFollow] = WeakSet()
         self._state = "not entered"
@@ -416,7 +418,9 @@ class FlowSession(LoopBound):
             tries=tries,
         )
         page, zone = (await search, known) if known is not None else await self._with_zone(search)
-        instances = page.instances(zone)
+        instances = await self._dates.read(
+            lambda zone, offsets: page.instances(zone, offset=offsets), page.walls, page.ids, zone, query
+        )
         if (checks := checks_of(query)) is not None:
             checks.check(instances)
         return FlowPage(instances, page.count)
@@ -454,7 +458,9 @@ class FlowSession(LoopBound):
         """Return one flow instance by its id ("Get Flow Instance")."""
         name = _name("instance_id", instance_id)
         read, zone = await self._with_zone(self._operations.instance(name))
-        return read(zone)
+        one = read(attrs.evolve(zone, clocks=None), None)
+        assert one.trigger_time is not None, "an answer without a trigger time is refused"
+        return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""

@@ -85,15 +85,15 @@ class Operations:
         read = partial(self._read_page, whole=whole, page_no=page_no, sorter=sorters[0] if sorters else None)
         return await self._call(request, read, tally=tally, tries=tries, reads=reads, scan=scan)
 
-    async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
+    async def instance(self, name: str) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
         """Ask for one flow instance by its id ("Get Flow Instance").
 
-        Return a function that decodes it in a zone.
+        Return a function that decodes it in a zone, with the offset at its trigger time, if that is known.
         """
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
 
-        def read(body: bytes) -> Callable[[Zone], FlowInstance]:
+        def read(body: bytes) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
             read_instance(body, _ANY_ZONE)  # an error here causes a retry
             return partial(read_instance, body)
 

@@ -36,6 +36,7 @@ from aioflows.models import NAIVE_EPOCH
 __all__ = ["FieldClocks"]
 
 _MANY_RUNS = 8
+_EXPERIENCE = 100  # rows
 _EARLY = timedelta(seconds=60)
 
 
@@ -52,6 +53,11 @@ class FieldClocks:
         self._report = report
         self._fixed = given is not None
         self._reported: set[str] = set()
+        self._seen = 0
+        self.inexperienced = given is None
+        """True while few rows were seen, so that a few odd ones cannot be judged."""
+        self.unsure = False
+        """True if such rows have come."""
         self._clocks = dict.fromkeys(FIELDS, TRIGGERS_CLOCK if given is None else FieldClock(zone=given))
 
     def __repr__(self) -> str:
@@ -81,6 +87,12 @@ class FieldClocks:
         fixed._clocks = dict.fromkeys(FIELDS, TRIGGERS_CLOCK) | clocks
         return fixed
 
+    def trial(self) -> FieldClocks:
+        """Return clocks that begin as these do, report nothing, and are not part of the session."""
+        other = FieldClocks(self.given)
+        other._clocks = dict(self._clocks)
+        return other
+
     def advances(self, at_ms: int, offset: int) -> list[int]:
         """Return how far each clock is ahead of one with a given offset, at an instant (ms since 1970; s)."""
         instant = NAIVE_EPOCH + timedelta(milliseconds=at_ms)
@@ -97,7 +109,7 @@ class FieldClocks:
         rows: Sequence[DatedRow],
         walls: Sequence[datetime],
         zone: Zone,
-        offset: int | None,
+        offset: int | Sequence[int] | None,
         sorter: tuple[str, bool] | None = None,
     ) -> None:
         """Write the times of the rows of a page as the clock of the trigger time shows them.
@@ -109,13 +121,17 @@ class FieldClocks:
             rows: the rows, which are changed.
             walls: their trigger times, as the clock shows them.
             zone: the zone of the trigger times.
-            offset: the offset in force at the trigger times (s). None means that it is looked up.
+            offset: the offset in force at the trigger times, or one for each of them (s). None means that it
+                is looked up.
             sorter: the field that the service sorted the page by, and True if it is descending. Default:
                 None.
         """
         if not rows:
             return
         page = PageTimes(rows, walls, zone, offset)
+        self.unsure |= self.inexperienced and page.doubtful
+        self._seen += len(rows)
+        self.inexperienced &= self._seen < _EXPERIENCE
         if not self._fixed and not self.differ and not page.doubtful:
             if zone.fixed or not page.repeats:
                 return

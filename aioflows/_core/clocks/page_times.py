@@ -85,7 +85,11 @@ class PageTimes:
     """The times of the rows of one page."""
 
     def __init__(
-        self, rows: Sequence[DatedRow], walls: Sequence[datetime], zone: Zone, offset: int | None
+        self,
+        rows: Sequence[DatedRow],
+        walls: Sequence[datetime],
+        zone: Zone,
+        offset: int | Sequence[int] | None,
     ) -> None:
         self.rows = rows
         self.walls = walls
@@ -140,15 +144,15 @@ class PageTimes:
         """Find the instants of the trigger times."""
         if self.instants:
             return
-        for wall in self.walls:
-            if self._offset is not None:
-                offset = self._offset
-            elif self.zone.fixed:
-                offset = self._offset = int((self.zone.epoch.utcoffset() or timedelta()).total_seconds())
-            else:
-                offset = int((wall - self.zone.instants(wall)[0]).total_seconds())
-            self.offsets.append(offset)
-            self.instants.append(wall - timedelta(seconds=offset))
+        offset, zone = self._offset, self.zone
+        if offset is None and zone.fixed:
+            offset = int((zone.epoch.utcoffset() or timedelta()).total_seconds())
+        if offset is None:
+            offset = [int((wall - zone.instants(wall)[0]).total_seconds()) for wall in self.walls]
+        self.offsets = [offset] * len(self.walls) if isinstance(offset, int) else list(offset)
+        self.instants = [
+            wall - timedelta(seconds=s) for wall, s in zip(self.walls, self.offsets, strict=True)
+        ]
 
     # What the rows show
 

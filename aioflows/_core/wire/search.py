@@ -147,11 +147,16 @@ class SearchPage:
     def __len__(self) -> int:
         return len(self._walls)
 
+    @property
+    def walls(self) -> Sequence[datetime]:
+        """The trigger times of the rows, without a zone."""
+        return self._walls
+
     def __repr__(self) -> str:
         return f"Page({len(self)} rows, {len(self.body):,} bytes)"
 
     def instances(
-        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
+        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | Sequence[int] | None = None
     ) -> list[FlowInstance]:
         """Return rows, decoded in full.
 
@@ -159,8 +164,9 @@ class SearchPage:
             zone: the zone of their times.
             rows: numbers of the rows, in the wanted order. Default: None, which means all rows in the
                 service's order.
-            offset: the offset in force when the rows were triggered (s east of Greenwich). It distinguishes
-                the two hours that wall clocks show alike. Default: None, which means unknown.
+            offset: the offset in force when the rows were triggered (s east of Greenwich), or one for each row
+                of the page. It distinguishes the two hours that wall clocks show alike. Default: None, which
+                means unknown.
 
         Raises:
             AnswerError: a row cannot be read. The error names the path.
@@ -176,6 +182,8 @@ class SearchPage:
             self._dated = True
         if rows is None:
             rows = range(len(self))
+        if offset is not None and not isinstance(offset, int):
+            offset = _picked(offset, rows)
         walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
         loose = _picked(self._loose, rows)
         paths = [_path(row) for row in rows] if loose else ()
