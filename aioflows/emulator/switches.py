@@ -162,6 +162,7 @@ class Quirks:
             `World.zone` from then on. None means never.
         claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8", which
             is returned unchanged. None means the true offset at that time.
+        full_zone_name: True if Get Timezone returns the key of the zone instead of its offset. Default: False.
         start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
             documented sample has -8. Default: 0.
         end_zone_shift: the same for end times alone. None means as for start times. Default: None.
@@ -233,6 +234,7 @@ class Quirks:
         default=None, converter=_optional_list, validator=checks.maybe(_zone_turn)
     )
     claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _claimed_zone])
+    full_zone_name: bool = attrs.field(default=False, validator=checks.flag)
     start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
     end_zone_shift: float | None = attrs.field(default=None, validator=checks.maybe(checks.number(-24, 24)))
     create_zone_shift: float | None = attrs.field(

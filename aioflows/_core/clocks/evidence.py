@@ -36,8 +36,8 @@ LATE = 3_600
 """The least distance (s) that may be a clock that is ahead."""
 
 _LONGEST_LEAD = 7_200
-_WIDEST = 18 * 3_600
-"""The greatest offset from UTC (s), as in Java's ZoneOffset."""
+_WIDEST = 28 * 3_600
+"""The greatest offset (s) that is considered: a zone of 14 hours, added twice by mistake."""
 
 _FEW, _SOME, _MANY = 3, 5, 8
 _FLOWS = 4
