@@ -17,6 +17,7 @@ import sys
 import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,11 @@ from benchmarks.worlds import Table, arguments, session_to, virtually
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Shanghai")
 ORDERS = (
     None,
-    *(f"{sign}{field}" for field in ("trigger_time", "start_time", "end_time", "create_time") for sign in ("", "-")),
+    *(
+        f"{sign}{field}"
+        for field in ("trigger_time", "start_time", "end_time", "create_time")
+        for sign in ("", "-")
+    ),
     ("start_time", "-end_time"),
     ("-trigger_time", "start_time"),
 )
@@ -51,7 +56,7 @@ def changes(zone: str, from_ms: int, to_ms: int) -> list[int]:
         (ms, datetime.fromtimestamp(ms / 1000, UTC).astimezone(known).utcoffset())
         for ms in range(from_ms, to_ms, HOUR // 2)
     ]
-    return [ms for (_, before), (ms, after) in zip(offsets, offsets[1:], strict=False) if before != after]
+    return [ms for (_, before), (ms, after) in pairwise(offsets) if before != after]
 
 
 def truth_of(path: Path) -> Truth:
@@ -59,7 +64,8 @@ def truth_of(path: Path) -> Truth:
     with closing(sqlite3.connect(path)) as rows:
         found = rows.execute("SELECT id, trigger_ms, start_ms, end_ms, create_ms FROM inst").fetchall()
     return {
-        id: (*(None if ms is None else ms // 1000 * 1000 for ms in times[:3]), times[3]) for id, *times in found
+        id: (*(None if ms is None else ms // 1000 * 1000 for ms in times[:3]), times[3])
+        for id, *times in found
     }
 
 
@@ -76,7 +82,7 @@ def misplaced(ids: list[str], truth: Truth, order: object) -> int:
     names = [order] if isinstance(order, str) else list(order)  # type: ignore[call-overload]
     signs = [(-1 if name.startswith("-") else 1, PLACES[name.lstrip("-")]) for name in names]
     wrong = 0
-    for one, other in zip(ids, ids[1:], strict=False):
+    for one, other in pairwise(ids):
         for sign, place in signs:
             a, b = truth[one][place], truth[other][place]
             if a is None or b is None or a == b:
@@ -91,16 +97,24 @@ def misplaced(ids: list[str], truth: Truth, order: object) -> int:
 async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, order: object) -> list[int]:
     """Return the counts of one scan: wrong instants, wrong durations, misplaced and amiss."""
     with Emulator(
-        count, seed, path=path, zone=zone, days=366, profile="uniform", schedule_types=(1,), full_zone_name=not given
+        count,
+        seed,
+        path=path,
+        zone=zone,
+        days=366,
+        profile="uniform",
+        schedule_types=(1,),
+        full_zone_name=not given,
     ) as emulator:
         rng = random.Random(seed)
         if emulator.instances == count:
             for hour in changes(zone, emulator.start_ms, emulator.end_ms):
                 for number in range(AROUND):
-                    emulator.insert(hour + rng.randrange(-2 * HOUR, 2 * HOUR), instance_id=f"{hour}-{number:03}")
-        query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)  # type: ignore[arg-type]
-        zones = {"server_timezone": zone} if given else {}
-        async with session_to(emulator, page_size=500, **zones) as session:
+                    emulator.insert(
+                        hour + rng.randrange(-2 * HOUR, 2 * HOUR), instance_id=f"{hour}-{number:03}"
+                    )
+        query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)
+        async with session_to(emulator, page_size=500, server_timezone=zone if given else None) as session:
             got = await session.scan(query).list()
     truth = truth_of(path)
     ids = [one.instance_id for one in got]
@@ -109,7 +123,8 @@ async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, ord
     return [
         sum(a != b for id in ids for a, b in zip(times[id], truth[id], strict=True)),
         sum(
-            (None if one.duration is None else round(one.duration.total_seconds() * 1000)) != lengths[one.instance_id]
+            (None if one.duration is None else round(one.duration.total_seconds() * 1000))
+            != lengths[one.instance_id]
             for one in got
         ),
         misplaced(ids, truth, order),

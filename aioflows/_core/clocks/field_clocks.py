@@ -37,7 +37,7 @@ __all__ = ["FieldClocks"]
 
 _MANY_RUNS = 8
 _EXPERIENCE = 100  # rows
-_EARLY = timedelta(seconds=60)
+_LONGEST_WAIT = 63  # pages
 
 
 class FieldClocks:
@@ -53,7 +53,8 @@ class FieldClocks:
         self._report = report
         self._fixed = given is not None
         self._reported: set[str] = set()
-        self._seen = 0
+        self._seen = self._fruitless = self._waited = 0
+        self._agreed = False
         self.inexperienced = given is None
         """True while few rows were seen, so that a few odd ones cannot be judged."""
         self.unsure = False
@@ -128,17 +129,32 @@ class FieldClocks:
         """
         if not rows:
             return
+        if self._fruitless and self._waits(zone):
+            return
         page = PageTimes(rows, walls, zone, offset)
         self.unsure |= self.inexperienced and page.doubtful
         self._seen += len(rows)
         self.inexperienced &= self._seen < _EXPERIENCE
         if not self._fixed and not self.differ and not page.doubtful:
-            if zone.fixed or not page.repeats:
+            if not page.repeats:
                 return
         else:
             self._find(page)
         page.write([self._clocks[field] for field in FIELDS], sorter)
         self._check(page)
+
+    def _waits(self, zone: Zone) -> bool:
+        """Return True if the rows of a page are not worth a look, since those of many earlier ones agreed in nothing.
+
+        Such pages cost as much as all else that is done for a page.
+        """
+        if self.differ or not zone.fixed:  # its times must be told apart where clocks are put back
+            return False
+        self._waited += 1
+        if self._waited < min(self._fruitless, _LONGEST_WAIT):
+            return True
+        self._waited = 0
+        return False
 
     def _find(self, page: PageTimes) -> None:
         """Find the clocks by which the times of a page agree."""
@@ -162,8 +178,13 @@ class FieldClocks:
         created = page.distances(stamps, page.walls)
         made, doubt = lead_of(created, base[2], [start] if start else [], utc)
         self._note("timestamp", made, base[2], doubt, page)
+        if self._agreed:
+            self._fruitless = 0
+        elif len(page.clear) >= _EXPERIENCE:
+            self._fruitless = 2 * self._fruitless + 1
 
     def _note(self, field: str, advance: int, base: int, doubt: str, page: PageTimes) -> None:
+        self._agreed = not doubt and (field == FIELDS[0] or self._agreed)
         if doubt:
             self._tell(doubt, field, page.rows[page.clear[0]])
         if advance != base:
@@ -179,11 +200,8 @@ class FieldClocks:
     # Reporting
 
     def _check(self, page: PageTimes) -> None:
-        for row in range(len(page.rows)):
-            start = page.started[row]
-            if start is not None and start < page.instants[row] - _EARLY:
-                self._tell("early", "start_time", page.rows[row])
-                return
+        if "early" not in self._reported and (row := page.find_early()) is not None:
+            self._tell("early", "start_time", page.rows[row])
 
     def _tell(self, kind: str, field: str, row: DatedRow) -> None:
         kind = "early" if kind == "contradicted" and field == "start_time" else kind

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 import attrs
@@ -26,7 +27,9 @@ FIELDS = ("start_time", "end_time", "timestamp")
 
 _SORTED_BY = {"start_time": "start_time", "end_time": "end_time", "create_time": "timestamp"}
 _SECOND = timedelta(seconds=1)
+_EARLY = timedelta(seconds=60)
 _HOUR = timedelta(seconds=LATE)
+_LONGEST_RUN = timedelta(days=60)  # longer runs are common enough to be right, but not to be looked for
 
 
 class DatedRow(Protocol):
@@ -95,50 +98,65 @@ class PageTimes:
         self.walls = walls
         self.zone = zone
         self._offset = offset
-        columns: list[list[Any]] = [
-            [row.start_time for row in rows],
-            [row.end_time for row in rows],
-            [row.timestamp for row in rows],
-        ]
-        self.fields = columns
         self.offsets: list[int] = []
-        self.clear: list[int] = []
         self.instants: list[datetime] = []
-        self.started: list[datetime | None] = []
+        self.clear: list[int] = []
         self.repeats: list[tuple[datetime, datetime]] = []
+        """The stretches with times of the page that the trigger's clock shows twice."""
         self.doubtful = self._doubtful()
-        if not zone.fixed:
-            shown = [
-                time
-                for column in (walls, *columns)
-                for time in column
-                if time is not None and time.tzinfo is None
-            ]
+        self.steady = zone.fixed or not zone.changes(min(walls), max(walls) + _LONGEST_RUN)
+        """True if the trigger's clock is not changed near any time of the page."""
+        if not self.steady:
+            self._find_changes()
+
+    @cached_property
+    def fields(self) -> list[list[datetime | None]]:
+        """The start, end and creation times that have no zone of their own."""
+        columns: list[list[datetime | None]] = [
+            [row.start_time for row in self.rows],
+            [row.end_time for row in self.rows],
+            [row.timestamp for row in self.rows],
+        ]
+        return [[None if time is None or time.tzinfo else time for time in column] for column in columns]
+
+    def _find_changes(self) -> None:
+        shown = [time for column in (self.walls, *self.fields) for time in column if time is not None]
+        first, last = min(shown), max(shown)
+        self.steady = not self.zone.changes(first, last)
+        if not self.steady:
             self.repeats = [
                 one
-                for one in zone.repeats(min(shown), max(shown))
+                for one in self.zone.repeats(first, last)
                 if any(one[0] <= time < one[1] for time in shown)
             ]
 
     def _doubtful(self) -> bool:
         """Return True if the rows may show that a clock differs."""
-        starts, ends, stamps = self.fields
+        rows = zip(self.rows, self.walls, strict=True)
         try:
-            return (
-                any(map(operator.lt, starts, self.walls))
-                or any(map(operator.lt, ends, starts))
-                or _all_late(starts, self.walls)
-                or _all_late(ends, starts)
-                or _all_late(stamps, self.walls)
-            )
-        except TypeError:  # some rows lack a time, or have one with its own zone
-            return (
-                any(a < b for a, b in _pairs(starts, self.walls))
-                or any(a < b for a, b in _pairs(ends, starts))
-                or _all_late(*_columns(starts, self.walls))
-                or _all_late(*_columns(ends, starts))
-                or _all_late(*_columns(stamps, self.walls))
-            )
+            # Every row of every page comes here, so this is one loop without calls.
+            early = [
+                row
+                for row, wall in rows
+                if (start := row.start_time) is not None
+                and (start < wall or ((end := row.end_time) is not None and end < start))
+            ]
+            return bool(early) or self._all_late()
+        except TypeError:  # a time with a zone of its own
+            return True
+
+    def _all_late(self) -> bool:
+        """Return True if the starts, the ends or the creations of all rows lie an hour or more from other times."""
+        waited = ran = led = False
+        for row, wall in zip(self.rows, self.walls, strict=True):
+            start, end, stamp = row.start_time, row.end_time, row.timestamp
+            waited = waited or (start is not None and start - wall < _HOUR)
+            ran = ran or (start is not None and end is not None and end - start < _HOUR)
+            led = led or (stamp is not None and -_HOUR <= stamp - wall < _HOUR)
+            if waited and ran and led:
+                return False
+        starts, ends, stamps = ([time for time in column if time is not None] for column in self.fields)
+        return bool((starts and not waited) or (starts and ends and not ran) or (stamps and not led))
 
     def _place(self) -> None:
         """Find the instants of the trigger times."""
@@ -162,19 +180,15 @@ class PageTimes:
         Return True if there are some.
         """
         self._place()
-        self.fields = [
-            [None if time is not None and time.tzinfo is not None else time for time in column]
-            for column in self.fields
-        ]
         first = self.offsets[0]
         self.clear = [
             row
             for row in range(len(self.rows))
-            if self.zone.fixed
+            if self.steady
             or (
                 self.offsets[row] == first
                 and all(
-                    column[row] is None or _only(self.zone, column[row]) == first
+                    (time := column[row]) is None or _only(self.zone, time) == first
                     for column in (self.walls, *self.fields)
                 )
             )
@@ -213,49 +227,64 @@ class PageTimes:
     def write(self, clocks: Sequence[FieldClock], sorter: tuple[str, bool] | None) -> None:
         """Write the times as the clock of the trigger time shows them."""
         self._place()
-        zone, plain = self.zone, self._written_at_once(clocks)
-        self.started = [None] * len(self.rows)
-        passes = self._passes(clocks, sorter)
-        for row, one in enumerate(self.rows):
-            trigger, offset = self.instants[row], self.offsets[row]
-            begun: datetime | None = None
-            for place, field in enumerate(FIELDS):
-                wall = getattr(one, field)
-                if wall is None:
-                    continue
-                if wall.tzinfo is not None:
-                    if place == 0:
-                        begun = self.started[row] = wall.replace(tzinfo=None) - (
-                            wall.utcoffset() or timedelta()
-                        )
-                    continue
-                if (ahead := plain[place]) is not None and not self.repeats:
-                    shown = wall - ahead if ahead else wall
-                    instant = shown - timedelta(seconds=offset)
-                else:
-                    instants = self._instants(wall, clocks[place])
-                    if place < len(FIELDS) - 1:
-                        least = trigger if begun is None else begun
-                        instant = _first_after(instants, least, passes.get((place, row)))
-                    else:
-                        instant = min(instants, key=lambda moment: abs(moment - trigger))
-                    shown = zone.shown_at(instant)
-                if place == 0:
-                    begun = self.started[row] = instant
-                if shown is not wall:
-                    setattr(one, field, shown)
+        differ = any(clock != TRIGGERS_CLOCK for clock in clocks)
+        if self.steady and all(clock.zone is None or clock.zone.fixed for clock in clocks):
+            for clock, field in zip(clocks, FIELDS, strict=True):
+                self._move(field, clock.ahead(self.instants[0], self.offsets[0]))
+            return
+        rows = range(len(self.rows)) if differ else self._rows_shown_twice()
+        passes = self._passes(clocks, sorter) if rows else {}
+        for row in rows:
+            self._write_row(row, clocks, passes)
 
-    def _written_at_once(self, clocks: Sequence[FieldClock]) -> list[timedelta | None]:
-        """Return, for each field, what its clock is ahead on all rows. None means that it is not the same."""
-        if not self.zone.fixed:
-            return [None] * len(clocks)
-        offset = self.offsets[0]
+    def _move(self, field: str, ahead: int) -> None:
+        if not ahead:
+            return
+        by = timedelta(seconds=ahead)
+        for row in self.rows:
+            time = getattr(row, field)
+            if time is not None and time.tzinfo is None:
+                setattr(row, field, time - by)
+
+    def _rows_shown_twice(self) -> list[int]:
         return [
-            timedelta(seconds=clock.ahead(self.instants[0], offset))
-            if clock.zone is None or clock.zone.fixed
-            else None
-            for clock in clocks
+            row
+            for row in range(len(self.rows))
+            if any(
+                (time := column[row]) is not None
+                and any(first <= time < until for first, until in self.repeats)
+                for column in self.fields
+            )
         ]
+
+    def _write_row(self, row: int, clocks: Sequence[FieldClock], passes: dict[tuple[int, int], bool]) -> None:
+        one, trigger, least = self.rows[row], self.instants[row], self.instants[row] - _SECOND
+        for place, field in enumerate(FIELDS):
+            wall = getattr(one, field)
+            if wall is None:
+                continue
+            if wall.tzinfo is not None:
+                instant = _utc(wall)
+            else:
+                instants = self._instants(wall, clocks[place])
+                if field == "timestamp":
+                    instant = min(instants, key=lambda moment: abs(moment - trigger))
+                else:
+                    instant = _first_after(instants, least, passes.get((place, row)))
+                setattr(one, field, self.zone.shown_at(instant))
+            if field == "start_time":
+                least = instant
+
+    def find_early(self) -> int | None:
+        """Return a row that was written, and whose run starts before its trigger time. None means none."""
+        for row, (one, wall) in enumerate(zip(self.rows, self.walls, strict=True)):
+            start = one.start_time
+            if start is None or (start.tzinfo is None and start >= wall):
+                continue
+            instant = _utc(start) if start.tzinfo is not None else self.zone.instants(start)[-1]
+            if instant < self.instants[row] - _EARLY:
+                return row
+        return None
 
     def _instants(self, wall: datetime, clock: FieldClock) -> tuple[datetime, ...]:
         if clock.zone is not None:
@@ -276,7 +305,7 @@ class PageTimes:
         twice = [
             (row, wall)
             for row, wall in enumerate(self.fields[place])
-            if wall is not None and wall.tzinfo is None and len(self._instants(wall, clocks[place])) > 1
+            if wall is not None and len(self._instants(wall, clocks[place])) > 1
         ]
         back = operator.gt if sorter[1] else operator.lt
         turns = [at for at in range(1, len(twice)) if back(twice[at][1], twice[at - 1][1])]
@@ -290,35 +319,19 @@ def _first_after(instants: Sequence[datetime], least: datetime, second: bool | N
 
     Args:
         instants: the instants that it may stand for, earliest first.
-        least: the instant before which it does not lie, but for a second.
+        least: the instant before which it does not lie.
         second: True if the service's order shows that it is the second one. None means that nothing is shown.
     """
-    if second is not None and instants[second and len(instants) > 1] >= least - _SECOND:
-        return instants[second and len(instants) > 1]
-    return next((one for one in instants if one >= least - _SECOND), instants[-1])
+    if second is not None and (shown := instants[second and len(instants) > 1]) >= least:
+        return shown
+    return next((one for one in instants if one >= least), instants[-1])
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=None) - (time.utcoffset() or timedelta())
 
 
 def _only(zone: Zone, wall: datetime) -> int | None:
     """Return the offset in force when clocks show a time (s). None means that there are two."""
     instants = zone.instants(wall)
     return int((wall - instants[0]).total_seconds()) if len(instants) == 1 else None
-
-
-def _pairs(later: Sequence[Any], earlier: Sequence[Any]) -> list[tuple[datetime, datetime]]:
-    return [
-        (one, other)
-        for one, other in zip(later, earlier, strict=True)
-        if one is not None and other is not None and one.tzinfo is other.tzinfo is None
-    ]
-
-
-def _columns(later: Sequence[Any], earlier: Sequence[Any]) -> tuple[list[datetime], list[datetime]]:
-    pairs = _pairs(later, earlier)
-    return [one for one, _ in pairs], [other for _, other in pairs]
-
-
-def _all_late(later: Sequence[Any], earlier: Sequence[Any]) -> bool:
-    """Return True if each time lies at least about an hour from the other one."""
-    return bool(later) and not any(
-        -_HOUR < one - other < _HOUR for one, other in zip(later, earlier, strict=True)
-    )

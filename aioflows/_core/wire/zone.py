@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
 from functools import lru_cache
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -28,6 +28,7 @@ __all__ = ["ClockChanges", "Zone", "wall_seconds"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _EPOCH_DAY = _EPOCH.toordinal()
+_LAST_DAY = date.max.toordinal() - 1
 _DAY = 86_400
 _QUARTER = timedelta(minutes=15)
 # One day less than the range of datetime, so that no offset leads out of that range.
@@ -123,6 +124,7 @@ class Zone:
     tzinfo: _TzInfo
     given: bool = attrs.field(default=False, eq=False, kw_only=True)
     clocks: FieldClocks | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
+    _days: dict[int, timedelta | Literal[False]] = attrs.field(init=False, factory=dict, eq=False, repr=False)
     epoch: datetime = attrs.field(init=False, eq=False, repr=False)
     """1970-01-01 00:00:00 by the wall clocks of this zone."""
 
@@ -236,6 +238,12 @@ class Zone:
 
         They are two in an hour that comes twice. A time that clocks skip is read as if they had not.
         """
+        day = wall.toordinal()
+        known = self._days.get(day)
+        if known is None:
+            known = self._days[day] = self._offset_of_day(day)
+        if known is not False:
+            return (wall - known,)
         before, after = _offsets_shown(self, (wall - _NAIVE_EPOCH) // _QUARTER)
         return (wall - before, wall - after) if before > after else (wall - before,)
 
@@ -245,9 +253,18 @@ class Zone:
         A time of the second pass of an hour that comes twice has this zone and ``fold=1``. All others have no
         zone.
         """
+        known = self._days.get(instant.toordinal())
+        if known and known == self._days.get((instant + known).toordinal()):
+            return instant + known
         offset, second = _offset_in(self, (instant - _NAIVE_EPOCH) // _QUARTER)
         shown = instant + offset
         return shown.replace(tzinfo=self.tzinfo, fold=1) if second else shown
+
+    def changes(self, first: datetime, last: datetime) -> bool:
+        """Return True if clocks are changed between two days before and two days after wall-clock times."""
+        return not self.fixed and _changes(
+            self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY
+        )
 
     def repeats(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
         """Return the stretches between two wall-clock times that clocks show twice."""
@@ -263,6 +280,12 @@ class Zone:
         Times are since 1970-01-01 UTC. None means that clocks show that hour once.
         """
         return None if self.fixed else _repeat_at(self, instant // _QUARTER)
+
+    def _offset_of_day(self, day: int) -> timedelta | Literal[False]:
+        """Return the offset in force on all of a day, and around it. False means that it changes."""
+        days = [datetime.fromordinal(min(max(day + more, 2), _LAST_DAY)) for more in (-1, 2)]
+        one, other = (one.replace(tzinfo=self.tzinfo).utcoffset() or timedelta() for one in days)
+        return one if one == other else False
 
     def _comes_again(self, wall: datetime, offset: int) -> bool:
         first = wall.replace(tzinfo=self.tzinfo)
@@ -293,6 +316,11 @@ def _offset_in(zone: Zone, quarter: int) -> tuple[timedelta, bool]:
     before, after = _offsets_shown(zone, (shown.replace(tzinfo=None, fold=0) - _NAIVE_EPOCH) // _QUARTER)
     offset = shown.utcoffset() or timedelta()
     return offset, before > after == offset
+
+
+@lru_cache(maxsize=1024)
+def _changes(zone: Zone, first: int, last: int) -> bool:
+    return bool(zone.transitions((first - 2) * _DAY * 1000, (last + 3) * _DAY * 1000))
 
 
 @lru_cache(maxsize=1024)
