@@ -131,7 +131,13 @@ class RowDates:
         query = (
             FlowQuery(first, until, order_by=None)
             if query is None
-            else attrs.evolve(query, from_trigger_time=first, to_trigger_time=until, order_by=None)
+            else attrs.evolve(
+                query,
+                from_trigger_time=first,
+                to_trigger_time=until,
+                status=query.status or (),
+                order_by=None,
+            )
         )
         found = set()
         with suppress(AioflowsError):  # the service does not distinguish the passes

@@ -2,7 +2,7 @@
 
 A time that may stand for two instants, since clocks were put back, stands for the first one for which
 trigger <= start <= end holds. A page that the service sorted by the time shows more: where the times run
-backwards, the second pass begins. A creation time is the one closest to the trigger time.
+backwards, the second pass begins. A creation time is the one closest to the trigger time, but before the start.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ FIELDS = ("start_time", "end_time", "timestamp")
 
 _SORTED_BY = {"start_time": "start_time", "end_time": "end_time", "create_time": "timestamp"}
 _SECOND = timedelta(seconds=1)
+_FEW_SECONDS = timedelta(seconds=5)
 _EARLY = timedelta(seconds=60)
 _HOUR = timedelta(seconds=LATE)
 _LONGEST_RUN = timedelta(days=60)  # longer runs are common enough to be right, but not to be looked for
@@ -267,13 +268,35 @@ class PageTimes:
                 instant = _utc(wall)
             else:
                 instants = self._instants(wall, clocks[place])
-                if field == "timestamp":
-                    instant = min(instants, key=lambda moment: abs(moment - trigger))
+                second = passes.get((place, row))
+                if field != "timestamp":
+                    instant = _first_after(instants, least, second)
+                elif second is not None:
+                    instant = instants[second and len(instants) > 1]
                 else:
-                    instant = _first_after(instants, least, passes.get((place, row)))
+                    instant = self._creation(instants, trigger, max(least, trigger))
                 setattr(one, field, self.zone.shown_at(instant))
             if field == "start_time":
                 least = instant
+
+    def _creation(self, instants: Sequence[datetime], trigger: datetime, start: datetime) -> datetime:
+        """Return the instant of a creation time: the one that is closest to the trigger, but before the start."""
+        before = [one for one in instants if one <= start + _FEW_SECONDS]
+        if self._created_late or not before:
+            before = list(instants)
+        return min(before, key=lambda moment: abs(moment - trigger))
+
+    @cached_property
+    def _created_late(self) -> bool:
+        """True if this service notes the creation of instances after they have started, as in a sample."""
+        starts, _, stamps = self.fields
+        return any(
+            start is not None
+            and stamp is not None
+            and timedelta(minutes=1) < stamp - start < _HOUR
+            and not any(first - _HOUR <= start < until + _HOUR for first, until in self.repeats)
+            for start, stamp in zip(starts, stamps, strict=True)
+        )
 
     def find_early(self) -> int | None:
         """Return a row that was written, and whose run starts before its trigger time. None means none."""
