@@ -19,6 +19,7 @@ GUIDE = [
     "sync",
     "errors",
     "real-service",
+    "times",
 ]
 
 
