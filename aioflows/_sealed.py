@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 from aioflows.errors import QueryError
@@ -24,12 +25,12 @@ def sealed(content: dict[str, Any], version: int) -> str:
     return json.dumps({**content, "checksum": digest(content, _CHECKSUM)})
 
 
-def unsealed(text: str | bytes, version: int, name: str, advice: str) -> dict[str, Any]:
+def unsealed(text: str | bytes, versions: Collection[int], name: str, advice: str) -> dict[str, Any]:
     """Return the object in a text made by `sealed`, without version and checksum.
 
     Args:
         text: the text.
-        version: the version that can be read.
+        versions: the versions that can be read.
         name: what the text should be, for error messages.
         advice: what to do if it cannot be read, for error messages.
 
@@ -41,11 +42,15 @@ def unsealed(text: str | bytes, version: int, name: str, advice: str) -> dict[st
         found, checksum = content["version"], content.pop("checksum")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise QueryError(f"this text is not a {name} of aioflows, or it was cut off; {advice}") from error
-    if found != version:
+    if found not in versions:
         raise QueryError(
-            f"this {name} has version {found!r}, but this aioflows reads version {version}; {advice}"
+            f"this {name} has version {found!r}, but this aioflows reads {_listed(versions)}; {advice}"
         )
     if checksum != digest(content, _CHECKSUM):
         raise QueryError(f"this {name} is damaged: its checksum does not match; {advice}")
     del content["version"]
     return content
+
+
+def _listed(versions: Collection[int]) -> str:
+    return f"version{'s' * (len(versions) > 1)} {' and '.join(map(str, sorted(versions)))}"

@@ -21,13 +21,19 @@ __all__ = [
     "follow_fingerprint",
 ]
 
-Position: TypeAlias = tuple[tuple[int | None, ...], str]
+Position: TypeAlias = tuple[tuple[int | None, ...], str] | tuple[tuple[int | None, ...], str, str]
 """A row's place in an order: its sort fields and its id.
 
-The fields are times in microseconds since 1970, as the service shows them.
+The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If that clock is
+changed, they are instants, and `INSTANTS` follows the id.
 """
 
+INSTANTS = "instants"
+
 _VERSION = 1
+_WITH_INSTANTS = 2
+"""The version of a checkpoint with a `Position` of instants. Releases that do not know them refuse it."""
+
 _SCAN, _FOLLOW = "scan", "follow"
 
 
@@ -41,10 +47,13 @@ class ReadZone:
         name: the name of the zone.
         offsets: its offsets over the range, earliest first: the first millisecond since 1970-01-01 UTC, and
             the offset (seconds east of Greenwich).
+        clocks: the clocks that start, end and creation times were read by, by field, if they differ from the
+            trigger's. Default: None, which means that an earlier release made the checkpoint.
     """
 
     name: str
     offsets: tuple[tuple[int, int], ...]
+    clocks: tuple[tuple[str, str], ...] | None = None
 
     def check(self, other: ReadZone) -> None:
         """Check that another zone has the same offsets.
@@ -108,7 +117,10 @@ class Checkpoint:
             del content["position"]  # releases without this field can read it then
         if self.zone is None:
             del content["zone"]
-        return sealed(content, _VERSION)
+        elif self.zone.clocks is None:
+            del content["zone"]["clocks"]
+        with_instants = self.position is not None and len(self.position) == 3
+        return sealed(content, _WITH_INSTANTS if with_instants else _VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
@@ -183,7 +195,7 @@ class FollowCheckpoint:
         content: dict[str, Any] = {"kind": _FOLLOW, "fingerprint": self.fingerprint}
         content |= {"from_ms": self.from_ms, "known": known}
         if self.zone is not None:
-            content["zone"] = attrs.asdict(self.zone)
+            content["zone"] = attrs.asdict(self.zone, filter=lambda _, value: value is not None)
         return sealed(content, _VERSION)
 
     @classmethod
@@ -229,7 +241,9 @@ def _asked(query: FlowQuery) -> dict[str, Any]:
 
 
 def _content(text: str, kind: str) -> dict[str, Any]:
-    content = unsealed(text, _VERSION, "checkpoint", "use an earlier one, or begin again without it")
+    content = unsealed(
+        text, (_VERSION, _WITH_INSTANTS), "checkpoint", "use an earlier one, or begin again without it"
+    )
     if content.get("kind", _SCAN) != kind:
         raise QueryError(f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}")
     return content
@@ -248,12 +262,16 @@ def _remainder(type: int, from_ms: int, to_ms: int, after: list[Any] | None) -> 
 def _position(value: list[Any] | None) -> Position | None:
     if value is None:
         return None
-    return tuple(None if one is None else int(one) for one in value[0]), str(value[1])
+    fields, name = tuple(None if one is None else int(one) for one in value[0]), str(value[1])
+    return (fields, name) if len(value) < 3 else (fields, name, str(value[2]))
 
 
 def _zone(value: dict[str, Any] | None) -> ReadZone | None:
     if value is None:
         return None
+    clocks = value.get("clocks")
     return ReadZone(
-        str(value["name"]), tuple((int(instant), int(offset)) for instant, offset in value["offsets"])
+        str(value["name"]),
+        tuple((int(instant), int(offset)) for instant, offset in value["offsets"]),
+        None if clocks is None else tuple((str(field), str(clock)) for field, clock in clocks),
     )

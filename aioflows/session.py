@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import attrs
 
+from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.follow.poll_timing import PollTiming
 from aioflows._core.follow.polling import FollowMachine
@@ -26,6 +27,7 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observer, Observers
 from aioflows._net.operations import Operations, checked_instances
 from aioflows._net.retrying import RetryingCaller
+from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.transport import Transport
 from aioflows._net.zones import Zones
@@ -66,6 +68,9 @@ class FlowSession(LoopBound):
         server_timezone: the zone of the service's times, as a tzinfo or a text ("GMT+8", "Asia/Shanghai").
             None means that each scan asks the service. The service names the present offset only, so give the
             zone if it has daylight saving time. Default: None.
+        other_timezone: the zone of the times other than the trigger time, if the service prints them in
+            another one: start, end and creation. None means that the session finds it out from the rows.
+            Default: None.
         first_page: the number of the service's first page, 0 or 1. None means that the session finds out.
             Default: None.
         observer: a function that is called with each `Event`, on the event loop, so it must return quickly.
@@ -91,6 +96,7 @@ class FlowSession(LoopBound):
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
+        other_timezone: str | tzinfo | None = None,
         first_page: int | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
@@ -102,6 +108,7 @@ class FlowSession(LoopBound):
             raise QueryError(f"first_page must be 0, 1 or None, not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
+        other = None if other_timezone is None else Zone.parse(other_timezone)
         self._gate = Gate(limits.concurrency, limits.rate)
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
@@ -120,10 +127,11 @@ class FlowSession(LoopBound):
             limits,
             self._gate,
             operations,
-            Zones(zone, operations.zone),
+            Zones(zone, operations.zone, FieldClocks(other, watch.warn)),
             turns,
             watch,
         )
+        self._dates = RowDates(operations, self._parts.service, limits.page_size, self.flow_instances)
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state = "not entered"
@@ -300,7 +308,14 @@ class FlowSession(LoopBound):
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
         search = self._parts.operations.page(query, query.type, page_no, page_size)
         page, zone = await self._with_zone(search)
-        return FlowPage(checked_instances(query, page, zone), page.count)
+        instances = await self._dates.read(
+            lambda zone, offsets: checked_instances(query, page, zone, offsets),
+            page.walls,
+            page.ids,
+            zone,
+            query,
+        )
+        return FlowPage(instances, page.count)
 
     async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
         """Send a request and ask for the zone at the same time, so that the zone costs no time."""
@@ -315,7 +330,9 @@ class FlowSession(LoopBound):
         """Return one flow instance by its id ("Get Flow Instance")."""
         name = _name("instance_id", instance_id)
         read, zone = await self._with_zone(self._parts.operations.instance(name))
-        return read(zone)
+        one = read(attrs.evolve(zone, clocks=None), None)
+        assert one.trigger_time is not None, "an answer without a trigger time is refused"
+        return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""

@@ -98,6 +98,8 @@ class ScanStats:
             has not refused requests for being too many.
         undated: windows (milliseconds since 1970) whose rows may be dated too late or too early. Clocks were
             put back there, and the service cannot distinguish the two passes of that hour.
+        other_clocks: the clocks of ``start_time``, ``end_time`` and ``timestamp``, by field, if the service
+            prints them in another zone than trigger times. They were found out from the rows, or given.
     """
 
     requests: int = 0
@@ -116,6 +118,7 @@ class ScanStats:
     first_page: int | None = None
     rate: float | None = None
     undated: tuple[tuple[int, int], ...] = ()
+    other_clocks: Mapping[str, str] = attrs.field(factory=dict)
 
     def _repr_html_(self) -> str:
         return facts("ScanStats", attrs.asdict(self, recurse=False).items())

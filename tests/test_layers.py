@@ -17,6 +17,7 @@ ORDER = [
         "_extras",
         "_sealed",
         "_worker",
+        "_time_zones",
         "_display",
         "settings",
         "models",
@@ -30,6 +31,7 @@ ORDER = [
     *(
         "_core.wire",
         "_core.schedule",
+        "_core.clocks",
         "_core.resilience",
         "_core.pages",
         "_core.dense_second",
@@ -42,10 +44,10 @@ ORDER = [
 # An edge imports what is named here, and from itself.
 EDGES = {
     "emulator": "errors models",
-    "export": "errors models _extras _sealed _worker _tables arrow query checkpoint",
+    "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
     "report": "errors models _extras _display stats export",
     "telemetry": "aioflows",
-    "cli": "aioflows _worker errors models query settings checkpoint stats events _display scan session export report emulator",
+    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator",
     "__main__": "cli",
 }
 FOREIGN = {

@@ -179,14 +179,14 @@ def _by_update_time(setup: _ScanSetup) -> Machine:
 
 
 def _by_trigger_time_and_others(setup: _ScanSetup, limit: int | None) -> Machine:
-    query, order = setup.query, SortOrder(setup.query.sorters, setup.service)
+    query, order = setup.query, SortOrder(setup.query.sorters, setup.service, setup.after)
     walk = setup.walk(ordered=True, limit=limit, noted=order.note)
     windows = [(partition.type, query.from_ms, query.to_ms) for partition in walk.partitions]
     return TieOrderScan(walk, order, NullProbes(order, windows, setup.service), setup.after)
 
 
 def _by_other_fields(setup: _ScanSetup, limit: int | None, *, proven: bool) -> Machine:
-    order = SortOrder(setup.query.sorters, setup.service)
+    order = SortOrder(setup.query.sorters, setup.service, setup.after)
     return SortedScan(
         setup.walk(ordered=False, noted=order.note),
         order,

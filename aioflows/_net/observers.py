@@ -69,6 +69,10 @@ class Observers:
         self._observer = observer
         self._failed = False
 
+    def warn(self, text: str) -> None:
+        """Write a warning to the log."""
+        _log.warning("%s", printable(text))
+
     def wanted(self, kind: type[Event]) -> bool:
         """Return True if the observer or the log receives events of this type."""
         return self._observer is not None or _log.isEnabledFor(_LEVELS.get(kind, logging.DEBUG))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -75,7 +75,7 @@ class Operations:
             expression=ask.expression,
             status=ask.status,
         )
-        read = partial(self._read_page, whole=ask.whole, page_no=ask.page_no)
+        read = partial(self._read_page, whole=ask.whole, page_no=ask.page_no, sorter=ask.sorters[0])
         return await self._call(self._search(body), read, tally, tries=ask.tries, reads=ask.reads)
 
     async def page(
@@ -99,22 +99,24 @@ class Operations:
             page_size=page_size,
             sorters=query.sorters,
         )
-        return await self._call(self._search(body), partial(self._read_page, page_no=page_no), tries=tries)
+        sorter = query.sorters[0] if query.sorters else None
+        read = partial(self._read_page, page_no=page_no, sorter=sorter)
+        return await self._call(self._search(body), read, tries=tries)
 
     def _search(self, body: bytes) -> Request:
         return Request(
             "POST", self._address.instances, (("action", "search"), *self._identity), body, "search"
         )
 
-    async def instance(self, name: str) -> Callable[[Zone], FlowInstance]:
+    async def instance(self, name: str) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
         """Ask for one flow instance by its id ("Get Flow Instance").
 
-        Return a function that decodes it in a zone.
+        Return a function that decodes it in a zone, with the offset at its trigger time, if that is known.
         """
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
 
-        def read(body: bytes) -> Callable[[Zone], FlowInstance]:
+        def read(body: bytes) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
             read_instance(body, _ANY_ZONE)  # an error here causes a retry
             return partial(read_instance, body)
 
@@ -144,13 +146,21 @@ class Operations:
         return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads)
 
 
-def checked_instances(query: FlowQuery, page: SearchPage, zone: Zone) -> list[FlowInstance]:
+def checked_instances(
+    query: FlowQuery, page: SearchPage, zone: Zone, offsets: Sequence[int] | None = None
+) -> list[FlowInstance]:
     """Return the instances of a page.
+
+    Args:
+        query: the query.
+        page: the page.
+        zone: the zone of the trigger times.
+        offsets: the offset at each trigger time (s east of Greenwich). Default: None, unknown.
 
     Raises:
         CompletenessError: an instance does not match the query's filters.
     """
-    instances = page.instances(zone)
+    instances = page.instances(zone, offset=offsets)
     if (checks := checks_of(query)) is not None:
         checks.check(instances)
     return instances

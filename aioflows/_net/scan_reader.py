@@ -109,9 +109,7 @@ class ScanReader(LoopBound):
         )
         self._parts = parts
         self._query = query
-        self._zone = ScanZone(
-            parts.zones, query.from_ms, query.to_ms, None if resume is None else resume.zone
-        )
+        self._zone = ScanZone(parts.zones, query.from_ms, query.to_ms, resume)
         if growing is not None:
             self._zone.take(growing)
         if self._zone.zone is not None:
@@ -339,6 +337,7 @@ class ScanReader(LoopBound):
             proofs=account.proofs,
             counted=tuple(sorted(account.counted, key=lambda one: one.from_ms)),
             time_zone=None if zone is None else str(zone.tzinfo),
+            other_clocks={} if zone is None or zone.clocks is None else zone.clocks.shown(),
             page_cap=service.cap,
             first_page=service.first_page,
             rate=self._parts.gate.rate,

@@ -20,9 +20,11 @@ from typing import Any
 
 import attrs
 
+from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.wire.zone import Zone
 from aioflows._net.single_flight import SingleFlight
-from aioflows.checkpoint import FollowCheckpoint, ReadZone
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint, ReadZone
+from aioflows.errors import QueryError
 
 __all__ = ["FollowZone", "ScanZone", "Zones", "read_zone"]
 
@@ -43,11 +45,18 @@ class Zones:
     Args:
         given: the zone that the user gave. None means that the service is asked.
         ask: asks the service.
+        clocks: the clocks of the times other than the trigger time. Default: None, the clock of that.
     """
 
-    def __init__(self, given: Zone | None, ask: Callable[[], Coroutine[Any, Any, Zone]]) -> None:
-        self.given = given
+    def __init__(
+        self,
+        given: Zone | None,
+        ask: Callable[[], Coroutine[Any, Any, Zone]],
+        clocks: FieldClocks | None = None,
+    ) -> None:
+        self.given = None if given is None else attrs.evolve(given, clocks=clocks)
         self._ask = ask
+        self._clocks = clocks
         self._named: tuple[Zone, float] | None = None
         self._request: SingleFlight[Zone] | None = None
 
@@ -68,7 +77,7 @@ class Zones:
 
     async def _named_now(self) -> Zone:
         began = asyncio.get_running_loop().time()
-        zone = await self._ask()
+        zone = attrs.evolve(await self._ask(), clocks=self._clocks)
         self._named = zone, began
         return zone
 
@@ -80,19 +89,19 @@ class ScanZone:
         zones: the service's zone.
         from_ms: the first millisecond of the query since 1970-01-01 UTC.
         to_ms: the first millisecond after the query's range.
-        resumed: the zone of the checkpoint that is resumed. None means that there is none. Default: None.
+        resumed: the checkpoint that is resumed. None means that there is none. Default: None.
 
     Raises:
-        QueryError: the given zone differs from that of the checkpoint.
+        QueryError: a given zone differs from that of the checkpoint.
     """
 
-    def __init__(self, zones: Zones, from_ms: int, to_ms: int, resumed: ReadZone | None = None) -> None:
+    def __init__(self, zones: Zones, from_ms: int, to_ms: int, resumed: Checkpoint | None = None) -> None:
         self._zones = zones
         self._range = from_ms, to_ms
         self.zone: Zone | None = None
         """The zone. None means not known yet."""
-        self.used = resumed
-        """The zone's offsets over the range, for a checkpoint. None means not known yet."""
+        self._used = None if resumed is None else resumed.zone
+        self._by_place = resumed is not None and resumed.position is not None
         if zones.given is not None:
             self.take(zones.given)
 
@@ -114,9 +123,40 @@ class ScanZone:
             QueryError: the zone differs from that of the checkpoint.
         """
         used = read_zone(zone, *self._range)
-        if self.used is not None:
-            self.used.check(used)
-        self.zone, self.used = zone, used
+        if self._used is not None:
+            self._used.check(used)
+        self.zone = self._as_before(zone) if self._by_place else zone
+        self._used = used
+
+    @property
+    def used(self) -> ReadZone | None:
+        """The zone's offsets over the range, and the clocks found so far, for a checkpoint.
+
+        None means not known yet.
+        """
+        if self.zone is None or self.zone.clocks is None or self._used is None:
+            return self._used
+        return attrs.evolve(self._used, clocks=tuple(self.zone.clocks.shown().items()))
+
+    def _as_before(self, zone: Zone) -> Zone:
+        """Return the zone with the clocks of the checkpoint, since it has a place in an order of their times.
+
+        Raises:
+            QueryError: the user gave another clock.
+        """
+        if zone.clocks is None or self._used is None:
+            return zone
+        clocks = zone.clocks.as_recorded(self._used.clocks or ())
+        at_ms = self._range[0]
+        offset = zone.offset_at(at_ms // 1000)
+        if zone.clocks.given is not None and zone.clocks.advances(at_ms, offset) != clocks.advances(
+            at_ms, offset
+        ):
+            raise QueryError(
+                "the checkpoint cannot be resumed: it has a place in an order of times that were read in another zone than "
+                f"other_timezone={str(zone.clocks.given.tzinfo)!r}. Begin again without resume=, or leave other_timezone out"
+            )
+        return attrs.evolve(zone, clocks=clocks)
 
 
 class FollowZone:
@@ -168,7 +208,8 @@ class FollowZone:
         elif self._zones.given is None and not _same(self.zone, named, now_ms):
             changed = _instant_of_change(since - int(1000 * _FOR_POLLS), now_ms)
             offsets = self.zone.offsets(self._begun, changed) if self._begun < changed else ()
-            self.zone = Zone.of_offsets([*offsets, (changed, named.offset_at(now_ms // 1000))])
+            offsets = (*offsets, (changed, named.offset_at(now_ms // 1000)))
+            self.zone = attrs.evolve(Zone.of_offsets(offsets), clocks=named.clocks)
         return self.zone != before
 
     def used(self, checkpoint: FollowCheckpoint) -> FollowCheckpoint:
@@ -189,7 +230,8 @@ class FollowZone:
                 and len(earlier.offsets) > 1
                 and zone.offset_at(span[1] // 1000) == last
             ):
-                zone = Zone.of_offsets(earlier.offsets)  # the service named one offset after the other
+                # The service named one offset after the other.
+                zone = attrs.evolve(Zone.of_offsets(earlier.offsets), clocks=zone.clocks)
             earlier.check(read_zone(zone, *span))
         self.zone = zone
 

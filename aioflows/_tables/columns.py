@@ -22,6 +22,7 @@ from aioflows.models import FlowInstance, FlowStatus, Json
 
 __all__ = [
     "COLUMNS",
+    "CREATED",
     "DURATION",
     "END",
     "EXTRA",
@@ -32,6 +33,7 @@ __all__ = [
     "STATUS_NAME",
     "STATUS_NAMES",
     "TASK_COLUMNS",
+    "TRIGGER",
     "Column",
     "Kind",
     "Layout",
@@ -142,6 +144,7 @@ FIELDS = (
 """The fields of a flow instance, under their names in `FlowInstance`."""
 
 _BY_NAME = {column.name: column for column in FIELDS}
+TRIGGER, CREATED = _BY_NAME["trigger_time"], _BY_NAME["timestamp"]
 START, END = _BY_NAME["start_time"], _BY_NAME["end_time"]
 GRAPH, STATUS, EXTRA = _BY_NAME["graph"], _BY_NAME["status"], _BY_NAME["extra"]
 STATUS_NAME = Column("status_name", Kind.NAME, _status_name, _code)

@@ -16,6 +16,7 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from aioflows._tables.columns import (
+    CREATED,
     DURATION,
     END,
     EXTRA,
@@ -23,6 +24,7 @@ from aioflows._tables.columns import (
     START,
     STATUS,
     STATUS_NAME,
+    TRIGGER,
     Column,
     Kind,
     Layout,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["AnswerColumns"]
 
 _LIST = re.compile(rb'"flowInsts"\s*:\s*\[')
+_HOUR = 3_600_000_000  # microseconds
 _LONGEST_START = 4096  # bytes in which the list of rows is searched
 # Arrow's cast also accepts a date without a time, and the year 0; `datetime` accepts neither.
 _SHORTEST_TIME = len("2024-01-01 00:00:00")
@@ -98,6 +101,7 @@ class AnswerColumns:
         with suppress(pyarrow().ArrowException):
             columns = _Columns(_members(parts, self._pool), offset)
             arrays = [columns.array(column) for column in self._layout.columns]
+            columns.check_clocks(self._layout.columns)
             batch = pyarrow().RecordBatch.from_arrays(arrays, self._layout.names)
             ends = accumulate(len(part.ids) for part in parts)
             return [
@@ -188,6 +192,30 @@ class _Columns:
         if column is STATUS_NAME:
             return names_of(self._member(STATUS))
         return self._instants(column) if column.kind is Kind.TIME else self._member(column)
+
+    def check_clocks(self, columns: Iterable[Column]) -> None:
+        """Check that no row hints at another clock for its start, its end or its creation than for its trigger.
+
+        Raises:
+            ArrowInvalid: a row does. Decoded rows show more (`aioflows._core.clocks.field_clocks`).
+        """
+        wanted = {column.name for column in columns}
+        if wanted & {START.name, END.name, DURATION.name}:
+            self._check_distance(TRIGGER, START, 0)
+            self._check_distance(START, END, 0)
+        if CREATED.name in wanted:
+            self._check_distance(TRIGGER, CREATED, -_HOUR)
+
+    def _check_distance(self, earlier: Column, later: Column, least: int) -> None:
+        arrow, compute = pyarrow(), pyarrow().compute
+        instants = [self._instants(column).view(arrow.int64()) for column in (later, earlier)]
+        found = compute.min_max(compute.subtract(*instants)).as_py()
+        if found["min"] is None:
+            return
+        # A creation may precede its trigger. The closest one tells.
+        nearest = found["min"] if least == 0 else max(found["min"], min(found["max"], 0))
+        if found["min"] < least or not -_HOUR < nearest < _HOUR:
+            raise arrow.ArrowInvalid("the clocks of times may differ")
 
     def _member(self, column: Column) -> pa.Array:
         return self._members[_on_the_wire(column)]

@@ -86,6 +86,7 @@ async def scan_command(
         quiet=quiet,
         as_json=as_json,
         arguments=context.obj,
+        zone=zone,
     )
     await scan(connection, job)
     return Exit.COMPLETE
@@ -148,6 +149,7 @@ async def follow_command(
         checkpoint_file=checkpoint,
         limits=limit_options.limits(),
         arguments=context.obj,
+        zone=zone,
     )
     await follow(connection, job)
     return Exit.COMPLETE

@@ -87,7 +87,10 @@ def assemble(settings: Settings, record: Record) -> Assembly:
     renderer = Renderer(
         flows,
         trigger_clock,
-        clock_with(quirks.start_zone_shift),
+        tuple(
+            clock_with(quirks.start_zone_shift if shift is None else shift)
+            for shift in (None, quirks.end_zone_shift, quirks.create_zone_shift)
+        ),
         absent=quirks.null_times == "absent",
         siblings=quirks.sibling_fields,
         unescaped=quirks.unescaped_graph,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import UTC, tzinfo
 
 from aioflows._sealed import digest
 from aioflows._tables.columns import COLUMNS, FIELDS, Layout
+from aioflows._time_zones import time_zone
 from aioflows.checkpoint import fingerprint
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
@@ -41,6 +43,7 @@ async def export(
     columns: Iterable[str] | None = None,
     tasks: bool = False,
     raw: bool = False,
+    zone: str | tzinfo = UTC,
     limit: int | None = None,
     proven: bool = False,
     resume: bool = False,
@@ -61,6 +64,9 @@ async def export(
         columns: names of columns, in the order wanted. None means every column.
         tasks: True to write one row for each task of an instance's graph.
         raw: True to leave texts that look like formulas unchanged in a CSV file.
+        zone: the zone of times in CSV, JSON lines and SQLite. Texts with one offset compare as their instants
+            do, so a zone with daylight saving time is only for readers. Arrow, Parquet and DuckDB hold
+            instants. Default: UTC.
         limit: the most instances to export. None means every instance.
         proven: as for `FlowSession.scan`.
         resume: True to continue an export that an earlier run left unfinished, if there is one.
@@ -85,6 +91,7 @@ async def export(
             "an export by update_time cannot be resumed, because its scan cannot; "
             "leave resume=True (--resume) out"
         )
+    shown = time_zone(zone)
     layout = Layout(columns, tasks=tasks, default=FIELDS if destination.format is Format.JSONL else COLUMNS)
     job = Job(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
@@ -92,26 +99,33 @@ async def export(
     files = files or FileSystem()
     if destination.path is None or destination.special:
         return await job.stream(
-            Stream(destination.path, files), _encoder(destination.format, layout, raw=raw)
+            Stream(destination.path, files), _encoder(destination.format, layout, shown, raw=raw)
         )
-    identity = [fingerprint(query), destination.format, destination.folder, layout.names, tasks, raw, limit]
-    fresh = JournalEntry(job=digest(identity), overwrite=overwrite)
+    # Earlier releases wrote times in the service's zone, so their unfinished exports are not continued in UTC.
+    texts = [str(shown)] if destination.format in _TEXTS else []
+    layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
+    fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
     draft = Draft(destination.path, destination.name, files)
-    sink = _sink(destination, draft, layout, fresh.job, raw=raw)
+    sink = _sink(destination, draft, layout, fresh.job, shown, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
-def _encoder(format: Format, layout: Layout, *, raw: bool) -> Encoder:
-    return CsvEncoder(layout, raw=raw) if format is Format.CSV else JsonLinesEncoder(layout)
+_TEXTS = (Format.CSV, Format.JSONL, Format.SQLITE)
 
 
-def _sink(destination: Target, draft: Draft, layout: Layout, job: str, *, raw: bool) -> Sink:
+def _encoder(format: Format, layout: Layout, zone: tzinfo, *, raw: bool) -> Encoder:
+    if format is Format.CSV:
+        return CsvEncoder(layout, raw=raw, zone=zone)
+    return JsonLinesEncoder(layout, zone=zone)
+
+
+def _sink(destination: Target, draft: Draft, layout: Layout, job: str, zone: tzinfo, *, raw: bool) -> Sink:
     match destination.format:
         case Format.PARQUET:
             return FolderSink(draft, layout, job) if destination.folder else FileSink(draft, layout, job)
         case Format.SQLITE:
-            return SqliteSink(draft, layout)
+            return SqliteSink(draft, layout, zone=zone)
         case Format.DUCKDB:
             return DuckSink(draft, layout)
         case _:
-            return TextSink(draft, _encoder(destination.format, layout, raw=raw))
+            return TextSink(draft, _encoder(destination.format, layout, zone, raw=raw))

@@ -48,7 +48,7 @@ class JournalEntry:
         """
         content = unsealed(
             text,
-            _VERSION,
+            (_VERSION,),
             "journal of an unfinished export",
             "give overwrite=True (--overwrite) to begin again",
         )

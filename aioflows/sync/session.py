@@ -66,6 +66,7 @@ class FlowSession:
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
+        other_timezone: str | tzinfo | None = None,
         first_page: int | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
@@ -80,6 +81,7 @@ class FlowSession:
             limits=limits,
             retry=retry,
             server_timezone=server_timezone,
+            other_timezone=other_timezone,
             first_page=first_page,
             observer=observer,
             allow_http=allow_http,

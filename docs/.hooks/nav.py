@@ -20,6 +20,7 @@ GUIDE = [
     "sync",
     "errors",
     "real-service",
+    "times",
 ]
 
 

@@ -8,11 +8,12 @@ Invariants:
 2. A key has the resolution of the answer. The service may sort more finely, or in another order. So rows with
    the same first field form a *group*. A group is sorted here once all of it has come. Groups come in the
    service's order.
-3. If wall clocks show an hour twice, the texts of that hour run backwards once. So all of it is one group.
+3. If wall clocks show an hour twice, the service may order it by instants or by what clocks show. So both
+   passes of it are one group.
 4. Rows that lack a field stand where this service puts them. Answers show the place; nothing is assumed.
 
-Trigger times are instants. All other times are compared as the wall-clock texts of the service, since nothing
-shows which of two equal texts was earlier.
+Keys are instants. In a zone with one offset, they are what its clock shows, which has the same order and costs
+half as much. A checkpoint of an earlier release holds what clocks show in any zone, and is resumed in its order.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -26,7 +27,7 @@ from typing import Any, TypeAlias
 
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
-from aioflows.checkpoint import Position
+from aioflows.checkpoint import INSTANTS, Position
 from aioflows.errors import CompletenessError
 from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 
@@ -64,9 +65,17 @@ class _Falling(str):
         return str.__lt__(self, other)
 
 
-def _reader(field: str) -> Read:
+def _reader(field: str, *, instants: bool = False) -> Read:
     if field == "trigger_time":
         return _triggered
+    if instants:
+        aware: Callable[[FlowInstance], datetime | None] = attrgetter(_FIELDS[field])
+
+        def read_instant(row: FlowInstance) -> timedelta | None:
+            time = aware(row)
+            return None if time is None else time - _EPOCH
+
+        return read_instant
     # The slot holds the wall-clock time. Nearly every row has only such times, and an aware time would cost
     # twice as much.
     stored: Callable[[FlowInstance], datetime | None] = attrgetter(f"_{_FIELDS[field]}")
@@ -92,9 +101,13 @@ class SortOrder:
         sorters: the sort fields, each with True if it is descending.
         service: the facts that the session knows about the service. The place of rows that lack a field is
             noted there.
+        resumed: the place after which the scan hands out rows. It decides what keys are made of. Default:
+            None, the zone decides (`set_zone`).
     """
 
-    def __init__(self, sorters: Sequence[Sorter], service: ServiceFacts) -> None:
+    def __init__(
+        self, sorters: Sequence[Sorter], service: ServiceFacts, resumed: Position | None = None
+    ) -> None:
         self.sorters = tuple(sorters)
         self.first: Sorter = self.sorters[0]
         self.reverse: Sorter = (self.first[0], not self.first[1])
@@ -104,12 +117,25 @@ class SortOrder:
         self._service = service
         self._assumed: dict[Sorter, bool] = {}
         self._kinds: dict[tuple[str, ScheduleType], tuple[bool, bool]] = {}
-        self._reads: list[tuple[Sorter, Read]] = [(sorter, _reader(sorter[0])) for sorter in self.sorters]
-        self.value: Read = self._reads[0][1]
-        """A function that returns the first sort field of a row."""
+        self._resumed = resumed
+        self._instants = False
+        self._read_by(instants=resumed is not None and resumed[2:] == (INSTANTS,))
 
     def __repr__(self) -> str:
         return f"<SortOrder {', '.join('-' * falling + field for field, falling in self.sorters)}>"
+
+    def _read_by(self, *, instants: bool) -> None:
+        self._instants = instants
+        self._reads: list[tuple[Sorter, Read]] = [
+            (sorter, _reader(sorter[0], instants=instants)) for sorter in self.sorters
+        ]
+        self.value: Read = self._reads[0][1]
+        """A function that returns the first sort field of a row."""
+
+    def set_zone(self, zone: Zone) -> None:
+        """Set the zone of the service's times. The zone is needed before the first key."""
+        if self._resumed is None:
+            self._read_by(instants=not zone.fixed)
 
     # Keys
 
@@ -127,7 +153,8 @@ class SortOrder:
     def position(self, row: FlowInstance) -> Position:
         """Return the place of a row in the order, to be stored: its fields (µs since 1970) and its id."""
         values = (read(row) for _, read in self._reads)
-        return tuple(None if one is None else one // _MICROSECOND for one in values), row.instance_id
+        fields = tuple(None if one is None else one // _MICROSECOND for one in values)
+        return (fields, row.instance_id, INSTANTS) if self._instants else (fields, row.instance_id)
 
     def key_at(self, position: Position) -> Key | None:
         """Return the key of a stored place.
@@ -155,9 +182,23 @@ class SortOrder:
         """Return the first part of the least key in a row's group, from the row's first field."""
         if value is None:
             return self._without(self.first)
-        if not zone.fixed and (twice := zone.shown_twice(NAIVE_EPOCH + value)) is not None:
-            value = twice[1] - NAIVE_EPOCH - _MICROSECOND if self.descending else twice[0] - NAIVE_EPOCH
+        if (twice := self._shown_twice(value, zone)) is not None:
+            value = twice[1] - _MICROSECOND if self.descending else twice[0]
         return -value if self.descending else value
+
+    def _shown_twice(self, value: timedelta, zone: Zone) -> tuple[timedelta, timedelta] | None:
+        """Return the stretch around a time, in the terms of keys, that the field's clock shows twice."""
+        own = None if zone.clocks is None else zone.clocks.zone_of(_FIELDS.get(self.first[0], ""))
+        if self._instants:
+            return zone.repeat_at(value) or (None if own is None else own.repeat_at(value))
+        if not zone.fixed:
+            twice = zone.shown_twice(NAIVE_EPOCH + value)
+            return None if twice is None else (twice[0] - NAIVE_EPOCH, twice[1] - NAIVE_EPOCH)
+        if own is None or own.fixed:
+            return None
+        offset = zone.epoch.utcoffset() or timedelta()
+        found = own.repeat_at(value - offset)
+        return None if found is None else (found[0] + offset, found[1] + offset)
 
     # Rows that lack a field
 

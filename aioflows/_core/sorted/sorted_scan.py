@@ -153,6 +153,7 @@ class SortedScan(Machine):
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self._zone = self._probes.zone = zone
+        self._order.set_zone(zone)
         self._partitions.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002

@@ -63,6 +63,7 @@ class TieOrderScan(Machine):
     def set_zone(self, zone: Zone) -> None:
         """Set the zone of the service's times. The zone is needed before the first answer."""
         self._probes.zone = zone
+        self._order.set_zone(zone)
         self._partitions.set_zone(zone)
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:

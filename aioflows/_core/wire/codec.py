@@ -12,7 +12,7 @@ has two ways:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import starmap
 from typing import Any
@@ -43,6 +43,7 @@ class Rows:
         decoded: the rows that msgspec decoded. Default: none.
         loose: the rows as dictionaries, if msgspec found an undocumented type. Default: none.
         paths: the path of each loose row in the answer. Default: none.
+        date: corrects the times of loose rows, which are already in decoded ones. Default: None, nothing does.
     """
 
     times: Sequence[datetime]
@@ -50,6 +51,7 @@ class Rows:
     decoded: Sequence[Row] = ()
     loose: Sequence[Mapping[str, Any]] = ()
     paths: Sequence[str] = ()
+    date: Callable[[Sequence[StoredInstance]], object] | None = None
 
 
 def _refused(value: object, expected: str) -> TypeError:
@@ -130,6 +132,8 @@ def _converter() -> cattrs.Converter:
 
 def _structure(rows: Rows, _: object) -> list[FlowInstance]:
     stored = list(map(_one, rows.loose, rows.paths)) if rows.loose else _all(rows.decoded)
+    if rows.loose and rows.date is not None:
+        rows.date(stored)
     return into_instances(stored, rows.times, rows.epoch)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -179,12 +180,13 @@ def _payload(body: bytes) -> Any:
     return data
 
 
-def read_instance(body: bytes, zone: Zone) -> FlowInstance:
+def read_instance(body: bytes, zone: Zone, offset: Sequence[int] | None = None) -> FlowInstance:
     """Return the flow instance of an answer to "Get Flow Instance".
 
     Args:
         body: the body of the answer.
         zone: the zone of its times.
+        offset: the offset in force when it was triggered (s east of Greenwich). Default: None, unknown.
     """
     row: Any = _payload(body)
     if not isinstance(row, dict):
@@ -193,10 +195,12 @@ def read_instance(body: bytes, zone: Zone) -> FlowInstance:
         raise AnswerError("there is no id", "$.data.instanceId")
     trigger: Any = row.get("triggerTime")
     try:
-        times = zone.aware(naive_times([trigger]))
+        walls = naive_times([trigger])
+        times = zone.aware(walls, offset)
     except ValueError:
         raise AnswerError(f"{trigger!r:.60} is not a time", "$.data.triggerTime") from None
-    (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"]))
+    date = None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
+    (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"], date=date))
     return instance
 
 

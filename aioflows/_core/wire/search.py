@@ -50,7 +50,12 @@ def _count(value: object) -> int | None:
 
 
 def read_search(
-    body: bytes, throttle_codes: Collection[int] = (), *, whole: bool = False, page_no: int = 0
+    body: bytes,
+    throttle_codes: Collection[int] = (),
+    *,
+    whole: bool = False,
+    page_no: int = 0,
+    sorter: tuple[str, bool] | None = None,
 ) -> SearchPage:
     """Return the page of an answer, with only the columns decoded by which pages are planned.
 
@@ -64,6 +69,7 @@ def read_search(
         whole: True if all of it is decoded now, since it is handed out at once. Default: False.
         page_no: the page number in the request. The count of a later page may be that of all rows. Default:
             0.
+        sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
 
     Raises:
         ServiceError: the service refused.
@@ -93,7 +99,7 @@ def read_search(
     else:
         ids, times = [row.instance_id for row in rows], [row.trigger_time for row in rows]
     decoded = None if isinstance(answer, (Head, Loose)) else rows
-    page = SearchPage(body, ids, times, count, decoded)
+    page = SearchPage(body, ids, times, count, decoded, sorter)
     if _may_repeat_members(body, ids):
         refuse_repeated_members(body)
     return page

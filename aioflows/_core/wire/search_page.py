@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,12 +39,13 @@ class SearchPage:
         times: the trigger times of the rows, as texts.
         count: the number of rows that the service reports. Default: None, which means that it reports none.
         decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
+        sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
 
     Raises:
         AnswerError: an id is empty, or a trigger time cannot be read.
     """
 
-    __slots__ = ("_decoded", "_loose", "_walls", "body", "count", "ids", "times")
+    __slots__ = ("_dated", "_decoded", "_loose", "_sorter", "_walls", "body", "count", "ids", "times")
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class SearchPage:
         times: list[str],
         count: int | None = None,
         decoded: Sequence[Row] | None = None,
+        sorter: tuple[str, bool] | None = None,
     ) -> None:
         if not all(ids):
             raise AnswerError("there is no id", f"{row_path(list(map(bool, ids)).index(False))}.instanceId")
@@ -67,15 +70,22 @@ class SearchPage:
         self.body = b"" if decoded is not None else body
         self._decoded = decoded
         self._loose: Sequence[dict[str, Any]] = ()
+        self._sorter = sorter
+        self._dated = False
 
     def __len__(self) -> int:
         return len(self._walls)
+
+    @property
+    def walls(self) -> Sequence[datetime]:
+        """The trigger times of the rows, without a zone."""
+        return self._walls
 
     def __repr__(self) -> str:
         return f"Page({len(self)} rows, {len(self.body):,} bytes)"
 
     def instances(
-        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | None = None
+        self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | Sequence[int] | None = None
     ) -> list[FlowInstance]:
         """Return rows, decoded in full.
 
@@ -83,8 +93,9 @@ class SearchPage:
             zone: the zone of their times.
             rows: numbers of the rows, in the wanted order. Default: None, which means all rows in the
                 service's order.
-            offset: the offset in force when the rows were triggered (s east of Greenwich). It distinguishes
-                the two hours that wall clocks show alike. Default: None, which means unknown.
+            offset: the offset in force when the rows were triggered (s east of Greenwich), or one for each row
+                of the page. It distinguishes the two hours that wall clocks show alike. Default: None, which
+                means unknown.
 
         Raises:
             AnswerError: a row cannot be read. The error names the path.
@@ -93,14 +104,24 @@ class SearchPage:
             return []  # an empty answer may have no list
         if self._decoded is None and not self._loose:
             self._read()
+            self._dated = False
+        if self._decoded and not self._dated and zone.clocks is not None:
+            # All rows of the page, since few rows show less about their clocks.
+            zone.clocks.date(self._decoded, self._walls, zone, offset, self._sorter)
+            self._dated = True
         if rows is None:
             rows = range(len(self))
+        if offset is not None and not isinstance(offset, int):
+            offset = _picked(offset, rows)
         walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
         loose = _picked(self._loose, rows)
         paths = [row_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
-        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths))
+        date = (
+            None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
+        )
+        return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths, date))
 
     def _read(self) -> None:
         try:

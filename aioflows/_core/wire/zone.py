@@ -9,41 +9,31 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from datetime import tzinfo as _TzInfo  # noqa: N812  (a zone has a field of that name)
 from functools import lru_cache
 from itertools import repeat
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from aioflows.errors import AnswerError, QueryError
+from aioflows._time_zones import time_zone
+from aioflows.errors import AnswerError
+
+if TYPE_CHECKING:
+    from aioflows._core.clocks.field_clocks import FieldClocks
 
 __all__ = ["ClockChanges", "Zone", "wall_seconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_EPOCH_DAY = _EPOCH.toordinal()
+_LAST_DAY = date.max.toordinal() - 1
 _DAY = 86_400
+_QUARTER = timedelta(minutes=15)
 # One day less than the range of datetime, so that no offset leads out of that range.
 _EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
-_OFFSET = re.compile(
-    r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
-)
-_WIDEST = 18  # hours; the limit of Java's ZoneOffset, since the service runs on Java
 _WALL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
-_ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
-
-
-def _fixed(text: str) -> timezone | None:
-    match = _OFFSET.fullmatch(text)
-    if match is None or not text:
-        return None
-    # "GMT+8" is east of Greenwich, as in Java's TimeZone. In POSIX it would be west.
-    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
-    offset = timedelta(hours=hours, minutes=minutes)
-    if offset > timedelta(hours=_WIDEST):
-        return None
-    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 class ClockChanges(_TzInfo):
@@ -127,10 +117,14 @@ class Zone:
         tzinfo: the zone of the datetimes.
         given: True if the user gave the zone, False if the service named it. It does not affect equality.
             Default: False.
+        clocks: the clocks of the times other than the trigger time. None means that these have the clock of
+            the trigger time, unchecked. It does not affect equality. Default: None.
     """
 
     tzinfo: _TzInfo
     given: bool = attrs.field(default=False, eq=False, kw_only=True)
+    clocks: FieldClocks | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
+    _days: dict[int, timedelta | Literal[False]] = attrs.field(init=False, factory=dict, eq=False, repr=False)
     epoch: datetime = attrs.field(init=False, eq=False, repr=False)
     """1970-01-01 00:00:00 by the wall clocks of this zone."""
 
@@ -147,20 +141,7 @@ class Zone:
         """
         if isinstance(value, Zone):
             return value
-        if isinstance(value, _TzInfo):
-            if hasattr(value, "localize"):  # pytz zones are wrong unless `localize` makes every time
-                raise QueryError(f"{value!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(value)!r})")
-            return cls(value)
-        if not isinstance(value, str):
-            raise QueryError(f"{value!r} is not a time zone; {_ACCEPTED}")
-        text = value.strip()
-        fixed = _fixed(text)
-        if fixed is not None:
-            return cls(fixed)
-        try:
-            return cls(ZoneInfo(text))  # from the system's database, or the package tzdata
-        except (ValueError, LookupError, OSError):
-            raise QueryError(f"{value!r} is not a known time zone; {_ACCEPTED}") from None
+        return cls(time_zone(value))
 
     @classmethod
     def of_offsets(cls, offsets: Sequence[tuple[int, int]]) -> Zone:
@@ -212,18 +193,23 @@ class Zone:
         instants = [from_ms, *self.transitions(from_ms, to_ms)]
         return tuple((instant, self.offset_at(instant // 1000)) for instant in instants)
 
-    def aware(self, walls: Sequence[datetime], offset: int | None = None) -> list[datetime]:
+    def aware(self, walls: Sequence[datetime], offset: int | Sequence[int] | None = None) -> list[datetime]:
         """Return wall-clock times as times of this zone.
 
         Args:
             walls: times without a zone.
-            offset: the offset in force at all of them (s east of Greenwich). It selects the pass of an hour
-                that comes twice when clocks are put back. Default: None, which means unknown; then the first
-                pass is taken.
+            offset: the offset in force at all of them, or one for each (s east of Greenwich). It selects the
+                pass of an hour that comes twice when clocks are put back. Default: None, which means unknown;
+                then the first pass is taken.
         """
         # This runs in C, at a tenth of the cost of time.replace(tzinfo=...) on Python 3.11 and 3.12.
         since = map(operator.sub, walls, repeat(_NAIVE_EPOCH))
         times = list(map(operator.add, repeat(self.epoch), since))
+        if offset is not None and not isinstance(offset, int):
+            return [
+                time.replace(fold=1) if self._comes_again(time, one) else time
+                for time, one in zip(times, offset, strict=True)
+            ]
         if offset is not None and not self.fixed and walls and self._comes_again(min(walls), offset):
             return [time.replace(fold=1) if self._comes_again(time, offset) else time for time in times]
         return times
@@ -247,6 +233,60 @@ class Zone:
                 return instant + after, instant + before
         return None
 
+    def instants(self, wall: datetime) -> tuple[datetime, ...]:
+        """Return the instants at which clocks show a time, earliest first, in UTC and without a zone.
+
+        They are two in an hour that comes twice. A time that clocks skip is read as if they had not.
+        """
+        day = wall.toordinal()
+        known = self._days.get(day)
+        if known is None:
+            known = self._days[day] = self._offset_of_day(day)
+        if known is not False:
+            return (wall - known,)
+        before, after = _offsets_shown(self, (wall - _NAIVE_EPOCH) // _QUARTER)
+        return (wall - before, wall - after) if before > after else (wall - before,)
+
+    def shown_at(self, instant: datetime) -> datetime:
+        """Return the time that clocks show at an instant, given in UTC and without a zone.
+
+        A time of the second pass of an hour that comes twice has this zone and ``fold=1``. All others have no
+        zone.
+        """
+        known = self._days.get(instant.toordinal())
+        if known and known == self._days.get((instant + known).toordinal()):
+            return instant + known
+        offset, second = _offset_in(self, (instant - _NAIVE_EPOCH) // _QUARTER)
+        shown = instant + offset
+        return shown.replace(tzinfo=self.tzinfo, fold=1) if second else shown
+
+    def changes(self, first: datetime, last: datetime) -> bool:
+        """Return True if clocks are changed between two days before and two days after wall-clock times."""
+        return not self.fixed and _changes(
+            self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY
+        )
+
+    def repeats(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+        """Return the stretches between two wall-clock times that clocks show twice."""
+        return (
+            []
+            if self.fixed
+            else _repeats(self, first.toordinal() - _EPOCH_DAY, last.toordinal() - _EPOCH_DAY)
+        )
+
+    def repeat_at(self, instant: timedelta) -> tuple[timedelta, timedelta] | None:
+        """Return both passes, as one stretch of time, of the hour that comes twice at an instant.
+
+        Times are since 1970-01-01 UTC. None means that clocks show that hour once.
+        """
+        return None if self.fixed else _repeat_at(self, instant // _QUARTER)
+
+    def _offset_of_day(self, day: int) -> timedelta | Literal[False]:
+        """Return the offset in force on all of a day, and around it. False means that it changes."""
+        days = [datetime.fromordinal(min(max(day + more, 2), _LAST_DAY)) for more in (-1, 2)]
+        one, other = (one.replace(tzinfo=self.tzinfo).utcoffset() or timedelta() for one in days)
+        return one if one == other else False
+
     def _comes_again(self, wall: datetime, offset: int) -> bool:
         first = wall.replace(tzinfo=self.tzinfo)
         again = first.replace(fold=1).utcoffset()
@@ -259,6 +299,51 @@ class Zone:
 @lru_cache(maxsize=8192)
 def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
+
+
+# Clocks change at a quarter of an hour in every zone, so all times of a quarter lie on one side of it.
+
+
+@lru_cache(maxsize=4096)
+def _offsets_shown(zone: Zone, quarter: int) -> tuple[timedelta, timedelta]:
+    first = (_NAIVE_EPOCH + quarter * _QUARTER).replace(tzinfo=zone.tzinfo)
+    return first.utcoffset() or timedelta(), first.replace(fold=1).utcoffset() or timedelta()
+
+
+@lru_cache(maxsize=4096)
+def _offset_in(zone: Zone, quarter: int) -> tuple[timedelta, bool]:
+    shown = (_EPOCH + quarter * _QUARTER).astimezone(zone.tzinfo)
+    before, after = _offsets_shown(zone, (shown.replace(tzinfo=None, fold=0) - _NAIVE_EPOCH) // _QUARTER)
+    offset = shown.utcoffset() or timedelta()
+    return offset, before > after == offset
+
+
+@lru_cache(maxsize=1024)
+def _changes(zone: Zone, first: int, last: int) -> bool:
+    return bool(zone.transitions((first - 2) * _DAY * 1000, (last + 3) * _DAY * 1000))
+
+
+@lru_cache(maxsize=1024)
+def _repeats(zone: Zone, first: int, last: int) -> list[tuple[datetime, datetime]]:
+    found = []
+    for turn in zone.transitions((first - 1) * _DAY * 1000, (last + 2) * _DAY * 1000):
+        before, after = zone.offset_at(turn // 1000 - 1), zone.offset_at(turn // 1000)
+        if before > after:
+            wall = _NAIVE_EPOCH + timedelta(milliseconds=turn)
+            found.append((wall + timedelta(seconds=after), wall + timedelta(seconds=before)))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _repeat_at(zone: Zone, quarter: int) -> tuple[timedelta, timedelta] | None:
+    shown = (_EPOCH + quarter * _QUARTER).astimezone(zone.tzinfo).replace(tzinfo=None)
+    twice = zone.shown_twice(shown)
+    if twice is None:
+        return None
+    first, last = twice[0] - _NAIVE_EPOCH, twice[1] - _NAIVE_EPOCH
+    once = twice[0].replace(tzinfo=zone.tzinfo)
+    before, after = once.utcoffset() or timedelta(), once.replace(fold=1).utcoffset() or timedelta()
+    return first - before, last - after
 
 
 # A text comes again within a page or two, or never. A larger cache has no more hits and looks like a leak.

@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Protocol
 
@@ -32,9 +32,10 @@ from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.row_table import RowTable
-from aioflows.export import SinkError, json_line
+from aioflows.export import SinkError
 from aioflows.export.errors import as_sink_error
 from aioflows.export.filesystem import FileSystem, write_atomically
+from aioflows.export.formats.json_lines import line_encoder
 from aioflows.export.stream import Stream
 
 __all__ = ["FollowJob", "PollOptions", "follow"]
@@ -52,13 +53,14 @@ class _Sink(Protocol):
 
 
 class _JsonLinesSink:
-    """A sink that writes rows as JSON lines."""
+    """A sink that writes rows as JSON lines, with times in a zone."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, zone: tzinfo) -> None:
         self._stream = stream
+        self._encode = line_encoder(zone).encode
 
     async def write(self, rows: Sequence[FlowInstance], /) -> None:
-        await self._stream.write(b"".join(map(json_line, rows)))
+        await self._stream.write(self._encode(rows))
 
 
 @attrs.frozen
@@ -83,6 +85,8 @@ class FollowJob:
         checkpoint_file: file for the checkpoint. None means no checkpoint.
         limits: limits of the session.
         arguments: arguments of the command line, without the program.
+        zone: zone of the times that are written. Default: None, which means UTC, and on a terminal the zone
+            of the service.
     """
 
     query: FlowQuery
@@ -92,6 +96,7 @@ class FollowJob:
     checkpoint_file: Path | None
     limits: Limits
     arguments: tuple[str, ...]
+    zone: tzinfo | None = None
 
 
 async def follow(connection: ConnectionOptions, job: FollowJob) -> None:
@@ -108,7 +113,7 @@ async def follow(connection: ConnectionOptions, job: FollowJob) -> None:
         max_wait=job.polling.most,
         resume=resume,
     )
-    async with _open_sink() as sink, session, flow_follow:
+    async with _open_sink(job.zone) as sink, session, flow_follow:
         writer = _FollowWriter(flow_follow, sink, job.checkpoint_file)
         try:
             await writer.run()
@@ -191,13 +196,13 @@ class _FollowWriter:
 
 
 @asynccontextmanager
-async def _open_sink() -> AsyncIterator[_Sink]:
+async def _open_sink(zone: tzinfo | None) -> AsyncIterator[_Sink]:
     if is_terminal(sys.stdout):
-        yield RowTable(console_on(sys.stdout))
+        yield RowTable(console_on(sys.stdout), zone)
     else:
         stream = Stream(None, FileSystem())
         await stream.open()
-        yield _JsonLinesSink(stream)
+        yield _JsonLinesSink(stream, zone or UTC)
 
 
 def _read_checkpoint(path: Path | None) -> FollowCheckpoint | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 import attrs
@@ -60,6 +61,8 @@ class ScanJob:
         quiet: True to print nothing but errors.
         as_json: True to print progress and summary as JSON objects.
         arguments: arguments of the command line, without the program.
+        zone: zone of the times that are written. Default: None, which means UTC, and on a terminal the zone
+            of the service.
 
     Raises:
         QueryError: the rows cannot be written to the target.
@@ -72,6 +75,7 @@ class ScanJob:
     quiet: bool
     as_json: bool
     arguments: tuple[str, ...]
+    zone: tzinfo | None = None
 
     def __attrs_post_init__(self) -> None:
         output = self.output
@@ -94,7 +98,7 @@ async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
         async with session:
             with meter:
                 exported = await (
-                    _show(session, job, RowTable(console), state)
+                    _show(session, job, RowTable(console, job.zone), state)
                     if as_table
                     else _export(session, job, state)
                 )
@@ -171,6 +175,7 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         columns=options.names(output.columns),
         tasks=output.tasks,
         raw=output.raw,
+        zone=job.zone or UTC,
         limit=job.limit,
         resume=output.resume,
         overwrite=output.overwrite,

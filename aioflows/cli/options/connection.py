@@ -50,6 +50,7 @@ class ConnectionOptions:
     org_id: flags.OrgId = None
     secret_file: flags.SecretFile = None
     server_timezone: flags.ServerTimezone = None
+    other_timezone: flags.OtherTimezone = None
     first_page: flags.FirstPage = None
     allow_http: flags.AllowHttp = False
 
@@ -72,6 +73,7 @@ class ConnectionOptions:
             auth=service.auth,
             limits=limits,
             server_timezone=self.server_timezone,
+            other_timezone=self.other_timezone,
             first_page=self.first_page,
             observer=observer,
             allow_http=self.allow_http,

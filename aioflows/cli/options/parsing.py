@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from aioflows import FlowStatus, QueryError, ScheduleType
+from aioflows._time_zones import time_zone
 
 __all__ = ["day", "names", "order", "read_text", "schedule_type", "statuses", "time", "zone"]
 
@@ -18,7 +18,6 @@ _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?P<clock>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?)?(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
 )
-_OFFSET = re.compile(r"(?:GMT|UTC)?(?P<sign>[+-])(?P<hours>0?[0-9]|1[0-8])(?::?(?P<minutes>[0-5][0-9]))?")
 _AS_IN = "as in 2024-01-01T00:00+08:00"
 
 
@@ -30,17 +29,10 @@ def zone(text: str | None) -> tzinfo | None:
     """
     if text is None:
         return None
-    match = _OFFSET.fullmatch(text.strip())
-    if match is not None:
-        # "GMT+8" is east of Greenwich, as in answers of the service. In POSIX zone names it is west.
-        offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
-        return timezone(-offset if match["sign"] == "-" else offset)
     try:
-        return ZoneInfo(text.strip())
-    except (ValueError, LookupError, OSError):
-        raise QueryError(
-            f'--zone {text!r} is not a known time zone; give it as "+08:00", "GMT+8" or "Asia/Shanghai"'
-        ) from None
+        return time_zone(text)
+    except QueryError as error:
+        raise QueryError(f"--zone {error}") from None
 
 
 def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:

@@ -19,7 +19,10 @@ _output = partial(typer.Option, rich_help_panel="Output")
 From: TypeAlias = Annotated[str, _query("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
 To: TypeAlias = Annotated[str, _query(help="End of the range of trigger times, exclusive.")]
 LocalZone: TypeAlias = Annotated[
-    str | None, _query(help="Zone of dates and of times without a zone, as in Asia/Shanghai.")
+    str | None,
+    _query(
+        help="Zone of dates, of times without a zone, and of the times that are written, as in Asia/Shanghai."
+    ),
 ]
 TypeName: TypeAlias = Annotated[str, _query(help="Schedule type: manual, periodic, temporary or all.")]
 Status: TypeAlias = Annotated[
@@ -47,6 +50,13 @@ SecretFile: TypeAlias = Annotated[
 ]
 ServerTimezone: TypeAlias = Annotated[
     str | None, _connection(help="Zone of the service's times.", show_default="ask the service")
+]
+OtherTimezone: TypeAlias = Annotated[
+    str | None,
+    _connection(
+        help="Zone of start, end and creation times, if it differs from that of trigger times.",
+        show_default="find out",
+    ),
 ]
 FirstPage: TypeAlias = Annotated[
     int | None, _connection(help="Number of the service's first page, 0 or 1.", show_default="detect")

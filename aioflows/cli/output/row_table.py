@@ -58,13 +58,17 @@ class RowTable:
 
     The first rows determine the widths, so that each row can be printed at once. An id is never cut, so that
     users can copy it. The name is last and gets the remaining width.
+
+    Args:
+        console: console to print on.
+        zone: zone of the times. Default: None, the offset of the first row.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
         self._console = console
         self._id = 0
         self._status = _WIDE if console.width >= 100 else _NARROW
-        self._zone: tzinfo | None = None
+        self._zone = zone
 
     async def write(self, rows: Sequence[FlowInstance]) -> None:
         """Print instances."""
@@ -74,7 +78,8 @@ class RowTable:
                 len("instance"), *(cell_len(printable(row.instance_id, _LONGEST_ID)) for row in rows)
             )
             first = rows[0].trigger_time
-            self._zone = None if first is None else timezone(first.utcoffset() or timedelta())
+            if first is not None and self._zone is None:
+                self._zone = timezone(first.utcoffset() or timedelta())
             lines.append(self._head())
         self._console.print(Group(*lines, *map(self._line, rows)))
 

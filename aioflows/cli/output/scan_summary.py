@@ -116,6 +116,7 @@ class ScanSummary:
             proofs={str(proof): count for proof, count in stats.proofs.items()},
             counted=[attrs.asdict(window) for window in stats.counted],
             time_zone=stats.time_zone,
+            other_clocks=dict(stats.other_clocks),
             page_cap=stats.page_cap,
         )
 

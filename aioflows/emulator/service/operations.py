@@ -195,7 +195,9 @@ class Service:
     def timezone(self, key: str, now_ms: int) -> str:
         """Return the answer to Get Timezone: the offset at this time, even if the zone has summer time."""
         claimed = self._quirks.claimed_zone
-        if claimed is None:
+        if self._quirks.full_zone_name:
+            claimed = claimed or self._world.zone
+        elif claimed is None:
             claimed = gmt(self._clock.offset_ms(now_ms))
         elif not claimed.startswith("GMT"):
             claimed = gmt(Clock(zone_named(claimed)).offset_ms(now_ms))

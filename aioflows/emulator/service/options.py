@@ -102,8 +102,11 @@ class Quirks:
             `World.zone` from then on. None means never.
         claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8", which
             is returned unchanged. None means the true offset at that time.
+        full_zone_name: True if Get Timezone returns the key of the zone instead of its offset. Default: False.
         start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
             documented sample has -8. Default: 0.
+        end_zone_shift: the same for end times alone. None means as for start times. Default: None.
+        create_zone_shift: the same for creation times alone. None means as for start times. Default: None.
         null_times: the form of a time that does not exist yet, "null" or "absent". Default: "null".
         clock_skew: seconds by which the server's clock is ahead. Default: 0.
         empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means
@@ -182,7 +185,12 @@ class Quirks:
         default=None, converter=checks.optional_list, validator=checks.maybe(_zone_turn)
     )
     claimed_zone: str | None = attrs.field(default=None, validator=[checks.maybe(checks.text), _claimed_zone])
+    full_zone_name: bool = attrs.field(default=False, validator=checks.flag)
     start_zone_shift: float = attrs.field(default=0.0, validator=checks.number(-24, 24))
+    end_zone_shift: float | None = attrs.field(default=None, validator=checks.maybe(checks.number(-24, 24)))
+    create_zone_shift: float | None = attrs.field(
+        default=None, validator=checks.maybe(checks.number(-24, 24))
+    )
     null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
     empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))

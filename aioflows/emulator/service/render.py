@@ -32,7 +32,7 @@ class Renderer:
     Args:
         flows: the flows, by number.
         trigger_clock: the clock for trigger times.
-        other_clock: the clock for all other times. In the documented sample it differs.
+        other_clocks: the clocks for start, end and creation times. In a documented sample they differ.
         absent: True to leave out a time that does not exist, False to write null.
         siblings: True to add ``alertMode`` and ``calDt``.
         unescaped: True to leave the graph unescaped.
@@ -42,7 +42,7 @@ class Renderer:
         self,
         flows: Sequence[Flow],
         trigger_clock: Clock,
-        other_clock: Clock,
+        other_clocks: Sequence[Clock],
         *,
         absent: bool = False,
         siblings: bool = False,
@@ -50,7 +50,7 @@ class Renderer:
     ) -> None:
         self._flows = flows
         self._trigger_clock = trigger_clock
-        self._other_clock = other_clock
+        self._other_clocks = other_clocks
         self._absent = absent
         self._siblings = siblings
         self._unescaped = unescaped
@@ -59,25 +59,22 @@ class Renderer:
 
     def rows(self, rows: Iterable[PageRow]) -> list[bytes]:
         """Return one JSON object for each row, in UTF-8."""
-        trigger_text, other_text, template = (
-            self._trigger_clock.local,
-            self._other_clock.local,
-            self._templates,
-        )
+        trigger_text, template = self._trigger_clock.local, self._templates
+        start_text, end_text, create_text = (clock.local for clock in self._other_clocks)
         texts = []
         for id, flow, status, trigger, start, end, create in rows:
             head, tail = template.get(flow) or self._template(flow)
             local = trigger_text(trigger)
             times = self._times(
                 local,
-                "null" if start is None else f'"{other_text(start)}"',
-                "null" if end is None else f'"{other_text(end)}"',
+                "null" if start is None else f'"{start_text(start)}"',
+                "null" if end is None else f'"{end_text(end)}"',
             )
             create_ms = create % 1000
             fraction = f"{create_ms:03}".rstrip("0") if create_ms else "0"  # as Java prints it
             texts.append(
                 head.replace(_ID, id.encode()).replace(_STAMP, stamp(local).encode())
-                + f'{self._states[status]}{times}"timestamp":"{other_text(create)}.{fraction}"'.encode()
+                + f'{self._states[status]}{times}"timestamp":"{create_text(create)}.{fraction}"'.encode()
                 + (tail if not self._siblings else self._sibling_fields(local) + tail)
             )
         return texts

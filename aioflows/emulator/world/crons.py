@@ -76,12 +76,24 @@ def firings(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]
     local_from = from_ms + clock.offset_ms(from_ms)
     midnight = local_from - local_from % DAY_MS
     if cron.step:
-        first = from_ms - (local_from - midnight) + cron.offset
-        first += -((first - from_ms) // cron.step) * cron.step
-        return range(first, to_ms, cron.step)
+        return _at_steps(cron, from_ms, to_ms, clock)
     days = range(midnight, to_ms + clock.offset_ms(to_ms) + DAY_MS, DAY_MS)
     instants = (clock.to_utc(day + cron.offset) for day in days if _runs_on(cron, day // DAY_MS))
     return [instant for instant in instants if from_ms <= instant < to_ms]
+
+
+def _at_steps(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]:
+    """Return the instants at which the clock shows the minutes and hours of a cron.
+
+    In an hour that comes twice, it fires in both passes.
+    """
+    found: list[range] = []
+    for low, high, offset in clock.segments(from_ms, to_ms):
+        first, end = max(low, from_ms), min(high, to_ms)
+        first += -(first + offset - cron.offset) % cron.step
+        found.append(range(first, end, cron.step))
+    found = [one for one in found if one]
+    return found[0] if len(found) == 1 else [instant for one in found for instant in one]
 
 
 def _runs_on(cron: Cron, day: int) -> bool:

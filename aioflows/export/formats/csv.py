@@ -1,7 +1,7 @@
 """Flow instances as comma-separated values: RFC 4180, in UTF-8, with a header.
 
-An empty cell is a missing value. A quoted empty cell (``""``) is an empty text. Times are ISO 8601 with their
-offset, and ``status`` is the service's code. A text that a spreadsheet would run as a formula gets a leading
+An empty cell is a missing value. A quoted empty cell (``""``) is an empty text. Times are ISO 8601, all with
+the offset of one zone, and ``status`` is the service's code. A text that a spreadsheet would run as a formula gets a leading
 ``'`` (CWE-1236), unless ``raw=True``. Numbers never get one, so status -1 stays -1.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, tzinfo
 
 from aioflows._tables.columns import Column, Kind, Layout, members_text
+from aioflows._tables.time_text import time_text
 from aioflows.models import FlowInstance
 
 __all__ = ["CsvEncoder"]
@@ -28,11 +29,12 @@ class CsvEncoder:
     Args:
         layout: the columns.
         raw: True to leave texts that look like formulas unchanged.
+        zone: the zone of times. Default: UTC.
     """
 
-    def __init__(self, layout: Layout, *, raw: bool = False) -> None:
+    def __init__(self, layout: Layout, *, raw: bool = False, zone: tzinfo = UTC) -> None:
         self._layout = layout
-        self._formatters = tuple(_formatter(column, raw=raw) for column in layout.columns)
+        self._formatters = tuple(_formatter(column, zone, raw=raw) for column in layout.columns)
         self.head = (",".join(layout.names) + _END).encode()
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
@@ -48,9 +50,10 @@ class CsvEncoder:
         return lines.encode("utf-8", "backslashreplace")  # UTF-8 has no lone surrogates
 
 
-def _formatter(column: Column, *, raw: bool) -> Callable[[object], str]:
+def _formatter(column: Column, zone: tzinfo, *, raw: bool) -> Callable[[object], str]:
     if column.kind is Kind.TIME:
-        return lambda time: time.isoformat() if isinstance(time, datetime) else ""
+        text = time_text(column, zone)
+        return lambda time: text(time) or ""  # type: ignore[arg-type]  # columns of this kind hold times
     if column.kind is Kind.BOOLEAN:
         return lambda value: "" if value is None else "true" if value else "false"
     if column.kind is Kind.INTEGER:

@@ -1,6 +1,6 @@
 """JSON lines: one flow instance a line.
 
-Names are the library's, times are ISO 8601 with their offset, ``status`` is the service's code, and ``graph``
+Names are the library's, times are ISO 8601, all with the offset of one zone, ``status`` is the service's code, and ``graph``
 and ``parameters`` are decoded. A line is ASCII without control characters, so it is safe on any terminal and
 in any log.
 
@@ -13,13 +13,15 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 
 import msgspec
 
 from aioflows._tables.columns import FIELDS, Kind, Layout
+from aioflows._tables.time_text import time_text
 from aioflows.models import FlowInstance, Json, decoded
 
-__all__ = ["JsonLinesEncoder", "json_line"]
+__all__ = ["JsonLinesEncoder", "json_line", "line_encoder"]
 
 _decode_json = msgspec.json.Decoder().decode
 _encode_fast = msgspec.json.Encoder().encode
@@ -41,21 +43,21 @@ class JsonLinesEncoder:
 
     Args:
         layout: the columns.
+        zone: the zone of times. Default: UTC.
     """
 
     head = b""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, zone: tzinfo = UTC) -> None:
         self._layout = layout
+        self._zone = zone
         self._texts = tuple(column.name for column in layout.columns if column.kind is Kind.JSON)
         self._members = tuple(column.name for column in layout.columns if column.kind is Kind.MEMBERS)
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
         """Return the lines of these instances."""
         columns = [
-            [None if time is None else time.isoformat() for time in values]
-            if column.kind is Kind.TIME
-            else values
+            list(map(time_text(column, self._zone), values)) if column.kind is Kind.TIME else values
             for column, values in zip(self._layout.columns, self._layout.values(instances), strict=True)
         ]
         return b"".join(
@@ -84,8 +86,13 @@ class JsonLinesEncoder:
 
 
 def json_line(instance: FlowInstance) -> bytes:
-    """Return an instance as one line of JSON, with its line feed."""
+    """Return an instance as one line of JSON, with its line feed. Its times are in UTC."""
     return _ALL_FIELDS.encode((instance,))
+
+
+def line_encoder(zone: tzinfo) -> JsonLinesEncoder:
+    """Return an encoder of all fields of instances, with times in a zone."""
+    return JsonLinesEncoder(Layout(default=FIELDS), zone=zone)
 
 
 def _decode_strictly(text: str) -> Json:

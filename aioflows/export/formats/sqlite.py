@@ -1,15 +1,19 @@
-"""A SQLite database, whose rowid follows the order of the export. Times are ISO 8601 with their offset."""
+"""A SQLite database, whose rowid follows the order of the export.
+
+Times are ISO 8601, all with the offset of one zone, so that SQL compares and sorts them as instants.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from aioflows._tables.columns import Kind, Layout, members_text, utf8, whole
+from aioflows._tables.columns import Column, Kind, Layout, members_text, utf8, whole
+from aioflows._tables.time_text import time_text
 from aioflows.export.draft import Draft
 from aioflows.export.formats.database import DatabaseSink
 from aioflows.models import FlowInstance
@@ -23,6 +27,7 @@ class SqliteSink(DatabaseSink):
     Args:
         draft: the draft that holds the database.
         layout: the columns.
+        zone: the zone of times. Default: UTC.
     """
 
     accepts_raw_rows = False
@@ -32,18 +37,22 @@ class SqliteSink(DatabaseSink):
     TYPES = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER", Kind.NUMBER: "REAL"}  # noqa: RUF012  (never changed)
     _error = sqlite3.Error
 
-    def __init__(self, draft: Draft, layout: Layout) -> None:
+    def __init__(self, draft: Draft, layout: Layout, *, zone: tzinfo = UTC) -> None:
         super().__init__(draft, layout)
+        self._zone = zone
         places = ", ".join("?" * len(layout.columns))
         # An id that comes twice is the same instance, read again later.
         self._insert = f"INSERT OR REPLACE INTO instances VALUES ({places})"  # noqa: S608  (only question marks)
 
     def encode(self, instances: Sequence[FlowInstance]) -> list[tuple[object, ...]]:
         columns = [
-            whole(column, values) if column.kind is Kind.INTEGER else list(map(_VALUES[column.kind], values))
+            whole(column, values) if column.kind is Kind.INTEGER else list(map(self._value(column), values))
             for column, values in zip(self._layout.columns, self._layout.values(instances), strict=True)
         ]
         return list(zip(*columns, strict=True))
+
+    def _value(self, column: Column) -> Callable[[Any], object]:
+        return time_text(column, self._zone) if column.kind is Kind.TIME else _VALUES[column.kind]
 
     def write(self, chunks: Sequence[list[tuple[object, ...]]]) -> None:
         with self._as_sink_error():
@@ -75,7 +84,6 @@ _VALUES: dict[Kind, Callable[[Any], object]] = {
     Kind.NAME: _text,
     Kind.JSON: _text,
     Kind.MEMBERS: lambda value: None if value is None else members_text(value),
-    Kind.TIME: lambda time: time.isoformat() if isinstance(time, datetime) else None,
     Kind.BOOLEAN: lambda value: None if value is None else int(value),
     Kind.NUMBER: lambda value: value,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from hypothesis import given
@@ -15,8 +15,8 @@ from aioflows._tables.columns import Layout
 from aioflows.export.formats.csv import CsvEncoder
 
 
-def cell(name: str, *, raw: bool = False, **fields: object) -> str:
-    content = CsvEncoder(Layout([name]), raw=raw).encode([FlowInstance("a", **fields)])  # type: ignore[arg-type]
+def cell(name: str, *, raw: bool = False, zone: tzinfo = UTC, **fields: object) -> str:
+    content = CsvEncoder(Layout([name]), raw=raw, zone=zone).encode([FlowInstance("a", **fields)])  # type: ignore[arg-type]
     ((value,),) = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
     return value
 
@@ -39,9 +39,17 @@ def test_a_number_stays_a_number() -> None:
     assert cell("flow_id", flow_id=-7) == "-7"
 
 
-def test_times_carry_their_offset() -> None:
-    time = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=8)))
-    assert cell("trigger_time", trigger_time=time) == "2024-01-01T00:00:00+08:00"
+def test_times_have_the_offset_of_utc_or_of_a_zone() -> None:
+    china = timezone(timedelta(hours=8))
+    time = datetime(2024, 1, 1, tzinfo=china)
+    assert cell("trigger_time", trigger_time=time) == "2023-12-31T16:00:00+00:00"
+    assert cell("trigger_time", trigger_time=time, zone=china) == "2024-01-01T00:00:00+08:00"
+    assert cell("timestamp", timestamp=time) == "2023-12-31T16:00:00.000000+00:00"
+
+
+def test_a_time_that_utc_does_not_have_keeps_its_offset() -> None:
+    time = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+    assert cell("trigger_time", trigger_time=time) == "0001-01-01T00:00:00+08:00"
 
 
 def test_what_is_missing_is_told_from_what_is_empty() -> None:

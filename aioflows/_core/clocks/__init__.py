@@ -1,0 +1,1 @@
+"""The clocks by which a service prints the times of a row, found from the rows."""

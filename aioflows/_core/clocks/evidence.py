@@ -1,0 +1,180 @@
+"""What the rows of a page show about the clock of one of their times, against the clock of the trigger time.
+
+An *advance* is the number of seconds by which a clock is ahead of another. It is looked for in the distances
+between two times of each row, such as the start and the trigger, each as its clock shows it. In the right
+clock a distance is a delay or a duration, so it is not negative, and the least of many is small.
+
+1. Offsets of zones are multiples of 15 minutes, so advances are too.
+2. A distance below the advance contradicts it. One row in fifty may do so: runs can be started by hand before
+   their trigger time. A minute is allowed for clocks that are not set exactly.
+3. An advance is taken if it is not contradicted, and at least half of the distances lie close above it. So
+   rows that contradict each other decide nothing.
+4. If all distances are an hour or longer, no row contradicts the advance in hand: runs may wait in a queue.
+   Then another advance needs more evidence: runs of several flows, with several schedules and trigger times,
+   whose distances lie just above the same half hour.
+
+See docs/guide/times.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import attrs
+
+__all__ = ["Distances", "advance_of", "lead_of"]
+
+_GRID = 900
+_SKEW = 60
+_NEAR = 900
+"""Distances (s) above an advance that count as close to it."""
+
+_CLOSE = 300
+"""The same, where more evidence is needed."""
+
+LATE = 3_600
+"""The least distance (s) that may be a clock that is ahead."""
+
+_LONGEST_LEAD = 7_200
+_WIDEST = 28 * 3_600
+"""The greatest offset (s) that is considered: a zone of 14 hours, added twice by mistake."""
+
+_FEW, _SOME, _MANY = 3, 5, 8
+_FLOWS = 4
+_SPREAD = 360
+"""The seconds that trigger times must span. If all runs wait for one moment, their distances span as much."""
+
+
+@attrs.frozen
+class Distances:
+    """The distances between two times of rows.
+
+    Args:
+        values: the distances (s).
+        triggers: the trigger times (s).
+        flows: the flows.
+        schedules: the schedules of these flows.
+        offset: the offset of the trigger's clock (s east of Greenwich).
+    """
+
+    values: Sequence[float]
+    triggers: Sequence[float]
+    flows: Sequence[Hashable]
+    schedules: Sequence[Hashable]
+    offset: int
+
+    @property
+    def least(self) -> float:
+        """The least distance, without one row in fifty."""
+        return sorted(self.values)[len(self.values) // 50]
+
+    def within(self, advance: int, above: int) -> int:
+        """Return the number of distances from an advance to some seconds above it."""
+        return sum(-_SKEW <= value - advance < above for value in self.values)
+
+    def possible(self, advance: int) -> bool:
+        """Return True if a clock so far ahead has an offset that exists."""
+        return abs(self.offset + advance) <= _WIDEST
+
+    def varied(self, advance: int, *, flows: int) -> bool:
+        """Return True if the distances close above an advance are of several flows, schedules and moments."""
+        rows = [row for row, value in enumerate(self.values) if -_SKEW <= value - advance < _CLOSE]
+        moments = [self.triggers[row] for row in rows]
+        return (
+            len(rows) >= max(_SOME, len(self.values) // 4)
+            and len({self.flows[row] for row in rows}) >= flows
+            and len({self.schedules[row] for row in rows}) > 1
+            and max(moments) - min(moments) >= _SPREAD
+        )
+
+
+def advance_of(
+    seen: Distances, base: int, near: Iterable[int] = (), utc: int | None = None, *, sure: bool = True
+) -> tuple[int, str]:
+    """Return the advance of a clock, and a doubt about it. An empty text means that there is no doubt.
+
+    Args:
+        seen: the distances.
+        base: the advance that holds unless the distances contradict it.
+        near: advances that need little evidence, such as those of other times of the rows.
+        utc: the advance of a clock of UTC. None means that it is the trigger's clock.
+        sure: False if no row has shown the base. Then one row suffices for another advance of `near`. Default:
+            True.
+    """
+    count = len(seen.values)
+    if not count:
+        return base, ""
+    least = seen.least
+    if least >= base - _SKEW:
+        return (base, "") if least - base < LATE - _SKEW else _of_late(seen, base, near, utc, sure)
+    near = [one for one in near if least >= one - _SKEW]
+    if near and least - max(near) < LATE:
+        return max(near), ""
+    if sum(value < base - _SKEW for value in seen.values) * 2 <= count:
+        return base, "contradicted"
+    fits_utc = utc is not None and utc < base and least >= utc - _SKEW
+    if utc is not None and fits_utc and _is_near(seen, utc, _NEAR):
+        return utc, ""
+    grid = int((least + _SKEW) // _GRID) * _GRID
+    if (
+        count >= _FEW
+        and least - grid < _CLOSE
+        and seen.possible(grid)
+        and seen.within(grid, _NEAR) >= max(_FEW, count / 2)
+    ):
+        return grid, ""
+    if utc is not None and fits_utc and count >= _SOME and _is_near(seen, utc, LATE):
+        return utc, ""
+    return base, "contradicted"
+
+
+def _is_near(seen: Distances, advance: int, above: int) -> bool:
+    return seen.least - advance < above and seen.within(advance, LATE) * 2 >= len(seen.values)
+
+
+def _of_late(seen: Distances, base: int, near: Iterable[int], utc: int | None, sure: bool) -> tuple[int, str]:
+    """Return the advance of a clock by whose present reading all distances are an hour or longer."""
+    least, count = seen.least, len(seen.values)
+    closer = [one for one in near if base < one <= least + _SKEW]
+    if closer and (count >= _FEW or not sure) and least - max(closer) < LATE:
+        return max(closer), ""
+    grid = int((least + _SKEW) // _GRID) * _GRID
+    whole = grid % (2 * _GRID) == 0 or grid == utc
+    if not seen.possible(grid) or least - grid >= _CLOSE:
+        return base, ""
+    if whole and count >= _MANY and seen.varied(grid, flows=_FLOWS):
+        return grid, ""
+    return base, "late" if whole else ""
+
+
+def lead_of(seen: Distances, base: int, near: Iterable[int] = (), utc: int | None = None) -> tuple[int, str]:
+    """Return the advance of the clock of creation times, and a doubt about it.
+
+    An instance may be created before its trigger time or after it, so no distance contradicts an advance.
+    That of most rows counts.
+
+    Args:
+        seen: the distances from the trigger to the creation.
+        base: the advance that holds unless another one is shown.
+        near: the advances of other times of the rows.
+        utc: the advance of a clock of UTC. None means that it is the trigger's clock.
+    """
+    count = len(seen.values)
+    if not count:
+        return base, ""
+    known = list(dict.fromkeys([base, 0, *near]))
+    if count < _MANY:
+        middle = sorted(seen.values)[count // 2]
+        return min(known, key=lambda one: abs(middle - one)) if near else base, ""
+    best = max([*known, *([] if utc is None else [utc])], key=lambda one: seen.within(one, _CLOSE))
+    if seen.within(best, _CLOSE) * 2 >= count:
+        if best in known or (abs(best) >= _LONGEST_LEAD and seen.varied(best, flows=_FLOWS)):
+            return best, ""
+        return base, "lead" if abs(best) >= LATE else ""
+    middle = sorted(seen.values)[count // 2]
+    grid = int((middle + _SKEW) // _GRID) * _GRID
+    if abs(grid) < LATE or seen.within(grid, _CLOSE) < 0.6 * count or not seen.possible(grid):
+        return base, ""
+    if abs(grid) >= _LONGEST_LEAD and seen.varied(grid, flows=_FLOWS):
+        return grid, ""
+    return base, "lead"

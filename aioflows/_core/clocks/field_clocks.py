@@ -1,0 +1,221 @@
+"""The clocks of the times that a row has beside its trigger time: its start, its end and its creation.
+
+The vendor's samples print them in another zone than the trigger time, and the answer names no zone. So each
+page is checked before its rows are handed out, and its times are written as the trigger's clock shows them.
+A page of a service with one clock costs a few comparisons.
+
+1. A clock that the user gave is used. Otherwise the rows show it (`aioflows._core.clocks.evidence`). What
+   a session has found is where the next page begins, and is checked by that page too.
+2. A clock that shows UTC stays at UTC when the trigger's clock is changed. Any other one is taken to be
+   changed with it.
+3. If a time may stand for two instants, since clocks were put back, the first one is taken for which
+   trigger <= start <= end holds. A page that the service sorted by the time shows more: where the times run
+   backwards, the second pass begins. A creation time is the one closest to the trigger time.
+4. Rows whose runs still start before their trigger time are reported once.
+
+See docs/guide/times.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from aioflows._core.clocks.evidence import advance_of, lead_of
+from aioflows._core.clocks.page_times import (
+    FIELDS,
+    TRIGGERS_CLOCK,
+    UTC_CLOCK,
+    DatedRow,
+    FieldClock,
+    PageTimes,
+)
+from aioflows._core.wire.zone import Zone
+from aioflows.models import NAIVE_EPOCH
+
+__all__ = ["FieldClocks"]
+
+_MANY_RUNS = 8
+_EXPERIENCE = 100  # rows
+_LONGEST_WAIT = 63  # pages
+
+
+class FieldClocks:
+    """The clocks of the times of one service's rows, as far as a session knows them.
+
+    Args:
+        given: the zone of these times, if the user gave it. Default: None.
+        report: called with a sentence about times that may be wrong, once for each kind. Default: None.
+    """
+
+    def __init__(self, given: Zone | None = None, report: Callable[[str], object] | None = None) -> None:
+        self.given = given
+        self._report = report
+        self._fixed = given is not None
+        self._reported: set[str] = set()
+        self._seen = self._fruitless = self._waited = 0
+        self._agreed = False
+        self.inexperienced = given is None
+        """True while few rows were seen, so that a few odd ones cannot be judged."""
+        self.unsure = False
+        """True if such rows have come."""
+        self._clocks = dict.fromkeys(FIELDS, TRIGGERS_CLOCK if given is None else FieldClock(zone=given))
+
+    def __repr__(self) -> str:
+        return f"<FieldClocks {self.shown() or 'as the trigger time'}>"
+
+    @property
+    def differ(self) -> bool:
+        """True if one of the clocks is known to differ from the trigger's."""
+        return any(clock != TRIGGERS_CLOCK for clock in self._clocks.values())
+
+    def shown(self) -> dict[str, str]:
+        """Return the clocks that differ from the trigger's, as texts by the names of the fields."""
+        return {field: str(clock) for field, clock in self._clocks.items() if clock != TRIGGERS_CLOCK}
+
+    def as_recorded(self, record: Sequence[tuple[str, str]]) -> FieldClocks:
+        """Return clocks as a checkpoint has recorded them, which no row changes.
+
+        Args:
+            record: texts of clocks by field, as of `shown`.
+
+        Raises:
+            QueryError: a text is not a clock.
+        """
+        fixed = FieldClocks(self.given, self._report)
+        fixed._fixed = True
+        clocks = {field: FieldClock.parse(text) for field, text in record if field in FIELDS}
+        fixed._clocks = dict.fromkeys(FIELDS, TRIGGERS_CLOCK) | clocks
+        return fixed
+
+    def trial(self) -> FieldClocks:
+        """Return clocks that begin as these do, report nothing, and are not part of the session."""
+        other = FieldClocks(self.given)
+        other._clocks = dict(self._clocks)
+        return other
+
+    def advances(self, at_ms: int, offset: int) -> list[int]:
+        """Return how far each clock is ahead of one with a given offset, at an instant (ms since 1970; s)."""
+        instant = NAIVE_EPOCH + timedelta(milliseconds=at_ms)
+        return [clock.ahead(instant, offset) for clock in self._clocks.values()]
+
+    def zone_of(self, field: str) -> Zone | None:
+        """Return the zone of a field whose clock does not depend on the trigger's. None means it does."""
+        return self._clocks[field].zone if field in self._clocks else None
+
+    # Reading a page
+
+    def date(
+        self,
+        rows: Sequence[DatedRow],
+        walls: Sequence[datetime],
+        zone: Zone,
+        offset: int | Sequence[int] | None,
+        sorter: tuple[str, bool] | None = None,
+    ) -> None:
+        """Write the times of the rows of a page as the clock of the trigger time shows them.
+
+        A time is left as it is unless another instant is meant. A time of the second pass of an hour that
+        comes twice gets its zone.
+
+        Args:
+            rows: the rows, which are changed.
+            walls: their trigger times, as the clock shows them.
+            zone: the zone of the trigger times.
+            offset: the offset in force at the trigger times, or one for each of them (s). None means that it
+                is looked up.
+            sorter: the field that the service sorted the page by, and True if it is descending. Default:
+                None.
+        """
+        if not rows:
+            return
+        if self._fruitless and self._waits(zone):
+            return
+        page = PageTimes(rows, walls, zone, offset)
+        self.unsure |= self.inexperienced and page.doubtful
+        self._seen += len(rows)
+        self.inexperienced &= self._seen < _EXPERIENCE
+        if not self._fixed and not self.differ and not page.doubtful:
+            if not page.repeats:
+                return
+        else:
+            self._find(page)
+        page.write([self._clocks[field] for field in FIELDS], sorter)
+        self._check(page)
+
+    def _waits(self, zone: Zone) -> bool:
+        """Return True if the rows of a page are not worth a look, since those of many earlier ones agreed in nothing.
+
+        Such pages cost as much as all else that is done for a page.
+        """
+        if self.differ or not zone.fixed:  # its times must be told apart where clocks are put back
+            return False
+        self._waited += 1
+        if self._waited < min(self._fruitless, _LONGEST_WAIT):
+            return True
+        self._waited = 0
+        return False
+
+    def _find(self, page: PageTimes) -> None:
+        """Find the clocks by which the times of a page agree."""
+        if self._fixed or not page.find_clear_rows():
+            return
+        offset, instant = page.offset, page.instants[page.clear[0]]
+        utc = -offset if offset else None
+        base = [self._clocks[field].ahead(instant, offset) for field in FIELDS]
+        starts, ends, stamps = page.fields
+
+        start, doubt = advance_of(page.distances(starts, page.walls), base[0], [0] if base[0] else [], utc)
+        self._note("start_time", start, base[0], doubt, page)
+
+        known = self._clocks["end_time"] != TRIGGERS_CLOCK
+        ran = page.distances(ends, page.begun(start))
+        end, doubt = advance_of(ran, base[1] if known else start, [0, start], utc, sure=known)
+        if doubt == "late" and len(ran.values) < _MANY_RUNS:
+            doubt = ""  # a few runs that take long are no sign
+        self._note("end_time", end, base[1], doubt, page)
+
+        created = page.distances(stamps, page.walls)
+        made, doubt = lead_of(created, base[2], [start] if start else [], utc)
+        self._note("timestamp", made, base[2], doubt, page)
+        if self._agreed:
+            self._fruitless = 0
+        elif len(page.clear) >= _EXPERIENCE:
+            self._fruitless = 2 * self._fruitless + 1
+
+    def _note(self, field: str, advance: int, base: int, doubt: str, page: PageTimes) -> None:
+        self._agreed = not doubt and (field == FIELDS[0] or self._agreed)
+        if doubt:
+            self._tell(doubt, field, page.rows[page.clear[0]])
+        if advance != base:
+            offset = page.offset
+            self._clocks[field] = (
+                UTC_CLOCK
+                if offset and advance == -offset
+                else FieldClock(advance)
+                if advance
+                else TRIGGERS_CLOCK
+            )
+
+    # Reporting
+
+    def _check(self, page: PageTimes) -> None:
+        if "early" not in self._reported and (row := page.find_early()) is not None:
+            self._tell("early", "start_time", page.rows[row])
+
+    def _tell(self, kind: str, field: str, row: DatedRow) -> None:
+        kind = "early" if kind == "contradicted" and field == "start_time" else kind
+        if self._report is None or kind in self._reported:
+            return
+        self._reported.add(kind)
+        what = {
+            "early": "some runs start before their trigger time",
+            "contradicted": f"{field} of some rows is earlier than the start of their runs",
+            "late": f"{field} of all rows of a page lies at least an hour late",
+            "lead": f"{field} of most rows of a page lies whole hours from their trigger time",
+        }[kind]
+        self._report(
+            f"{what} (for example instance {row.instance_id!r:.80} and those beside it). The service may print "
+            "these times in another zone than trigger times, and the rows do not show which. If so, pass it as "
+            "FlowSession(other_timezone=...)"
+        )
