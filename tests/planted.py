@@ -60,35 +60,35 @@ BOUNDS = _tests("scenarios/test_bounds.py", only="TestTheStartExcluded")
 BUGS = [
     # Where a range begins and ends
     Bug(
-        "_core/scans/range_bounds.py",
+        "_core/bounds/range_bounds.py",
         "            first -= 1\n        first = start if self._turns",
         "            first -= 0\n        first = start if self._turns",
         "a row at an excluded start is lost where two windows meet",
         BOUNDS,
     ),
     Bug(
-        "_core/scans/range_bounds.py",
+        "_core/bounds/range_bounds.py",
         "        first = start // _MINUTE * _MINUTE if self._margin(start) is _Margin.MINUTE else start\n",
         "        first = start\n",
         "the first row of a range is lost if its start is rounded up to a minute",
         BOUNDS,
     ),
     Bug(
-        "_core/scans/range_bounds.py",
+        "_core/bounds/range_bounds.py",
         "            missing |= yield from self._lost_at_edges(meant, wide, page, answer)\n",
         "            missing |= set()\n",
         "a row beside a bound inside a second is lost by rounding",
         BOUNDS,
     ),
     Bug(
-        "_core/scans/range_bounds.py",
+        "_core/bounds/range_bounds.py",
         "        if missing:\n            raise CompletenessError(",
         "        if not self:\n            raise CompletenessError(",
         "rounded bounds are not told",
         BOUNDS,
     ),
     Bug(
-        "_core/scans/range_start.py",
+        "_core/bounds/range_start.py",
         "        self.included = False\n        return True",
         "        self.included = True\n        return True",
         "a dense second whose pieces exclude their start loses rows between them",
@@ -356,9 +356,9 @@ BUGS = [
     # Columns from the bytes of an answer
     Bug("_core/scans/partitions.py", "taken if name is None else self._after_row(taken, run.first // 1000, name)", "taken",
         "what was handed out of a second is handed out again"),
-    Bug("_core/scans/partitions.py", "or not zone.fixed or", "or",
+    Bug("_core/scans/partitions.py", "            or not zone.fixed\n", "",
         "an hour that comes twice is the same in columns", COLUMNS),
-    Bug("_core/scans/partitions.py", "is not None or self._checks is not None or", "is not None or",
+    Bug("_core/scans/partitions.py", "            or self._checks is not None\n", "",
         "columns hold statuses that nobody asked for", COLUMNS),
     Bug("_core/scans/partitions.py", "if 2 * len(piece) > len(piece.page.ids)", "if piece",
         "a page is read again for each of its parts", COLUMNS),

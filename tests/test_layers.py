@@ -34,6 +34,7 @@ ORDER = [
         "_core.clocks",
         "_core.resilience",
         "_core.pages",
+        "_core.bounds",
         "_core.dense_second",
         "_core.planning",
         "_core.proofs",

@@ -34,6 +34,8 @@ class PagePass:
     """True if pages of this scan had fewer rows than others although they were not the last."""
     asked: int = 0
     pages: dict[int, InstantPage] = attrs.field(factory=dict)
+    contents: set[int] = attrs.field(factory=set)
+    """The hashes of the sets of rows on its pages."""
     end: int | None = None
     """The number of the last page with rows."""
     run_start: int | None = None
@@ -116,6 +118,7 @@ class PagePass:
                 self.end = self.run_start
             return
         self.pages[number] = shown
+        self.contents.add(hash(frozenset(shown.ids)))
         end = self._ends_at(number)
         if end is not None:
             self.end = end if self.end is None else min(self.end, end)

@@ -30,7 +30,7 @@ import attrs
 from aioflows._core.dense_second.census import Census
 from aioflows._core.dense_second.instant import Instant, InstantPage
 from aioflows._core.dense_second.page_pass import PagePass, uneven
-from aioflows._core.dense_second.sightings import Sightings, ids_hash
+from aioflows._core.dense_second.sightings import Sightings
 from aioflows._core.pages.evidence import ScanEvidence
 from aioflows._core.pages.page import NOTHING, Page
 from aioflows._core.pages.page_request import PageRequest
@@ -176,10 +176,10 @@ class RepeatedPasses:
         current.add(number, shown)
         for row, name in enumerate(shown.ids):
             self.rows.setdefault(name, (shown.page, row))
-        pages = current.pages.values()
-        alike = len(pages) < _MOST_ROWS or len({*map(ids_hash, pages)}) < _MOST_ROWS_ALIKE
+        pages = len(current.pages)
+        alike = pages < _MOST_ROWS or len(current.contents) < _MOST_ROWS_ALIKE
         times = _MOST_ROWS_ALIKE if alike else _MOST_ROWS
-        if len(pages) * current.size > times * len(self.rows) + 8 * current.size:
+        if pages * current.size > times * len(self.rows) + 8 * current.size:
             self.failed = True  # the service returns the same rows for every page number
         while self._open and self._open[0].done and not (self.done or self.failed):
             self._use(self._open.pop(0))

@@ -14,10 +14,9 @@ from collections import defaultdict
 
 import attrs
 
-from aioflows._core.dense_second.instant import InstantPage
 from aioflows._core.dense_second.page_pass import PagePass
 
-__all__ = ["Sightings", "ids_hash"]
+__all__ = ["Sightings"]
 
 _MIXED = 0.5
 """The share of rows that were overlooked at least once, above which the order of ties counts as random."""
@@ -58,7 +57,7 @@ class Sightings:
         self.passes += 1
         known = len(self._rows)
         for number, shown in past.pages.items():
-            versions, version = self._versions[past.size, number], ids_hash(shown)
+            versions, version = self._versions[past.size, number], hash(frozenset(shown.ids))
             self._repeated += bool(versions)
             self._renewed += bool(versions) and version not in versions
             versions.add(version)
@@ -107,8 +106,3 @@ class Sightings:
         self.mixed = rows / len(self._rows) if self._rows else 0.0
         share = (overlooked + 1) / (looks + 1) if overlooked else 1 / (between + 2)
         self.overlooked = min(share, 1.0)
-
-
-def ids_hash(shown: InstantPage) -> int:
-    """Return a hash of the set of rows on a page."""
-    return hash(frozenset(shown.ids))

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import attrs
 
+from aioflows._core.bounds.range_bounds import RangeBounds
+from aioflows._core.bounds.range_end import Answer, RangeEnd
+from aioflows._core.bounds.repeated_hour import RepeatedHour
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
-from aioflows._core.scans.range_bounds import RangeBounds
-from aioflows._core.scans.range_end import Answer, RangeEnd
-from aioflows._core.scans.repeated_hour import RepeatedHour
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, TimedOut
 from aioflows.models import FlowInstance, ScheduleType

@@ -25,9 +25,9 @@ from functools import partial
 
 import attrs
 
+from aioflows._core.bounds.range_end import Answer
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
-from aioflows._core.scans.range_end import Answer
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 

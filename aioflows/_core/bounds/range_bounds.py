@@ -17,7 +17,7 @@ is requested again, one step narrower, and the two pages are compared:
 4. If a bound of the query lies inside a second, its second does not show which rows came too much. Such a row must
    come with what lies before the bound, or with what lies behind it.
 5. Once the start is known to be included, windows start where they were meant to. Once it is known to be excluded,
-   each window starts one millisecond earlier (`aioflows._core.scans.range_start`).
+   each window starts one millisecond earlier (`aioflows._core.bounds.range_start`).
 
 A service that follows its documentation costs one more request where rows stand just beside a window, until point 5
 is known. The result holds for one scan and one schedule type. See docs/algorithms/keyset.md.
@@ -31,11 +31,11 @@ from typing import TypeAlias
 
 import attrs
 
+from aioflows._core.bounds.range_end import Answer
+from aioflows._core.bounds.range_start import RangeStart, look, seconds_of, window
 from aioflows._core.pages.first_page import no_such_page, refusal
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.scans.range_end import Answer
-from aioflows._core.scans.range_start import RangeStart, look, seconds_of, window
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import AioflowsError, CompletenessError
 

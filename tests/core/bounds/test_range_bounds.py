@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from aioflows import CompletenessError
+from aioflows._core.bounds.range_bounds import RangeBounds
+from aioflows._core.bounds.range_end import Answer
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
-from aioflows._core.scans.range_bounds import RangeBounds
-from aioflows._core.scans.range_end import Answer
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import ServiceError
 
