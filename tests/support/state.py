@@ -79,7 +79,7 @@ def _generator(value: Any) -> list[Any]:
     return (
         [value.__qualname__]
         if frame is None
-        else [value.__qualname__, frame.f_lasti, *_pairs(frame.f_locals)]
+        else [value.__qualname__, frame.f_lasti, value.gi_yieldfrom, *_pairs(frame.f_locals)]
     )
 
 
