@@ -80,11 +80,13 @@ class FireCounter:
         days: the days that the expression selects.
 
     Attributes:
+        fields: the values of the expression.
         error: why Quartz cannot run the expression. "" means that it can.
+        origin: the number of runs before the range of an audit. -1 means that nobody has asked for it.
     """
 
     def __init__(self, fields: CronFields, clock: WallClock, days: _RunDays) -> None:
-        self._fields = fields
+        self.fields = fields
         self._clock = clock
         self._days = days
         self._of_day = len(fields.hours) * len(fields.minutes) * len(fields.seconds)
@@ -96,6 +98,7 @@ class FireCounter:
         self._listed: list[int] | None = None
         self._last = (-1, 0)
         self.error = ""
+        self.origin = -1
 
     def place(self, day: int, within: int, second: int) -> int:
         """Return the number n of runs before an instant. If there is no run at it, return ``~n`` instead.
@@ -122,7 +125,7 @@ class FireCounter:
         return found
 
     def _within_steady_day(self, within: int) -> int:
-        fields = self._fields
+        fields = self.fields
         minutes, second = divmod(within, 60)
         hour, minute = divmod(minutes, 60)
         hours = bisect_left(fields.hours, hour)
@@ -158,7 +161,7 @@ class FireCounter:
         """Return the runs of a day near a change of the clocks (s since the epoch)."""
         clock = self._clock
         first, end = clock.instant(day * DAY) - _MARGIN, clock.instant(day * DAY + DAY) + _MARGIN
-        runs = (round(one.timestamp()) for one in fire_times(self._fields, clock, first, end))
+        runs = (round(one.timestamp()) for one in fire_times(self.fields, clock, first, end))
         return [run for run in runs if clock.wall(run) // DAY == day]
 
 
