@@ -27,6 +27,7 @@ ORDER = [
     *(
         "_core.wire",
         "_core.schedule",
+        "_core.audit",
         "_core.resilience",
         "_core.pages",
         "_core.dense_second",
@@ -34,7 +35,7 @@ ORDER = [
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
-    *("_net", "scan", "follow", "session", "schedule", "aioflows", "sync"),
+    *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
 EDGES = {
@@ -42,7 +43,7 @@ EDGES = {
     "export": "errors models _tables arrow query checkpoint",
     "report": "errors models _display stats export",
     "telemetry": "aioflows",
-    "cli": "aioflows errors models query settings checkpoint stats events _display scan session export report emulator",
+    "cli": "aioflows errors models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }
 FOREIGN = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import aioflows
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
 from aioflows.sync.pull import CallIterator, Puller
 
@@ -69,6 +70,11 @@ class FlowScan(Puller[aioflows.FlowScan]):
     def _need_rows(self) -> None:
         if not self._source._held:
             super()._need_rows()
+
+    @property
+    def query(self) -> FlowQuery:
+        """The query of the scan."""
+        return self._source.query
 
     @property
     def number(self) -> int:

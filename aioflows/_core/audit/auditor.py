@@ -81,7 +81,7 @@ class Findings:
     unjudged: list[UnjudgedFlow] = attrs.field(factory=list)
 
 
-class _Stretch:
+class _FlowPeriod:
     """A flow while it has one schedule.
 
     Args:
@@ -110,19 +110,32 @@ class _Stretch:
         self.counter = counter
         self.reason = reason
         self.detail = detail
-        self.place, self.second = start or (None, 0)  # the number and the instant of the last run that is explained
+        # The number and the instant of the last run that is explained.
+        self.place: int | None = None if start is None else start[0]
+        self.second = 0 if start is None else start[1]
         self.seen = -1  # the trigger second of the last instance
         self.instance_id = ""  # the id of the last instance
         self.instances = self.runs = self.matched = 0
         self.twice: list[str] = []
         self.gaps: array[int] | None = None
 
-    def add_gap(self, upto: int) -> None:
-        """Note that the runs between the last one that is explained and another are missing."""
-        assert self.place is not None
+    @property
+    def is_judged(self) -> bool:
+        """True if missing runs can be told so far."""
+        counter = self.counter
+        known = counter is not None and not counter.error and self.place is not None
+        return known and self.runs > 1 and not self.is_beside
+
+    @property
+    def is_beside(self) -> bool:
+        """True if so many runs are beside the schedule that it was not understood."""
+        return self.runs - self.matched > _MOST_BESIDE * self.runs
+
+    def add_gap(self, count: int) -> None:
+        """Note how many runs are missing behind the last one that is explained."""
         if self.gaps is None:
             self.gaps = array("q")
-        self.gaps.extend((self.second, upto - self.place - 1))
+        self.gaps.extend((self.second, count))
 
     def run_beside(self, number: int, second: int, clock: WallClock) -> None:
         """Note a run beside the schedule.
@@ -133,11 +146,10 @@ class _Stretch:
             clock: the clock of the zone.
         """
         if self.place is not None:
-            if number > self.place:  # the next run of the schedule is not explained yet
-                if number - 1 > self.place + 1:
-                    self.add_gap(number - 1)
-            else:
-                return
+            if number <= self.place:
+                return  # another instance between the same two runs
+            if number > self.place + 2:
+                self.add_gap(number - self.place - 2)
         assert self.counter is not None
         wall = fire_after(self.counter.fields, clock, second)
         self.place, self.second = number, second if wall is None else clock.instant(wall)
@@ -149,13 +161,16 @@ class Auditor:
     Args:
         late: the longest time from a trigger time to a start that is not late.
         start: the first instant of the range (s since the epoch), if runs before a flow's first instance are
-            missing too. None means that they are not.
+            missing too. None means that they are not. Default: None.
+        expression: the text by which instances were selected. The service looks for it in ids and in names of
+            flows, so flows without it in their name may have further instances. Default: "".
     """
 
-    def __init__(self, late: timedelta, start: int | None = None) -> None:
+    def __init__(self, late: timedelta, start: int | None = None, expression: str = "") -> None:
         self._limit = late
         self._start = start
-        self._flows: dict[int, _Stretch] = {}
+        self._expression = expression
+        self._flows: dict[int, _FlowPeriod] = {}
         self._findings = Findings()
         self._texts: list[FlowText] = []
         self._gaps = array("q")
@@ -196,7 +211,7 @@ class Auditor:
                 day, low, high = self._today = self._day_of(second)
             flow = flows.get(flow_id)
             if flow is None or (flow.text.freq != row.freq and flow.seen != second):
-                flow = self._next_stretch(flow, row, second)
+                flow = self._next_period(flow, row, second)
             self._place(flow, row, day, second - low, second)
             start = row.start_time
             if start is None:
@@ -212,7 +227,7 @@ class Auditor:
             elif delay < _EARLY:
                 findings.early += 1
 
-    def _place(self, flow: _Stretch, row: FlowInstance, day: int, within: int, second: int) -> None:
+    def _place(self, flow: _FlowPeriod, row: FlowInstance, day: int, within: int, second: int) -> None:
         """Compare an instance with the schedule of its flow."""
         flow.instances += 1
         if flow.seen == second:
@@ -231,24 +246,28 @@ class Auditor:
         if place >= 0:
             flow.matched += 1
             if flow.place is not None and place > flow.place + 1:
-                flow.add_gap(place)
+                flow.add_gap(place - flow.place - 1)
             flow.place, flow.second = place, second
         elif not counter.error:
             assert self._clock is not None
             flow.run_beside(~place, second, self._clock)
 
-    def finish(self, until: int | None, *, whole_range: bool = False) -> Findings:
+    def finish(
+        self, until: int | None, *, present: datetime | None = None, whole_range: bool = False
+    ) -> Findings:
         """Return all findings.
 
         Args:
-            until: the end of the range, or the present if that is earlier (s since the epoch). None means that
-                the end was not read.
+            until: the instant before which runs are expected (s since the epoch). None means that the end of
+                the range was not read.
+            present: the time at which the instances were read. None means that nothing is known about runs
+                that wait.
             whole_range: True if the runs after a flow's last instance are missing. Default: False.
         """
         findings, clock = self._findings, self._clock
+        if until is not None and clock is not None:
+            self._end_of_range(until, whole_range=whole_range)
         for flow in self._flows.values():
-            if until is not None and until > self._second:
-                self._end_of_range(flow, until, whole_range=whole_range)
             self._close(flow)
         if self._anonymous:
             findings.unjudged.append(
@@ -263,11 +282,13 @@ class Auditor:
         findings.flows = len(self._flows)
         findings.judged = len(self._flows.keys() - {one.flow_id for one in findings.unjudged})
         findings.missing = MissingRuns(clock, self._texts, self._gaps)
-        if until is not None and clock is not None:
-            present = _EPOCH + timedelta(seconds=until)
-            waits = ((text, id, time, present - time.astimezone(UTC)) for text, id, time in self._waits)
+        if present is not None:
+            now = present.astimezone(UTC)
+            waits = ((text, id, time, now - time.astimezone(UTC)) for text, id, time in self._waits)
             findings.waiting = [
-                _late(text, id, time, None, waited) for text, id, time, waited in waits if waited > self._limit
+                _late(text, id, time, None, waited)
+                for text, id, time, waited in waits
+                if waited > self._limit
             ]
         return findings
 
@@ -296,12 +317,14 @@ class Auditor:
         low = day * DAY - offsets.first
         return day, low, low + DAY
 
-    def _next_stretch(self, before: _Stretch | None, row: FlowInstance, second: int) -> _Stretch:
-        """Begin the stretch of a new flow, or of a flow whose schedule has changed."""
+    def _next_period(self, before: _FlowPeriod | None, row: FlowInstance, second: int) -> _FlowPeriod:
+        """Begin the period of a new flow, or of a flow whose schedule has changed."""
         assert row.flow_id is not None
         assert self._clock is not None
         text = FlowText(row.flow_id, row.flow_name, row.freq)
         counter, reason, detail = self._counter(row.freq)
+        if self._expression not in (row.flow_name or ""):
+            counter, reason, detail = None, Reason.SELECTED, ""
         start = None
         if before is not None:
             self._close(before)
@@ -317,7 +340,7 @@ class Auditor:
             )
         elif self._start is not None and counter is not None:
             start = (counter.origin - 1, self._start - 1)
-        flow = self._flows[row.flow_id] = _Stretch(text, counter, reason, detail, start)
+        flow = self._flows[row.flow_id] = _FlowPeriod(text, counter, reason, detail, start)
         return flow
 
     def _counter(self, freq: str | None) -> tuple[FireCounter | None, Reason | None, str]:
@@ -328,15 +351,16 @@ class Auditor:
         if isinstance(counter, str):
             return None, Reason.NOT_QUARTZ, counter
         if self._start is not None and counter.origin < 0:
-            place = self._place_at(counter, self._start)
-            counter.origin = place if place >= 0 else ~place
+            counter.origin = self._runs_before(counter, self._start)
         return counter, None, ""
 
-    def _place_at(self, counter: FireCounter, second: int) -> int:
+    def _runs_before(self, counter: FireCounter, second: int) -> int:
+        """Return the number of runs before an instant."""
         day, low, _ = self._day_of(second)
-        return counter.place(day, second - low, second)
+        place = counter.place(day, second - low, second)
+        return place if place >= 0 else ~place
 
-    def _end_of_double(self, flow: _Stretch) -> None:
+    def _end_of_double(self, flow: _FlowPeriod) -> None:
         assert self._clock is not None
         text = flow.text
         self._findings.doubled.append(
@@ -350,31 +374,43 @@ class Auditor:
         )
         flow.twice = []
 
-    def _end_of_range(self, flow: _Stretch, until: int, *, whole_range: bool) -> None:
-        counter = flow.counter
-        if counter is None or flow.place is None or flow.runs < 2:
-            return
-        place = self._place_at(counter, until)
-        before = place if place >= 0 else ~place
-        if before <= flow.place + 1 or _is_beside(flow):
-            return
-        if whole_range:
-            flow.add_gap(before)
-            return
+    def _end_of_range(self, until: int, *, whole_range: bool) -> None:
+        """Count the runs that were scheduled since the last instance of each flow."""
         assert self._clock is not None
-        assert flow.text.freq is not None
-        self._findings.stopped.append(
-            StoppedFlow(
-                flow_id=flow.text.flow_id,
-                flow_name=flow.text.flow_name,
-                freq=flow.text.freq,
-                last=self._clock.time(flow.seen),
-                expected=before - flow.place - 1,
+        flows = [flow for flow in self._flows.values() if flow.is_judged and flow.second < until]
+        flows.sort(key=lambda flow: flow.second)  # a counter does not go back
+        if not flows:
+            return
+        counters = FireCounters(self._clock, self._clock.wall(flows[0].second) // DAY)
+        before = [self._number(counters, flow, flow.second) for flow in flows]
+        for flow, number in zip(flows, before, strict=True):
+            expected = self._number(counters, flow, until) - number - 1
+            if expected < 1:
+                continue
+            if whole_range:
+                flow.add_gap(expected)
+                continue
+            text = flow.text
+            assert text.freq is not None
+            self._findings.stopped.append(
+                StoppedFlow(
+                    flow_id=text.flow_id,
+                    flow_name=text.flow_name,
+                    freq=text.freq,
+                    last=self._clock.time(flow.seen),
+                    expected=expected,
+                )
             )
-        )
 
-    def _close(self, flow: _Stretch) -> None:
-        """Decide whether a stretch is judged, and keep what is missing in it."""
+    def _number(self, counters: FireCounters, flow: _FlowPeriod, second: int) -> int:
+        """Return the number of runs before an instant."""
+        assert flow.text.freq is not None
+        counter = counters.counter(flow.text.freq)
+        assert isinstance(counter, FireCounter)
+        return self._runs_before(counter, second)
+
+    def _close(self, flow: _FlowPeriod) -> None:
+        """Decide whether a period is judged, and keep what is missing in it."""
         if flow.twice:
             self._end_of_double(flow)
         findings, text = self._findings, flow.text
@@ -383,7 +419,7 @@ class Auditor:
             reason, detail = Reason.NOT_QUARTZ, flow.counter.error
         elif reason is None and flow.runs < 2:
             reason = Reason.FEW_RUNS
-        elif reason is None and _is_beside(flow):
+        elif reason is None and flow.is_beside:
             reason, detail = Reason.OFF_SCHEDULE, f"{flow.runs - flow.matched:,} of {flow.runs:,}"
         if reason is not None:
             findings.unjudged.append(
@@ -403,10 +439,6 @@ class Auditor:
             for after, count in zip(flow.gaps[::2], flow.gaps[1::2], strict=True):
                 self._gaps.extend((len(self._texts), after, count))
             self._texts.append(text)
-
-
-def _is_beside(flow: _Stretch) -> bool:
-    return flow.runs - flow.matched > _MOST_BESIDE * flow.runs
 
 
 def _late(

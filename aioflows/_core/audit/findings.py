@@ -76,7 +76,7 @@ class LateRun:
         instance_id: the id of the instance.
         trigger_time: the moment for which it was scheduled.
         start_time: the moment at which it started. None means that it waits still.
-        delay: the time from trigger time to start. If it waits still: the time until the audit's `until`.
+        delay: the time from trigger time to start. If it waits still: the time until the audit.
     """
 
     flow_id: int
@@ -137,6 +137,7 @@ class Reason(enum.StrEnum):
     NO_SCHEDULE = "no freq"
     NOT_QUARTZ = "freq is not a Quartz expression"
     FEW_RUNS = "fewer than two runs"
+    SELECTED = "the expression is not in its name, so not all its instances may be selected"
     OFF_SCHEDULE = "many runs are not at times of freq"
 
 

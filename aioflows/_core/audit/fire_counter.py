@@ -25,7 +25,6 @@ from aioflows.errors import QueryError
 __all__ = ["FireCounter", "FireCounters"]
 
 _HOURS, _SIXTY = tuple(range(24)), tuple(range(60))
-_ALL_DAY = {"hours": _HOURS, "minutes": _SIXTY, "seconds": _SIXTY}
 _MARGIN = 10_800  # s; clocks change by at most two hours since 1970 (tz database), but for the date line
 
 
@@ -39,7 +38,7 @@ class _RunDays:
     """
 
     def __init__(self, fields: CronFields, clock: WallClock, first: int) -> None:
-        self._fields = attrs.evolve(fields, **_ALL_DAY)
+        self._fields = attrs.evolve(fields, hours=_HOURS, minutes=_SIXTY, seconds=_SIXTY)
         self._clock = clock
         self._next = first
         self._days: list[int] = []
@@ -197,7 +196,9 @@ class FireCounters:
 
     def _days_of(self, fields: CronFields) -> _RunDays:
         if not isinstance(fields.days, (ListedDays, ListedWeekdays)):
-            return _RunDays(fields, self._clock, self._first)  # the other rules depend on where a search starts
+            return _RunDays(
+                fields, self._clock, self._first
+            )  # the other rules depend on where a search starts
         key = (fields.days, fields.months, fields.years)
         if key not in self._days:
             self._days[key] = _RunDays(fields, self._clock, self._first)

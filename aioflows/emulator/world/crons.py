@@ -106,9 +106,7 @@ def _of_step(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> range:
 def _of_days(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> list[int]:
     first = from_ms + (cron.offset - from_ms - offset_ms) % DAY_MS
     return [
-        instant
-        for instant in range(first, to_ms, DAY_MS)
-        if _runs_on(cron, (instant + offset_ms) // DAY_MS)
+        instant for instant in range(first, to_ms, DAY_MS) if _runs_on(cron, (instant + offset_ms) // DAY_MS)
     ]
 
 

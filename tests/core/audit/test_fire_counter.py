@@ -38,7 +38,9 @@ def test_the_number_of_runs_between_two_instants_is_that_of_a_list(expression: s
     counter = FireCounters(clock, clock.wall(low) // DAY).counter(expression)
     assert isinstance(counter, FireCounter)
     near = [one + rng.randrange(-2, 3) for one in rng.sample(runs, min(150, len(runs)))]
-    instants = sorted(one for one in {*near, *(low + rng.randrange(270 * DAY) for _ in range(50))} if one >= low)
+    instants = sorted(
+        one for one in {*near, *(low + rng.randrange(270 * DAY) for _ in range(50))} if one >= low
+    )
     instants = [one for one in instants if one < END]
     offset = None
     for instant in instants:

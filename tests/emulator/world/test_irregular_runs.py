@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def by_kind(emulator: Emulator) -> dict[str, list[PlantedRun]]:
 
 def instances_of(emulator: Emulator) -> Counter[tuple[int, int]]:
     """Count the periodic rows of each flow id and trigger time (ms)."""
-    kept = emulator._require_open().store  # noqa: SLF001
+    kept = emulator._require_open().store
     return Counter(
         (flow_id, trigger_ms)
         for flow_id, trigger_ms in kept.execute(
@@ -99,7 +100,7 @@ class TestPlanted:
             Emulator(100, doubled=90).open()
 
     @pytest.mark.parametrize("switches", [{"profile": "uniform"}, {"schedule_types": [0, 2]}])
-    def test_only_runs_on_a_schedule_can_be_planted(self, switches: dict[str, object]) -> None:
+    def test_only_runs_on_a_schedule_can_be_planted(self, switches: dict[str, Any]) -> None:
         with pytest.raises(QueryError, match="profile='cron'"):
             Emulator(100, late=1, **switches)
 
