@@ -11,7 +11,7 @@ A schedule that was read wrongly would make false findings. So an audit tells wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import attrs
@@ -59,7 +59,7 @@ class AuditReport:
     """The result of an audit.
 
     Args:
-        from_time: the start of the range.
+        from_time: the start of the range, in the zone of the service.
         to_time: the end of the range, exclusive.
         until: the moment before which runs are expected. None means that the scan did not read to its end, so
             nothing is known about the end of the range.
@@ -201,11 +201,12 @@ async def audit(
     due = min(query.to_ms, epoch_ms(now - min(late, _LONGEST_GRACE) if until is None else until)) // 1000
     end = due if complete else None
     findings = auditor.finish(end, present=until or now, whole_range=whole_range)
+    zone = findings.zone or UTC
     problem = _late_problem(findings)
     return AuditReport(
-        from_time=_time(query.from_ms),
-        to_time=_time(query.to_ms),
-        until=None if end is None else _time(end * 1000),
+        from_time=_time(query.from_ms, zone),
+        to_time=_time(query.to_ms, zone),
+        until=None if end is None else _time(end * 1000, zone),
         instances=findings.instances,
         flows=findings.flows,
         judged=findings.judged,
@@ -317,5 +318,5 @@ def _json(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _time(ms: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+def _time(ms: int, zone: tzinfo) -> datetime:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(zone)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import attrs
 
@@ -47,6 +47,7 @@ class Findings:
     """All findings of an audit.
 
     Args:
+        zone: the zone of trigger times. None means that there was none.
         instances: the number of instances that were read.
         undated: the number of instances without a trigger time.
         flows: the number of flows.
@@ -64,6 +65,7 @@ class Findings:
         unjudged: the flows that were not judged.
     """
 
+    zone: tzinfo | None = None
     instances: int = 0
     undated: int = 0
     flows: int = 0
@@ -303,6 +305,7 @@ class Auditor:
         assert time.tzinfo is not None
         zone = Zone.parse(time.tzinfo)
         self._clock, self._fixed = WallClock(zone), zone.fixed
+        self._findings.zone = zone.tzinfo
         if zone.fixed:  # a difference within one zone is faster
             self._epoch = _EPOCH.astimezone(zone.tzinfo)
         first = self._start if self._start is not None else (time - _EPOCH) // timedelta(seconds=1)
