@@ -38,6 +38,12 @@ def resident(field: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
+def forget_peak() -> None:
+    """Let the peak begin anew, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 async def measured(way: str, url: str, start: int, end: int) -> dict[str, Any]:
     """Read everything in this process, by a bare scan or by an audit."""
     query = FlowQuery(start, end, type=ScheduleType.PERIODIC)
@@ -46,8 +52,7 @@ async def measured(way: str, url: str, start: int, end: int) -> dict[str, Any]:
         await session.scan(query, limit=10).list()
         gc.collect()
         idle = resident("VmRSS")
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        forget_peak()
         began = time.perf_counter()
         found: dict[str, Any] = {}
         if way == "audit":
@@ -84,7 +89,7 @@ def run(way: str, emulator: EmulatorProcess) -> dict[str, Any]:
 
 def main(options: argparse.Namespace) -> int:
     print(f"Python {platform.python_version()}, {platform.machine()}, 16 in flight, pages of 500\n")
-    planting = {name: options.planted for name in ("missed", "doubled", "late")}
+    planting = dict.fromkeys(("missed", "doubled", "late"), options.planted)
     with EmulatorProcess(instances=options.instances, seed=1, schedule_types=(1,), **planting) as emulator:
         pairs = [(run("scan", emulator), run("audit", emulator)) for _ in range(options.rounds)]
         planted = emulator.planted
