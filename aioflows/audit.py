@@ -295,11 +295,12 @@ async def _count(session: FlowSession, query: FlowQuery, type: ScheduleType) -> 
 
 def _late_problem(findings: Findings) -> str:
     """Return why start times do not tell which runs are late, or ""."""
-    if findings.started < _MANY:
+    started = findings.instances - findings.unstarted
+    if started < _MANY:
         return ""
-    if findings.early > findings.started / 2:
+    if findings.early > started / 2:
         return "most runs start before their trigger time; start times seem to be in another zone"
-    if len(findings.late) == findings.started:
+    if len(findings.late) == started:
         least = min(one.delay for one in findings.late)
         if least % _QUARTER < timedelta(minutes=2):
             return f"every run starts at least {least} late; start times seem to be in another zone"

@@ -12,7 +12,6 @@ no list of runs.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 
 import attrs
 
@@ -46,6 +45,11 @@ class _RunDays:
 
     def before(self, day: int) -> int:
         """Return the number of selected days before a day. The first days are those of the smallest *day*."""
+        if self._next <= day:
+            self._search(day)
+        return bisect_left(self._days, day)
+
+    def _search(self, day: int) -> None:
         while self._next <= day:
             wall = fire_after(self._fields, self._clock, self._clock.instant(self._next * DAY) - 1)
             if wall is None:
@@ -56,18 +60,57 @@ class _RunDays:
             if not self._clock.offsets(found).steady:
                 self._unsteady.append(len(self._days))
             self._days.append(found)
-        return bisect_left(self._days, day)
 
     def selects(self, index: int, day: int) -> bool:
         """Return True if the day with an index is this day."""
         return index < len(self._days) and self._days[index] == day
 
-    def unsteady(self, start: int, end: int) -> Iterator[int]:
-        """Yield the days near a change of the clocks, between two indices."""
-        for index in self._unsteady[bisect_left(self._unsteady, start) :]:
-            if index >= end:
-                return
-            yield self._days[index]
+    def unsteady(self, start: int, end: int) -> list[int]:
+        """Return the days near a change of the clocks, between two indices."""
+        unsteady = self._unsteady
+        if not unsteady:
+            return unsteady
+        return [
+            self._days[one] for one in unsteady[bisect_left(unsteady, start) : bisect_left(unsteady, end)]
+        ]
+
+
+class _Tables:
+    """Tables that many expressions share, since most run at full minutes of a few hours."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, tuple[int, ...], int], list[int]] = {}
+        self._values: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def shared(self, fields: CronFields) -> CronFields:
+        """Return equal fields, whose values are stored once."""
+        return attrs.evolve(
+            fields,
+            seconds=self._once(fields.seconds),
+            minutes=self._once(fields.minutes),
+            hours=self._once(fields.hours),
+            months=self._once(fields.months),
+            years=self._once(fields.years),
+        )
+
+    def _once(self, values: tuple[int, ...]) -> tuple[int, ...]:
+        return self._values.setdefault(values, values)
+
+    def counts(self, length: int, selected: tuple[int, ...], each: int) -> list[int]:
+        """Return, for each hour, minute or second, the runs before it, or ``~`` of them if it is not selected.
+
+        Args:
+            length: the number of values, from 0.
+            selected: the values that are selected.
+            each: the runs of a selected value.
+        """
+        key = (length, selected, each)
+        if key not in self._counts:
+            numbers = [bisect_left(selected, value) * each for value in range(length)]
+            self._counts[key] = [
+                number if value in selected else ~number for value, number in enumerate(numbers)
+            ]
+        return self._counts[key]
 
 
 class FireCounter:
@@ -77,25 +120,32 @@ class FireCounter:
         fields: the values of the expression.
         clock: the clock of the zone.
         days: the days that the expression selects.
+        tables: the numbers of runs within days.
 
     Attributes:
         fields: the values of the expression.
+        second: the last instant that was placed.
+        placed: the result for it.
         error: why Quartz cannot run the expression. "" means that it can.
         origin: the number of runs before the range of an audit. -1 means that nobody has asked for it.
     """
 
-    def __init__(self, fields: CronFields, clock: WallClock, days: _RunDays) -> None:
+    def __init__(self, fields: CronFields, clock: WallClock, days: _RunDays, tables: _Tables) -> None:
         self.fields = fields
         self._clock = clock
         self._days = days
-        self._of_day = len(fields.hours) * len(fields.minutes) * len(fields.seconds)
+        of_hour = len(fields.minutes) * len(fields.seconds)
+        self._of_day = len(fields.hours) * of_hour
+        self._hours = tables.counts(24, fields.hours, of_hour)
+        self._minutes = tables.counts(60, fields.minutes, len(fields.seconds))
+        self._seconds = tables.counts(60, fields.seconds, 1)
         self._day = -1
         self._index = -1  # of the day, among the selected days
         self._extra = 0  # runs of the days near changes of the clocks, less those that steady days would have
         self._base = 0  # runs before the day
         self._selected = False
         self._listed: list[int] | None = None
-        self._last = (-1, 0)
+        self.second = self.placed = -1
         self.error = ""
         self.origin = -1
 
@@ -109,8 +159,6 @@ class FireCounter:
         """
         if day != self._day:
             self._move(day)
-        if self._last[0] == second:
-            return self._last[1]
         if not self._selected:
             found = ~self._base
         elif self._listed is None:
@@ -120,24 +168,22 @@ class FireCounter:
             found = self._base + index
             if index == len(self._listed) or self._listed[index] != second:
                 found = ~found
-        self._last = (second, found)
+        self.second, self.placed = second, found
         return found
 
     def _within_steady_day(self, within: int) -> int:
-        fields = self.fields
         minutes, second = divmod(within, 60)
         hour, minute = divmod(minutes, 60)
-        hours = bisect_left(fields.hours, hour)
-        count = hours * len(fields.minutes)
-        if hours == len(fields.hours) or fields.hours[hours] != hour:
-            return ~(self._base + count * len(fields.seconds))
-        minutes = bisect_left(fields.minutes, minute)
-        count = (count + minutes) * len(fields.seconds)
-        if minutes == len(fields.minutes) or fields.minutes[minutes] != minute:
-            return ~(self._base + count)
-        seconds = bisect_left(fields.seconds, second)
-        count += self._base + seconds
-        return ~count if seconds == len(fields.seconds) or fields.seconds[seconds] != second else count
+        count = self._hours[hour]
+        if count < 0:
+            return count - self._base  # which is ~(~count + base)
+        count += self._base
+        more = self._minutes[minute]
+        if more < 0:
+            return more - count
+        count += more
+        more = self._seconds[second]
+        return more - count if more < 0 else more + count
 
     def _move(self, day: int) -> None:
         self._day = day
@@ -146,13 +192,13 @@ class FireCounter:
         try:
             index = self._days.before(day)
             if self._index >= 0:
-                passed = self._days.unsteady(self._index, index)
-                self._extra += sum(len(self._list(one)) - self._of_day for one in passed)
+                for passed in self._days.unsteady(self._index, index):
+                    self._extra += len(self._list(passed)) - self._of_day
             self._index = index
             self._base = index * self._of_day + self._extra
             self._selected = self._days.selects(index, day)
-            steady = self._clock.offsets(day).steady
-            self._listed = self._list(day) if self._selected and not steady else None
+            listed = self._selected and not self._clock.offsets(day).steady
+            self._listed = self._list(day) if listed else None
         except QueryError as error:
             self.error, self._selected = str(error), False
 
@@ -177,6 +223,7 @@ class FireCounters:
         self._first = first
         self._days: dict[object, _RunDays] = {}
         self._counters: dict[str, FireCounter | str] = {}
+        self._tables = _Tables()
 
     def counter(self, expression: str) -> FireCounter | str:
         """Return the counter of an expression, or the reason why there is none."""
@@ -187,12 +234,12 @@ class FireCounters:
 
     def _new(self, expression: str) -> FireCounter | str:
         try:
-            fields = parse_expression(expression)
+            fields = self._tables.shared(parse_expression(expression))
         except QueryError as error:
             return str(error)
         if fields.empty:
             return f"{expression!r} runs never: its {fields.empty} selects nothing"
-        return FireCounter(fields, self._clock, self._days_of(fields))
+        return FireCounter(fields, self._clock, self._days_of(fields), self._tables)
 
     def _days_of(self, fields: CronFields) -> _RunDays:
         if not isinstance(fields.days, (ListedDays, ListedWeekdays)):
