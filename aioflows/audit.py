@@ -16,9 +16,10 @@ from typing import Any
 
 import attrs
 
-from aioflows._core.audit.auditor import Auditor, Findings
+from aioflows._core.audit.auditor import Auditor
 from aioflows._core.audit.findings import (
     DoubledRun,
+    Findings,
     LateRun,
     MissingRun,
     MissingRuns,
@@ -67,9 +68,10 @@ class AuditReport:
         flows: the number of their flows.
         judged: the number of flows that were judged all the time.
         on_schedule: the number of runs at a time of their schedule.
-        beside_schedule: the number of runs beside their schedule. The scheduled runs next to them are not judged.
-        missing: the scheduled runs that have no instance, in the order of flows. They are computed when they are
-            iterated. ``len(report.missing)`` is their number.
+        beside_schedule: the number of runs beside their schedule. The scheduled runs next to them are not
+            judged.
+        missing: the scheduled runs that have no instance, in the order of flows. They are computed when they
+            are iterated. ``len(report.missing)`` is their number.
         doubled: the runs with more than one instance.
         late: the runs that started late.
         waiting: the runs that should have started long ago, and wait still.
@@ -78,7 +80,8 @@ class AuditReport:
         unjudged: the flows that were not judged, each with the reason.
         late_unjudged: why late runs cannot be told. "" means that they were told.
         manual: the number of manual instances, which have no schedule. None means that they were not read.
-        temporary: the number of temporary instances, which have no schedule. None means that they were not read.
+        temporary: the number of temporary instances, which have no schedule. None means that they were not
+            read.
         undated: the number of instances without a trigger time.
         stats: the statistics of the scan.
     """

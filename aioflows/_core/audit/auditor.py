@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
-
-import attrs
+from datetime import UTC, datetime, timedelta
 
 from aioflows._core.audit.findings import (
     DoubledRun,
+    Findings,
     FlowText,
     LateRun,
     MissingRuns,
@@ -28,147 +27,17 @@ from aioflows._core.audit.findings import (
     UnjudgedFlow,
 )
 from aioflows._core.audit.fire_counter import FireCounter, FireCounters
-from aioflows._core.schedule.fires import fire_after
+from aioflows._core.audit.flow_period import FlowPeriod
 from aioflows._core.schedule.wall_clock import DAY, WallClock
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, FlowStatus
 
-__all__ = ["Auditor", "Findings"]
+__all__ = ["Auditor"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_STARTED = (FlowStatus.INIT, FlowStatus.WAIT, FlowStatus.READY)
-_MOST_BESIDE = 0.25
 _EARLY = timedelta(minutes=-1)
-
-
-@attrs.define(kw_only=True)
-class Findings:
-    """All findings of an audit.
-
-    Args:
-        zone: the zone of trigger times. None means that there was none.
-        instances: the number of instances that were read.
-        undated: the number of instances without a trigger time.
-        flows: the number of flows.
-        judged: the number of flows that were judged.
-        on_schedule: the number of runs at a time of their schedule, in judged flows.
-        beside_schedule: the number of runs beside their schedule, in judged flows.
-        unstarted: the number of instances without a start.
-        early: the number of instances that started more than a minute before their trigger time.
-        missing: the missing runs.
-        doubled: the runs with more than one instance.
-        late: the runs that started late.
-        waiting: the runs that should have started, and wait still.
-        changes: the changes of schedules.
-        stopped: the flows that have no instance at the end.
-        unjudged: the flows that were not judged.
-    """
-
-    zone: tzinfo | None = None
-    instances: int = 0
-    undated: int = 0
-    flows: int = 0
-    judged: int = 0
-    on_schedule: int = 0
-    beside_schedule: int = 0
-    unstarted: int = 0
-    early: int = 0
-    missing: MissingRuns = attrs.field(factory=lambda: MissingRuns(None, (), array("q")))
-    doubled: list[DoubledRun] = attrs.field(factory=list)
-    late: list[LateRun] = attrs.field(factory=list)
-    waiting: list[LateRun] = attrs.field(factory=list)
-    changes: list[ScheduleChange] = attrs.field(factory=list)
-    stopped: list[StoppedFlow] = attrs.field(factory=list)
-    unjudged: list[UnjudgedFlow] = attrs.field(factory=list)
-
-
-class _FlowPeriod:
-    """A flow while it has one schedule.
-
-    Args:
-        text: the flow and its schedule.
-        counter: counts the runs of the schedule. None means that there is none.
-        reason: why the flow cannot be judged, if it cannot.
-        detail: more about the reason.
-        start: the number of runs before the first one that counts, and the second before them. None means
-            that runs before the first instance do not count.
-    """
-
-    __slots__ = (
-        "again",
-        "beside",
-        "counter",
-        "detail",
-        "freq",
-        "gaps",
-        "instance_id",
-        "place",
-        "reason",
-        "runs",
-        "second",
-        "seen",
-        "text",
-        "twice",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        text: FlowText,
-        counter: FireCounter | None,
-        reason: Reason | None,
-        detail: str,
-        start: tuple[int, int] | None,
-    ) -> None:
-        self.text = text
-        self.freq = text.freq
-        self.counter = counter
-        self.reason = reason
-        self.detail = detail
-        # The number and the instant of the last run that is explained.
-        self.place: int | None = None if start is None else start[0]
-        self.second = 0 if start is None else start[1]
-        self.seen = -1  # the trigger second of the last instance
-        self.instance_id = ""  # the id of the last instance
-        self.runs = self.beside = self.again = 0  # and the instances of runs that came again
-        self.twice: list[str] = []
-        self.gaps: array[int] | None = None
-
-    @property
-    def is_judged(self) -> bool:
-        """True if missing runs can be told so far."""
-        counter = self.counter
-        known = counter is not None and not counter.error and self.place is not None
-        return known and self.runs > 1 and not self.is_beside
-
-    @property
-    def is_beside(self) -> bool:
-        """True if so many runs are beside the schedule that it was not understood."""
-        return self.beside > _MOST_BESIDE * self.runs
-
-    def add_gap(self, count: int) -> None:
-        """Note how many runs are missing behind the last one that is explained."""
-        if self.gaps is None:
-            self.gaps = array("q")
-        self.gaps.extend((self.second, count))
-
-    def run_beside(self, number: int, second: int, clock: WallClock) -> None:
-        """Note a run beside the schedule.
-
-        Args:
-            number: the number of runs before it.
-            second: its trigger second.
-            clock: the clock of the zone.
-        """
-        self.beside += 1
-        if self.place is not None:
-            if number <= self.place:
-                return  # another instance between the same two runs
-            if number > self.place + 2:
-                self.add_gap(number - self.place - 2)
-        assert self.counter is not None
-        wall = fire_after(self.counter.fields, clock, second)
-        self.place, self.second = number, second if wall is None else clock.instant(wall)
 
 
 class Auditor:
@@ -186,7 +55,7 @@ class Auditor:
         self._limit = late
         self._start = start
         self._expression = expression
-        self._flows: dict[int, _FlowPeriod] = {}
+        self._flows: dict[int, FlowPeriod] = {}
         self._findings = Findings()
         self._texts: list[FlowText] = []
         self._gaps = array("q")
@@ -257,7 +126,7 @@ class Auditor:
                 findings.early += 1
         self._second = last
 
-    def _jump(self, flow: _FlowPeriod, counter: FireCounter, place: int, second: int) -> None:
+    def _jump(self, flow: FlowPeriod, counter: FireCounter, place: int, second: int) -> None:
         """Note a run that does not follow the last one of its flow."""
         if place >= 0:
             if flow.place is not None and place > flow.place + 1:
@@ -267,7 +136,7 @@ class Auditor:
             assert self._clock is not None
             flow.run_beside(~place, second, self._clock)
 
-    def _not_started(self, flow: _FlowPeriod, row: FlowInstance, time: datetime) -> None:
+    def _not_started(self, flow: FlowPeriod, row: FlowInstance, time: datetime) -> None:
         self._findings.unstarted += 1
         if row.status in _NOT_STARTED:
             self._waits.append((flow.text, row.instance_id, time))
@@ -338,7 +207,7 @@ class Auditor:
         low = day * DAY - offsets.first
         return day, low, low + DAY
 
-    def _next_period(self, before: _FlowPeriod | None, row: FlowInstance, second: int) -> _FlowPeriod:
+    def _next_period(self, before: FlowPeriod | None, row: FlowInstance, second: int) -> FlowPeriod:
         """Begin the period of a new flow, or of a flow whose schedule has changed."""
         assert row.flow_id is not None
         assert self._clock is not None
@@ -361,7 +230,7 @@ class Auditor:
             )
         elif self._start is not None and counter is not None:
             start = (counter.origin - 1, self._start - 1)
-        flow = self._flows[row.flow_id] = _FlowPeriod(text, counter, reason, detail, start)
+        flow = self._flows[row.flow_id] = FlowPeriod(text, counter, reason, detail, start)
         return flow
 
     def _counter(self, freq: str | None) -> tuple[FireCounter | None, Reason | None, str]:
@@ -381,7 +250,7 @@ class Auditor:
         place = counter.place(day, second - low, second)
         return place if place >= 0 else ~place
 
-    def _end_of_double(self, flow: _FlowPeriod) -> None:
+    def _end_of_double(self, flow: FlowPeriod) -> None:
         assert self._clock is not None
         text = flow.text
         self._findings.doubled.append(
@@ -424,14 +293,14 @@ class Auditor:
                 )
             )
 
-    def _number(self, counters: FireCounters, flow: _FlowPeriod, second: int) -> int:
+    def _number(self, counters: FireCounters, flow: FlowPeriod, second: int) -> int:
         """Return the number of runs before an instant."""
         assert flow.text.freq is not None
         counter = counters.counter(flow.text.freq)
         assert isinstance(counter, FireCounter)
         return self._runs_before(counter, second)
 
-    def _close(self, flow: _FlowPeriod) -> None:
+    def _close(self, flow: FlowPeriod) -> None:
         """Decide whether a period is judged, and keep what is missing in it."""
         if flow.twice:
             self._end_of_double(flow)

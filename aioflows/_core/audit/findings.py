@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from array import array
 from collections.abc import Iterator, Sequence, Sized
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 
 import attrs
@@ -16,6 +16,8 @@ from aioflows._core.schedule.wall_clock import WallClock
 
 __all__ = [
     "DoubledRun",
+    "Findings",
+    "FlowText",
     "LateRun",
     "MissingRun",
     "MissingRuns",
@@ -197,7 +199,7 @@ class MissingRuns(Sized):
                 )
 
     def by_flow(self) -> Iterator[tuple[int, str | None, int, datetime]]:
-        """Yield the id, the name, the number of missing runs, and the first of them, for each flow with some."""
+        """Yield the id and the name of each flow that misses runs, their number, and the first of them."""
         counts: dict[int, int] = {}
         for number, _, count in self._rows():
             counts[number] = counts.get(number, 0) + count
@@ -215,3 +217,44 @@ class MissingRuns(Sized):
     def _rows(self) -> Iterator[tuple[int, int, int]]:
         gaps = self._gaps
         return zip(gaps[::3], gaps[1::3], gaps[2::3], strict=True)
+
+
+@attrs.define(kw_only=True)
+class Findings:
+    """All findings of an audit.
+
+    Args:
+        zone: the zone of trigger times. None means that there was none.
+        instances: the number of instances that were read.
+        undated: the number of instances without a trigger time.
+        flows: the number of flows.
+        judged: the number of flows that were judged.
+        on_schedule: the number of runs at a time of their schedule, in judged flows.
+        beside_schedule: the number of runs beside their schedule, in judged flows.
+        unstarted: the number of instances without a start.
+        early: the number of instances that started more than a minute before their trigger time.
+        missing: the missing runs.
+        doubled: the runs with more than one instance.
+        late: the runs that started late.
+        waiting: the runs that should have started, and wait still.
+        changes: the changes of schedules.
+        stopped: the flows that have no instance at the end.
+        unjudged: the flows that were not judged.
+    """
+
+    zone: tzinfo | None = None
+    instances: int = 0
+    undated: int = 0
+    flows: int = 0
+    judged: int = 0
+    on_schedule: int = 0
+    beside_schedule: int = 0
+    unstarted: int = 0
+    early: int = 0
+    missing: MissingRuns = attrs.field(factory=lambda: MissingRuns(None, (), array("q")))
+    doubled: list[DoubledRun] = attrs.field(factory=list)
+    late: list[LateRun] = attrs.field(factory=list)
+    waiting: list[LateRun] = attrs.field(factory=list)
+    changes: list[ScheduleChange] = attrs.field(factory=list)
+    stopped: list[StoppedFlow] = attrs.field(factory=list)
+    unjudged: list[UnjudgedFlow] = attrs.field(factory=list)

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aioflows import FlowInstance, FlowStatus, QueryError
-from aioflows._core.audit.auditor import Auditor, Findings
-from aioflows._core.audit.findings import Reason
+from aioflows._core.audit.auditor import Auditor
+from aioflows._core.audit.findings import Findings, Reason
 from aioflows.schedule import Schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
