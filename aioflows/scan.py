@@ -120,6 +120,11 @@ class FlowScan(AsyncIterator[FlowInstance]):
     # State
 
     @property
+    def query(self) -> FlowQuery:
+        """The query of the scan."""
+        return self._query
+
+    @property
     def number(self) -> int:
         """The number of the scan, unique in this process: the ``scan`` of its events."""
         return self.reader.number

@@ -32,6 +32,7 @@ ORDER = [
         "_core.wire",
         "_core.schedule",
         "_core.clocks",
+        "_core.audit",
         "_core.resilience",
         "_core.pages",
         "_core.bounds",
@@ -40,7 +41,7 @@ ORDER = [
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
-    *("_net", "scan", "follow", "session", "schedule", "aioflows", "sync"),
+    *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
 EDGES = {
@@ -48,7 +49,7 @@ EDGES = {
     "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
     "report": "errors models _extras _display stats export",
     "telemetry": "aioflows",
-    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator",
+    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }
 FOREIGN = {

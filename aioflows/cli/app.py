@@ -11,6 +11,7 @@ import typer
 from aioflows import Limits, __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
+from aioflows.cli.commands.audit import AuditJob, AuditOptions, audit
 from aioflows.cli.commands.demo import Demo, demo
 from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
@@ -121,6 +122,33 @@ async def report_command(
     )
     await report(connection, job)
     return Exit.COMPLETE
+
+
+@command(app, "audit")
+async def audit_command(
+    *,
+    from_: flags.From,
+    to: flags.To,
+    selection: AuditOptions,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    output: flags.MissingFile = None,
+    overwrite: flags.Overwrite = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AuditJson = False,
+) -> Exit:
+    """Tell which scheduled runs have no instance, came twice or came late. Exit with 7 if runs are missing."""
+    job = AuditJob(
+        selection.query(from_, to),
+        late=selection.limit,
+        whole_range=selection.whole_range,
+        limits=limit_options.limits(),
+        output=output,
+        overwrite=overwrite,
+        quiet=quiet,
+        as_json=as_json,
+    )
+    return await audit(connection, job)
 
 
 @command(app, "follow")

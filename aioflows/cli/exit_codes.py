@@ -34,6 +34,7 @@ class Exit(enum.IntEnum):
     INCOMPLETE = 4
     INCONSISTENT = 5
     SINK = 6
+    MISSING = 7
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -46,6 +47,7 @@ _MEANINGS = {
     Exit.INCOMPLETE: "the service failed, the output is correct but incomplete",
     Exit.INCONSISTENT: "completeness cannot be proven",
     Exit.SINK: "the output cannot be written",
+    Exit.MISSING: "scheduled runs are missing",
     Exit.HUNG_UP: "the terminal was closed",
     Exit.INTERRUPTED: "interrupted",
     Exit.TERMINATED: "terminated",

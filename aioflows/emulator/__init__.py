@@ -7,7 +7,7 @@ is served on the loopback interface only.
 
 In addition to the service's own paths there is ``GET /_emulator/state``. It returns counts of requests by
 operation, of existing rows and of answered rows. It also returns the most requests in flight at once, and the
-time span of the rows.
+time span of the rows. ``GET /_emulator/planted`` returns the runs that were planted as missed, doubled or late.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from aioflows.emulator.service.constraints import Constraints
 from aioflows.emulator.service.options import Meanwhile, Quirks
 from aioflows.emulator.service.request_log import SearchRecord
 from aioflows.emulator.service.truth import Watch
+from aioflows.emulator.world.irregular_runs import PlantedRun
 from aioflows.emulator.world.options import World
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "EmulatorProcess",
     "Fault",
     "Meanwhile",
+    "PlantedRun",
     "Quirks",
     "Reply",
     "SearchRecord",

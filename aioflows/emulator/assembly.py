@@ -19,6 +19,7 @@ from aioflows.emulator.service.request_log import Record
 from aioflows.emulator.service.rights import Rights
 from aioflows.emulator.world.clock import DAY_MS, Clock, local_day, zone_named
 from aioflows.emulator.world.flows import Flow
+from aioflows.emulator.world.irregular_runs import PlantedRun
 from aioflows.emulator.world.options import World
 from aioflows.emulator.world.rows import Ids, Row, rows
 from aioflows.emulator.world.store import Store, open_store
@@ -69,9 +70,9 @@ def assemble(settings: Settings, record: Record) -> Assembly:
     """Make the rows, or open the file that holds them, and build a deployment that serves them."""
     world, quirks, clock = settings.world, settings.quirks, settings.clock
 
-    def make() -> tuple[list[Flow], Iterable[Row]]:
+    def make() -> tuple[list[Flow], Iterable[Row], Iterable[PlantedRun]]:
         made = timeline(world, settings.span, clock)
-        return made.flows, rows(made, Ids(clock, world.ids, f"{world.seed} ids"), world.seed)
+        return made.flows, rows(made, Ids(clock, world.ids, f"{world.seed} ids"), world.seed), made.planted
 
     store = open_store(settings.path, attrs.asdict(world), make)
     store.visible = Rights(settings.constraints.visible_share, world.seed).visible

@@ -10,6 +10,7 @@ from aioflows.emulator.service.find import matching
 from aioflows.emulator.service.request_log import Record, SearchRecord
 from aioflows.emulator.service.search import Filter
 from aioflows.emulator.service.truth import Watch
+from aioflows.emulator.world.irregular_runs import PlantedRun
 
 
 class Controls:
@@ -141,6 +142,11 @@ class Controls:
         """
         window = self._window(from_ms, to_ms)
         return matching(self._require_open().store, self._filter(window, type, status, owner, expression))
+
+    @property
+    def planted(self) -> list[PlantedRun]:
+        """The runs that were planted by `World.missed`, `doubled` and `late`, in the order of trigger times."""
+        return self._require_open().store.planted()
 
     def watch(
         self,

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
+import attrs
+
 from aioflows.emulator.assembly import Settings, assemble, wall_ms
 from aioflows.emulator.controls import Controls
 from aioflows.emulator.deployment import as_request
@@ -16,6 +18,7 @@ from aioflows.emulator.server import Server, checked_host, checked_port
 from aioflows.emulator.switches import group_switches
 
 STATE_PATH = "/_emulator/state"
+PLANTED_PATH = "/_emulator/planted"
 _MOST_ON_THE_LOOP = 20_000
 """Up to so many rows are made on the event loop, since that is quick. More rows are made in a thread."""
 
@@ -146,6 +149,8 @@ class Emulator(Controls):
         deployment = self._require_open().deployment
         if path == STATE_PATH:  # inspection is not counted as a request
             return json_reply(json.dumps(self.state()))
+        if path == PLANTED_PATH:
+            return json_reply(json.dumps([attrs.asdict(one) for one in self.planted]))
         request = as_request(method, path, query, headers or {}, body)
         return deployment.respond(request, self._settings.now() if now_ms is None else now_ms)
 
@@ -163,7 +168,7 @@ class Emulator(Controls):
 
         The request counts as in flight until then. The arguments are those of `respond`.
         """
-        if path == STATE_PATH:
+        if path in (STATE_PATH, PLANTED_PATH):
             return self.respond(method, path)
         self._record.begin()
         try:

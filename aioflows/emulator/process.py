@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from aioflows.emulator.command import as_arguments
-from aioflows.emulator.emulator import STATE_PATH
+from aioflows.emulator.emulator import PLANTED_PATH, STATE_PATH
+from aioflows.emulator.world.irregular_runs import PlantedRun
 
 _STOP_SECONDS = 5.0
 
@@ -86,15 +87,23 @@ class EmulatorProcess:
         Raises:
             RuntimeError: the process does not run.
         """
+        state: dict[str, Any] = self._inspect(STATE_PATH)
+        return state
+
+    @property
+    def planted(self) -> list[PlantedRun]:
+        """The runs that were planted by `World.missed`, `doubled` and `late`, in the order of trigger times."""
+        return [PlantedRun(**one) for one in self._inspect(PLANTED_PATH)]
+
+    def _inspect(self, path: str) -> Any:
         if not self.url:
             raise RuntimeError(
                 f"the emulator does not run; start it, and check its options: {' '.join(self._arguments)}"
             )
         # No proxy: the environment may name one that cannot reach this machine's loopback interface.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.url + STATE_PATH, timeout=30) as answer:
-            state: dict[str, Any] = json.load(answer)
-        return state
+        with opener.open(self.url + path, timeout=30) as answer:
+            return json.load(answer)
 
     @property
     def requests(self) -> dict[str, int]:

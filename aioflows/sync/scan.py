@@ -10,6 +10,7 @@ from aioflows._net.async_calls import or_none
 from aioflows._net.scan_reader import ScanReader
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
 from aioflows.sync.loop_thread import LoopThread
 from aioflows.sync.pull import Puller
@@ -73,6 +74,11 @@ class FlowScan(Puller[ScanReader]):
     def _need_rows(self) -> None:
         if not self._reader.handout.held:
             super()._need_rows()
+
+    @property
+    def query(self) -> FlowQuery:
+        """The query of the scan."""
+        return self._source.query
 
     @property
     def number(self) -> int:

@@ -10,6 +10,7 @@ import aiohttp
 
 import aioflows
 import aioflows.sync
+from aioflows.audit import AuditReport, MissingRun, audit
 from aioflows.emulator import Emulator
 from aioflows.export import Exported, export
 from aioflows.telemetry import Telemetry
@@ -130,6 +131,17 @@ async def errors() -> None:
         assert_type(error.retry_after, float | None)
     except aioflows.AioflowsError as error:
         assert_type(error.checkpoint, aioflows.Checkpoint | None)
+
+
+async def audits(session: aioflows.FlowSession, query: aioflows.FlowQuery) -> None:
+    report = await audit(session, query, late=timedelta(minutes=5))
+    assert_type(report, AuditReport)
+    for run in report.missing:
+        assert_type(run, MissingRun)
+        assert_type(run.trigger_time, datetime)
+    assert_type(len(report.missing), int)
+    assert_type([late.delay for late in report.late], list[timedelta])
+    assert_type(await audit(session.scan(query)), AuditReport)
 
 
 async def events() -> None:

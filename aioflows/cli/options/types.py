@@ -124,6 +124,31 @@ Day: TypeAlias = Annotated[
     ),
 ]
 
+# Audit
+
+LateMinutes: TypeAlias = Annotated[
+    float, _query("--late", help="Minutes from trigger time to start after which a run is late.")
+]
+WholeRange: TypeAlias = Annotated[
+    bool,
+    _query(
+        "--whole-range",
+        help="All flows existed all the time, so runs before a flow's first instance and after its last are missing too.",
+    ),
+]
+MissingFile: TypeAlias = Annotated[
+    str | None,
+    _output(
+        "--output",
+        "-o",
+        help="File to write the missing runs to, as in missing.parquet or missing.csv; - is standard output.",
+        show_default="none",
+    ),
+]
+AuditJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print findings as JSON, one object per line, and errors too.")
+]
+
 # Follow: range and polling
 
 Since: TypeAlias = Annotated[

@@ -1,15 +1,16 @@
 """Quartz crons of an emulated platform, and the instants at which they fire.
 
 A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample
-is ``0 0 0 * * ? *``). Steps of minutes and hours are steps in UTC. Days, weeks and months follow the wall
-clock.
+is ``0 0 0 * * ? *``). All fields are read by the wall clock of the server's zone, as Quartz reads them. A time
+that clocks skip has no firing. A time that clocks show twice has its firing in the second pass
+(``java.util.GregorianCalendar``).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timezone
 
 import attrs
 
@@ -73,27 +74,40 @@ def _time_of_day(rng: random.Random) -> tuple[int, int]:
 
 def firings(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]:
     """Return the instants of ``[from, to)`` at which a cron fires, ascending."""
-    local_from = from_ms + clock.offset_ms(from_ms)
-    midnight = local_from - local_from % DAY_MS
-    if cron.step:
-        return _at_steps(cron, from_ms, to_ms, clock)
-    days = range(midnight, to_ms + clock.offset_ms(to_ms) + DAY_MS, DAY_MS)
-    instants = (clock.to_utc(day + cron.offset) for day in days if _runs_on(cron, day // DAY_MS))
-    return [instant for instant in instants if from_ms <= instant < to_ms]
+    stretches = _stretches(from_ms, to_ms, clock)
+    if len(stretches) == 1 and cron.step:
+        return _of_step(cron, *stretches[0])
+    every = _of_step if cron.step else _of_days
+    return [instant for stretch in stretches for instant in every(cron, *stretch)]
 
 
-def _at_steps(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]:
-    """Return the instants at which the clock shows the minutes and hours of a cron.
+def _stretches(from_ms: int, to_ms: int, clock: Clock) -> list[tuple[int, int, int]]:
+    """Return the stretches of a range in which clocks have one offset and show no time that comes again.
 
-    In an hour that comes twice, it fires in both passes.
+    Each is its start, its end, and the offset (ms).
     """
-    found: list[range] = []
-    for low, high, offset in clock.segments(from_ms, to_ms):
-        first, end = max(low, from_ms), min(high, to_ms)
-        first += -(first + offset - cron.offset) % cron.step
-        found.append(range(first, end, cron.step))
-    found = [one for one in found if one]
-    return found[0] if len(found) == 1 else [instant for one in found for instant in one]
+    if isinstance(clock.zone, timezone):
+        return [(from_ms, to_ms, clock.offset_ms(from_ms))]
+    segments, found = clock.segments(from_ms, to_ms), []
+    for index, (start, end, offset) in enumerate(segments):
+        after = segments[index + 1][2] if index + 1 < len(segments) else offset
+        first_pass = max(0, offset - after)
+        low, high = max(start, from_ms), min(end - first_pass, to_ms)
+        if low < high:
+            found.append((low, high, offset))
+    return found
+
+
+def _of_step(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> range:
+    # A step divides the hour or the day, so the wall clock shows a multiple of it at each firing.
+    return range(from_ms + (cron.offset - from_ms - offset_ms) % cron.step, to_ms, cron.step)
+
+
+def _of_days(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> list[int]:
+    first = from_ms + (cron.offset - from_ms - offset_ms) % DAY_MS
+    return [
+        instant for instant in range(first, to_ms, DAY_MS) if _runs_on(cron, (instant + offset_ms) // DAY_MS)
+    ]
 
 
 def _runs_on(cron: Cron, day: int) -> bool:

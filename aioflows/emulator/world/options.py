@@ -6,6 +6,7 @@ import attrs
 
 from aioflows.emulator import checks
 from aioflows.emulator.world.clock import local_day, zone_named
+from aioflows.errors import QueryError
 
 __all__ = ["PROFILES", "World"]
 
@@ -39,6 +40,11 @@ class World:
             all three.
         ids: the form of ids. "plain": as documented, ``2809-20190812080700``. "opaque": hexadecimal. "mixed":
             plain ids, opaque ids, and ids that resemble plain ones. Default: "plain".
+        missed: the number of scheduled runs that have no instance, though their flow ran before and after.
+            With this or one of the next two, the profile must be "cron". Default: 0.
+        doubled: the number of scheduled runs with a second instance. Default: 0.
+        late: the number of scheduled runs that started 2 to 12 hours late. All other runs start within a minute
+            or so. Default: 0.
     """
 
     instances: int = attrs.field(default=10_000, validator=checks.whole(0, 20_000_000))
@@ -53,3 +59,14 @@ class World:
         validator=[checks.some_of(0, 1, 2), attrs.validators.min_len(1)],
     )
     ids: str = attrs.field(default="plain", validator=checks.one_of("plain", "mixed", "opaque"))
+    missed: int = attrs.field(default=0, validator=checks.whole(0, 1_000_000))
+    doubled: int = attrs.field(default=0, validator=checks.whole(0, 1_000_000))
+    late: int = attrs.field(default=0, validator=checks.whole(0, 1_000_000))
+
+    def __attrs_post_init__(self) -> None:
+        if (self.missed or self.doubled or self.late) and (
+            self.profile != "cron" or 1 not in self.schedule_types
+        ):
+            raise QueryError(
+                "missed, doubled and late need runs on a schedule; use profile='cron' and the schedule type 1"
+            )

@@ -89,6 +89,7 @@ def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
     outage_from, outage_to = next(outages)
     # The last instances are a backlog: half of them still wait or run, and have no end time yet.
     backlog = len(made.moments) - max(20, len(made.moments) // 2_000)
+    delays = {(one.trigger_ms, one.flow_id): one.delay_ms for one in made.planted if one.kind == "late"}
     for number, (trigger, type, flow_number) in enumerate(made):
         while trigger >= outage_to:
             outage_from, outage_to = next(outages)
@@ -109,6 +110,12 @@ def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
         elif end is not None and end > present:
             status, end = int(FlowStatus.RUNNING), None
             start = start if start is not None and start < present else trigger
+        if delays and type == 1 and (delay := delays.get((trigger, flow.id))) is not None:
+            start = trigger + delay
+            end = start + int(flow.seconds * (500 + 1000 * luck))
+            status = _SUCCESS
+            if end > present:
+                status, end = int(FlowStatus.RUNNING), None
         if luck < 0.7:
             create -= create % 1000  # the documented sample has whole seconds, written as ".0"
         update = (end or start or trigger) + int(pace * 2000)

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator.world.flows import Flow
+from aioflows.emulator.world.irregular_runs import PlantedRun
 from aioflows.emulator.world.rows import Row
 from aioflows.emulator.world.text_match import FOUND, SAME, function
 from aioflows.errors import QueryError
@@ -26,12 +27,13 @@ _TABLES = """
         PRIMARY KEY (type, trigger_ms, number)
     ) WITHOUT ROWID;
     CREATE TABLE flow (flow INTEGER PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, all_of_it TEXT NOT NULL);
+    CREATE TABLE planted (kind TEXT NOT NULL, flow_id INTEGER NOT NULL, trigger_ms INTEGER NOT NULL, delay_ms INTEGER);
     CREATE TABLE made (world TEXT NOT NULL);
 """
 _INDEX = "CREATE UNIQUE INDEX inst_id ON inst (id)"
 _BY_SECOND = "CREATE INDEX IF NOT EXISTS inst_second ON inst (type, trigger_ms / 1000, number)"
 _INSERT = "INSERT INTO inst VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 class Store:
@@ -65,6 +67,10 @@ class Store:
             flow = Flow(*json.loads(text))
             made.append(attrs.evolve(flow, tasks=tuple((id, name) for id, name in flow.tasks)))
         return made
+
+    def planted(self) -> list[PlantedRun]:
+        """Return the planted runs, in the order of trigger times."""
+        return [PlantedRun(*row) for row in self.execute("SELECT * FROM planted ORDER BY rowid")]
 
     def index_seconds(self) -> None:
         """Add an index, so that sorting by trigger second is as fast as by millisecond."""
@@ -103,14 +109,14 @@ class Store:
 def open_store(
     path: str | os.PathLike[str] | None,
     world: dict[str, Any],
-    make: Callable[[], tuple[list[Flow], Iterable[Row]]],
+    make: Callable[[], tuple[list[Flow], Iterable[Row], Iterable[PlantedRun]]],
 ) -> Store:
     """Return the store of a world. Make its rows if they do not exist yet.
 
     Args:
         path: the file of the rows. None means memory.
         world: the fields of the world, which a file must have been made with.
-        make: returns the flows and the rows.
+        make: returns the flows, the rows, and the planted runs.
 
     Raises:
         QueryError: the file is not a store, or holds another world.
@@ -128,20 +134,23 @@ def open_store(
 
 
 def _fill(
-    database: str, world: dict[str, Any], make: Callable[[], tuple[list[Flow], Iterable[Row]]]
+    database: str,
+    world: dict[str, Any],
+    make: Callable[[], tuple[list[Flow], Iterable[Row], Iterable[PlantedRun]]],
 ) -> sqlite3.Connection:
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(_TABLES)
-        flows, rows = make()
+        flows, rows, planted = make()
         connection.execute("BEGIN")
         connection.executemany(
             "INSERT INTO flow VALUES (?, ?, ?, ?)",
             ((flow.number, flow.name, flow.owner, json.dumps(attrs.astuple(flow))) for flow in flows),
         )
         connection.executemany(_INSERT, rows)
+        connection.executemany("INSERT INTO planted VALUES (?, ?, ?, ?)", map(attrs.astuple, planted))
         connection.execute(_INDEX)
         connection.execute("INSERT INTO made VALUES (?)", (_fingerprint(world),))
         connection.execute("COMMIT")

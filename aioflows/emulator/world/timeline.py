@@ -15,6 +15,7 @@ import attrs
 from aioflows.emulator.world.clock import DAY_MS, Clock
 from aioflows.emulator.world.crons import Cron, draw_cron, firings
 from aioflows.emulator.world.flows import Flow, flow_ids, new_flow
+from aioflows.emulator.world.irregular_runs import PlantedRun, plan
 from aioflows.emulator.world.options import World
 
 _FLOW_BITS, _TYPE_BITS = 22, 2
@@ -39,11 +40,19 @@ class Span:
 
 @attrs.frozen
 class Timeline:
-    """All flows, and all moments, in order."""
+    """All flows, and all moments, in order.
+
+    Args:
+        flows: the flows.
+        moments: the packed moments.
+        span: the range of the moments.
+        planted: the runs that were planted, if any.
+    """
 
     flows: list[Flow]
     moments: list[int]
     span: Span
+    planted: tuple[PlantedRun, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
         """Yield the trigger time (ms), the type and the flow's number of every instance, in order."""
@@ -70,15 +79,24 @@ def count_by_type(world: World) -> dict[int, int]:
     return counts
 
 
+def _firings_by_type(world: World) -> dict[int, int]:
+    """Return the number of firings of each type: the rows, and the missed runs, without the second instances."""
+    counts = count_by_type(world)
+    if world.missed or world.doubled:
+        counts[1] = max(0, counts[1] + world.missed - world.doubled)
+    return counts
+
+
 def _pack(offset_ms: int, type: int, flow: int) -> int:
     return ((offset_ms << _TYPE_BITS) | type) << _FLOW_BITS | flow
 
 
 def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Timeline:
     """Return the timeline of a platform whose flows are created, fire for a while and end."""
-    counts = count_by_type(world)
+    counts = _firings_by_type(world)
     crons: list[Cron] = []
     moments: list[int] = []
+    lives: list[range] = []
     budgets = {cycle: int(counts.get(1, 0) * share) for cycle, share in _CRON_SHARES.items()}
     budgets["D"] += counts.get(1, 0) - sum(budgets.values())
     # Coarse cycles come first. If the span is too short for months, their rows are left to the weeks, and so
@@ -93,17 +111,43 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
                 budgets[_FINER[cycle]] += left
                 break
             tail = (1 << _FLOW_BITS) | len(crons)  # type 1: periodic
+            lives.append(range(len(moments), len(moments) + len(fired)))
             moments += [((one - span.start) << (_TYPE_BITS + _FLOW_BITS)) + tail for one in fired]
             crons.append(cron)
             left -= len(fired)
     if not crons:
         crons = [draw_cron("D", 1, span.length, rng)]
-    for type in (0, 2):  # users start flows at random times
-        moments += [
-            _pack(int(rng.random() * span.length), type, rng.randrange(len(crons)))
-            for _ in range(counts.get(type, 0))
-        ]
-    return Timeline(_flows(crons, rng), moments, span)
+    by_hand = [  # users start flows at random times
+        _pack(int(rng.random() * span.length), type, rng.randrange(len(crons)))
+        for type in (0, 2)
+        for _ in range(counts.get(type, 0))
+    ]
+    flows = _flows(crons, rng)
+    moments, planted = _planted(world, moments, lives, flows, span)
+    return Timeline(flows, moments + by_hand, span, planted)
+
+
+def _planted(
+    world: World, moments: list[int], lives: list[range], flows: list[Flow], span: Span
+) -> tuple[list[int], tuple[PlantedRun, ...]]:
+    """Return the moments of a world with its planted runs, and these runs."""
+    bits, flow_mask = _TYPE_BITS + _FLOW_BITS, (1 << _FLOW_BITS) - 1
+    chosen = plan(world, lives, [span.length - (moment >> bits) for moment in moments])
+
+    def run(kind: str, at: int, delay_ms: int = 0) -> PlantedRun:
+        moment = moments[at]
+        return PlantedRun(kind, flows[moment & flow_mask].id, span.start + (moment >> bits), delay_ms)
+
+    planted = [
+        *(run("missed", at) for at in chosen.missed),
+        *(run("doubled", at) for at in chosen.doubled),
+        *(run("late", at, delay) for at, delay in chosen.late.items()),
+    ]
+    planted.sort(key=lambda one: (one.trigger_ms, one.flow_id))
+    twice = [moments[at] for at in chosen.doubled]
+    if chosen.missed:
+        moments = [moment for at, moment in enumerate(moments) if at not in chosen.missed]
+    return moments + twice, tuple(planted)
 
 
 def _life(cron: Cron, most: int, span: Span, clock: Clock, rng: random.Random) -> list[int]:

@@ -1,0 +1,1 @@
+"""Which scheduled runs have no instance, came twice or came late."""

@@ -1,0 +1,117 @@
+"""``aioflows audit``: tells which scheduled runs have no instance, came twice or came late."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import attrs
+
+from aioflows import AioflowsError, FlowQuery, Limits, QueryError
+from aioflows.audit import audit as audit_of
+from aioflows.cli.exit_codes import Exit
+from aioflows.cli.options import parsing as options
+from aioflows.cli.options import types as flags
+from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.output.audit_report import json_lines, print_audit
+from aioflows.cli.output.console import console_on
+from aioflows.cli.output.meters import live_meter, no_meter
+from aioflows.cli.output.missing_runs import write_missing
+from aioflows.cli.output.progress import Progress
+from aioflows.export import Target
+
+__all__ = ["AuditJob", "AuditOptions", "audit"]
+
+
+@attrs.frozen
+class AuditOptions:
+    """The options of an audit, besides its range.
+
+    Raises:
+        QueryError: an option has an invalid value.
+    """
+
+    zone: flags.LocalZone = None
+    owner: flags.Owner = ""
+    expression: flags.Expression = ""
+    late: flags.LateMinutes = 60.0
+    whole_range: flags.WholeRange = False
+
+    def query(self, from_: str, to: str) -> FlowQuery:
+        """Return the query for a range, given as texts."""
+        zone = options.zone(self.zone)
+        first, last = options.time(from_, "--from", zone), options.time(to, "--to", zone)
+        return FlowQuery(first, last, owner=self.owner, expression=self.expression)
+
+    @property
+    def limit(self) -> timedelta:
+        """The longest time from trigger to start that is not late."""
+        try:
+            limit = timedelta(minutes=self.late)
+        except (OverflowError, ValueError):
+            limit = timedelta(-1)
+        if limit < timedelta():
+            raise QueryError(f"--late must be a number of minutes that is not negative, not {self.late}")
+        return limit
+
+
+@attrs.frozen
+class AuditJob:
+    """The settings of ``aioflows audit``.
+
+    Args:
+        query: the range, and the instances in it.
+        late: the longest time from trigger to start that is not late.
+        whole_range: True if all flows existed all the time.
+        limits: limits of the session.
+        output: path of the file for missing runs; "-" means standard output. None means no file.
+        overwrite: True if an existing file may be replaced.
+        quiet: True to print nothing but errors.
+        as_json: True to print findings as JSON objects, one per line.
+
+    Raises:
+        QueryError: the missing runs cannot be written to that path.
+    """
+
+    query: FlowQuery
+    late: timedelta
+    whole_range: bool
+    limits: Limits
+    output: str | None
+    overwrite: bool
+    quiet: bool
+    as_json: bool
+
+    def __attrs_post_init__(self) -> None:
+        if self.output is not None:  # before the terminal asks for a secret key
+            Target.named(self.output).check(resume=False, overwrite=self.overwrite)
+            if self.output == "-" and self.as_json:
+                raise QueryError("-o - and --json both write to standard output; give -o a file")
+        elif self.overwrite:
+            raise QueryError("--overwrite needs a file; add -o missing.csv")
+
+
+async def audit(connection: ConnectionOptions, job: AuditJob) -> Exit:
+    """Audit a range, print or write what was found, and return the exit code."""
+    console = console_on(sys.stderr)
+    show_meter = not job.quiet and not job.as_json and console.is_terminal
+    meter = live_meter(console, Progress.of(job.query, None)) if show_meter else no_meter()
+    session = connection.session(job.limits, meter.on_event)
+    try:
+        async with session:
+            with meter:
+                report = await audit_of(
+                    session, job.query, late=job.late, whole_range=job.whole_range, watch=meter.show
+                )
+    except AioflowsError as error:
+        if job.output not in (None, "-"):
+            error.add_note(f"{job.output} was not written")
+        raise
+    if job.output is not None:
+        await write_missing(report, job.output, overwrite=job.overwrite)
+    if job.as_json:
+        for line in json_lines(report):
+            print(line)
+    elif not job.quiet and job.output != "-":
+        print_audit(report, console_on(sys.stdout))
+    return Exit.MISSING if len(report.missing) else Exit.COMPLETE
