@@ -524,3 +524,27 @@ def test_page_numbers_that_are_refused_before_the_rows_of_an_instant_end_are_tol
     service = Refusing([(START + 5_000, f"T{number:06}") for number in range(60)], cap=10)
     with pytest.raises(CompletenessError, match=r"1704067205000.* 3\d were seen.*too deep"):
         read(scan_of(1, page_size=10), service)
+
+
+class Silent(LastAgain):
+    """A service that answers a page that is too large with nothing, and numbers behind the last page with it."""
+
+    most = 200
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        page = super().answer(ask)
+        return page if ask.page_size <= self.most else ModelPage([], [])
+
+
+@pytest.mark.parametrize("most", [1, 3, 100, 200])
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_second_of_few_rows_ends_while_a_page_size_is_being_tested(
+    count: int, most: int, *, descending: bool, ordered: bool
+) -> None:
+    """One second alone is requested with a size that was answered before. No larger page of it follows."""
+    service = Silent(rows_at(START + 5_000_000, count))
+    service.most = most
+    scan = scan_of(1, descending=descending, ordered=ordered, page_size=500)
+    names = read(scan, service, most_asks=600)
+    assert sorted(names) == sorted(in_order(service.rows))
