@@ -548,3 +548,26 @@ def test_a_second_of_few_rows_ends_while_a_page_size_is_being_tested(
     scan = scan_of(1, descending=descending, ordered=ordered, page_size=500)
     names = read(scan, service, most_asks=600)
     assert sorted(names) == sorted(in_order(service.rows))
+
+
+@pytest.mark.parametrize("keeps", ["last", "first"])
+@pytest.mark.parametrize("crowd", [5, 8, 17])
+@pytest.mark.parametrize("pause", [3, 8, 12])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_rows_that_a_page_of_one_second_left_out_show_that_a_range_is_clamped(
+    pause: int, crowd: int, keeps: str, *, descending: bool, ordered: bool
+) -> None:
+    """The stretch before such a page is read alone. If it has rows, wider windows are answered in part only."""
+    rows = [(START + day * DAY, f"1-{day:03}") for day in range(0, 90, pause)]
+    rows += [(START + 90 * DAY, f"2-{number:03}") for number in range(crowd)]
+    rows += [(START + day * DAY, f"3-{day:03}") for day in range(91, 120, pause)]
+    if keeps == "first":
+        rows = [(2 * START + 120 * DAY - 1_000 - ms, name) for ms, name in rows]
+    service = Clamped(rows)
+    service.keeps = keeps
+    got(
+        scan_of(120, descending=descending, ordered=ordered, page_size=5),
+        service,
+        descending=descending,
+        ordered=ordered,
+    )
