@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import example, given, settings
@@ -175,7 +175,7 @@ class Displaced(ModelService):
     def answer(self, ask: PageRequest) -> ModelPage:
         self.asked.append(ask)
         first = (ask.page_no - self.base) * ask.page_size
-        places = range(first, min(first + ask.page_size, len(self.rows)))
+        places: Sequence[int] = range(first, min(first + ask.page_size, len(self.rows)))
         if ask.page_size == 1:
             places = [self.instead.get(place, place) for place in places]
         page = [self.rows[place] for place in places if place not in self.hidden]
