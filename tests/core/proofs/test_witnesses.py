@@ -377,6 +377,18 @@ def test_an_instant_whose_pages_lack_rows_for_want_of_rights_is_read_whole(cap: 
     assert names == in_order(shown)
 
 
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_row_that_the_other_end_shows_is_not_forgotten_where_pages_lack_rows(
+    *, descending: bool, ordered: bool
+) -> None:
+    """The next page by its number may be empty for want of rights. It does not outweigh a row that was seen."""
+    names = ["1-000000", "1-000003", "1-000004", "1-000007", "1-000008"]
+    rows = [(START + 7_000_000 * number, name) for number, name in enumerate(names, 1)]
+    scan = scan_of(1, service=ServiceFacts(0), descending=descending, ordered=ordered)
+    with suppress(CompletenessError):
+        assert sorted(read(scan, Hiding(rows, cap=1))) == [names[0], names[-1]]
+
+
 class Weighed(ModelService):
     """A service whose answers hold some bytes at most, and one row at least; the rows of one second are wide."""
 
