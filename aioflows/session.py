@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Coroutine
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
@@ -84,6 +85,7 @@ class FlowSession(LoopBound):
     """
 
     _NAME = "session"
+    _work_clock = staticmethod(time.perf_counter)
 
     def __init__(
         self,
@@ -113,7 +115,7 @@ class FlowSession(LoopBound):
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
-        turns, watch = LoopSlices(), Observers(observer)
+        turns, watch = LoopSlices(self._work_clock), Observers(observer)
         credentials = AccessTokens(auth, self._address.gateway, watch=watch)
         self._caller = RetryingCaller(
             self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns

@@ -66,7 +66,8 @@ class Engine:
         self._report = report
         self._zone: asyncio.Task[Zone] | None = None
         self._under_way: dict[asyncio.Task[Page], tuple[Requester, PageRequest]] = {}
-        self._disk_tasks: set[asyncio.Task[Callable[[], None]]] = set()
+        # In the order in which they began, so that a scan does the same each time.
+        self._disk_tasks: dict[asyncio.Task[Callable[[], None]], None] = {}
         self._spill = Spill()
         self._closed = False
 
@@ -151,7 +152,7 @@ class Engine:
                 # At the same time as the first search, so that it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
         for work in self._machine.disk_tasks():
-            self._disk_tasks.add(asyncio.create_task(self._spill.perform(work)))
+            self._disk_tasks[asyncio.create_task(self._spill.perform(work))] = None
 
     async def _feed(self) -> bool:
         """Pass finished tasks to the machine.
@@ -160,7 +161,7 @@ class Engine:
         """
         fed = False
         for task in [task for task in self._disk_tasks if task.done()]:
-            self._disk_tasks.discard(task)
+            self._disk_tasks.pop(task, None)
             error = task.exception()
             if error is None:
                 task.result()()

@@ -65,14 +65,14 @@ class TestTheJudgeItself:
     """What a judge is worth: that it sees what is wrong."""
 
     def test_a_seed_draws_the_same_world_again(self) -> None:
-        """A seed draws the same world, and it ends the same way, each time.
-
-        How many requests it takes may differ by a few, since how long work takes decides whose turn is next.
-        """
-        for seed in range(5):
+        """A seed draws the same world, and each request of it is sent and answered in the same turn, each time."""
+        for seed in range(12):
             assert str(draw(seed)) == str(draw(seed))
-            one, again = run(seed), run(seed)
-            assert one.judged.ending is again.judged.ending
+            one, again = play(draw(seed)), play(draw(seed))
+            for played, other in zip(one, again, strict=True):
+                assert [heard.asked for heard in played.heard] == [heard.asked for heard in other.heard]
+                assert played.given == other.given
+                assert str(played.error) == str(other.error)
 
     @pytest.mark.parametrize("harm", ["lost", "twice", "alien", "misplaced", "misdated"])
     def test_a_row_that_is_wrong_is_seen(self, harm: str) -> None:

@@ -85,6 +85,11 @@ class PagePass:
         """True if its first two pages have the same rows, as if page 0 is another name for page 1."""
         return len(self.pages) > 1 and {*self.pages[0].ids} == {*self.pages[1].ids}
 
+    def repeats(self, start: int) -> bool:
+        """Return True if a row stands at two places of its pages from *start* up to the last."""
+        names = [name for number in range(start, (self.end or 0) + 1) for name in self.pages[number].ids]
+        return len(set(names)) < len(names)
+
     @property
     def shortest(self) -> int:
         """The fewest rows on a page before the last."""

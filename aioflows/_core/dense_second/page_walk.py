@@ -121,6 +121,8 @@ class PageWalk:
         """The number and size of the short page."""
         self._short_rows: int | None = None
         """The rows of the short page. The next row is requested by its number."""
+        self._shift = 0
+        """1 if numbers behind the short page are one higher, since page 0 may be another name for page 1."""
 
     def wanted(self) -> Iterator[PageRequest]:
         """Yield the next requests. A request that the caller does not take does not count as sent."""
@@ -130,7 +132,7 @@ class PageWalk:
             elif self._next_page is not None:
                 number, size = self._next_page
             else:
-                number, size = len(self._placed), 1
+                number, size = len(self._placed) + self._shift, 1
             ask = self._instant.ask(self._base + number, size)
             self._sent[ask] = len(self._pages)
             self._pages.append((number, size))
@@ -203,9 +205,11 @@ class PageWalk:
         """
         short = self._short_rows or 0
         if not ids or set(ids) <= set(self.rows):
-            if self._next_page is None and short:
+            if ids and self._next_page is None and not self._shift and self._base_unknown:
+                self._shift = 1  # this row is the last one, if page 0 was answered with page 1
+            elif self._next_page is None and short:
                 number, size = self._short_page
-                self._next_page = number + 1, size
+                self._next_page = number + 1 + self._shift, size
             else:
                 self._end(Ending.SHORT)
         elif self._next_page is not None:
@@ -218,13 +222,17 @@ class PageWalk:
             self.ending = Ending.UNJOINED
 
     def _repeats_the_first(self, ids: Sequence[str]) -> bool:
-        unknown = self._service.base is None and self._base == (self._service.first_page or 0)
-        return unknown and bool(ids) and [*ids] == [*self._placed[: len(ids)]]
+        return self._base_unknown and bool(ids) and [*ids] == [*self._placed[: len(ids)]]
+
+    @property
+    def _base_unknown(self) -> bool:
+        return self._service.base is None and self._base == (self._service.first_page or 0)
 
     def _end(self, ending: Ending) -> None:
         if len(self._placed) > len(self.rows) or (self._most <= _JOINS_BY_CHANCE and len(self._pages) > 1):
             ending = Ending.UNJOINED
         elif len(self._pages) > 1:
             self._service.counted(self.depth)
-            self._service.base = self._base
+            if not self._shift:
+                self._service.base = self._base
         self.ending = ending

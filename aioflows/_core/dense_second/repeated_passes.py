@@ -251,8 +251,12 @@ class RepeatedPasses:
         # rows.
         exact = past.reached and not self._cut_short
         count = past.count if exact else rows
-        self._census.note(past.size, count, reached=exact, doubled=past.begins_twice, single=not past.end)
-        self._incomplete = len(self.rows) < self.count
+        # Only page 0 may be another name for the page behind it.
+        doubled = past.begins_twice and self._first == 0
+        self._census.note(past.size, count, reached=exact, doubled=doubled, single=not past.end)
+        # A row that comes twice takes the place of another one. If pages lack rows, that one may never come.
+        hidden = self._cut_short and past.repeats(int(doubled)) and not self._sightings.by_chance
+        self._incomplete = len(self.rows) < self.count or hidden
         if exact:
             self._note_base(past)
         settled = self.varied and self._reached and self._census.agreed == len(self.rows)

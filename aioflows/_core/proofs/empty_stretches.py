@@ -119,7 +119,7 @@ class EmptyStretches:
         if any(gap.stalls > _STALLS for gap in gaps):
             return None
         if any(self._shows_more(gap, ask, row) for gap in gaps):
-            self._evidence.cuts = self._service.cuts = True
+            self.note_cut()
         if self._evidence.cuts and until - first > self._evidence.seen:
             self._parted = first, until
             self._state.read_in_parts(first, until)
@@ -159,6 +159,15 @@ class EmptyStretches:
             start = gap.first if gap.start.known is None else gap.start.known * 1000
             return bool(gap.maybe_last or gap.narrowed) and ask.first >= min(start, known * 1000)
         return gap.narrowed and ask.first >= gap.first and ask.until <= known * 1000 + 1000
+
+    def drop(self, ask: PageRequest) -> None:
+        """Drop the stretch that was just taken for empty, since the page of *ask* does not prove it."""
+        if self._taken and self._taken[-1].ask is ask:
+            self._taken.pop()
+
+    def note_cut(self) -> None:
+        """Record that a narrower window showed rows that a wider one had left out."""
+        self._evidence.cuts = self._service.cuts = True
 
     def reach_known(self) -> None:
         """Record that the reach of the service was found out."""

@@ -23,6 +23,8 @@ __all__ = ["STALLS", "PageEnds"]
 STALLS = 3
 """Answers in a row without a proof, after which a known row beside a gap counts as deleted."""
 
+_SECOND = 1000  # milliseconds
+
 _TIES_TO_GO_LARGER = 0.25
 """The share of a full page in its last second from which this second is requested with a larger page."""
 
@@ -68,7 +70,7 @@ class PageEnds:
         anchor = Anchor(second, frozenset(ties), ask, len(reading))
         self._set_anchor(gap, anchor, stuck=stuck, full=full)
         usual = self._state.page_size
-        if ask.page_size < usual:
+        if ask.page_size < usual and not self._largest_for_few(ask, len(reading)):
             return  # the page was small; a usual one is next
         if stuck and not full and gap.stalls <= STALLS + 1:
             return  # rows have appeared or gone: request the second again first
@@ -81,6 +83,11 @@ class PageEnds:
                 self._pin(gap, anchor)
         elif stuck:
             self._open_dense(gap, anchor, reading.page)
+
+    def _largest_for_few(self, ask: PageRequest, rows: int) -> bool:
+        """Return True if no larger page is next: a size is being tested, and one second with few rows is no test."""
+        alone = ask.until - ask.first <= _SECOND
+        return alone and rows < ask.page_size >= self._service.answered(self._state.page_size)
 
     def _set_anchor(self, gap: Gap, anchor: Anchor, *, stuck: bool, full: bool) -> None:
         """Record the last rows of a page at the edge of the gap that is left.

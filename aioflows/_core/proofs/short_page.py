@@ -48,6 +48,8 @@ class ShortPageCheck:
         self._frontier, self._service, self._evidence = state.frontier, state.service, state.evidence
         self._reader = state.reader
         self._prove = prove
+        self._followed: set[str] = set()
+        """The ids of rows behind which a look from the other end has shown others."""
 
     def may_be_all(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
         """Return True if a page may be complete, but no row of another second can prove it."""
@@ -60,6 +62,7 @@ class ShortPageCheck:
             )  # otherwise that row proves the end of the page
             and gap.stalls < _STALLS
             and reading.first == reading.last
+            and reading.ids[-1] not in self._followed
             and (gap.start.anchor is None or gap.start.anchor.ids <= set(reading.ids))
         )
 
@@ -157,6 +160,8 @@ class ShortPageCheck:
         behind = attrs.evolve(ask, first=first, backward=True)
         answer = yield behind
         same = set(answer.ids) == set(page.ids) and self._lies_in(behind, answer)
+        if not set(answer.ids) <= set(page.ids):
+            self._followed.add(reading.ids[-1])
         if same and len(reading) > 1:
             return (yield from self._is_unchanged(ask, page, reading))
         return same

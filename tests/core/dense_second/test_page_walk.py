@@ -105,6 +105,29 @@ def test_a_second_page_that_repeats_the_first_shows_that_numbers_start_at_1() ->
     assert known.base == 1
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    count=st.integers(2, 60), cap=st.integers(2, 60), most=st.integers(16, 60), base=st.sampled_from([0, 1])
+)
+def test_a_first_page_that_was_cut_short_is_no_end_wherever_numbers_start(
+    count: int, cap: int, most: int, base: int
+) -> None:
+    """A page of fewer rows than are known to fit is believed only if the row behind it is missing, from 0 and from 1."""
+    evidence = ScanEvidence(ServiceFacts())
+    evidence.deepest = 1_000
+    done = walk(Capped(rows_at(START, count), cap=min(cap, most), base=base), most, evidence=evidence)
+    assert not done.clean or len(done.rows) == count
+
+
+class Capped(ModelService):
+    """A service that leaves rows at the end of a page out, so that they are on the next page neither."""
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        page = ModelService(self.rows, base=self.base).answer(ask)
+        self.asked.append(ask)
+        return ModelPage(page.ids[: self.cap], page.times[: self.cap])
+
+
 def test_a_row_that_goes_before_the_join_unsettles_the_walk() -> None:
     def drop_one(service: ModelService, _: PageRequest) -> None:
         if len(service.asked) == 3:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aioflows._core.dense_second.repeated_passes import RepeatedPasses
 from aioflows._core.pages.evidence import ScanEvidence
+from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from tests.core.dense_second.test_page_walk import SECOND, sheet_of
@@ -18,10 +19,15 @@ from tests.support.model import START, ModelPage, ModelService, rows_at
 
 
 def rounds(
-    service: ModelService, most: int, known: ServiceFacts | None = None, *, varied: bool = False
+    service: ModelService,
+    most: int,
+    known: ServiceFacts | None = None,
+    *,
+    varied: bool = False,
+    rows: Mapping[str, tuple[Page, int]] | None = None,
 ) -> RepeatedPasses:
     facts = known or ServiceFacts(0)
-    rounds = RepeatedPasses(SECOND, most, facts, ScanEvidence(facts), varied=varied)
+    rounds = RepeatedPasses(SECOND, most, facts, ScanEvidence(facts), varied=varied, rows=rows)
     while not (rounds.done or rounds.failed):
         asks = list(rounds.wanted())
         assert asks, "it waits for an answer that nobody asked for"
@@ -156,3 +162,43 @@ def test_a_service_that_ignores_the_page_number_is_noticed() -> None:
             )
 
     assert rounds(Numberless([]), 50).failed
+
+
+class Displaced(ModelService):
+    """A service on whose pages of one row some rows stand twice, instead of those that belong there."""
+
+    instead: Mapping[int, int] = {}
+    """For the place of a row, the place of the row that stands there instead."""
+    hidden: frozenset[int] = frozenset()
+    """The places of the rows that are left out of pages after these were cut."""
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        self.asked.append(ask)
+        first = (ask.page_no - self.base) * ask.page_size
+        places: Sequence[int] = range(first, min(first + ask.page_size, len(self.rows)))
+        if ask.page_size == 1:
+            places = [self.instead.get(place, place) for place in places]
+        page = [self.rows[place] for place in places if place not in self.hidden]
+        return ModelPage([name for _, name in page], [self.text(ms) for ms, _ in page])
+
+
+def test_equal_pages_that_cannot_be_the_first_one_twice_count_twice() -> None:
+    """Where numbers begin with 1, pages 1 and 2 are two pages. If they are equal, a row is missing."""
+    service = Displaced(rows_at(START, 30), base=1)
+    service.instead = {1: 0}
+    done = rounds(service, 1, ServiceFacts(1))
+    assert not done.done
+    assert len(done.rows) < 30
+
+
+def test_a_row_that_comes_twice_may_hide_another_one_where_pages_lack_rows() -> None:
+    """Rows that nobody may see may stand twice as well. So as many rows as the pages showed may not be all."""
+    rows = rows_at(START, 30)
+    service = Displaced(rows)
+    service.instead, service.hidden = {11: 10, 21: 5}, frozenset({5, 6, 7})
+    facts = ServiceFacts(0)
+    facts.false_empty_seen = True  # so pages of one row may be empty
+    seen = {sorted(rows)[11][1]: (ModelPage([], []), 0)}
+    done = rounds(service, 1, facts, rows=seen)
+    assert not done.done
+    assert len(done.rows) < 27

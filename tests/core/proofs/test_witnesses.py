@@ -377,6 +377,18 @@ def test_an_instant_whose_pages_lack_rows_for_want_of_rights_is_read_whole(cap: 
     assert names == in_order(shown)
 
 
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_row_that_the_other_end_shows_is_not_forgotten_where_pages_lack_rows(
+    *, descending: bool, ordered: bool
+) -> None:
+    """The next page by its number may be empty for want of rights. It does not outweigh a row that was seen."""
+    names = ["1-000000", "1-000003", "1-000004", "1-000007", "1-000008"]
+    rows = [(START + 7_000_000 * number, name) for number, name in enumerate(names, 1)]
+    scan = scan_of(1, service=ServiceFacts(0), descending=descending, ordered=ordered)
+    with suppress(CompletenessError):
+        assert sorted(read(scan, Hiding(rows, cap=1))) == [names[0], names[-1]]
+
+
 class Weighed(ModelService):
     """A service whose answers hold some bytes at most, and one row at least; the rows of one second are wide."""
 
@@ -524,3 +536,50 @@ def test_page_numbers_that_are_refused_before_the_rows_of_an_instant_end_are_tol
     service = Refusing([(START + 5_000, f"T{number:06}") for number in range(60)], cap=10)
     with pytest.raises(CompletenessError, match=r"1704067205000.* 3\d were seen.*too deep"):
         read(scan_of(1, page_size=10), service)
+
+
+class Silent(LastAgain):
+    """A service that answers a page that is too large with nothing, and numbers behind the last page with it."""
+
+    most = 200
+
+    def answer(self, ask: PageRequest) -> ModelPage:
+        page = super().answer(ask)
+        return page if ask.page_size <= self.most else ModelPage([], [])
+
+
+@pytest.mark.parametrize("most", [1, 3, 100, 200])
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_a_second_of_few_rows_ends_while_a_page_size_is_being_tested(
+    count: int, most: int, *, descending: bool, ordered: bool
+) -> None:
+    """One second alone is requested with a size that was answered before. No larger page of it follows."""
+    service = Silent(rows_at(START + 5_000_000, count))
+    service.most = most
+    scan = scan_of(1, descending=descending, ordered=ordered, page_size=500)
+    names = read(scan, service, most_asks=600)
+    assert sorted(names) == sorted(in_order(service.rows))
+
+
+@pytest.mark.parametrize("keeps", ["last", "first"])
+@pytest.mark.parametrize("crowd", [5, 8, 17])
+@pytest.mark.parametrize("pause", [3, 8, 12])
+@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
+def test_rows_that_a_page_of_one_second_left_out_show_that_a_range_is_clamped(
+    pause: int, crowd: int, keeps: str, *, descending: bool, ordered: bool
+) -> None:
+    """The stretch before such a page is read alone. If it has rows, wider windows are answered in part only."""
+    rows = [(START + day * DAY, f"1-{day:03}") for day in range(0, 90, pause)]
+    rows += [(START + 90 * DAY, f"2-{number:03}") for number in range(crowd)]
+    rows += [(START + day * DAY, f"3-{day:03}") for day in range(91, 120, pause)]
+    if keeps == "first":
+        rows = [(2 * START + 120 * DAY - 1_000 - ms, name) for ms, name in rows]
+    service = Clamped(rows)
+    service.keeps = keeps
+    got(
+        scan_of(120, descending=descending, ordered=ordered, page_size=5),
+        service,
+        descending=descending,
+        ordered=ordered,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -22,7 +22,40 @@ from tests.support.worlds.service import Service
 __all__ = ["Given", "Played", "play"]
 
 MOST_REQUESTS = 6_000
+_WORK = 0.000_3
+"""How long a piece of work takes (seconds), on average."""
 _HEADERS: Mapping[str, str] = CIMultiDict({"Content-Type": "application/json"})
+
+
+class ReplayLoop(VirtualLoop):
+    """A virtual loop on which the work of threads is done at once, so that a world goes the same way each time."""
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001  (the error is raised by `await done`)
+            done.set_exception(error)
+        return done
+
+
+class WorldSession(FlowSession):
+    """A session whose work takes a time that is drawn, so that what depends on it is done again in the same way.
+
+    Args:
+        pace: draws how long a piece of work takes.
+        rest: the arguments of a session.
+    """
+
+    def __init__(self, pace: Random, **rest: Any) -> None:
+        self._pace, self._worked = pace, 0.0
+        super().__init__("https://enos.test", user_id="u", org_id="o", **rest)
+
+    def _work_clock(self) -> float:
+        self._worked += self._pace.expovariate(1 / _WORK)
+        return self._worked
 
 
 class Endless(Exception):
@@ -99,7 +132,7 @@ class WorldTransport:
 
 def play(world: World) -> list[Played]:
     """Play a world; return its scans, one after the other."""
-    loop = VirtualLoop()
+    loop = ReplayLoop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _, __: None)
     played: list[Played] = []
@@ -128,10 +161,8 @@ def _clear(loop: VirtualLoop) -> None:
 
 def _session(world: World, transport: WorldTransport, scan: int) -> FlowSession:
     quirks, reader = world.scans[scan], world.reader
-    return FlowSession(
-        "https://enos.test",
-        user_id="u",
-        org_id="o",
+    return WorldSession(
+        Random(f"work {world.seed}"),
         http=transport,
         limits=Limits(concurrency=reader.concurrency, page_size=reader.page_size, buffer=reader.buffer),
         retry=RetryPolicy(),
