@@ -11,6 +11,7 @@ from aioflows._net.scan_reader import ScanReader
 from aioflows._tables.raw_rows import RawRows
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
+from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class FlowScan(AsyncIterator[FlowInstance]):
     @property
     def query(self) -> FlowQuery:
         """The query of the scan."""
-        return self._query
+        return self.reader.query
 
     @property
     def number(self) -> int:

@@ -108,7 +108,7 @@ class ScanReader(LoopBound):
             growing=growing is not None,
         )
         self._parts = parts
-        self._query = query
+        self.query = query
         self._zone = ScanZone(parts.zones, query.from_ms, query.to_ms, resume)
         if growing is not None:
             self._zone.take(growing)
@@ -352,9 +352,9 @@ class ScanReader(LoopBound):
         left, page_size = self.checkpoint().remaining, self._parts.limits.page_size
         pages = math.ceil(self._machine.account().expected / page_size)
         return ScanPlan(
-            from_ms=self._query.from_ms,
-            to_ms=self._query.to_ms,
-            order_by=self._query.order_by,
+            from_ms=self.query.from_ms,
+            to_ms=self.query.to_ms,
+            order_by=self.query.order_by,
             page_size=page_size,
             windows=left,
             fewest_requests=max(len(left), pages),
@@ -364,9 +364,9 @@ class ScanReader(LoopBound):
         if self._unlisted is not None:
             return self._unlisted
         if self._over:
-            return Checkpoint(fingerprint(self._query), (), zone=self._zone.used)
+            return Checkpoint(fingerprint(self.query), (), zone=self._zone.used)
         return Checkpoint(
-            fingerprint(self._query),
+            fingerprint(self.query),
             tuple(self._machine.remaining(*self.handout.mark)),
             self._machine.position(self.handout.last),
             self._zone.used,

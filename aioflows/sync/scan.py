@@ -78,7 +78,7 @@ class FlowScan(Puller[ScanReader]):
     @property
     def query(self) -> FlowQuery:
         """The query of the scan."""
-        return self._source.query
+        return self._reader.query
 
     @property
     def number(self) -> int:
