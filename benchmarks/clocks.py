@@ -6,6 +6,9 @@ that differ from those in the emulator's database. "Wrong" durations differ from
 instances precede the one before them, by the instants in that database. "Amiss" are lost and doubled instances. All must
 be 0; the exit code is 1 if one is not.
 
+"Open" instances are not judged by the time in question: the run waited or lasted so long that a reading one pass earlier
+also begins after its trigger and ends after its start, so that nothing in the answer shows which of the two it was.
+
     python benchmarks/clocks.py [--instances 20000] [--seed 1] [--only "Berlin,given"]
 """
 
@@ -75,6 +78,21 @@ def seen(one: FlowInstance) -> tuple[int | None, ...]:
     return tuple(None if time is None else round(time.timestamp() * 1000) for time in times)
 
 
+def open_rows(truth: Truth, zone: str) -> set[str]:
+    """Return the ids of instances with two readings that fit."""
+    known, found = ZoneInfo(zone), set()
+    for id, times in truth.items():
+        for place in (1, 2):
+            time, least = times[place], times[place - 1] if times[place - 1] is not None else times[0]
+            if time is None or least is None:
+                continue
+            shown = datetime.fromtimestamp(time / 1000, UTC).astimezone(known)
+            first = shown.replace(fold=0).timestamp() * 1000
+            if shown.fold and least <= first < time:
+                found.add(id)
+    return found
+
+
 def misplaced(ids: list[str], truth: Truth, order: object) -> int:
     """Return the number of instances that precede the one before them."""
     if order is None:
@@ -95,7 +113,7 @@ def misplaced(ids: list[str], truth: Truth, order: object) -> int:
 
 
 async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, order: object) -> list[int]:
-    """Return the counts of one scan: wrong instants, wrong durations, misplaced and amiss."""
+    """Return the counts of one scan: wrong instants, wrong durations, misplaced, amiss and open."""
     with Emulator(
         count,
         seed,
@@ -119,23 +137,28 @@ async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, ord
     truth = truth_of(path)
     ids = [one.instance_id for one in got]
     times = {one.instance_id: seen(one) for one in got}
+    two = open_rows(truth, zone)
     lengths = {id: None if None in row[1:3] else row[2] - row[1] for id, row in truth.items()}  # type: ignore[operator]
     return [
-        sum(a != b for id in ids for a, b in zip(times[id], truth[id], strict=True)),
+        sum(a != b for id in ids if id not in two for a, b in zip(times[id], truth[id], strict=True)),
         sum(
             (None if one.duration is None else round(one.duration.total_seconds() * 1000))
             != lengths[one.instance_id]
             for one in got
+            if one.instance_id not in two
         ),
-        misplaced(ids, truth, order),
+        misplaced([id for id in ids if id not in two], truth, order),
         len(truth.keys() ^ set(ids)) + len(ids) - len(set(ids)),
+        len(two),
     ]
 
 
 def main() -> int:
     """Print a line for each zone and order."""
     options = arguments(__doc__ or "", instances=20_000, seed=1)
-    table = Table(zone=20, zone_is=7, order=40, wrong_instants=0, wrong_durations=0, misplaced=0, amiss=0)
+    table = Table(
+        zone=20, zone_is=7, order=40, wrong_instants=0, wrong_durations=0, misplaced=0, amiss=0, open=0
+    )
     total = 0
     with tempfile.TemporaryDirectory() as folder:
         for zone in ZONES:
@@ -149,7 +172,7 @@ def main() -> int:
                         read(path, zone, int(options.instances), int(options.seed), given=given, order=order)
                     )
                     table.row(*name.split(", ", 2), *counts)
-                    total += sum(counts)
+                    total += sum(counts[:-1])
     print(f"in all: {total}")
     return int(bool(total))
 

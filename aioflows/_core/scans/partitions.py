@@ -143,14 +143,9 @@ class PartitionedScan(Machine):
         if not isinstance(taken, _Taken):
             return taken
         zone = self._zone_known
-        differ = zone.clocks is not None and zone.clocks.differ
-        if (
-            differ
-            or self._noted is not None
-            or self._checks is not None
-            or not zone.fixed
-            or not taken.pieces
-        ):
+        if zone.clocks is not None and zone.clocks.differ:
+            return self._read(taken)
+        if self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
         parts = [
             # If a page is handed out in many pieces, each piece would decode the whole page again.
