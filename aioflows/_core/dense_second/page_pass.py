@@ -20,8 +20,11 @@ page."""
 _SAME_ROW = 6
 """The same for pages of one row, which ties repeat more often."""
 
-_FAR = 1_000
-"""The distance (pages) behind the rows of a page that shows whether such numbers return the last page."""
+_FAR, _NEAR = 1_000, 10
+"""The distance (pages) behind the rows of a page that shows whether such numbers return the last page.
+
+If numbers end before it, a tenth of the distance is tried, down to the second value.
+"""
 
 
 @attrs.define(eq=False)
@@ -45,6 +48,8 @@ class PagePass:
     """The number of a page far behind the run. It has the same rows if the service answers high numbers
     with the last page."""
     far_page: InstantPage | None = None
+    far: int = _FAR
+    """The distance of that page."""
 
     @property
     def answered(self) -> bool:
@@ -108,7 +113,7 @@ class PagePass:
         """
         if self.run_start is None or self.far_number is not None or self.end is not None or not self.answered:
             return None
-        return _FAR + 2 * self.asked
+        return self.far + 2 * self.asked
 
     @property
     def wants_another(self) -> bool:
@@ -118,6 +123,9 @@ class PagePass:
     def add(self, number: int, shown: InstantPage) -> None:
         """Add a page, and note the end of the pass if the page shows it."""
         if number == self.far_number:
+            if not shown.ids and self.far > _NEAR:
+                self.far_number, self.far = None, self.far // 10
+                return
             self.far_page = shown
             if self.run_start is not None and [*shown.ids] == [*self.pages[self.run_start].ids]:
                 self.end = self.run_start

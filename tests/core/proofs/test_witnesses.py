@@ -483,6 +483,27 @@ def test_numbers_behind_the_last_page_that_bring_it_again_end_an_instant(cap: in
     got(scan_of(30, page_size=cap), service)
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("depth", [60, 300, 2_000])
+@pytest.mark.parametrize("cap", [1, 3, 7])
+@pytest.mark.parametrize("count", [1, 2, 10, 12])
+def test_numbers_that_are_too_deep_do_not_hide_that_the_last_page_came_again(
+    count: int, cap: int, depth: int, *, refused: bool
+) -> None:
+    """A page far behind the last one shows that, and a nearer one where the service answers no page so far away."""
+
+    class Shallow(LastAgain):
+        def page(self, window: list[Row], descending: bool, start: int, stop: int) -> list[Row]:
+            if start >= depth and refused:
+                raise ServiceError(1004, "result window is too large")
+            return [] if start >= depth else super().page(window, descending, start, stop)
+
+    rows = rows_at(START + 5_000, count) + [
+        (START + DAY * number, f"9-{number:06}") for number in range(1, 20)
+    ]
+    got(scan_of(30, page_size=cap), Shallow(rows, cap=cap))
+
+
 def margins(before: int, pause: int, after: int) -> list[Row]:
     """Hourly rows of a hundred days, with nothing before them, in their middle, and behind them, for so many days."""
     at = START + before * DAY
