@@ -68,8 +68,8 @@ class RangeBounds:
         self._start = RangeStart()
         self._margins: dict[int, _Margin] = {}
         """For a bound beside which a row stands: the margin that windows still have there."""
-        self._whole_days = False
-        """True once a window was refused, or had no rows, perhaps since its margin exceeded a number of whole days."""
+        self._too_wide: set[tuple[int, int]] = set()
+        """Windows that were refused, or had no rows, perhaps since their margin exceeds a number of whole days."""
         self._telling = False
         """True while it is found out whether the start is included."""
         self._held: list[tuple[PageRequest, PageRequest, Page]] = []
@@ -100,7 +100,7 @@ class RangeBounds:
         meant = self._meant.pop(ask, ask)
         if isinstance(answer, AioflowsError):
             if refusal(answer) and _exceeds_days(meant, ask):
-                self._whole_days = True
+                self._too_wide.add(_key(meant))
                 if self._first_page is not None or not no_such_page(answer):
                     self._todo.append(self.sent(meant))
                     return
@@ -109,7 +109,7 @@ class RangeBounds:
         if answer.ids:
             self._first_page = min(ask.page_no, ask.page_no if self._first_page is None else self._first_page)
         elif _exceeds_days(meant, ask):
-            self._whole_days = True
+            self._too_wide.add(_key(meant))
         self._look_at(meant, ask, answer)
 
     def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
@@ -138,9 +138,8 @@ class RangeBounds:
         if self._start.included is False:
             first -= 1
         first = start if first < 0 else first
-        wider = window(ask, first, until)
-        too_wide = self._whole_days and self._start.included is not False and _exceeds_days(ask, wider)
-        return ask if too_wide or (first, until) == (start, end) else wider
+        too_wide = self._start.included is not False and (start, end) in self._too_wide
+        return ask if too_wide or (first, until) == (start, end) else window(ask, first, until)
 
     @property
     def _zone(self) -> Zone:

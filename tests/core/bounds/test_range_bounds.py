@@ -130,6 +130,7 @@ def test_a_window_that_may_be_refused_for_its_margin_is_sent_as_it_was_meant() -
     one.received(one.sent(meant), refused)
     assert delivered == [refused]
     assert one.sent(meant) is meant
+    assert one.sent(ask(NOON + DAY, NOON + 3 * DAY)).from_ms == NOON + DAY - 1
 
 
 @pytest.mark.parametrize("every", [2, 3, 4, 5])
