@@ -1,7 +1,7 @@
 """A service whose answers are ready, for measuring clients: it does as little as can be done for a request.
 
 Rows lie in days of 5,320, of which 870 share the second of midnight; the rest are spread evenly. Each is one of 2,000
-ready-made texts with an id and a trigger time of its own put in front. It knows windows, page numbers (the first is 0) and
+ready-made texts with an id and times of its own put in front. It knows windows, page numbers (the first is 0) and
 both directions of the trigger time, and nothing else: no authentication, no filters. Of what a service may do wrong, it has
 the three things that every reader of pages meets: rows of one second in another order in every answer, answers that are
 silently cut short, and answers that fail now and then. The rest is the emulator's business.
@@ -48,9 +48,24 @@ def trigger_second(number: int) -> int:
     return START + DAY * day + (place - AT_MIDNIGHT + 1) * DAY // (A_DAY - AT_MIDNIGHT + 1)
 
 
-@lru_cache(maxsize=1)  # a second's rows come one after the other
+@lru_cache(maxsize=8)  # a second's rows come one after the other
 def wall_clock(second: int) -> bytes:
     return f"{datetime.fromtimestamp(second, UTC) + SHIFT:%Y-%m-%d %H:%M:%S}".encode()
+
+
+def times(number: int, second: int) -> bytes:
+    """Write the times of a row: started 8 seconds after its trigger, if at all, and most have ended."""
+    trigger = wall_clock(second)
+    started = b'"%b"' % wall_clock(second + 8) if number % 20 else b"null"
+    ended = (
+        b'"%b"' % wall_clock(second + 9 + number * 37 % 4000) if number % 20 and number % 10 != 5 else b"null"
+    )
+    return b'"triggerTime":"%b","startTime":%b,"endTime":%b,"timestamp":"%b.0",' % (
+        trigger,
+        started,
+        ended,
+        trigger,
+    )
 
 
 def ready_texts() -> list[bytes]:
@@ -59,7 +74,8 @@ def ready_texts() -> list[bytes]:
     texts = []
     for number in range(TEXTS):
         members = row(number, rng)
-        del members["instanceId"], members["triggerTime"]
+        for name in ("instanceId", "triggerTime", "startTime", "endTime", "timestamp"):
+            del members[name]
         texts.append(json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()[1:])
     return texts
 
@@ -78,7 +94,7 @@ class Answers:
         self._texts = ready_texts()
         self._seconds = [trigger_second(number) for number in range(instances)]
         self._heads = [
-            b'{"instanceId":"%d-%08d","triggerTime":"%b",' % (number % 900, number, wall_clock(second))
+            b'{"instanceId":"%d-%08d",%b' % (number % 900, number, times(number, second))
             for number, second in enumerate(self._seconds)
         ]
 

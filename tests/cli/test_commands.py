@@ -53,6 +53,19 @@ class TestScan:
         assert len(places) == 2_000
         assert places == sorted(set(places))
 
+    def test_times_are_written_in_utc_or_in_the_zone_asked_for(self, emulator: EmulatorProcess) -> None:
+        first = "2024-01-01T00:00:00"
+        (utc,), (china,) = (
+            [
+                json.loads(line)["trigger_time"]
+                for line in run(*scan(emulator, "--limit", "1", *more)).out.splitlines()
+            ]
+            for more in ((), ("--zone", "GMT+8", "--other-timezone", "GMT+8"))
+        )
+        assert utc.endswith("+00:00")
+        assert china.startswith(first)
+        assert china.endswith("+08:00")
+
     def test_options_narrow_it_down(self, emulator: EmulatorProcess) -> None:
         ended = run_here(
             *scan(emulator, "--status", "FAIL", "--status", "timeout", "--type", "periodic", "--limit", "7"),

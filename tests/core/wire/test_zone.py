@@ -181,3 +181,42 @@ class TestTurns:
     def test_one_offset_is_a_fixed_zone(self) -> None:
         """Then nothing has changed yet."""
         assert Zone.of_offsets([(0, 3_600)]).fixed
+
+
+class TestOfOtherLibraries:
+    def test_a_zone_of_dateutil_becomes_one_of_the_standard_library(self) -> None:
+        tz = pytest.importorskip("dateutil.tz")
+        assert Zone.parse(tz.gettz("Asia/Shanghai")) == Zone.parse("Asia/Shanghai")
+        assert Zone.parse(tz.tzoffset("CST", 28_800)) == Zone.parse("+08:00")
+        assert Zone.parse(tz.UTC) == Zone.parse("UTC")
+
+    def test_any_other_zone_is_used_by_its_offsets(self) -> None:
+        tz = pytest.importorskip("dateutil.tz")
+        zone = Zone.parse(tz.tzstr("CET-1CEST,M3.5.0,M10.5.0/3"))
+        year = range(1_704_067_200, 1_735_689_600, 3_600)
+        assert [zone.offset_at(at) for at in year] == [BERLIN.offset_at(at) for at in year]
+        assert {zone: 1} == {Zone.parse(tz.tzstr("CET-1CEST,M3.5.0,M10.5.0/3")): 1}
+        assert pickle.loads(pickle.dumps(zone)) == zone
+        (noon,) = zone.aware([datetime(2024, 7, 1, 12)])
+        assert (noon.tzname(), noon.dst()) == ("CEST", timedelta(hours=1))
+
+    def test_one_without_an_offset_is_refused(self) -> None:
+        with pytest.raises(QueryError, match="cannot be used as a time zone"):
+            Zone.parse(tzinfo())  # type: ignore[abstract]
+
+
+class TestInstants:
+    @pytest.mark.parametrize(
+        "name", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Shanghai", "+05:30"]
+    )
+    def test_a_time_stands_for_the_instants_at_which_clocks_show_it(self, name: str) -> None:
+        """For each half hour of a year: what is shown then stands for it, and for at most one other."""
+        zone = Zone.parse(name)
+        for half in range(2 * 24 * 366):
+            instant = datetime(2024, 1, 1) + timedelta(minutes=30 * half)
+            shown = zone.shown_at(instant)
+            assert shown.replace(tzinfo=zone.tzinfo).timestamp() == instant.replace(tzinfo=UTC).timestamp()
+            instants = zone.instants(shown.replace(tzinfo=None, fold=0))
+            assert instant in instants
+            assert (len(instants) == 2) == (zone.shown_twice(shown.replace(tzinfo=None, fold=0)) is not None)
+            assert instants[-1] == instant or shown.tzinfo is None, "the second pass has its zone"

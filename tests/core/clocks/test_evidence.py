@@ -1,0 +1,114 @@
+"""What distances between the times of rows show about a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from aioflows._core.clocks.evidence import Distances, advance_of, lead_of
+
+HOUR, QUARTER = 3_600, 900
+UTC_IN_CHINA = -8 * HOUR
+
+
+def distances(
+    values: Sequence[float], *, flows: int = 10, apart: int = 600, offset: int = 8 * HOUR
+) -> Distances:
+    """Distances of rows of some flows with two schedules, whose trigger times lie some seconds apart."""
+    numbers = range(len(values))
+    return Distances(
+        values,
+        [apart * number for number in numbers],
+        [number % flows for number in numbers],
+        [number % 2 for number in numbers],
+        offset,
+    )
+
+
+DELAYS = [8, 12, 31, 5, 50, 9, 700, 14, 22, 6, 41, 17]
+
+
+@pytest.mark.parametrize("hours", [0, -8, -3.5, -0.25, 5.5, 8, 13])
+def test_delays_of_seconds_show_how_far_a_clock_is_ahead(hours: float) -> None:
+    seen = distances([hours * HOUR + delay for delay in DELAYS])
+    assert advance_of(seen, 0, utc=UTC_IN_CHINA) == (hours * HOUR, "")
+
+
+def test_no_rows_show_nothing() -> None:
+    assert advance_of(distances([]), -QUARTER, utc=UTC_IN_CHINA) == (-QUARTER, "")
+    assert lead_of(distances([]), -QUARTER) == (-QUARTER, "")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_few_rows_show_a_clock_of_utc(rows: int) -> None:
+    seen = distances([UTC_IN_CHINA + delay for delay in DELAYS[:rows]])
+    assert advance_of(seen, 0, utc=UTC_IN_CHINA) == (UTC_IN_CHINA, "")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [UTC_IN_CHINA + 8, -3 * HOUR, -1200, 5, 10],
+        [-5000, 9, 12, 40, 8, 6, 33],
+        [-5000],
+        [-600, -1500, -7200],
+    ],
+    ids=str,
+)
+def test_rows_that_contradict_each_other_decide_nothing(values: list[float]) -> None:
+    assert advance_of(distances(values), 0, utc=UTC_IN_CHINA) == (0, "contradicted")
+
+
+def test_one_run_in_fifty_may_have_started_early() -> None:
+    assert advance_of(distances([-5000, *DELAYS * 5]), 0) == (0, "")
+    assert advance_of(
+        distances([UTC_IN_CHINA - 5000, *(UTC_IN_CHINA + one for one in DELAYS * 5)]), 0, utc=UTC_IN_CHINA
+    ) == (
+        UTC_IN_CHINA,
+        "",
+    )
+
+
+def test_a_minute_is_allowed_for_clocks_that_are_not_set_exactly() -> None:
+    assert advance_of(distances([one - 50 for one in DELAYS]), 0) == (0, "")
+
+
+def test_runs_that_wait_in_a_queue_are_no_clock() -> None:
+    """They wait for different times, or have one schedule, or all wait for one moment."""
+    waited = [HOUR + 977 * number for number in range(12)]
+    assert advance_of(distances(waited), 0) == (0, "late"), "the least may lie close above an hour by chance"
+    assert advance_of(distances([one + 400 for one in waited]), 0) == (0, "")
+    assert advance_of(distances([8 * HOUR + one for one in DELAYS], flows=1), 0) == (0, "late")
+    assert advance_of(distances([8 * HOUR + one for one in DELAYS], apart=1), 0) == (0, "late")
+
+
+def test_the_end_has_the_clock_of_the_start_unless_rows_show_another() -> None:
+    ran = [one + 20 for one in DELAYS]
+    ahead = -8 * HOUR
+    assert advance_of(distances([ahead + one for one in ran]), ahead, [0, ahead], sure=False) == (ahead, "")
+    assert advance_of(distances(ran), ahead, [0, ahead], sure=False) == (0, "")
+    assert advance_of(distances(ran[:1]), ahead, [0, ahead], sure=False) == (0, ""), "one row suffices then"
+    assert advance_of(distances(ran[:1]), ahead, [0, ahead]) == (ahead, "late"), (
+        "but not against what others have shown"
+    )
+
+
+@pytest.mark.parametrize("hours", [-8, 8, -3.5])
+def test_creation_times_have_a_clock_of_their_own_if_most_lie_at_one_distance(hours: float) -> None:
+    created = [hours * HOUR + one for one in (0, 1, 2, 1, 0, 2, 1, 3, 1, 1)]
+    assert lead_of(distances([*created, -HOUR * 20]), 0) == (hours * HOUR, "")
+    assert lead_of(distances(created), int(hours * HOUR)) == (hours * HOUR, ""), "and keep it"
+
+
+def test_creation_ahead_of_the_trigger_is_no_clock() -> None:
+    """Instances may be created once a day, or some time before they are triggered."""
+    assert lead_of(distances([-600.0 * number for number in range(40)]), 0) == (0, "")
+    assert lead_of(distances([-1800.0] * 20), 0) == (0, "")
+    assert lead_of(distances([-5400.0] * 20), 0) == (0, "lead")
+
+
+def test_few_creation_times_follow_the_start() -> None:
+    assert lead_of(distances([-8 * HOUR + 1]), 0, [-8 * HOUR]) == (-8 * HOUR, "")
+    assert lead_of(distances([1.0]), 0, [-8 * HOUR]) == (0, "")
+    assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "")
