@@ -5,7 +5,8 @@ question, and one is a closing read from the other end, which has to reach a row
 fewer rows than were asked for does not show that nothing was left out. (Where all matches lie in one second, the last of them
 is asked for once more by its number instead.) The third asks about the stretch before the first match by itself, since a
 service that answers about a part of a long range only shows the same otherwise; a session that has seen the service look as
-far leaves it out. A single match takes a fourth where the service is asked for its zone: its second alone shows the zone.
+far leaves it out. Matches that all lie in one second take a fourth where the service is asked for its zone: their second alone
+shows the zone.
 
 More is accepted for no match at all, since an empty answer is not believed at once: it is looked at again from the other end,
 and in its middle; where all matches lie in one second and page 0 is another name for page 1, so that numbers have to be
@@ -85,20 +86,22 @@ def main() -> int:
         for matches, order, seed in itertools.product(MATCHES, ORDERS, seeds):
             one = virtually(scan(pages, zone, matches, order, seed, known=known))
             most[matches] = max(most[matches], one.searches)
-            if one.ending != "exact" or one.searches > _limit(pages, matches, known=known):
+            if one.ending != "exact" or one.searches > _limit(pages, zone, matches, known=known):
                 worst[f"{line}, {matches} matches"] = f"{order}, seed {seed}: {one}"
         cells = [
-            f"{most[count]}{'!' if most[count] > _limit(pages, count, known=known) else ''}"
+            f"{most[count]}{'!' if most[count] > _limit(pages, zone, count, known=known) else ''}"
             for count in MATCHES
         ]
         table.row("known" if known else "fresh", zone, pages, *cells)
     return judgement([f"{line}, {one}" for line, one in worst.items()])
 
 
-def _limit(pages: str, matches: int, *, known: bool) -> int:
+def _limit(pages: str, zone: str, matches: int, *, known: bool) -> int:
     if known:
         # That page 0 is another name for page 1 is found out by the first matches that all lie in one second.
         return 3 if not matches else 4 if matches > 1 and PAGES[pages].get("page_zero") == "first" else 2
+    if matches and ZONES[zone] is None:
+        return max(FRESH[pages][1:]) + (matches > 1 and FRESH[pages][2] > 4)
     return FRESH[pages][0 if not matches else 1 if matches == 1 else 2]
 
 
