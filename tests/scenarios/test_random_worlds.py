@@ -20,9 +20,8 @@ LONG = 1_000
 
 
 _MOST_SILENT = 0.05
-"""The share of worlds that may lose a row without a word. What is left of them: rights that are applied after paging where one
-instant holds more rows than a page, numbers of pages that change between two scans of a session, and a range that is
-limited without a word where the rows are few."""
+"""The share of worlds that may lose a row without a word. What is left of them: rights that are applied after paging where
+runs of rows that nobody may see are longer than a page, and numbers of pages that change between two scans of a session."""
 
 _MOST_ALARMS = 0.12
 """The share of worlds that may end with an error, or not at all, though some set of requests can read them."""

@@ -107,7 +107,11 @@ class _Scan:
         way, reason = how_read(self.world, self.number)
         if reason:
             return Judged(Ending.RIGHT_ERROR, f"unreadable: {reason}; {_said(error)}", ideal=ideal)
-        if "includes the end of the range" in str(error):
+        if "includes the end of the range" in str(error) or (
+            "answers about a part of a long range only" in str(error)
+            and self.quirks.widest
+            and self.quirks.too_wide in ("first", "last")
+        ):
             return Judged(Ending.RIGHT_ERROR, _said(error), ideal=ideal)  # it says just what the service does
         return Judged(Ending.FALSE_ALARM, f"{_said(error)} (to be read by {way})", ideal=ideal)
 
@@ -428,8 +432,12 @@ def _shown(
 def untellable(world: World, number: int, played: Played, lost: Sequence[Row]) -> str | None:
     """Return the reason why nothing could have told that rows are missing, or None where some request could.
 
-    In an honest world one thing hides rows: rights that are applied after paging, where the rows on both sides of those
-    that are lost are more invisible ones than a page holds. Excused is only what `_PROBES` do not show, of any size.
+    In an honest world two things hide rows:
+
+    - rights that are applied after paging, where the rows on both sides of those that are lost are more invisible ones
+      than a page holds. Excused is only what `_PROBES` do not show, of any size.
+    - a range that is limited without a word, where a scan has fewer rows than a page. Reading it costs hundreds of
+      requests for each empty question. Excused is only what no answer of the scan contradicts (`_behind_limit`).
 
     In a dishonest world only lies at random are excused, since a lie that is told in every answer is told by some other
     request: another type, one status alone, a narrower window, the other direction. A row is excused if it was left out
@@ -438,9 +446,45 @@ def untellable(world: World, number: int, played: Played, lost: Sequence[Row]) -
     """
     if world.lies:
         return _never_told(played, lost)
-    if world.scans[number].rights:
-        return _behind_invisible(world, number, played, lost)
-    return None
+    quirks, why = world.scans[number], None
+    if quirks.rights:
+        why = _behind_invisible(world, number, played, lost)
+    if why is None and quirks.widest and quirks.too_wide in ("first", "last"):
+        why = _behind_limit(world, quirks, played, lost)
+    return why
+
+
+def _behind_limit(world: World, quirks: Quirks, played: Played, lost: Sequence[Row]) -> str | None:
+    """Return the reason if only a silent limit of the range hid rows, in answers that agree with each other.
+
+    An answer contradicts another one if it shows a row that matches what the other was asked for and lies in its window,
+    but not in the part that was answered.
+    """
+    shown = {row.id: row for one in played.heard for row in one.said}
+    if any(row.id in shown for row in lost):
+        return None  # it came, and was not handed out
+    for kind in {row.type for row in lost}:
+        mine = [one for one in played.heard if one.asked["type"] == kind and one.status == 200]
+        rows = [row for row in shown.values() if row.type == kind]
+        if (
+            sum(one.id in shown and shown[one.id].type == kind for one in played.given)
+            >= world.reader.page_size
+        ):
+            return None
+        whole = Service(rows, replace(quirks, widest=0), Random(0))
+        limited, hidden = Service(rows, quirks, Random(0)), Service(lost, quirks, Random(0))
+        for one in mine:
+            _, first, last = whole.window(one.asked)
+            _, low, high = limited.window(one.asked)
+            _, start, stop = hidden.window(one.asked)
+            if high - low < last - first or start < stop:
+                return (
+                    None  # another answer shows a row that this one left out, or no limit has hidden the row
+                )
+    days = quirks.widest
+    return (
+        f"only {days} days of a range are answered, and of fewer rows than a page no answer shows one beyond"
+    )
 
 
 def _never_told(played: Played, lost: Sequence[Row]) -> str | None:
@@ -503,30 +547,42 @@ def _never_contradicted(world: World, played: Played, ids: Sequence[str]) -> str
 _PROBES = (
     ("before", "last", "ASC", 0), ("first", "after", "DESC", 0), ("before", "after", "ASC", 0),
     ("before", "after", "DESC", 0), ("middle", "after", "ASC", 0), ("before", "middle", "DESC", 0),
-    ("before", "after", "ASC", 1),
+    ("before", "after", "ASC", 1), ("behind", "ahead", "ASC", 0), ("behind", "ahead", "DESC", 0),
+    ("behind", "ahead", "ASC", 1),
 )  # fmt: skip
 """Where a client looks that knows a row before those that are lost and one after them: from where, to where, in which
-direction, and at which page."""
+direction, and at which page. The last looks leave the seconds of the known rows out, which fill small pages."""
+
+
+_FEW = 3
+"""Rows of a page that few invisible rows fill."""
 
 
 def _behind_invisible(world: World, number: int, played: Played, lost: Sequence[Row]) -> str | None:
     query, quirks = world.query, world.scans[number]
-    # Nothing but the rights may excuse: a range that is cut short, say, is looked at in narrower windows.
-    plain = replace(quirks, ties="insertion", widest=0, depth=NEVER, largest=NEVER, past_end="nothing")
+    # Nothing but the rights may excuse: a range that is cut short, say, is looked at in narrower windows. Small pages
+    # stay small, since few invisible rows fill them.
+    plain = replace(quirks, ties="insertion", widest=0, depth=NEVER, past_end="nothing")
     service = Service(world.rows, plain, Random(2))
     given = {one.id for one in played.given}
     missing = {row.id for row in lost}
     must, _ = _oracle(world, number)
+    least = min(world.reader.page_size, quirks.cap, quirks.cap_filtered, quirks.largest)
+    if missing & {row.id for one in played.heard for row in one.said}:
+        return None  # it came, and was not handed out
     for kind in sorted({row.type for row in lost}):
         times = sorted(row.ms for row in must if row.type == kind and row.id in given)
         for at in sorted({bisect_left(times, row.ms) for row in lost if row.type == kind}):
             before = times[at - 1] // 1000 * 1000 if at else query.first
             after = times[at] // 1000 * 1000 + 1000 if at < len(times) else query.last
             places = {
-                "first": query.first, "before": before, "middle": (before + after) // 2, "after": after,
-                "last": query.last,
+                "first": query.first, "before": before, "behind": min(before + 1000, after) if at else before,
+                "middle": (before + after) // 2, "ahead": max(after - 1000, before) if at < len(times) else after,
+                "after": after, "last": query.last,
             }  # fmt: skip
             for first, last, order, page in _PROBES:
+                if "middle" in (first, last) and least <= _FEW and not any(given):
+                    continue  # a question with no answer is not asked in parts
                 for size in (world.reader.page_size, 4 * world.reader.page_size, 100, 20, 5, 1):
                     asked = {
                         "type": kind,
