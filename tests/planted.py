@@ -356,9 +356,9 @@ BUGS = [
     # Columns from the bytes of an answer
     Bug("_core/scans/partitions.py", "taken if name is None else self._after_row(taken, run.first // 1000, name)", "taken",
         "what was handed out of a second is handed out again"),
-    Bug("_core/scans/partitions.py", "            or not zone.fixed\n", "",
+    Bug("_core/scans/partitions.py", "or not zone.fixed or", "or",
         "an hour that comes twice is the same in columns", COLUMNS),
-    Bug("_core/scans/partitions.py", "            or self._checks is not None\n", "",
+    Bug("_core/scans/partitions.py", "is not None or self._checks is not None or", "is not None or",
         "columns hold statuses that nobody asked for", COLUMNS),
     Bug("_core/scans/partitions.py", "if 2 * len(piece) > len(piece.page.ids)", "if piece",
         "a page is read again for each of its parts", COLUMNS),
