@@ -10,6 +10,7 @@ A schedule that was read wrongly would make false findings. So an audit tells wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -30,7 +31,7 @@ from aioflows._core.audit.findings import (
 )
 from aioflows._display.html import facts
 from aioflows.errors import QueryError
-from aioflows.models import ScheduleType
+from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
 from aioflows.session import FlowSession
@@ -186,48 +187,104 @@ async def audit(
         AioflowsError: the scan failed.
     """
     scan, others = _scan_of(source, query)
-    query = scan.query
-    _check(late, until)
+    auditing = ScanAudit(scan, late=late, whole_range=whole_range, until=until)
     if whole_range and not isinstance(source, FlowSession):
         _check_begins(scan)
-    auditor = Auditor(late, query.from_ms // 1000 if whole_range else None, query.expression)
     try:
         async for rows in scan.pages():
-            auditor.add(rows)
+            auditing.add(rows)
             if watch is not None:
                 watch(scan)
-        complete = not scan.checkpoint().remaining
     finally:
         await scan.aclose()
-    counts = {type: await _count(source, query, type) for type in others if isinstance(source, FlowSession)}
-    now = datetime.now(UTC)
-    due = min(query.to_ms, epoch_ms(now - min(late, _LONGEST_GRACE) if until is None else until)) // 1000
-    end = due if complete else None
-    findings = auditor.finish(end, present=until or now, whole_range=whole_range)
-    zone = findings.zone or UTC
-    problem = _late_problem(findings)
-    return AuditReport(
-        from_time=_time(query.from_ms, zone),
-        to_time=_time(query.to_ms, zone),
-        until=None if end is None else _time(end * 1000, zone),
-        instances=findings.instances,
-        flows=findings.flows,
-        judged=findings.judged,
-        on_schedule=findings.on_schedule,
-        beside_schedule=findings.beside_schedule,
-        missing=findings.missing,
-        doubled=findings.doubled,
-        late=[] if problem else findings.late,
-        waiting=findings.waiting,
-        changes=findings.changes,
-        stopped=findings.stopped,
-        unjudged=findings.unjudged,
-        late_unjudged=problem,
-        manual=counts.get(ScheduleType.MANUAL),
-        temporary=counts.get(ScheduleType.TEMPORARY),
-        undated=findings.undated,
-        stats=scan.stats,
-    )
+    counts = {
+        type: await _count(source, scan.query, type) for type in others if isinstance(source, FlowSession)
+    }
+    return auditing.report(counts.get(ScheduleType.MANUAL), counts.get(ScheduleType.TEMPORARY))
+
+
+class ScanAudit:
+    """The audit of a scan that another part of this package iterates.
+
+    Args:
+        scan: a new scan of periodic instances by trigger time.
+        late: the longest time from the trigger time to the start that is not late. Default: 1 hour.
+        whole_range: True if all flows existed all the time. Default: False.
+        until: the moment before which runs are expected. Default: None, as for `audit`.
+
+    Raises:
+        QueryError: the scan cannot be audited, or an argument has an invalid value.
+    """
+
+    def __init__(
+        self,
+        scan: object,
+        *,
+        late: timedelta = _HOUR,
+        whole_range: bool = False,
+        until: datetime | None = None,
+    ) -> None:
+        _check(late, until)
+        self._scan = _checked_scan(scan)
+        self._late, self._whole_range, self._until = late, whole_range, until
+        query = self._scan.query
+        self._auditor = Auditor(late, query.from_ms // 1000 if whole_range else None, query.expression)
+
+    def add(self, rows: Sequence[FlowInstance]) -> None:
+        """Audit the next instances of the scan."""
+        self._auditor.add(rows)
+
+    def report(self, manual: int | None = None, temporary: int | None = None) -> AuditReport:
+        """Return the report, once the scan has ended.
+
+        Args:
+            manual: the number of manual instances. Default: None, not known.
+            temporary: the number of temporary instances. Default: None, not known.
+        """
+        scan, query, until, now = self._scan, self._scan.query, self._until, datetime.now(UTC)
+        due = epoch_ms(now - min(self._late, _LONGEST_GRACE) if until is None else until)
+        end = None if scan.checkpoint().remaining else min(query.to_ms, due) // 1000
+        findings = self._auditor.finish(end, present=until or now, whole_range=self._whole_range)
+        zone = findings.zone or UTC
+        problem = _late_problem(findings)
+        return AuditReport(
+            from_time=_time(query.from_ms, zone),
+            to_time=_time(query.to_ms, zone),
+            until=None if end is None else _time(end * 1000, zone),
+            instances=findings.instances,
+            flows=findings.flows,
+            judged=findings.judged,
+            on_schedule=findings.on_schedule,
+            beside_schedule=findings.beside_schedule,
+            missing=findings.missing,
+            doubled=findings.doubled,
+            late=[] if problem else findings.late,
+            waiting=findings.waiting,
+            changes=findings.changes,
+            stopped=findings.stopped,
+            unjudged=findings.unjudged,
+            late_unjudged=problem,
+            manual=manual,
+            temporary=temporary,
+            undated=findings.undated,
+            stats=scan.stats,
+        )
+
+
+def unjudged_notes(report: AuditReport) -> list[str]:
+    """Return what an audit did not judge and why: a text for each reason, and for what has no schedule."""
+    reasons = Counter(one.reason for one in report.unjudged)
+    notes = [f"{count:,} flows: {reason.value}" for reason, count in reasons.most_common()]
+    notes += [
+        f"{count:,} {kind} instances, which have no schedule"
+        for kind, count in (("manual", report.manual), ("temporary", report.temporary))
+        if count
+    ]
+    if report.beside_schedule:
+        notes.append(f"runs next to {report.beside_schedule:,} instances beside their schedule")
+    if report.late_unjudged:
+        notes.append(f"late runs: {report.late_unjudged}")
+    return notes
 
 
 def _scan_of(source: object, query: FlowQuery | None) -> tuple[FlowScan, tuple[ScheduleType, ...]]:
@@ -235,17 +292,7 @@ def _scan_of(source: object, query: FlowQuery | None) -> tuple[FlowScan, tuple[S
     if isinstance(source, FlowScan):
         if query is not None and query != source.query:
             raise QueryError("the query is not that of the scan; leave it out, since a scan has its query")
-        if source.query.type is not ScheduleType.PERIODIC:
-            raise QueryError(
-                "instances do not say whether they were started by hand; audit a scan whose query has "
-                "type=ScheduleType.PERIODIC, or give the session and the query"
-            )
-        if source.stats.rows_yielded:
-            raise QueryError(
-                "the scan was iterated before, and an audit needs all instances; make a new scan"
-            )
-        _check_query(source.query)
-        return source, ()
+        return _checked_scan(source), ()
     if not isinstance(source, FlowSession):
         raise QueryError(f"audit() takes a FlowSession or a FlowScan, not {source!r:.200}")
     if not isinstance(query, FlowQuery):
@@ -253,6 +300,20 @@ def _scan_of(source: object, query: FlowQuery | None) -> tuple[FlowScan, tuple[S
     _check_query(query)
     others = (ScheduleType.MANUAL, ScheduleType.TEMPORARY) if query.type is None else ()
     return source.scan(_of_type(query, ScheduleType.PERIODIC)), others
+
+
+def _checked_scan(scan: object) -> FlowScan:
+    if not isinstance(scan, FlowScan):
+        raise QueryError(f"only a FlowScan can be audited, not {scan!r:.200}")
+    _check_query(scan.query)
+    if scan.query.type is None:
+        raise QueryError(
+            "instances do not say which were started by hand; "
+            "give the query type=ScheduleType.PERIODIC, or audit the session"
+        )
+    if scan.stats.rows_yielded:
+        raise QueryError("the scan was iterated before, and an audit needs all instances; make a new scan")
+    return scan
 
 
 def _check_query(query: FlowQuery) -> None:

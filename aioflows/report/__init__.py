@@ -3,6 +3,18 @@
 from aioflows.report.api import report, report_target
 from aioflows.report.facts import Facts
 from aioflows.report.flow_totals import FAILURES
+from aioflows.report.scheduled_runs import RunAudit, ScheduledRuns
 from aioflows.report.tally import Bounds, Run, Tally, quantile
 
-__all__ = ["FAILURES", "Bounds", "Facts", "Run", "Tally", "quantile", "report", "report_target"]
+__all__ = [
+    "FAILURES",
+    "Bounds",
+    "Facts",
+    "Run",
+    "RunAudit",
+    "ScheduledRuns",
+    "Tally",
+    "quantile",
+    "report",
+    "report_target",
+]

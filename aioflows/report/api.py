@@ -17,6 +17,7 @@ from aioflows.export.stream import Stream
 from aioflows.models import FlowInstance
 from aioflows.report.facts import Facts
 from aioflows.report.page import page, plotly_js
+from aioflows.report.scheduled_runs import RunAudit
 from aioflows.report.tally import Tally
 from aioflows.stats import ScanPlan, ScanStats
 
@@ -88,14 +89,16 @@ async def report(
         AioflowsError: the scan failed. Nothing was written.
     """
     target, files, tally = report_target(path, overwrite=overwrite), files or FileSystem(), Tally(zone, day)
+    runs = RunAudit(scan)
     try:
         async for rows in scan.pages():
             tally.add(rows)
+            runs.add(rows)
             if watch is not None:
                 watch(scan)
     finally:
         await scan.aclose()
-    content = page(tally, Facts.of(scan.plan(), scan.stats)).encode()
+    content = page(tally, Facts.of(scan.plan(), scan.stats), runs.finish()).encode()
     if target.path is None or target.special:
         stream = Stream(target.path, files)
         try:

@@ -267,6 +267,27 @@
     at("by-flow").caption.textContent = flows.length > LISTED ? `By flow, most failures first, ${LISTED} of ${number(flows.length)}` : "By flow, most failures first";
   };
 
+  const scheduled = (found) => {
+    at("scheduled").hidden = !found;
+    for (const id of ["missing-runs", "stopped-flows"]) at(id).hidden = true;
+    if (!found) return;
+    if (found.left_out) {
+      at("scheduled-counts").textContent = `Scheduled runs were not counted: ${found.left_out}.`;
+      return;
+    }
+    at("scheduled-counts").textContent =
+      `${number(found.expected)} expected, ${number(found.missing)} missing, ${number(found.doubled)} twice, ${number(found.late)} late; ${number(found.stopped)} flows stopped.`;
+    at("scheduled-note").textContent = `The filters do not apply to this panel.${found.unjudged ? ` Not judged: ${found.unjudged}.` : ""}`;
+    const list = (id, what, all, head, lines) => {
+      at(id).hidden = !lines.length;
+      table(id, head, lines);
+      at(id).caption.textContent = all > lines.length ? `${what}, the first ${lines.length} of ${number(all)}` : what;
+    };
+    list("missing-runs", "Missing runs", found.missing, ["flow", "id", "scheduled for"], found.first_missing);
+    list("stopped-flows", "Flows that stopped", found.stopped, ["flow", "id", "last instance", "scheduled since"], found.first_stopped.map(([name, id, last, n]) => [name, id, last, number(n)]));
+  };
+  scheduled(all.scheduled);
+
   let turn = 0;
   const show = async () => {
     const mine = ++turn, by = chosen(), sum = totals(by), layout = makeLayout();

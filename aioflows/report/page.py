@@ -15,13 +15,19 @@ from importlib import resources
 from aioflows._extras import import_extra
 from aioflows.report.facts import Facts
 from aioflows.report.payload import embedded, payload
+from aioflows.report.scheduled_runs import ScheduledRuns
 from aioflows.report.tally import Tally
 
 __all__ = ["page", "plotly_js"]
 
 
-def page(tally: Tally, facts: Facts) -> str:
+def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
     """Return a report as HTML.
+
+    Args:
+        tally: counts of the instances.
+        facts: origin of the report.
+        runs: scheduled runs. Default: None, which leaves their panel out.
 
     Raises:
         QueryError: plotly is not installed.
@@ -34,7 +40,7 @@ def page(tally: Tally, facts: Facts) -> str:
     parts = {
         "policy": policy,
         "style": _part("page.css"),
-        "rows": embedded(payload(tally, facts)),
+        "rows": embedded(payload(tally, facts, runs)),
         "library": library,
         "script": script,
     }

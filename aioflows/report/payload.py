@@ -6,9 +6,12 @@ import json
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+import attrs
+
 from aioflows.models import FlowStatus
 from aioflows.report.facts import Facts
 from aioflows.report.flow_totals import FAILURES
+from aioflows.report.scheduled_runs import ScheduledRuns
 from aioflows.report.tally import EDGES, Run, Status, Tally
 
 __all__ = ["embedded", "payload"]
@@ -16,7 +19,7 @@ __all__ = ["embedded", "payload"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
+def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) -> dict[str, Any]:
     """Return the data of the page as a JSON-ready dict."""
     days = list(tally.runs())
     used = {0, *(key[2] for key in tally.counts), *(run.source for _, runs in days for run in runs)}
@@ -69,6 +72,7 @@ def payload(tally: Tally, facts: Facts) -> dict[str, Any]:
         "made": facts.made.astimezone(tally.zone or UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "verdict": facts.verdict,
         "requests": facts.stats.requests,
+        "scheduled": None if scheduled is None else attrs.asdict(scheduled),
     }
 
 

@@ -15,7 +15,7 @@ from aioflows.cli.output.console import console_on, stats_line
 from aioflows.cli.output.meters import live_meter, no_meter
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.terminal_report import print_report
-from aioflows.report import Facts, Tally, report_target
+from aioflows.report import Facts, RunAudit, Tally, report_target
 from aioflows.report import report as page_of
 
 __all__ = ["ReportJob", "report"]
@@ -64,6 +64,7 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
     tally = Tally(job.zone, job.day)
     try:
         async with session, session.scan(job.query, limit=job.limit) as scan:
+            runs = RunAudit(scan)
             with meter:
                 if job.output is not None:
                     await page_of(
@@ -77,6 +78,7 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
                 else:
                     async for rows in scan.pages():
                         tally.add(rows)
+                        runs.add(rows)
                         meter.show(scan)
             facts = Facts.of(scan.plan(), scan.stats)
     except AioflowsError as error:
@@ -84,6 +86,6 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
             error.add_note(f"{job.output} was not written")
         raise
     if job.output is None:
-        print_report(tally, facts, console_on(sys.stdout))
+        print_report(tally, facts, runs.finish(), console_on(sys.stdout))
     elif show_meter:
         print_to_stderr(" · ".join([facts.verdict, printable(job.output), stats_line(scan.stats)]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -13,7 +12,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from aioflows._display.text import printable
-from aioflows.audit import AuditReport, LateRun
+from aioflows.audit import AuditReport, LateRun, unjudged_notes
 from aioflows.cli.output.console import format_duration
 from aioflows.cli.output.row_table import fit_to_width
 
@@ -113,19 +112,9 @@ def _section(title: str, rows: Iterable[tuple[str | None, str]], width: int, tot
 
 def _unjudged(report: AuditReport) -> list[Text]:
     """Return a line for each reason, and lines for what has no schedule."""
-    reasons = Counter(one.reason for one in report.unjudged)
-    notes = [f"{count:,} flows: {reason.value}" for reason, count in reasons.most_common()]
-    notes += [
-        f"{count:,} {kind} instances, which have no schedule"
-        for kind, count in (("manual", report.manual), ("temporary", report.temporary))
-        if count
-    ]
-    if report.beside_schedule:
-        notes.append(f"runs next to {report.beside_schedule:,} instances beside their schedule")
-    if report.late_unjudged:
-        notes.append(f"late runs: {report.late_unjudged}")
     return [
-        Text(f"{'' if place else 'not judged':12}{note}", style="dim") for place, note in enumerate(notes)
+        Text(f"{'' if place else 'not judged':12}{note}", style="dim")
+        for place, note in enumerate(unjudged_notes(report))
     ]
 
 

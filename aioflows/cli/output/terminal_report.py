@@ -13,7 +13,7 @@ from aioflows import FlowStatus
 from aioflows._display.text import printable
 from aioflows.cli.output.console import format_duration
 from aioflows.cli.output.row_table import fit_to_width
-from aioflows.report import FAILURES, Facts, Tally, quantile
+from aioflows.report import FAILURES, Facts, ScheduledRuns, Tally, quantile
 from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["print_report"]
@@ -24,7 +24,7 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 _SHADES = "░▒▓█"
 
 
-def print_report(tally: Tally, facts: Facts, console: Console) -> None:
+def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console) -> None:
     """Print a report in at most 24 lines."""
     lines = [_head(tally.totals), _dim(f"{_range(tally)}; {facts.verdict}")]
     if tally.counts:
@@ -34,6 +34,7 @@ def print_report(tally: Tally, facts: Facts, console: Console) -> None:
             Text(),
             _failures(tally, console.width - 24),
             _durations(tally),
+            *_scheduled(runs),
             Text(),
         ]
         lines += _flows("slowest", tally.totals.slowest(_FLOWS), console.width)
@@ -110,6 +111,30 @@ def _durations(tally: Tally) -> Text:
     shares = [(share, quantile(tally, share)) for share in (0.5, 0.9, 0.99)]
     parts = [f"{share:.0%} in about {format_duration(took)}" for share, took in shares if took is not None]
     return Text(f"{'durations':18}" + (", ".join(parts) or "nothing has a start and an end"))
+
+
+def _scheduled(runs: ScheduledRuns) -> list[Text]:
+    """Return at most three lines, so that the report still fits a screen."""
+    if runs.left_out:
+        reason, _, advice = runs.left_out.partition("; ")
+        return [
+            _dim(f"{'' if place else 'scheduled runs':18}{text}")
+            for place, text in enumerate((f"not counted: {reason}", advice))
+            if text
+        ]
+    lines = [
+        Text.assemble(
+            f"{'scheduled runs':18}{runs.expected:,} expected · ",
+            (f"{runs.missing:,} missing", "bold red" if runs.missing else ""),
+            f" · {runs.doubled:,} twice · {runs.late:,} late · {runs.stopped:,} flows stopped",
+        )
+    ]
+    if runs.first_missing:
+        name, flow_id, time = runs.first_missing[0]
+        lines.append(Text(f"{'first missing':18}{time}  {flow_id}  {name}"))
+    if runs.unjudged:
+        lines.append(_dim(f"{'not judged':18}{runs.unjudged}"))
+    return lines
 
 
 def _flows(title: str, flows: list[FlowTotal], width: int) -> list[Text]:
