@@ -72,8 +72,6 @@ class World:
             nulls = self.emulator.quirks.nulls
             place = nulls if nulls != "smallest" else "last" if falling else "first"
             column = COLUMNS[field]
-            if "zone" in BERLIN and self.emulator.world.zone == BERLIN["zone"] and field != "trigger_time":
-                column = _by_wall_clock(column, field)
             terms.append(f"{column} {'DESC' if falling else 'ASC'} NULLS {place}")
         terms.append("id DESC" if query.sorters[0][1] else "id")
         kind = "" if query.type is None else f"AND type = {int(query.type)}"
@@ -86,12 +84,6 @@ class World:
     async def read(self, query: FlowQuery, **how: Any) -> tuple[list[str], FlowScan]:
         async with self.session.scan(query, **how) as scan:
             return [row.instance_id async for row in scan], scan
-
-
-def _by_wall_clock(column: str, field: str) -> str:
-    """What Berlin's clocks show: they are put back at 2024-10-27 01:00 UTC."""
-    unit = 1 if field == "create_time" else 1000
-    return f"({column} + CASE WHEN {column} < {1_729_990_800_000 // unit} THEN {7_200_000 // unit} ELSE {3_600_000 // unit} END)"
 
 
 @asynccontextmanager
@@ -160,7 +152,7 @@ async def test_every_order_is_exact_whatever_the_deployment(switches: dict[str, 
 
 @pytest.mark.parametrize("order", SOME_ORDERS, ids=str)
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
-async def test_the_hour_that_clocks_show_twice_is_one_group(order: Order, type: ScheduleType | None) -> None:
+async def test_the_hour_that_clocks_show_twice_is_in_the_order_of_instants(order: Order, type: ScheduleType | None) -> None:
     async with world(3_000, profile="uniform", server_timezone=ZoneInfo("Europe/Berlin"), **BERLIN) as here:
         query = here.query(order, type)
         got, _ = await here.read(query)
