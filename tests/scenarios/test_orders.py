@@ -152,7 +152,9 @@ async def test_every_order_is_exact_whatever_the_deployment(switches: dict[str, 
 
 @pytest.mark.parametrize("order", SOME_ORDERS, ids=str)
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
-async def test_the_hour_that_clocks_show_twice_is_in_the_order_of_instants(order: Order, type: ScheduleType | None) -> None:
+async def test_the_hour_that_clocks_show_twice_is_in_the_order_of_instants(
+    order: Order, type: ScheduleType | None
+) -> None:
     async with world(3_000, profile="uniform", server_timezone=ZoneInfo("Europe/Berlin"), **BERLIN) as here:
         query = here.query(order, type)
         got, _ = await here.read(query)

@@ -70,6 +70,8 @@ class RangeBounds:
         """For a bound beside which a row stands: the margin that windows still have there."""
         self._too_wide: set[tuple[int, int]] = set()
         """Windows that were refused, or had no rows, perhaps since their margin exceeds a number of whole days."""
+        self._refused: set[tuple[int, int]] = set()
+        """Windows that were refused, perhaps for the number of their page."""
         self._telling = False
         """True while it is found out whether the start is included."""
         self._held: list[tuple[PageRequest, PageRequest, Page]] = []
@@ -100,10 +102,11 @@ class RangeBounds:
         meant = self._meant.pop(ask, ask)
         if isinstance(answer, AioflowsError):
             if refusal(answer) and _exceeds_days(meant, ask):
-                self._too_wide.add(_key(meant))
-                if self._first_page is not None or not no_such_page(answer):
+                if self._refused_for_width(meant, answer):
+                    self._too_wide.add(_key(meant))
                     self._todo.append(self.sent(meant))
                     return
+                self._refused.add(_key(meant))
             self._deliver(meant, answer)
             return
         if answer.ids:
@@ -111,6 +114,14 @@ class RangeBounds:
         elif _exceeds_days(meant, ask):
             self._too_wide.add(_key(meant))
         self._look_at(meant, ask, answer)
+
+    def _refused_for_width(self, meant: PageRequest, error: AioflowsError) -> bool:
+        """Return True unless the number of the page may be what was refused.
+
+        Of a window that is refused twice, the second number was another one.
+        """
+        known = self._first_page is not None or _key(meant) in self._refused
+        return known or not no_such_page(error)
 
     def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
         if self._telling and self._start.included is None and self._doubtful(meant, sent, page):
