@@ -102,11 +102,12 @@ class RangeBounds:
         meant = self._meant.pop(ask, ask)
         if isinstance(answer, AioflowsError):
             if refusal(answer) and _exceeds_days(meant, ask):
-                if self._refused_for_width(meant, answer):
+                if self._first_page is not None or not no_such_page(answer):
                     self._too_wide.add(_key(meant))
                     self._todo.append(self.sent(meant))
                     return
-                self._refused.add(_key(meant))
+                # The number of the page may be what was refused, unless another number is refused too.
+                (self._too_wide if _key(meant) in self._refused else self._refused).add(_key(meant))
             self._deliver(meant, answer)
             return
         if answer.ids:
@@ -114,14 +115,6 @@ class RangeBounds:
         elif _exceeds_days(meant, ask):
             self._too_wide.add(_key(meant))
         self._look_at(meant, ask, answer)
-
-    def _refused_for_width(self, meant: PageRequest, error: AioflowsError) -> bool:
-        """Return True unless the number of the page may be what was refused.
-
-        Of a window that is refused twice, the second number was another one.
-        """
-        known = self._first_page is not None or _key(meant) in self._refused
-        return known or not no_such_page(error)
 
     def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
         if self._telling and self._start.included is None and self._doubtful(meant, sent, page):
