@@ -26,6 +26,7 @@ is known. The result holds for one scan and one schedule type. See docs/algorith
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Collection, Generator, Iterator
 from typing import TypeAlias
 
@@ -101,13 +102,15 @@ class RangeBounds:
             return
         meant = self._meant.pop(ask, ask)
         if isinstance(answer, AioflowsError):
+            first = math.inf if self._first_page is None else self._first_page
             if refusal(answer) and _exceeds_days(meant, ask):
-                if self._first_page is not None or not no_such_page(answer):
+                if not no_such_page(answer) or ask.page_no >= first:
                     self._too_wide.add(_key(meant))
                     self._todo.append(self.sent(meant))
                     return
-                # The number of the page may be what was refused, unless another number is refused too.
-                (self._too_wide if _key(meant) in self._refused else self._refused).add(_key(meant))
+                if self._first_page is None:
+                    # The number of the page may be what was refused, unless another number is refused too.
+                    (self._too_wide if _key(meant) in self._refused else self._refused).add(_key(meant))
             self._deliver(meant, answer)
             return
         if answer.ids:
