@@ -54,8 +54,6 @@ class ServiceFacts(PageSizeSearch):
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions (True: descending) in which the service was seen to sort by trigger time."""
-        self.number_refused = False
-        """True once page 1 was refused where page 0 had no rows, and narrower windows had none either."""
         self.false_empty_seen = False
         """True once the service returned an empty answer for a window that had rows."""
         self.milliseconds_help = True

@@ -70,8 +70,6 @@ class KeysetState:
         self._wanted_size = options.page_size
         self.sizes_tried = False
         """True if no page size was answered, so that pages of one row were tried."""
-        self.page_1_refused = False
-        """True if page 1 of an empty window was refused: there is no second page, or its window is too long."""
         self.renumbered = False
         """True if the known number of the first page was refused, so that it was searched again."""
 

@@ -86,13 +86,10 @@ class EmptyScan:
             whole: the request for the window.
             bare: True to request its rows without the filters first.
         """
-        known = self._service.first_page
-        # Page 0 may be a page that does not exist, and page 1 may have been refused for the length of its window.
-        refused = self._state.page_1_refused and known is None
-        both = () if known is not None else (1, 1) if refused else (0, 1)
-        width = (yield from cut_to(whole, self._state.reader, both, number_refused=refused)) if bare else None
+        width = (yield from cut_to(whole, self._state.reader)) if bare else None
         if width:
             return width
+        known = self._service.first_page
         if known is None:
             # Page 1 has a row if pages count from 1, or if the window has two or more rows. Narrower windows
             # are not requested if they have no rows without the filters either.
@@ -105,25 +102,10 @@ class EmptyScan:
             if page is not None and page.ids:
                 self._service.first_page = self._service.base = None  # the first page has the other number
                 return 0
-            bare_empty = width == 0 or not self._filtered
-            # Page 0 may not exist, but page 1 does not exist only if there are no rows.
-            if page is None and known == 0 and bare_empty and not self._service.number_refused:
-                width = yield from self._by_page_1(whole)
-                if width:
-                    self._service.first_page = self._service.base = None
-                    return width
-                self._service.number_refused = True
             length = gap.until - gap.first
             wide = length > LEAST and not self._filtered and self._service.widest < _NEARLY * length
             numbers = (known,) if wide else ()
-        looks = looks_into(whole, numbers)
-        return (yield from answered_width(whole, self._state.reader, looks, number_refused=refused))
-
-    def _by_page_1(self, whole: PageRequest) -> Reach:
-        """Find out how long windows may be, if pages count from 1 now, and page 1 was refused."""
-        row = attrs.evolve(whole, bare=True, page_size=1, page_no=1)
-        looks = looks_into(row, (1, 1))
-        return (yield from answered_width(row, self._state.reader, looks, number_refused=True))
+        return (yield from answered_width(whole, self._state.reader, looks_into(whole, numbers)))
 
 
 def read_in_parts(state: KeysetState, gap: Gap, width: int) -> None:

@@ -62,9 +62,7 @@ More requests would save few.
 """
 
 
-def cut_to(
-    ask: PageRequest, reader: PageReader, numbers: Sequence[int] = (), *, number_refused: bool = False
-) -> Reach:
+def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
     """Find out whether a window was answered in part only.
 
     The result is the length that is answered (milliseconds). None means that nothing shows a limit. 0 means
@@ -73,8 +71,6 @@ def cut_to(
     Args:
         ask: the request for the window.
         reader: the reader of answers.
-        numbers: the numbers of the first page to try in narrower windows. Default: that of the request.
-        number_refused: True if the last of these numbers was refused for the whole window. Default: False.
     """
     width = ask.until - ask.first
     if width <= LEAST:
@@ -89,8 +85,7 @@ def cut_to(
         if not page.ids and seen:
             return None  # it has said the opposite a moment ago
         if not page.ids:
-            looks = looks_into(row, numbers or [row.page_no] * 2)
-            answered = yield from answered_width(row, reader, looks, number_refused=number_refused)
+            answered = yield from answered_width(row, reader, looks_into(row, (row.page_no, row.page_no)))
             return answered or 0
         try:
             seen.append(reader.read(one, page).first * 1000)
@@ -126,31 +121,21 @@ def looks_into(ask: PageRequest, numbers: Sequence[int]) -> list[PageRequest]:
     return looks if width > LEAST else looks[:1]
 
 
-def answered_width(
-    ask: PageRequest, reader: PageReader, looks: Sequence[PageRequest], *, number_refused: bool = False
-) -> Reach:
+def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageRequest]) -> Reach:
     """Find out how long windows may be, after a window was answered with no rows.
 
     The result is in milliseconds. None means that narrower windows have no rows either.
 
-    It is all of that window, if that is answered with rows when it is asked for again. If no window has rows, but only
-    wider ones are refused, it is the longest one that is answered.
+    It is all of that window, if that is answered with rows when it is asked for again.
 
     Args:
         ask: the request for the empty window.
         reader: the reader of answers.
         looks: the requests for narrower windows.
-        number_refused: True if the number of the last look was refused for the empty window. Default: False.
     """
-    empty: dict[int, int] = {}
     for look in looks:
-        page = yield look
-        if page is None and look.page_no in empty and (yield look) is None:
-            return empty[look.page_no]
-        reading = _reading(look, page, reader)
+        reading = yield from _read(look, reader)
         if reading is None:
-            if page is not None:
-                empty[look.page_no] = look.until - look.first
             continue
         if look.page_no == 1:  # page 1 may be the second page
             other = attrs.evolve(look, page_no=0)
@@ -170,7 +155,7 @@ def answered_width(
             else:
                 refused = width
         return answered
-    return empty.get(looks[-1].page_no) if number_refused and looks else None
+    return None
 
 
 def _shows(
@@ -199,10 +184,7 @@ def _shows(
 
 
 def _read(ask: PageRequest, reader: PageReader) -> Generator[PageRequest, Page | None, OrderedPage | None]:
-    return _reading(ask, (yield ask), reader)
-
-
-def _reading(ask: PageRequest, page: Page | None, reader: PageReader) -> OrderedPage | None:
+    page = yield ask
     if page is None or not page.ids:
         return None
     try:

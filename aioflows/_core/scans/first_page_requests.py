@@ -69,7 +69,6 @@ class FirstPageRequests:
             return
         search = search.then(outcome, answer)
         step = search.step
-        self._state.page_1_refused |= step is Step.EMPTY and outcome is Outcome.REFUSED
         if step in (Step.ASK_0, Step.ASK_1):
             number = 1 if step is Step.ASK_1 else 0
             tries = _TRIES_OF_PAGE_1 if number else _TRIES_OF_PAGE_0

@@ -340,60 +340,6 @@ def test_a_range_that_is_too_long_and_answered_with_nothing_is_read_in_parts(
     got(scan, service, descending=descending, ordered=ordered)
 
 
-class RefusingLong(ModelService):
-    """A service that refuses ranges longer than some days, but says first that there is no page 0."""
-
-    days = 31
-
-    def answer(self, ask: PageRequest) -> ModelPage:
-        if ask.page_no >= self.base and ask.to_ms - ask.from_ms > self.days * DAY:
-            self.asked.append(ask)
-            raise ServiceError(1004, "time range must not exceed some days")
-        return super().answer(ask)
-
-
-@pytest.mark.parametrize("days", [7, 31])
-@pytest.mark.parametrize("filtered", [True, False])
-@pytest.mark.parametrize("known", [None, 0])
-@pytest.mark.parametrize(("begin", "until"), [(0, 400), (150, 160), (0, 250)])
-@pytest.mark.parametrize(("descending", "ordered"), ORDERS)
-def test_a_range_whose_page_1_is_refused_for_its_length_is_not_taken_for_empty(
-    begin: int, until: int, known: int | None, days: int, *, filtered: bool, descending: bool, ordered: bool
-) -> None:
-    """Page 1 of a narrower window is answered, so it was not the number that was refused."""
-    rows = [(START + 7_200_000 * number, f"1-{number:05}") for number in range(12 * begin, 12 * until)]
-    service = RefusingLong(rows, base=1, page_zero="empty")
-    service.days = days
-    facts = ServiceFacts()
-    facts.first_page = known  # as an earlier scan has found it
-    scan = KeysetScan(
-        [(START, START + 400 * DAY)],
-        service=facts,
-        descending=descending,
-        ordered=ordered,
-        page_size=100,
-        filtered=filtered,
-    )
-    got(scan, service, descending=descending, ordered=ordered)
-
-
-@pytest.mark.parametrize("filtered", [True, False])
-def test_an_empty_range_whose_second_page_is_refused_costs_a_few_searches(*, filtered: bool) -> None:
-    """Page 1 of a narrower window is refused as well, since no window has a second page."""
-
-    class NoSecond(ModelService):
-        def answer(self, ask: PageRequest) -> ModelPage:
-            page = super().answer(ask)
-            if ask.page_no and not page.ids:
-                raise ServiceError(1004, "no such page")
-            return page
-
-    service = NoSecond([])
-    scan = KeysetScan([(START, START + 400 * DAY)], service=ServiceFacts(), page_size=100, filtered=filtered)
-    assert read(scan, service) == []
-    assert len(service.asked) <= 8
-
-
 @pytest.mark.parametrize("numbered", [True, False])
 @pytest.mark.parametrize("filtered", [True, False])
 def test_a_session_knows_how_long_a_range_is_answered(*, filtered: bool, numbered: bool) -> None:
