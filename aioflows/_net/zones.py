@@ -39,6 +39,10 @@ def read_zone(zone: Zone, from_ms: int, to_ms: int) -> ReadZone:
     return ReadZone(str(zone.tzinfo), zone.offsets(from_ms, to_ms))
 
 
+_CORRECTED = ("corrected", "")
+"""Stands among the clocks of a checkpoint whose scan had read some times before it found out their clock."""
+
+
 class Zones:
     """The zone of one service.
 
@@ -102,6 +106,7 @@ class ScanZone:
         """The zone. None means not known yet."""
         self._used = None if resumed is None else resumed.zone
         self._by_place = resumed is not None and resumed.position is not None
+        self._corrections = 0
         if zones.given is not None:
             self.take(zones.given)
 
@@ -127,6 +132,7 @@ class ScanZone:
             self._used.check(used)
         self.zone = self._as_before(zone) if self._by_place else zone
         self._used = used
+        self._corrections = 0 if self.zone.clocks is None else self.zone.clocks.corrections
 
     @property
     def used(self) -> ReadZone | None:
@@ -136,7 +142,9 @@ class ScanZone:
         """
         if self.zone is None or self.zone.clocks is None or self._used is None:
             return self._used
-        return attrs.evolve(self._used, clocks=tuple(self.zone.clocks.shown().items()))
+        corrected = self.zone.clocks.corrections != self._corrections
+        mark = [_CORRECTED] if corrected else []
+        return attrs.evolve(self._used, clocks=(*self.zone.clocks.shown().items(), *mark))
 
     def _as_before(self, zone: Zone) -> Zone:
         """Return the zone with the clocks of the checkpoint, since it has a place in an order of their times.
@@ -146,6 +154,11 @@ class ScanZone:
         """
         if zone.clocks is None or self._used is None:
             return zone
+        if _CORRECTED in (self._used.clocks or ()):
+            raise QueryError(
+                "the checkpoint cannot be resumed: its scan found out on the way in which zone the service prints the times "
+                "that it is sorted by. Begin again without resume=, and give that zone as FlowSession(other_timezone=...)"
+            )
         clocks = zone.clocks.as_recorded(self._used.clocks or ())
         at_ms = self._range[0]
         offset = zone.offset_at(at_ms // 1000)

@@ -393,3 +393,22 @@ async def test_an_export_is_not_continued_with_another_zone(tmp_path: Path) -> N
                 await export(session, query, tmp_path / "runs.csv", zone="+08:00", resume=True)
             with pytest.raises(QueryError, match="not a known time zone"):
                 await export(session, query, tmp_path / "more.csv", zone="here")
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+async def test_a_scan_that_found_a_clock_on_the_way_is_not_resumed_in_an_order_of_its_times(
+    seed: int,
+) -> None:
+    """Some rows were dated, and so placed, before that. What was handed out is not what comes before the place."""
+    with Emulator(100, seed, zone="UTC", days=2, start_zone_shift=8) as emulator:
+        query = FlowQuery(emulator.start, emulator.end, order_by="start_time")
+        async with session_to(emulator) as session, session.scan(query) as scan:
+            rows = [await anext(scan) for _ in range(64)]
+            checkpoint = scan.checkpoint()
+        async with session_to(emulator) as session:
+            try:
+                rows += await session.scan(query, resume=checkpoint).list()
+            except QueryError as error:
+                assert "other_timezone" in str(error)
+            else:
+                assert len({row.instance_id for row in rows}) == len(rows) == 100

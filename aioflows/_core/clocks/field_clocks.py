@@ -54,7 +54,9 @@ class FieldClocks:
         self._fixed = given is not None
         self._reported: set[str] = set()
         self._seen = self._fruitless = self._waited = 0
-        self._agreed = False
+        self._agreed = self._dated = False
+        self.corrections = 0
+        """How often a clock was found out after times had been read by another one."""
         self.inexperienced = given is None
         """True while few rows were seen, so that a few odd ones cannot be judged."""
         self.unsure = False
@@ -129,6 +131,7 @@ class FieldClocks:
         """
         if not rows:
             return
+        dated, self._dated = self._dated, True
         if self._fruitless and self._waits(zone):
             return
         page = PageTimes(rows, walls, zone, offset)
@@ -139,7 +142,9 @@ class FieldClocks:
             if not page.repeats:
                 return
         else:
+            before = self.shown()
             self._find(page)
+            self.corrections += dated and self.shown() != before
         page.write([self._clocks[field] for field in FIELDS], sorter)
         self._check(page)
 
