@@ -403,12 +403,9 @@ async def test_a_scan_that_found_a_clock_on_the_way_is_not_resumed_in_an_order_o
     with Emulator(100, seed, zone="UTC", days=2, start_zone_shift=8) as emulator:
         query = FlowQuery(emulator.start, emulator.end, order_by="start_time")
         async with session_to(emulator) as session, session.scan(query) as scan:
-            rows = [await anext(scan) for _ in range(64)]
+            for _ in range(64):
+                await anext(scan)
             checkpoint = scan.checkpoint()
         async with session_to(emulator) as session:
-            try:
-                rows += await session.scan(query, resume=checkpoint).list()
-            except QueryError as error:
-                assert "other_timezone" in str(error)
-            else:
-                assert len({row.instance_id for row in rows}) == len(rows) == 100
+            with pytest.raises(QueryError, match="other_timezone"):
+                await session.scan(query, resume=checkpoint).list()
