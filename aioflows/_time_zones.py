@@ -117,7 +117,7 @@ def _known(zone: tzinfo) -> tzinfo:
         if (match := _TZFILE.fullmatch(str(zone))) is not None:
             return ZoneInfo(match["key"])
     except (TypeError, ValueError, AttributeError, LookupError, OSError, NotImplementedError):
-        pass
+        pass  # its offsets are read below instead
     other = OtherTzInfo(zone)
     try:
         for month in (1, 7):

@@ -146,7 +146,7 @@ def _inside(instants: tuple[datetime, ...], query: FlowQuery) -> tuple[datetime,
 
 
 def _by_order(found: list[tuple[datetime, ...]], walls: Sequence[datetime], query: FlowQuery) -> None:
-    """Tell the passes apart where the trigger times of a page run backwards."""
+    """Distinguish the passes where the trigger times of a page run backwards."""
     if not query.sorters or query.sorters[0][0] != "trigger_time":
         return
     falling = query.sorters[0][1]

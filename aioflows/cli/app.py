@@ -137,7 +137,7 @@ async def audit_command(
     quiet: flags.Quiet = False,
     as_json: flags.AuditJson = False,
 ) -> Exit:
-    """Tell which scheduled runs have no instance, came twice or came late. Exit with 7 if runs are missing."""
+    """List the scheduled runs that have no instance, came twice or came late. Exit with 7 if runs are missing."""
     job = AuditJob(
         selection.query(from_, to),
         late=selection.limit,

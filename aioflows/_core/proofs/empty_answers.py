@@ -121,7 +121,7 @@ class EmptyAnswers:
             self._take_for_empty(gap, ask, None)
 
     def _take_for_empty(self, gap: Gap, ask: PageRequest, row: int | None) -> None:
-        """Take a window for empty, unless its last answer stated a number of rows."""
+        """Record a window as empty, unless its last answer stated a number of rows."""
         if gap.missing > _OFF_BY:
             problem = (
                 f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.empty_answers} times, while its count says "

@@ -85,13 +85,13 @@ class Handout:
         self.end = len(self._rows)
 
     def take(self) -> FlowInstance:
-        """Take the next row."""
+        """Return the next row, and count it as handed out."""
         row = self._rows[self.at]
         self.at += 1
         return row
 
     def take_page(self, most: int | None = None) -> list[FlowInstance]:
-        """Take all rows, or at most *most*."""
+        """Return all rows, or at most *most*, and count them as handed out."""
         end = self.end if most is None else min(self.end, self.at + most)
         rows = self._rows[self.at : end] if self.at or end < self.end else self._rows
         self.at = end
