@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from aioflows._sealed import digest
 from aioflows._tables.columns import COLUMNS, FIELDS, Layout
@@ -106,7 +106,7 @@ async def export(
     layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
     fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
     draft = Draft(destination.path, destination.name, files)
-    sink = _sink(destination, draft, layout, fresh.job, shown, raw=raw)
+    sink = _sink(destination, draft, layout, fresh.job, query, shown, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
@@ -119,10 +119,16 @@ def _encoder(format: Format, layout: Layout, zone: tzinfo, *, raw: bool) -> Enco
     return JsonLinesEncoder(layout, zone=zone)
 
 
-def _sink(destination: Target, draft: Draft, layout: Layout, job: str, zone: tzinfo, *, raw: bool) -> Sink:
+def _sink(
+    destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, zone: tzinfo, *, raw: bool
+) -> Sink:
     match destination.format:
         case Format.PARQUET:
-            return FolderSink(draft, layout, job) if destination.folder else FileSink(draft, layout, job)
+            if not destination.folder:
+                return FileSink(draft, layout, job)
+            return FolderSink(
+                draft, layout, job, start=datetime.fromtimestamp(query.from_ms / 1000, UTC).date()
+            )
         case Format.SQLITE:
             return SqliteSink(draft, layout, zone=zone)
         case Format.DUCKDB:
