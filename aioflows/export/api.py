@@ -104,6 +104,7 @@ async def export(
     # Earlier releases wrote times in the service's zone, so their unfinished exports are not continued in UTC.
     texts = [str(shown)] if destination.format in _TEXTS else []
     layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
+    texts += [destination.compression] if destination.compression else []
     fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
     draft = Draft(destination.path, destination.name, files)
     sink = _sink(destination, draft, layout, fresh.job, query, shown, raw=raw)
@@ -134,4 +135,5 @@ def _sink(
         case Format.DUCKDB:
             return DuckSink(draft, layout)
         case _:
-            return TextSink(draft, _encoder(destination.format, layout, zone, raw=raw))
+            encoder = _encoder(destination.format, layout, zone, raw=raw)
+            return TextSink(draft, encoder, destination.compression)
