@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,12 @@ from tests.support.export_cases import QUERY, Rows, instances
 
 pytestmark = pytest.mark.real_time  # a thread writes the files
 
+READERS: dict[str, Callable[[str], list[str]]] = {
+    "polars": lambda path: pl.read_csv(path)["instance_id"].to_list(),
+    "pandas": lambda path: pd.read_csv(path)["instance_id"].tolist(),
+    "pyarrow": lambda path: arrow_csv.read_csv(path)["instance_id"].to_pylist(),
+    "duckdb": lambda path: [row[0] for row in duckdb.sql(f"FROM read_csv('{path}')").fetchall()],
+}
 COLUMNS = ["instance_id", "flow_name", "trigger_time"]
 
 
@@ -54,13 +61,7 @@ async def test_gzip_is_one_member_after_several_runs(tmp_path: Path) -> None:
 async def test_every_reader_finds_all_rows(reader: str, ending: str, tmp_path: Path) -> None:
     target = tmp_path / f"out{ending}"
     await continued(target)
-    read = {
-        "polars": lambda: pl.read_csv(target)["instance_id"].to_list(),
-        "pandas": lambda: pd.read_csv(target)["instance_id"].tolist(),
-        "pyarrow": lambda: arrow_csv.read_csv(target)["instance_id"].to_pylist(),
-        "duckdb": lambda: [row[0] for row in duckdb.sql(f"FROM read_csv('{target}')").fetchall()],
-    }
-    assert read[reader]() == [row.instance_id for row in instances(95)]
+    assert READERS[reader](str(target)) == [row.instance_id for row in instances(95)]
 
 
 async def test_an_empty_export_is_a_whole_file(tmp_path: Path) -> None:
