@@ -74,6 +74,12 @@ class TestParse:
             def utcoffset(self, _: datetime | None) -> timedelta:
                 return timedelta(minutes=480)
 
+            def dst(self, _: datetime | None) -> None:
+                return None
+
+            def tzname(self, _: datetime | None) -> None:
+                return None
+
         assert repr(Zone.parse(FixedOffset()).tzinfo) == repr(timezone(timedelta(hours=8)))
 
     def test_zones_are_values(self) -> None:
