@@ -57,6 +57,8 @@ def times_of(words: str) -> set[int]:
         for first, last in re.findall(r"between (\d\d):00 and (\d\d):59", text)
         for hour in range(int(first), int(last) + 1)
     }
+    if found := re.search(r"in one hour of every (\d+), starting at (\d\d):00", text):
+        hours = set(range(int(found[2]), 24, int(found[1])))
     if found := re.search(rf"in the hours that begin at {_CLOCKS}", text):
         hours = {_seconds(one) // 3600 for one in _items(found[1])}
     return {

@@ -112,6 +112,8 @@ def _numbers(values: Sequence[int]) -> str:
 def _hours(fields: CronFields) -> str:
     if len(fields.hours) == 24:
         return ""
+    if step := _step(fields.hours, 24):
+        return f"in one hour of every {step}, starting at {fields.hours[0]:02}:00"
     stretches = runs_of(fields.hours)
     if len(stretches) > _MOST_STRETCHES:
         return f"in the hours that begin at {_joined([f'{hour:02}:00' for hour in fields.hours])}"
