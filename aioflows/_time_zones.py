@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 from aioflows.errors import QueryError
 
-__all__ = ["OtherTzInfo", "time_zone"]
+__all__ = ["OtherTzInfo", "time_at", "time_zone"]
 
 # "GMT+-5" is what code such as "GMT+" + offset makes of an offset west of Greenwich.
 _OFFSET = re.compile(
     r"Z|(?:GMT|UTC|UT)?(?: ?(?P<sign>\+-|[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?",
     re.IGNORECASE | re.ASCII,
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST = 18  # hours; the limit of Java's ZoneOffset, since the service runs on Java
 _ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
 
@@ -55,6 +56,18 @@ def _fixed(text: str) -> timezone | None:
     if offset > timedelta(hours=_WIDEST):
         return None
     return timezone(offset if match["sign"] == "+" else -offset)
+
+
+def time_at(ms: int, zone: tzinfo) -> datetime:
+    """Return an instant (ms since the epoch) as a time of a zone.
+
+    It stays a time of UTC if the zone has another year than datetimes can have.
+    """
+    time = _EPOCH + timedelta(milliseconds=ms)
+    try:
+        return time.astimezone(zone)
+    except OverflowError:
+        return time
 
 
 class OtherTzInfo(tzinfo):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -30,6 +30,7 @@ from aioflows._core.audit.findings import (
     UnjudgedFlow,
 )
 from aioflows._display.html import facts
+from aioflows._time_zones import time_at
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery, epoch_ms
@@ -255,9 +256,9 @@ class ScanAudit:
         zone = findings.zone or UTC
         problem = _late_problem(findings)
         return AuditReport(
-            from_time=_time(query.from_ms, zone),
-            to_time=_time(query.to_ms, zone),
-            until=None if end is None else _time(end * 1000, zone),
+            from_time=time_at(query.from_ms, zone),
+            to_time=time_at(query.to_ms, zone),
+            until=None if end is None else time_at(end * 1000, zone),
             instances=findings.instances,
             flows=findings.flows,
             judged=findings.judged,
@@ -366,7 +367,3 @@ def _json(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return list(value) if isinstance(value, tuple) else value
-
-
-def _time(ms: int, zone: tzinfo) -> datetime:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(zone)

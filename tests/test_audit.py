@@ -96,6 +96,13 @@ def test_a_scan_of_all_types_tells_what_a_scan_of_periodic_instances_tells() -> 
         assert amid.stats.rows_yielded == amid.instances + 50
 
 
+def test_a_range_may_end_where_the_calendar_ends() -> None:
+    latest = datetime.max.replace(tzinfo=UTC)
+    with Emulator(200, seed=3, missed=2) as emulator:
+        found = audited(emulator, FlowQuery(emulator.start, latest))
+        assert (found.to_time.year, len(found.missing)) == (9999, 2)
+
+
 def test_a_run_that_was_deleted_is_missing_and_one_that_was_inserted_is_doubled() -> None:
     with Emulator(2_000, seed=4, schedule_types=[1]) as emulator:
         rows = emulator.matching()
