@@ -1,7 +1,7 @@
 """Parquet: rows are collected into parts, and the journal entry says which parts count.
 
 A single file consists of its parts, one behind the other. A folder holds its parts as files, partitioned by
-the UTC date of the trigger time: ``date=2024-01-01/part-000000.parquet``. Hive, Spark, DuckDB, Polars and
+the date of the trigger time, in UTC unless another zone is asked for: ``date=2024-01-01/part-000000.parquet``. Hive, Spark, DuckDB, Polars and
 pandas read this layout. Nothing else lies in the folder: Polars refuses one that holds files of another
 ending. An export without rows leaves one part without rows, so that readers find its columns. The metadata of
 each file names the export.
@@ -10,7 +10,7 @@ each file names the export.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import attrs
@@ -176,13 +176,14 @@ class FolderSink(_PartSink):
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
-        start: the first day of the range, whose partition gets the part of an export without rows.
+        start: start of the range (epoch ms), whose day gets the part of an export without rows.
+        zone: the zone of days.
     """
 
     commit_interval = 60.0  # each commit leaves at least one more file in the folder
 
-    def __init__(self, draft: Draft, layout: Layout, job: str, *, start: date) -> None:
-        self._start = start.isoformat()
+    def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
+        self._start, self._zone = start, zone
         self._written_names = layout.names
         if _DAY not in layout.names:
             layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
@@ -207,9 +208,9 @@ class FolderSink(_PartSink):
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
         table, files, rows = self._take_table(), self._draft.files, self._draft.rows
-        parts = list(_by_day(table))
+        parts = list(_by_day(table, self._zone))
         if entry.done and not parts and not self._length:
-            parts = [(self._start, table)]
+            parts = [(_day(self._start, self._zone), table)]
         for day, of_day in parts:
             part = of_day.select(list(self._written_names)).replace_schema_metadata(self._job)
             files.folder(rows / f"date={day}")
@@ -223,11 +224,18 @@ class FolderSink(_PartSink):
         return entry
 
 
-def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    days = pc.cast(table.column(_DAY), pa.date32())
+def _by_day(table: pa.Table, zone: tzinfo) -> Iterator[tuple[str, pa.Table]]:
+    # No day begins inside a quarter of an hour, so few times have to be read in the zone.
+    quarters = pc.floor_temporal(table.column(_DAY), 15, "minute").cast(pa.int64())
+    found = pc.unique(quarters)
+    names = [_NO_DAY if one is None else _day(one // 1000, zone) for one in found.to_pylist()]
+    days = pc.take(pa.array(names, pa.string()), pc.index_in(quarters, found))
     for day in pc.unique(days).to_pylist():
-        on_day = pc.is_null(days) if day is None else pc.equal(days, day)
-        yield _NO_DAY if day is None else day.isoformat(), table.filter(on_day)
+        yield day, table.filter(pc.equal(days, day))
+
+
+def _day(ms: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(ms / 1000, zone).date().isoformat()
 
 
 def _name(number: int) -> str:

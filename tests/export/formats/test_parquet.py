@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -108,3 +109,16 @@ async def test_a_finished_folder_without_rows_is_not_written_again(tmp_path: Pat
     before = part.stat().st_mtime_ns
     await export(Rows([]), QUERY, f"{tmp_path}/out/", resume=True)
     assert part.stat().st_mtime_ns == before
+
+
+async def test_the_days_of_a_folder_are_those_of_the_zone_asked_for(tmp_path: Path) -> None:
+    rows = [
+        FlowInstance("a", trigger_time=datetime(2024, 1, 1, 18, 29, tzinfo=UTC)),
+        FlowInstance("b", trigger_time=datetime(2024, 1, 1, 18, 30, tzinfo=UTC)),
+    ]
+    await export(Rows(rows), QUERY, f"{tmp_path / 'out'}/", zone="Asia/Kolkata")
+    table = ds.dataset(tmp_path / "out", partitioning="hive").to_table()
+    assert dict(zip(table["instance_id"].to_pylist(), table["date"].to_pylist(), strict=True)) == {
+        "a": "2024-01-01",
+        "b": "2024-01-02",
+    }
