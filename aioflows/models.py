@@ -12,54 +12,22 @@ much as bare dictionaries (``benchmarks/decode.py``).
 
 from __future__ import annotations
 
-import enum
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, cast
 
 import attrs
-import msgspec
 
 from aioflows._display.html import facts
+from aioflows._instance_json import json_of_row, members_of_row
+from aioflows._json_text import DecodedText, Json, as_member, decoded, read_member, text_of
+from aioflows._statuses import FINAL, STATUSES, FlowStatus, ScheduleType
 from aioflows.errors import QueryError
 
 __all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
 
-Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
-"""A decoded JSON value. It may be shared, so do not change it."""
-
 _NOTHING: Any = None  # stands for an empty mapping: one dict per row would cost 64 bytes
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (slots hold times without a zone)
-
-
-class ScheduleType(enum.IntEnum):
-    """The way in which an instance was scheduled (the request's ``type``)."""
-
-    MANUAL = 0
-    PERIODIC = 1
-    TEMPORARY = 2
-
-
-class FlowStatus(enum.IntEnum):
-    """The state of a flow instance (the vendor's table ``FlowInstanceStatus``)."""
-
-    FAIL = -1
-    INIT = 0
-    SUCCESS = 1
-    RUNNING = 2
-    SUSPEND = 3
-    INTERNAL_ERROR = 4
-    WAIT = 5
-    READY = 6
-    TIMEOUT = 7
-    CANCEL = 8
-    RERUN = 9
-    SKIP = 10
-
-
-_STATUS: dict[int | None, FlowStatus] = {one.value: one for one in FlowStatus}
 
 
 class _Readings:
@@ -98,35 +66,6 @@ class StoredInstance(_Readings):
     extra: Mapping[str, Json] = _NOTHING
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-_member_text = msgspec.json.Decoder(str).decode
-_member_texts = msgspec.json.Decoder(list[str]).decode
-
-
-@attrs.frozen
-class _Decoded:
-    """A JSON text and its value; it replaces the text in its slot once the text was decoded."""
-
-    text: str
-    value: Json
-
-
-def decoded(text: str) -> Json:
-    """Return the value of a JSON text that was encoded once or twice. Return other texts unchanged."""
-    if not text:
-        return None
-    try:
-        value: Json = _decoder.decode(text)
-        # Some deployments encode the text twice, so that the value is a text that holds JSON.
-        return _decoder.decode(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
-    except (ValueError, RecursionError):
-        return text
-
-
 def into_instances(
     rows: Sequence[StoredInstance], trigger_times: Iterable[datetime], epoch: datetime
 ) -> list[FlowInstance]:
@@ -149,44 +88,7 @@ def _slot(name: str) -> Any:
     return vars(StoredInstance)[name]
 
 
-def as_member(value: Json) -> Any:
-    """Return a graph as its slot holds it: a text as its JSON in UTF-8, any other value unchanged."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:  # a lone surrogate
-        return json.dumps(value).encode()
-
-
-def texts_of_members(members: Iterable[bytes]) -> list[str]:
-    """Return the texts of several graphs from the JSON in their slots, decoded in one call.
-
-    Raises:
-        ValueError: a graph is not a text, or its text has a lone surrogate.
-        TypeError: a graph is not bytes, because it was decoded or given by a user.
-    """
-    return _member_texts(b"[%b]" % b",".join(members))
-
-
-def _of_member(member: bytes) -> Json:
-    if member.startswith(b'"'):
-        with suppress(msgspec.DecodeError):  # a lone surrogate
-            return _member_text(member)
-    text = member.decode()
-    try:
-        value: Json = _decoder.decode(text)
-    except (ValueError, RecursionError):  # nested more deeply, or with a longer number, than Python reads
-        return text
-    return value
-
-
-def _read_graph(member: bytes) -> Json | _Decoded:
-    value = _of_member(member)
-    return _Decoded(value, decoded(value)) if isinstance(value, str) else value
-
-
-def _json(name: str, kept: type, read: Callable[[Any], Json | _Decoded]) -> Callable[[Any], Json]:
+def _json(name: str, kept: type, read: Callable[[Any], Json | DecodedText]) -> Callable[[Any], Json]:
     slot = _slot(name)
 
     def read_once(row: Any) -> Json:
@@ -194,17 +96,9 @@ def _json(name: str, kept: type, read: Callable[[Any], Json | _Decoded]) -> Call
         if isinstance(value, kept):
             value = read(value)
             slot.__set__(row, value)
-        return value.value if isinstance(value, _Decoded) else value
+        return value.value if isinstance(value, DecodedText) else value
 
     return read_once
-
-
-def _text(value: Json | _Decoded) -> str | None:
-    if isinstance(value, _Decoded):
-        return value.text
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 _TEXTS = {"graph": "graph_text", "parameters": "parameters_text"}
@@ -227,8 +121,18 @@ def _keywords(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribu
     return [field.evolve(kw_only=field.name != "instance_id") for field in fields]
 
 
+class _Fields(StoredInstance):
+    """The holder of the fields of `FlowInstance` in attrs, which finds them here as well as in the class itself.
+
+    msgspec encodes a class that has them itself by reading its slots, past the properties: times without a zone. So
+    it refuses flow instances, and hands them to an ``enc_hook``, if there is one.
+    """
+
+    __slots__ = ()
+
+
 @attrs.frozen(repr=False, field_transformer=_keywords)
-class FlowInstance(StoredInstance):
+class FlowInstance(_Fields):
     """A flow instance: one run of a flow, scheduled for one moment.
 
     Only ``instance_id`` is required. A field is None if the service omitted it or sent null. Two instances
@@ -288,13 +192,23 @@ class FlowInstance(StoredInstance):
     @property
     def graph_text(self) -> str | None:
         """The task graph as the service sent it."""
-        value = self._graph
-        return _text(_of_member(value) if isinstance(value, bytes) else value)
+        return text_of(self._graph)
 
     @property
     def parameters_text(self) -> str | None:
         """The parameters as the service sent them."""
-        return _text(self._parameters)
+        return text_of(self._parameters)
+
+    @property
+    def status_name(self) -> str | None:
+        """The name of the status, as in ``SUCCESS``. A code that is not in the vendor's table is its own name."""
+        status = self.status
+        return None if status is None else str(status)
+
+    @property
+    def is_final(self) -> bool:
+        """True if its status changes no more. False if the status is missing or unknown."""
+        return self._status in FINAL
 
     @property
     def duration(self) -> timedelta | None:
@@ -308,11 +222,23 @@ class FlowInstance(StoredInstance):
             ran -= (end.utcoffset() or timedelta()) - (start.utcoffset() or timedelta())
         return ran
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the instance as a dictionary of JSON values, under the names of its fields.
+
+        It is what a line of the JSON-lines export holds: times are ISO 8601 in UTC, the status is its code, and the
+        graph and the parameters are decoded. The dictionary is new each time, so you may change it.
+        """
+        return members_of_row(self)
+
+    def to_json(self) -> bytes:
+        """Return the instance as JSON in ASCII: a line of the JSON-lines export, without its line feed."""
+        return json_of_row(self)
+
     def __getstate__(self) -> tuple[object, ...]:
         # The state holds the slots as they were received: JSON as its text, times without a zone.
         values = [slot.__get__(self) for slot in _SLOTS]
         for at, restored in _RESTORED.items():
-            if isinstance(value := values[at], _Decoded):
+            if isinstance(value := values[at], DecodedText):
                 values[at] = restored(value.text)
         return getattr(self, "_epoch", None), *values
 
@@ -376,15 +302,19 @@ def _timestamp(row: Any) -> Any:
 
 # Set on the finished class, because attrs removes a property with the name of a field from the class body.
 for _name, _read in {
-    "parameters": _json("parameters", str, lambda text: _Decoded(text, decoded(text))),
-    "graph": _json("graph", bytes, _read_graph),
-    "status": lambda row: _STATUS.get(row._status, row._status),
+    "parameters": _json("parameters", str, lambda text: DecodedText(text, decoded(text))),
+    "graph": _json("graph", bytes, read_member),
+    "status": lambda row: STATUSES.get(row._status, row._status),
     "start_time": _start_time,
     "end_time": _end_time,
     "timestamp": _timestamp,
     "extra": lambda row: row._extra or {},
 }.items():
     setattr(FlowInstance, _name, property(_read, _slot(_name).__set__))
+
+
+setattr(_Fields, "__attrs_attrs__", attrs.fields(FlowInstance))  # noqa: B010  (no attribute for a type checker)
+del FlowInstance.__attrs_attrs__
 
 
 def _tuple(instances: Iterable[FlowInstance]) -> tuple[FlowInstance, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -119,6 +120,14 @@ class ScanStats:
     rate: float | None = None
     undated: tuple[tuple[int, int], ...] = ()
     other_clocks: Mapping[str, str] = attrs.field(factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the statistics as a dictionary of JSON values, under the names of the attributes."""
+        return attrs.asdict(self) | {
+            "proofs": {proof.value: count for proof, count in self.proofs.items()},
+            "counted": [attrs.asdict(window) for window in self.counted],
+            "undated": [list(window) for window in self.undated],
+        }
 
     def _repr_html_(self) -> str:
         return facts("ScanStats", attrs.asdict(self, recurse=False).items())

@@ -19,6 +19,9 @@ ORDER = [
         "_worker",
         "_time_zones",
         "_display",
+        "_statuses",
+        "_json_text",
+        "_instance_json",
         "settings",
         "models",
         "_tables",
@@ -46,7 +49,7 @@ ORDER = [
 # An edge imports what is named here, and from itself.
 EDGES = {
     "emulator": "errors models",
-    "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
+    "export": "errors _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models _extras _display stats export audit",
     "telemetry": "aioflows",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
@@ -58,7 +61,7 @@ FOREIGN = {
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
     "duckdb": "_extras",
-    "msgspec": "models _core.wire export",
+    "msgspec": "_json_text _instance_json _core.wire",
     "opentelemetry": "telemetry",
     "plotly": "_extras",
     "pyarrow": "_extras",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aioflows._json_text import texts_of_members
 from aioflows._tables.columns import (
     DURATION,
     END,
@@ -27,7 +28,7 @@ from aioflows._tables.columns import (
     whole,
 )
 from aioflows.arrow.schema import arrow_schema, pyarrow, seconds_between, types, with_names
-from aioflows.models import NAIVE_EPOCH, FlowInstance, texts_of_members
+from aioflows.models import NAIVE_EPOCH, FlowInstance
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,16 +19,7 @@ from aioflows.models import FlowInstance, FlowStatus
 
 __all__ = ["FINISHED", "UNFINISHED", "SeenInstances", "second_of"]
 
-FINISHED: Final = frozenset(
-    {
-        FlowStatus.FAIL,
-        FlowStatus.SUCCESS,
-        FlowStatus.INTERNAL_ERROR,
-        FlowStatus.TIMEOUT,
-        FlowStatus.CANCEL,
-        FlowStatus.SKIP,
-    }
-)
+FINISHED: Final = frozenset(one for one in FlowStatus if one.is_final)
 UNFINISHED: Final = frozenset(FlowStatus) - FINISHED
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -23,8 +23,9 @@ import msgspec
 from cattrs.gen import make_dict_structure_fn, override
 
 from aioflows._core.wire.rows import NAMES, Row
+from aioflows._json_text import as_member
 from aioflows.errors import AnswerError
-from aioflows.models import FlowInstance, StoredInstance, as_member, into_instances
+from aioflows.models import FlowInstance, StoredInstance, into_instances
 
 __all__ = ["Rows", "flow_instances"]
 
