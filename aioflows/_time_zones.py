@@ -16,9 +16,10 @@ from aioflows.errors import QueryError
 
 __all__ = ["OtherTzInfo", "time_at", "time_zone"]
 
-# "GMT+-5" is what code such as "GMT+" + offset makes of an offset west of Greenwich.
+# "GMT+-5" and "GMT+5.5" are what code such as "GMT+" + offset makes of offsets.
 _OFFSET = re.compile(
-    r"Z|(?:GMT|UTC|UT)?(?: ?(?P<sign>\+-|[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?",
+    r"Z|(?:GMT|UTC|UT)?(?: ?(?P<sign>\+-|[+-])(?P<hours>[0-9]{1,2})"
+    r"(?::?(?P<minutes>[0-5][0-9])|\.(?P<fraction>[0-9]{1,2}))?)?",
     re.IGNORECASE | re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def _fixed(text: str) -> timezone | None:
         return None
     # "GMT+8" is east of Greenwich, as in Java's TimeZone. In POSIX it would be west.
     hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
-    offset = timedelta(hours=hours, minutes=minutes)
+    offset = timedelta(hours=hours + float(f"0.{match['fraction'] or 0}"), minutes=minutes)
     if offset > timedelta(hours=_WIDEST):
         return None
     return timezone(offset if match["sign"] == "+" else -offset)

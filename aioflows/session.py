@@ -310,6 +310,7 @@ class FlowSession(LoopBound):
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
         search = self._parts.operations.page(query, query.type, page_no, page_size)
         page, zone = await self._with_zone(search)
+        page.show_in(zone)
         instances = await self._dates.read(
             lambda zone, offsets: checked_instances(query, page, zone, offsets),
             page.walls,

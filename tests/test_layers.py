@@ -18,6 +18,7 @@ ORDER = [
         "_sealed",
         "_worker",
         "_time_zones",
+        "_moments",
         "_display",
         "_statuses",
         "_json_text",

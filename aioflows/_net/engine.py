@@ -12,10 +12,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiting
 from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.spill import Spill
@@ -43,6 +43,7 @@ class Engine:
         machine: the machine.
         fetch: fetches one page.
         zone: returns the zone of the service's times.
+        no_zone: returns a zone for rows whose times need none. It is used if `zone` fails.
         slots: the number of requests to keep under way. It exceeds the slots of the gate, so that none is
             empty while a page is decoded.
         turns: limits work on answers to short slices of the loop.
@@ -52,8 +53,9 @@ class Engine:
     def __init__(
         self,
         machine: Machine,
-        fetch: Callable[[ScheduleType, PageRequest], Coroutine[Any, Any, Page]],
+        fetch: Callable[[ScheduleType, PageRequest], Coroutine[Any, Any, SearchPage]],
         zone: Callable[[], Coroutine[Any, Any, Zone]],
+        no_zone: Callable[[], Zone],
         slots: int,
         turns: LoopSlices,
         report: Callable[[PendingEvent], object],
@@ -61,11 +63,13 @@ class Engine:
         self._machine = machine
         self._fetch = fetch
         self._ask_zone = zone
+        self._no_zone = no_zone
         self._slots = slots
         self._turns = turns
         self._report = report
         self._zone: asyncio.Task[Zone] | None = None
-        self._under_way: dict[asyncio.Task[Page], tuple[Requester, PageRequest]] = {}
+        self._without_zone: Zone | None = None
+        self._under_way: dict[asyncio.Task[SearchPage], tuple[Requester, PageRequest]] = {}
         # In the order in which they began, so that a scan does the same each time.
         self._disk_tasks: dict[asyncio.Task[Callable[[], None]], None] = {}
         self._spill = Spill()
@@ -170,23 +174,49 @@ class Engine:
                 self._machine.disk_failed(error)
             else:
                 raise error
-        if self._zone is None or not self._zone.done():
+        zone = self._zone_known()
+        if zone is None:
             return fed
-        self._machine.set_zone(self._zone.result())
+        self._machine.set_zone(zone)
         for answered in [task for task in self._under_way if task.done()]:
             await self._turns.take()
             if self._closed:
                 return fed
             with self._turns:
-                self._feed_answer(answered)
+                self._feed_answer(answered, zone)
             fed = True
         return fed
 
-    def _feed_answer(self, task: asyncio.Task[Page]) -> None:
+    def _zone_known(self) -> Zone | None:
+        """Return the zone to read answers in. None means that it is not known yet.
+
+        Raises:
+            AioflowsError: the service did not name its zone, and an answer cannot be read without it.
+        """
+        if self._zone is None or not self._zone.done():
+            return None
+        error = self._zone.exception()
+        if error is None:
+            return self._zone.result()
+        answers = [task for task in self._under_way if task.done()]
+        pages = [task.result() for task in answers if task.exception() is None]
+        if not isinstance(error, AioflowsError) or not all(
+            page.needs_no_zone or not page.ids for page in pages
+        ):
+            raise error
+        if self._without_zone is None and any(page.ids for page in pages):
+            self._without_zone = self._no_zone()
+        if self._without_zone is None and answers:
+            raise error
+        return self._without_zone
+
+    def _feed_answer(self, task: asyncio.Task[SearchPage], zone: Zone) -> None:
         asker, ask = self._under_way.pop(task)
         error = task.exception()
         if error is None:
-            asker.received(ask, task.result())
+            page = task.result()
+            page.show_in(zone)
+            asker.received(ask, page)
         elif isinstance(error, AioflowsError):
             asker.failed(ask, error)
         else:

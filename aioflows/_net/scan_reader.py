@@ -119,7 +119,9 @@ class ScanReader(LoopBound):
         self._tally = CallTally(self._watch.number)
         fetch = partial(parts.operations.search, query, self._tally)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
-        self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
+        self._engine = Engine(
+            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, self._watch.news
+        )
         self.handout = Handout(limit)
         self._began = self._ended = 0.0
         self._busy = self._over = self._closed = False

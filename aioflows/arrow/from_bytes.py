@@ -224,7 +224,11 @@ class _Columns:
         if column.name not in self._times:
             arrow, compute = pyarrow(), pyarrow().compute
             texts = self._member(column)
-            walls = texts.cast(arrow.timestamp("us")).view(arrow.int64())
+            walls = texts.cast(arrow.timestamp("us"))
+            if column is TRIGGER:
+                # A trigger time has whole seconds (`aioflows._core.wire.search_page`).
+                walls = compute.floor_temporal(walls, unit="second")
+            walls = walls.view(arrow.int64())
             shortest, first = compute.min(compute.binary_length(texts)).as_py(), compute.min(walls).as_py()
             if shortest is not None and (shortest < _SHORTEST_TIME or first < _FIRST_TIME):
                 raise arrow.ArrowInvalid("these are not times to Python")

@@ -95,6 +95,8 @@ def assemble(settings: Settings, record: Record) -> Assembly:
         absent=quirks.null_times == "absent",
         siblings=quirks.sibling_fields,
         unescaped=quirks.unescaped_graph,
+        times=quirks.times_as,
+        numbers_as_texts=quirks.numbers_as == "text",
     )
     changes = Changes(
         store,

@@ -389,3 +389,16 @@ class TestScan:
                             for one in (answer.read() if isinstance(answer, RawRows) else answer)
                         ]
         assert ids == whole
+
+
+@pytest.mark.parametrize(
+    "form", ["2024-01-01 00:00:00.92", "2024-01-01T00:00:00.123456", "2024-01-01 23:59:59.9999999"]
+)
+def test_a_trigger_time_with_a_fraction_has_whole_seconds(form: str) -> None:
+    body = body_of(numbered({"triggerTime": form}, {}))
+    layout = Layout(["instance_id", "trigger_time"])
+    assert (
+        AnswerColumns(layout)
+        .batch(undecoded(body))
+        .equals(text_batch(layout, read_search(body).instances(CHINA)))
+    )

@@ -13,7 +13,7 @@ has two ways:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import starmap
 from typing import Any
 
@@ -22,8 +22,9 @@ import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn, override
 
-from aioflows._core.wire.rows import NAMES, Row
+from aioflows._core.wire.rows import NAMES, OTHER_TIMES, Row
 from aioflows._json_text import as_member
+from aioflows._moments import moment
 from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance, StoredInstance, into_instances
 
@@ -31,7 +32,9 @@ __all__ = ["Rows", "flow_instances"]
 
 _WIRE_NAMES = frozenset(NAMES)
 _WIRE_NAME = dict(zip(Row.__struct_fields__, NAMES, strict=True))
-_READ = {field: name for field, name in _WIRE_NAME.items() if field not in ("trigger_time", "graph")}
+_FIELDS = {name: field for field, name in _WIRE_NAME.items()}
+_APART = ("triggerTime", "graph", *OTHER_TIMES)  # members that are not read together with the others
+_READ = {field: name for field, name in _WIRE_NAME.items() if name not in _APART}
 
 
 @attrs.frozen
@@ -94,25 +97,11 @@ def _flag(value: object, _: object = None) -> bool | None:
     raise _refused(value, "true or false")
 
 
-def _moment(value: object, _: object = None) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            return msgspec.convert(value, datetime)  # with a zone, if the text has one
-        except (msgspec.ValidationError, ValueError):  # ValidationError is a ValueError from 0.21 on
-            return None
-    if isinstance(value, int) and 10**11 <= value < 10**14:
-        # Requests carry milliseconds since the epoch, so answers may carry them as well.
-        return datetime.fromtimestamp(value / 1000, UTC)
-    if value is None or isinstance(value, (int, float)):
-        return None
-    raise _refused(value, "a time")
-
-
 def _any(value: object, _: object = None) -> object:
     return value
 
 
-_HOOKS = {"str": _text, "int": _whole, "bool": _flag, "datetime": _moment, "FlowStatus": _whole, "Json": _any}
+_HOOKS = {"str": _text, "int": _whole, "bool": _flag, "FlowStatus": _whole, "Json": _any}
 
 
 def _converter() -> cattrs.Converter:
@@ -121,10 +110,9 @@ def _converter() -> cattrs.Converter:
     overrides: dict[str, Any] = {
         field.name: override(rename=name, struct_hook=_HOOKS[str(field.type).partition(" ")[0]])
         for field, name in zip(fields, NAMES, strict=False)
+        if name not in _APART
     }
-    overrides["trigger_time"] = overrides["graph"] = overrides["extra"] = override(
-        omit=True
-    )  # set afterwards
+    overrides |= {name: override(omit=True) for name in (*map(_FIELDS.__getitem__, _APART), "extra")}
     by_hand = make_dict_structure_fn(StoredInstance, converter, **overrides)
     converter.register_structure_hook(StoredInstance, by_hand)
     converter.register_structure_hook_func(lambda kind: kind == list[FlowInstance], _structure)
@@ -163,13 +151,25 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
         row = {name: value for name, value in row.items() if name in _WIRE_NAMES}
     row = dict(row)
     graph = row.pop("graph", None)
+    row.pop("triggerTime", None)  # it was read before, for all rows
+    # msgspec would read any number as seconds.
+    times = {name: row.pop(name, None) for name in OTHER_TIMES}
     try:
         stored = StoredInstance(*msgspec.structs.astuple(msgspec.convert(row, Row, strict=False)))
-    except (msgspec.ValidationError, ValueError):  # a ValueError means a lone surrogate in a time
+    except (msgspec.ValidationError, ValueError):
         stored = _by_hand(row, path)
         for field, name in _READ.items():
             if getattr(stored, field) is None and row.get(name) not in (None, ""):
                 extra[name] = row[name]
+    for name, value in times.items():
+        if value is None or value == "":
+            continue
+        if isinstance(value, dict):
+            raise AnswerError("expected a time, not dict", f"{path}.{name}")
+        time = moment(value)
+        if time is None:
+            extra[name] = value
+        setattr(stored, _FIELDS[name], time)
     stored.graph = as_member(graph)
     if extra:
         stored.extra = extra

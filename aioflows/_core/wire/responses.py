@@ -30,8 +30,8 @@ from aioflows._core.wire.envelope import (
     refusal,
 )
 from aioflows._core.wire.retry_after import wait_named
-from aioflows._core.wire.rows import naive_times
 from aioflows._core.wire.zone import Zone
+from aioflows._moments import in_utc, moment
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
@@ -193,12 +193,15 @@ def read_instance(body: bytes, zone: Zone, offset: Sequence[int] | None = None) 
         raise AnswerError(f"expected a flow instance, got {type(row).__name__}", "$.data")
     if row.get("instanceId") in (None, ""):
         raise AnswerError("there is no id", "$.data.instanceId")
-    trigger: Any = row.get("triggerTime")
-    try:
-        walls = naive_times([trigger])
-        times = zone.aware(walls, offset)
-    except ValueError:
-        raise AnswerError(f"{trigger!r:.60} is not a time", "$.data.triggerTime") from None
+    trigger = moment(row.get("triggerTime"))
+    instant = in_utc(trigger) if trigger is not None and trigger.tzinfo is not None else None
+    if trigger is None or (trigger.tzinfo is not None and instant is None):
+        raise AnswerError(f"{row.get('triggerTime')!r:.60} is not a time", "$.data.triggerTime")
+    if instant is not None:  # it says the instant, whatever the zone is
+        trigger = zone.shown_at(instant).replace(tzinfo=None, fold=0)
+        offset = [int((trigger - instant).total_seconds())]
+    walls = [trigger]
+    times = zone.aware(walls, offset)
     date = None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
     (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"], date=date))
     return instance

@@ -21,7 +21,16 @@ import msgspec
 from aioflows._core.wire.envelope import Envelope, decode, not_utf8, parse
 from aioflows.errors import AnswerError
 
-__all__ = ["NAMES", "Head", "Row", "RowDecoder", "loose_answer", "loose_rows", "naive_times"]
+__all__ = [
+    "NAMES",
+    "OTHER_TIMES",
+    "Head",
+    "Row",
+    "RowDecoder",
+    "loose_answer",
+    "loose_rows",
+    "naive_times",
+]
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 
@@ -44,7 +53,7 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     )  # `RowDecoder` copies it, so that a row does not keep its whole answer
     status: int | None = None
     status_desc: str | None = None
-    trigger_time: str = ""  # a text, as pages are planned by it; converted for all rows at once
+    trigger_time: str | int | float = ""  # as pages are planned by it; converted for all rows at once
     start_time: Naive | None = None
     end_time: Naive | None = None
     timestamp: Naive | None = None
@@ -60,12 +69,15 @@ class Row(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
 NAMES: tuple[str, ...] = Row.__struct_encode_fields__
 """The names of the documented members on the wire."""
 
+OTHER_TIMES = ("startTime", "endTime", "timestamp")
+"""The names of the times of a row beside its trigger time."""
+
 
 class HeadRow(msgspec.Struct, rename="camel", gc=False):
     """The members of one row by which a page is planned."""
 
     instance_id: str
-    trigger_time: str
+    trigger_time: str | int | float  # without `int`, msgspec would make floats of ints
 
 
 class HeadData(msgspec.Struct, rename="camel", gc=False):
@@ -199,7 +211,7 @@ def loose_rows(body: bytes) -> list[dict[str, Any]]:
     return rows if isinstance(rows, list) else []
 
 
-def naive_times(texts: Sequence[str]) -> list[datetime]:
+def naive_times(texts: Sequence[Any]) -> list[datetime]:
     """Return the times of wall-clock texts, converted in one call.
 
     Raises:

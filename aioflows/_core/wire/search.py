@@ -148,21 +148,15 @@ def _answer(body: bytes, throttle_codes: Collection[int], *, whole: bool) -> Any
         return loose_answer(body)
 
 
-def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+def _columns(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[Any]]:
     ids = [_id(row.get("instanceId"), number) for number, row in enumerate(rows)]
-    return ids, [_time(row.get("triggerTime"), number) for number, row in enumerate(rows)]
+    return ids, [row.get("triggerTime") for row in rows]
 
 
 def _id(value: object, number: int) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
     raise AnswerError(f"{value!r:.60} is not an id", f"{row_path(number)}.instanceId")
-
-
-def _time(value: object, number: int) -> str:
-    if isinstance(value, str):
-        return value
-    raise AnswerError(f"{value!r:.60} is not a time", f"{row_path(number)}.triggerTime")
 
 
 def _may_repeat_members(body: bytes, ids: Sequence[str]) -> bool:

@@ -9,22 +9,26 @@ cost more the longer they live.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from aioflows._core.wire.codec import Rows, flow_instances
-from aioflows._core.wire.rows import Row, RowDecoder, loose_rows, naive_times
-from aioflows._core.wire.zone import Zone, wall_seconds
+from aioflows._core.wire.rows import OTHER_TIMES, Row, RowDecoder, loose_rows, naive_times
+from aioflows._core.wire.zone import Zone
+from aioflows._moments import in_utc, moment
 from aioflows.errors import AnswerError
-from aioflows.models import NAIVE_EPOCH, FlowInstance
+from aioflows.models import FlowInstance
 
 __all__ = ["SearchPage", "row_decoder", "row_path"]
 
 T = TypeVar("T")
+
+_FRACTION = re.compile(r"(:[0-9]{2})[.,][0-9]+")
 
 row_decoder = RowDecoder()
 """The decoder of all pages, so that members that a service adds are learnt once."""
@@ -36,7 +40,7 @@ class SearchPage:
     Args:
         body: the bytes of the answer.
         ids: the ids of the rows, in the service's order.
-        times: the trigger times of the rows, as texts.
+        times: the trigger times of the rows, in any form that `moment` reads.
         count: the number of rows that the service reports. Default: None, which means that it reports none.
         decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
         sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
@@ -45,13 +49,25 @@ class SearchPage:
         AnswerError: an id is empty, or a trigger time cannot be read.
     """
 
-    __slots__ = ("_dated", "_decoded", "_loose", "_sorter", "_walls", "body", "count", "ids", "times")
+    __slots__ = (
+        "_dated",
+        "_decoded",
+        "_instants",
+        "_loose",
+        "_shown_in",
+        "_sorter",
+        "_walls",
+        "body",
+        "count",
+        "ids",
+        "times",
+    )
 
     def __init__(
         self,
         body: bytes,
         ids: list[str],
-        times: list[str],
+        times: Sequence[Any],
         count: int | None = None,
         decoded: Sequence[Row] | None = None,
         sorter: tuple[str, bool] | None = None,
@@ -59,13 +75,13 @@ class SearchPage:
         if not all(ids):
             raise AnswerError("there is no id", f"{row_path(list(map(bool, ids)).index(False))}.instanceId")
         # Tuples, since the garbage collector stops tracking a tuple of texts, but visits a list of them each
-        # time. Times have whole seconds, as documented. Rows of one second come in the order of their ids, so
-        # times with a fraction (java.sql.Timestamp writes one) would seem to run backwards.
-        seconds = _plain(times)
-        walls = _walls(times, ids)
-        self._walls = tuple(walls if seconds is times else [wall.replace(microsecond=0) for wall in walls])
+        # time.
+        seconds, walls, instants = _read_times(times, ids)
+        self._walls = tuple(walls)
         self.ids: Sequence[str] = tuple(ids)
         self.times: Sequence[str] = tuple(seconds)
+        self._instants = instants
+        self._shown_in: Zone | None = None
         self.count = count
         self.body = b"" if decoded is not None else body
         self._decoded = decoded
@@ -80,6 +96,43 @@ class SearchPage:
     def walls(self) -> Sequence[datetime]:
         """The trigger times of the rows, without a zone."""
         return self._walls
+
+    @property
+    def needs_no_zone(self) -> bool:
+        """True if there are rows, and all of their times say the instant."""
+        if not self._instants or not all(self._instants):
+            return False
+        others = [row.get(name) for row in loose_rows(self.body) for name in OTHER_TIMES]
+        times = [moment(value) for value in others if value not in (None, "")]
+        return all(time is not None and time.tzinfo is not None for time in times)
+
+    def show_in(self, zone: Zone) -> None:
+        """Show trigger times that say the instant as the clocks of a zone do, so that all times of a page are alike.
+
+        Scans plan by wall clocks, because that is what services are documented to send. Call it before a page is
+        looked at, once the zone is known.
+        """
+        if not self._instants or zone == self._shown_in:
+            return
+        self._walls = tuple(
+            wall if instant is None else zone.shown_at(instant).replace(tzinfo=None, fold=0)
+            for wall, instant in zip(self._walls, self._instants, strict=True)
+        )
+        self.times = tuple(wall.isoformat(" ") for wall in self._walls)
+        self._shown_in = zone
+
+    def _offsets(self, zone: Zone, offset: int | Sequence[int] | None) -> int | Sequence[int] | None:
+        """Return the offset at each trigger time, if a row says its instant. Otherwise return the given ones."""
+        if not self._instants:
+            return offset
+        self.show_in(zone)
+        given = [offset] * len(self) if offset is None or isinstance(offset, int) else offset
+        found = [
+            other if instant is None else int((wall - instant).total_seconds())
+            for wall, instant, other in zip(self._walls, self._instants, given, strict=True)
+        ]
+        known = [one for one in found if one is not None]
+        return known if len(known) == len(found) else offset
 
     def __repr__(self) -> str:
         return f"Page({len(self)} rows, {len(self.body):,} bytes)"
@@ -102,6 +155,7 @@ class SearchPage:
         """
         if not self.ids:
             return []  # an empty answer may have no list
+        offset = self._offsets(zone, offset)
         if self._decoded is None and not self._loose:
             self._read()
             self._dated = False
@@ -142,28 +196,51 @@ def row_path(number: int) -> str:
     return f"$.data.flowInsts[{number}]"
 
 
-def _walls(times: list[str], ids: list[str]) -> list[datetime]:
-    try:
-        return naive_times(times)
-    except ValueError:
-        return [_wall(time, name, number) for number, (time, name) in enumerate(zip(times, ids, strict=True))]
+def _read_times(
+    times: Sequence[Any], ids: Sequence[str]
+) -> tuple[Sequence[str], Sequence[datetime], Sequence[datetime | None]]:
+    """Return trigger times as texts of one form, which compare as the times do, and as times without zone.
 
+    Times have whole seconds, as documented. Rows of one second come in the order of their ids, so times with a
+    fraction (java.sql.Timestamp writes one) would seem to run backwards.
 
-def _wall(time: str, name: str, number: int) -> datetime:
-    try:
-        return NAIVE_EPOCH + timedelta(seconds=wall_seconds(time))
-    except AnswerError as error:
-        problem = f"instance {name!r:.80} has no trigger time that can be read: {error.problem}"
-        raise AnswerError(problem, f"{row_path(number)}.triggerTime") from None
+    Returns:
+        The texts, the times, and the instants (in UTC, without zone) of rows whose trigger time says the instant. Their
+        texts and times are those of UTC. If no row says its instant, the last sequence is empty.
 
-
-def _plain(times: list[str]) -> list[str]:
-    """Return the times as texts of one form, which compare as the times do.
-
-    Usually they have that form already.
+    Raises:
+        AnswerError: a trigger time cannot be read.
     """
+    try:
+        walls = naive_times(times)
+    except ValueError:
+        return _read_forms(times, ids)
     # Each text is a time, so it has at least 19 characters, and one character between date and time.
     together = "".join(times)
     if len(together) == 19 * len(times) and together.count(" ") == len(times):
-        return times
-    return [f"{time[:10]} {time[11:19]}" for time in times]
+        return times, walls, ()
+    seconds = [f"{time[:10]} {time[11:19]}" for time in times]
+    return seconds, naive_times(seconds), ()
+
+
+def _read_forms(
+    times: Sequence[Any], ids: Sequence[str]
+) -> tuple[Sequence[str], Sequence[datetime], Sequence[datetime | None]]:
+    walls: list[datetime] = []
+    instants: list[datetime | None] = []
+    for number, (time, name) in enumerate(zip(times, ids, strict=True)):
+        found = moment(_FRACTION.sub(r"\1", time) if isinstance(time, str) else time)
+        instant = (
+            in_utc(found.replace(microsecond=0)) if found is not None and found.tzinfo is not None else None
+        )
+        wall = found.replace(microsecond=0) if found is not None and found.tzinfo is None else instant
+        if wall is None:
+            raise AnswerError(
+                f"instance {name!r:.80} has no trigger time that can be read: {time!r:.60} is not a time; "
+                "expected YYYY-MM-DD HH:MM:SS, ISO 8601 with an offset, or milliseconds since 1970-01-01 UTC",
+                f"{row_path(number)}.triggerTime",
+            )
+        walls.append(wall)
+        instants.append(instant)
+    seconds = [wall.isoformat(" ") for wall in walls]
+    return seconds, walls, instants if any(instants) else ()

@@ -199,7 +199,7 @@ class Service:
             claimed = claimed or self._world.zone
         elif claimed is None:
             claimed = gmt(self._clock.offset_ms(now_ms))
-        elif not claimed.startswith("GMT"):
+        elif claimed != "Z" and not claimed.startswith("GMT"):
             claimed = gmt(Clock(zone_named(claimed)).offset_ms(now_ms))
         return envelope(key, 0, "OK", f'{{"timezone":{json.dumps(claimed)}}}')
 

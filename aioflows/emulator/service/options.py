@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from aioflows.emulator import checks
+from aioflows.emulator.service.time_forms import TIME_FORMS
 from aioflows.emulator.world.clock import zone_named
 
 __all__ = ["IGNORABLE", "Meanwhile", "Quirks"]
@@ -32,7 +33,7 @@ CHANGE_KINDS = ("insert", "delete", "flip")
 
 
 def _claimed_zone(_: object, __: object, value: str | None) -> None:
-    if value is not None and not value.startswith("GMT"):
+    if value is not None and value != "Z" and not value.startswith("GMT"):
         zone_named(value)
 
 
@@ -100,7 +101,7 @@ class Quirks:
         round_times: the rounding of times to whole seconds: "down", "up" or "nearest". Default: "down".
         zone_turn: an instant (ms since the epoch), and the hours by which the server's clock is ahead of
             `World.zone` from then on. None means never.
-        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8", which
+        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8" or "Z", which
             is returned unchanged. None means the true offset at that time.
         full_zone_name: True if Get Timezone returns the key of the zone instead of its offset. Default: False.
         start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
@@ -108,6 +109,12 @@ class Quirks:
         end_zone_shift: the same for end times alone. None means as for start times. Default: None.
         create_zone_shift: the same for creation times alone. None means as for start times. Default: None.
         null_times: the form of a time that does not exist yet, "null" or "absent". Default: "null".
+        times_as: the form of all times of a row: a wall-clock "text" as documented, or a form that Java services
+            write. "fraction": the same with a fraction of a second. "ms": milliseconds since the epoch. "ms-text":
+            these as a text. "seconds": seconds with a fraction. "offset", "basic-offset" and "utc": ISO 8601 with
+            ``+08:00``, ``+0800`` and ``Z``. "list": a list of year, month and so on. "mixed": another form in each
+            row. Default: "text".
+        numbers_as: the form of ``status`` and ``flowId``, "number" or "text". Default: "number".
         clock_skew: seconds by which the server's clock is ahead. Default: 0.
         empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means
             none.
@@ -192,6 +199,8 @@ class Quirks:
         default=None, validator=checks.maybe(checks.number(-24, 24))
     )
     null_times: str = attrs.field(default="null", validator=checks.one_of("null", "absent"))
+    times_as: str = attrs.field(default="text", validator=checks.one_of(*TIME_FORMS))
+    numbers_as: str = attrs.field(default="number", validator=checks.one_of("number", "text"))
     clock_skew: float = attrs.field(default=0.0, validator=checks.number(-1e9, 1e9))
     empty_answers: int = attrs.field(default=0, validator=checks.whole(0, 2**31))
     null_list: bool = attrs.field(default=False, validator=checks.flag)

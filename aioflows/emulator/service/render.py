@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from aioflows.emulator.service.time_forms import written
 from aioflows.emulator.world.clock import Clock, stamp
 from aioflows.emulator.world.flows import Flow
 from aioflows.models import FlowStatus
@@ -36,6 +37,8 @@ class Renderer:
         absent: True to leave out a time that does not exist, False to write null.
         siblings: True to add ``alertMode`` and ``calDt``.
         unescaped: True to leave the graph unescaped.
+        times: the form of times, one of `TIME_FORMS`.
+        numbers_as_texts: True to write the status and the id of the flow as texts.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Renderer:
         absent: bool = False,
         siblings: bool = False,
         unescaped: bool = False,
+        times: str = "text",
+        numbers_as_texts: bool = False,
     ) -> None:
         self._flows = flows
         self._trigger_clock = trigger_clock
@@ -54,11 +59,18 @@ class Renderer:
         self._absent = absent
         self._siblings = siblings
         self._unescaped = unescaped
+        self._form = times
+        self._numbers_as_texts = numbers_as_texts
         self._templates: dict[int, tuple[bytes, bytes]] = {}
-        self._states = {int(one): f'{int(one)},"statusDesc":"{one.name}",' for one in FlowStatus}
+        quote = '"' if numbers_as_texts else ""
+        self._states = {
+            int(one): f'{quote}{int(one)}{quote},"statusDesc":"{one.name}",' for one in FlowStatus
+        }
 
     def rows(self, rows: Iterable[PageRow]) -> list[bytes]:
         """Return one JSON object for each row, in UTF-8."""
+        if self._form != "text":
+            return [self._in_another_form(row) for row in rows]
         trigger_text, template = self._trigger_clock.local, self._templates
         start_text, end_text, create_text = (clock.local for clock in self._other_clocks)
         texts = []
@@ -66,7 +78,7 @@ class Renderer:
             head, tail = template.get(flow) or self._template(flow)
             local = trigger_text(trigger)
             times = self._times(
-                local,
+                f'"{local}"',
                 "null" if start is None else f'"{start_text(start)}"',
                 "null" if end is None else f'"{end_text(end)}"',
             )
@@ -79,12 +91,27 @@ class Renderer:
             )
         return texts
 
-    def _times(self, local: str, started: str, ended: str) -> str:
+    def _in_another_form(self, row: PageRow) -> bytes:
+        id, flow, status, trigger, start, end, create = row
+        head, tail = self._templates.get(flow) or self._template(flow)
+        local = self._trigger_clock.local(trigger)
+        started, ended, created = (
+            "null" if ms is None else written(self._form, ms, clock)
+            for ms, clock in zip((start, end, create), self._other_clocks, strict=True)
+        )
+        times = self._times(written(self._form, trigger, self._trigger_clock), started, ended)
+        return (
+            head.replace(_ID, id.encode()).replace(_STAMP, stamp(local).encode())
+            + f'{self._states[status]}{times}"timestamp":{created}'.encode()
+            + (tail if not self._siblings else self._sibling_fields(local) + tail)
+        )
+
+    def _times(self, triggered: str, started: str, ended: str) -> str:
         if self._absent:
             started = "" if started == "null" else f'"startTime":{started},'
             ended = "" if ended == "null" else f'"endTime":{ended},'
-            return f'"triggerTime":"{local}",{started}{ended}'
-        return f'"triggerTime":"{local}","startTime":{started},"endTime":{ended},'
+            return f'"triggerTime":{triggered},{started}{ended}'
+        return f'"triggerTime":{triggered},"startTime":{started},"endTime":{ended},'
 
     @staticmethod
     def _sibling_fields(local: str) -> bytes:
@@ -96,7 +123,7 @@ class Renderer:
         graph = f'"{graph}"' if self._unescaped else _json(graph)
         head = {
             "instanceId": _ID_PLACE,
-            "flowId": flow.id,
+            "flowId": str(flow.id) if self._numbers_as_texts else flow.id,
             "flowName": flow.name,
             "freq": flow.cron,
             "cycle": flow.cycle,
