@@ -12,9 +12,11 @@ from aioflows.errors import QueryError
 
 __all__ = ["import_extra", "pa", "pc", "pq"]
 
-_EXTRAS = {
+_EXTRAS: dict[str, tuple[str, str | None]] = {
     "pyarrow": ("Arrow and Parquet need", "arrow"),
     "duckdb": ("an export to DuckDB needs", "arrow"),
+    "polars": ("a Polars data frame needs", None),
+    "pandas": ("a pandas data frame needs", None),
     "plotly": ("a report page needs", "report"),
 }
 
@@ -30,9 +32,8 @@ def import_extra(name: str) -> Any:
     except ImportError:
         library = name.partition(".")[0]
         needs, extra = _EXTRAS[library]
-        raise QueryError(
-            f"{needs} {library}, which is not installed; install enos-aioflows[{extra}]"
-        ) from None
+        install = library if extra is None else f"enos-aioflows[{extra}]"
+        raise QueryError(f"{needs} {library}, which is not installed; install {install}") from None
 
 
 class _LateModule:

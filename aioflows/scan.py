@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from aioflows._net.async_calls import AsyncCalls
 from aioflows._net.scan_reader import ScanReader
 from aioflows._tables.raw_rows import RawRows
+from aioflows.arrow import Names
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.stats import ScanPlan, ScanStats
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 __all__ = ["FlowScan"]
@@ -77,18 +80,58 @@ class FlowScan(AsyncIterator[FlowInstance]):
         return AsyncCalls(partial(self.reader.next_as, lambda rows: rows))
 
     def record_batches(
-        self, columns: Iterable[str] | None = None, *, tasks: bool = False
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
     ) -> AsyncIterator[pa.RecordBatch]:
         """Return an iterator of Arrow record batches, in the same order, with the schema of `aioflows.arrow`.
 
         Args:
             columns: the names of the columns, in this order. None means every column.
             tasks: True for one row per task of an instance's graph. Default: False, one row per instance.
+            names: the type of texts that many rows share, such as ``flow_name``. "text" means strings.
+                "dictionary" means dictionaries, each of which begins with that of the batch before. None means that
+                ``status_name`` is one dictionary, and others are strings. Default: None.
 
         Raises:
-            QueryError: a column is unknown, or pyarrow is not installed.
+            QueryError: a column or the type of names is unknown, or pyarrow is not installed.
         """
-        return AsyncCalls(self.reader.batches(columns, tasks=tasks))
+        read, _ = self.reader.batches(columns, tasks=tasks, names=names)
+        return AsyncCalls(read)
+
+    async def to_arrow(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pa.Table:
+        """Return all instances that were not handed out yet as an Arrow table, and close the scan.
+
+        If the call fails or is cancelled, none of them counts as handed out, as with `list`.
+
+        Args:
+            columns: as for `record_batches`.
+            tasks: as for `record_batches`.
+            names: as for `record_batches`. With "dictionary" the table has one dictionary for each column.
+
+        Raises:
+            QueryError: a column or the type of names is unknown, or pyarrow is not installed.
+        """
+        return await self.reader.read_table(columns, tasks=tasks, names=names)
+
+    async def to_polars(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pl.DataFrame:
+        """Return all instances that were not handed out yet as a data frame of Polars, and close the scan.
+
+        The arguments and errors are those of `to_arrow`. Polars has to be installed.
+        """
+        return await self.reader.read_frame("polars", columns, tasks=tasks, names=names)
+
+    async def to_pandas(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pd.DataFrame:
+        """Return all instances that were not handed out yet as a data frame of pandas, and close the scan.
+
+        Integers are ``Int64`` and truth values ``boolean``, so that missing ones do not make them numbers with a
+        fraction. The arguments and errors are those of `to_arrow`. pandas has to be installed.
+        """
+        return await self.reader.read_frame("pandas", columns, tasks=tasks, names=names)
 
     async def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from asyncio import get_running_loop
+from asyncio import get_running_loop, to_thread
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -34,7 +34,7 @@ from aioflows._net.retrying import CallTally
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows
-from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
+from aioflows.arrow import AnswerColumns, BatchForm, Names, frame_maker, text_batch
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
@@ -180,27 +180,62 @@ class ScanReader(LoopBound):
         return made
 
     def batches(
-        self, columns: Iterable[str] | None, *, tasks: bool
-    ) -> Callable[[], Coroutine[Any, Any, pa.RecordBatch]]:
-        """Return a function that returns the next rows as a record batch.
+        self, columns: Iterable[str] | None, *, tasks: bool, names: Names | None
+    ) -> tuple[Callable[[], Coroutine[Any, Any, pa.RecordBatch]], BatchForm]:
+        """Return a function that returns the next rows as a record batch, and the form of these batches.
 
         Batches are small, so that the event loop stays responsive.
 
         Args:
             columns: the names of the columns. None means every column.
             tasks: True for one row per task of an instance's graph.
+            names: the type of names.
 
         Raises:
-            QueryError: a column is unknown, or pyarrow is not installed.
+            QueryError: a column or the type of names is unknown, or pyarrow is not installed.
         """
         layout = Layout(columns, tasks=tasks)
-        schema, answer_columns = arrow_schema(layout), AnswerColumns(layout)
+        form, answer_columns = BatchForm(layout, names), AnswerColumns(layout)
 
         async def next_batch() -> pa.RecordBatch:
             rows = await self.next_as(answer_columns.batch, _BATCH)
-            return record_batch(layout, rows) if isinstance(rows, list) else with_names(rows, schema)
+            return form.batch(text_batch(layout, rows) if isinstance(rows, list) else rows)
 
-        return next_batch
+        return next_batch, form
+
+    async def read_table(
+        self, columns: Iterable[str] | None, *, tasks: bool, names: Names | None
+    ) -> pa.Table:
+        """Return all rows that were not handed out yet as a table, and close the scan.
+
+        Raises:
+            QueryError: a column or the type of names is unknown, or pyarrow is not installed.
+        """
+        next_batch, form = self.batches(columns, tasks=tasks, names=names)
+
+        async def collect() -> pa.Table:
+            batches = []
+            while (batch := await or_none(next_batch)) is not None:
+                batches.append(batch)
+            return form.table(batches)
+
+        return await self._read_and_close(collect)
+
+    async def read_frame(
+        self,
+        library: Literal["polars", "pandas"],
+        columns: Iterable[str] | None,
+        *,
+        tasks: bool,
+        names: Names | None,
+    ) -> Any:
+        """Return all rows that were not handed out yet as a data frame, and close the scan.
+
+        Raises:
+            QueryError: a column or the type of names is unknown, or pyarrow or the library is not installed.
+        """
+        make = frame_maker(library)
+        return await to_thread(make, await self.read_table(columns, tasks=tasks, names=names))
 
     async def refill(self) -> None:
         """Read more rows into the handout. Raise StopAsyncIteration if there are none."""

@@ -27,22 +27,13 @@ from aioflows._tables.columns import (
     utf8,
     whole,
 )
-from aioflows.arrow.schema import arrow_schema, pyarrow, seconds_between, types, with_names
+from aioflows.arrow.schema import pyarrow, seconds_between, types
 from aioflows.models import NAIVE_EPOCH, FlowInstance
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["record_batch", "text_batch"]
-
-
-def record_batch(layout: Layout, instances: Sequence[FlowInstance]) -> pa.RecordBatch:
-    """Return instances as a record batch.
-
-    Raises:
-        QueryError: pyarrow is not installed, or an integer has more than 64 bits.
-    """
-    return with_names(text_batch(layout, instances), arrow_schema(layout))
+__all__ = ["text_batch"]
 
 
 def text_batch(

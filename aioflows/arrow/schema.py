@@ -4,30 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from aioflows._extras import import_extra
-from aioflows._tables.columns import STATUS_NAMES, Kind, Layout
+from aioflows._tables.columns import STATUS_NAME, STATUS_NAMES, Kind, Layout
+from aioflows.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "joined", "names_of", "pyarrow", "seconds_between", "types", "with_names"]
+__all__ = [
+    "Names",
+    "arrow_schema",
+    "joined",
+    "names_of",
+    "pyarrow",
+    "seconds_between",
+    "types",
+]
+
+Names: TypeAlias = Literal["text", "dictionary"]
+"""The type of names, which are equal in many rows: strings, or dictionaries of strings."""
 
 
-def arrow_schema(layout: Layout) -> pa.Schema:
+def arrow_schema(layout: Layout, names: Names | None = None) -> pa.Schema:
     """Return the schema of a layout: the names and types of its columns.
 
+    Args:
+        layout: the columns.
+        names: the type of names, "text" or "dictionary". None means that ``status_name`` is a dictionary, because
+            all statuses are known beforehand, and other names are strings. Default: None.
+
     Raises:
-        QueryError: pyarrow is not installed.
+        QueryError: the type of names is unknown, or pyarrow is not installed.
     """
-    type_of = types()
-    return pyarrow().schema([(column.name, type_of[column.kind]) for column in layout.columns])
-
-
-def with_names(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch with its names dictionary-encoded, as the schema says."""
-    return _with_names(pyarrow().RecordBatch, batch, schema)
+    if names not in (None, *get_args(Names)):
+        raise QueryError(f"names must be 'text', 'dictionary' or None, not {names!r}")
+    arrow, type_of = pyarrow(), types()
+    fields = []
+    for column in layout.columns:
+        is_text = column.kind is Kind.NAME and (
+            names == "text" or (names is None and column is not STATUS_NAME)
+        )
+        fields.append((column.name, arrow.string() if is_text else type_of[column.kind]))
+    return arrow.schema(fields)
 
 
 def joined(
@@ -42,18 +62,14 @@ def joined(
     """
     if not batches:
         return schema.empty_table()
-    table = pyarrow().Table
+    arrow = pyarrow()
     # One chunk, because every later step has a cost for each chunk.
-    return _with_names(table, table.from_batches(batches).combine_chunks(pool), schema)
-
-
-def _with_names(kind: Any, texts: Any, schema: pa.Schema) -> Any:
-    is_name = pyarrow().types.is_dictionary
+    texts = arrow.Table.from_batches(batches).combine_chunks(pool)
     arrays = [
-        array.dictionary_encode() if is_name(field.type) else array
+        array.dictionary_encode() if arrow.types.is_dictionary(field.type) else array
         for array, field in zip(texts.columns, schema, strict=True)
     ]
-    return kind.from_arrays(arrays, schema=schema)
+    return arrow.Table.from_arrays(arrays, schema=schema)
 
 
 def seconds_between(starts: pa.Array, ends: pa.Array) -> pa.Array:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aioflows._net.async_calls import or_none
 from aioflows._net.scan_reader import ScanReader
+from aioflows.arrow import Names
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
@@ -16,6 +17,8 @@ from aioflows.sync.loop_thread import LoopThread
 from aioflows.sync.pull import Puller
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 __all__ = ["FlowScan"]
@@ -48,11 +51,44 @@ class FlowScan(Puller[ScanReader]):
         return self._calls(lambda: self._next_of(self._reader.handout.take_page))
 
     def record_batches(
-        self, columns: Iterable[str] | None = None, *, tasks: bool = False
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return an iterator of Arrow record batches; see `aioflows.FlowScan.record_batches`."""
-        read = self._reader.batches(columns, tasks=tasks)
+        read, _ = self._reader.batches(columns, tasks=tasks, names=names)
         return self._calls(lambda: self._next_batch(read))
+
+    def to_arrow(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pa.Table:
+        """Return the rest as an Arrow table, and close the scan; see `aioflows.FlowScan.to_arrow`."""
+        with self._one_at_a_time:
+            return self._thread.run(partial(self._reader.read_table, columns, tasks=tasks, names=names))
+
+    def to_polars(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pl.DataFrame:
+        """Return the rest as a data frame of Polars, and close the scan; see `aioflows.FlowScan.to_polars`."""
+        return self._read_frame("polars", columns, tasks=tasks, names=names)
+
+    def to_pandas(
+        self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
+    ) -> pd.DataFrame:
+        """Return the rest as a data frame of pandas, and close the scan; see `aioflows.FlowScan.to_pandas`."""
+        return self._read_frame("pandas", columns, tasks=tasks, names=names)
+
+    def _read_frame(self, library: Literal["polars", "pandas"], *columns: Any, **how: Any) -> Any:
+        with self._one_at_a_time:
+            return self._thread.run(partial(self._reader.read_frame, library, *columns, **how))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the rest as a stream of the Arrow PyCapsule interface, with every column.
+
+        So a scan can be given to ``pyarrow.table``, ``polars.DataFrame`` or DuckDB as it is. Instances are read as the
+        consumer takes them. An error of the scan is one of the consumer's errors, with the same text.
+        """
+        read, form = self._reader.batches(None, tasks=False, names=None)
+        batches = self._calls(lambda: self._next_batch(read))
+        return form.stream(batches).__arrow_c_stream__(requested_schema)
 
     def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan."""

@@ -28,10 +28,11 @@ from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import Part, RawRows
-from aioflows.arrow import AnswerColumns, record_batch, text_batch
+from aioflows.arrow import AnswerColumns, text_batch
 from aioflows.arrow.from_bytes import _shape
 from aioflows.emulator import Emulator, Fault
 from benchmarks.worlds import session_to
+from tests.support.instances import record_batch
 
 CHINA = Zone.parse("GMT+8")
 PLAIN: dict[str, object] = {

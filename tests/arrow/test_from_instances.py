@@ -16,15 +16,16 @@ from aioflows import FlowInstance, FlowQuery, QueryError
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
 from aioflows._tables.columns import COLUMNS, Layout, utf8
-from aioflows.arrow import arrow_schema, record_batch
+from aioflows.arrow import arrow_schema
 from aioflows.emulator import Emulator
 from benchmarks.worlds import session_to
 from tests.support.export_cases import instances
+from tests.support.instances import record_batch
 
 NAMES = pa.dictionary(pa.int32(), pa.string())
 TYPES = {
-    pa.string(): "instance_id parameters graph cal_dt extra",
-    NAMES: "flow_name freq cycle do_as status_desc owner status_name",
+    pa.string(): "instance_id flow_name freq cycle parameters do_as graph status_desc owner cal_dt extra",
+    NAMES: "status_name",
     pa.int64(): "flow_id status alert_mode",
     pa.bool_(): "virtual has_edit_pri has_read_pri is_cancelled",
     pa.timestamp("us", tz="UTC"): "trigger_time start_time end_time timestamp",

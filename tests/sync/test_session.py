@@ -13,6 +13,8 @@ from datetime import UTC, timedelta
 from itertools import islice
 from typing import Any
 
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import aioflows.sync
@@ -102,6 +104,18 @@ def test_every_way_to_read_a_scan_gives_the_same() -> None:
         assert first is not None
         assert first.instance_id == expected[0]
         assert session.scan(FlowQuery(0, 0)).first() is None
+
+
+def test_a_scan_is_a_stream_of_arrow_and_becomes_a_table_or_a_frame() -> None:
+    with here(200) as world:
+        session, query = world.session, world.query()
+        table = session.scan(query).to_arrow()
+        assert table["instance_id"].to_pylist() == world.expected()
+        assert pa.table(session.scan(query)).equals(table)
+        assert pl.DataFrame(session.scan(query)).equals(session.scan(query).to_polars())
+        assert len(session.scan(query).to_pandas(["status"])) == 200
+        empty = pa.RecordBatchReader.from_stream(session.scan(FlowQuery(0, 0))).read_all()
+        assert empty.equals(table.schema.empty_table())
 
 
 def test_it_works_where_a_loop_is_running_as_in_a_notebook() -> None:

@@ -57,7 +57,7 @@ class _PartSink(Sink):
     def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
         super().__init__(draft)
         self._layout = layout
-        self._schema: pa.Schema = arrow_schema(layout)
+        self._schema: pa.Schema = arrow_schema(layout, "dictionary")
         self._job = {"aioflows": job}
         self._columns = AnswerColumns(layout, memory_pool())
         self._batches: list[pa.RecordBatch] = []

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real_time
 
 async def test_a_file_has_the_documented_types(tmp_path: Path) -> None:
     await export(Rows(instances(30)), QUERY, tmp_path / "out.parquet")
-    assert pq.read_schema(tmp_path / "out.parquet").equals(arrow_schema(Layout()))
+    assert pq.read_schema(tmp_path / "out.parquet").equals(arrow_schema(Layout(), "dictionary"))
 
 
 async def test_many_parts_become_one_row_group(tmp_path: Path) -> None:
