@@ -43,7 +43,7 @@ from aioflows.events import (
     WindowDone,
 )
 from aioflows.follow import FlowFollow
-from aioflows.models import FlowInstance, FlowPage, FlowStatus, ScheduleType
+from aioflows.models import FlowInstance, FlowPage, FlowStatus, FlowTask, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.session import FlowSession
@@ -75,6 +75,7 @@ __all__ = [
     "FlowScan",
     "FlowSession",
     "FlowStatus",
+    "FlowTask",
     "FollowCheckpoint",
     "FollowStats",
     "Limits",

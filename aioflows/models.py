@@ -22,9 +22,10 @@ from aioflows._display.html import facts
 from aioflows._instance_json import json_of_row, members_of_row
 from aioflows._json_text import DecodedText, Json, as_member, decoded, read_member, text_of
 from aioflows._statuses import FINAL, STATUSES, FlowStatus, ScheduleType
+from aioflows._tasks import FlowTask, tasks_of
 from aioflows.errors import QueryError
 
-__all__ = ["FlowInstance", "FlowPage", "FlowStatus", "Json", "ScheduleType"]
+__all__ = ["FlowInstance", "FlowPage", "FlowStatus", "FlowTask", "Json", "ScheduleType"]
 
 _NOTHING: Any = None  # stands for an empty mapping: one dict per row would cost 64 bytes
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (slots hold times without a zone)
@@ -109,6 +110,7 @@ _SHOWN = [
     if name != "instance_id"
 ]
 _FIELDS = [field.name for field in attrs.fields(StoredInstance)]
+_TYPED_FIELDS = [(field.name, str(field.type)) for field in attrs.fields(StoredInstance)]
 _SLOTS = [_slot(name) for name in _FIELDS]
 _RESTORED: dict[int, Callable[[str], Any]] = {
     _FIELDS.index("graph"): as_member,
@@ -195,6 +197,11 @@ class FlowInstance(_Fields):
         return text_of(self._graph)
 
     @property
+    def tasks(self) -> tuple[FlowTask, ...]:
+        """The tasks of the graph, in its order. They are read from the graph each time."""
+        return tasks_of(self.graph)
+
+    @property
     def parameters_text(self) -> str | None:
         """The parameters as the service sent them."""
         return text_of(self._parameters)
@@ -233,6 +240,20 @@ class FlowInstance(_Fields):
     def to_json(self) -> bytes:
         """Return the instance as JSON in ASCII: a line of the JSON-lines export, without its line feed."""
         return json_of_row(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        """Return how pydantic checks instances and makes JSON of them, by `to_dict`."""
+        from aioflows._pydantic_schema import core_schema_of  # noqa: PLC0415  (only pydantic calls this)
+
+        return core_schema_of(cls, _TYPED_FIELDS)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, Any]:
+        """Return the JSON schema of what `to_dict` returns."""
+        from aioflows._pydantic_schema import json_schema_of  # noqa: PLC0415  (only pydantic calls this)
+
+        return json_schema_of(cls.__name__, _TYPED_FIELDS, "A flow instance: one run of a flow.")
 
     def __getstate__(self) -> tuple[object, ...]:
         # The state holds the slots as they were received: JSON as its text, times without a zone.

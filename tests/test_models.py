@@ -225,3 +225,38 @@ def test_a_page_has_its_instances_as_a_tuple() -> None:
     page = FlowPage([made()], 7)
     assert page.instances == (made(),)
     assert page == FlowPage(instances=(made(),), count=7)
+
+
+class TestTasks:
+    def test_the_tasks_of_a_graph_have_its_members(self) -> None:
+        task = {
+            "taskName": "sync",
+            "taskInstId": "4-1",
+            "x": 0.002,
+            "y": 1,
+            "taskId": 4,
+            "nodeId": "t_4",
+            "status": "1",
+        }
+        (one,) = decoded(graph=json.dumps({"tasks": [task]})).tasks
+        assert (one.id, one.name, one.instance_id, one.node_id) == ("4", "sync", "4-1", "t_4")
+        assert (one.status, one.status_name, one.is_final) == (FlowStatus.SUCCESS, "SUCCESS", True)
+        assert (one.x, one.y, one.members) == (0.002, 1.0, task)
+
+    @pytest.mark.parametrize("graph", [None, "", "no JSON", "[]", '{"tasks":{}}', '{"tasks":null}', "{}"])
+    def test_a_graph_without_tasks_has_none(self, graph: str | None) -> None:
+        assert decoded(graph=graph).tasks == ()
+
+    def test_what_a_task_lacks_is_none(self) -> None:
+        odd = [
+            7,
+            None,
+            {},
+            {"taskId": ["a"], "taskName": {}, "x": "wide", "y": True, "status": 99.5},
+            {"status": 42},
+        ]
+        tasks = decoded(graph={"tasks": odd}).tasks
+        assert [(one.id, one.name, one.x, one.y, one.status) for one in tasks[:2]] == [
+            (None, None, None, None, None)
+        ] * 2
+        assert (tasks[2].status, tasks[2].status_name, tasks[2].is_final) == (42, "42", False)

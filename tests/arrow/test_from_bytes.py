@@ -32,7 +32,7 @@ from aioflows.arrow import AnswerColumns, text_batch
 from aioflows.arrow.from_bytes import _shape
 from aioflows.emulator import Emulator, Fault
 from benchmarks.worlds import session_to
-from tests.support.instances import record_batch
+from tests.support.batches import record_batch
 
 CHINA = Zone.parse("GMT+8")
 PLAIN: dict[str, object] = {

@@ -19,8 +19,8 @@ from aioflows._tables.columns import COLUMNS, Layout, utf8
 from aioflows.arrow import arrow_schema
 from aioflows.emulator import Emulator
 from benchmarks.worlds import session_to
+from tests.support.batches import record_batch
 from tests.support.export_cases import instances
-from tests.support.instances import record_batch
 
 NAMES = pa.dictionary(pa.int32(), pa.string())
 TYPES = {

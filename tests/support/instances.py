@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
-from aioflows._tables.columns import Layout
-from aioflows.arrow import BatchForm, text_batch
 from aioflows.models import FlowInstance
 
 CHINA = timezone(timedelta(hours=8))
@@ -37,11 +33,6 @@ def answered(zone: str = "GMT+8", **members: object) -> FlowInstance:
     body = json.dumps({"code": 0, "data": {"flowInsts": [row]}}).encode()
     (instance,) = read_search(body).instances(Zone.parse(zone))
     return instance
-
-
-def record_batch(layout: Layout, rows: Sequence[FlowInstance]) -> pa.RecordBatch:
-    """Give instances as a batch of the usual form."""
-    return BatchForm(layout).batch(text_batch(layout, rows))
 
 
 ODD_ROWS: dict[str, Callable[[], FlowInstance]] = {
