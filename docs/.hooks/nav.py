@@ -12,6 +12,7 @@ GUIDE = [
     "schedules",
     "export",
     "arrow",
+    "instances",
     "report",
     "command-line",
     "web",
