@@ -22,7 +22,7 @@ NAMES = ["flow_name", "owner", "status_desc", "status_name"]
 
 
 @asynccontextmanager
-async def scan_of(instances: int = 300, **switches: Any) -> AsyncIterator[FlowScan]:
+async def scan_of(instances: int = 80, **switches: Any) -> AsyncIterator[FlowScan]:
     async with (
         Emulator(instances=instances, seed=4, **switches) as emulator,
         session_to(emulator, page_size=20) as session,
@@ -111,11 +111,11 @@ async def test_an_empty_scan_has_every_column() -> None:
 
 @pytest.mark.real_time
 async def test_frames_hold_integers_and_instants_exactly() -> None:
-    async with scan_of(60) as scan:
+    async with scan_of(30) as scan:
         frame = await scan.to_pandas()
-    async with scan_of(60) as scan:
+    async with scan_of(30) as scan:
         other = await scan.to_polars()
-    async with scan_of(60) as scan:
+    async with scan_of(30) as scan:
         rows = await scan.list()
     assert (str(frame["alert_mode"].dtype), str(frame["virtual"].dtype)) == ("Int64", "boolean")
     for name in ("instance_id", "flow_id", "status_name", "trigger_time", "end_time"):
