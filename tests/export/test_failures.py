@@ -45,7 +45,18 @@ class Failing(Quick):
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        counted = "open append write truncate sync folder set_mode rename sync_folder remove".split()
+        counted = [
+            "open",
+            "append",
+            "write",
+            "truncate",
+            "sync",
+            "folder",
+            "set_mode",
+            "rename",
+            "sync_folder",
+            "remove",
+        ]
         return partial(self._call, name, value) if name in counted else value
 
     def _call(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
