@@ -21,6 +21,7 @@ from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
 from aioflows._net.follow_reader import FollowReader
+from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.loop_bound import LoopBound
@@ -123,17 +124,20 @@ class FlowSession(LoopBound):
         operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
+        service = ServiceFacts(first_page)
+        questions = ClockQuestions(operations, service, limits.page_size)
         self._parts = SessionParts(
-            ServiceFacts(first_page),
+            service,
             SeenFilters(),
             limits,
             self._gate,
             operations,
             Zones(zone, operations.zone, FieldClocks(other, watch.warn)),
+            questions,
             turns,
             watch,
         )
-        self._dates = RowDates(operations, self._parts.service, limits.page_size, self.flow_instances)
+        self._dates = RowDates(questions, self.flow_instances)
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state = "not entered"

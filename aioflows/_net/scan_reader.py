@@ -10,6 +10,7 @@ import math
 import warnings
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,13 +18,16 @@ import attrs
 
 from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.strategy import make_machine
+from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.async_calls import or_none
+from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.loop_bound import LoopBound
@@ -64,6 +68,7 @@ class SessionParts:
     gate: Gate
     operations: Operations
     zones: Zones
+    clocks: ClockQuestions
     turns: LoopSlices
     watch: Observers
 
@@ -117,9 +122,8 @@ class ScanReader(LoopBound):
             machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         self._tally = CallTally(self._watch.number)
-        fetch = partial(parts.operations.search, query, self._tally)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
-        self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
+        self._engine = Engine(machine, self._fetch, self._zone.find, slots, parts.turns, self._watch.news)
         self.handout = Handout(limit)
         self._began = self._ended = 0.0
         self._busy = self._over = self._closed = False
@@ -199,6 +203,15 @@ class ScanReader(LoopBound):
             return record_batch(layout, rows) if isinstance(rows, list) else with_names(rows, schema)
 
         return next_batch
+
+    async def _fetch(self, type: ScheduleType, ask: PageRequest) -> SearchPage:
+        """Fetch a page. Its rows are seen before any row is dated, so that all are dated by the same clocks."""
+        page = await self._parts.operations.search(self.query, self._tally, type, ask)
+        if self._parts.zones.inexperienced:
+            with suppress(AioflowsError):  # the engine reports that there is no zone
+                zone = await self._zone.find()
+                await self._parts.clocks.see(page, zone, type, self._tally)
+        return page
 
     async def refill(self) -> None:
         """Read more rows into the handout. Raise StopAsyncIteration if there are none."""
