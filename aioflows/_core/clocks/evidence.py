@@ -125,8 +125,11 @@ def advance_of(
     count = len(seen.values)
     if not count:
         return base, ""
-    least = seen.least
+    least, near = seen.least, list(near)
     if least >= base - _SKEW:
+        later = max((one for one in near if base < one <= least + _SKEW), default=base)
+        if not sure and count >= _PLENTY and later - base >= 2 * _GRID and seen.varied(later, flows=_FLOWS):
+            return later, ""
         return (base, "") if least - base < LATE - _SKEW else _of_late(seen, base, near, utc, sure, backed)
     near = [one for one in near if least >= one - _SKEW]
     if near and least - max(near) < LATE:

@@ -43,7 +43,7 @@ def judge(page: PageTimes, known: Mapping[str, FieldClock]) -> ClockVerdict:
 
     Where the trigger's clock is changed, the rows before and after the change are judged one after the other. A
     clock that fits the rows of one side only is not that of the service. For example, a clock 5 hours ahead of one
-    of -05:00 shows UTC, unless it is 5 hours ahead of -04:00 as well.
+    of -05:00 shows UTC, unless it is 5 hours ahead of -04:00 as well. A few rows show that.
 
     Args:
         page: the rows.
@@ -52,35 +52,50 @@ def judge(page: PageTimes, known: Mapping[str, FieldClock]) -> ClockVerdict:
     sides = clear_rows(page)[:_SIDES]
     verdict = ClockVerdict(known)
     doubts: list[tuple[str, str, str]] = []
+    like: Sequence[int] = ()
     for side in sides:
-        verdict = _judge(side, verdict.clocks)
+        verdict = _judge(side, verdict.clocks, like)
         doubts += verdict.doubts
+        like = _advances(side, verdict.clocks)
     if len(sides) > 1 and verdict.clocks != known:
         verdict = _judge(sides[0], verdict.clocks)
         doubts = [*verdict.doubts, *_judge(sides[1], verdict.clocks).doubts]
     return ClockVerdict(verdict.clocks, doubts, sum(len(side.rows) for side in sides))
 
 
-def _judge(rows: ClearRows, known: Mapping[str, FieldClock]) -> ClockVerdict:
+def _advances(rows: ClearRows, clocks: Mapping[str, FieldClock]) -> list[int]:
+    return [clocks[field].ahead(rows.instant, rows.offset) for field in FIELDS]
+
+
+def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int] = ()) -> ClockVerdict:
+    """Judge the rows of one side.
+
+    Args:
+        rows: the rows.
+        known: the clocks that hold unless the rows contradict them.
+        like: the advances of the fields on the other side. Default: none.
+    """
     page, offset = rows.page, rows.offset
     utc = -offset if offset else None
-    base = [known[field].ahead(rows.instant, offset) for field in FIELDS]
+    base = _advances(rows, known)
     starts, ends, stamps = page.fields
     began, created = rows.distances(starts, page.walls), rows.distances(stamps, page.walls)
 
     backed = _backed(rows, began, created, base)
-    start, doubt = advance_of(began, base[0], [0] if base[0] else [], utc, backed=backed)
+    near = [*([0] if base[0] else []), *like[:1]]
+    start, doubt = advance_of(began, base[0], near, utc, backed=backed)
     doubts = [(doubt, FIELDS[0])]
 
     shown = known["end_time"] != TRIGGERS_CLOCK
     ran = rows.distances(ends, page.begun(start))
-    end, doubt = advance_of(ran, base[1] if shown else start, [0, start], utc, sure=shown)
+    end, doubt = advance_of(ran, base[1] if shown else start, [0, start, *like[1:2]], utc, sure=shown)
     if doubt == "late" and len(ran.values) < _MANY_RUNS and not _equally_long(ran):
         doubt = LONG
     doubts.append((doubt, FIELDS[1]))
 
     late = _started_before(rows.distances(stamps, page.begun(start)), base[2])
-    made, doubt = lead_of(created, base[2], [start] if start else [], utc, started=late)
+    near = [*([start] if start else []), *like[2:]]
+    made, doubt = lead_of(created, base[2], near, utc, started=late)
     doubts.append((doubt, FIELDS[2]))
     clocks = {
         field: known[field] if advance == before else _clock(advance, offset)
