@@ -20,8 +20,8 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
-from aioflows._net.follow_reader import FollowReader
 from aioflows._net.clock_questions import ClockQuestions
+from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.loop_bound import LoopBound

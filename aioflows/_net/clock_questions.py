@@ -84,9 +84,7 @@ class ClockQuestions:
         if self._answered or not noting.unsure:
             return
         if self._question is None or self._question.over:
-            self._question = SingleFlight(
-                self._ask(noting, zone, walls[0], type, tally), "aioflows clocks"
-            )
+            self._question = SingleFlight(self._ask(noting, zone, walls[0], type, tally), "aioflows clocks")
         await self._question.wait()
 
     async def _ask(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from aioflows._core.filters.seen_filters import SeenFilters
-from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.pages.page_request import PageRequest
+from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
 from aioflows._core.scans.partitions import PartitionedScan
@@ -122,8 +122,10 @@ class ScanReader(LoopBound):
             machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         self._tally = CallTally(self._watch.number)
+        # Not a method of the reader, which would then live until the garbage collector finds it.
+        fetch = partial(_fetch, parts, query, self._tally, self._zone)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
-        self._engine = Engine(machine, self._fetch, self._zone.find, slots, parts.turns, self._watch.news)
+        self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
         self.handout = Handout(limit)
         self._began = self._ended = 0.0
         self._busy = self._over = self._closed = False
@@ -203,15 +205,6 @@ class ScanReader(LoopBound):
             return record_batch(layout, rows) if isinstance(rows, list) else with_names(rows, schema)
 
         return next_batch
-
-    async def _fetch(self, type: ScheduleType, ask: PageRequest) -> SearchPage:
-        """Fetch a page. Its rows are seen before any row is dated, so that all are dated by the same clocks."""
-        page = await self._parts.operations.search(self.query, self._tally, type, ask)
-        if self._parts.zones.inexperienced:
-            with suppress(AioflowsError):  # the engine reports that there is no zone
-                zone = await self._zone.find()
-                await self._parts.clocks.see(page, zone, type, self._tally)
-        return page
 
     async def refill(self) -> None:
         """Read more rows into the handout. Raise StopAsyncIteration if there are none."""
@@ -393,3 +386,19 @@ class ScanReader(LoopBound):
             self._machine.position(self.handout.last),
             self._zone.used,
         )
+
+
+async def _fetch(
+    parts: SessionParts,
+    query: FlowQuery,
+    tally: CallTally,
+    zone: ScanZone,
+    type: ScheduleType,
+    ask: PageRequest,
+) -> SearchPage:
+    """Fetch a page. Its rows are seen before any row is dated, so that all are dated by the same clocks."""
+    page = await parts.operations.search(query, tally, type, ask)
+    if parts.zones.inexperienced:
+        with suppress(AioflowsError):  # the engine reports that there is no zone
+            await parts.clocks.see(page, await zone.find(), type, tally)
+    return page

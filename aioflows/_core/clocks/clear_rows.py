@@ -83,9 +83,7 @@ def _clear(page: PageTimes, offset: int, rows: list[int]) -> list[int]:
     first, last = min(first, last) - _DAY, max(first, last) + _DAY
     turns = [NAIVE_EPOCH + _MILLISECOND * turn for turn in page.zone.transitions(_ms(first), _ms(last))]
     apart = [
-        row
-        for row in rows
-        if not any(turn - _BEFORE <= page.instants[row] < turn + _AFTER for turn in turns)
+        row for row in rows if not any(turn - _BEFORE <= page.instants[row] < turn + _AFTER for turn in turns)
     ]
     return apart or rows
 

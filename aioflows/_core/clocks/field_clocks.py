@@ -4,14 +4,16 @@ The vendor's samples print them in another zone than the trigger time, and the a
 page is checked before its rows are handed out, and its times are written as the trigger's clock shows them.
 A page of a service with one clock costs a few comparisons.
 
-1. A clock that the user gave is used. Otherwise the rows show it (`aioflows._core.clocks.evidence`). What
+1. A clock that the user gave is used. Otherwise the rows show it (`aioflows._core.clocks.verdict`). What
    a session has found is where the next page begins, and is checked by that page too.
-2. A clock that shows UTC stays at UTC when the trigger's clock is changed. Any other one is taken to be
+2. The first rows of a session are kept as a sample, and seen before any row is dated. A page with few rows is
+   judged together with them, so all rows of a scan are dated by the same clocks.
+3. A clock that shows UTC stays at UTC when the trigger's clock is changed. Any other one is taken to be
    changed with it.
-3. If a time may stand for two instants, since clocks were put back, the first one is taken for which
+4. If a time may stand for two instants, since clocks were put back, the first one is taken for which
    trigger <= start <= end holds. A page that the service sorted by the time shows more: where the times run
    backwards, the second pass begins. A creation time is the one closest to the trigger time.
-4. Rows whose runs still start before their trigger time are reported once.
+5. Rows whose runs still start before their trigger time are reported once.
 
 See docs/guide/times.md.
 """
@@ -115,7 +117,10 @@ class FieldClocks:
         Return True if they look odd, and more rows are needed to see why.
 
         Args:
-            rows, walls, zone, offset: as for `date`. The rows are not changed.
+            rows: the rows, which are not changed.
+            walls: their trigger times, as the clock shows them.
+            zone: the zone of the trigger times.
+            offset: as for `date`. Default: None.
         """
         if not rows or not self.inexperienced:
             return False

@@ -15,7 +15,7 @@ __all__ = ["TimeSample"]
 _MOST = 200
 
 
-@attrs.frozen
+@attrs.define
 class _SampleRow:
     instance_id: str
     flow_id: Any
@@ -68,5 +68,8 @@ class TimeSample:
         """Return the rows as one page."""
         rows = self._rows.values()
         return PageTimes(
-            [row for row, _, _ in rows], [wall for _, wall, _ in rows], zone, [offset for _, _, offset in rows]
+            [row for row, _, _ in rows],
+            [wall for _, wall, _ in rows],
+            zone,
+            [offset for _, _, offset in rows],
         )

@@ -86,8 +86,10 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
     start, doubt = advance_of(began, base[0], near, utc, backed=backed)
     doubts = [(doubt, FIELDS[0])]
 
-    shown = known["end_time"] != TRIGGERS_CLOCK
+    moved = start != base[0] and known[FIELDS[0]] != TRIGGERS_CLOCK
+    together = [moved and known[field] == known[FIELDS[0]] for field in FIELDS]  # they have one clock
     ran = rows.distances(ends, page.begun(start))
+    shown = (known[FIELDS[1]] != TRIGGERS_CLOCK or (bool(like) and not ran.values)) and not together[1]
     end, doubt = advance_of(ran, base[1] if shown else start, [0, start, *like[1:2]], utc, sure=shown)
     if doubt == "late" and len(ran.values) < _MANY_RUNS and not _equally_long(ran):
         doubt = LONG
@@ -95,7 +97,7 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
 
     late = _started_before(rows.distances(stamps, page.begun(start)), base[2])
     near = [*([start] if start else []), *like[2:]]
-    made, doubt = lead_of(created, base[2], near, utc, started=late)
+    made, doubt = lead_of(created, start if together[2] else base[2], near, utc, started=late)
     doubts.append((doubt, FIELDS[2]))
     clocks = {
         field: known[field] if advance == before else _clock(advance, offset)

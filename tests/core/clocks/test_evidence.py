@@ -111,4 +111,6 @@ def test_creation_ahead_of_the_trigger_is_no_clock() -> None:
 def test_few_creation_times_follow_the_start() -> None:
     assert lead_of(distances([-8 * HOUR + 1]), 0, [-8 * HOUR]) == (-8 * HOUR, "")
     assert lead_of(distances([1.0]), 0, [-8 * HOUR]) == (0, "")
-    assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "lead"), "a single one decides nothing, but is reported"
+    assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "lead"), (
+        "a single one decides nothing, but is reported"
+    )
