@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from aioflows import FlowInstance, FlowQuery, FlowSession, Limits
 from aioflows.emulator import Emulator
-from tests.support.fakes import EmulatorTransport
+from tests.support.fakes import EmulatorTransport, answer
 from tests.support.long import long_but
 
 TIMES = ("trigger_time", "start_time", "end_time", "timestamp")
@@ -75,6 +76,25 @@ async def test_tiny_pages_are_judged_together(page_size: int, shift: float, tmp_
         async with session_to(transport, page_size) as session:
             query = FlowQuery(emulator.start, emulator.end)
             assert wrong(await session.scan(query).list(), path) == []
+
+
+class _Strict(EmulatorTransport):
+    """A service that answers no search for more than five rows."""
+
+    async def send(self, request: Any, headers: Any, timeout: float) -> Any:
+        if request.operation == "search" and json.loads(request.body)["pagination"]["pageSize"] > 5:
+            return answer(b"", 500)
+        return await super().send(request, headers, timeout)
+
+
+async def test_a_question_that_fails_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Then the few rows have to suffice, and what they do not show is reported."""
+    with Emulator(1, 5, start_zone_shift=5) as emulator:
+        transport = _Strict(emulator, epoch_ms=emulator.end_ms, latency=0.01)
+        async with session_to(transport, 5) as session:
+            rows = await session.scan(FlowQuery(emulator.start, emulator.end)).list()
+    assert len(rows) == 1
+    assert "other_timezone" in caplog.text
 
 
 @pytest.mark.parametrize("seed", range(3))

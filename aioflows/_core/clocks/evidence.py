@@ -218,9 +218,7 @@ def lead_of(
     known = list(dict.fromkeys([base, 0, *near]))
     if count < _MANY:
         return _of_few(seen, base, known, near, started=started)
-    grids = dict.fromkeys(int((value + _SKEW) // _GRID) * _GRID for value in sorted(seen.values))
-    candidates = dict.fromkeys([*known, *([] if utc is None else [utc]), *grids])
-    best = max(candidates, key=lambda one: seen.within(one, _CLOSE))
+    best = _best_of(seen, [*known, *([] if utc is None else [utc])])
     close = seen.within(best, _CLOSE)
     if close * 4 < count or not seen.possible(best):
         return base, ""
@@ -244,7 +242,13 @@ def _of_few(
         chosen = followed[0] if followed else min(known, key=lambda one: abs(middle - one))
     if abs(middle - chosen) < LATE - _SKEW:
         return chosen, ""
-    grid = seen.grid
-    if started and seen.possible(grid) and seen.apart(grid):
-        return grid, ""
+    best = _best_of(seen, known)
+    if started and seen.possible(best) and seen.apart(best):
+        return best, ""
     return chosen, "lead"
+
+
+def _best_of(seen: Distances, known: Sequence[int]) -> int:
+    """Return the advance, of the known ones and those on the grid, that most distances lie close above."""
+    grids = sorted({int((value + _SKEW) // _GRID) * _GRID for value in seen.values})
+    return max([*known, *grids], key=lambda one: seen.within(one, _CLOSE))
