@@ -125,14 +125,15 @@ class FlowSession(LoopBound):
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
         service = ServiceFacts(first_page)
-        questions = ClockQuestions(operations, service, limits.page_size)
+        zones = Zones(zone, operations.zone, FieldClocks(other, watch.warn))
+        questions = ClockQuestions(operations, service, zones, limits.page_size)
         self._parts = SessionParts(
             service,
             SeenFilters(),
             limits,
             self._gate,
             operations,
-            Zones(zone, operations.zone, FieldClocks(other, watch.warn)),
+            zones,
             questions,
             turns,
             watch,

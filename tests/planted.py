@@ -325,7 +325,7 @@ BUGS = [
     Bug("_net/scan_reader.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
     # The clocks of other times
-    Bug("_net/scan_reader.py", "if parts.zones.inexperienced:", "if False:",
+    Bug("_net/clock_questions.py", "if self._zones.inexperienced:", "if False:",
         "a type with few rows is handed out before others show its clock", _tests("scenarios/test_first_rows.py", only="types_with_few")),
     Bug("_net/clock_questions.py", "if self._answered or not noting.unsure:", "if True:",
         "single rows are judged by nothing but themselves", _tests("scenarios/test_clocks.py", only="as_one_with_one_clock")),

@@ -6,19 +6,21 @@ not look odd, and many rows show a clock themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import attrs
 
 from aioflows._core.clocks.field_clocks import NotingClocks
+from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
 from aioflows._net.operations import Operations
 from aioflows._net.retrying import CallTally
 from aioflows._net.single_flight import SingleFlight
+from aioflows._net.zones import Zones
 from aioflows.errors import AioflowsError
 from aioflows.models import NAIVE_EPOCH, ScheduleType
 from aioflows.query import FlowQuery
@@ -36,28 +38,40 @@ class ClockQuestions:
     Args:
         operations: the operations of the service.
         service: the facts that the session knows about the service.
+        zones: the zone of the service.
         page_size: rows per request.
     """
 
-    def __init__(self, operations: Operations, service: ServiceFacts, page_size: int) -> None:
+    def __init__(self, operations: Operations, service: ServiceFacts, zones: Zones, page_size: int) -> None:
         self._operations = operations
+        self._zones = zones
         self._service = service
         self._page_size = page_size
         self._question: SingleFlight[None] | None = None
         self._answered = False
 
-    async def see(
-        self, page: SearchPage, zone: Zone, type: ScheduleType, tally: CallTally | None = None
-    ) -> None:
-        """Let the clocks learn from a page before its rows are dated, and ask for more rows if it is needed.
+    async def search(
+        self,
+        query: FlowQuery,
+        tally: CallTally,
+        zone: Callable[[], Awaitable[Zone]],
+        type: ScheduleType,
+        ask: PageRequest,
+    ) -> SearchPage:
+        """Return one page of a scan. Its rows are seen before any row is dated, so that one clock dates all of them.
 
         Args:
-            page: the page.
-            zone: the zone of its trigger times.
-            type: its schedule type.
-            tally: the costs of the scan. Default: None.
+            query: the query of the scan.
+            tally: the costs of the scan.
+            zone: returns the zone of the scan.
+            type: the schedule type of the request.
+            ask: the request.
         """
-        await self.learn(page.instances, page.walls, zone, type, tally)
+        page = await self._operations.search(query, tally, type, ask)
+        if self._zones.inexperienced:
+            with suppress(AioflowsError):  # the engine reports that there is no zone
+                await self.learn(page.instances, page.walls, await zone(), type, tally)
+        return page
 
     async def learn(
         self,
@@ -67,7 +81,7 @@ class ClockQuestions:
         type: ScheduleType | None,
         tally: CallTally | None = None,
     ) -> None:
-        """Do the same for rows of any source.
+        """Let the clocks learn from rows before they are dated, and ask for more rows if it is needed.
 
         Args:
             read: reads the rows in a zone.

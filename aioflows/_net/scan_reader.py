@@ -10,20 +10,17 @@ import math
 import warnings
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from aioflows._core.filters.seen_filters import SeenFilters
-from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
 from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.strategy import make_machine
-from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.async_calls import or_none
@@ -42,7 +39,7 @@ from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
-from aioflows.models import FlowInstance, ScheduleType
+from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
 from aioflows.stats import ScanPlan, ScanStats
@@ -122,8 +119,7 @@ class ScanReader(LoopBound):
             machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         self._tally = CallTally(self._watch.number)
-        # Not a method of the reader, which would then live until the garbage collector finds it.
-        fetch = partial(_fetch, parts, query, self._tally, self._zone)
+        fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
         self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
         self.handout = Handout(limit)
@@ -386,19 +382,3 @@ class ScanReader(LoopBound):
             self._machine.position(self.handout.last),
             self._zone.used,
         )
-
-
-async def _fetch(
-    parts: SessionParts,
-    query: FlowQuery,
-    tally: CallTally,
-    zone: ScanZone,
-    type: ScheduleType,
-    ask: PageRequest,
-) -> SearchPage:
-    """Fetch a page. Its rows are seen before any row is dated, so that all are dated by the same clocks."""
-    page = await parts.operations.search(query, tally, type, ask)
-    if parts.zones.inexperienced:
-        with suppress(AioflowsError):  # the engine reports that there is no zone
-            await parts.clocks.see(page, await zone.find(), type, tally)
-    return page
