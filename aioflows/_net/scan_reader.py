@@ -39,7 +39,7 @@ from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
-from aioflows.models import FlowInstance
+from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
 from aioflows.stats import ScanPlan, ScanStats
