@@ -20,6 +20,7 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
+from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
@@ -123,17 +124,21 @@ class FlowSession(LoopBound):
         operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
         )
+        service = ServiceFacts(first_page)
+        zones = Zones(zone, operations.zone, FieldClocks(other, watch.warn))
+        questions = ClockQuestions(operations, service, zones, limits.page_size)
         self._parts = SessionParts(
-            ServiceFacts(first_page),
+            service,
             SeenFilters(),
             limits,
             self._gate,
             operations,
-            Zones(zone, operations.zone, FieldClocks(other, watch.warn)),
+            zones,
+            questions,
             turns,
             watch,
         )
-        self._dates = RowDates(operations, self._parts.service, limits.page_size, self.flow_instances)
+        self._dates = RowDates(questions, self.flow_instances)
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state = "not entered"

@@ -324,6 +324,15 @@ BUGS = [
         "what the service says forges lines of the log", _tests("test_events.py", only="forges")),
     Bug("_net/scan_reader.py", "await self._stop()  # its end", "await self._finish(ScanOutcome.LIMIT)  # its end",
         "a scan with a limit is told to be over before its last rows are taken", _tests("test_events.py", only="once")),
+    # The clocks of other times
+    Bug("_net/clock_questions.py", "if self._zones.inexperienced:", "if False:",
+        "a type with few rows is handed out before others show its clock", _tests("scenarios/test_first_rows.py", only="types_with_few")),
+    Bug("_net/clock_questions.py", "if self._answered or not noting.unsure:", "if True:",
+        "single rows are judged by nothing but themselves", _tests("scenarios/test_clocks.py", only="as_one_with_one_clock")),
+    Bug("_core/clocks/verdict.py", "clear_rows(page)[:_SIDES]", "clear_rows(page)[:1]",
+        "a clock is taken for UTC by one side of a change", _tests("scenarios/test_first_rows.py", only="around_a_change")),
+    Bug("_core/clocks/clear_rows.py", "    return apart or rows", "    return clear",
+        "a page near a change of clocks shows no clock", _tests("scenarios/test_first_rows.py", only="around_a_change")),
     # What a follow remembers
     Bug("_core/follow/polling.py", "int(now_ms - self._pace.settle_time * 1000)", "int(now_ms)",
         "what shows late is not read again", FOLLOW),

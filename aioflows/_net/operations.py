@@ -79,7 +79,14 @@ class Operations:
         return await self._call(self._search(body), read, tally, tries=ask.tries, reads=ask.reads)
 
     async def page(
-        self, query: FlowQuery, type: ScheduleType, page_no: int, page_size: int, *, tries: int | None = None
+        self,
+        query: FlowQuery,
+        type: ScheduleType,
+        page_no: int,
+        page_size: int,
+        *,
+        tries: int | None = None,
+        tally: CallTally | None = None,
     ) -> SearchPage:
         """Return one page of a query's own order ("List Flow Instances").
 
@@ -89,6 +96,7 @@ class Operations:
             page_no: the number of the page.
             page_size: rows per page.
             tries: the greatest number of attempts. None means the policy's. Default: None.
+            tally: the costs of the scan that needs it. Default: None.
         """
         body = search_body(
             query,
@@ -101,7 +109,7 @@ class Operations:
         )
         sorter = query.sorters[0] if query.sorters else None
         read = partial(self._read_page, page_no=page_no, sorter=sorter)
-        return await self._call(self._search(body), read, tries=tries)
+        return await self._call(self._search(body), read, tally, tries=tries)
 
     def _search(self, body: bytes) -> Request:
         return Request(

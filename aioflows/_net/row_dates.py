@@ -3,8 +3,7 @@
 1. In the hour that clocks show twice, a trigger time stands for two instants. A scan knows which by the window
    that it asked for. Here the range of the query tells, or the order of the page. If neither does, the first
    pass of that hour is read, and a row that is not in it belongs to the second.
-2. A few rows show little about the clocks of their start, end and creation. If they look odd and the session
-   has seen few others, the rows of the same day are asked for once, so that the clocks are found as by a scan.
+2. A few rows show little about the clocks of their start, end and creation (`aioflows._net.clock_questions`).
 
 Both are rare. Usually nothing is sent.
 """
@@ -18,42 +17,31 @@ from typing import TypeVar
 
 import attrs
 
-from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.zone import Zone
-from aioflows._net.operations import Operations
+from aioflows._net.clock_questions import ClockQuestions
 from aioflows.errors import AioflowsError
-from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
+from aioflows.models import NAIVE_EPOCH, FlowInstance
 from aioflows.query import FlowQuery
 
 __all__ = ["RowDates"]
 
 T = TypeVar("T")
 
-_DAY = 86_400_000
 _MILLISECOND = timedelta(milliseconds=1)
-_ENOUGH, _SAMPLE = 8, 200  # rows
 
 
 class RowDates:
     """The dates of rows of one session.
 
     Args:
-        operations: the operations of the service.
-        service: the facts that the session knows about the service.
-        page_size: rows per request.
+        clocks: asks about the clocks of times.
         instances: reads the instances of a query.
     """
 
     def __init__(
-        self,
-        operations: Operations,
-        service: ServiceFacts,
-        page_size: int,
-        instances: Callable[[FlowQuery], AsyncIterator[FlowInstance]],
+        self, clocks: ClockQuestions, instances: Callable[[FlowQuery], AsyncIterator[FlowInstance]]
     ) -> None:
-        self._operations = operations
-        self._service = service
-        self._page_size = page_size
+        self._clocks = clocks
         self._instances = instances
 
     async def read(
@@ -78,29 +66,9 @@ class RowDates:
         offsets = None
         if zone.repeats(min(walls), max(walls)):
             offsets = await self._offsets(walls, ids, zone, query)
-        if zone.clocks is not None and zone.clocks.inexperienced:
-            trial = zone.clocks.trial()
-            read(attrs.evolve(zone, clocks=trial), offsets)
-            if trial.unsure:
-                await self._learn(zone, walls[0], None if query is None else query.type)
+        type = None if query is None else query.type
+        await self._clocks.learn(lambda zone: read(zone, offsets), walls, zone, type)
         return read(zone, offsets)
-
-    async def _learn(self, zone: Zone, wall: datetime, type: ScheduleType | None) -> None:
-        """Let the rows of one day show the clocks of their times."""
-        assert zone.clocks is not None
-        zone.clocks.inexperienced = False
-        now = _ms(zone.instants(wall)[0])
-        types = (
-            (ScheduleType.PERIODIC, ScheduleType.TEMPORARY, ScheduleType.MANUAL) if type is None else (type,)
-        )
-        with suppress(AioflowsError):  # then the few rows have to suffice
-            for one in types:
-                query = FlowQuery(max(now - _DAY, 0), now + _DAY, type=one)
-                size = self._service.usual(max(self._page_size, _SAMPLE))
-                page = await self._operations.page(query, one, self._service.first_page or 0, size)
-                page.instances(zone)
-                if len(page) >= _ENOUGH:
-                    return
 
     async def _offsets(
         self, walls: Sequence[datetime], ids: Sequence[str], zone: Zone, query: FlowQuery | None

@@ -24,6 +24,7 @@ from aioflows._core.strategy import make_machine
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.async_calls import or_none
+from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.loop_bound import LoopBound
@@ -64,6 +65,7 @@ class SessionParts:
     gate: Gate
     operations: Operations
     zones: Zones
+    clocks: ClockQuestions
     turns: LoopSlices
     watch: Observers
 
@@ -117,7 +119,7 @@ class ScanReader(LoopBound):
             machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         self._tally = CallTally(self._watch.number)
-        fetch = partial(parts.operations.search, query, self._tally)
+        fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
         self._engine = Engine(
             machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, self._watch.news

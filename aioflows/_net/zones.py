@@ -64,6 +64,11 @@ class Zones:
         self._named: tuple[Zone, float] | None = None
         self._request: SingleFlight[Zone] | None = None
 
+    @property
+    def inexperienced(self) -> bool:
+        """True while few rows were seen by which the clocks of their times could be judged."""
+        return self._clocks is not None and self._clocks.inexperienced
+
     async def find(self, oldest: float = 0.0) -> Zone:
         """Return the zone.
 

@@ -24,6 +24,14 @@ async def test_the_clock_stands_exactly_at_the_timer() -> None:
     assert loop.time() == 0.1 + 0.2
 
 
+async def test_the_clock_goes_on_after_years() -> None:
+    """From 194 days on, a float of seconds is coarser than a nanosecond."""
+    await asyncio.sleep(2**28)
+    before = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.1)
+    assert asyncio.get_running_loop().time() == before + 0.1
+
+
 async def test_timers_fire_in_their_order() -> None:
     seen: list[int] = []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -66,6 +67,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Move the clock to the next timer."""
         # To its very moment, since adding the difference could miss it by a rounding error.
         self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        # A loop runs the timers up to its time and this resolution. After 194 days, a float of seconds no longer
+        # holds the nanosecond of asyncio, so the sum would be the time itself, and no timer would run any more.
+        self._clock_resolution = max(1e-9, math.ulp(self._now))
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any

@@ -11,7 +11,9 @@ clock a distance is a delay or a duration, so it is not negative, and the least 
    rows that contradict each other decide nothing.
 4. If all distances are an hour or longer, no row contradicts the advance in hand: runs may wait in a queue.
    Then another advance needs more evidence: runs of several flows, with several schedules and trigger times,
-   whose distances lie just above the same half hour.
+   whose distances lie just above the same half hour. Or other times of the same rows show it as well: a queue
+   does not delay the creation, and no run ends before it starts.
+5. If the few rows that there are show no advance, but are hours off, that is a doubt.
 
 See docs/guide/times.md.
 """
@@ -22,7 +24,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
 
-__all__ = ["Distances", "advance_of", "lead_of"]
+__all__ = ["LATE", "Distances", "advance_of", "backs", "lead_of"]
 
 _GRID = 900
 _SKEW = 60
@@ -39,7 +41,7 @@ _LONGEST_LEAD = 7_200
 _WIDEST = 28 * 3_600
 """The greatest offset (s) that is considered: a zone of 14 hours, added twice by mistake."""
 
-_FEW, _SOME, _MANY = 3, 5, 8
+_TWO, _FEW, _SOME, _MANY, _PLENTY = 2, 3, 5, 8, 20
 _FLOWS = 4
 _SPREAD = 360
 """The seconds that trigger times must span. If all runs wait for one moment, their distances span as much."""
@@ -72,6 +74,17 @@ class Distances:
         """Return the number of distances from an advance to some seconds above it."""
         return sum(-_SKEW <= value - advance < above for value in self.values)
 
+    @property
+    def grid(self) -> int:
+        """The greatest advance on the grid that the least distance does not contradict."""
+        return int((self.least + _SKEW) // _GRID) * _GRID
+
+    def apart(self, advance: int) -> bool:
+        """Return True if at least two rows, a third of all, lie close above an advance, of different moments."""
+        rows = [row for row, value in enumerate(self.values) if -_SKEW <= value - advance < _CLOSE]
+        moments = [self.triggers[row] for row in rows]
+        return len(rows) >= max(_TWO, len(self.values) / 3) and max(moments) - min(moments) >= _SPREAD
+
     def possible(self, advance: int) -> bool:
         """Return True if a clock so far ahead has an offset that exists."""
         return abs(self.offset + advance) <= _WIDEST
@@ -89,7 +102,13 @@ class Distances:
 
 
 def advance_of(
-    seen: Distances, base: int, near: Iterable[int] = (), utc: int | None = None, *, sure: bool = True
+    seen: Distances,
+    base: int,
+    near: Iterable[int] = (),
+    utc: int | None = None,
+    *,
+    sure: bool = True,
+    backed: bool = False,
 ) -> tuple[int, str]:
     """Return the advance of a clock, and a doubt about it. An empty text means that there is no doubt.
 
@@ -100,13 +119,18 @@ def advance_of(
         utc: the advance of a clock of UTC. None means that it is the trigger's clock.
         sure: False if no row has shown the base. Then one row suffices for another advance of `near`. Default:
             True.
+        backed: True if other times of the rows show that it is ahead by the hours that all distances have.
+            Default: False.
     """
     count = len(seen.values)
     if not count:
         return base, ""
-    least = seen.least
+    least, near = seen.least, list(near)
     if least >= base - _SKEW:
-        return (base, "") if least - base < LATE - _SKEW else _of_late(seen, base, near, utc, sure)
+        later = max((one for one in near if base < one <= least + _SKEW), default=base)
+        if not sure and count >= _PLENTY and later - base >= 2 * _GRID and seen.varied(later, flows=_FLOWS):
+            return later, ""
+        return (base, "") if least - base < LATE - _SKEW else _of_late(seen, base, near, utc, sure, backed)
     near = [one for one in near if least >= one - _SKEW]
     if near and least - max(near) < LATE:
         return max(near), ""
@@ -115,14 +139,12 @@ def advance_of(
     fits_utc = utc is not None and utc < base and least >= utc - _SKEW
     if utc is not None and fits_utc and _is_near(seen, utc, _NEAR):
         return utc, ""
-    grid = int((least + _SKEW) // _GRID) * _GRID
-    if (
-        count >= _FEW
-        and least - grid < _CLOSE
-        and seen.possible(grid)
-        and seen.within(grid, _NEAR) >= max(_FEW, count / 2)
-    ):
-        return grid, ""
+    grid = seen.grid
+    if least - grid < _CLOSE and seen.possible(grid):
+        if count >= _FEW and seen.within(grid, _NEAR) >= max(_FEW, count / 2):
+            return grid, ""
+        if grid % (2 * _GRID) == 0 and seen.apart(grid):
+            return grid, ""
     if utc is not None and fits_utc and count >= _SOME and _is_near(seen, utc, LATE):
         return utc, ""
     return base, "contradicted"
@@ -132,22 +154,50 @@ def _is_near(seen: Distances, advance: int, above: int) -> bool:
     return seen.least - advance < above and seen.within(advance, LATE) * 2 >= len(seen.values)
 
 
-def _of_late(seen: Distances, base: int, near: Iterable[int], utc: int | None, sure: bool) -> tuple[int, str]:
+def _of_late(
+    seen: Distances, base: int, near: Iterable[int], utc: int | None, sure: bool, backed: bool
+) -> tuple[int, str]:
     """Return the advance of a clock by whose present reading all distances are an hour or longer."""
-    least, count = seen.least, len(seen.values)
+    least, count, grid = seen.least, len(seen.values), seen.grid
     closer = [one for one in near if base < one <= least + _SKEW]
     if closer and (count >= _FEW or not sure) and least - max(closer) < LATE:
         return max(closer), ""
-    grid = int((least + _SKEW) // _GRID) * _GRID
-    whole = grid % (2 * _GRID) == 0 or grid == utc
     if not seen.possible(grid) or least - grid >= _CLOSE:
-        return base, ""
-    if whole and count >= _MANY and seen.varied(grid, flows=_FLOWS):
+        return base, "late" if count < _MANY else ""
+    whole = grid % (2 * _GRID) == 0 or grid == utc
+    if count >= (_MANY if whole else _PLENTY) and seen.varied(grid, flows=_FLOWS):
         return grid, ""
-    return base, "late" if whole else ""
+    if backed and seen.apart(grid):
+        return grid, ""
+    return base, "late"
 
 
-def lead_of(seen: Distances, base: int, near: Iterable[int] = (), utc: int | None = None) -> tuple[int, str]:
+def backs(seen: Distances, advance: int, *, share: int = 2) -> bool:
+    """Return True if creation times show that their clock is ahead of the trigger's by some seconds.
+
+    Many of them lie close above the advance, and all others no more than an hour before it.
+
+    Args:
+        seen: the distances from the trigger to the creation.
+        advance: the advance (s).
+        share: how many of them lie close: one in so many. Default: 2.
+    """
+    values = seen.values
+    return (
+        len(values) >= _TWO
+        and seen.within(advance, _CLOSE) * share >= len(values)
+        and all(-LATE - _SKEW <= value - advance < _CLOSE for value in values)
+    )
+
+
+def lead_of(
+    seen: Distances,
+    base: int,
+    near: Iterable[int] = (),
+    utc: int | None = None,
+    *,
+    started: bool = False,
+) -> tuple[int, str]:
     """Return the advance of the clock of creation times, and a doubt about it.
 
     An instance may be created before its trigger time or after it, so no distance contradicts an advance.
@@ -158,23 +208,47 @@ def lead_of(seen: Distances, base: int, near: Iterable[int] = (), utc: int | Non
         base: the advance that holds unless another one is shown.
         near: the advances of other times of the rows.
         utc: the advance of a clock of UTC. None means that it is the trigger's clock.
+        started: True if by this advance the runs had started an hour or more before they were created.
+            Default: False.
     """
     count = len(seen.values)
     if not count:
         return base, ""
+    near = list(near)
     known = list(dict.fromkeys([base, 0, *near]))
     if count < _MANY:
-        middle = sorted(seen.values)[count // 2]
-        return min(known, key=lambda one: abs(middle - one)) if near else base, ""
-    best = max([*known, *([] if utc is None else [utc])], key=lambda one: seen.within(one, _CLOSE))
-    if seen.within(best, _CLOSE) * 2 >= count:
-        if best in known or (abs(best) >= _LONGEST_LEAD and seen.varied(best, flows=_FLOWS)):
-            return best, ""
-        return base, "lead" if abs(best) >= LATE else ""
-    middle = sorted(seen.values)[count // 2]
-    grid = int((middle + _SKEW) // _GRID) * _GRID
-    if abs(grid) < LATE or seen.within(grid, _CLOSE) < 0.6 * count or not seen.possible(grid):
+        return _of_few(seen, base, known, near, started=started)
+    best = _best_of(seen, [*known, *([] if utc is None else [utc])])
+    close = seen.within(best, _CLOSE)
+    if close * 4 < count or not seen.possible(best):
         return base, ""
-    if abs(grid) >= _LONGEST_LEAD and seen.varied(grid, flows=_FLOWS):
-        return grid, ""
-    return base, "lead"
+    if (close * 2 >= count or backs(seen, best, share=4)) and (
+        best in known
+        or (abs(best) >= _LONGEST_LEAD and seen.varied(best, flows=_FLOWS))
+        or (started and best >= LATE and seen.apart(best))
+    ):
+        return best, ""
+    return base, "lead" if abs(best - base) >= LATE else ""
+
+
+def _of_few(
+    seen: Distances, base: int, known: Sequence[int], near: Sequence[int], *, started: bool
+) -> tuple[int, str]:
+    """Return the advance of the clock of a few creation times, and a doubt about it."""
+    middle = sorted(seen.values)[len(seen.values) // 2]
+    chosen = base
+    if near:
+        followed = [one for one in near if backs(seen, one)]
+        chosen = followed[0] if followed else min(known, key=lambda one: abs(middle - one))
+    if abs(middle - chosen) < LATE - _SKEW:
+        return chosen, ""
+    best = _best_of(seen, known)
+    if started and seen.possible(best) and seen.apart(best):
+        return best, ""
+    return chosen, "lead"
+
+
+def _best_of(seen: Distances, known: Sequence[int]) -> int:
+    """Return the advance, of the known ones and those on the grid, that most distances lie close above."""
+    grids = sorted({int((value + _SKEW) // _GRID) * _GRID for value in seen.values})
+    return max([*known, *grids], key=lambda one: seen.within(one, _CLOSE))

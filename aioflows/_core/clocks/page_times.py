@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from aioflows._core.clocks.evidence import LATE, Distances
+from aioflows._core.clocks.evidence import LATE
 from aioflows._core.wire.zone import Zone
 from aioflows.models import NAIVE_EPOCH
 
@@ -30,6 +30,7 @@ _SECOND = timedelta(seconds=1)
 _FEW_SECONDS = timedelta(seconds=5)
 _EARLY = timedelta(seconds=60)
 _HOUR = timedelta(seconds=LATE)
+_LEAD = _HOUR - _EARLY
 _LONGEST_RUN = timedelta(days=60)  # longer runs are common enough to be right, but not to be looked for
 
 
@@ -101,7 +102,6 @@ class PageTimes:
         self._offset = offset
         self.offsets: list[int] = []
         self.instants: list[datetime] = []
-        self.clear: list[int] = []
         self.repeats: list[tuple[datetime, datetime]] = []
         """The stretches with times of the page that the trigger's clock shows twice."""
         self.doubtful = self._doubtful()
@@ -153,13 +153,13 @@ class PageTimes:
             start, end, stamp = row.start_time, row.end_time, row.timestamp
             waited = waited or (start is not None and start - wall < _HOUR)
             ran = ran or (start is not None and end is not None and end - start < _HOUR)
-            led = led or (stamp is not None and -_HOUR <= stamp - wall < _HOUR)
+            led = led or (stamp is not None and -_LEAD < stamp - wall < _HOUR)
             if waited and ran and led:
                 return False
         starts, ends, stamps = ([time for time in column if time is not None] for column in self.fields)
         return bool((starts and not waited) or (starts and ends and not ran) or (stamps and not led))
 
-    def _place(self) -> None:
+    def place(self) -> None:
         """Find the instants of the trigger times."""
         if self.instants:
             return
@@ -175,32 +175,6 @@ class PageTimes:
 
     # What the rows show
 
-    def find_clear_rows(self) -> bool:
-        """Find the rows whose times all lie in one offset, on one side of any change of clocks.
-
-        Return True if there are some.
-        """
-        self._place()
-        first = self.offsets[0]
-        self.clear = [
-            row
-            for row in range(len(self.rows))
-            if self.steady
-            or (
-                self.offsets[row] == first
-                and all(
-                    (time := column[row]) is None or _only(self.zone, time) == first
-                    for column in (self.walls, *self.fields)
-                )
-            )
-        ]
-        return bool(self.clear)
-
-    @property
-    def offset(self) -> int:
-        """The offset of the trigger's clock on the clear rows (s)."""
-        return self.offsets[0]
-
     def begun(self, advance: int) -> list[datetime]:
         """Return the starts, by the trigger's clock, if theirs is ahead by some seconds.
 
@@ -212,22 +186,11 @@ class PageTimes:
             for time, wall in zip(self.fields[0], self.walls, strict=True)
         ]
 
-    def distances(self, later: Sequence[Any], earlier: Sequence[Any]) -> Distances:
-        """Return the distances between two times of the clear rows."""
-        rows = [row for row in self.clear if later[row] is not None]
-        return Distances(
-            [(later[row] - earlier[row]).total_seconds() for row in rows],
-            [(self.walls[row] - NAIVE_EPOCH).total_seconds() for row in rows],
-            [self.rows[row].flow_id for row in rows],
-            [self.rows[row].freq for row in rows],
-            self.offset,
-        )
-
     # Writing
 
     def write(self, clocks: Sequence[FieldClock], sorter: tuple[str, bool] | None) -> None:
         """Write the times as the clock of the trigger time shows them."""
-        self._place()
+        self.place()
         differ = any(clock != TRIGGERS_CLOCK for clock in clocks)
         if self.steady and all(clock.zone is None or clock.zone.fixed for clock in clocks):
             for clock, field in zip(clocks, FIELDS, strict=True):
@@ -352,9 +315,3 @@ def _first_after(instants: Sequence[datetime], least: datetime, second: bool | N
 
 def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=None) - (time.utcoffset() or timedelta())
-
-
-def _only(zone: Zone, wall: datetime) -> int | None:
-    """Return the offset in force when clocks show a time (s). None means that there are two."""
-    instants = zone.instants(wall)
-    return int((wall - instants[0]).total_seconds()) if len(instants) == 1 else None

@@ -28,6 +28,9 @@ from aioflows.errors import CompletenessError
 
 __all__ = ["PIECE", "Misplaced", "OrderedPage", "PageReader"]
 
+_GREATEST_SHIFT = 26 * 3_600
+"""The greatest difference of two zones (s): from 12 hours behind UTC to 14 hours ahead."""
+
 PIECE = 500
 """The number of rows that are decoded and returned at once. The garbage collector checks young objects
 after about 700 new ones, and rows freed by then cost it nothing. A piece of 1,000 rows would cause
@@ -160,13 +163,20 @@ class OrderedPage:
         return error
 
     def _fitting(self, low: int, high: int) -> str:
-        """Return a hint at the smallest shift, in quarter hours, that puts every row into the window."""
-        quarter = 900
-        shifts = [hop * quarter for hop in range(-104, 105) if hop]
-        fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
-        if not fits:
+        """Return a hint at a shift that puts every row into the window.
+
+        Zones differ by whole hours as a rule, a few by half hours, and hardly any by quarters. So the smallest
+        shift of whole hours is named, else of half hours, else of quarters.
+        """
+        for grid in (3600, 1800, 900):
+            most = _GREATEST_SHIFT // grid
+            shifts = sorted((hop * grid for hop in range(-most, most + 1) if hop), key=abs)
+            fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
+            if fits:
+                break
+        else:
             return ""
-        shift = min(fits, key=abs) * (-1 if self._axis.descending else 1)
+        shift = fits[0] * (-1 if self._axis.descending else 1)
         return (
             f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (

@@ -143,7 +143,7 @@ class PartitionedScan(Machine):
         if not isinstance(taken, _Taken):
             return taken
         zone = self._zone_known
-        if zone.clocks is not None and zone.clocks.differ:
+        if zone.clocks is not None and (zone.clocks.differ or zone.clocks.unclear):
             return self._read(taken)
         if self.noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)

@@ -161,8 +161,7 @@ class SearchPage:
             self._dated = False
         if self._decoded and not self._dated and zone.clocks is not None:
             # All rows of the page, since few rows show less about their clocks.
-            zone.clocks.date(self._decoded, self._walls, zone, offset, self._sorter)
-            self._dated = True
+            self._dated = zone.clocks.date(self._decoded, self._walls, zone, offset, self._sorter)
         if rows is None:
             rows = range(len(self))
         if offset is not None and not isinstance(offset, int):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from aioflows._core.clocks.evidence import Distances, advance_of, lead_of
+from aioflows._core.clocks.evidence import Distances, advance_of, backs, lead_of
 
 HOUR, QUARTER = 3_600, 900
 UTC_IN_CHINA = -8 * HOUR
@@ -83,6 +83,28 @@ def test_runs_that_wait_in_a_queue_are_no_clock() -> None:
     assert advance_of(distances([8 * HOUR + one for one in DELAYS], apart=1), 0) == (0, "late")
 
 
+def test_two_rows_that_agree_on_whole_hours_suffice_against_a_contradicted_clock() -> None:
+    assert advance_of(distances([-5 * HOUR + 4, -5 * HOUR + 31]), 0) == (-5 * HOUR, "")
+    assert advance_of(distances([-5 * HOUR + 4, -5 * HOUR + 31], apart=1), 0) == (0, "contradicted")
+    assert advance_of(distances([-5.25 * HOUR + 4, -5.25 * HOUR + 31]), 0) == (0, "contradicted")
+
+
+def test_a_queue_delays_no_creation() -> None:
+    """Creations that are as late as the starts show a clock that is ahead, however few there are."""
+    late = distances([5 * HOUR + delay for delay in DELAYS[:3]])
+    assert advance_of(late, 0) == (0, "late")
+    assert advance_of(late, 0, backed=True) == (5 * HOUR, "")
+    assert backs(distances([5 * HOUR, 5 * HOUR + 2, 4.2 * HOUR]), 5 * HOUR)
+    assert not backs(distances([5 * HOUR, 5 * HOUR + 2, 3.9 * HOUR]), 5 * HOUR), "hours before the trigger"
+    assert not backs(distances([0, 2, 5 * HOUR]), 5 * HOUR)
+
+
+def test_a_quarter_of_an_hour_needs_more_rows_than_a_whole_one() -> None:
+    late = [2.75 * HOUR + delay for delay in DELAYS]
+    assert advance_of(distances(late), 0) == (0, "late")
+    assert advance_of(distances(late * 2), 0) == (2.75 * HOUR, "")
+
+
 def test_the_end_has_the_clock_of_the_start_unless_rows_show_another() -> None:
     ran = [one + 20 for one in DELAYS]
     ahead = -8 * HOUR
@@ -108,7 +130,15 @@ def test_creation_ahead_of_the_trigger_is_no_clock() -> None:
     assert lead_of(distances([-5400.0] * 20), 0) == (0, "lead")
 
 
+def test_nothing_is_created_hours_after_its_start() -> None:
+    created = distances([8 * HOUR + 1, 8 * HOUR, 7.5 * HOUR])
+    assert lead_of(created, 0) == (0, "lead")
+    assert lead_of(created, 0, started=True) == (8 * HOUR, "")
+
+
 def test_few_creation_times_follow_the_start() -> None:
     assert lead_of(distances([-8 * HOUR + 1]), 0, [-8 * HOUR]) == (-8 * HOUR, "")
     assert lead_of(distances([1.0]), 0, [-8 * HOUR]) == (0, "")
-    assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "")
+    assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "lead"), (
+        "a single one decides nothing, but is reported"
+    )

@@ -91,6 +91,14 @@ def test_a_row_outside_the_window_is_an_error_that_says_how_it_would_fit() -> No
         reading(("a", "08:10:00"), ("b", "08:50:00"), until=START + DAY // 24)
 
 
+def test_whole_hours_are_advised_before_parts_of_hours() -> None:
+    """Hardly any zone differs by a quarter of an hour, though the smallest shift often does."""
+    with pytest.raises(CompletenessError, match=r" 60 minutes earlier"):
+        reading(("a", "01:40:00"), ("b", "01:43:00"), until=START + DAY // 24)
+    with pytest.raises(CompletenessError, match=r" 30 minutes earlier"):
+        reading(("a", "00:40:00"), ("b", "01:20:00"), until=START + DAY // 24)
+
+
 def test_no_advice_is_given_where_no_zone_would_fit() -> None:
     with pytest.raises(CompletenessError) as caught:
         reading(("a", "00:10:00"), ("b", "08:50:00"), until=START + DAY // 24)
