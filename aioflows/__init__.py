@@ -18,6 +18,7 @@ from aioflows.errors import (
     CompletenessError,
     ConnectFailed,
     Denied,
+    NotFound,
     QueryError,
     ServerFault,
     ServiceError,
@@ -25,6 +26,7 @@ from aioflows.errors import (
     TimedOut,
     TokenExpired,
     TransportError,
+    WaitTimeout,
 )
 from aioflows.events import (
     DriftFound,
@@ -78,6 +80,7 @@ __all__ = [
     "FollowCheckpoint",
     "FollowStats",
     "Limits",
+    "NotFound",
     "Observer",
     "Paused",
     "Proof",
@@ -104,6 +107,7 @@ __all__ = [
     "TokenRenewed",
     "Transport",
     "TransportError",
+    "WaitTimeout",
     "WindowDone",
     "__version__",
 ]

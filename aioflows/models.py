@@ -58,7 +58,22 @@ class FlowStatus(enum.IntEnum):
     RERUN = 9
     SKIP = 10
 
+    @property
+    def is_final(self) -> bool:
+        """True if the instance is finished: FAIL, SUCCESS, INTERNAL_ERROR, TIMEOUT, CANCEL or SKIP."""
+        return self in _FINAL
 
+
+_FINAL = frozenset(
+    {
+        FlowStatus.FAIL,
+        FlowStatus.SUCCESS,
+        FlowStatus.INTERNAL_ERROR,
+        FlowStatus.TIMEOUT,
+        FlowStatus.CANCEL,
+        FlowStatus.SKIP,
+    }
+)
 _STATUS: dict[int | None, FlowStatus] = {one.value: one for one in FlowStatus}
 
 

@@ -40,7 +40,7 @@ ORDER = [
         "_core.planning",
         "_core.proofs",
     ),
-    *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
+    *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow", "_core.wait"),
     *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
