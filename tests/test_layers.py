@@ -49,14 +49,18 @@ EDGES = {
     "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models _extras _display stats export audit",
     "telemetry": "aioflows",
+    "airflow": "aioflows sync",
+    "dlt": "aioflows _extras arrow sync",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }
 FOREIGN = {
+    "airflow": "airflow",
     "aiohttp": "_net.http emulator.server",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
+    "dlt": "dlt",
     "duckdb": "_extras",
     "msgspec": "models _core.wire export",
     "opentelemetry": "telemetry",
