@@ -7,6 +7,7 @@ shows the tree of errors.
 
 import logging as _logging
 
+from aioflows._core.wait.until import Until
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Answer, Request, Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
@@ -107,6 +108,7 @@ __all__ = [
     "TokenRenewed",
     "Transport",
     "TransportError",
+    "Until",
     "WaitTimeout",
     "WindowDone",
     "__version__",

@@ -50,7 +50,7 @@ EDGES = {
     "report": "errors _time_zones models _extras _display stats export audit",
     "telemetry": "aioflows",
     "airflow": "aioflows sync",
-    "dlt": "aioflows _extras arrow sync",
+    "dlt": "aioflows _extras _tables arrow query checkpoint sync",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }

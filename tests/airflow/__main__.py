@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +27,7 @@ EPOCH = 1_735_689_600_000
 SECRET = "a-secret-key-of-this-test"
 WAITS = 1_000
 SECONDS = 6
+_OUT = os.dup(1)
 
 
 @contextmanager
@@ -129,6 +130,15 @@ def check_tasks(folder: Path) -> None:
         say("a sensor that does not defer looks in its worker, until its timeout")
 
 
+def check_guide() -> None:
+    """The DAG of the guide is one."""
+    page = (Path(__file__).parents[2] / "docs/guide/airflow.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- airflow -->\n```py\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    exec(block[1], {})
+    say("the DAG of the guide can be made")
+
+
 def check_serialized() -> None:
     """The trigger travels as its class and JSON, without a secret."""
     from airflow.sdk.module_loading import import_string
@@ -175,12 +185,34 @@ async def check_polls() -> None:
 
 
 def say(claim: str) -> None:
-    print(f"holds: {claim}", flush=True)
+    write(f"holds: {claim}")
+
+
+def write(line: str) -> None:
+    os.write(_OUT, f"{line}\n".encode())
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Send all that Airflow writes to a file, and show its end if a claim does not hold."""
+    kept = os.dup(2)
+    with path.open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.write(kept, path.read_bytes()[-20_000:])
+            raise
+        finally:
+            sys.stdout.flush()
+            os.dup2(_OUT, 1)
+            os.dup2(kept, 2)
 
 
 def main() -> int:
     if importlib.util.find_spec("airflow") is None:
-        print(
+        write(
             "skipped: Airflow is not installed; pip install 'enos-aioflows[airflow]' in an environment of its own"
         )
         return 0
@@ -191,14 +223,15 @@ def main() -> int:
             "AIRFLOW__CORE__DAGS_FOLDER": home,
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         }
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-        import airflow
+        with logged(Path(home) / "log"):
+            subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
+            import airflow
 
-        logging.disable(logging.CRITICAL)
-        print(f"Airflow {airflow.__version__}")
-        check_serialized()
-        asyncio.run(check_polls())
-        check_tasks(Path(home))
+            write(f"Airflow {airflow.__version__}")
+            check_guide()
+            check_serialized()
+            asyncio.run(check_polls())
+            check_tasks(Path(home))
     return 0
 
 
