@@ -204,6 +204,20 @@ async def test_a_cancelled_wait_leaves_the_others_and_the_last_one_leaves_no_tas
         assert len(asyncio.all_tasks()) == 1
 
 
+async def test_a_wait_that_begins_while_the_last_one_is_being_cancelled_is_looked_at() -> None:
+    async with runs() as here:
+        (name,) = here.start(1)
+        for turns in range(6):
+            before = asyncio.create_task(here.session.wait(name))
+            await asyncio.sleep(3.005)
+            before.cancel()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            after = asyncio.create_task(here.session.wait(name, until=FlowStatus.RUNNING))
+            assert (await after).instance_id == name
+            assert before.cancelled()
+
+
 async def test_an_outage_that_the_retry_policy_lives_through_ends_no_wait() -> None:
     async with runs(faults=[Fault(at=4, kind="reset", times=3, on="any")]) as here:
         names = here.start(10)

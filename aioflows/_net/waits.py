@@ -161,9 +161,8 @@ class Waits:
             self._drop(call, name)
         if call.future.done() and not call.future.cancelled():
             call.future.exception()  # it is raised to the caller, unless the caller was cancelled
-        task = self._task
-        if not self._calls and task is not None and not task.done():
-            await _stop(task)
+        if not self._calls:
+            await self._stop()
 
     def _drop(self, call: _WaitCall, name: str) -> None:
         waiting = self._calls.get(name, set())
@@ -179,8 +178,14 @@ class Waits:
     async def aclose(self) -> None:
         """End all waits with an error, and the task."""
         self._end_all(RuntimeError("the session was closed while it waited; make a new one"))
-        if self._task is not None and not self._task.done():
-            await _stop(self._task)
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Stop polling. A wait that begins meanwhile starts a task of its own."""
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
     def _end_all(self, error: Exception) -> None:
         for call in self._all_calls():
@@ -336,11 +341,6 @@ class Waits:
 def _timed_out(call: _WaitCall, timeout: float | None) -> WaitTimeout:
     left = {name: call.shown[name].status if name in call.shown else None for name in sorted(call.ids)}
     return WaitTimeout(timeout or 0.0, left)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def _ms(time: datetime) -> int:
