@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import random
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from aioflows import FlowQuery, Limits, QueryError, RetryPolicy
-from aioflows.emulator import Emulator, Fault
+from aioflows.emulator import Emulator, EmulatorProcess, Fault
 from aioflows.sync import FlowSession
+from tests.support.commands import environment, started
 from tests.support.fakes import EmulatorTransport
 
 dlt = pytest.importorskip("dlt", reason="dlt is not installed; pip install 'enos-aioflows[dlt]'")
@@ -240,3 +244,42 @@ def test_the_program_of_the_guide_runs(folder: Path, capsys: pytest.CaptureFixtu
     assert block is not None
     exec(block[1], {})
     assert re.fullmatch(r"\[\([1-9]\d*,\)\]\n", capsys.readouterr().out)
+
+
+PROGRAM = """
+import sys
+import dlt
+from aioflows import FlowQuery, Limits
+from aioflows.dlt import flow_instances
+from aioflows.sync import FlowSession
+url, folder, first, last = sys.argv[1:]
+connect = lambda: FlowSession(url, user_id="u", org_id="o", limits=Limits(page_size=50))
+destination = dlt.destinations.duckdb(folder + "/warehouse.duckdb")
+pipeline = dlt.pipeline("enos", pipelines_dir=folder + "/p", destination=destination, dataset_name="flows")
+print("begins", flush=True)
+pipeline.run(flow_instances(connect, FlowQuery(int(first), int(last))))
+while pipeline.has_pending_data:
+    pipeline.run(flow_instances(connect, FlowQuery(int(first), int(last))))
+"""
+
+
+def test_processes_that_are_killed_at_any_moment_lose_nothing_and_load_nothing_twice(folder: Path) -> None:
+    chance = random.Random(1)
+    with EmulatorProcess(instances=3_000, seed=1, latency=0.01) as emulator:
+        program = [sys.executable, "-c", PROGRAM, emulator.url, str(folder)]
+        program += [str(emulator.start_ms), str(emulator.end_ms)]
+        for _ in range(4):
+            with started(program, cwd=folder) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "begins\n"
+                time.sleep(chance.uniform(0.0, 3.0))
+                process.kill()
+        for _ in range(2):  # the first may only finish what was left
+            subprocess.run(program, cwd=folder, env=environment(), check=True, capture_output=True)
+        with FlowSession(emulator.url, user_id="u", org_id="o") as session:
+            truth = {one.instance_id for one in session.scan(FlowQuery(emulator.start_ms, emulator.end_ms))}
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as database:
+        names = [
+            name for (name,) in database.execute("SELECT instance_id FROM flows.flow_instances").fetchall()
+        ]
+    assert (len(names), set(names)) == (len(truth), truth)
