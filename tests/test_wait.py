@@ -109,6 +109,14 @@ async def test_a_thousand_waits_share_polls_of_at_most_three_requests(ids_as: st
         assert max(here.polls()) <= 3
 
 
+@pytest.mark.parametrize("ids_as", ["plain", "opaque"])
+async def test_many_instances_that_have_ended_before_are_returned_soon(ids_as: str) -> None:
+    async with runs(ids=ids_as) as here:
+        names = here.start(200)
+        here.finish(names)
+        assert ids(await here.session.wait(names, timeout=15)) == names
+
+
 async def test_polls_are_further_apart_while_nothing_changes() -> None:
     async with runs() as here:
         waiting = asyncio.create_task(here.session.wait(here.start(1)[0], poll=20))

@@ -45,6 +45,10 @@ _BUDGET: Final = 3
 """Requests of one poll."""
 _FIRST_INTERVAL: Final = 1.0  # seconds
 _GROWTH: Final = 1.5
+_LONG_ROUND: Final = 3
+"""Polls after which a round that brings news goes on sooner."""
+_SOON: Final = 0.25
+"""The interval within such a round (seconds)."""
 _JITTER: Final = 0.2
 """The share by which intervals vary, so that many processes do not poll together."""
 _ZONE_AGE: Final = 60.0
@@ -202,7 +206,7 @@ class Waits:
     async def _poll_on(self) -> None:
         """Poll until no wait is left."""
         loop = asyncio.get_running_loop()
-        interval = _FIRST_INTERVAL
+        interval, polls = _FIRST_INTERVAL, 0
         while True:
             began = loop.time()
             self._bell.clear()
@@ -214,7 +218,10 @@ class Waits:
             if self._plan.has_single_looks:
                 continue  # a request for each of many new instances would take long at this pace
             longest = min(call.longest for call in calls)
-            if self._changed or not self._plan.round_over or any(call.unknown_since for call in calls):
+            polls = 0 if self._plan.round_over else polls + 1
+            if polls > _LONG_ROUND and (self._changed or self._plan.unlooked):
+                interval = _SOON
+            elif self._changed or not self._plan.round_over or any(call.unknown_since for call in calls):
                 interval = _FIRST_INTERVAL
             else:
                 interval = min(interval * _GROWTH, longest)

@@ -18,7 +18,7 @@ triggered together.
 from __future__ import annotations
 
 import enum
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
@@ -43,6 +43,7 @@ _CROWDED: Final = 4
 """Rows per shown instance from which a window is crowded by others."""
 _MANY: Final = 3
 """Instances that one poll can request by their ids."""
+_RECENT: Final = 32
 _WORTH: Final = 2
 """Instances that a search must show to go on."""
 
@@ -90,6 +91,8 @@ class SharedPoll:
         """The rows per millisecond of a crowded window."""
         self._near_from: dict[ScheduleType, int] = {}
         """Where the search for instances without a known time goes on (ms since the epoch)."""
+        self._recent: deque[int] = deque(maxlen=_RECENT)
+        """The trigger times of the last instances that were shown (ms since the epoch)."""
         self._open: tuple[int, ...] = ()
         self._ending: tuple[int, ...] = ()
         self._budget = 0
@@ -110,6 +113,11 @@ class SharedPoll:
     def round_over(self) -> bool:
         """True if every watched instance was looked at in this round."""
         return not self._todo
+
+    @property
+    def unlooked(self) -> bool:
+        """True if an instance was not looked at since it was added."""
+        return bool(self._unlooked)
 
     @property
     def has_single_looks(self) -> bool:
@@ -191,7 +199,7 @@ class SharedPoll:
         if filter is not _Filter.NEAR:
             times = [self._time(name) for name in self._members(search)]
             return min(times), max(times)
-        known = [one.at_ms for one in self._watched.values() if one.at_ms is not None]
+        known = [one.at_ms for one in self._watched.values() if one.at_ms is not None] or self._recent
         if not known:
             return None
         first = self._near_from.get(type, min(known) - _NEAR)
@@ -214,6 +222,7 @@ class SharedPoll:
         if watched is None:
             return
         watched.at_ms = at_ms
+        self._recent.append(at_ms)
         if isinstance(self._look, WindowLook):
             watched.type = self._look.type
         self._settle(name)
