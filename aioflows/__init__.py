@@ -7,6 +7,7 @@ shows the tree of errors.
 
 import logging as _logging
 
+from aioflows._core.wait.until import Until
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Answer, Request, Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
@@ -18,6 +19,7 @@ from aioflows.errors import (
     CompletenessError,
     ConnectFailed,
     Denied,
+    NotFound,
     QueryError,
     ServerFault,
     ServiceError,
@@ -25,6 +27,7 @@ from aioflows.errors import (
     TimedOut,
     TokenExpired,
     TransportError,
+    WaitTimeout,
 )
 from aioflows.events import (
     DriftFound,
@@ -79,6 +82,7 @@ __all__ = [
     "FollowCheckpoint",
     "FollowStats",
     "Limits",
+    "NotFound",
     "Observer",
     "Paused",
     "Proof",
@@ -105,6 +109,8 @@ __all__ = [
     "TokenRenewed",
     "Transport",
     "TransportError",
+    "Until",
+    "WaitTimeout",
     "WindowDone",
     "__version__",
 ]

@@ -9,11 +9,13 @@
       AnswerError                     an answer that cannot be understood: the problem and its path
       ServiceError                    the service or its gateway refused, with a code
         Denied                          62101, 62103
+        NotFound                        an unknown id
         ServerFault                     62109, 1005, HTTP 5xx
         Throttled                       too many requests
         TokenExpired                    1203, or apim_status 4011 and 4012
         BadCredentials                  1002, 1003, or refused again with a new token
       CompletenessError               completeness cannot be proven: which window, what was seen, what to do
+      WaitTimeout (also TimeoutError) a wait took too long: which instances are open, with their last status
 
 Misuse of an object (iterating it twice, using it after ``aclose``) is a ``RuntimeError``, as in asyncio
 itself.
@@ -24,6 +26,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "CompletenessError",
     "ConnectFailed",
     "Denied",
+    "NotFound",
     "QueryError",
     "ServerFault",
     "ServiceError",
@@ -41,7 +46,10 @@ __all__ = [
     "TimedOut",
     "TokenExpired",
     "TransportError",
+    "WaitTimeout",
 ]
+
+_MOST_NAMED = 20
 
 
 class AioflowsError(Exception):
@@ -112,6 +120,10 @@ class Denied(ServiceError):
     """The user does not exist, does not belong to the organization, or has no privilege (62101, 62103)."""
 
 
+class NotFound(ServiceError):
+    """The service does not know an instance with this id, or the user may not read it."""
+
+
 class ServerFault(ServiceError):
     """The service failed (62109, 1005, HTTP 5xx), and all retries are spent."""
 
@@ -141,3 +153,30 @@ class BadCredentials(ServiceError):
 
 class CompletenessError(AioflowsError):
     """Completeness cannot be proven. The scan ends with this error, so that no row is lost silently."""
+
+
+class WaitTimeout(AioflowsError, TimeoutError):
+    """Not all instances had one of the statuses in time.
+
+    Attributes:
+        timeout: the limit (seconds).
+        open: the instances that are still waited for: the last status of each by its id. None means that the
+            service has not shown the instance.
+    """
+
+    def __init__(self, timeout: float, open: Mapping[str, int | None]) -> None:
+        shown = [f"{name} ({_status_text(status)})" for name, status in list(open.items())[:_MOST_NAMED]]
+        more = [f"and {len(open) - _MOST_NAMED:,} more"] if len(open) > _MOST_NAMED else []
+        super().__init__(
+            f"{len(open):,} of the instances had none of the statuses within {timeout:g} s: "
+            f"{', '.join([*shown, *more])}; wait again, or with a longer timeout"
+        )
+        self.timeout = timeout
+        self.open = dict(open)
+
+    def __reduce__(self) -> tuple[type[WaitTimeout], tuple[object, ...]]:
+        return type(self), (self.timeout, self.open)
+
+
+def _status_text(status: int | None) -> str:
+    return "not shown" if status is None else getattr(status, "name", str(status))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from weakref import WeakSet
 
 import attrs
@@ -17,6 +18,7 @@ from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.follow.poll_timing import PollTiming
 from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.wait.until import Until, statuses_of
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
@@ -32,11 +34,12 @@ from aioflows._net.retrying import RetryingCaller
 from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.transport import Transport
+from aioflows._net.waits import Waits
 from aioflows._net.zones import Zones
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import QueryError
 from aioflows.follow import FlowFollow, timing_of
-from aioflows.models import FlowInstance, FlowPage
+from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
 from aioflows.settings import AppKey, Limits, RetryPolicy
@@ -49,6 +52,7 @@ __all__ = ["FlowSession"]
 _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHORTEST_POLL = 0.05  # seconds
 
 
 class FlowSession(LoopBound):
@@ -139,6 +143,7 @@ class FlowSession(LoopBound):
             watch,
         )
         self._dates = RowDates(questions, self.flow_instances)
+        self._waits = Waits(self._parts, self._dates, rng or Random())
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state = "not entered"
@@ -165,6 +170,7 @@ class FlowSession(LoopBound):
             await follower.aclose()
         for reader in list(self._readers):
             await reader.aclose()
+        await self._waits.aclose()
         await self._transport.close()
 
     # Scans
@@ -342,6 +348,73 @@ class FlowSession(LoopBound):
         assert one.trigger_time is not None, "an answer without a trigger time is refused"
         return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
 
+    # Waiting
+
+    @overload
+    async def wait(  # type: ignore[overload-overlap]  # a text is an iterable of texts as well
+        self,
+        ids: str,
+        until: Until = ...,
+        timeout: float | None = ...,
+        *,
+        poll: float = ...,
+        grace: float = ...,
+    ) -> FlowInstance: ...
+
+    @overload
+    async def wait(
+        self,
+        ids: Iterable[str],
+        until: Until = ...,
+        timeout: float | None = ...,
+        *,
+        poll: float = ...,
+        grace: float = ...,
+    ) -> list[FlowInstance]: ...
+
+    async def wait(
+        self,
+        ids: str | Iterable[str],
+        until: Until = FlowStatus.is_final,
+        timeout: float | None = None,
+        *,
+        poll: float = 30.0,
+        grace: float = 3.0,
+    ) -> FlowInstance | list[FlowInstance]:
+        """Wait until instances have a status. Return the instance of one id, or a list in the order of several.
+
+        All waits of a session share their polls, and a poll is at most three requests. A status counts only
+        if the request that shows it was sent after the wait began. A status that comes and goes between two
+        polls is not seen.
+
+        Args:
+            ids: the id of an instance, or several.
+            until: the statuses that end the wait: `FlowStatus.is_final`, another function of a `FlowStatus`,
+                a status, or several. Default: every final status.
+            timeout: the longest wait (seconds). None means no limit. Default: None.
+            poll: the longest interval between two polls (seconds). The first polls are a second apart.
+                Default: 30.
+            grace: how long an instance may stay unknown to the service (seconds), as one that is about to
+                be triggered. Default: 3.
+
+        Raises:
+            WaitTimeout: an instance had none of the statuses in time. It is a ``TimeoutError``, and names the
+                open instances.
+            NotFound: the service does not know an instance, and the grace is over.
+        """
+        self._check_usable()
+        names = [_name("ids", one) for one in ([ids] if isinstance(ids, str) else ids)]
+        if timeout is not None:
+            _seconds("timeout", timeout)
+        found = await self._waits.wait(
+            names,
+            statuses_of(until),
+            timeout=timeout,
+            grace=_seconds("grace", grace),
+            longest=max(_seconds("poll", poll), _SHORTEST_POLL),
+        )
+        return found[0] if isinstance(ids, str) else found
+
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""
         return (await self._parts.zones.find()).tzinfo
@@ -356,6 +429,12 @@ class FlowSession(LoopBound):
                 f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
             )
         self._check_loop()
+
+
+def _seconds(field: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise QueryError(f"{field} must be a number of seconds from 0, not {value!r}")
+    return float(value)
 
 
 def _name(field: str, value: object) -> str:

@@ -46,7 +46,7 @@ ORDER = [
         "_core.planning",
         "_core.proofs",
     ),
-    *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow"),
+    *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow", "_core.wait"),
     *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync"),
 ]
 # An edge imports what is named here, and from itself.
@@ -55,14 +55,18 @@ EDGES = {
     "export": "errors _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models _extras _display stats export audit",
     "telemetry": "aioflows",
+    "airflow": "aioflows sync",
+    "dlt": "aioflows _extras _tables arrow query checkpoint sync",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }
 FOREIGN = {
+    "airflow": "airflow",
     "aiohttp": "_net.http emulator.server",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
+    "dlt": "dlt",
     "duckdb": "_extras",
     "msgspec": "_json_text _instance_json _core.wire",
     "opentelemetry": "telemetry",

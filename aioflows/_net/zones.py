@@ -69,6 +69,17 @@ class Zones:
         """True while few rows were seen by which the clocks of their times could be judged."""
         return self._clocks is not None and self._clocks.inexperienced
 
+    def is_known(self, oldest: float) -> bool:
+        """Return True if `find` sends no request.
+
+        Args:
+            oldest: the greatest age of an earlier answer that may be used (seconds).
+        """
+        return self.given is not None or self._is_fresh(oldest)
+
+    def _is_fresh(self, oldest: float) -> bool:
+        return self._named is not None and asyncio.get_running_loop().time() - self._named[1] < oldest
+
     async def find(self, oldest: float = 0.0) -> Zone:
         """Return the zone.
 
@@ -77,8 +88,7 @@ class Zones:
         """
         if self.given is not None:
             return self.given
-        now = asyncio.get_running_loop().time()
-        if self._named is not None and now - self._named[1] < oldest:
+        if self._named is not None and self._is_fresh(oldest):
             return self._named[0]
         if self._request is None or self._request.over:
             self._request = SingleFlight(self._named_now(), "aioflows time zone")

@@ -17,6 +17,7 @@ from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
 from aioflows.cli.commands.report import ReportJob, report
 from aioflows.cli.commands.scan import Output, ScanJob, scan
+from aioflows.cli.commands.wait import WaitOptions, wait
 from aioflows.cli.exit_codes import EPILOG, Exit, print_error
 from aioflows.cli.options import parsing as options
 from aioflows.cli.options import types as flags
@@ -183,6 +184,19 @@ async def follow_command(
     )
     await follow(connection, job)
     return Exit.COMPLETE
+
+
+@command(app, "wait")
+async def wait_command(
+    *,
+    ids: flags.InstanceIds,
+    waiting: WaitOptions,
+    connection: ConnectionOptions,
+    quiet: flags.Quiet = False,
+    as_json: flags.WaitJson = False,
+) -> Exit:
+    """Wait until instances are finished. Exit with 8 if one failed, and with 9 if one was cancelled or skipped."""
+    return await wait(connection, ids, waiting, quiet=quiet, as_json=as_json)
 
 
 @command(app, "emulate", interruptible=False)

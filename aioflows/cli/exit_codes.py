@@ -13,11 +13,13 @@ from aioflows import (
     CompletenessError,
     ConnectFailed,
     Denied,
+    NotFound,
     QueryError,
     ServerFault,
     Throttled,
     TokenExpired,
     TransportError,
+    WaitTimeout,
 )
 from aioflows._display.text import printable
 from aioflows.export import SinkError
@@ -35,6 +37,10 @@ class Exit(enum.IntEnum):
     INCONSISTENT = 5
     SINK = 6
     MISSING = 7
+    FAILED = 8
+    CANCELLED = 9
+    TIMED_OUT = 10
+    NOT_FOUND = 11
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -48,6 +54,10 @@ _MEANINGS = {
     Exit.INCONSISTENT: "completeness cannot be proven",
     Exit.SINK: "the output cannot be written",
     Exit.MISSING: "scheduled runs are missing",
+    Exit.FAILED: "an instance failed",
+    Exit.CANCELLED: "an instance was cancelled or skipped",
+    Exit.TIMED_OUT: "an instance was not finished in time",
+    Exit.NOT_FOUND: "the service does not know an instance",
     Exit.HUNG_UP: "the terminal was closed",
     Exit.INTERRUPTED: "interrupted",
     Exit.TERMINATED: "terminated",
@@ -60,6 +70,8 @@ _VERDICTS: tuple[tuple[type[Exception], Exit, str], ...] = (
     (BadCredentials, Exit.AUTH, "check AIOFLOWS_ACCESS_KEY and the secret key"),
     (Denied, Exit.AUTH, "check --user-id and --org-id, and what this user may read"),
     (TokenExpired, Exit.AUTH, "a new token did not help; check this machine's clock"),
+    (NotFound, Exit.NOT_FOUND, ""),
+    (WaitTimeout, Exit.TIMED_OUT, ""),
     (CompletenessError, Exit.INCONSISTENT, ""),
     (SinkError, Exit.SINK, ""),
     (ConnectFailed, Exit.INCOMPLETE, "check --url and the network, then run the command again"),

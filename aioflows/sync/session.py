@@ -16,17 +16,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import datetime, tzinfo
 from random import Random
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import aioflows
+from aioflows._core.wait.until import Until
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.follow import timing_of
-from aioflows.models import FlowInstance, FlowPage
+from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery
 from aioflows.settings import AppKey, Limits, RetryPolicy
 from aioflows.sync.follow import FlowFollow
@@ -195,6 +196,48 @@ class FlowSession:
     def get(self, instance_id: str) -> FlowInstance:
         """Return one flow instance by its id."""
         return self._run(lambda: self._session.get(instance_id))
+
+    @overload
+    def wait(  # type: ignore[overload-overlap]  # a text is an iterable of texts as well
+        self,
+        ids: str,
+        until: Until = ...,
+        timeout: float | None = ...,
+        *,
+        poll: float = ...,
+        grace: float = ...,
+    ) -> FlowInstance: ...
+
+    @overload
+    def wait(
+        self,
+        ids: Iterable[str],
+        until: Until = ...,
+        timeout: float | None = ...,
+        *,
+        poll: float = ...,
+        grace: float = ...,
+    ) -> list[FlowInstance]: ...
+
+    def wait(
+        self,
+        ids: str | Iterable[str],
+        until: Until = FlowStatus.is_final,
+        timeout: float | None = None,
+        *,
+        poll: float = 30.0,
+        grace: float = 3.0,
+    ) -> FlowInstance | list[FlowInstance]:
+        """Wait until instances have a status; see `aioflows.FlowSession.wait`.
+
+        The waits of all threads share their polls.
+        """
+        wait = self._session.wait
+        if isinstance(ids, str):
+            one = ids
+            return self._run(lambda: wait(one, until, timeout, poll=poll, grace=grace))
+        several = list(ids)
+        return self._run(lambda: wait(several, until, timeout, poll=poll, grace=grace))
 
     def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times."""

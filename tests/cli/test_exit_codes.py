@@ -21,6 +21,8 @@ CASES = [
     (aioflows.Throttled(429, "x"), Exit.INCOMPLETE),
     (aioflows.ServiceError(404, "x"), Exit.INCOMPLETE),
     (aioflows.AnswerError("x", "$.data"), Exit.INCOMPLETE),
+    (aioflows.NotFound(62104, "x"), Exit.NOT_FOUND),
+    (aioflows.WaitTimeout(5, {"x": None}), Exit.TIMED_OUT),
     (aioflows.CompletenessError("x"), Exit.INCONSISTENT),
     (SinkError("x"), Exit.SINK),
 ]

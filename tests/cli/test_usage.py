@@ -88,12 +88,12 @@ def test_a_port_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "address already in use" in capsys.readouterr().err.lower()
 
 
-@pytest.mark.parametrize("command", [[], ["scan"], ["audit"], ["demo"], ["emulate"]], ids=str)
+@pytest.mark.parametrize("command", [[], ["scan"], ["audit"], ["demo"], ["emulate"], ["wait"]], ids=str)
 def test_the_help_lists_the_exit_codes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == Exit.COMPLETE
     words = capsys.readouterr().out.split()
-    assert [word for word in words if word in {str(code.value) for code in Exit}][-10:] == [
-        *("0", "2", "3", "4", "5", "6", "7", "129", "130", "143"),
+    assert [word for word in words if word in {str(code.value) for code in Exit}][-14:] == [
+        *("0", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "129", "130", "143"),
     ]
 
 

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, timedelta
 from itertools import islice
@@ -18,7 +19,16 @@ import pyarrow as pa
 import pytest
 
 import aioflows.sync
-from aioflows import Denied, Event, FlowQuery, Limits, ScanEnded, ScheduleType
+from aioflows import (
+    Denied,
+    Event,
+    FlowQuery,
+    FlowStatus,
+    Limits,
+    ScanEnded,
+    ScheduleType,
+    WaitTimeout,
+)
 from aioflows._net.transport import Answer, Request
 from aioflows.emulator import Emulator, EmulatorProcess, Fault
 from tests.scenarios.test_sockets import open_sockets
@@ -351,3 +361,18 @@ def test_threads_that_share_a_scan_get_each_instance_once() -> None:
         got = [name for part in parts for name in part]
         assert len(got) == 2_000
         assert sorted(got) == sorted(world.expected())
+
+
+def test_waits_of_several_threads_share_polls() -> None:
+    with here(500) as world:
+        names = [world.emulator.insert(world.emulator.end_ms - one * 1_000, status=2) for one in range(40)]
+        with ThreadPoolExecutor(len(names)) as threads:
+            waits = [threads.submit(world.session.wait, name, timeout=60) for name in names]
+            assert soon(lambda: bool(world.transport.sent))
+            for name in names:
+                world.emulator.set_status(name, FlowStatus.SUCCESS)
+            assert [wait.result().instance_id for wait in waits] == names
+        assert len(world.transport.sent) < 12
+        assert [one.instance_id for one in world.session.wait(names[:3])] == names[:3]
+        with pytest.raises(WaitTimeout):
+            world.session.wait(world.emulator.insert(world.emulator.start_ms, status=2), timeout=0.1)

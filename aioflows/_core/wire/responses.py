@@ -163,6 +163,8 @@ def _code_and_message(body: bytes, status: int, throttle_codes: Collection[int])
 
 # Payloads
 
+NO_DATA = "there is no data"
+
 
 class _Answer(Envelope):
     data: Any = None
@@ -176,7 +178,7 @@ def _payload(body: bytes) -> Any:
     check(answer)
     data = answer.data
     if data is None:
-        raise AnswerError("there is no data", "$.data")
+        raise AnswerError(NO_DATA, "$.data")
     return data
 
 

@@ -197,6 +197,31 @@ CheckpointFile: TypeAlias = Annotated[
     ),
 ]
 
+# Wait
+
+InstanceIds: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="Ids of instances.", show_default=False)
+]
+UntilStatus: TypeAlias = Annotated[
+    list[str] | None,
+    _query(
+        help="Statuses that end the wait; separate several by commas, or repeat the option.",
+        show_default="every final status",
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None, _polling(help="Longest wait, in seconds.", show_default="no limit")
+]
+PollInterval: TypeAlias = Annotated[
+    float, _polling("--poll", help="Longest interval between two polls, in seconds.")
+]
+Grace: TypeAlias = Annotated[
+    float, _polling(help="Time for which an instance may be unknown to the service, in seconds.")
+]
+WaitJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print instances as JSON, one object per line, and errors too.")
+]
+
 # The emulated deployment
 
 Instances: TypeAlias = Annotated[int, typer.Option(help="Number of instances.")]

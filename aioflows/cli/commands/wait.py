@@ -1,0 +1,117 @@
+"""``aioflows wait``: waits until instances are finished, and tells their outcome by its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+
+import attrs
+
+from aioflows import FlowInstance, FlowSession, FlowStatus, Limits, NotFound, WaitTimeout
+from aioflows._display.text import printable
+from aioflows.cli.exit_codes import Exit, exit_for, print_error
+from aioflows.cli.options import types as flags
+from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.parsing import statuses
+from aioflows.cli.output.console import console_on, is_terminal
+from aioflows.export.formats.json_lines import line_encoder
+
+__all__ = ["WaitOptions", "wait"]
+
+_FAILED = {FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT}
+_CANCELLED = {FlowStatus.CANCEL, FlowStatus.SKIP}
+
+
+@attrs.frozen
+class WaitOptions:
+    """The options of a wait."""
+
+    until: flags.UntilStatus = None
+    timeout: flags.Timeout = None
+    poll: flags.PollInterval = 30.0
+    grace: flags.Grace = 3.0
+
+
+async def wait(
+    connection: ConnectionOptions, ids: Sequence[str], options: WaitOptions, *, quiet: bool, as_json: bool
+) -> Exit:
+    """Wait for instances, print each with its status, and return the exit code of the worst outcome.
+
+    Args:
+        connection: the service and the user.
+        ids: the ids of the instances.
+        options: the options of the wait.
+        quiet: True to print errors only.
+        as_json: True to print each instance as a JSON object.
+    """
+    ids = list(dict.fromkeys(ids))
+    async with connection.session(Limits()) as session:
+        waits = [asyncio.create_task(_one(session, name, options)) for name in ids]
+        try:
+            with _progress(waits, quiet=quiet or as_json):
+                await asyncio.gather(*waits)
+        finally:
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+    outcomes = [task.result() for task in waits]
+    done = [outcome for outcome in outcomes if isinstance(outcome, FlowInstance)]
+    if not quiet:
+        _print(done, as_json=as_json)
+    codes = {Exit.COMPLETE}
+    for outcome in outcomes:
+        if isinstance(outcome, FlowInstance):
+            codes.add(Exit.COMPLETE if options.until else _exit_of(outcome))
+        elif (verdict := exit_for(outcome)) is not None:
+            codes.add(verdict[0])
+            print_error(verdict[1] if as_json else f"error: {verdict[1]}", verdict[0] if as_json else None)
+    return max(codes)
+
+
+async def _one(
+    session: FlowSession, name: str, options: WaitOptions
+) -> FlowInstance | NotFound | WaitTimeout:
+    """Wait for one instance. An error about it is a result, so that the others are waited for all the same."""
+    until = statuses(options.until) if options.until else FlowStatus.is_final
+    try:
+        return await session.wait(name, until, options.timeout, poll=options.poll, grace=options.grace)
+    except (NotFound, WaitTimeout) as error:
+        return error
+
+
+def _exit_of(instance: FlowInstance) -> Exit:
+    if instance.status in _FAILED:
+        return Exit.FAILED
+    return Exit.CANCELLED if instance.status in _CANCELLED else Exit.COMPLETE
+
+
+def _print(instances: Sequence[FlowInstance], *, as_json: bool) -> None:
+    if as_json:
+        text = line_encoder(UTC).encode(instances).decode()
+    else:
+        text = "".join(f"{printable(one.instance_id)} {_status_name(one)}\n" for one in instances)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _status_name(instance: FlowInstance) -> str:
+    return getattr(instance.status, "name", str(instance.status))
+
+
+@contextmanager
+def _progress(waits: Sequence[asyncio.Task[object]], *, quiet: bool) -> Iterator[None]:
+    """Show on a terminal how many instances are finished."""
+    if quiet or not is_terminal(sys.stderr):
+        yield
+        return
+
+    def text() -> str:
+        return f"{sum(one.done() for one in waits):,} of {len(waits):,} finished"
+
+    with console_on(sys.stderr).status(text()) as status:
+        for one in waits:
+            one.add_done_callback(lambda _: status.update(text()))
+        yield
