@@ -13,7 +13,9 @@
         Throttled                       too many requests
         TokenExpired                    1203, or apim_status 4011 and 4012
         BadCredentials                  1002, 1003, or refused again with a new token
+        NotFound                        no flow instance has this id
       CompletenessError               completeness cannot be proven: which window, what was seen, what to do
+      SessionClosed (also RuntimeError)  the session was closed before its scan or follow had ended
 
 Misuse of an object (iterating it twice, using it after ``aclose``) is a ``RuntimeError``, as in asyncio
 itself.
@@ -34,9 +36,11 @@ __all__ = [
     "CompletenessError",
     "ConnectFailed",
     "Denied",
+    "NotFound",
     "QueryError",
     "ServerFault",
     "ServiceError",
+    "SessionClosed",
     "Throttled",
     "TimedOut",
     "TokenExpired",
@@ -139,5 +143,20 @@ class BadCredentials(ServiceError):
     """The key or the secret is wrong (1002, 1003), or a request was refused again with a new token."""
 
 
+class NotFound(ServiceError):
+    """The service has no flow instance with this id, or this user may not know of it.
+
+    Services say so by an answer without an instance, which has the code 0, by the code 62104, by another code
+    with such words, or by HTTP 404.
+    """
+
+
 class CompletenessError(AioflowsError):
     """Completeness cannot be proven. The scan ends with this error, so that no row is lost silently."""
+
+
+class SessionClosed(AioflowsError, RuntimeError):
+    """The session is closed. A scan or a follow that had not ended carries its checkpoint here.
+
+    Resume with a new session: ``session.scan(query, resume=error.checkpoint)``.
+    """

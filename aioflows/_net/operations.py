@@ -11,13 +11,14 @@ import attrs
 from aioflows._core.pages.filter_checks import checks_of
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.endpoints import Address
-from aioflows._core.wire.responses import read_instance, read_time, read_zone
+from aioflows._core.wire.responses import not_found, read_instance, read_time, read_zone
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.search_request import search_body
 from aioflows._core.wire.zone import Zone
 from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request
+from aioflows.errors import ServiceError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 
@@ -50,7 +51,7 @@ class Operations:
         self._address = address
         self._identity = identity
         self._caller = caller
-        self._check_usable = usable
+        self.check_usable = usable
         self._read_page = partial(read_search, throttle_codes=throttle_codes)
 
     async def search(
@@ -120,6 +121,9 @@ class Operations:
         """Ask for one flow instance by its id ("Get Flow Instance").
 
         Return a function that decodes it in a zone, with the offset at its trigger time, if that is known.
+
+        Raises:
+            NotFound: the service has no instance with this id.
         """
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
@@ -128,7 +132,11 @@ class Operations:
             read_instance(body, _ANY_ZONE)  # an error here causes a retry
             return partial(read_instance, body)
 
-        return await self._call(request, read)
+        try:
+            return await self._call(request, read)
+        except ServiceError as error:
+            refused = error
+        raise not_found(refused, self._address.instances) or refused
 
     async def time_ms(self) -> int:
         """Return the service's time ("Get Current Time") in milliseconds since 1970-01-01 UTC."""
@@ -150,7 +158,7 @@ class Operations:
         tries: int | None = None,
         reads: int | None = None,
     ) -> T:
-        self._check_usable()
+        self.check_usable()
         return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads)
 
 

@@ -93,16 +93,16 @@ class FlowScan(Puller[ScanReader]):
     def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan."""
         with self._one_at_a_time:
-            return self._thread.run(self._reader.read_all)
+            return self._on_loop(self._reader.read_all)
 
     def first(self) -> FlowInstance | None:
         """Return the next instance, or None if there is none, and close the scan."""
         with self._one_at_a_time:
-            return self._thread.run(self._reader.read_first)
+            return self._on_loop(self._reader.read_first)
 
     def _next_batch(self, read: Callable[[], Coroutine[Any, Any, pa.RecordBatch]]) -> pa.RecordBatch:
         with self._one_at_a_time:
-            batch = self._thread.run(partial(or_none, read))
+            batch = self._on_loop(partial(or_none, read))
         if batch is None:
             raise StopIteration
         return batch
