@@ -15,9 +15,11 @@ not set. Instead, the attempt's clock stops between the two signals of aiohttp's
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -89,6 +91,19 @@ _POOL: Final = (
     "session opens {most} at once, and all are in use. Close the responses that the application holds, "
     "give its connector a higher limit, or omit http= so that aioflows opens its own connections"
 )
+
+
+_open: WeakSet[AiohttpTransport] = WeakSet()
+_of_parent: list[aiohttp.ClientSession] = []
+
+
+def _leave_to_parent() -> None:
+    for transport in list(_open):
+        transport.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class AiohttpTransport:
@@ -188,7 +203,22 @@ class AiohttpTransport:
                 request_class=_Request,
                 proxy=_proxy_url(self._options.proxy),
             )
+            _open.add(self)
         return self._session
+
+    def leave_to_parent(self) -> None:
+        """Forget the connections without closing them, in a process that was forked.
+
+        aiohttp would close them when they are collected. That removes them from the selector, which the
+        processes share, and the parent would never hear of an answer on them.
+        """
+        session, self._closed = self._session, True
+        if session is not None and not self._given:
+            idle = getattr(session.connector, "_conns", None)
+            if idle is not None:
+                idle.clear()
+            session.detach()
+            _of_parent.append(session)
 
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         timeouts = self._options.timeouts
