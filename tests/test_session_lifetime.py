@@ -177,7 +177,7 @@ async def test_an_export_that_outlives_its_session_goes_on_with_resume(tmp_path:
     assert target.read_text().count("\n") == 2_000
 
 
-@pytest.mark.parametrize("read", ["rows", "pages", "batches", "all", "short"])
+@pytest.mark.parametrize("read", ["rows", "pages", "batches", "table", "all", "short"])
 def test_without_await_a_stream_that_outlives_its_session_has_its_checkpoint_too(read: str) -> None:
     with Emulator(instances=2_000, seed=3) as emulator:
         query = FlowQuery(emulator.start, emulator.end)
@@ -191,6 +191,7 @@ def test_without_await_a_stream_that_outlives_its_session_has_its_checkpoint_too
             "rows": lambda: next(scan),
             "pages": lambda: list(scan.pages()),
             "batches": lambda: list(scan.record_batches()),
+            "table": scan.to_arrow,
             "all": scan.list,
             "short": lambda: list(scan),
         }

@@ -62,7 +62,7 @@ class FlowScan(Puller[ScanReader]):
     ) -> pa.Table:
         """Return the rest as an Arrow table, and close the scan; see `aioflows.FlowScan.to_arrow`."""
         with self._one_at_a_time:
-            return self._thread.run(partial(self._reader.read_table, columns, tasks=tasks, names=names))
+            return self._on_loop(partial(self._reader.read_table, columns, tasks=tasks, names=names))
 
     def to_polars(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
@@ -78,7 +78,7 @@ class FlowScan(Puller[ScanReader]):
 
     def _read_frame(self, library: Literal["polars", "pandas"], *columns: Any, **how: Any) -> Any:
         with self._one_at_a_time:
-            return self._thread.run(partial(self._reader.read_frame, library, *columns, **how))
+            return self._on_loop(partial(self._reader.read_frame, library, *columns, **how))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return the rest as a stream of the Arrow PyCapsule interface, with every column.
