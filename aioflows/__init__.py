@@ -10,6 +10,7 @@ import logging as _logging
 from aioflows._core.wait.until import Until
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Answer, Request, Transport
+from aioflows._version import __version__
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.errors import (
     AioflowsError,
@@ -23,6 +24,7 @@ from aioflows.errors import (
     QueryError,
     ServerFault,
     ServiceError,
+    SessionClosed,
     Throttled,
     TimedOut,
     TokenExpired,
@@ -50,10 +52,8 @@ from aioflows.models import FlowInstance, FlowPage, FlowStatus, FlowTask, Schedu
 from aioflows.query import FlowQuery
 from aioflows.scan import FlowScan
 from aioflows.session import FlowSession
-from aioflows.settings import AppKey, Limits, RetryPolicy
+from aioflows.settings import AppKey, Limits, RetryPolicy, Timeouts
 from aioflows.stats import CountedWindow, FollowStats, Proof, ScanPlan, ScanStats
-
-__version__ = "0.1.0"
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
@@ -103,8 +103,10 @@ __all__ = [
     "ScheduleType",
     "ServerFault",
     "ServiceError",
+    "SessionClosed",
     "Throttled",
     "TimedOut",
+    "Timeouts",
     "TokenExpired",
     "TokenRenewed",
     "Transport",

@@ -14,8 +14,10 @@
         Throttled                       too many requests
         TokenExpired                    1203, or apim_status 4011 and 4012
         BadCredentials                  1002, 1003, or refused again with a new token
+        NotFound                        no flow instance has this id
       CompletenessError               completeness cannot be proven: which window, what was seen, what to do
       WaitTimeout (also TimeoutError) a wait took too long: which instances are open, with their last status
+      SessionClosed (also RuntimeError)  the session was closed before its scan or follow had ended
 
 Misuse of an object (iterating it twice, using it after ``aclose``) is a ``RuntimeError``, as in asyncio
 itself.
@@ -42,6 +44,7 @@ __all__ = [
     "QueryError",
     "ServerFault",
     "ServiceError",
+    "SessionClosed",
     "Throttled",
     "TimedOut",
     "TokenExpired",
@@ -120,10 +123,6 @@ class Denied(ServiceError):
     """The user does not exist, does not belong to the organization, or has no privilege (62101, 62103)."""
 
 
-class NotFound(ServiceError):
-    """The service does not know an instance with this id, or the user may not read it."""
-
-
 class ServerFault(ServiceError):
     """The service failed (62109, 1005, HTTP 5xx), and all retries are spent."""
 
@@ -149,6 +148,14 @@ class TokenExpired(ServiceError):
 
 class BadCredentials(ServiceError):
     """The key or the secret is wrong (1002, 1003), or a request was refused again with a new token."""
+
+
+class NotFound(ServiceError):
+    """The service has no flow instance with this id, or this user may not know of it.
+
+    Services say so by an answer without an instance, which has the code 0, by the code 62104, by another code
+    with such words, or by HTTP 404.
+    """
 
 
 class CompletenessError(AioflowsError):
@@ -180,3 +187,10 @@ class WaitTimeout(AioflowsError, TimeoutError):
 
 def _status_text(status: int | None) -> str:
     return "not shown" if status is None else getattr(status, "name", str(status))
+
+
+class SessionClosed(AioflowsError, RuntimeError):
+    """The session is closed. A scan or a follow that had not ended carries its checkpoint here.
+
+    Resume with a new session: ``session.scan(query, resume=error.checkpoint)``.
+    """

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Literal, SupportsIndex, TypeAlias, cast
 
 import attrs
 
+from aioflows._numbers import as_whole
 from aioflows.errors import QueryError
 from aioflows.models import FlowStatus, ScheduleType
 
-__all__ = ["SORT_FIELDS", "FlowQuery"]
+__all__ = ["SORT_FIELDS", "FlowQuery", "ScheduleTypeName", "SortKey", "Status", "StatusName"]
+
+SortKey: TypeAlias = Literal[
+    "create_time",
+    "-create_time",
+    "update_time",
+    "-update_time",
+    "start_time",
+    "-start_time",
+    "trigger_time",
+    "-trigger_time",
+    "end_time",
+    "-end_time",
+]
+"""A sort field, with a leading ``-`` for descending order."""
+ScheduleTypeName: TypeAlias = Literal["manual", "periodic", "temporary", "MANUAL", "PERIODIC", "TEMPORARY"]
+"""The name of a `ScheduleType`."""
+StatusName: TypeAlias = Literal[
+    "FAIL",
+    "INIT",
+    "SUCCESS",
+    "RUNNING",
+    "SUSPEND",
+    "INTERNAL_ERROR",
+    "WAIT",
+    "READY",
+    "TIMEOUT",
+    "CANCEL",
+    "RERUN",
+    "SKIP",
+]
+"""The name of a `FlowStatus`."""
+Status: TypeAlias = FlowStatus | StatusName | SupportsIndex
+"""One status: a member, its name or its code."""
 
 SORT_FIELDS = ("create_time", "update_time", "start_time", "trigger_time", "end_time")
 """The fields that the service sorts by. It refuses others with 62102 ("illegal sorted by field")."""
@@ -23,7 +57,7 @@ _MICROSECONDS_LIKELY_FROM = 10_000_000_000_000  # 2286 in ms: a larger "ms" is m
 _LONGEST_TEXT = 1_000
 
 
-def epoch_ms(value: datetime | int, name: str = "time") -> int:
+def epoch_ms(value: datetime | SupportsIndex, name: str = "time") -> int:
     """Return an aware datetime or epoch milliseconds as epoch milliseconds.
 
     Args:
@@ -34,16 +68,11 @@ def epoch_ms(value: datetime | int, name: str = "time") -> int:
         QueryError: the time has no zone, does not exist in its zone, looks like another unit, or lies before
             1970.
     """
+    whole = as_whole(value)
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise QueryError(f"{name} {value} has no time zone; add tzinfo=, as in datetime(..., tzinfo=UTC)")
-        if value.astimezone(UTC).astimezone(value.tzinfo).replace(tzinfo=None) != value.replace(tzinfo=None):
-            raise QueryError(f"{name} {value} does not exist: clocks in {value.tzinfo} skip it")
-        since = value - _EPOCH
-        # Integer arithmetic, rounded down: a float would lose milliseconds.
-        ms = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    elif isinstance(value, int) and not isinstance(value, bool):
-        ms = value
+        ms = _ms_of(value, name)
+    elif whole is not None:
+        ms = whole
         if 0 < ms < _SECONDS_LIKELY_BELOW:
             raise QueryError(
                 f"{name} {value} lies before 2001 and looks like seconds; give milliseconds ({value}000)"
@@ -51,44 +80,97 @@ def epoch_ms(value: datetime | int, name: str = "time") -> int:
         if ms >= _MICROSECONDS_LIKELY_FROM:
             raise QueryError(f"{name} {value} lies after 2286 and looks like microseconds; give milliseconds")
     else:
-        raise QueryError(f"{name} must be an aware datetime or whole epoch milliseconds, not {value!r}")
+        raise QueryError(
+            f"{name} must be an aware datetime or whole epoch milliseconds, not {value!r}{_advice(value)}"
+        )
     if ms < 0:
         raise QueryError(f"{name} {value} lies before 1970, which the service cannot express")
     return ms
 
 
-def _schedule_type(value: object) -> ScheduleType | None:
+def _ms_of(value: datetime, name: str) -> int:
+    try:
+        is_naive = value.utcoffset() is None
+        is_skipped = not is_naive and value.astimezone(UTC).astimezone(value.tzinfo).replace(
+            tzinfo=None
+        ) != value.replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:  # pandas.NaT, or an end of the calendar
+        raise QueryError(f"{name} {value} is not a moment that can be asked for: {error}") from None
+    if is_naive:
+        raise QueryError(f"{name} {value} has no time zone; add tzinfo=, as in datetime(..., tzinfo=UTC)")
+    if is_skipped:
+        raise QueryError(f"{name} {value} does not exist: clocks in {value.tzinfo} skip it")
+    since = value - _EPOCH
+    # Integer arithmetic, rounded down: a float would lose milliseconds.
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def _advice(value: object) -> str:
+    if type(value).__name__ == "datetime64":
+        return "; numpy.datetime64 has no zone, so give pandas.Timestamp(value, tz=...) or milliseconds"
+    if isinstance(value, date):
+        return "; a date has no time of day and no zone, so give datetime(..., tzinfo=...)"
+    return "; read it with datetime.fromisoformat(...)" if isinstance(value, str) else ""
+
+
+def _moment(value: datetime | SupportsIndex) -> datetime | int:
+    # `_time` refuses what is neither.
+    whole = None if isinstance(value, datetime) else as_whole(value)
+    return value if whole is None else whole  # type: ignore[return-value]
+
+
+def _named(text: str) -> str:
+    return text.upper().replace("-", "_").replace(" ", "_")
+
+
+def _schedule_type(value: ScheduleType | ScheduleTypeName | SupportsIndex | None) -> ScheduleType | None:
     if value is None or isinstance(value, ScheduleType):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value in ScheduleType._value2member_map_:
-        return ScheduleType(value)
+    if isinstance(value, str):
+        if _named(value) in ScheduleType.__members__:
+            return ScheduleType[_named(value)]
+    elif (code := as_whole(value)) is not None and code in ScheduleType._value2member_map_:
+        return ScheduleType(code)
     known = ", ".join(f"ScheduleType.{one.name} ({one.value})" for one in ScheduleType)
-    raise QueryError(f"type must be one of {known}, or None for all three, not {value!r}")
+    near = difflib.get_close_matches(_named(str(value)), ScheduleType.__members__, n=1)
+    hint = f"; did you mean {near[0].lower()!r}?" if near else ""
+    raise QueryError(f"type must be one of {known}, or None for all three, not {value!r}{hint}")
 
 
 def _one_status(value: object) -> int:
     if isinstance(value, FlowStatus):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value in FlowStatus._value2member_map_:
-        return FlowStatus(value)
+    if isinstance(value, str):
+        if _named(value) in FlowStatus.__members__:
+            return FlowStatus[_named(value)]
+    elif (code := as_whole(value)) is not None and code in FlowStatus._value2member_map_:
+        return FlowStatus(code)
     names = [one.name for one in FlowStatus]
-    near = difflib.get_close_matches(str(value).upper(), names, n=1)
+    near = difflib.get_close_matches(_named(str(value)), names, n=1)
     hint = f"; did you mean FlowStatus.{near[0]}?" if near else ""
     raise QueryError(f"status {value!r} is not one of {', '.join(names)}{hint}")
 
 
-def _statuses(value: object) -> frozenset[int]:
-    if isinstance(value, (int, str)):
+def _statuses(value: Status | Iterable[Status]) -> frozenset[int]:
+    if isinstance(value, str) or as_whole(value) is not None:
         return frozenset({_one_status(value)})
-    if not isinstance(value, Iterable):
-        raise QueryError(f"status must be one FlowStatus or several, not {value!r}")
-    codes = frozenset(_one_status(one) for one in value)
+    codes = frozenset(_one_status(one) for one in _several(value, "status must be one FlowStatus or several"))
     if not codes and not isinstance(value, (tuple, frozenset)):  # a query without a status holds a frozenset
         raise QueryError("status is empty, which matches nothing; omit it to ask for every status")
     return codes
 
 
-def _text(value: object) -> str:
+def _several(value: object, rule: str) -> tuple[object, ...]:
+    """Return the items of a collection. A mapping is not one, because its values would be dropped."""
+    try:
+        if isinstance(value, Iterable) and not isinstance(value, Mapping):
+            return tuple(value)
+    except TypeError:  # an array without dimensions
+        pass
+    raise QueryError(f"{rule}, not {value!r}")
+
+
+def _text(value: str | None) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -100,24 +182,25 @@ def _text(value: object) -> str:
         )
     if not value.isprintable():
         raise QueryError(f"the text {value!r} has a control character; remove it")
-    return value
+    return str(value)
 
 
-def _order(value: object) -> str | tuple[str, ...] | None:
+def _order(value: SortKey | Iterable[SortKey] | None) -> SortKey | tuple[SortKey, ...] | None:
     if value is None:
         return None
-    keys = (value,) if isinstance(value, str) else value
-    if not isinstance(keys, Collection) or not keys:
-        raise QueryError(f"order_by must be a sort field, several, or None for no order, not {value!r}")
+    rule = "order_by must be a sort field, a list of them, or None for no order"
+    keys = (value,) if isinstance(value, str) else _several(value, rule)
+    if not keys or isinstance(value, (set, frozenset)):  # a set has no order
+        raise QueryError(f"{rule}, not {value!r}")
     checked = tuple(_sort_key(key) for key in keys)
     if len({key.removeprefix("-") for key in checked}) < len(checked):
         raise QueryError(f"order_by {value!r} has a field twice; remove one of them")
     return checked[0] if len(checked) == 1 else checked
 
 
-def _sort_key(key: object) -> str:
+def _sort_key(key: object) -> SortKey:
     if isinstance(key, str) and key.removeprefix("-") in SORT_FIELDS:
-        return key
+        return cast("SortKey", str(key))
     near = difflib.get_close_matches(_snake(str(key)), SORT_FIELDS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise QueryError(f"order_by {key!r} is not one of {', '.join(SORT_FIELDS)} (with - for descending){hint}")
@@ -152,9 +235,12 @@ class FlowQuery:
 
     Args:
         from_trigger_time: the first trigger time that matches (an aware datetime, or epoch milliseconds).
+            Numbers of NumPy and times of pandas are taken as well.
         to_trigger_time: the first trigger time after the range (an aware datetime, or epoch milliseconds).
-        type: one schedule type. None means all three, as one stream. Default: None.
-        status: one `FlowStatus` or several. ``()`` means every status. Default: ``()``.
+        type: one schedule type, as a member or as its name (``"periodic"``). None means all three, as one
+            stream. Default: None.
+        status: one `FlowStatus` or several, as members or as names (``"FAIL"``). ``()`` means every status.
+            Default: ``()``.
         owner: the user name of the owner, compared as a whole. ``""`` means every owner. Default: ``""``.
         expression: a text searched in the instance's id and the flow's name. ``""`` means every instance.
             Default: ``""``.
@@ -166,13 +252,15 @@ class FlowQuery:
         QueryError: a value is invalid. The message says what to give instead.
     """
 
-    from_trigger_time: datetime | int = attrs.field(validator=_time)
-    to_trigger_time: datetime | int = attrs.field(validator=_time)
+    from_trigger_time: datetime | int = attrs.field(converter=_moment, validator=_time)
+    to_trigger_time: datetime | int = attrs.field(converter=_moment, validator=_time)
     type: ScheduleType | None = attrs.field(default=None, converter=_schedule_type, kw_only=True)
     status: Collection[int] = attrs.field(default=(), converter=_statuses, kw_only=True)
     owner: str = attrs.field(default="", converter=_text, kw_only=True)
     expression: str = attrs.field(default="", converter=_text, kw_only=True)
-    order_by: str | Sequence[str] | None = attrs.field(default="trigger_time", converter=_order, kw_only=True)
+    order_by: SortKey | tuple[SortKey, ...] | None = attrs.field(
+        default="trigger_time", converter=_order, kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.from_ms > self.to_ms:

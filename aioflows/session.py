@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar, overload
 from weakref import WeakSet
 
 import attrs
@@ -26,6 +28,7 @@ from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
+from aioflows._net.http_options import connection_options
 from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observer, Observers
@@ -33,19 +36,22 @@ from aioflows._net.operations import Operations, checked_instances
 from aioflows._net.retrying import RetryingCaller
 from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import ScanReader, SessionParts
+from aioflows._net.short_door import FlowInstances
 from aioflows._net.transport import Transport
 from aioflows._net.waits import Waits
 from aioflows._net.zones import Zones
+from aioflows._numbers import as_whole, whole_from
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
-from aioflows.errors import QueryError
+from aioflows.errors import QueryError, SessionClosed
 from aioflows.follow import FlowFollow, timing_of
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
-from aioflows.settings import AppKey, Limits, RetryPolicy
+from aioflows.settings import AppKey, Limits, RetryPolicy, Timeouts
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
+    from yarl import URL
 
 __all__ = ["FlowSession"]
 
@@ -63,12 +69,23 @@ class FlowSession(LoopBound):
     first request.
 
     Args:
-        base_url: the scheme and host of the API gateway, as in ``https://apigw.example.com``.
+        base_url: the address of the API gateway, as in ``https://apigw.example.com``. It may stand below a
+            path, as in ``https://example.com/gateway``.
         user_id: the EnOS user, whose rights apply.
         org_id: the organization of the user.
         auth: the keys of the application. None means that the gateway asks for none. Default: None.
         http: an ``aiohttp.ClientSession`` of yours; the session does not close it. Or any object with
             `Transport`'s two methods; the session closes it. Default: None, the session makes its own.
+        proxy: the URL of an HTTP proxy, as in ``http://user:password@proxy.example.com:3128``. For https it
+            sees the host of the gateway only. Default: None, no proxy.
+        ssl: a PEM file with the certificate authorities to trust instead of the system's, or an
+            ``ssl.SSLContext`` that verifies. Default: None, those that the system trusts.
+        headers: headers to add to each request. Their values are kept as secrets. Default: none.
+        user_agent: the header ``User-Agent``. None means ``aioflows/`` and the version, or that of *http*.
+        trust_env: True to use ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, unless there
+            is a *proxy*. Passwords in ``~/.netrc`` are never used. Default: False.
+        timeout: the time for one attempt at a request (seconds), or `Timeouts`. Default: None, which means
+            60 by `RetryPolicy.attempt_timeout`, and 10 for a connection.
         limits: the limits of requests and of memory.
         retry: the rules for retries.
         server_timezone: the zone of the service's times, as a tzinfo or a text ("GMT+8", "Asia/Shanghai").
@@ -94,12 +111,18 @@ class FlowSession(LoopBound):
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | URL,
         *,
         user_id: str,
         org_id: str,
         auth: AppKey | None = None,
         http: ClientSession | Transport | None = None,
+        proxy: str | URL | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        trust_env: bool = False,
+        timeout: float | Timeouts | None = None,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
@@ -111,19 +134,25 @@ class FlowSession(LoopBound):
     ) -> None:
         self._address = Address(base_url, allow_http=allow_http)
         identity = (("userId", _name("user_id", user_id)), ("orgId", _name("org_id", org_id)))
-        if first_page not in (None, 0, 1) or isinstance(first_page, bool):
+        if first_page is not None and as_whole(first_page) not in (0, 1):
             raise QueryError(f"first_page must be 0, 1 or None, not {first_page!r}")
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         other = None if other_timezone is None else Zone.parse(other_timezone)
         self._gate = Gate(limits.concurrency, limits.rate)
+        options, added = connection_options(
+            self._address, http, proxy, ssl, headers, user_agent, timeout, trust_env=trust_env
+        )
+        retry = options.with_total(retry)
         self._transport: Transport = (
-            http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
+            http
+            if isinstance(http, Transport)
+            else AiohttpTransport(http, connections=limits.concurrency, options=options)
         )
         turns, watch = LoopSlices(self._work_clock), Observers(observer)
-        credentials = AccessTokens(auth, self._address.gateway, watch=watch)
+        credentials = AccessTokens(auth, self._address.gateway, watch=watch, secrets=options.secrets(added))
         self._caller = RetryingCaller(
-            self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns
+            self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns, headers=added
         )
         operations = Operations(
             self._address, identity, self._caller, self._check_usable, retry.throttle_codes
@@ -146,7 +175,7 @@ class FlowSession(LoopBound):
         self._waits = Waits(self._parts, self._dates, rng or Random())
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
-        self._state = "not entered"
+        self._state, self._entered = "not entered", False
 
     def __repr__(self) -> str:
         return (
@@ -154,7 +183,27 @@ class FlowSession(LoopBound):
         )
 
     async def __aenter__(self) -> Self:
+        await self.open()
+        if self._entered:
+            raise RuntimeError(
+                "this session is entered by an 'async with' already, whose end would close it for both; enter "
+                "it once, and pass it to the code that uses it"
+            )
+        self._entered = True
+        return self
+
+    async def open(self) -> Self:
+        """Open the session without ``async with``, and return it. Nothing is sent.
+
+        Safe to call more than once. Call `aclose` at the end.
+
+        Raises:
+            SessionClosed: the session was closed. A closed session cannot be opened again.
+            RuntimeError: no event loop of asyncio runs, or the session belongs to another one.
+        """
         self._check_loop()
+        if self._state == "closed":
+            raise SessionClosed("this session was closed, and cannot be opened again; make a new one")
         self._state = "open"
         return self
 
@@ -167,33 +216,29 @@ class FlowSession(LoopBound):
         self._check_loop_to_close()
         self._state = "closed"
         for follower in list(self._followers):
-            await follower.aclose()
+            await follower.close_with_session()
         for reader in list(self._readers):
-            await reader.aclose()
+            await reader.close_with_session()
         await self._waits.aclose()
         await self._transport.close()
 
     # Scans
 
-    async def flow_instances(
-        self, query: FlowQuery, *, limit: int | None = None
+    def flow_instances(
+        self, query: FlowQuery, *, limit: SupportsIndex | None = None
     ) -> AsyncGenerator[FlowInstance, None]:
-        """Yield all instances of a query, in its order: a shortcut for `scan`.
+        """Return an async generator of all instances of a query, in its order: a shortcut for `scan`.
 
-        Use `scan` itself for time-outs that do not end it, for pages, statistics or a checkpoint.
+        A cancelled step, for instance by ``asyncio.timeout``, loses no instance: the next one goes on at the
+        same place. Use `scan` itself for pages, statistics or a checkpoint.
         """
-        scan = self.scan(query, limit=limit)
-        try:
-            async for instance in scan:
-                yield instance
-        finally:
-            await scan.aclose()
+        return FlowInstances(self.scan(query, limit=limit).reader)
 
     def scan(
         self,
         query: FlowQuery,
         *,
-        limit: int | None = None,
+        limit: SupportsIndex | None = None,
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
@@ -221,11 +266,10 @@ class FlowSession(LoopBound):
         """
         if not isinstance(query, FlowQuery):
             raise QueryError(f"scan() takes a FlowQuery, not {query!r}")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
+        most = None if limit is None else whole_from(0, limit, "limit", ", or None")
         if resume is not None and resume.fingerprint != fingerprint(query):
             raise QueryError("this checkpoint is from another query; resume with the query of its scan")
-        reader = ScanReader(self._parts, query, limit=limit, resume=resume, proven=proven, confirm=confirm)
+        reader = ScanReader(self._parts, query, limit=most, resume=resume, proven=proven, confirm=confirm)
         self._readers.add(reader)
         return FlowScan(reader)
 
@@ -233,7 +277,7 @@ class FlowSession(LoopBound):
         self,
         query: FlowQuery,
         *,
-        since: datetime | int | None = None,
+        since: datetime | SupportsIndex | None = None,
         changes: bool = False,
         settle_time: float | None = None,
         watch_time: float | None = None,
@@ -301,7 +345,7 @@ class FlowSession(LoopBound):
 
     # Single requests
 
-    async def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+    async def page(self, query: FlowQuery, page_no: SupportsIndex, page_size: SupportsIndex) -> FlowPage:
         """Return one page, by one search. An empty answer is not repeated, and nothing is proven.
 
         Args:
@@ -316,10 +360,9 @@ class FlowSession(LoopBound):
             raise QueryError(
                 "page() is one search, and a search takes one schedule type; give FlowQuery(type=...)"
             )
-        for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
-        search = self._parts.operations.page(query, query.type, page_no, page_size)
+        number, size = whole_from(0, page_no, "page_no"), whole_from(1, page_size, "page_size")
+        self._check_usable()
+        search = self._parts.operations.page(query, query.type, number, size)
         page, zone = await self._with_zone(search)
         page.show_in(zone)
         instances = await self._dates.read(
@@ -341,8 +384,13 @@ class FlowSession(LoopBound):
             await asyncio.gather(zone, return_exceptions=True)
 
     async def get(self, instance_id: str) -> FlowInstance:
-        """Return one flow instance by its id ("Get Flow Instance")."""
+        """Return one flow instance by its id ("Get Flow Instance").
+
+        Raises:
+            NotFound: the service has no instance with this id.
+        """
         name = _name("instance_id", instance_id)
+        self._check_usable()
         read, zone = await self._with_zone(self._parts.operations.instance(name))
         one = read(attrs.evolve(zone, clocks=None), None)
         assert one.trigger_time is not None, "an answer without a trigger time is refused"
@@ -417,6 +465,7 @@ class FlowSession(LoopBound):
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""
+        self._check_usable()
         return (await self._parts.zones.find()).tzinfo
 
     async def server_time(self) -> datetime:
@@ -424,9 +473,12 @@ class FlowSession(LoopBound):
         return _EPOCH + timedelta(milliseconds=await self._parts.operations.time_ms())
 
     def _check_usable(self) -> None:
+        if self._state == "closed":
+            raise SessionClosed("the session is closed; make a new one")
         if self._state != "open":
             raise RuntimeError(
-                f"the session is {self._state}; use it inside 'async with FlowSession(...) as session:'"
+                "the session is not entered; use it inside 'async with FlowSession(...) as session:', or call "
+                "'await session.open()' before"
             )
         self._check_loop()
 

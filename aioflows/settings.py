@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import attrs
 
 from aioflows._display.secret import STARS, Secret
+from aioflows._numbers import as_number, as_whole
 from aioflows.errors import QueryError
 
-__all__ = ["AppKey", "Limits", "RetryPolicy"]
+__all__ = ["AppKey", "Limits", "RetryPolicy", "Timeouts"]
+
+# The validators refuse a value that these leave as it is.
+
+
+def _int(value: SupportsIndex) -> int:
+    whole: Any = as_whole(value)
+    return value if whole is None else whole  # type: ignore[return-value]
+
+
+def _int_or_none(value: SupportsIndex | None) -> int | None:
+    return None if value is None else _int(value)
+
+
+def _float(value: SupportsFloat | SupportsIndex) -> float:
+    number = as_number(value)
+    return value if number is None else number  # type: ignore[return-value]
+
+
+def _float_or_none(value: SupportsFloat | SupportsIndex | None) -> float | None:
+    return None if value is None else _float(value)
 
 
 def _whole(low: int, high: int) -> Callable[[Any, attrs.Attribute[Any], object], None]:
@@ -47,11 +68,13 @@ def _rate(_: object, field: attrs.Attribute[Any], value: object) -> None:
 def _codes(value: Iterable[int]) -> frozenset[int]:
     if isinstance(value, (str, bytes)):
         raise QueryError(f"throttle_codes must be whole numbers, not the text {value!r}")
-    codes = frozenset(value)
-    for code in codes:
-        if isinstance(code, bool) or not isinstance(code, int):
+    codes = []
+    for code in value:
+        number = as_whole(code)
+        if number is None:
             raise QueryError(f"throttle_codes must be whole numbers, not {code!r}")
-    return codes
+        codes.append(number)
+    return frozenset(codes)
 
 
 @attrs.frozen
@@ -70,10 +93,10 @@ class Limits:
             20,000.
     """
 
-    concurrency: int = attrs.field(default=16, validator=_whole(1, 1024))
-    rate: float | None = attrs.field(default=None, validator=_rate)
-    page_size: int = attrs.field(default=500, validator=_whole(1, 10_000))
-    buffer: int = attrs.field(default=20_000, validator=_whole(1, 100_000_000))
+    concurrency: int = attrs.field(default=16, converter=_int, validator=_whole(1, 1024))
+    rate: float | None = attrs.field(default=None, converter=_float_or_none, validator=_rate)
+    page_size: int = attrs.field(default=500, converter=_int, validator=_whole(1, 10_000))
+    buffer: int = attrs.field(default=20_000, converter=_int, validator=_whole(1, 100_000_000))
 
 
 @attrs.frozen
@@ -98,14 +121,47 @@ class RetryPolicy:
             request that may be in flight if that is more. Default: None.
     """
 
-    max_tries: int = attrs.field(default=24, validator=_whole(1, 1000))
-    max_elapsed: float = attrs.field(default=300.0, validator=_seconds(0.001, 86_400.0 * 365))
-    base: float = attrs.field(default=0.25, validator=_seconds(0.0, 3600.0))
-    cap: float = attrs.field(default=3.0, validator=_seconds(0.0, 86_400.0))
-    max_retry_after: float = attrs.field(default=300.0, validator=_seconds(0.0, 86_400.0 * 365))
-    attempt_timeout: float = attrs.field(default=60.0, validator=_seconds(0.001, 86_400.0))
+    max_tries: int = attrs.field(default=24, converter=_int, validator=_whole(1, 1000))
+    max_elapsed: float = attrs.field(
+        default=300.0, converter=_float, validator=_seconds(0.001, 86_400.0 * 365)
+    )
+    base: float = attrs.field(default=0.25, converter=_float, validator=_seconds(0.0, 3600.0))
+    cap: float = attrs.field(default=3.0, converter=_float, validator=_seconds(0.0, 86_400.0))
+    max_retry_after: float = attrs.field(
+        default=300.0, converter=_float, validator=_seconds(0.0, 86_400.0 * 365)
+    )
+    attempt_timeout: float = attrs.field(default=60.0, converter=_float, validator=_seconds(0.001, 86_400.0))
     throttle_codes: frozenset[int] = attrs.field(default=frozenset({429}), converter=_codes)
-    budget: int | None = attrs.field(default=None, validator=attrs.validators.optional(_whole(0, 1_000_000)))
+    budget: int | None = attrs.field(
+        default=None,
+        converter=_int_or_none,
+        validator=attrs.validators.optional(_whole(0, 1_000_000)),
+    )
+
+
+def _timeout() -> Any:
+    return attrs.field(
+        default=None,
+        converter=_float_or_none,
+        validator=attrs.validators.optional(_seconds(0.001, 86_400.0)),
+    )
+
+
+@attrs.frozen
+class Timeouts:
+    """The times that one attempt at a request may take.
+
+    Args:
+        total: the time from sending to the last byte (seconds). None means `RetryPolicy.attempt_timeout`.
+            Default: None.
+        connect: the time until there is a connection, its TLS included (seconds). It is at most *total*.
+            None means 10. Default: None.
+        read: the longest time without a byte of the answer (seconds). None means *total*. Default: None.
+    """
+
+    total: float | None = _timeout()
+    connect: float | None = _timeout()
+    read: float | None = _timeout()
 
 
 def _secret(_: object, field: attrs.Attribute[Any], value: Secret) -> None:

@@ -22,6 +22,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 sys.path.insert(
@@ -112,7 +113,7 @@ def misplaced(ids: list[str], truth: Truth, order: object) -> int:
     return wrong
 
 
-async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, order: object) -> list[int]:
+async def read(path: Path, zone: str, count: int, seed: int, *, given: bool, order: Any) -> list[int]:
     """Return the counts of one scan: wrong instants, wrong durations, misplaced, amiss and open."""
     with Emulator(
         count,

@@ -30,6 +30,7 @@ import msgspec
 import orjson
 
 from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
+from aioflows.query import SortKey
 from benchmarks.canned import A_DAY, DAY
 from benchmarks.memory import resident
 
@@ -197,7 +198,7 @@ def dlt_client(task: Task, took: Took) -> None:
 # aioflows
 
 
-async def by_pages(task: Task, took: Took, order: str | None = "trigger_time") -> None:
+async def by_pages(task: Task, took: Took, order: SortKey | None = "trigger_time") -> None:
     """A scan, page by page."""
     async with _session(task) as session, session.scan(_query(task, order)) as scan:
         async for rows in scan.pages():
@@ -236,7 +237,7 @@ def _session(task: Task) -> FlowSession:
     return FlowSession(task.url, user_id="u", org_id="o", limits=limits)
 
 
-def _query(task: Task, order: str | None = "trigger_time") -> FlowQuery:
+def _query(task: Task, order: SortKey | None = "trigger_time") -> FlowQuery:
     return FlowQuery(task.first, task.until, type=ScheduleType.PERIODIC, order_by=order)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import EmulatorProcess
+from aioflows.query import SortKey
 from benchmarks.worlds import ORDERS
 
 INSTANCES = 100_000
@@ -41,7 +42,7 @@ async def timed(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def rounds(
-    emulator: EmulatorProcess, order: str | None, options: argparse.Namespace, *, known: bool
+    emulator: EmulatorProcess, order: SortKey | None, options: argparse.Namespace, *, known: bool
 ) -> list[tuple[float, float, int]]:
     """Measure one page and the first row; give the seconds of both, and the requests of the second."""
     query = FlowQuery(emulator.start_ms, emulator.end_ms, type=ScheduleType.PERIODIC, order_by=order)

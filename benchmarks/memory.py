@@ -25,6 +25,7 @@ import attrs
 
 from aioflows import AnswerError, FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import EmulatorProcess, Fault
+from aioflows.query import SortKey
 
 BOMB = 200_000_000
 REST = 20_000  # rows after which a slow consumer rests
@@ -47,7 +48,7 @@ class Case:
     name: str
     service: str
     page_size: int = 200
-    order: str | None = "trigger_time"
+    order: SortKey | None = "trigger_time"
     slow: bool = False
     by_pages: bool = True
     limit: float | None = None

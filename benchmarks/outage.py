@@ -25,6 +25,7 @@ sys.path.insert(
 
 from aioflows import AioflowsError, FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from benchmarks.worlds import ORDERS, Table, arguments, judged, judgement, virtually, watching
 from tests.support.fakes import EmulatorTransport, loop_time
 
@@ -35,7 +36,7 @@ OUTAGES = (0.2, 2.0, 5.0, 20.0, 60.0, 600.0)
 
 @asynccontextmanager
 async def world(
-    seed: int, order: str | None, in_flight: int, **trouble: Any
+    seed: int, order: SortKey | None, in_flight: int, **trouble: Any
 ) -> AsyncIterator[tuple[Emulator, FlowSession, FlowQuery]]:
     with Emulator(instances=6_000, seed=seed, profile="uniform", schedule_types=(1,), **trouble) as emulator:
         query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
@@ -49,7 +50,7 @@ async def world(
             yield emulator, session, query
 
 
-async def half_failing(seed: int, order: str | None) -> tuple[int, int, float, str]:
+async def half_failing(seed: int, order: SortKey | None) -> tuple[int, int, float, str]:
     """Give the searches with and without faults, the seconds, and what is wrong."""
     async with world(seed, order, 16) as (emulator, session, query):
         plain = (await judged(session, emulator, query)).searches
@@ -60,7 +61,7 @@ async def half_failing(seed: int, order: str | None) -> tuple[int, int, float, s
     return verdict.searches, plain, loop_time() - began, wrong
 
 
-async def outage(seconds: float, order: str | None) -> tuple[int, float, str, str]:
+async def outage(seconds: float, order: SortKey | None) -> tuple[int, float, str, str]:
     """Give the attempts during it, when the scan gave up, its error, and what is wrong."""
     fault = Fault(40, "outage", seconds=seconds)
     async with world(1, order, IN_FLIGHT, faults=[fault]) as (emulator, session, query):

@@ -20,8 +20,9 @@ import aiohttp
 
 from aioflows import FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator.process import EmulatorProcess
+from aioflows.query import SortKey
 
-ORDERS: dict[str, str | None] = {
+ORDERS: dict[str, SortKey | None] = {
     "ascending": "trigger_time",
     "descending": "-trigger_time",
     "unordered": None,
@@ -51,7 +52,9 @@ async def page_loop(url: str, start: int, end: int, page_size: int) -> tuple[flo
             rows += len(instances)
 
 
-async def scan(url: str, start: int, end: int, page_size: int, order: str | None) -> tuple[float, int, int]:
+async def scan(
+    url: str, start: int, end: int, page_size: int, order: SortKey | None
+) -> tuple[float, int, int]:
     limits = Limits(concurrency=16, page_size=page_size)
     async with FlowSession(url, user_id="u", org_id="o", limits=limits) as session:
         query = FlowQuery(start, end, type=ScheduleType.PERIODIC, order_by=order)

@@ -28,12 +28,13 @@ from aioflows import (
     RetryPolicy,
 )
 from aioflows.emulator import Emulator, Watch
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 from tests.support.virtual import run_virtual
 
 T = TypeVar("T")
 
-ORDERS: dict[str, str | None] = {"asc": "trigger_time", "desc": "-trigger_time", "unordered": None}
+ORDERS: dict[str, SortKey | None] = {"asc": "trigger_time", "desc": "-trigger_time", "unordered": None}
 
 PATIENCE = 60.0
 """Seconds of virtual time after which a scan is endless: thousands of requests for a few hundred rows, or hundreds where

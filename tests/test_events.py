@@ -47,6 +47,7 @@ from aioflows import (
 )
 from aioflows._net.observers import Observers, format_event
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport, FakeTransport, envelope
 
 E = TypeVar("E", bound=Event)
@@ -67,7 +68,7 @@ class World:
         self.session = session
         self.told = told
 
-    def query(self, order_by: str | Sequence[str] | None = "trigger_time", **rest: Any) -> FlowQuery:
+    def query(self, order_by: SortKey | Sequence[SortKey] | None = "trigger_time", **rest: Any) -> FlowQuery:
         rest = {"type": ScheduleType.PERIODIC} | rest
         return FlowQuery(self.emulator.start, self.emulator.end, order_by=order_by, **rest)
 
@@ -116,7 +117,7 @@ async def world(
 @pytest.mark.parametrize("buffer", [20_000, 300])
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 async def test_the_windows_that_are_told_tile_the_range_and_hold_every_row(
-    order: str | Sequence[str] | None, buffer: int
+    order: SortKey | Sequence[SortKey] | None, buffer: int
 ) -> None:
     async with world(buffer=buffer) as here:
         async with here.session.scan(here.query(order)) as scan:

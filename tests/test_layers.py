@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "aioflows"
 ORDER = [
     *(
         "errors",
+        "_numbers",
+        "_version",
         "_extras",
         "_sealed",
         "_worker",

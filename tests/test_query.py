@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import AppKey, FlowQuery, FlowStatus, Limits, QueryError, RetryPolicy, ScheduleType
-from aioflows.query import SORT_FIELDS
+from aioflows.query import SORT_FIELDS, StatusName
 
 FROM, TO = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -43,6 +43,8 @@ def test_an_aware_datetime_keeps_its_millisecond(when: datetime) -> None:
         ("2024-01-01", "aware datetime"),
         (None, "aware datetime"),
         (datetime(2026, 1, 1, tzinfo=UTC), "is after"),
+        (date(2024, 1, 1), "a date has no time of day"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-8))), "is not a moment"),
     ],
 )
 def test_a_doubtful_time_is_refused_with_what_to_do(first: Any, words: str) -> None:
@@ -60,12 +62,15 @@ def test_the_hour_that_comes_twice_follows_its_fold() -> None:
     ("given_", "words"),
     [
         ({"type": 3}, "PERIODIC"),
-        ({"type": "periodic"}, "PERIODIC"),
+        ({"type": "periodical"}, "did you mean 'periodic'"),
+        ({"type": 1.0}, "PERIODIC"),
         ({"type": True}, "PERIODIC"),
         ({"status": 11}, "FAIL"),
         ({"status": "SUCCES"}, "did you mean FlowStatus.SUCCESS"),
         ({"status": []}, "omit it"),
-        ({"status": [1, "FAIL"]}, "'FAIL'"),
+        ({"status": [1, "FAILED"]}, "'FAILED'"),
+        ({"status": "1"}, "'1'"),
+        ({"status": {"FAIL": True}}, "one FlowStatus or several"),
         ({"status": 1.5}, "status"),
         ({"owner": 5}, "text"),
         ({"owner": "a\nb"}, "control character"),
@@ -75,6 +80,8 @@ def test_the_hour_that_comes_twice_follows_its_fold() -> None:
         ({"order_by": []}, "None for no order"),
         ({"order_by": ["start_time", "-start_time"]}, "twice"),
         ({"order_by": 5}, "sort field"),
+        ({"order_by": {"start_time", "end_time"}}, "a list of them"),
+        ({"order_by": {"start_time": "DESC"}}, "a list of them"),
     ],
     ids=str,
 )
@@ -89,8 +96,15 @@ def test_one_status_or_several_may_be_given() -> None:
     assert FlowQuery(FROM, TO).status == frozenset()
 
 
-def test_a_type_may_be_given_by_its_number() -> None:
-    assert FlowQuery(FROM, TO, type=ScheduleType(1)).type is ScheduleType.PERIODIC
+def test_a_status_may_be_given_by_its_name() -> None:
+    assert FlowQuery(FROM, TO, status="FAIL").status == {-1}
+    assert FlowQuery(FROM, TO, status={"FAIL", "INTERNAL_ERROR", FlowStatus.SUCCESS}).status == {-1, 1, 4}
+    assert FlowQuery(FROM, TO, status=cast("StatusName", "internal-error")).status == {4}
+
+
+def test_a_type_may_be_given_by_its_number_or_its_name() -> None:
+    for given_ in (1, "periodic", "PERIODIC", ScheduleType.PERIODIC):
+        assert FlowQuery(FROM, TO, type=given_).type is ScheduleType.PERIODIC
 
 
 def test_sorters_tell_field_and_direction() -> None:

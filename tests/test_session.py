@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -23,14 +23,17 @@ from aioflows import (
     FlowScan,
     FlowSession,
     Limits,
+    NotFound,
     QueryError,
     RetryPolicy,
     ScheduleType,
     ServerFault,
-    ServiceError,
+    SessionClosed,
 )
+from aioflows._net.transport import Answer
 from aioflows.emulator import Emulator, Fault
-from tests.support.fakes import EmulatorTransport, loop_time
+from aioflows.query import SortKey
+from tests.support.fakes import EmulatorTransport, FakeTransport, Sent, envelope, loop_time
 from tests.support.long import long_but
 
 ORDERS = ["trigger_time", "-trigger_time", None]
@@ -44,7 +47,7 @@ class World:
         self.transport = transport
         self.session = session
 
-    def query(self, order_by: str | None = "trigger_time", **rest: Any) -> FlowQuery:
+    def query(self, order_by: SortKey | None = "trigger_time", **rest: Any) -> FlowQuery:
         return FlowQuery(self.emulator.start, self.emulator.end, order_by=order_by, **rest)
 
     def expected(self, query: FlowQuery) -> list[str]:
@@ -111,7 +114,7 @@ async def world(
 @pytest.mark.parametrize(
     "profile", ["cron", "uniform", "bursty", "midnight", "sparse-then-dense", "one-second"]
 )
-async def test_every_profile_is_read_exactly(profile: str, order: str | None) -> None:
+async def test_every_profile_is_read_exactly(profile: str, order: SortKey | None) -> None:
     async with world(profile=profile) as here:
         await here.check(here.query(order))
 
@@ -140,7 +143,7 @@ async def test_every_profile_is_read_exactly(profile: str, order: str | None) ->
     ],
     ids=str,
 )
-async def test_every_oddity_is_read_exactly(switches: dict[str, Any], order: str | None) -> None:
+async def test_every_oddity_is_read_exactly(switches: dict[str, Any], order: SortKey | None) -> None:
     async with world(page_size=50, **switches) as here:
         await here.check(here.query(order))
 
@@ -214,7 +217,7 @@ async def test_ten_rows_cost_few_searches_however_many_there_are(profile: str, m
 
 @pytest.mark.parametrize("order", ORDERS)
 async def test_a_few_matches_take_one_search_where_the_caller_trusts_the_service(
-    order: str | None,
+    order: SortKey | None,
 ) -> None:
     async with world(2_000, profile="uniform") as here:
         query = here.query(type=ScheduleType.PERIODIC, order_by=order)
@@ -309,6 +312,49 @@ async def test_a_step_that_timed_out_goes_on_at_the_same_row() -> None:
         assert got == here.expected(here.query())
 
 
+async def test_the_short_door_goes_on_at_the_same_row_after_a_step_that_timed_out() -> None:
+    async with world(latency=1.0) as here:
+        got: list[str] = []
+        timeouts = 0
+        instances = here.session.flow_instances(here.query())
+        while True:
+            try:
+                async with asyncio.timeout(0.3):
+                    got.append((await anext(instances)).instance_id)
+            except TimeoutError:
+                timeouts += 1
+            except StopAsyncIteration:
+                break
+        assert timeouts > 3
+        assert got == here.expected(here.query())
+
+
+async def test_the_short_door_has_the_interface_of_an_async_generator() -> None:
+    async with world() as here:
+        instances = here.session.flow_instances(here.query())
+        assert isinstance(instances, AsyncGenerator)
+        assert aiter(instances) is instances
+        expected = here.expected(here.query())
+        assert (await instances.asend(None)).instance_id == expected[0]
+        with pytest.raises(TypeError, match="takes no values"):
+            await instances.asend(1)  # type: ignore[arg-type]
+        assert (await anext(instances)).instance_id == expected[1]
+        with pytest.raises(KeyError, match="thrown"):
+            await instances.athrow(KeyError("thrown"))
+        assert [one async for one in instances] == [], "it was closed by the error"
+        await instances.aclose()
+        assert here.transport.in_flight == 0
+
+
+async def test_the_short_door_that_was_dropped_stops_its_requests_without_a_warning() -> None:
+    async with world(latency=1.0) as here:
+        async for _ in here.session.flow_instances(here.query()):
+            break
+        gc.collect()
+        await asyncio.sleep(0.01)
+        assert here.transport.in_flight == 0
+
+
 async def test_pages_that_timed_out_go_on_at_the_same_row() -> None:
     async with world(latency=1.0) as here, here.session.scan(here.query()) as scan:
         got: list[str] = []
@@ -352,7 +398,7 @@ async def test_cancelling_at_any_moment_leaves_nothing_under_way(after: float) -
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("stop_after", [0, 1, 49, 50, 333, 1_999, 2_000])
-async def test_what_was_not_handed_out_follows_after_a_resume(order: str | None, stop_after: int) -> None:
+async def test_what_was_not_handed_out_follows_after_a_resume(order: SortKey | None, stop_after: int) -> None:
     async with world() as here:
         query = here.query(order)
         got: list[str] = []
@@ -369,7 +415,7 @@ async def test_what_was_not_handed_out_follows_after_a_resume(order: str | None,
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
 async def test_a_large_page_is_given_in_pieces_and_may_be_left_between_them(
-    order: str | None, stop_after: int
+    order: SortKey | None, stop_after: int
 ) -> None:
     async with world(4_000, page_size=2_000) as here:
         query = here.query(order, type=ScheduleType.PERIODIC)
@@ -388,7 +434,9 @@ async def test_a_large_page_is_given_in_pieces_and_may_be_left_between_them(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("profile", ["cron", "midnight"])
-async def test_a_scan_may_be_stopped_and_resumed_any_number_of_times(profile: str, order: str | None) -> None:
+async def test_a_scan_may_be_stopped_and_resumed_any_number_of_times(
+    profile: str, order: SortKey | None
+) -> None:
     async with world(800, profile=profile) as here:
         query = here.query(order)
         got: list[str] = []
@@ -588,10 +636,33 @@ async def test_one_instance_is_got_by_its_id() -> None:
         assert await here.session.get(first.instance_id) == first
 
 
-async def test_an_id_that_nobody_has_is_an_error_of_the_service() -> None:
+async def test_an_unknown_id_is_not_found() -> None:
     async with world() as here:
-        with pytest.raises(ServiceError):
+        with pytest.raises(NotFound, match="does not exist"):
             await here.session.get("0-00000000000000")
+
+
+@pytest.mark.parametrize(("times", "found"), [(1, True), (9, False)])
+async def test_an_answer_without_an_instance_gets_a_second_look(times: int, found: bool) -> None:
+    async with world() as here:
+        (first, *_) = [one async for one in here.session.flow_instances(here.query(), limit=1)]
+        asked: list[Sent] = []
+
+        def respond(sent: Sent) -> Answer:
+            if dict(sent.request.query)["action"] == "getTimeZone":
+                return envelope({"timezone": "GMT+8"})
+            asked.append(sent)
+            row = {"instanceId": first.instance_id, "triggerTime": "2024-01-01 00:00:00"}
+            return envelope(None if len(asked) <= times else row)
+
+        transport = FakeTransport(respond)
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=transport) as session:
+            if found:
+                assert (await session.get(first.instance_id)).instance_id == first.instance_id
+            else:
+                with pytest.raises(NotFound):
+                    await session.get(first.instance_id)
+    assert len(asked) == 2
 
 
 async def test_the_service_tells_its_zone_and_time() -> None:
@@ -661,8 +732,15 @@ async def test_a_session_that_was_not_entered_says_so() -> None:
 async def test_a_closed_session_says_so() -> None:
     async with world() as here:
         pass
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(SessionClosed, match="closed"):
         await here.session.server_time()
+    with pytest.raises(SessionClosed, match="cannot be opened again"):
+        await here.session.open()
+    with pytest.raises(SessionClosed, match="cannot be opened again"):
+        await here.session.__aenter__()
+    with pytest.raises(SessionClosed) as caught:
+        await anext(scan := here.session.scan(here.query()))
+    assert caught.value.checkpoint == scan.checkpoint()
 
 
 async def test_a_scan_that_nobody_closed_is_reported_when_it_is_forgotten() -> None:
@@ -694,7 +772,13 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: int) -> None:
         ({"base_url": ""}, "empty"),
         ({"base_url": "ftp://enos.test"}, "https"),
         ({"base_url": "https://user:pw@enos.test"}, "AppKey"),
+        ({"base_url": "user:pw@enos.test"}, "AppKey"),
         ({"base_url": "https://enos.test?x=1"}, "query"),
+        ({"base_url": "https://enos.test/gw#x"}, "fragment"),
+        ({"base_url": "https://enos.test/a/../b"}, "path"),
+        ({"base_url": "https://enos.test//gw"}, "path"),
+        ({"base_url": "https://enos.test/batch-processing-service/v2.1/flowInstances"}, "path"),
+        ({"base_url": 5}, "empty"),
         ({"base_url": "https://enos.test\n"}, "white space"),
         ({"base_url": "http://enos.test"}, "allow_http"),
         ({"user_id": " "}, "user_id"),

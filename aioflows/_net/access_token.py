@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from itertools import takewhile
@@ -23,7 +23,7 @@ from typing import Final
 
 from aioflows._core.wire.responses import Token
 from aioflows._core.wire.signing import encryption, signature, signed_text
-from aioflows._display.secret import STARS
+from aioflows._display.secret import STARS, Secret
 from aioflows._net.observers import Observers
 from aioflows._net.single_flight import SingleFlight
 from aioflows._net.transport import Request, SecretHeaders
@@ -52,10 +52,11 @@ class AccessTokens:
 
     Args:
         key: the application's keys. None means that the gateway asks for none, and requests are not signed.
-        base_url: the scheme, host and port of the gateway.
+        base_url: the scheme, host and port of the gateway, and the path below which it stands.
         now: returns the local time (seconds since 1970-01-01 UTC).
         clock: returns a monotonic time (seconds). Default: the running loop's.
         watch: receives an event for each new token.
+        secrets: further texts that no error may show. Default: none.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class AccessTokens:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = _loop_time,
         watch: Observers | None = None,
+        secrets: Collection[str] = (),
     ) -> None:
         self.generation = 0
         """The number of the token in use; 0 before the first."""
@@ -76,6 +78,7 @@ class AccessTokens:
         self._now = now
         self._clock = clock
         self._watch = watch or Observers()
+        self._secrets = tuple(map(Secret, secrets))
         self._token = ""
         self._refused = False  # the service called the token in use expired
         self._accepted = 0  # the last generation that the service accepted
@@ -219,10 +222,10 @@ class AccessTokens:
         return int((self._now() + self.offset) * 1000)
 
     def redact(self, error: AioflowsError) -> None:
-        """Remove the keys and the token from an error. Debug pages of a service may repeat them."""
-        if self._key is None:
-            return
-        secrets = (self._key.access_key, self._key.secret_key, self._token)
+        """Remove all secrets from an error. Debug pages of a service may repeat them."""
+        key = self._key
+        keys = () if key is None else (key.access_key, key.secret_key, self._token)
+        secrets = (*keys, *(secret.reveal() for secret in self._secrets))
         error.args = tuple(_without(secrets, value) for value in error.args)
         for name, value in vars(error).items():
             setattr(error, name, _without(secrets, value))

@@ -66,6 +66,7 @@ class Attempts:
         fetch: fetches a new token, by a separate call.
         turns: limits decoding to short slices of the loop.
         watch: receives events.
+        headers: the headers that the user adds to each attempt.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Attempts:
         turns: LoopSlices,
         fetch: Fetch,
         watch: Observers,
+        headers: SecretHeaders,
     ) -> None:
         self._transport = transport
         self._gate = gate
@@ -88,6 +90,7 @@ class Attempts:
         self._turns = turns
         self._fetch = fetch
         self._watch = watch
+        self._headers = headers
         self._resets_count = True
         self._pool = transport if isinstance(transport, PooledTransport) else None
 
@@ -183,12 +186,12 @@ class Attempts:
         request = call.make()
         call.generation, call.offset = self._credentials.generation, self._credentials.offset
         if not call.signed:
-            return request, SecretHeaders()
+            return request, self._headers
         # If tokens expire faster than the gate admits, the request is sent anyway and the service decides.
         headers = self._credentials.headers(request.query, request.body, insist=call.expiries > 1)
         if headers is None:
             raise _ExpiredAtGate
-        return request, headers
+        return request, SecretHeaders({**self._headers, **headers}) if self._headers else headers
 
     def _count(self, call: Call[Any]) -> None:
         call.tally.requests += 1

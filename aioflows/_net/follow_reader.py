@@ -15,9 +15,9 @@ from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.ordered_page import Misplaced
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
-from aioflows._net.loop_bound import LoopBound
 from aioflows._net.operations import checked_instances
 from aioflows._net.scan_reader import ScanReader, SessionParts
+from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import FollowZone
 from aioflows.checkpoint import FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError
@@ -31,7 +31,7 @@ _ORDERS = ("trigger_time", None)
 _LIGHT_POLL_TRIES = 3
 
 
-class FollowReader(LoopBound):
+class FollowReader(SessionBound):
     """A follow, without the form in which its instances are handed out.
 
     Args:
@@ -74,7 +74,7 @@ class FollowReader(LoopBound):
         self._scan: ScanReader | None = None
         self._due: float | None = None
         self._bell = asyncio.Event()
-        self._busy = self._closed = False
+        self._busy = False
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -106,8 +106,11 @@ class FollowReader(LoopBound):
                 self._check_open()
         except AioflowsError as error:
             self._machine.failed()
-            error.checkpoint, error.followed = None, self.checkpoint()
+            self.mark(error)
             await self._stop_reading()
+            raise
+        except RuntimeError:
+            self._check_open()  # a scan within the follow ends with it
             raise
         finally:
             self._busy = False
@@ -252,9 +255,17 @@ class FollowReader(LoopBound):
             raise RuntimeError(
                 "this follow is being iterated by another task; make a follow for each consumer"
             )
-        self._check_loop()
+        self._begin(self._parts.operations.check_usable)
+
+    def mark(self, error: AioflowsError) -> None:
+        error.checkpoint, error.followed = None, self.checkpoint()
+
+    def _abandon(self) -> None:
+        self._closed = True
 
     def _check_open(self) -> None:
+        if self._outlived:
+            raise self._session_closed()
         if self._closed:
             raise RuntimeError("this follow was closed; make a new one with session.follow(query)")
 

@@ -15,9 +15,11 @@ not set. Instead, the attempt's clock stops between the two signals of aiohttp's
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -28,8 +30,9 @@ from yarl import URL
 from aioflows._core.resilience.retry import Disconnected, Garbled, PoolExhausted, Refused, TooLarge
 from aioflows._core.wire.decompress import DamagedBody, Decompressor
 from aioflows._core.wire.envelope import excerpt
+from aioflows._net.http_options import HttpOptions, Proxy
 from aioflows._net.transport import Answer, Queue, Request, SecretHeaders
-from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, TimedOut, TransportError
+from aioflows.errors import AioflowsError, BrokenBody, ConnectFailed, SessionClosed, TimedOut, TransportError
 
 __all__ = ["LARGEST_BODY", "AiohttpTransport"]
 
@@ -40,8 +43,13 @@ _CONNECT_TIMEOUT: Final = 10.0
 _ENCODINGS: Final = ("gzip", "deflate")
 
 _CERTIFICATE = (
-    "the certificate of {host} cannot be verified: {reason}. If your own authority signed it, set "
-    "SSL_CERT_FILE to that authority's certificate, or pass an aiohttp.ClientSession whose connector trusts it"
+    "the certificate of {host} cannot be verified: {reason}. If your own authority signed it, give that "
+    "authority's certificate by ssl= (--cacert), or by the variable SSL_CERT_FILE"
+)
+
+_PROXY_REFUSED = (
+    "the proxy refused the connection to {host}: HTTP {status}. 407 means that it asks for another user or "
+    "password in proxy="
 )
 
 # The first row that matches an error is its translation.
@@ -57,6 +65,7 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...
         TransportError,
         "no TLS with {host}: {reason}; check that the port is for https",
     ),
+    (aiohttp.ClientProxyConnectionError, ConnectFailed, "no connection to the proxy: {reason}"),
     (aiohttp.ClientConnectorDNSError, ConnectFailed, "no address was found for {host}: {reason}"),
     (aiohttp.ClientConnectorError, ConnectFailed, "no connection to {host}: {reason}"),
     (aiohttp.ConnectionTimeoutError, TimedOut, "no connection to {host} in time"),
@@ -67,7 +76,7 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AioflowsError], str], ...
     (
         aiohttp.ClientHttpProxyError,
         TransportError,
-        "the proxy refused the connection to {host}: HTTP {status}",
+        _PROXY_REFUSED,
     ),
     (aiohttp.NonHttpUrlClientError, TransportError, "the URL of {host} must begin with http or https"),
     (aiohttp.ClientResponseError, Garbled, "the answer of {host} is not HTTP: {reason}"),
@@ -84,6 +93,19 @@ _POOL: Final = (
 )
 
 
+_open: WeakSet[AiohttpTransport] = WeakSet()
+_of_parent: list[aiohttp.ClientSession] = []
+
+
+def _leave_to_parent() -> None:
+    for transport in list(_open):
+        transport.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 class AiohttpTransport:
     """The transport over HTTP.
 
@@ -94,6 +116,7 @@ class AiohttpTransport:
             transport makes its own at the first request.
         connections: the greatest number of connections of its own session. Default: 16.
         largest_body: the greatest size of a decompressed body (bytes). Default: 32 MiB.
+        options: proxy, certificates and timeouts. The first two are not used with a given session.
     """
 
     def __init__(
@@ -102,11 +125,13 @@ class AiohttpTransport:
         *,
         connections: int = 16,
         largest_body: int = LARGEST_BODY,
+        options: HttpOptions = HttpOptions(),  # noqa: B008  (frozen)
     ) -> None:
         self._session = session
         self._given = session is not None
         self._connections = connections
         self._largest_body = largest_body
+        self._options = options
         self._closed = False
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
@@ -168,25 +193,42 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
-            raise RuntimeError("the session is closed")
+            raise SessionClosed("the session was closed meanwhile; make a new one")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._options.context or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "aioflows"},
+                headers={"User-Agent": self._options.user_agent},
                 trust_env=False,  # True would also send the passwords in ~/.netrc
                 request_class=_Request,
+                proxy=_proxy_url(self._options.proxy),
             )
+            _open.add(self)
         return self._session
 
+    def leave_to_parent(self) -> None:
+        """Forget the connections without closing them, in a process that was forked.
+
+        aiohttp would close them when they are collected. That removes them from the selector, which the
+        processes share, and the parent would never hear of an answer on them.
+        """
+        session, self._closed = self._session, True
+        if session is not None and not self._given:
+            idle = getattr(session.connector, "_conns", None)
+            if idle is not None:
+                idle.clear()
+            session.detach()
+            _of_parent.append(session)
+
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
-        connect = min(total, _CONNECT_TIMEOUT)
+        timeouts = self._options.timeouts
+        connect = min(total, timeouts.connect or _CONNECT_TIMEOUT)
         return aiohttp.ClientTimeout(
             total=None if self._given else total,
             # `connect` includes the name lookup and the wait for a connection of the pool.
             connect=None if self._given else connect,
             sock_connect=connect,
-            sock_read=total,
+            sock_read=min(total, timeouts.read or total),
         )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -297,6 +339,13 @@ class _Request(aiohttp.ClientRequest):
         return await super().send(conn)
 
 
+def _proxy_url(proxy: Proxy | None) -> URL | None:
+    if proxy is None or proxy.user is None:
+        return None if proxy is None else URL(proxy.url)
+    # aiohttp makes Proxy-Authorization of them, for tunnels and for plain requests. BasicAuth is deprecated.
+    return URL(proxy.url).with_user(proxy.user.reveal()).with_password(proxy.password.reveal())
+
+
 def _complete(headers: Mapping[str, str]) -> SecretHeaders:
     return SecretHeaders(
         {"Content-Type": "application/json", "Accept-Encoding": ", ".join(_ENCODINGS), **headers}
@@ -319,6 +368,8 @@ def _translated(error: Exception, url: str, timeout: float, *, answered: bool) -
     if answered and not isinstance(error, TimeoutError):
         return BrokenBody("the answer of {host} is cut off or damaged: {reason}".format(**facts))
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionError):
+        of_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+        facts["host"] = "the proxy" if of_proxy else facts["host"]
         return Refused("no connection to {host}: {reason}".format(**facts))
     ours, message = next(
         (ours, message) for theirs, ours, message in _TRANSLATIONS if isinstance(error, theirs)

@@ -11,14 +11,14 @@ import attrs
 from aioflows._core.pages.filter_checks import checks_of
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.endpoints import Address
-from aioflows._core.wire.responses import NO_DATA, read_instance, read_time, read_zone
+from aioflows._core.wire.responses import not_found, read_instance, read_time, read_zone
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.search_request import search_body
 from aioflows._core.wire.zone import Zone
 from aioflows._net.retrying import CallTally, RetryingCaller
 from aioflows._net.transport import Request
-from aioflows.errors import AnswerError, NotFound, ServiceError
+from aioflows.errors import NotFound, ServiceError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 
@@ -27,8 +27,6 @@ __all__ = ["Operations", "checked_instances"]
 T = TypeVar("T")
 
 _ANY_ZONE = Zone.parse("UTC")
-_SERVICE_CODES = 62_000
-"""The least code of the service itself. Smaller ones are of its gateway, or of HTTP."""
 
 
 class Operations:
@@ -53,7 +51,7 @@ class Operations:
         self._address = address
         self._identity = identity
         self._caller = caller
-        self._check_usable = usable
+        self.check_usable = usable
         self._read_page = partial(read_search, throttle_codes=throttle_codes)
 
     async def search(
@@ -125,7 +123,7 @@ class Operations:
         Return a function that decodes it in a zone, with the offset at its trigger time, if that is known.
 
         Raises:
-            NotFound: the service does not know it.
+            NotFound: the service has no instance with this id.
         """
         where = (("action", "get"), ("flowInstId", name), *self._identity)
         request = Request("GET", self._address.instances, where, operation="get")
@@ -136,10 +134,12 @@ class Operations:
 
         try:
             return await self._call(request, read)
-        except (ServiceError, AnswerError) as error:
-            if (code := _not_found_code(error)) is None:
-                raise
-            raise NotFound(code, f"unknown instance {name!r}: {error}; check the id") from error
+        except ServiceError as error:
+            refused = error
+        unknown = not_found(refused, self._address.instances)
+        if unknown is None:
+            raise refused
+        raise NotFound(unknown.code, f"unknown instance {name!r}: {unknown.message}")
 
     async def time_ms(self) -> int:
         """Return the service's time ("Get Current Time") in milliseconds since 1970-01-01 UTC."""
@@ -161,19 +161,8 @@ class Operations:
         tries: int | None = None,
         reads: int | None = None,
     ) -> T:
-        self._check_usable()
+        self.check_usable()
         return await self._caller.call(request, read, tally=tally, tries=tries, reads=reads)
-
-
-def _not_found_code(error: ServiceError | AnswerError) -> int | None:
-    """Return the code of an error that means "no such instance". None means that it has another meaning.
-
-    The vendor documents no code for it. So it is a code of the service without a meaning of its own, or a
-    success without data.
-    """
-    if isinstance(error, AnswerError):
-        return 0 if error.path == "$.data" and error.problem == NO_DATA else None
-    return error.code if type(error) is ServiceError and error.code >= _SERVICE_CODES else None
 
 
 def checked_instances(

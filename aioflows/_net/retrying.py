@@ -22,7 +22,7 @@ from aioflows._net.call import Again, Call, CallTally
 from aioflows._net.gate import FIRST, Gate
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observers
-from aioflows._net.transport import Request, Transport
+from aioflows._net.transport import Request, SecretHeaders, Transport
 from aioflows.errors import AioflowsError
 from aioflows.events import Retried
 from aioflows.settings import RetryPolicy
@@ -46,6 +46,7 @@ class RetryingCaller:
         table: the errors that are retried. Default: `TABLE`.
         watch: receives events. Default: only the log does.
         turns: limits decoding to short slices of the loop. Default: slices that no other caller shares.
+        headers: the headers that the user adds to each request. Default: none.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RetryingCaller:
         table: Table = TABLE,
         watch: Observers | None = None,
         turns: LoopSlices | None = None,
+        headers: SecretHeaders | None = None,
     ) -> None:
         self._policy = policy
         self._rng = rng or random.Random()
@@ -76,6 +78,7 @@ class RetryingCaller:
             turns=turns or LoopSlices(),
             fetch=self._fetch_token,
             watch=self._watch,
+            headers=headers or SecretHeaders(),
         )
         # Only this module uses backoff. Its jitter would also shorten a wait that the service asked for, its
         # time limit is checked only after a wait, and its log would show the request. So it gets complete

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from asyncio import get_running_loop, to_thread
+from asyncio import _get_running_loop, get_running_loop, to_thread
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -27,11 +27,11 @@ from aioflows._net.async_calls import or_none
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
-from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observers, ScanWatch
 from aioflows._net.operations import Operations
 from aioflows._net.retrying import CallTally
+from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows
@@ -70,7 +70,7 @@ class SessionParts:
     watch: Observers
 
 
-class ScanReader(LoopBound):
+class ScanReader(SessionBound):
     """A scan, without the form in which its rows are handed out. It sends nothing before the first row is read.
 
     Args:
@@ -126,7 +126,7 @@ class ScanReader(LoopBound):
         )
         self.handout = Handout(limit)
         self._began = self._ended = 0.0
-        self._busy = self._over = self._closed = False
+        self._busy = self._over = False
         self._error: AioflowsError | None = None
         self._unlisted: Checkpoint | None = None
 
@@ -151,13 +151,13 @@ class ScanReader(LoopBound):
     async def next_row(self) -> FlowInstance:
         """Return the next row."""
         handout = self.handout
-        if handout.at >= handout.end or get_running_loop() is not self._loop:
+        if handout.at >= handout.end or _get_running_loop() is not self._loop:
             await self.refill()
         return handout.take()
 
     async def next_page(self, most: int | None = None) -> list[FlowInstance]:
         """Return the next rows, at most *most*."""
-        if not self.handout.held or get_running_loop() is not self._loop:
+        if not self.handout.held or _get_running_loop() is not self._loop:
             await self.refill()
         return self.handout.take_page(most)
 
@@ -259,6 +259,10 @@ class ScanReader(LoopBound):
         except AioflowsError as error:
             await self._fail(error)
             raise
+        except RuntimeError:
+            if self._outlived:
+                raise self._session_closed() from None
+            raise
         finally:
             self._busy = False
         if rows is None:
@@ -296,28 +300,39 @@ class ScanReader(LoopBound):
             raise
 
     async def _fail(self, error: AioflowsError) -> None:
-        error.checkpoint = self.checkpoint()
+        self.mark(error)
         self._error = error
         await self._finish(ScanOutcome.FAILED)
 
     def _check(self) -> None:
+        if self._outlived and not self._over:
+            raise self._session_closed()
         if self._closed:
             raise RuntimeError("this scan was closed; make a new one with session.scan(query)")
         if self._busy:
             raise RuntimeError("this scan is being iterated by another task; make a scan for each consumer")
-        begins = self._loop is None
-        self._check_loop()
-        if begins:
+        if self._begin(self._parts.operations.check_usable):
             self._began = get_running_loop().time()
             self._watch.began()
 
     # Ending
 
+    def mark(self, error: AioflowsError) -> None:
+        error.checkpoint = self.checkpoint()
+
+    def close_in_background(self) -> None:
+        ended = self._over or self.handout.full or self._error is not None
+        if not ended:  # its tasks are over, too
+            super().close_in_background()
+
+    def _abandon(self) -> None:
+        self._close()
+        self._engine.cancel()
+
     async def aclose(self) -> None:
         """Cancel the requests and wait for their end. Safe to call more than once."""
         if self._loop is not None and self._loop.is_closed():
-            self._close()
-            self._engine.cancel()  # no task can be awaited on a closed loop
+            self._abandon()
             return
         self._check_loop_to_close()
         self._close()
@@ -342,7 +357,7 @@ class ScanReader(LoopBound):
         self._watch.ended(outcome, self.handout.taken, self._tally.requests, self._elapsed, self._error)
 
     def __del__(self) -> None:
-        if getattr(self, "handout", None) is None:
+        if getattr(self, "handout", None) is None or self._is_forked:
             return
         if self._engine.under_way:
             warnings.warn(

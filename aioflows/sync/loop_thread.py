@@ -2,17 +2,21 @@
 
 1. A call waits until its work is over. If the call is interrupted, it cancels the work first.
 2. A call never waits for ever. If the thread ends before its work, the call raises an error.
-3. Work runs in the context of its caller, so that its traces are below those of the caller.
+3. A process that was forked has no such thread. Nothing is done there, since the loop is that of the parent.
+4. Work runs in the context of its caller, so that its traces are below those of the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Generic, TypeVar
+
+from aioflows.errors import SessionClosed
 
 __all__ = ["LoopThread"]
 
@@ -46,7 +50,7 @@ class _Call(Generic[T]):
 
     def result(self) -> T:
         if self._task is None or not self._task.done() or self._task.cancelled():
-            raise RuntimeError("the session was closed meanwhile; make a new one")
+            raise SessionClosed("the session was closed meanwhile; make a new one")
         return self._task.result()
 
 
@@ -59,6 +63,7 @@ class LoopThread:
 
     def __init__(self, within: AbstractAsyncContextManager[object]) -> None:
         self._within = within
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._ready = threading.Event()
@@ -72,7 +77,23 @@ class LoopThread:
     @property
     def alive(self) -> bool:
         """True if the thread accepts work. In a forked process it does not."""
-        return self._thread.is_alive() and not self._ended
+        return self._thread.is_alive() and not self._ended and not self._is_forked
+
+    @property
+    def _is_forked(self) -> bool:
+        return self._process != os.getpid()
+
+    def check_process(self) -> None:
+        """Check that this process was not forked from the one with the thread.
+
+        Raises:
+            RuntimeError: it was.
+        """
+        if self._is_forked:
+            raise RuntimeError(
+                f"this session was opened in process {self._process}, which then forked this one; its thread and "
+                "its connections stayed there, so make a new session in this process, after the fork"
+            )
 
     def start(self) -> None:
         """Start the thread and wait until it has entered *within*."""
@@ -89,7 +110,12 @@ class LoopThread:
         self._raise_error()
 
     def stop(self) -> None:
-        """Stop the thread and wait for its end. Safe to call more than once."""
+        """Stop the thread and wait for its end. Safe to call more than once.
+
+        In a forked process it does nothing, because the thread is that of the parent.
+        """
+        if self._is_forked:
+            return
         if threading.current_thread() is self._thread:
             raise RuntimeError(
                 "the session cannot be closed in its own thread, as in an observer; close it elsewhere"
@@ -100,6 +126,8 @@ class LoopThread:
 
     def request_stop(self) -> None:
         """Stop the thread without waiting for its end."""
+        if self._is_forked:
+            return
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stopping.set)
 
@@ -107,8 +135,10 @@ class LoopThread:
         """Do work in the thread. Return its result or raise its error.
 
         Raises:
-            RuntimeError: the thread is over, or it is the current thread.
+            SessionClosed: the thread is over.
+            RuntimeError: it is the current thread, or that of another process.
         """
+        self.check_process()
         if threading.current_thread() is self._thread:
             raise RuntimeError(
                 "the session cannot be used in its own thread, as in an observer; use it elsewhere"
@@ -116,7 +146,7 @@ class LoopThread:
         call = _Call(ask)
         with self._lock:
             if not self.alive:
-                raise RuntimeError("the session is closed; make a new one")
+                raise SessionClosed("the session is closed; make a new one")
             self._calls.add(call)
             self._loop.call_soon_threadsafe(call.start)
         try:
@@ -134,7 +164,11 @@ class LoopThread:
         """Return the result of a quick function.
 
         It is called in the thread, or in the current one if the thread is over.
+
+        Raises:
+            RuntimeError: the thread is that of another process.
         """
+        self.check_process()
         if not self.alive or threading.current_thread() is self._thread:
             return question()
 
@@ -145,6 +179,8 @@ class LoopThread:
 
     def start_in_background(self, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start work without waiting for it. It ends with the thread at the latest."""
+        if self._is_forked:
+            return
 
         def start() -> None:
             task = asyncio.get_running_loop().create_task(ask())

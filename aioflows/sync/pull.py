@@ -7,11 +7,13 @@ no row.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import Generic, Self, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from aioflows._net.follow_reader import FollowReader
+from aioflows._net.loop_bound import not_copied
 from aioflows._net.scan_reader import ScanReader
+from aioflows.errors import SessionClosed
 from aioflows.models import FlowInstance
 from aioflows.sync.loop_thread import LoopThread
 
@@ -35,6 +37,9 @@ class Puller(Iterator[FlowInstance], Generic[R]):
         self._reader: R = reader
         self._take = take
         self._one_at_a_time = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        not_copied(self._reader._NAME)  # noqa: SLF001
 
     def __repr__(self) -> str:
         return f"<sync {self._reader!r}>"
@@ -73,8 +78,17 @@ class Puller(Iterator[FlowInstance], Generic[R]):
         return iter(take, None)
 
     def _need_rows(self) -> None:
-        if not self._thread.run(self._more):
+        if not self._on_loop(self._more):
             raise StopIteration
+
+    def _on_loop(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do work in the thread. If the session is closed, the error carries the checkpoint."""
+        try:
+            return self._thread.run(ask)
+        except SessionClosed as error:
+            if error.checkpoint is None and error.followed is None:
+                self._reader.mark(error)
+            raise
 
     async def _more(self) -> bool:
         try:

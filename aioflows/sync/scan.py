@@ -62,7 +62,7 @@ class FlowScan(Puller[ScanReader]):
     ) -> pa.Table:
         """Return the rest as an Arrow table, and close the scan; see `aioflows.FlowScan.to_arrow`."""
         with self._one_at_a_time:
-            return self._thread.run(partial(self._reader.read_table, columns, tasks=tasks, names=names))
+            return self._on_loop(partial(self._reader.read_table, columns, tasks=tasks, names=names))
 
     def to_polars(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
@@ -78,7 +78,7 @@ class FlowScan(Puller[ScanReader]):
 
     def _read_frame(self, library: Literal["polars", "pandas"], *columns: Any, **how: Any) -> Any:
         with self._one_at_a_time:
-            return self._thread.run(partial(self._reader.read_frame, library, *columns, **how))
+            return self._on_loop(partial(self._reader.read_frame, library, *columns, **how))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return the rest as a stream of the Arrow PyCapsule interface, with every column.
@@ -93,16 +93,16 @@ class FlowScan(Puller[ScanReader]):
     def list(self) -> _Rows:
         """Return all instances that were not handed out yet as a list, and close the scan."""
         with self._one_at_a_time:
-            return self._thread.run(self._reader.read_all)
+            return self._on_loop(self._reader.read_all)
 
     def first(self) -> FlowInstance | None:
         """Return the next instance, or None if there is none, and close the scan."""
         with self._one_at_a_time:
-            return self._thread.run(self._reader.read_first)
+            return self._on_loop(self._reader.read_first)
 
     def _next_batch(self, read: Callable[[], Coroutine[Any, Any, pa.RecordBatch]]) -> pa.RecordBatch:
         with self._one_at_a_time:
-            batch = self._thread.run(partial(or_none, read))
+            batch = self._on_loop(partial(or_none, read))
         if batch is None:
             raise StopIteration
         return batch

@@ -15,24 +15,31 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from random import Random
-from typing import Any, Self, TypeVar, overload
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex, TypeVar, overload
 
 import aioflows
 from aioflows._core.wait.until import Until
+from aioflows._net.loop_bound import not_copied
 from aioflows._net.observers import Observer
 from aioflows._net.transport import Transport
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
+from aioflows.errors import SessionClosed
 from aioflows.follow import timing_of
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery
-from aioflows.settings import AppKey, Limits, RetryPolicy
+from aioflows.settings import AppKey, Limits, RetryPolicy, Timeouts
 from aioflows.sync.follow import FlowFollow
 from aioflows.sync.loop_thread import LoopThread
 from aioflows.sync.scan import FlowScan
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 __all__ = ["FlowFollow", "FlowScan", "FlowSession"]
 
@@ -50,7 +57,7 @@ class FlowSession:
     session's thread and must not use the session.
 
     Args:
-        base_url: the scheme and host of the API gateway, as in ``https://apigw.example.com``.
+        base_url: the address of the API gateway, as in ``https://apigw.example.com``.
 
     Raises:
         QueryError: a value is invalid. The message says what to give instead.
@@ -58,12 +65,18 @@ class FlowSession:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | URL,
         *,
         user_id: str,
         org_id: str,
         auth: AppKey | None = None,
         http: Transport | None = None,
+        proxy: str | URL | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        trust_env: bool = False,
+        timeout: float | Timeouts | None = None,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         server_timezone: str | tzinfo | None = None,
@@ -79,6 +92,12 @@ class FlowSession:
             org_id=org_id,
             auth=auth,
             http=http,
+            proxy=proxy,
+            ssl=ssl,
+            headers=headers,
+            user_agent=user_agent,
+            trust_env=trust_env,
+            timeout=timeout,
             limits=limits,
             retry=retry,
             server_timezone=server_timezone,
@@ -89,26 +108,41 @@ class FlowSession:
             rng=rng,
         )
         self._thread: LoopThread | None = None
+        self._entered = False
 
     def __repr__(self) -> str:
         return f"<sync {self._session!r}>"
 
+    def __reduce__(self) -> NoReturn:
+        not_copied("session")
+
     def __enter__(self) -> Self:
-        return self.open()
+        self.open()
+        if self._entered:
+            raise RuntimeError(
+                "this session is entered by a 'with' already, whose end would close it for both; enter it once, "
+                "and pass it to the code that uses it"
+            )
+        self._entered = True
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def open(self) -> Self:
-        """Start the thread. Nothing is sent.
+        """Start the thread, and return the session. Nothing is sent. Safe to call more than once.
 
         Raises:
-            RuntimeError: the session was opened before.
+            SessionClosed: the session was closed. A closed session cannot be opened again.
+            RuntimeError: the session was opened before this process was forked.
         """
-        if self._thread is not None:
-            raise RuntimeError("this session was opened before; make a new one")
-        self._thread = LoopThread(self._session)
-        self._thread.start()
+        if self._thread is None:
+            thread = LoopThread(self._session)
+            thread.start()
+            self._thread = thread
+        self._thread.check_process()
+        if not self._thread.alive:
+            raise SessionClosed("this session was closed, and cannot be opened again; make a new one")
         return self
 
     def close(self) -> None:
@@ -130,8 +164,9 @@ class FlowSession:
     def _running_thread(self) -> LoopThread:
         if self._thread is None:
             raise RuntimeError(
-                "the session is not entered; use it inside 'with FlowSession(...) as session:'"
+                "the session is not entered; use it inside 'with FlowSession(...) as session:', or call open()"
             )
+        self._thread.check_process()
         return self._thread
 
     def _run(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -141,7 +176,7 @@ class FlowSession:
         self,
         query: FlowQuery,
         *,
-        limit: int | None = None,
+        limit: SupportsIndex | None = None,
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
@@ -160,7 +195,7 @@ class FlowSession:
         self,
         query: FlowQuery,
         *,
-        since: datetime | int | None = None,
+        since: datetime | SupportsIndex | None = None,
         changes: bool = False,
         settle_time: float | None = None,
         watch_time: float | None = None,
@@ -184,12 +219,13 @@ class FlowSession:
             thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing).reader),
         )
 
-    def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
-        """Yield all instances of a query, in its order."""
-        with self.scan(query, limit=limit) as scan:
-            yield from scan
+    def flow_instances(
+        self, query: FlowQuery, *, limit: SupportsIndex | None = None
+    ) -> Iterator[FlowInstance]:
+        """Return an iterator of all instances of a query, in its order. An interrupted step loses none."""
+        return self.scan(query, limit=limit)
 
-    def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+    def page(self, query: FlowQuery, page_no: SupportsIndex, page_size: SupportsIndex) -> FlowPage:
         """Return one page, by one search; see `aioflows.FlowSession.page`."""
         return self._run(lambda: self._session.page(query, page_no, page_size))
 

@@ -21,6 +21,7 @@ GUIDE = [
     "sync",
     "errors",
     "real-service",
+    "sessions",
     "times",
 ]
 

@@ -31,6 +31,7 @@ from aioflows._tables.raw_rows import Part, RawRows
 from aioflows.arrow import AnswerColumns, text_batch
 from aioflows.arrow.from_bytes import _shape
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from benchmarks.worlds import session_to
 from tests.support.batches import record_batch
 
@@ -214,7 +215,7 @@ def test_a_damaged_answer_is_read_as_its_rows_are_or_refused_as_they_are(body: b
 
 class TestScan:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
-    async def test_a_scan_of_one_type_is_handed_out_undecoded(self, order: str) -> None:
+    async def test_a_scan_of_one_type_is_handed_out_undecoded(self, order: SortKey) -> None:
         async with Emulator(instances=3_000, seed=5) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
             async with session_to(emulator, page_size=200) as session:
@@ -236,7 +237,7 @@ class TestScan:
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     async def test_where_a_row_cannot_be_read_the_checkpoint_loses_and_repeats_nothing(
-        self, order: str | None
+        self, order: SortKey | None
     ) -> None:
         async with Emulator(instances=2_000, seed=5) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
@@ -262,7 +263,7 @@ class TestScan:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("tasks", [False, True])
     async def test_columns_of_all_types_hold_what_their_rows_hold(
-        self, order: str | None, tasks: bool
+        self, order: SortKey | None, tasks: bool
     ) -> None:
         layout = Layout(tasks=tasks)
         async with Emulator(instances=2_000, seed=5) as emulator:
@@ -276,7 +277,7 @@ class TestScan:
         assert found.to_pylist() == wanted.to_pylist()
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
-    async def test_rows_of_all_types_are_handed_out_undecoded(self, order: str) -> None:
+    async def test_rows_of_all_types_are_handed_out_undecoded(self, order: SortKey) -> None:
         async with Emulator(instances=3_000, seed=5) as emulator:
             query = FlowQuery(emulator.start, emulator.end, order_by=order)
             async with session_to(emulator, page_size=200) as session:
@@ -341,7 +342,7 @@ class TestScan:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("bad", [1, 2, 3])
     async def test_rows_of_a_last_second_that_cannot_be_read_are_left_to_the_checkpoint(
-        self, bad: int, order: str | None
+        self, bad: int, order: SortKey | None
     ) -> None:
         async with Emulator(instances=0, faults=[Fault(at=bad, kind="owner-object")]) as emulator:
             start = emulator.start_ms

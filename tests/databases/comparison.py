@@ -20,6 +20,7 @@ from itertools import pairwise
 import attrs
 
 from aioflows import AioflowsError, CompletenessError, FlowInstance, FlowQuery, FlowSession, Limits
+from aioflows.query import SortKey
 from tests.databases.changes import Changes
 from tests.databases.instances import END_MS, START_MS
 from tests.databases.service import Question, Service
@@ -53,7 +54,7 @@ class Combination:
     layout: Layout
     reading: str = "rows"
     cap: int | None = None
-    order: str | None = "trigger_time"
+    order: SortKey | None = "trigger_time"
     type: int | None = 1
     status: tuple[int, ...] = ()
     owner: str = ""
@@ -188,7 +189,7 @@ def _alien(instance: FlowInstance, matched: dict[str, Row], touched: set[str]) -
 
 
 def _disorder(
-    got: Sequence[FlowInstance], matched: dict[str, Row], order: str | None, *, nulls_last: bool
+    got: Sequence[FlowInstance], matched: dict[str, Row], order: SortKey | None, *, nulls_last: bool
 ) -> int:
     """Count neighbours that the order does not allow; ids decide between equal times."""
     if order is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
+from aioflows.query import SortKey
 from tests.databases.comparison import Combination, Outcome, compare
 from tests.databases.instances import OWNERS, Instance, world
 from tests.databases.service import READINGS, Service
@@ -13,8 +14,15 @@ from tests.databases.tables import COLUMNS, INDEXES, Database, Layout
 __all__ = ["CAPS", "HEAD", "ORDERS", "Tables", "full", "line", "quick", "sampled"]
 
 CAPS = (None, 1000, 200, 100, 20)
-ORDERS = ("trigger_time", "-trigger_time", None)
-OTHER_ORDERS = ("start_time", "-start_time", "create_time", "-create_time", "-end_time", "update_time")
+ORDERS: tuple[SortKey | None, ...] = ("trigger_time", "-trigger_time", None)
+OTHER_ORDERS: tuple[SortKey, ...] = (
+    "start_time",
+    "-start_time",
+    "create_time",
+    "-create_time",
+    "-end_time",
+    "update_time",
+)
 
 _MIDNIGHT_IDS = "20260915000000"
 _TEXTS = (
@@ -65,19 +73,24 @@ def quick() -> list[Combination]:
             ("second", "few_instants"), COLUMNS, INDEXES, zip(READINGS, ORDERS, strict=False)
         )
     ]
+    capped: tuple[tuple[int | None, SortKey | None], ...] = (
+        (None, None),
+        (1000, "-trigger_time"),
+        (200, "trigger_time"),
+        (20, None),
+    )
     caps = [
         Combination(layout=Layout("second", "seconds", index), reading="keys", cap=cap, order=order)
-        for index, (cap, order) in product(
-            INDEXES, ((None, None), (1000, "-trigger_time"), (200, "trigger_time"), (20, None))
-        )
+        for index, (cap, order) in product(INDEXES, capped)
     ]
     long_rows = [
         Combination(layout=Layout("second", column, "none", tasks=8), reading=reading, cap=100, order=order)
         for column, (reading, order) in product(COLUMNS, zip(READINGS, ORDERS, strict=False))
     ]
+    under_change: tuple[tuple[int, SortKey], ...] = ((100, "trigger_time"), (200, "-trigger_time"))
     changing = [
         Combination(layout=Layout("second", "seconds", index), cap=cap, order=order, changing=True)
-        for index, (cap, order) in product(INDEXES, ((100, "trigger_time"), (200, "-trigger_time")))
+        for index, (cap, order) in product(INDEXES, under_change)
     ]
     return sorted(
         [

@@ -8,6 +8,7 @@ import pytest
 
 from aioflows import CountedWindow, FlowQuery, FlowScan, FlowSession, Limits, Proof, ScheduleType
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 
 
@@ -61,7 +62,7 @@ async def test_what_is_left_of_a_scan_that_is_over_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
-async def test_every_window_was_proven_in_some_way(order: str | None) -> None:
+async def test_every_window_was_proven_in_some_way(order: SortKey | None) -> None:
     with Emulator(2_000, profile="uniform", schedule_types=(1,), page_cap=40) as emulator:
         query = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC, order_by=order)
         stats = (await scanned(emulator, query)).stats

@@ -12,6 +12,7 @@ import pytest
 
 from aioflows import Checkpoint, CompletenessError, FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 
 HOUR = 3_600_000
@@ -52,7 +53,7 @@ class TestTheEndIncluded:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("page_size", [10, 100, 500])
     async def test_each_row_of_the_half_open_range_comes_once(
-        self, page_size: int, order: str | None, type: ScheduleType | None
+        self, page_size: int, order: SortKey | None, type: ScheduleType | None
     ) -> None:
         """Rows at the very end of a window are left to the window behind it, or to nobody at the end of the range."""
         with Emulator(instances=0, days=3, bounds="closed") as emulator:
@@ -69,7 +70,7 @@ class TestTheEndIncluded:
 
     @pytest.mark.parametrize("until", [500, 1, 999, 0])
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_an_end_inside_a_second_is_the_end(self, order: str | None, until: int) -> None:
+    async def test_an_end_inside_a_second_is_the_end(self, order: SortKey | None, until: int) -> None:
         """The row that stands there is known by its id, since its text is that of rows before it."""
         with Emulator(instances=0, days=3, bounds="closed") as emulator:
             rows = hourly(emulator, 30, 12, (0, 500, 1, 999))
@@ -79,7 +80,7 @@ class TestTheEndIncluded:
         assert sorted(got) == sorted(name for ms, name in rows if ms < query.to_ms)
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
-    async def test_a_crowded_second_is_read_in_pieces(self, order: str | None) -> None:
+    async def test_a_crowded_second_is_read_in_pieces(self, order: SortKey | None) -> None:
         """Two pieces of a second that touch share the row between them, which does not say that the filter is ignored."""
         with Emulator(instances=0, days=1, bounds="closed", page_cap=20) as emulator:
             true = [emulator.insert(emulator.start_ms + 7_000 + 3 * n, type=1) for n in range(300)]
@@ -89,7 +90,7 @@ class TestTheEndIncluded:
         assert sorted(got) == sorted(true)
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
-    async def test_a_page_of_nothing_but_such_rows_is_an_empty_answer(self, order: str) -> None:
+    async def test_a_page_of_nothing_but_such_rows_is_an_empty_answer(self, order: SortKey) -> None:
         """A range whose only rows lie at its end holds none."""
         with Emulator(instances=0, days=3, bounds="closed") as emulator:
             for number in range(7):
@@ -133,7 +134,7 @@ class TestTheEndIncluded:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
     @pytest.mark.parametrize("rounding", ["up", "nearest"])
     async def test_times_that_are_rounded_up_are_an_error_that_says_so(
-        self, rounding: str, order: str
+        self, rounding: str, order: SortKey
     ) -> None:
         """A row that is shown at the end of its window, and not in the second behind it, is not dropped."""
         with Emulator(instances=0, days=3, round_times=rounding) as emulator:
@@ -165,7 +166,7 @@ class TestTheStartExcluded:
     @pytest.mark.parametrize("inset", [0, 17_000])
     @pytest.mark.parametrize("bounds", ["ms", "open", "closed", "seconds"])
     async def test_each_row_of_the_half_open_range_comes_once(
-        self, bounds: str, inset: int, type: ScheduleType | None, page_size: int, order: str | None
+        self, bounds: str, inset: int, type: ScheduleType | None, page_size: int, order: SortKey | None
     ) -> None:
         """Windows are asked for from a little earlier to a little later, and what that brings too much is dropped."""
         with Emulator(instances=0, days=3, bounds=bounds) as emulator:
@@ -182,7 +183,9 @@ class TestTheStartExcluded:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("matches", [1, 3, 60])
     @pytest.mark.parametrize("bounds", ["minutes-down", "minutes-nearest", "minutes-up"])
-    async def test_whole_minutes_are_read_or_told(self, bounds: str, matches: int, order: str | None) -> None:
+    async def test_whole_minutes_are_read_or_told(
+        self, bounds: str, matches: int, order: SortKey | None
+    ) -> None:
         """A range that begins and ends inside minutes is read where one page holds it; windows that meet are an error."""
         with Emulator(instances=0, days=3, bounds=bounds) as emulator:
             first, until = emulator.start_ms + HOUR + 17_000, emulator.start_ms + 2 * HOUR + 43_000
@@ -200,7 +203,7 @@ class TestTheStartExcluded:
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     async def test_a_crowded_second_whose_pieces_leave_out_their_start_is_read_whole(
-        self, order: str | None
+        self, order: SortKey | None
     ) -> None:
         """The first row of the second shows that the start is left out."""
         with Emulator(instances=0, days=1, bounds="open", page_cap=20) as emulator:
@@ -214,7 +217,7 @@ class TestTheStartExcluded:
     @pytest.mark.parametrize("bounds", ["ms", "open"])
     @pytest.mark.parametrize("steps", [(-1,), (0,), (1,), (-1, 0), (-1, 1), (-250, 0, 250), (-250,), ()])
     async def test_a_range_that_begins_inside_a_second_begins_at_that_millisecond(
-        self, steps: tuple[int, ...], bounds: str, order: str
+        self, steps: tuple[int, ...], bounds: str, order: SortKey
     ) -> None:
         """Texts do not show on which side of the start a row of that second lies, but two windows beside it do."""
         with Emulator(instances=0, days=1, bounds=bounds) as emulator:
@@ -280,7 +283,7 @@ class TestTheHourThatComesTwice:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("page_size", [10, 50, 500])
     async def test_a_service_that_compares_wall_clocks_is_read_with_each_id_once(
-        self, page_size: int, order: str | None
+        self, page_size: int, order: SortKey | None
     ) -> None:
         """Both passes are answered alike, so the hour is read once, and the account says that its dates are not known."""
         with self.emulator("wall") as emulator:
@@ -298,7 +301,7 @@ class TestTheHourThatComesTwice:
         assert all(TURN - HOUR <= ms < TURN + HOUR for ms in off)
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time"])
-    async def test_a_scan_of_such_a_service_goes_on_within_that_hour(self, order: str) -> None:
+    async def test_a_scan_of_such_a_service_goes_on_within_that_hour(self, order: SortKey) -> None:
         """What was handed out before is not handed out again, though the other pass shows it."""
         with self.emulator("wall") as emulator:
             true = self.fill(emulator, 7_000)
@@ -327,7 +330,7 @@ class TestTheHourThatComesTwice:
                     await session.scan(FlowQuery(TURN + first, TURN + until, type=1)).list()
 
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_a_service_that_tells_the_passes_apart_is_read_as_ever(self, order: str | None) -> None:
+    async def test_a_service_that_tells_the_passes_apart_is_read_as_ever(self, order: SortKey | None) -> None:
         """Two rows are looked for in the other pass, once for a scan; then each row is at its own instant."""
         with self.emulator("ms") as emulator:
             true = self.fill(emulator, 7_000)

@@ -37,7 +37,7 @@ from tests.support.commands import command, environment
 from tests.support.fakes import FakeTransport, Sent, answer, envelope
 from tests.support.long import long_but
 
-ACCESS, SECRET = "ACCESS-KEY-CANARY", "SECRET-KEY-CANARY"
+ACCESS, SECRET, HEADER = "ACCESS-KEY-CANARY", "SECRET-KEY-CANARY", "HEADER-VALUE-CANARY"
 USER, ORG = "USER-CANARY", "ORG-CANARY"
 RETRY = RetryPolicy(max_tries=2, base=0.0, attempt_timeout=0.2, max_retry_after=0.02)
 STATUSES = (204, 307, 400, 401, 407, 500, 503)
@@ -58,7 +58,7 @@ class Recorder:
     """
 
     def __init__(self, carrier: AiohttpTransport | FakeTransport) -> None:
-        self.marked = {ACCESS, SECRET}
+        self.marked = {ACCESS, SECRET, HEADER}
         self._carrier = carrier
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
@@ -78,6 +78,7 @@ def session_to(url: str, recorder: Recorder, events: list[object]) -> FlowSessio
         org_id=ORG,
         auth=AppKey(ACCESS, SECRET),
         http=recorder,
+        headers={"X-Api-Key": HEADER, "Authorization": f"Bearer {HEADER}"},
         retry=RETRY,
         limits=Limits(page_size=10, concurrency=2),
         observer=events.append,

@@ -19,6 +19,7 @@ import pytest
 from aioflows import Checkpoint, FlowInstance, FlowQuery, FlowSession, Limits, QueryError
 from aioflows.emulator import Emulator
 from aioflows.export import export
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 
 HOUR = 3_600_000
@@ -236,7 +237,7 @@ def truth_of(path: Path) -> Times:
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("order", ["trigger_time", "start_time", "-end_time", "create_time", None])
 async def test_times_around_a_change_of_clocks_are_instants(
-    zone: str, named: bool, order: str | None, tmp_path: Path
+    zone: str, named: bool, order: SortKey | None, tmp_path: Path
 ) -> None:
     """Durations are exact, and orders go by instants, in the hour that comes twice too."""
     day = datetime.fromtimestamp(TURN[zone] / 1000 - 86_400, UTC).date().isoformat()

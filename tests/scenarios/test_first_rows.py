@@ -14,6 +14,7 @@ import pytest
 
 from aioflows import FlowInstance, FlowQuery, FlowSession, Limits
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport, answer
 from tests.support.long import long_but
 
@@ -55,7 +56,7 @@ def wrong(rows: list[FlowInstance], path: Path, least: int = 1) -> list[str]:
 @pytest.mark.parametrize("seed", [7, 20, 52, 83, 86])
 @pytest.mark.parametrize("order", long_but("trigger_time", of=[None, "trigger_time", "-start_time"]))
 async def test_types_with_few_rows_are_dated_by_the_clock_that_others_show(
-    seed: int, order: str | None, tmp_path: Path
+    seed: int, order: SortKey | None, tmp_path: Path
 ) -> None:
     """A page of two rows shows little. The pages of the other types come before any row is handed out."""
     path = tmp_path / "rows.db"
@@ -115,7 +116,7 @@ async def test_a_service_with_one_clock_is_asked_nothing_more(seed: int, count: 
 @pytest.mark.parametrize("shift", [-12, 5])
 @pytest.mark.parametrize("order", long_but("-end_time", of=["trigger_time", "-end_time"]))
 async def test_pages_around_a_change_of_clocks_are_dated_by_another_clock(
-    zone: str, shift: int, order: str, tmp_path: Path
+    zone: str, shift: int, order: SortKey, tmp_path: Path
 ) -> None:
     """By the clock that is 12 hours behind, no time of a page may lie on the side of the change that its trigger lies on.
 
@@ -148,7 +149,8 @@ async def test_no_row_is_hours_off_in_silence(
     with Emulator(rng.choice([2, 5, 15, 60]), seed, zone=zone, days=3, path=path, **switches) as emulator:
         transport = EmulatorTransport(emulator, epoch_ms=emulator.end_ms, latency=0.01)
         async with session_to(transport, rng.choice([1, 3, 20, 500])) as session:
-            order = rng.choice([None, "trigger_time", "-start_time", "end_time", "-create_time"])
+            orders: list[SortKey | None] = [None, "trigger_time", "-start_time", "end_time", "-create_time"]
+            order = rng.choice(orders)
             query = FlowQuery(emulator.start, emulator.end, order_by=order)
             if rng.random() < 0.25:
                 ids = sorted(id for _, id in emulator.matching())

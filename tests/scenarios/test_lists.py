@@ -8,11 +8,12 @@ import pytest
 
 from aioflows import Denied, FlowQuery
 from aioflows.emulator import Fault
+from aioflows.query import SortKey
 from tests.test_session import ORDERS, world
 
 
 @pytest.mark.parametrize("order", ORDERS)
-async def test_a_list_is_what_iterating_gives(order: str | None) -> None:
+async def test_a_list_is_what_iterating_gives(order: SortKey | None) -> None:
     async with world() as here:
         query = here.query(order)
         got = [one.instance_id for one in await here.session.scan(query).list()]

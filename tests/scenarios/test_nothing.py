@@ -12,6 +12,7 @@ from aioflows import AnswerError, FlowQuery, ScheduleType
 from aioflows.emulator import Emulator
 from aioflows.emulator.service.constraints import NOTHING
 from aioflows.export import export
+from aioflows.query import SortKey
 from benchmarks.worlds import session_to
 from tests.support.long import long_but
 
@@ -25,11 +26,11 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         yield opened
 
 
-def everything(emulator: Emulator, order: str | None = "trigger_time", **rest: Any) -> FlowQuery:
+def everything(emulator: Emulator, order: SortKey | None = "trigger_time", **rest: Any) -> FlowQuery:
     return FlowQuery(emulator.start, emulator.end, order_by=order, **rest)
 
 
-def before(emulator: Emulator, order: str | None = "trigger_time") -> FlowQuery:
+def before(emulator: Emulator, order: SortKey | None = "trigger_time") -> FlowQuery:
     """A range in which there is nothing."""
     return FlowQuery(emulator.start_ms - DAY, emulator.start_ms, order_by=order)
 
@@ -38,7 +39,7 @@ def before(emulator: Emulator, order: str | None = "trigger_time") -> FlowQuery:
 @pytest.mark.parametrize("type", [ScheduleType.PERIODIC, None])
 @pytest.mark.parametrize("size", long_but(100, of=[10, 100]))
 async def test_all_rows_are_read(
-    emulator: Emulator, order: str | None, type: ScheduleType | None, size: int
+    emulator: Emulator, order: SortKey | None, type: ScheduleType | None, size: int
 ) -> None:
     """Empty windows, and types without a row, are answered so, and every row comes once."""
     async with session_to(emulator, page_size=size) as session:
@@ -50,7 +51,7 @@ async def test_all_rows_are_read(
 
 
 @pytest.mark.parametrize("order", SOME_ORDERS)
-async def test_where_nothing_matches_nothing_comes(emulator: Emulator, order: str | None) -> None:
+async def test_where_nothing_matches_nothing_comes(emulator: Emulator, order: SortKey | None) -> None:
     """By items, pages, list, batches, and as a plain page."""
     query = before(emulator, order)
     async with session_to(emulator) as session:
@@ -84,7 +85,7 @@ async def test_a_follow_goes_on_through_it(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("order", SOME_ORDERS)
-async def test_beside_a_count_of_all_pages_it_is_read_too(order: str | None) -> None:
+async def test_beside_a_count_of_all_pages_it_is_read_too(order: SortKey | None) -> None:
     """Where one instant has many pages, the page after the last has no list and counts the rows of all."""
     world: dict[str, Any] = {"profile": "one-second", "schedule_types": (1,), "page_cap": 20}
     with Emulator(300, 3, nothing_as="no-list", count="total", **world) as emulator:

@@ -9,6 +9,7 @@ import pytest
 
 from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 from tests.support.long import long_but
 
@@ -27,7 +28,7 @@ def session_to(transport: EmulatorTransport) -> FlowSession:
 
 @pytest.mark.parametrize("shift", long_but(-1, of=[0, -1]))
 @pytest.mark.parametrize("order", long_but("trigger_time", of=["trigger_time", "-start_time"]))
-async def test_a_session_that_is_a_year_old_reads_as_a_new_one_does(order: str, shift: int) -> None:
+async def test_a_session_that_is_a_year_old_reads_as_a_new_one_does(order: SortKey, shift: int) -> None:
     """Its answers, its requests and its dates are the same. The zone is not given: the service names that of the day."""
     seen = 0
     with Emulator(

@@ -25,10 +25,11 @@ from aioflows import (
     ServerFault,
 )
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 from tests.support.long import long_but
 
-Order = str | tuple[str, ...]
+Order = SortKey | tuple[SortKey, ...]
 
 MERGED: list[Order] = [
     "start_time",
@@ -198,7 +199,7 @@ async def test_a_result_of_one_page_in_the_services_own_order_is_read(instances:
     ids=str,
 )
 async def test_by_update_time_rows_come_as_the_service_orders_them(
-    switches: dict[str, Any], order: str
+    switches: dict[str, Any], order: SortKey
 ) -> None:
     async with world(profile="uniform", **switches) as here:
         got, _ = await here.read(here.query(order))

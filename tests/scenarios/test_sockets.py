@@ -13,6 +13,7 @@ import pytest
 
 from aioflows import AppKey, ConnectFailed, FlowQuery, FlowSession, Limits, ScheduleType, TransportError
 from aioflows.emulator import EmulatorProcess, Fault
+from aioflows.query import SortKey
 
 pytestmark = pytest.mark.real_time
 
@@ -41,7 +42,7 @@ def open_sockets() -> int:
 
 
 @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
-async def test_everything_comes_once_and_in_order(emulator: EmulatorProcess, order: str | None) -> None:
+async def test_everything_comes_once_and_in_order(emulator: EmulatorProcess, order: SortKey | None) -> None:
     async with session_of(emulator) as session:
         query = FlowQuery(emulator.start_ms, emulator.end_ms, order_by=order)
         keys = [(one.trigger_time, one.instance_id) async for one in session.flow_instances(query)]

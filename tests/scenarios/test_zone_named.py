@@ -23,6 +23,7 @@ from aioflows import (
     QueryError,
 )
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 
 HOUR, MINUTE = 3_600_000, 60_000
@@ -85,7 +86,7 @@ class TestAfterClocksChange:
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("crowded", [[0], [-1], [0, -1]])
     async def test_a_dense_second_at_the_edge_of_a_range_with_a_change_is_read(
-        self, order: str | None, crowded: list[int]
+        self, order: SortKey | None, crowded: list[int]
     ) -> None:
         """How deep page numbers reach is looked for in a window that holds the change, and in others where that fails."""
         with Emulator(**BERLIN, page_cap=10) as emulator:

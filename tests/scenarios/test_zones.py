@@ -9,6 +9,7 @@ import pytest
 
 from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -16,7 +17,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
 @pytest.mark.parametrize("day", ["2024-03-30", "2024-10-26"], ids=["spring", "autumn"])
-async def test_every_row_is_read_at_its_own_instant(day: str, order: str | None) -> None:
+async def test_every_row_is_read_at_its_own_instant(day: str, order: SortKey | None) -> None:
     emulator = Emulator(instances=900, seed=2, profile="uniform", zone="Europe/Berlin", first_day=day, days=3)
     with emulator:
         transport = EmulatorTransport(emulator, latency=0.01)

@@ -17,12 +17,13 @@ import attrs
 
 from aioflows import AioflowsError, AppKey, Checkpoint, FlowQuery, FlowSession, Limits, RetryPolicy
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from aioflows.stats import ScanStats
 from tests.support.fakes import EmulatorTransport
 
 __all__ = ["KEYS", "ORDERS", "QUICK", "Story", "expected", "session_with", "told", "world_of"]
 
-ORDERS: tuple[str | None, ...] = ("trigger_time", "-trigger_time", None)
+ORDERS: tuple[SortKey | None, ...] = ("trigger_time", "-trigger_time", None)
 QUICK = RetryPolicy(base=0.01, cap=0.1)
 KEYS: dict[str, Any] = {"app_key": "access", "app_secret": "secret"}
 _WORLD: dict[str, Any] = {"instances": 300, "seed": 3, "profile": "uniform", "schedule_types": (1,)}
@@ -113,7 +114,7 @@ async def session_with(
 
 async def told(
     *faults: Fault,
-    order: str | None = "trigger_time",
+    order: SortKey | None = "trigger_time",
     sockets: bool = False,
     status: Sequence[int] = (),
     session: dict[str, Any] | None = None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import assert_type
 
 import aiohttp
+import numpy as np
+from yarl import URL
 
 import aioflows
 import aioflows.sync
@@ -24,6 +28,50 @@ async def sessions(http: aiohttp.ClientSession) -> None:
         assert_type(await session.server_timezone(), tzinfo)
         assert_type(await session.server_time(), datetime)
         assert_type(await session.get("1-2"), aioflows.FlowInstance)
+
+
+def configured(context: ssl.SSLContext) -> None:
+    for make in (aioflows.FlowSession, aioflows.sync.FlowSession):
+        make(
+            URL("https://enos.test/gateway"),
+            user_id="u",
+            org_id="o",
+            proxy="http://proxy:3128",
+            ssl=context,
+            headers={"X-Team": "data"},
+            user_agent="me/1",
+            trust_env=True,
+            timeout=aioflows.Timeouts(30, connect=5),
+            other_timezone="UTC",
+        )
+        make("https://enos.test", user_id="u", org_id="o", ssl=Path("ca.pem"), timeout=5)
+        make("https://enos.test", user_id="u", org_id="o", ssl=False)  # type: ignore[arg-type]
+        make("https://enos.test", user_id="u", org_id="o", headers={"X": 1})  # type: ignore[dict-item]
+
+
+async def opened(session: aioflows.FlowSession, plain: aioflows.sync.FlowSession) -> None:
+    assert_type(await session.open(), aioflows.FlowSession)
+    assert_type(plain.open(), aioflows.sync.FlowSession)
+
+
+def queries(first: datetime, number: np.int64) -> None:
+    aioflows.FlowQuery(first, 5, type="periodic", status="FAIL", order_by="-start_time")
+    aioflows.FlowQuery(first, first, status={"FAIL", "SUCCESS"}, order_by=["start_time", "-end_time"])
+    aioflows.FlowQuery(first, first, status=[aioflows.FlowStatus.FAIL, -1], type=1, order_by=None)
+    query = aioflows.FlowQuery(number, number, type=number, status=number)
+    assert_type(query.from_trigger_time, datetime | int)
+    assert_type(query.type, aioflows.ScheduleType | None)
+    aioflows.FlowQuery("2024-01-01", first)  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, 1.5)  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, type="nonsense")  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, type=1.5)  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, status="nonsense")  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, status=["nonsense"])  # type: ignore[list-item]
+    aioflows.FlowQuery(first, first, status=1.5)  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, order_by=5)  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, order_by="nonsense")  # type: ignore[arg-type]
+    aioflows.FlowQuery(first, first, order_by=["nonsense"])  # type: ignore[list-item]
+    aioflows.FlowQuery(first, first, owner=5)  # type: ignore[arg-type]
 
 
 class Recorded:

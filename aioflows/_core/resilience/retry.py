@@ -17,6 +17,7 @@ from aioflows.errors import (
     AnswerError,
     BrokenBody,
     ConnectFailed,
+    NotFound,
     ServerFault,
     Throttled,
     TimedOut,
@@ -104,6 +105,8 @@ TABLE: Table = (
         1001,
         AS_THE_POLICY_SAYS,
     ),  # "repeated request with the same encryption": a retry has a later timestamp
+    # An answer without an instance gets a second look before it is believed, as an empty page does.
+    (NotFound, Rule(times=1, at_once=True)),
     (ServerFault, AS_THE_POLICY_SAYS),
     (Throttled, AS_THE_POLICY_SAYS),
     (TooLarge, FINAL),

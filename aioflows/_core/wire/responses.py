@@ -35,6 +35,7 @@ from aioflows._moments import in_utc, moment
 from aioflows.errors import (
     AioflowsError,
     AnswerError,
+    NotFound,
     QueryError,
     ServerFault,
     ServiceError,
@@ -46,6 +47,7 @@ from aioflows.models import FlowInstance
 __all__ = [
     "Token",
     "decipher",
+    "not_found",
     "read_instance",
     "read_time",
     "read_timezone",
@@ -61,6 +63,11 @@ _NOTHING = b'{"code":0}'
 _FINAL = {501, 505, 511}  # the server will never answer this request
 _OF_THE_REQUEST = {62102, 62104, 1001, 1004, 1202, 1204}
 """The documented codes about the request, which waiting does not change."""
+_HTTP_NOT_FOUND = 404
+_NO_SUCH_INSTANCE = 62104
+_UNKNOWN_ID = re.compile(
+    r"(do(es)?|did) ?n[o']t exist|not exist|not found|no such|不存在|未找到", re.IGNORECASE
+)
 
 
 # HTTP
@@ -163,8 +170,6 @@ def _code_and_message(body: bytes, status: int, throttle_codes: Collection[int])
 
 # Payloads
 
-NO_DATA = "there is no data"
-
 
 class _Answer(Envelope):
     data: Any = None
@@ -173,12 +178,16 @@ class _Answer(Envelope):
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def _payload(body: bytes) -> Any:
+def _data(body: bytes) -> Any:
     answer = decode(_answer, body.removeprefix(BOM))
     check(answer)
-    data = answer.data
+    return answer.data
+
+
+def _payload(body: bytes) -> Any:
+    data = _data(body)
     if data is None:
-        raise AnswerError(NO_DATA, "$.data")
+        raise AnswerError("there is no data", "$.data")
     return data
 
 
@@ -189,8 +198,14 @@ def read_instance(body: bytes, zone: Zone, offset: Sequence[int] | None = None) 
         body: the body of the answer.
         zone: the zone of its times.
         offset: the offset in force when it was triggered (s east of Greenwich). Default: None, unknown.
+
+    Raises:
+        NotFound: the answer holds no instance.
+        AnswerError: it holds something else.
     """
-    row: Any = _payload(body)
+    row: Any = _data(body)
+    if not row or (isinstance(row, dict) and not any(row.values())):
+        raise NotFound(0, "the service answers without a flow instance, so it has none with this id")
     if not isinstance(row, dict):
         raise AnswerError(f"expected a flow instance, got {type(row).__name__}", "$.data")
     if row.get("instanceId") in (None, ""):
@@ -207,6 +222,26 @@ def read_instance(body: bytes, zone: Zone, offset: Sequence[int] | None = None) 
     date = None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
     (instance,) = flow_instances(Rows(times, zone.epoch, loose=[row], paths=["$.data"], date=date))
     return instance
+
+
+def not_found(error: ServiceError, url: str) -> NotFound | None:
+    """Return the error for an unknown id if a refusal of "Get Flow Instance" means one.
+
+    The documentation names no code for it. Services use a code of their own, with words, or HTTP 404.
+
+    Args:
+        error: the refusal.
+        url: the address of the request, for the message.
+    """
+    if isinstance(error, NotFound):
+        return error
+    if type(error) is not ServiceError:
+        return None
+    if error.code == _HTTP_NOT_FOUND:
+        words = f"HTTP 404: there is no flow instance with this id, or no service at {url}"
+        return NotFound(error.code, words)
+    known = error.code == _NO_SUCH_INSTANCE or _UNKNOWN_ID.search(error.message)
+    return NotFound(error.code, error.message) if known else None
 
 
 def read_timezone(body: bytes) -> str:

@@ -17,6 +17,7 @@ from aioflows.cli.output.demo_account import DemoOutcome, print_outcome
 from aioflows.cli.output.meters import Meter, live_meter, plain_meter
 from aioflows.cli.output.order_check import OrderCheck
 from aioflows.emulator import Emulator, EmulatorProcess
+from aioflows.query import SortKey
 from aioflows.report.flow_totals import FlowTotals
 
 __all__ = ["Demo", "demo"]
@@ -47,7 +48,7 @@ class Demo:
     latency: float
     faults: float
     limits: Limits
-    order_by: str | tuple[str, ...] | None
+    order_by: SortKey | tuple[SortKey, ...] | None
 
     def __attrs_post_init__(self) -> None:
         if self.order_by not in _ORDERS:

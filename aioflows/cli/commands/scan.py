@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import attrs
 from rich.console import Console
 
 from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats
+from aioflows._display.secret import STARS
 from aioflows.cli.exit_codes import print_to_stderr
 from aioflows.cli.options import parsing as options
 from aioflows.cli.options import types as flags
@@ -128,7 +130,20 @@ def resume_command(arguments: tuple[str, ...], *more: str) -> str:
     """
     # After "python -m aioflows" the shell may not find a program "aioflows".
     program = [sys.executable, "-m", "aioflows"] if Path(sys.argv[0]).name == "__main__.py" else ["aioflows"]
-    return shlex.join([*program, *arguments, *(option for option in more if option not in arguments)])
+    return shlex.join([*program, *_shown(arguments), *(option for option in more if option not in arguments)])
+
+
+def _shown(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield arguments without the values of headers, which may be secret."""
+    before = ""
+    for argument in arguments:
+        option, _, text = ("", "", argument) if before == "--header" else argument.partition("=")
+        if "--header" in (before, option) and text and not text.startswith("@"):
+            name = text.partition(":")[0]
+            yield f"{option}={name}: {STARS}" if option else f"{name}: {STARS}"
+        else:
+            yield argument
+        before = argument
 
 
 def _meter(job: ScanJob, console: Console | None) -> Meter:

@@ -30,7 +30,7 @@ class WaitOptions:
     """The options of a wait."""
 
     until: flags.UntilStatus = None
-    timeout: flags.Timeout = None
+    within: flags.Within = None
     poll: flags.PollInterval = 30.0
     grace: flags.Grace = 3.0
 
@@ -77,7 +77,7 @@ async def _one(
     """Wait for one instance. An error about it is a result, so that the others are waited for all the same."""
     until = statuses(options.until) if options.until else FlowStatus.is_final
     try:
-        return await session.wait(name, until, options.timeout, poll=options.poll, grace=options.grace)
+        return await session.wait(name, until, options.within, poll=options.poll, grace=options.grace)
     except (NotFound, WaitTimeout) as error:
         return error
 

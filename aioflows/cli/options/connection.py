@@ -1,6 +1,7 @@
 """The service and its credentials, from options and environment variables.
 
-1. A secret is never read from an option: other users of the machine can see the command lines of processes.
+1. A key or a password is never read from an option: other users of the machine can see the command lines of
+   processes. Headers may come from a file for that reason.
 2. An option and an environment variable that differ are an error. Choosing one might read the wrong service.
 """
 
@@ -16,7 +17,7 @@ import attrs
 
 from aioflows import AppKey, Event, FlowSession, Limits, QueryError
 from aioflows.cli.options import types as flags
-from aioflows.cli.options.parsing import read_text
+from aioflows.cli.options.parsing import headers, read_text
 from aioflows.cli.output.console import is_terminal
 
 __all__ = ["Connection", "ConnectionOptions"]
@@ -53,6 +54,11 @@ class ConnectionOptions:
     other_timezone: flags.OtherTimezone = None
     first_page: flags.FirstPage = None
     allow_http: flags.AllowHttp = False
+    proxy: flags.Proxy = None
+    trust_env: flags.TrustEnv = False
+    cacert: flags.CaCert = None
+    header: flags.Header = None
+    timeout: flags.Timeout = None
 
     def session(self, limits: Limits, observer: Callable[[Event], None] | None = None) -> FlowSession:
         """Return a session with the service. On a terminal, ask for a secret key that is missing.
@@ -65,6 +71,11 @@ class ConnectionOptions:
             QueryError: an option is missing or invalid, or an option and a variable differ.
         """
         interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        if self.proxy is not None and "@" in self.proxy:
+            raise QueryError(
+                "--proxy holds a user or a password, which other users of this machine can see; set HTTPS_PROXY "
+                "to that address and give --trust-env"
+            )
         service = self.resolve(os.environ, getpass.getpass if interactive else None)
         return FlowSession(
             service.url,
@@ -77,6 +88,11 @@ class ConnectionOptions:
             first_page=self.first_page,
             observer=observer,
             allow_http=self.allow_http,
+            proxy=self.proxy,
+            trust_env=self.trust_env,
+            ssl=self.cacert,
+            headers=headers(self.header),
+            timeout=self.timeout,
         )
 
     def resolve(self, environment: Mapping[str, str], ask: Callable[[str], str] | None = None) -> Connection:

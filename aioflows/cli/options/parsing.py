@@ -8,16 +8,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
+from typing import cast
 
 from aioflows import FlowStatus, QueryError, ScheduleType
 from aioflows._time_zones import time_zone
+from aioflows.query import SortKey
 
-__all__ = ["day", "names", "order", "read_text", "schedule_type", "statuses", "time", "zone"]
+__all__ = ["day", "headers", "names", "order", "read_text", "schedule_type", "statuses", "time", "zone"]
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?P<clock>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?)?(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
 )
+_LONGEST_HEADER_FILE = 100_000
 _AS_IN = "as in 2024-01-01T00:00+08:00"
 
 
@@ -127,15 +130,38 @@ def schedule_type(text: str) -> ScheduleType | None:
     return known[text.lower()]
 
 
-def order(text: str) -> str | tuple[str, ...] | None:
+def order(text: str) -> SortKey | tuple[SortKey, ...] | None:
     """Return the order that a text describes: "none", or sort fields separated by commas.
 
-    A field with "-" before it is in descending order.
+    A field with "-" before it is in descending order. `FlowQuery` refuses what is not a field.
     """
     if text.lower() == "none":
         return None
-    fields = tuple(part.strip() for part in text.split(","))
+    fields = cast("tuple[SortKey, ...]", tuple(part.strip() for part in text.split(",")))
     return fields[0] if len(fields) == 1 else fields
+
+
+def headers(texts: Iterable[str] | None) -> dict[str, str]:
+    """Return the headers that texts hold, each as "Name: value", or as "@" and the name of a file of such lines.
+
+    Raises:
+        QueryError: a text or a line is not a header, a header comes twice, or a file cannot be read. No value
+            is shown.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        in_file = text.startswith("@")
+        content = read_text("--header", Path(text[1:]), _LONGEST_HEADER_FILE) if in_file else text
+        for line in filter(str.strip, content.splitlines() if in_file else [content]):
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise QueryError(
+                    "--header has no colon; give it as 'Name: value', or as @FILE with such lines"
+                )
+            if name.strip().lower() in {one.lower() for one in found}:
+                raise QueryError(f"--header has {name.strip()} twice; join the values by a comma")
+            found[name.strip()] = value.strip()
+    return found
 
 
 def names(texts: Iterable[str] | None) -> tuple[str, ...] | None:

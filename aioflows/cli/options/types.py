@@ -64,6 +64,37 @@ FirstPage: TypeAlias = Annotated[
 AllowHttp: TypeAlias = Annotated[
     bool, _connection("--allow-http", help="Allow an http:// address, whose traffic is not encrypted.")
 ]
+Proxy: TypeAlias = Annotated[
+    str | None,
+    _connection(
+        help="HTTP proxy, as in http://proxy.example.com:3128. If it has a password, set HTTPS_PROXY and give "
+        "--trust-env.",
+        show_default="none",
+    ),
+]
+TrustEnv: TypeAlias = Annotated[
+    bool,
+    _connection("--trust-env", help="Use the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY too."),
+]
+CaCert: TypeAlias = Annotated[
+    Path | None,
+    _connection(
+        "--cacert",
+        help="PEM file with the certificate authorities to trust.",
+        show_default="those of the system",
+    ),
+]
+Header: TypeAlias = Annotated[
+    list[str] | None,
+    _connection(
+        "--header",
+        help="Header of each request, as in 'X-Team: data', or @FILE with one a line, which other users of "
+        "the machine cannot see. Repeat the option for several.",
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None, _connection(help="Time for one attempt at a request, in seconds.", show_default="60")
+]
 
 # Limits
 
@@ -209,8 +240,8 @@ UntilStatus: TypeAlias = Annotated[
         show_default="every final status",
     ),
 ]
-Timeout: TypeAlias = Annotated[
-    float | None, _polling(help="Longest wait, in seconds.", show_default="no limit")
+Within: TypeAlias = Annotated[
+    float | None, _polling("--within", help="Longest wait, in seconds.", show_default="no limit")
 ]
 PollInterval: TypeAlias = Annotated[
     float, _polling("--poll", help="Longest interval between two polls, in seconds.")

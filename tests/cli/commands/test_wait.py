@@ -66,7 +66,7 @@ def test_an_instance_that_is_not_finished_in_time_is_named_with_its_status(
     emulator: EmulatorProcess, by_status: dict[str, str]
 ) -> None:
     name = by_status["RUNNING"]
-    ended = wait(emulator, name, "--timeout", "0.2")
+    ended = wait(emulator, name, "--within", "0.2")
     assert (ended.code, ended.out) == (Exit.TIMED_OUT, "")
     assert f"{name} (RUNNING)" in ended.err
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aioflows import QueryError
+from aioflows import Limits, QueryError
+from aioflows._net.http import AiohttpTransport
+from aioflows._net.http_options import Proxy
+from aioflows.cli.commands.scan import resume_command
 from aioflows.cli.options.connection import ConnectionOptions
+from tests.support.wire import SELF_SIGNED, certified
 
 WHERE = {"AIOFLOWS_URL": "https://gw.example", "AIOFLOWS_USER_ID": "u", "AIOFLOWS_ORG_ID": "o"}
 KEYS = {"AIOFLOWS_ACCESS_KEY": "access", "AIOFLOWS_SECRET_KEY": "s3cret-value"}
@@ -93,3 +98,61 @@ class TestSecret:
 
     def test_it_is_in_no_repr(self) -> None:
         assert "s3cret" not in repr(ConnectionOptions().resolve(WHERE | KEYS))
+
+
+class TestHttp:
+    def test_the_options_reach_the_session(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        authority, secrets = tmp_path / "ca.pem", tmp_path / "headers"
+        certified(tmp_path, SELF_SIGNED)
+        (tmp_path / "certificate.pem").rename(authority)
+        secrets.write_text("Authorization: Bearer abc\n\nX-Two:2\n")
+        session = ConnectionOptions(
+            url="https://gw.example",
+            user_id="u",
+            org_id="o",
+            proxy="proxy:3128",
+            cacert=authority,
+            header=["X-One: 1", f"@{secrets}"],
+            timeout=7,
+        ).session(Limits())
+        transport, attempts = session._transport, session._caller._attempts
+        assert isinstance(transport, AiohttpTransport)
+        options = transport._options
+        assert options.proxy == Proxy("http://proxy:3128")
+        assert options.context is not None
+        assert dict(attempts._headers) == {"X-One": "1", "Authorization": "Bearer abc", "X-Two": "2"}
+        assert attempts._policy.attempt_timeout == 7
+        monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        trusting = ConnectionOptions(url="https://gw.example", user_id="u", org_id="o", trust_env=True)
+        http = trusting.session(Limits())._transport
+        assert isinstance(http, AiohttpTransport)
+        assert http._options.proxy == Proxy("http://other:1")
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"proxy": "http://u:CANARY@proxy:3128"}, "set HTTPS_PROXY to that address and give --trust-env"),
+            ({"proxy": "socks5://proxy"}, "SOCKS"),
+            ({"header": ["CANARY"]}, "--header has no colon"),
+            ({"header": ["X: CANARY", "x: CANARY"]}, "--header has x twice"),
+            ({"header": ["Host: CANARY"]}, "aioflows sets it itself"),
+            ({"header": ["@/no/such/CANARY-less/file"]}, "cannot be read"),
+            ({"cacert": Path("/no/such/file.pem")}, "certificate file '/no/such/file.pem' cannot be read"),
+            ({"timeout": 0.0}, "seconds"),
+        ],
+        ids=str,
+    )
+    def test_what_makes_no_sense_is_refused_without_a_secret(
+        self, options: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(QueryError, match=words) as caught:
+            ConnectionOptions(url="https://gw.example", user_id="u", org_id="o", **options).session(Limits())
+        assert "CANARY" not in str(caught.value).replace("/no/such/CANARY-less/file", "")
+
+    def test_the_command_that_resumes_shows_no_value_of_a_header(self) -> None:
+        shown = resume_command(
+            ("scan", "--header", "X: CANARY", "--header=Y: CANARY", "--header", "@file", "-o", "a=b")
+        )
+        assert shown.endswith("scan --header 'X: ***' '--header=Y: ***' --header @file -o a=b")

@@ -12,6 +12,7 @@ import pytest
 from aioflows import Event, FlowQuery, FlowSession, Limits, WindowDone
 from aioflows.cli.output.time_left import DensityEstimate, RowsLeft, TimeLeft
 from aioflows.emulator import Emulator
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 from tests.support.long import long_but
 
@@ -38,7 +39,7 @@ class Told:
         return abs(self.left - self.true) / self.true
 
 
-async def told(profile: str, order: str | None, seed: int) -> list[Told]:
+async def told(profile: str, order: SortKey | None, seed: int) -> list[Told]:
     """Read an emulated deployment in virtual time; give what was said in the middle four fifths of the run."""
     said: list[tuple[float, float | None]] = []
     time_left, loop = TimeLeft(), asyncio.get_running_loop()
@@ -67,7 +68,7 @@ async def told(profile: str, order: str | None, seed: int) -> list[Told]:
     return [Told(at / total, left, total - at) for at, left in said if 0.1 <= at / total <= 0.9]
 
 
-ORDERS = ("trigger_time", "-trigger_time", None)
+ORDERS: tuple[SortKey | None, ...] = ("trigger_time", "-trigger_time", None)
 
 
 @pytest.mark.parametrize("seeds", long_but(1, of=[1, 8]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
 import attrs
 import pytest
@@ -15,7 +16,7 @@ from aioflows._core.scans.machine import Requester
 from aioflows._core.strategy import make_machine
 from aioflows.errors import AioflowsError, CompletenessError, ServerFault
 from aioflows.models import ScheduleType
-from aioflows.query import FlowQuery
+from aioflows.query import FlowQuery, SortKey
 from aioflows.settings import Limits
 from tests.support.long import long_but
 from tests.support.model import START
@@ -53,7 +54,7 @@ def _later(ms: int, lag: int | None) -> int | None:
     return None if lag is None else ms + lag
 
 
-def query_of(order: tuple[str, ...], kind: ScheduleType | None = None) -> FlowQuery:
+def query_of(order: tuple[SortKey, ...], kind: ScheduleType | None = None) -> FlowQuery:
     return FlowQuery(START, START + HOUR, order_by=order, type=kind)
 
 
@@ -85,7 +86,7 @@ def many(count: int, seed: int = 1, *, lacking: float = 0.05, spread: int = 60_0
 )
 def test_any_service_and_any_order_of_arrival_give_what_sorting_all_rows_gives(
     rows: list[FullRow],
-    order: tuple[str, ...],
+    order: tuple[SortKey, ...],
     proven: bool,
     one_type: bool,
     page_size: int,
@@ -131,7 +132,7 @@ def _untold(rows: list[FullRow], query: FlowQuery) -> bool:
     seed=st.integers(0, 2**32),
 )
 def test_windows_of_many_pages_are_merged_exactly(
-    order: tuple[str, ...],
+    order: tuple[SortKey, ...],
     nulls: str,
     lacking: float,
     spread: int,
@@ -148,9 +149,9 @@ def test_windows_of_many_pages_are_merged_exactly(
 
 
 @pytest.mark.parametrize("order", ORDERS[:9], ids=str)
-def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[str, ...]) -> None:
+def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[SortKey, ...]) -> None:
     rows = many(900, lacking=0.0)
-    flipped = tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
+    flipped = tuple(cast("SortKey", name[1:] if name.startswith("-") else f"-{name}") for name in order)
     limits = Limits(page_size=30, buffer=120, concurrency=4)
     kind = ScheduleType.PERIODIC
     forth = run(query_of(order, kind), FullService(rows), limits=limits).got
@@ -161,7 +162,7 @@ def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[s
 @pytest.mark.parametrize("proven", [False, True])
 @pytest.mark.parametrize("order", long_but(ORDERS[2], of=ORDERS[:9]), ids=str)
 def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(
-    order: tuple[str, ...], proven: bool
+    order: tuple[SortKey, ...], proven: bool
 ) -> None:
     rows = many(6_000)
     limits = Limits(page_size=30, buffer=600, concurrency=8)
@@ -181,7 +182,7 @@ def test_a_group_of_thousands_of_rows_without_a_time_is_not_held_in_memory() -> 
 
 
 @pytest.mark.parametrize("order", ORDERS[:9], ids=str)
-def test_ten_rows_of_many_cost_a_few_requests(order: tuple[str, ...]) -> None:
+def test_ten_rows_of_many_cost_a_few_requests(order: tuple[SortKey, ...]) -> None:
     rows = many(6_000, lacking=0.01)
     service = FullService(rows)
     query = query_of(order, ScheduleType.PERIODIC)
@@ -201,7 +202,7 @@ def test_ten_rows_out_of_a_large_group_cost_no_more_than_the_group() -> None:
 
 @pytest.mark.parametrize("nulls", ["smallest", "first", "last"])
 @pytest.mark.parametrize("order", ["end_time", "-end_time"])
-def test_where_rows_without_a_time_stand_is_asked_for_once_in_a_session(nulls: str, order: str) -> None:
+def test_where_rows_without_a_time_stand_is_asked_for_once_in_a_session(nulls: str, order: SortKey) -> None:
     rows, known = many(300), ServiceFacts()
     limits = Limits(page_size=500)
     probes = []
@@ -280,7 +281,7 @@ def changing(rows: list[FullRow], passing: list[FullRow], seed: int, share: floa
 @pytest.mark.parametrize("share", long_but(0.5, of=[0.1, 0.5, 1.0]))
 @pytest.mark.parametrize("order", long_but(*ORDERS[:6:3], ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
 def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
-    order: tuple[str, ...], share: float
+    order: tuple[SortKey, ...], share: float
 ) -> None:
     query = query_of(order, ScheduleType.PERIODIC)
     limits = Limits(page_size=30, buffer=120, concurrency=4)
@@ -295,7 +296,7 @@ def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
 @pytest.mark.parametrize("share", long_but(0.3, of=[0.05, 0.3, 1.0]))
 @pytest.mark.parametrize("order", long_but(*ORDERS[:6:3], ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
 def test_what_is_merged_holds_them_too_or_the_scan_says_that_it_cannot(
-    order: tuple[str, ...], share: float
+    order: tuple[SortKey, ...], share: float
 ) -> None:
     query = query_of(order, ScheduleType.PERIODIC)
     limits = Limits(page_size=30, buffer=120, concurrency=4)

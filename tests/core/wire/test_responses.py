@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from aioflows._core.wire.responses import (
     Token,
     decipher,
+    not_found,
     read_instance,
     read_time,
     read_timezone,
@@ -27,6 +28,7 @@ from aioflows.errors import (
     BadCredentials,
     BrokenBody,
     Denied,
+    NotFound,
     ServerFault,
     ServiceError,
     Throttled,
@@ -288,7 +290,7 @@ class TestInstance:
 
     @pytest.mark.parametrize(
         ("data", "path"),
-        [(None, "$.data"), ([], "$.data"), ("x", "$.data"), ({}, "$.data.instanceId"), ({"instanceId": ""}, "$.data.instanceId"),
+        [([1], "$.data"), ("x", "$.data"), ({"a": 1}, "$.data.instanceId"), ({"instanceId": "", "flowId": 1}, "$.data.instanceId"),
          ({"instanceId": "a"}, "$.data.triggerTime"), ({"instanceId": "a", "triggerTime": 5}, "$.data.triggerTime"),
          ({"instanceId": [1], "triggerTime": "2024-01-01 00:00:00"}, "$.data.instanceId"),
          ({"instanceId": "a", "triggerTime": "2024-01-01 00:00:00", "owner": {}}, "$.data.owner")],
@@ -297,6 +299,37 @@ class TestInstance:
         with pytest.raises(AnswerError) as caught:
             read_instance(json.dumps({"code": 0, "data": data}).encode(), CHINA)
         assert caught.value.path == path
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"code":0}',
+            '{"code":0,"data":null}',
+            '{"code":0,"data":{}}',
+            '{"code":0,"data":[]}',
+            '{"code":0,"data":{"instanceId":null,"flowId":null}}',
+            '{"code":0,"data":{"flowInsts":[],"count":0}}',
+        ],
+    )
+    def test_an_answer_without_an_instance_means_that_there_is_none(self, body: str) -> None:
+        with pytest.raises(NotFound):
+            read_instance(body.encode(), CHINA)
+
+    @pytest.mark.parametrize(
+        ("error", "found"),
+        [
+            (ServiceError(62104, "x"), False),
+            (ServiceError(404, "<html>"), False),
+            (ServiceError(62199, "flow instance 5 does not exist"), False),
+            (ServiceError(7, "Instance Not Found"), False),
+            (ServiceError(1004, "parameter is not legal"), True),
+            (Denied(62101, "userId does not exist"), True),
+            (ServerFault(62109, "row not found"), True),
+        ],
+        ids=str,
+    )
+    def test_a_refusal_of_the_id_is_told_from_others(self, error: ServiceError, found: bool) -> None:
+        assert (not_found(error, "https://enos.test") is None) == found
 
 
 class TestTime:

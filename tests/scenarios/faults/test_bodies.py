@@ -21,6 +21,7 @@ from aioflows._core.resilience.retry import TooLarge
 from aioflows._net.http import LARGEST_BODY
 from aioflows.emulator import Fault
 from aioflows.export import json_line
+from aioflows.query import SortKey
 from tests.support.story import ORDERS, session_with, told, world_of
 from tests.support.wire import Script, serving
 
@@ -97,7 +98,7 @@ class TestCut:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", ["cut", "cut-json", "empty"])
     async def test_a_scan_asks_again_and_ends_only_when_its_tries_are_spent(
-        self, kind: str, order: str | None
+        self, kind: str, order: SortKey | None
     ) -> None:
         story = await told(Fault(6, kind, times=2), order=order)
         assert story.error is None
@@ -130,7 +131,7 @@ class TestPacked:
 
     @REAL
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_two_members_are_read_whole(self, order: str | None) -> None:
+    async def test_two_members_are_read_whole(self, order: SortKey | None) -> None:
         story = await told(Fault(1, "two-members", times=1000), order=order, sockets=True)
         assert story.error is None
         assert story.stats.retries == 0
@@ -148,7 +149,7 @@ class TestShape:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_a_body_of_another_shape_is_no_empty_page(self, kind: str, order: str | None) -> None:
+    async def test_a_body_of_another_shape_is_no_empty_page(self, kind: str, order: SortKey | None) -> None:
         story = await told(Fault(2, kind, times=1000), order=order, session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert story.error.path.startswith("$")
@@ -158,7 +159,7 @@ class TestShape:
     @pytest.mark.parametrize("kind", NOTHING)
     @pytest.mark.parametrize("at", [1, 2, 7])
     async def test_no_list_is_an_empty_one_and_looked_at_again(
-        self, at: int, kind: str, order: str | None
+        self, at: int, kind: str, order: SortKey | None
     ) -> None:
         story = await told(Fault(at, kind), order=order)
         assert story.error is None
@@ -166,7 +167,7 @@ class TestShape:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", NOTHING)
     async def test_where_it_never_ends_rows_are_not_lost_in_silence(
-        self, kind: str, order: str | None
+        self, kind: str, order: SortKey | None
     ) -> None:
         """A service that shows its rows once, and from then on leaves the list out, is not read to the end."""
         story = await told(Fault(2, kind, times=1000), order=order, session={"concurrency": 1})
@@ -228,7 +229,7 @@ class TestJson:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", ["deep", "nan", "invalid-utf8", "latin-1", "duplicate-keys"])
-    async def test_what_is_no_strict_json_is_no_answer(self, kind: str, order: str | None) -> None:
+    async def test_what_is_no_strict_json_is_no_answer(self, kind: str, order: SortKey | None) -> None:
         story = await told(Fault(2, kind, times=1000), order=order, session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert story.most_failures == 4
@@ -236,7 +237,7 @@ class TestJson:
     # B6
 
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_a_number_of_5000_digits_is_none_where_one_is_read(self, order: str | None) -> None:
+    async def test_a_number_of_5000_digits_is_none_where_one_is_read(self, order: SortKey | None) -> None:
         story = await told(Fault(2, "long-flow-id", times=1000), order=order)
         assert type(story.error) is AnswerError
 
@@ -261,7 +262,7 @@ class TestJson:
 
     @pytest.mark.parametrize("order", ORDERS)
     async def test_graphs_printed_unescaped_are_mended_where_there_is_one_way_to_read_them(
-        self, order: str | None
+        self, order: SortKey | None
     ) -> None:
         plain = {one.instance_id: one.graph for one in await instances()}
         mended = await instances(order=order, unescaped_graph=True)
@@ -309,7 +310,7 @@ class TestRow:
             ("owner-object", "owner"),
         ],
     )
-    async def test_what_cannot_be_read_is_named(self, kind: str, words: str, order: str | None) -> None:
+    async def test_what_cannot_be_read_is_named(self, kind: str, words: str, order: SortKey | None) -> None:
         story = await told(Fault(2, kind, times=1000), order=order, session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert story.error.path.endswith(f"flowInsts[0].{words}")
@@ -319,7 +320,7 @@ class TestRow:
 
 
 async def instances(
-    *faults: Fault, order: str | None = "trigger_time", **switches: Any
+    *faults: Fault, order: SortKey | None = "trigger_time", **switches: Any
 ) -> list[FlowInstance]:
     """All rows of a world, as they are handed out."""
     with world_of(*faults, **switches) as emulator:

@@ -19,6 +19,7 @@ import pytest
 
 from aioflows import Denied, FlowQuery, FlowScan, FlowSession, RetryPolicy
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport, loop_time
 from tests.support.story import KEYS, ORDERS, expected, session_with, told, world_of
 from tests.support.virtual import CancellingLoop, CancellingVirtualLoop, VirtualLoop, run_real, run_virtual
@@ -72,7 +73,7 @@ class TestCancelled:
         [("trigger_time", 50), pytest.param(None, 1_000, marks=pytest.mark.long)],
     )
     def test_at_every_turn_of_the_loop_it_leaves_nothing_and_the_session_works_on(
-        self, order: str | None, leave_after: int
+        self, order: SortKey | None, leave_after: int
     ) -> None:
         async def scan(loop: CancellingVirtualLoop) -> bool:
             with world_of(*TROUBLE, instances=120, latency=0.02, **KEYS) as emulator:
@@ -172,7 +173,7 @@ class TestFailedBehindTheScenes:
 
     @pytest.mark.parametrize("order", ORDERS)
     async def test_the_error_of_a_page_waits_for_the_rows_before_it_and_disturbs_nobody(
-        self, order: str | None
+        self, order: SortKey | None
     ) -> None:
         with world_of(Fault(7, "code-62103", times=1000)) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)

@@ -23,6 +23,7 @@ from aioflows import (
     Throttled,
 )
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from tests.support.long import long_but
 from tests.support.story import KEYS, ORDERS, expected, session_with, told, world_of
 
@@ -34,7 +35,9 @@ class TestServerFault:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("code", [62109, 1005])
-    async def test_a_service_that_fails_by_itself_is_asked_again(self, code: int, order: str | None) -> None:
+    async def test_a_service_that_fails_by_itself_is_asked_again(
+        self, code: int, order: SortKey | None
+    ) -> None:
         story = await told(Fault(6, f"code-{code}", times=3), order=order)
         assert story.error is None
         assert story.stats.retries == 3
@@ -63,7 +66,7 @@ class TestRefusal:
         ],
     )
     async def test_what_is_final_ends_the_scan_with_code_and_words(
-        self, code: int, kind: type[AioflowsError], order: str | None
+        self, code: int, kind: type[AioflowsError], order: SortKey | None
     ) -> None:
         story = await told(
             Fault(2, f"code-{code}", times=1000), order=order, session={"page_size": 1}, instances=12
@@ -85,7 +88,7 @@ class TestTokens:
     @pytest.mark.parametrize("said", ["1203", "4011", "4012", "401"])
     @pytest.mark.parametrize("order", long_but("trigger_time", of=ORDERS))
     async def test_a_token_that_dies_under_sixteen_requests_costs_one_renewal(
-        self, said: str, order: str | None
+        self, said: str, order: SortKey | None
     ) -> None:
         with world_of(instances=3_000, expired=said, latency_spread=0.05, **KEYS) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)
@@ -160,7 +163,7 @@ class TestTokens:
     @pytest.mark.parametrize("life", [0, -1, 10**12, "7200", "soon"])
     @pytest.mark.parametrize("order", ORDERS)
     async def test_whatever_is_said_of_its_life_a_token_serves(
-        self, life: int | str, order: str | None
+        self, life: int | str, order: SortKey | None
     ) -> None:
         story = await told(claimed_expire=life, token_seconds=0.2, order=order, **KEYS)
         assert story.error is None
@@ -198,12 +201,12 @@ class TestDialects:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", ["string-code", "no-code", "status-for-code"])
-    async def test_however_it_says_yes_it_is_heard(self, kind: str, order: str | None) -> None:
+    async def test_however_it_says_yes_it_is_heard(self, kind: str, order: SortKey | None) -> None:
         story = await told(Fault(1, kind, times=1000), Fault(1, kind, times=9, on="timezone"), order=order)
         assert (story.error, story.stats.retries) == (None, 0)
 
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_yes_and_no_at_once_is_neither(self, order: str | None) -> None:
+    async def test_yes_and_no_at_once_is_neither(self, order: SortKey | None) -> None:
         story = await told(Fault(2, "two-codes", times=1000), order=order, session={"concurrency": 1})
         assert type(story.error) is AnswerError
         assert "contradict" in str(story.error)
@@ -215,7 +218,7 @@ class TestFirstPage:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("types", [(1,), (0, 1, 2)])
     async def test_where_only_page_0_fails_page_1_is_tried_before_retries_are_spent(
-        self, types: tuple[int, ...], order: str | None
+        self, types: tuple[int, ...], order: SortKey | None
     ) -> None:
         switches: dict[str, Any] = {"first_page": 1, "page_zero": "error", "schedule_types": types}
         story = await told(order=order, session={"retry": RetryPolicy(base=10.0)}, **switches)

@@ -30,6 +30,7 @@ from aioflows import (
 )
 from aioflows._net.http import AiohttpTransport
 from aioflows.emulator import Fault
+from aioflows.query import SortKey
 from tests.support.fakes import loop_time
 from tests.support.story import ORDERS, expected, session_with, told, world_of
 from tests.support.wire import EXPIRED, OK, SELF_SIGNED, Script, certified, reply, serving
@@ -270,7 +271,7 @@ class TestAnswerLost:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", ["reset", "reset-after-head", "reset-in-body", "cut"])
     async def test_an_answer_that_is_lost_on_its_way_is_asked_for_again(
-        self, kind: str, order: str | None
+        self, kind: str, order: SortKey | None
     ) -> None:
         story = await told(Fault(3, kind, times=2), order=order, sockets=True)
         assert story.error is None
@@ -341,7 +342,7 @@ class TestAnswerLost:
     # N13
 
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_answers_that_overtake_each_other_keep_their_order(self, order: str | None) -> None:
+    async def test_answers_that_overtake_each_other_keep_their_order(self, order: SortKey | None) -> None:
         story = await told(order=order, latency_spread=2.0, session={"concurrency": 16})
         assert story.error is None
         assert story.stats.retries == 0
@@ -380,7 +381,7 @@ class TestOutage:
 
     @pytest.mark.parametrize("order", ORDERS)
     async def test_a_network_that_is_down_for_long_ends_the_scan_and_a_resume_is_as_if_nothing_had_been(
-        self, order: str | None
+        self, order: SortKey | None
     ) -> None:
         with world_of(Fault(6, "outage", seconds=600)) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1, order_by=order)

@@ -24,6 +24,7 @@ from aioflows import (
 from aioflows._core.resilience.retry import Garbled
 from aioflows.emulator import Fault
 from aioflows.emulator.gateway.options import WAITS
+from aioflows.query import SortKey
 from tests.support.long import long_but
 from tests.support.story import KEYS, ORDERS, Story, expected, session_with, told, world_of
 from tests.support.wire import OK, Script, serving
@@ -45,7 +46,7 @@ class TestTooMany:
     @pytest.mark.parametrize("said", ["429-seconds", "429-date", "429-rfc850", "429-asctime", "503-seconds"])
     @pytest.mark.parametrize("order", ORDERS)
     async def test_everybody_waits_at_least_as_long_as_was_asked_however_it_was_said(
-        self, said: str, order: str | None
+        self, said: str, order: SortKey | None
     ) -> None:
         story = await told(Fault(6, "throttle", seconds=20), throttle=said, order=order, session=SESSION)
         assert story.error is None
@@ -87,7 +88,7 @@ class TestTooMany:
     @pytest.mark.parametrize("said", ["close", "reset"])
     @pytest.mark.parametrize("order", long_but("trigger_time", of=ORDERS))
     async def test_connections_closed_beside_answers_slow_the_scan_down_and_lose_nothing(
-        self, order: str | None, said: str, count_refused: bool
+        self, order: SortKey | None, said: str, count_refused: bool
     ) -> None:
         story = await told(
             rate=20,
@@ -194,7 +195,7 @@ class TestRejected:
     @pytest.mark.parametrize("refusal", ["400", "413", "1004"])
     @pytest.mark.parametrize("limit", [20, 30, 39])
     async def test_a_page_size_that_is_refused_is_halved_once(
-        self, refusal: str, limit: int, order: str | None
+        self, refusal: str, limit: int, order: SortKey | None
     ) -> None:
         emulator = world_of(refuse_page_size_above=limit, page_size_refusal=refusal)
         with emulator:
@@ -282,7 +283,7 @@ class TestNoAnswer:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("kind", ["html", "text", "torn-json", "no-answer", "invalid-utf8", "empty"])
     async def test_what_cannot_be_read_three_times_running_is_asked_for_again_after_waits(
-        self, kind: str, order: str | None
+        self, kind: str, order: SortKey | None
     ) -> None:
         story = await told(
             Fault(3, kind, times=3), order=order, session={"concurrency": 1, "retry": RetryPolicy()}
@@ -320,7 +321,7 @@ class TestNotHttp:
 
     @REAL
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_an_answer_that_nobody_asked_for_is_taken_for_no_other(self, order: str | None) -> None:
+    async def test_an_answer_that_nobody_asked_for_is_taken_for_no_other(self, order: SortKey | None) -> None:
         story = await told(
             Fault(3, "bytes-after", times=5), order=order, sockets=True, session={"concurrency": 2}
         )

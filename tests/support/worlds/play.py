@@ -7,13 +7,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from multidict import CIMultiDict
 
 from aioflows import Checkpoint, FlowInstance, FlowQuery, FlowScan, FlowSession, Limits, RetryPolicy
 from aioflows._net.transport import Answer, Request
 from aioflows.models import ScheduleType
+from aioflows.query import SortKey
 from tests.support.virtual import Deadlock, VirtualLoop
 from tests.support.worlds.draw import Query, World
 from tests.support.worlds.lies import Heard, Liar
@@ -181,7 +182,7 @@ def flow_query(query: Query) -> FlowQuery:
         status=query.status,
         owner=query.owner,
         expression=query.expression,
-        order_by=query.order,
+        order_by=cast("SortKey | None", query.order),
     )
 
 
