@@ -93,7 +93,7 @@ class FlowSession(LoopBound):
     """
 
     _NAME = "session"
-    _work_clock = staticmethod(time.perf_counter)
+    _work_clock = staticmethod(time.thread_time)
 
     def __init__(
         self,

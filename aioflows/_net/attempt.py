@@ -134,8 +134,9 @@ class Attempts:
             # until its bytes are written. Otherwise the slot would be idle during decoding.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        await self._turns.take()
-        with self._turns:
+        share = call.tally.share or self._turns.share()
+        await share.take()
+        with share:
             return call.read(body)
 
     async def _pass_gate(self, call: Call[Any], ticket: Ticket) -> tuple[bytes, int]:

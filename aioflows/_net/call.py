@@ -10,6 +10,7 @@ import attrs
 
 from aioflows._core.resilience.retry_budget import RetryBudget
 from aioflows._net.gate import Gate, Ticket
+from aioflows._net.loop_slices import LoopShare
 from aioflows._net.observers import Observers
 from aioflows._net.transport import Request
 from aioflows.errors import AioflowsError, BadCredentials
@@ -50,6 +51,7 @@ class CallTally:
         throttled: the number of answers that said "too many requests".
         waited: the time between attempts, added up (seconds).
         rules: the rules for the calls. None means those of the session. Default: None.
+        share: the share of the loop that decodes their answers. None means one for each call. Default: None.
     """
 
     scan: int | None = None
@@ -58,6 +60,7 @@ class CallTally:
     throttled: int = 0
     waited: float = 0.0
     rules: CallRules | None = attrs.field(default=None, eq=False, repr=False)
+    share: LoopShare | None = attrs.field(default=None, eq=False, repr=False)
     round: int = attrs.field(default=0, eq=False, repr=False)
     """The round of the group's last ticket at the gate."""
 

@@ -17,7 +17,7 @@ from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiti
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
-from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.loop_slices import LoopShare, LoopSlices
 from aioflows._net.spill import Spill
 from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError
@@ -47,6 +47,7 @@ class Engine:
         slots: the number of requests to keep under way. It exceeds the slots of the gate, so that none is
             empty while a page is decoded.
         turns: limits work on answers to short slices of the loop.
+        share: the share of the loop that the scan has.
         report: receives the events of the scan.
     """
 
@@ -58,6 +59,7 @@ class Engine:
         no_zone: Callable[[], Zone],
         slots: int,
         turns: LoopSlices,
+        share: LoopShare,
         report: Callable[[PendingEvent], object],
     ) -> None:
         self._machine = machine
@@ -66,6 +68,7 @@ class Engine:
         self._no_zone = no_zone
         self._slots = slots
         self._turns = turns
+        self._share = share
         self._report = report
         self._zone: asyncio.Task[Zone] | None = None
         self._without_zone: Zone | None = None
@@ -89,13 +92,14 @@ class Engine:
         Raises:
             RuntimeError: the scan was closed meanwhile.
         """
-        await self._let_others_run()
+        if self._zone is not None:  # otherwise no request was sent
+            await self._let_others_run()
         while not self._closed:
             await self._feed()
-            await self._turns.take()
+            await self._share.take()
             if self._closed:
                 break
-            with self._turns:
+            with self._share:
                 try:
                     rows = next_rows()
                 finally:
@@ -179,10 +183,10 @@ class Engine:
             return fed
         self._machine.set_zone(zone)
         for answered in [task for task in self._under_way if task.done()]:
-            await self._turns.take()
+            await self._share.take()
             if self._closed:
                 return fed
-            with self._turns:
+            with self._share:
                 self._feed_answer(answered, zone)
             fed = True
         return fed

@@ -127,11 +127,12 @@ class ScanReader(LoopBound):
         if self._zone.zone is not None:
             machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
-        self._tally = CallTally(self._watch.number, rules=rules)
+        share = parts.turns.share()
+        self._tally = CallTally(self._watch.number, rules=rules, share=share)
         fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
         self._engine = Engine(
-            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, self._watch.news
+            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, share, self._watch.news
         )
         self.handout = Handout(limit)
         self._deadline = deadline
