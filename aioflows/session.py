@@ -30,6 +30,7 @@ from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.memory_budget import MemoryBudget
 from aioflows._net.observers import Observer, Observers
 from aioflows._net.operations import Operations, checked_instances
 from aioflows._net.retrying import RetryingCaller
@@ -94,6 +95,7 @@ class FlowSession(LoopBound):
 
     _NAME = "session"
     _work_clock = staticmethod(time.thread_time)
+    _step_clock = staticmethod(time.perf_counter)
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class FlowSession(LoopBound):
         self._transport: Transport = (
             http if isinstance(http, Transport) else AiohttpTransport(http, connections=limits.concurrency)
         )
-        turns, watch = LoopSlices(self._work_clock), Observers(observer)
+        turns, watch = LoopSlices(self._work_clock, self._step_clock), Observers(observer)
         credentials = AccessTokens(auth, self._address.gateway, watch=watch)
         self._caller = RetryingCaller(
             self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns
@@ -144,6 +146,7 @@ class FlowSession(LoopBound):
             questions,
             turns,
             watch,
+            MemoryBudget(limits.memory),
         )
         self._dates = RowDates(questions, self.flow_instances)
         self._waits = Waits(self._parts, self._dates, rng or Random())

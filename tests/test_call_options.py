@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import pickle
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -250,3 +251,60 @@ def test_the_sync_door_has_the_same() -> None:
                 session.scan(query, deadline=1e-9).list()
     finally:
         emulator.close()
+
+
+class TestMemory:
+    @pytest.mark.parametrize("buffer", [1_000, 3_000])
+    @pytest.mark.parametrize("order", ["trigger_time", None])
+    async def test_a_buffer_is_what_is_held_but_for_the_last_requests(
+        self, buffer: int, order: str | None
+    ) -> None:
+        """Those may ask for larger pages, so they count twice."""
+        async with desk(20_000, limits=Limits(page_size=50, concurrency=8, buffer=buffer)) as here:
+            query = FlowQuery(here.query.from_ms, here.query.to_ms, type=1, order_by=order)
+            async with here.session.scan(query) as scan:
+                pages, taken = scan.pages(), 0
+                for _ in range(30):
+                    taken += len(await anext(pages))
+                    await asyncio.sleep(1)  # all that was requested arrives
+                    stats = scan.stats
+                    assert stats.rows_received - taken - stats.duplicates <= 1.25 * buffer + 2 * 8 * 50
+
+    @pytest.mark.parametrize("seed", range(2))
+    async def test_scans_end_whatever_the_budget_and_the_order_of_their_consumers(self, seed: int) -> None:
+        """Some consumers rest for ever after a few rows, and hold no other scan up."""
+        rng = random.Random(seed)
+        limits = Limits(page_size=50, concurrency=8, memory=1_000_000)
+        async with desk(3_000, limits=limits) as here:
+            scans = [here.session.scan(here.query) for _ in range(12)]
+            for scan in scans[:8]:
+                await anext(scan)  # and no more
+            orders = [rng.choice(["trigger_time", "-trigger_time", None, "start_time"]) for _ in range(4)]
+            queries = [
+                FlowQuery(here.query.from_ms, here.query.to_ms, type=1, order_by=one) for one in orders
+            ]
+            async with asyncio.timeout(10_000):
+                found = await asyncio.gather(*(here.session.scan(query).list() for query in queries))
+            for rows in found:
+                assert sorted(row.instance_id for row in rows) == sorted(here.expected)
+            for scan in scans:
+                await scan.aclose()
+            assert here.session._parts.memory.held == 0
+
+    async def test_stopped_consumers_hold_no_more_than_the_budget(self) -> None:
+        async with desk(20_000, limits=Limits(page_size=50, concurrency=8, memory=1_500_000)) as here:
+            scans = [here.session.scan(here.query) for _ in range(5)]
+            taken = 0
+            for _ in range(6):
+                for scan in scans:
+                    taken += len(await anext(scan.pages()))
+            await asyncio.sleep(60)
+            sent = sum(search.rows for search in here.emulator.searches)
+            assert (sent - taken) * 700 < 1_500_000
+            for scan in scans:
+                await scan.aclose()
+
+    @pytest.mark.parametrize("memory", [0, -1, 10, 1.5e9, True, "1GB", math.nan])
+    def test_nonsense_is_refused(self, memory: Any) -> None:
+        with pytest.raises(QueryError, match="memory must be a whole number from 1,000,000"):
+            Limits(memory=memory)

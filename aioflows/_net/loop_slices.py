@@ -83,11 +83,18 @@ class LoopSlices:
     """The slices of one loop.
 
     Args:
-        clock: returns a time that measures work (seconds). A virtual loop's own clock does not. Default:
-            ``time.thread_time``, so that a busy machine charges nothing to a scan.
+        work: returns the processor time of this thread (seconds), so that a busy machine charges nothing to a
+            scan. Default: ``time.thread_time``.
+        clock: returns a time in which steps of the loop are measured (seconds). A virtual loop's own clock
+            does not pass meanwhile. Default: ``time.perf_counter``.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
+    def __init__(
+        self,
+        work: Callable[[], float] = time.thread_time,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._work = work
         self._clock = clock
         self._waiting: dict[LoopShare, deque[asyncio.Future[None]]] = {}
         self._spent = self._began = 0.0
@@ -134,11 +141,11 @@ class LoopSlices:
 
     def begin(self) -> None:
         """Note the begin of a piece of work."""
-        self._began = self._clock()
+        self._began = self._work()
 
     def end(self, share: LoopShare) -> None:
         """Note the end of a piece of work, and charge it to a share."""
-        work = self._clock() - self._began
+        work = self._work() - self._began
         if self._goes_ahead(share):
             self._spent_ahead += work
             self._saved -= work

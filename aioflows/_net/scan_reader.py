@@ -31,6 +31,7 @@ from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.memory_budget import MemoryBudget, MemoryShare
 from aioflows._net.observers import Observers, ScanWatch
 from aioflows._net.operations import Operations
 from aioflows._net.retrying import CallTally
@@ -72,6 +73,7 @@ class SessionParts:
     clocks: ClockQuestions
     turns: LoopSlices
     watch: Observers
+    memory: MemoryBudget
 
 
 class ScanReader(LoopBound):
@@ -129,10 +131,11 @@ class ScanReader(LoopBound):
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         share = parts.turns.share()
         self._tally = CallTally(self._watch.number, rules=rules, share=share)
+        memory = MemoryShare(parts.memory, parts.limits.memory, parts.limits.page_size)
         fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
         self._engine = Engine(
-            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, share, self._watch.news
+            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, share, memory, self._watch.news
         )
         self.handout = Handout(limit)
         self._deadline = deadline

@@ -15,7 +15,7 @@ class Work:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.turns = LoopSlices(lambda: self.now)
+        self.turns = LoopSlices(lambda: self.now, lambda: self.now)
         self.share = self.turns.share()
         self.done: list[int] = []
         self.looks: list[float] = []
