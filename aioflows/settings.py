@@ -68,7 +68,8 @@ class Limits:
         buffer: the number of rows read ahead of the consumer, to a quarter more. The last round of requests may
             exceed that. For large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default: 20,000.
         memory: the memory for rows that were read and for answers that may come (bytes), from 1,000,000. The
-            scans of a session share its budget in equal parts. It is an estimate from the sizes of answers. A
+            scans of a session share its budget in equal parts. It is an estimate from the sizes of answers, and the
+            process may take several times as much. A
             scan that waits for rows may always have one request under way, whatever the budget, so give at
             least a few pages for each scan that is open at a time. None means that only *buffer* limits each
             scan. Default: None.

@@ -177,14 +177,17 @@ class Engine:
             if self._zone is None:
                 # At the same time as the first search, so that it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
+        if self._memory.limited:
+            self._room(needed=False)  # what was started counts for the other scans
         for work in self._machine.disk_tasks():
             self._disk_tasks[asyncio.create_task(self._spill.perform(work))] = None
 
     def _room(self, *, needed: bool) -> int:
         """Return how many requests the memory allows. One is allowed if nothing else brings rows."""
         under_way = len(self._under_way)
+        coming = sum(ask.page_size for _, ask in self._under_way.values())
         held = self._received - self._given - self._machine.account().duplicates
-        room = self._memory.room(held, self._last, under_way)
+        room = self._memory.room(held, self._last, coming)
         return max(room, 1) if needed and not under_way and not self._disk_tasks else room
 
     async def _feed(self) -> bool:

@@ -67,17 +67,17 @@ class MemoryShare:
             self._rows += rows
             self._bytes += size
 
-    def room(self, held: int, handed: int, under_way: int) -> int:
+    def room(self, held: int, handed: int, coming: int) -> int:
         """Return how many requests the scan may start.
 
         Args:
             held: rows that were read and not handed out.
             handed: rows that the consumer may still hold.
-            under_way: requests under way.
+            coming: the most rows that requests under way may bring.
         """
         of_row = self._bytes / self._rows if self._rows else _FIRST_ROW
         page = of_row * self._page_size * _PAGE
-        self._hold(int(of_row * (max(0, held) * _PAGE + handed * _ROWS) + under_way * page))
+        self._hold(int(of_row * ((max(0, held) + coming) * _PAGE + handed * _ROWS)))
         budget = self._budget
         part = min(self._most, budget.limit / max(1, budget.shares)) - self._held
         room = min(part, budget.limit - budget.held)
