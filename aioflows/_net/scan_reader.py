@@ -135,7 +135,15 @@ class ScanReader(LoopBound):
         fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
         slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
         self._engine = Engine(
-            machine, fetch, self._zone.find, self._zone.find_none, slots, parts.turns, share, memory, self._watch.news
+            machine,
+            fetch,
+            self._zone.find,
+            self._zone.find_none,
+            slots,
+            parts.turns,
+            share,
+            memory,
+            self._watch.news,
         )
         self.handout = Handout(limit)
         self._deadline = deadline
