@@ -24,6 +24,8 @@ from aioflows._core.wait.until import Until, statuses_of
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
+from aioflows._net.call import CallTally
+from aioflows._net.call_options import deadline_seconds, in_time, limits_within, rules_for
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
@@ -31,6 +33,7 @@ from aioflows._net.http import AiohttpTransport
 from aioflows._net.http_options import connection_options
 from aioflows._net.loop_bound import LoopBound
 from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.memory_budget import MemoryBudget
 from aioflows._net.observers import Observer, Observers
 from aioflows._net.operations import Operations, checked_instances
 from aioflows._net.retrying import RetryingCaller
@@ -59,6 +62,7 @@ _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORTEST_POLL = 0.05  # seconds
+_LATE = "call again, or give a later deadline"
 
 
 class FlowSession(LoopBound):
@@ -107,7 +111,8 @@ class FlowSession(LoopBound):
     """
 
     _NAME = "session"
-    _work_clock = staticmethod(time.perf_counter)
+    _work_clock = staticmethod(time.thread_time)
+    _step_clock = staticmethod(time.perf_counter)
 
     def __init__(
         self,
@@ -149,7 +154,7 @@ class FlowSession(LoopBound):
             if isinstance(http, Transport)
             else AiohttpTransport(http, connections=limits.concurrency, options=options)
         )
-        turns, watch = LoopSlices(self._work_clock), Observers(observer)
+        turns, watch = LoopSlices(self._work_clock, self._step_clock), Observers(observer)
         credentials = AccessTokens(auth, self._address.gateway, watch=watch, secrets=options.secrets(added))
         self._caller = RetryingCaller(
             self._transport, self._gate, credentials, retry, rng=rng, watch=watch, turns=turns, headers=added
@@ -170,6 +175,7 @@ class FlowSession(LoopBound):
             questions,
             turns,
             watch,
+            MemoryBudget(limits.memory),
         )
         self._dates = RowDates(questions, self.flow_instances)
         self._waits = Waits(self._parts, self._dates, rng or Random())
@@ -225,14 +231,23 @@ class FlowSession(LoopBound):
     # Scans
 
     def flow_instances(
-        self, query: FlowQuery, *, limit: SupportsIndex | None = None
+        self,
+        query: FlowQuery,
+        *,
+        limit: SupportsIndex | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> AsyncGenerator[FlowInstance, None]:
         """Return an async generator of all instances of a query, in its order: a shortcut for `scan`.
+
+        Its arguments are those of `scan`.
 
         A cancelled step, for instance by ``asyncio.timeout``, loses no instance: the next one goes on at the
         same place. Use `scan` itself for pages, statistics or a checkpoint.
         """
-        return FlowInstances(self.scan(query, limit=limit).reader)
+        scan = self.scan(query, limit=limit, limits=limits, retry=retry, deadline=deadline)
+        return FlowInstances(scan.reader)
 
     def scan(
         self,
@@ -242,6 +257,9 @@ class FlowSession(LoopBound):
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> FlowScan:
         """Return a new scan. Nothing is sent before it is iterated.
 
@@ -258,6 +276,14 @@ class FlowSession(LoopBound):
                 more search. With False a query with few matches takes one search instead of two. But rows are
                 lost silently if the service cuts pages or ranges shorter than this session has seen. Default:
                 True.
+            limits: the limits of this scan, instead of those of the session. The limits of the session on
+                requests hold in any case, so they can only be lowered. To change one limit, give
+                ``attrs.evolve(session.limits, page_size=100)``. Default: None, those of the session.
+            retry: the rules for retries of this scan's requests. If its ``budget`` is None, the scan shares
+                the retry budget of the session. Default: None, those of the session.
+            deadline: the longest time from the start of the iteration to its end, including the time of the
+                consumer (seconds, or a timedelta). When it has passed, the next read raises
+                `DeadlineExceeded`, which carries the checkpoint. Default: None, no deadline.
 
         Raises:
             QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order
@@ -269,7 +295,17 @@ class FlowSession(LoopBound):
         most = None if limit is None else whole_from(0, limit, "limit", ", or None")
         if resume is not None and resume.fingerprint != fingerprint(query):
             raise QueryError("this checkpoint is from another query; resume with the query of its scan")
-        reader = ScanReader(self._parts, query, limit=most, resume=resume, proven=proven, confirm=confirm)
+        limits = limits_within(self.limits, limits)
+        reader = ScanReader(
+            self._parts if limits is self.limits else attrs.evolve(self._parts, limits=limits),
+            query,
+            limit=most,
+            resume=resume,
+            proven=proven,
+            confirm=confirm,
+            rules=rules_for(self._caller, retry, self.limits, limits),
+            deadline=deadline_seconds(deadline),
+        )
         self._readers.add(reader)
         return FlowScan(reader)
 
@@ -345,15 +381,26 @@ class FlowSession(LoopBound):
 
     # Single requests
 
-    async def page(self, query: FlowQuery, page_no: SupportsIndex, page_size: SupportsIndex) -> FlowPage:
+    async def page(
+        self,
+        query: FlowQuery,
+        page_no: SupportsIndex,
+        page_size: SupportsIndex,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowPage:
         """Return one page, by one search. An empty answer is not repeated, and nothing is proven.
 
         Args:
             query: the query. Its ``type`` must be one schedule type, because a search takes one.
             page_no: the number of the page. The first page is 0 or 1, depending on the deployment.
             page_size: the number of instances per page.
+            retry: the rules for retries of this request. Default: None, those of the session.
+            deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
 
         Raises:
+            DeadlineExceeded: the deadline has passed.
             CompletenessError: an instance does not match the query's status, owner or expression.
         """
         if query.type is None:
@@ -361,18 +408,27 @@ class FlowSession(LoopBound):
                 "page() is one search, and a search takes one schedule type; give FlowQuery(type=...)"
             )
         number, size = whole_from(0, page_no, "page_no"), whole_from(1, page_size, "page_size")
+        seconds, tally = deadline_seconds(deadline), self._tally(retry)
         self._check_usable()
-        search = self._parts.operations.page(query, query.type, number, size)
-        page, zone = await self._with_zone(search)
-        page.show_in(zone)
-        instances = await self._dates.read(
-            lambda zone, offsets: checked_instances(query, page, zone, offsets),
-            page.walls,
-            page.ids,
-            zone,
-            query,
-        )
-        return FlowPage(instances, page.count)
+
+        async def read() -> FlowPage:
+            assert query.type is not None
+            search = self._parts.operations.page(query, query.type, number, size, tally=tally)
+            page, zone = await self._with_zone(search)
+            page.show_in(zone)
+            instances = await self._dates.read(
+                lambda zone, offsets: checked_instances(query, page, zone, offsets),
+                page.walls,
+                page.ids,
+                zone,
+                query,
+            )
+            return FlowPage(instances, page.count)
+
+        return await in_time(read(), seconds, _LATE)
+
+    def _tally(self, retry: RetryPolicy | None) -> CallTally:
+        return CallTally(rules=rules_for(self._caller, retry, self.limits, self.limits))
 
     async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
         """Send a request and ask for the zone at the same time, so that the zone costs no time."""
@@ -383,18 +439,35 @@ class FlowSession(LoopBound):
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
 
-    async def get(self, instance_id: str) -> FlowInstance:
+    async def get(
+        self,
+        instance_id: str,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowInstance:
         """Return one flow instance by its id ("Get Flow Instance").
+
+        Args:
+            instance_id: the id.
+            retry: the rules for retries of this request. Default: None, those of the session.
+            deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
 
         Raises:
             NotFound: the service has no instance with this id.
+            DeadlineExceeded: the deadline has passed.
         """
         name = _name("instance_id", instance_id)
+        seconds, tally = deadline_seconds(deadline), self._tally(retry)
         self._check_usable()
-        read, zone = await self._with_zone(self._parts.operations.instance(name))
-        one = read(attrs.evolve(zone, clocks=None), None)
-        assert one.trigger_time is not None, "an answer without a trigger time is refused"
-        return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
+
+        async def ask() -> FlowInstance:
+            read, zone = await self._with_zone(self._parts.operations.instance(name, tally=tally))
+            one = read(attrs.evolve(zone, clocks=None), None)
+            assert one.trigger_time is not None, "an answer without a trigger time is refused"
+            return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
+
+        return await in_time(ask(), seconds, _LATE)
 
     # Waiting
 

@@ -79,7 +79,7 @@ def _codes(value: Iterable[int]) -> frozenset[int]:
 
 @attrs.frozen
 class Limits:
-    """Limits of requests and of memory.
+    """Limits of requests and of memory, of a session or of one scan.
 
     Args:
         concurrency: the greatest number of requests in flight, 1 to 1,024. An ``aiohttp.ClientSession`` that
@@ -88,15 +88,23 @@ class Limits:
             None.
         page_size: the number of rows per request, 1 to 10,000. A larger page is requested only for a second
             that may have more rows. Default: 500.
-        buffer: the number of rows read ahead of the consumer. Requests in flight may add as many again. For
-            large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default:
-            20,000.
+        buffer: the number of rows read ahead of the consumer, to a quarter more. The last round of requests may
+            exceed that. For large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default: 20,000.
+        memory: the memory for rows that were read and for answers that may come (bytes), from 1,000,000. The
+            scans of a session share its budget in equal parts. It is an estimate from the sizes of answers, and the
+            process may take several times as much. A
+            scan that waits for rows may always have one request under way, whatever the budget, so give at
+            least a few pages for each scan that is open at a time. None means that only *buffer* limits each
+            scan. Default: None.
     """
 
     concurrency: int = attrs.field(default=16, converter=_int, validator=_whole(1, 1024))
     rate: float | None = attrs.field(default=None, converter=_float_or_none, validator=_rate)
     page_size: int = attrs.field(default=500, converter=_int, validator=_whole(1, 10_000))
     buffer: int = attrs.field(default=20_000, converter=_int, validator=_whole(1, 100_000_000))
+    memory: int | None = attrs.field(
+        default=None, converter=_int_or_none, validator=attrs.validators.optional(_whole(1_000_000, 2**50))
+    )
 
 
 @attrs.frozen

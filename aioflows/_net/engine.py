@@ -17,7 +17,8 @@ from aioflows._core.scans.machine import Machine, PendingEvent, Requester, Waiti
 from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
-from aioflows._net.loop_slices import LoopSlices
+from aioflows._net.loop_slices import LoopShare, LoopSlices
+from aioflows._net.memory_budget import MemoryShare
 from aioflows._net.spill import Spill
 from aioflows._tables.raw_rows import RawRows
 from aioflows.errors import AioflowsError
@@ -47,6 +48,8 @@ class Engine:
         slots: the number of requests to keep under way. It exceeds the slots of the gate, so that none is
             empty while a page is decoded.
         turns: limits work on answers to short slices of the loop.
+        share: the share of the loop that the scan has.
+        memory: the part of the scan in the memory budget of the session.
         report: receives the events of the scan.
     """
 
@@ -58,6 +61,8 @@ class Engine:
         no_zone: Callable[[], Zone],
         slots: int,
         turns: LoopSlices,
+        share: LoopShare,
+        memory: MemoryShare,
         report: Callable[[PendingEvent], object],
     ) -> None:
         self._machine = machine
@@ -66,6 +71,10 @@ class Engine:
         self._no_zone = no_zone
         self._slots = slots
         self._turns = turns
+        self._share = share
+        self._memory = memory
+        self._received = self._given = self._last = 0
+        """Rows in all answers, rows that were returned, and those that were returned last."""
         self._report = report
         self._zone: asyncio.Task[Zone] | None = None
         self._without_zone: Zone | None = None
@@ -89,19 +98,23 @@ class Engine:
         Raises:
             RuntimeError: the scan was closed meanwhile.
         """
-        await self._let_others_run()
+        if self._zone is not None:  # otherwise no request was sent
+            await self._let_others_run()
         while not self._closed:
             await self._feed()
-            await self._turns.take()
+            await self._share.take()
             if self._closed:
                 break
-            with self._turns:
+            with self._share:
                 try:
                     rows = next_rows()
                 finally:
                     for event in self._machine.drain_events():
                         self._report(event)
-                self._start()
+                if rows is not DONE and rows is not NEED_PAGES:
+                    self._last = len(rows)
+                    self._given += self._last
+                self._start(needed=rows is NEED_PAGES)
             if rows is DONE:
                 return None
             if rows is NEED_PAGES:
@@ -131,6 +144,7 @@ class Engine:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+        self._memory.close()
         await self._spill.aclose()
 
     def cancel(self) -> None:
@@ -148,15 +162,33 @@ class Engine:
         self._zone = None
         return tasks
 
-    def _start(self) -> None:
-        for asker, ask in self._machine.wanted(self._slots - len(self._under_way)):
+    def _start(self, *, needed: bool = False) -> None:
+        """Start requests.
+
+        Args:
+            needed: True if no rows can be returned before an answer has come. Default: False.
+        """
+        slots = self._slots - len(self._under_way)
+        if self._memory.limited:
+            slots = min(slots, self._room(needed=needed))
+        for asker, ask in self._machine.wanted(slots):
             task = asyncio.create_task(self._fetch(asker.type, ask))
             self._under_way[task] = (asker, ask)
             if self._zone is None:
                 # At the same time as the first search, so that it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
+        if self._memory.limited:
+            self._room(needed=False)  # what was started counts for the other scans
         for work in self._machine.disk_tasks():
             self._disk_tasks[asyncio.create_task(self._spill.perform(work))] = None
+
+    def _room(self, *, needed: bool) -> int:
+        """Return how many requests the memory allows. One is allowed if nothing else brings rows."""
+        under_way = len(self._under_way)
+        coming = sum(ask.page_size for _, ask in self._under_way.values())
+        held = self._received - self._given - self._machine.account().duplicates
+        room = self._memory.room(held, self._last, coming)
+        return max(room, 1) if needed and not under_way and not self._disk_tasks else room
 
     async def _feed(self) -> bool:
         """Pass finished tasks to the machine.
@@ -179,10 +211,10 @@ class Engine:
             return fed
         self._machine.set_zone(zone)
         for answered in [task for task in self._under_way if task.done()]:
-            await self._turns.take()
+            await self._share.take()
             if self._closed:
                 return fed
-            with self._turns:
+            with self._share:
                 self._feed_answer(answered, zone)
             fed = True
         return fed
@@ -216,6 +248,8 @@ class Engine:
         if error is None:
             page = task.result()
             page.show_in(zone)
+            self._received += len(page.ids)
+            self._memory.received(len(page.ids), len(page.body))
             asker.received(ask, page)
         elif isinstance(error, AioflowsError):
             asker.failed(ask, error)

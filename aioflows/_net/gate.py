@@ -14,10 +14,14 @@ Three rules hold at every moment:
    before the last ones are sent.
 
 Waiting attempts are in one heap, ordered by ticket. A new ticket is one round behind the last ticket of the
-same scan. So scans that share the gate enter in turn, however many requests each has waiting, and a single
-request enters next. A request keeps its ticket for all its attempts, so after a refusal or a pause it stands
-before later requests. One timer is set to the moment when the gate next opens. Only `_admit` decides which
-attempts enter, synchronously. All other methods record an event and call it.
+same scan. So scans that share the gate enter in turn, however many requests each has waiting. The first
+requests of a scan that is new, or has rested, are some rounds *ahead*, so a small question does not wait for
+one request of each bulk scan. No more attempts enter ahead than in turn, so any number of small questions
+leaves half of the entries to bulk scans.
+
+A request keeps its ticket for all its attempts, so after a refusal or a pause it stands before later
+requests. One timer is set to the moment when the gate next opens. Only `_admit` decides which attempts enter,
+synchronously. All other methods record an event and call it.
 """
 
 from __future__ import annotations
@@ -37,6 +41,10 @@ FIRST: Ticket = (0, 0)
 """The ticket of attempts that enter before all others."""
 
 _APART = 0.003  # seconds between the first entries, and between those after a pause
+_Place = tuple[Ticket, "asyncio.Future[None]"]
+
+_ROUNDS_AHEAD = 4  # rounds by which the first ticket of a scan is before those that enter in turn
+_SAVED = 8  # entries in turn, at most, that allow as many entries ahead later
 _AT_FIRST = 16  # attempts that may be inside before the first answer
 
 
@@ -64,9 +72,10 @@ class Gate:
         self._clock = clock
         self._pace = RateEstimate()
         self._inside = 0
-        self._queue: list[tuple[Ticket, asyncio.Future[None]]] = []
+        self._queue: list[_Place] = []
         self._tickets = 0
-        self._round = 0  # of the last entry
+        self._round = 0  # the latest round of all entries
+        self._saved = _SAVED  # attempts that may enter ahead
         self._timer: asyncio.TimerHandle | None = None
         self._next_entry = 0.0  # the end of the gap after the last entry
         self._paused_until = 0.0
@@ -117,7 +126,7 @@ class Gate:
             behind: the round of the last ticket of the same scan. Default: 0.
         """
         self._tickets += 1
-        return max(self._round, behind) + 1, self._tickets
+        return max(self._round - _ROUNDS_AHEAD, behind) + 1, self._tickets
 
     async def enter(self, ticket: Ticket) -> None:
         """Wait for a slot. The caller must `leave` afterwards."""
@@ -223,7 +232,7 @@ class Gate:
                 return
             self._inside -= 1  # a pause began after the admission, so the attempt waits again at its place
 
-    def _give_up(self, place: tuple[Ticket, asyncio.Future[None]]) -> None:
+    def _give_up(self, place: _Place) -> None:
         if not place[1].cancelled():
             self.leave()  # admitted, and cancelled before it ran
         elif place in self._queue:
@@ -244,9 +253,21 @@ class Gate:
         return bool(self._queue) and self._inside < self._room
 
     def _hand_over(self) -> None:
-        ticket, turn = heapq.heappop(self._queue)
-        turn.set_result(None)
-        self._let_in(ticket)
+        place = self._queue[0]
+        if self._is_ahead(place) and not self._saved:
+            in_turn = (one for one in self._queue if not self._is_ahead(one) and not one[1].cancelled())
+            place = min(in_turn, default=place)
+        if place is self._queue[0]:
+            heapq.heappop(self._queue)
+        else:
+            self._queue.remove(place)
+            heapq.heapify(self._queue)
+        self._saved = max(0, self._saved - 1) if self._is_ahead(place) else min(_SAVED, self._saved + 1)
+        place[1].set_result(None)
+        self._let_in(place[0])
+
+    def _is_ahead(self, place: _Place) -> bool:
+        return FIRST[0] < place[0][0] < self._round
 
     def _set_timer(self) -> None:
         """Set the timer to the next opening of the gate, if an attempt waits for nothing else."""

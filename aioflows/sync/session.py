@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from random import Random
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex, TypeVar, overload
@@ -180,6 +180,9 @@ class FlowSession:
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> FlowScan:
         """Return a new scan, as `aioflows.FlowSession.scan` does. Nothing is sent before it is iterated."""
         thread = self._running_thread()
@@ -187,7 +190,18 @@ class FlowSession:
         return FlowScan(
             thread,
             thread.ask(
-                lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm).reader
+                lambda: (
+                    make(
+                        query,
+                        limit=limit,
+                        resume=resume,
+                        proven=proven,
+                        confirm=confirm,
+                        limits=limits,
+                        retry=retry,
+                        deadline=deadline,
+                    ).reader
+                )
             ),
         )
 
@@ -220,18 +234,43 @@ class FlowSession:
         )
 
     def flow_instances(
-        self, query: FlowQuery, *, limit: SupportsIndex | None = None
+        self,
+        query: FlowQuery,
+        *,
+        limit: SupportsIndex | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> Iterator[FlowInstance]:
-        """Return an iterator of all instances of a query, in its order. An interrupted step loses none."""
-        return self.scan(query, limit=limit)
+        """Return an iterator of all instances of a query, in its order: a shortcut for `scan`, with the same arguments.
 
-    def page(self, query: FlowQuery, page_no: SupportsIndex, page_size: SupportsIndex) -> FlowPage:
+        An interrupted step loses no instance.
+        """
+        return self.scan(query, limit=limit, limits=limits, retry=retry, deadline=deadline)
+
+    def page(
+        self,
+        query: FlowQuery,
+        page_no: SupportsIndex,
+        page_size: SupportsIndex,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowPage:
         """Return one page, by one search; see `aioflows.FlowSession.page`."""
-        return self._run(lambda: self._session.page(query, page_no, page_size))
+        return self._run(
+            lambda: self._session.page(query, page_no, page_size, retry=retry, deadline=deadline)
+        )
 
-    def get(self, instance_id: str) -> FlowInstance:
-        """Return one flow instance by its id."""
-        return self._run(lambda: self._session.get(instance_id))
+    def get(
+        self,
+        instance_id: str,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowInstance:
+        """Return one flow instance by its id; see `aioflows.FlowSession.get`."""
+        return self._run(lambda: self._session.get(instance_id, retry=retry, deadline=deadline))
 
     @overload
     def wait(  # type: ignore[overload-overlap]  # a text is an iterable of texts as well

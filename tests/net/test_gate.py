@@ -322,6 +322,37 @@ class TestTurns:
         await question.leave()
         await asyncio.wait(waiting)
 
+    async def test_a_small_question_is_not_queued_behind_one_request_of_each_bulk_scan(self) -> None:
+        gate, order = Gate(1), list[str]()
+
+        async def scan(name: str, requests: int) -> None:
+            last = 0
+
+            async def attempt(ticket: Ticket) -> None:
+                async with asyncio.timeout(1000):
+                    await gate.enter(ticket)
+                order.append(name)
+                await asyncio.sleep(0.1)
+                gate.leave()
+
+            tickets = []
+            for _ in range(requests):
+                tickets.append(gate.ticket(last))
+                last = tickets[-1][0]
+            await asyncio.gather(*map(attempt, tickets))
+
+        bulk = [asyncio.create_task(scan("bulk", 16)) for _ in range(20)]
+        await asyncio.sleep(12)
+        before = len(order)
+        await scan("small", 2)
+        assert order[before:].index("small") <= 1
+        assert len(order) - before <= 4
+        # Any number of small questions leaves half of the entries to bulk scans.
+        before = len(order)
+        await asyncio.gather(*(scan("small", 1) for _ in range(60)))
+        assert order[before:].count("bulk") > 45
+        await asyncio.gather(*bulk)
+
 
 class TestPause:
     async def test_nobody_enters_before_its_end(self) -> None:

@@ -48,8 +48,8 @@ class KeysetScan:
         service: the facts that the session knows about the service. All scans of a session share them.
         descending: True if the latest rows come first. Default: False.
         concurrency: requests that may be under way. Default: 16.
-        buffer: rows to read ahead of the consumer, fewer if the rows are large. Requests under way may add as
-            many again. Default: 20,000.
+        buffer: rows to read ahead of the consumer, fewer if the rows are large. Requests under way may add a
+            quarter. Default: 20,000.
         limit: rows that the consumer takes in all. Default: None, which means every row.
         page_size, ordered, splits, filtered, alone, confirm, growing: see `KeysetOptions`.
     """
@@ -202,11 +202,11 @@ class KeysetScan:
             slots = self._read_ahead.slots(
                 slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
             )
-        # Requests under way take no memory yet. If they counted, slots would stay empty while the first rows
-        # are late.
+        # Requests under way take no memory yet. If all of them counted, slots would stay empty while the first
+        # rows are late.
         page_size = self._state.page_size
         room = self._read_ahead.room(page_size)
-        coming = min(room, self._concurrency * page_size)
+        coming = min(room / 4, self._concurrency * page_size)
         budget = min(max(room + coming - elsewhere, 1), self._limit - self.rows_released)
         held = self._gaps.ready if self._ordered else self.held
         if slots > 0 and held < budget:

@@ -115,13 +115,13 @@ class TestHttp:
             header=["X-One: 1", f"@{secrets}"],
             timeout=7,
         ).session(Limits())
-        transport, attempts = session._transport, session._caller._attempts
+        transport, caller = session._transport, session._caller
         assert isinstance(transport, AiohttpTransport)
         options = transport._options
         assert options.proxy == Proxy("http://proxy:3128")
         assert options.context is not None
-        assert dict(attempts._headers) == {"X-One": "1", "Authorization": "Bearer abc", "X-Two": "2"}
-        assert attempts._policy.attempt_timeout == 7
+        assert dict(caller._attempts._headers) == {"X-One": "1", "Authorization": "Bearer abc", "X-Two": "2"}
+        assert caller._rules.policy.attempt_timeout == 7
         monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)

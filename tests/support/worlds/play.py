@@ -58,6 +58,8 @@ class WorldSession(FlowSession):
         self._worked += self._pace.expovariate(1 / _WORK)
         return self._worked
 
+    _step_clock = _work_clock
+
 
 class Endless(Exception):
     """A scan has asked more than any should."""
