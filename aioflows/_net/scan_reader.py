@@ -49,6 +49,8 @@ __all__ = ["ScanReader", "SessionParts"]
 
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
 
+_BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
+
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound="list[FlowInstance] | RawRows")
 
@@ -96,34 +98,50 @@ class ScanReader(LoopBound):
         confirm: bool = True,
         growing: Zone | None = None,
     ) -> None:
-        self._machine = machine = make_machine(
+        self._make_machine = partial(
+            make_machine,
             query,
             parts.service,
-            parts.limits,
-            parts.filters,
+            seen=parts.filters,
             limit=limit,
             resume=resume,
             proven=proven,
             confirm=confirm,
             growing=growing is not None,
         )
+        self._machine = self._make_machine(parts.limits)
         self._parts = parts
         self.query = query
         self._zone = ScanZone(parts.zones, query.from_ms, query.to_ms, resume)
         if growing is not None:
             self._zone.take(growing)
-        if self._zone.zone is not None:
-            machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
         self._tally = CallTally(self._watch.number)
-        fetch = partial(parts.operations.search, query, self._tally)
-        slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
-        self._engine = Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
+        self._engine = self._make_engine()
         self.handout = Handout(limit)
         self._began = self._ended = 0.0
         self._busy = self._over = self._closed = False
         self._error: AioflowsError | None = None
         self._unlisted: Checkpoint | None = None
+
+    def _make_engine(self) -> Engine:
+        parts, machine = self._parts, self._machine
+        if self._zone.zone is not None:
+            machine.set_zone(self._zone.zone)
+        fetch = partial(parts.operations.search, self.query, self._tally)
+        slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
+        return Engine(machine, fetch, self._zone.find, slots, parts.turns, self._watch.news)
+
+    def read_ahead_at_most(self, rows: int) -> None:
+        """Lower the number of rows that are read ahead of the consumer, if nothing was read yet.
+
+        Orders by other times than the trigger time keep theirs, because it decides how they are read.
+        """
+        limits = self._parts.limits
+        if self._loop is None and self.query.order_by in _BY_TRIGGER_TIME and rows < limits.buffer:
+            self._parts = attrs.evolve(self._parts, limits=attrs.evolve(limits, buffer=rows))
+            self._machine = self._make_machine(self._parts.limits)
+            self._engine = self._make_engine()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
