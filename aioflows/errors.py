@@ -5,6 +5,7 @@
       TransportError                  no usable answer came back
         ConnectFailed                   no connection
         TimedOut                        no answer in time
+          DeadlineExceeded (also TimeoutError)  the deadline of a scan or a call has passed
         BrokenBody                      an answer that was cut off
       AnswerError                     an answer that cannot be understood: the problem and its path
       ServiceError                    the service or its gateway refused, with a code
@@ -33,6 +34,7 @@ __all__ = [
     "BrokenBody",
     "CompletenessError",
     "ConnectFailed",
+    "DeadlineExceeded",
     "Denied",
     "QueryError",
     "ServerFault",
@@ -67,6 +69,10 @@ class ConnectFailed(TransportError):
 
 class TimedOut(TransportError):
     """The answer did not arrive in time."""
+
+
+class DeadlineExceeded(TimedOut, TimeoutError):
+    """The deadline that was given for a scan or a call has passed before its end."""
 
 
 class BrokenBody(TransportError):

@@ -20,6 +20,8 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wire.endpoints import Address
 from aioflows._core.wire.zone import Zone
 from aioflows._net.access_token import AccessTokens
+from aioflows._net.call import CallTally
+from aioflows._net.call_options import deadline_seconds, in_time, limits_within, rules_for
 from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
@@ -48,6 +50,7 @@ __all__ = ["FlowSession"]
 _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATE = "call again, or give a later deadline"
 
 
 class FlowSession(LoopBound):
@@ -165,13 +168,19 @@ class FlowSession(LoopBound):
     # Scans
 
     async def flow_instances(
-        self, query: FlowQuery, *, limit: int | None = None
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> AsyncGenerator[FlowInstance, None]:
-        """Yield all instances of a query, in its order: a shortcut for `scan`.
+        """Yield all instances of a query, in its order: a shortcut for `scan`, with the same arguments.
 
         Use `scan` itself for time-outs that do not end it, for pages, statistics or a checkpoint.
         """
-        scan = self.scan(query, limit=limit)
+        scan = self.scan(query, limit=limit, limits=limits, retry=retry, deadline=deadline)
         try:
             async for instance in scan:
                 yield instance
@@ -186,6 +195,9 @@ class FlowSession(LoopBound):
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> FlowScan:
         """Return a new scan. Nothing is sent before it is iterated.
 
@@ -202,6 +214,14 @@ class FlowSession(LoopBound):
                 more search. With False a query with few matches takes one search instead of two. But rows are
                 lost silently if the service cuts pages or ranges shorter than this session has seen. Default:
                 True.
+            limits: the limits of this scan, instead of those of the session. The limits of the session on
+                requests hold in any case, so they can only be lowered. To change one limit, give
+                ``attrs.evolve(session.limits, page_size=100)``. Default: None, those of the session.
+            retry: the rules for retries of this scan's requests. If its ``budget`` is None, the scan shares
+                the retry budget of the session. Default: None, those of the session.
+            deadline: the longest time from the start of the iteration to its end, including the time of the
+                consumer (seconds, or a timedelta). When it has passed, the next read raises
+                `DeadlineExceeded`, which carries the checkpoint. Default: None, no deadline.
 
         Raises:
             QueryError: the checkpoint belongs to another query, its rows were read in another zone, the order
@@ -214,7 +234,17 @@ class FlowSession(LoopBound):
             raise QueryError(f"limit must be a whole number of instances from 0, or None, not {limit!r}")
         if resume is not None and resume.fingerprint != fingerprint(query):
             raise QueryError("this checkpoint is from another query; resume with the query of its scan")
-        reader = ScanReader(self._parts, query, limit=limit, resume=resume, proven=proven, confirm=confirm)
+        limits = limits_within(self.limits, limits)
+        reader = ScanReader(
+            self._parts if limits is self.limits else attrs.evolve(self._parts, limits=limits),
+            query,
+            limit=limit,
+            resume=resume,
+            proven=proven,
+            confirm=confirm,
+            rules=rules_for(self._caller, retry, self.limits, limits),
+            deadline=deadline_seconds(deadline),
+        )
         self._readers.add(reader)
         return FlowScan(reader)
 
@@ -290,15 +320,26 @@ class FlowSession(LoopBound):
 
     # Single requests
 
-    async def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+    async def page(
+        self,
+        query: FlowQuery,
+        page_no: int,
+        page_size: int,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowPage:
         """Return one page, by one search. An empty answer is not repeated, and nothing is proven.
 
         Args:
             query: the query. Its ``type`` must be one schedule type, because a search takes one.
             page_no: the number of the page. The first page is 0 or 1, depending on the deployment.
             page_size: the number of instances per page.
+            retry: the rules for retries of this request. Default: None, those of the session.
+            deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
 
         Raises:
+            DeadlineExceeded: the deadline has passed.
             CompletenessError: an instance does not match the query's status, owner or expression.
         """
         if query.type is None:
@@ -308,16 +349,25 @@ class FlowSession(LoopBound):
         for name, value, least in (("page_no", page_no, 0), ("page_size", page_size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise QueryError(f"{name} must be a whole number from {least}, not {value!r}")
-        search = self._parts.operations.page(query, query.type, page_no, page_size)
-        page, zone = await self._with_zone(search)
-        instances = await self._dates.read(
-            lambda zone, offsets: checked_instances(query, page, zone, offsets),
-            page.walls,
-            page.ids,
-            zone,
-            query,
-        )
-        return FlowPage(instances, page.count)
+        seconds, tally = deadline_seconds(deadline), self._tally(retry)
+
+        async def read() -> FlowPage:
+            assert query.type is not None
+            search = self._parts.operations.page(query, query.type, page_no, page_size, tally=tally)
+            page, zone = await self._with_zone(search)
+            instances = await self._dates.read(
+                lambda zone, offsets: checked_instances(query, page, zone, offsets),
+                page.walls,
+                page.ids,
+                zone,
+                query,
+            )
+            return FlowPage(instances, page.count)
+
+        return await in_time(read(), seconds, _LATE)
+
+    def _tally(self, retry: RetryPolicy | None) -> CallTally:
+        return CallTally(rules=rules_for(self._caller, retry, self.limits, self.limits))
 
     async def _with_zone(self, request: Coroutine[Any, Any, _T]) -> tuple[_T, Zone]:
         """Send a request and ask for the zone at the same time, so that the zone costs no time."""
@@ -328,13 +378,33 @@ class FlowSession(LoopBound):
             zone.cancel()
             await asyncio.gather(zone, return_exceptions=True)
 
-    async def get(self, instance_id: str) -> FlowInstance:
-        """Return one flow instance by its id ("Get Flow Instance")."""
+    async def get(
+        self,
+        instance_id: str,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowInstance:
+        """Return one flow instance by its id ("Get Flow Instance").
+
+        Args:
+            instance_id: the id.
+            retry: the rules for retries of this request. Default: None, those of the session.
+            deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
+
+        Raises:
+            DeadlineExceeded: the deadline has passed.
+        """
         name = _name("instance_id", instance_id)
-        read, zone = await self._with_zone(self._parts.operations.instance(name))
-        one = read(attrs.evolve(zone, clocks=None), None)
-        assert one.trigger_time is not None, "an answer without a trigger time is refused"
-        return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
+        seconds, tally = deadline_seconds(deadline), self._tally(retry)
+
+        async def ask() -> FlowInstance:
+            read, zone = await self._with_zone(self._parts.operations.instance(name, tally=tally))
+            one = read(attrs.evolve(zone, clocks=None), None)
+            assert one.trigger_time is not None, "an answer without a trigger time is refused"
+            return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
+
+        return await in_time(ask(), seconds, _LATE)
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""

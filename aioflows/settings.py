@@ -56,7 +56,7 @@ def _codes(value: Iterable[int]) -> frozenset[int]:
 
 @attrs.frozen
 class Limits:
-    """Limits of requests and of memory.
+    """Limits of requests and of memory, of a session or of one scan.
 
     Args:
         concurrency: the greatest number of requests in flight, 1 to 1,024. An ``aiohttp.ClientSession`` that

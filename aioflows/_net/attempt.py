@@ -14,13 +14,12 @@ import asyncio
 from typing import Any, Final, TypeVar
 
 from aioflows._core.resilience.retry import Disconnected, Garbled, Refused, crowded
-from aioflows._core.resilience.retry_budget import RetryBudget
 from aioflows._core.wire.responses import decipher
 from aioflows._core.wire.retry_after import resets_alone
 from aioflows._core.wire.search_page import SearchPage
 from aioflows._net.access_token import AccessTokens, Fetch
 from aioflows._net.call import Again, Call
-from aioflows._net.gate import Gate
+from aioflows._net.gate import Gate, Ticket
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observers
 from aioflows._net.transport import Answer, PooledTransport, Queue, Request, SecretHeaders, Transport
@@ -36,7 +35,6 @@ from aioflows.errors import (
     TokenExpired,
 )
 from aioflows.events import Paused, RequestThrottled
-from aioflows.settings import RetryPolicy
 
 __all__ = ["Attempts"]
 
@@ -61,8 +59,6 @@ class Attempts:
         transport: carries one attempt.
         gate: limits attempts.
         credentials: signs attempts.
-        policy: the time limit of an attempt, and the codes that mean "too many requests".
-        budget: the retry budget, which answers refill.
         fetch: fetches a new token, by a separate call.
         turns: limits decoding to short slices of the loop.
         watch: receives events.
@@ -73,8 +69,6 @@ class Attempts:
         transport: Transport,
         gate: Gate,
         credentials: AccessTokens,
-        policy: RetryPolicy,
-        budget: RetryBudget,
         *,
         turns: LoopSlices,
         fetch: Fetch,
@@ -83,8 +77,6 @@ class Attempts:
         self._transport = transport
         self._gate = gate
         self._credentials = credentials
-        self._policy = policy
-        self._budget = budget
         self._turns = turns
         self._fetch = fetch
         self._watch = watch
@@ -129,12 +121,14 @@ class Attempts:
             call.tally.round = call.ticket[0]
         if self._pool is not None:
             self._gate.limit_to(self._pool.connections)  # the pool of a given session may have changed
-        await self._gate.enter(call.ticket)
+        own = call.rules.gate
+        if own is not None:
+            await own.enter(call.ticket)
         try:
-            body = await self._exchange(call)
+            body, others = await self._pass_gate(call, call.ticket)
         finally:
-            others = self._gate.waiting
-            self._gate.leave()
+            if own is not None:
+                own.leave()
         if others:
             # The next request starts before this answer is decoded: one step until its task runs, another
             # until its bytes are written. Otherwise the slot would be idle during decoding.
@@ -143,6 +137,16 @@ class Attempts:
         await self._turns.take()
         with self._turns:
             return call.read(body)
+
+    async def _pass_gate(self, call: Call[Any], ticket: Ticket) -> tuple[bytes, int]:
+        """Return the body of an answer, and the number of attempts that waited when it came."""
+        await self._gate.enter(ticket)
+        try:
+            body = await self._exchange(call)
+        finally:
+            others = self._gate.waiting
+            self._gate.leave()
+        return body, others
 
     async def _exchange(self, call: Call[Any]) -> bytes:
         call.entered, call.answered, call.status, call.size = _now(), 0.0, 0, None
@@ -158,7 +162,7 @@ class Attempts:
             answer.status,
             answer.headers,
             answer.body,
-            self._policy.throttle_codes,
+            call.rules.policy.throttle_codes,
             now,
             resets=self._resets_count,
         )
@@ -167,17 +171,19 @@ class Attempts:
             # refusal.
             self._resets_count = False
         self._gate.accepted()
-        self._budget.earn()
+        if call.rules.gate is not None:
+            call.rules.gate.accepted()
+        call.rules.budget.earn()
         if call.signed:
             self._credentials.accepted(call.generation)
         return body
 
     async def _send(self, call: Call[Any], request: Request, headers: SecretHeaders) -> Answer:
-        timeout = self._policy.attempt_timeout
+        policy = call.rules.policy
         if self._pool is None:
-            return await self._transport.send(request, headers, timeout)
-        queue = Queue(self._policy.max_elapsed, call.queued)
-        return await self._pool.send_queued(request, headers, timeout, queue)
+            return await self._transport.send(request, headers, policy.attempt_timeout)
+        queue = Queue(policy.max_elapsed, call.queued)
+        return await self._pool.send_queued(request, headers, policy.attempt_timeout, queue)
 
     def _signed(self, call: Call[Any]) -> tuple[Request, SecretHeaders]:
         request = call.make()
@@ -195,7 +201,7 @@ class Attempts:
         if call.sent:
             call.tally.retries += 1
         else:
-            call.deadline = call.entered + self._policy.max_elapsed
+            call.deadline = call.entered + call.rules.policy.max_elapsed
         call.sent += 1
 
     # The consequence of an error
@@ -260,7 +266,7 @@ class Attempts:
                 RequestThrottled(**call.event_fields, retry_after=error.retry_after, error=error)
             )
         wait = error.retry_after or 0.0
-        if not wait <= self._policy.max_retry_after:
+        if not wait <= call.rules.policy.max_retry_after:
             return  # the wait is too long, so the retry gives up and the caller decides
         self._gate.throttled(call.entered, wait)
         if self._gate.pause(wait) and self._watch.wanted(Paused):

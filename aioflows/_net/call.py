@@ -8,17 +8,35 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from aioflows._net.gate import Ticket
+from aioflows._core.resilience.retry_budget import RetryBudget
+from aioflows._net.gate import Gate, Ticket
 from aioflows._net.observers import Observers
 from aioflows._net.transport import Request
 from aioflows.errors import AioflowsError, BadCredentials
 from aioflows.events import RequestEnded, RequestSent
+from aioflows.settings import RetryPolicy
 
-__all__ = ["Again", "Call", "CallTally"]
+__all__ = ["Again", "Call", "CallRules", "CallTally"]
 
 T = TypeVar("T")
 
 _numbers = itertools.count(1)
+
+
+@attrs.frozen(eq=False)
+class CallRules:
+    """The rules for a group of calls.
+
+    Args:
+        policy: the rules for retries, and the time limit of an attempt.
+        budget: the retry budget, which answers refill.
+        gate: a gate of the group, which its attempts pass before the gate of the session. None means that the
+            group has none. Default: None.
+    """
+
+    policy: RetryPolicy
+    budget: RetryBudget
+    gate: Gate | None = None
 
 
 @attrs.define
@@ -31,6 +49,7 @@ class CallTally:
         retries: the number of attempts that were not the first of their request.
         throttled: the number of answers that said "too many requests".
         waited: the time between attempts, added up (seconds).
+        rules: the rules for the calls. None means those of the session. Default: None.
     """
 
     scan: int | None = None
@@ -38,6 +57,7 @@ class CallTally:
     retries: int = 0
     throttled: int = 0
     waited: float = 0.0
+    rules: CallRules | None = attrs.field(default=None, eq=False, repr=False)
     round: int = attrs.field(default=0, eq=False, repr=False)
     """The round of the group's last ticket at the gate."""
 
@@ -50,6 +70,7 @@ class Call(Generic[T]):
         make: makes the request, anew for each attempt.
         read: decodes the body.
         tally: the costs of the call's group.
+        rules: the rules for its retries and attempts.
         tries: the greatest number of attempts that fail by the service, or are too slow.
         reads: the greatest number of attempts whose answer cannot be read. None means the policy's.
         signed: True if the request is signed.
@@ -59,6 +80,7 @@ class Call(Generic[T]):
     make: Callable[[], Request]
     read: Callable[[bytes], T]
     tally: CallTally
+    rules: CallRules
     tries: int
     reads: int | None = None
     signed: bool = True

@@ -51,7 +51,7 @@ class Operations:
         self._identity = identity
         self._caller = caller
         self._check_usable = usable
-        self._read_page = partial(read_search, throttle_codes=throttle_codes)
+        self._throttle_codes = throttle_codes
 
     async def search(
         self, query: FlowQuery, tally: CallTally, type: ScheduleType, ask: PageRequest
@@ -75,11 +75,24 @@ class Operations:
             expression=ask.expression,
             status=ask.status,
         )
-        read = partial(self._read_page, whole=ask.whole, page_no=ask.page_no, sorter=ask.sorters[0])
+        read = partial(
+            read_search,
+            throttle_codes=self._codes(tally),
+            whole=ask.whole,
+            page_no=ask.page_no,
+            sorter=ask.sorters[0],
+        )
         return await self._call(self._search(body), read, tally, tries=ask.tries, reads=ask.reads)
 
     async def page(
-        self, query: FlowQuery, type: ScheduleType, page_no: int, page_size: int, *, tries: int | None = None
+        self,
+        query: FlowQuery,
+        type: ScheduleType,
+        page_no: int,
+        page_size: int,
+        *,
+        tries: int | None = None,
+        tally: CallTally | None = None,
     ) -> SearchPage:
         """Return one page of a query's own order ("List Flow Instances").
 
@@ -89,6 +102,7 @@ class Operations:
             page_no: the number of the page.
             page_size: rows per page.
             tries: the greatest number of attempts. None means the policy's. Default: None.
+            tally: the costs of the request, and its rules. Default: None, not counted.
         """
         body = search_body(
             query,
@@ -100,15 +114,21 @@ class Operations:
             sorters=query.sorters,
         )
         sorter = query.sorters[0] if query.sorters else None
-        read = partial(self._read_page, page_no=page_no, sorter=sorter)
-        return await self._call(self._search(body), read, tries=tries)
+        read = partial(read_search, throttle_codes=self._codes(tally), page_no=page_no, sorter=sorter)
+        return await self._call(self._search(body), read, tally, tries=tries)
+
+    def _codes(self, tally: CallTally | None) -> Collection[int]:
+        rules = None if tally is None else tally.rules
+        return self._throttle_codes if rules is None else rules.policy.throttle_codes
 
     def _search(self, body: bytes) -> Request:
         return Request(
             "POST", self._address.instances, (("action", "search"), *self._identity), body, "search"
         )
 
-    async def instance(self, name: str) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
+    async def instance(
+        self, name: str, *, tally: CallTally | None = None
+    ) -> Callable[[Zone, Sequence[int] | None], FlowInstance]:
         """Ask for one flow instance by its id ("Get Flow Instance").
 
         Return a function that decodes it in a zone, with the offset at its trigger time, if that is known.
@@ -120,7 +140,7 @@ class Operations:
             read_instance(body, _ANY_ZONE)  # an error here causes a retry
             return partial(read_instance, body)
 
-        return await self._call(request, read)
+        return await self._call(request, read, tally)
 
     async def time_ms(self) -> int:
         """Return the service's time ("Get Current Time") in milliseconds since 1970-01-01 UTC."""

@@ -18,7 +18,7 @@ from aioflows._core.resilience.retry_budget import RetryBudget
 from aioflows._core.wire.responses import Token, read_token
 from aioflows._net.access_token import AccessTokens
 from aioflows._net.attempt import Attempts
-from aioflows._net.call import Again, Call, CallTally
+from aioflows._net.call import Again, Call, CallRules, CallTally
 from aioflows._net.gate import FIRST, Gate
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.observers import Observers
@@ -60,35 +60,43 @@ class RetryingCaller:
         watch: Observers | None = None,
         turns: LoopSlices | None = None,
     ) -> None:
-        self._policy = policy
         self._rng = rng or random.Random()
         self._table = table
         self._watch = watch or Observers()
-        self._budget = RetryBudget(
-            max(_LEAST_BUDGET, 8 * gate.limit) if policy.budget is None else policy.budget
-        )
+        size = max(_LEAST_BUDGET, 8 * gate.limit) if policy.budget is None else policy.budget
+        self._rules = CallRules(policy, RetryBudget(size))
         self._attempts = Attempts(
             transport,
             gate,
             credentials,
-            policy,
-            self._budget,
             turns=turns or LoopSlices(),
             fetch=self._fetch_token,
             watch=self._watch,
         )
         # Only this module uses backoff. Its jitter would also shorten a wait that the service asked for, its
         # time limit is checked only after a wait, and its log would show the request. So it gets complete
-        # waits from `_waits`. The function is decorated once, because each decoration adds to its handlers.
+        # waits from `_waits`, which also counts the attempts, since the rules depend on the call. The function
+        # is decorated once, because each decoration adds to its handlers.
         self._retried = backoff.on_exception(
             self._waits,
             Again,
-            max_tries=policy.max_tries,
             jitter=None,
             giveup=_is_last,
             on_backoff=self._backing_off,
             logger=None,
         )(self._attempts.make)
+
+    def rules(self, policy: RetryPolicy | None, gate: Gate | None = None) -> CallRules:
+        """Return rules for a group of calls.
+
+        Args:
+            policy: the rules for its retries. None means those of the session. The calls share the retry
+                budget of the session, unless the policy has one.
+            gate: a gate of the group. Default: None.
+        """
+        policy = policy or self._rules.policy
+        own = policy is not self._rules.policy and policy.budget is not None
+        return CallRules(policy, RetryBudget(policy.budget or 0) if own else self._rules.budget, gate)
 
     async def call(
         self,
@@ -113,12 +121,16 @@ class RetryingCaller:
         Raises:
             AioflowsError: the error of the last attempt.
         """
-        tries = tries or self._policy.max_tries
-        return await self._run(Call(lambda: request, read, tally or CallTally(), tries, reads))
+        tally = tally or CallTally()
+        rules = tally.rules or self._rules
+        return await self._run(
+            Call(lambda: request, read, tally, rules, tries or rules.policy.max_tries, reads)
+        )
 
     async def _fetch_token(self, make: Callable[[], Request]) -> Token:
         # All requests wait for the token, so its request enters the gate first.
-        call = Call(make, read_token, CallTally(), self._policy.max_tries, signed=False, ticket=FIRST)
+        tries = self._rules.policy.max_tries
+        call = Call(make, read_token, CallTally(), self._rules, tries, signed=False, ticket=FIRST)
         return await self._run(call)
 
     async def _run(self, call: Call[T]) -> T:
@@ -135,10 +147,11 @@ class RetryingCaller:
         raise error.with_traceback(None)
 
     def _waits(self) -> Generator[float, Any, None]:
-        seconds = waits(self._policy, self._rng, self._table)
-        wait = next(seconds)
-        while True:
-            again: Again = yield wait
+        again: Again = yield 0.0
+        rules = again.call.rules
+        seconds = waits(rules.policy, self._rng, self._table)
+        next(seconds)
+        for _ in range(1, rules.policy.max_tries):
             try:
                 wait = seconds.send(again.error)
             except StopIteration:
@@ -146,8 +159,9 @@ class RetryingCaller:
             # A server may close an idle connection at the moment of its reuse. Such a retry costs nothing
             # (RFC 9112, 9.3.1).
             free = isinstance(again.error, Disconnected) and again.call.sent == 1
-            if _now() + wait > again.call.deadline or not (free or self._budget.spend()):
+            if _now() + wait > again.call.deadline or not (free or rules.budget.spend()):
                 return
+            again = yield wait
 
     def _backing_off(self, details: Mapping[str, Any]) -> None:
         again: Again = details["exception"]

@@ -23,6 +23,8 @@ from aioflows._core.strategy import make_machine
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.async_calls import or_none
+from aioflows._net.call import CallRules
+from aioflows._net.call_options import in_time
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
 from aioflows._net.loop_bound import LoopBound
@@ -50,6 +52,7 @@ __all__ = ["ScanReader", "SessionParts"]
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
 
 _BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
+_LATE = "resume with session.scan(query, resume=error.checkpoint), or give a later deadline"
 
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound="list[FlowInstance] | RawRows")
@@ -80,6 +83,9 @@ class ScanReader(LoopBound):
         proven: True to prove completeness while the data changes, at any cost. Default: False.
         confirm: True to request ends without a known row again. Default: True.
         growing: the zone of a window in which rows still appear. None means the usual scan. Default: None.
+        rules: the rules for its requests. None means those of the session. Default: None.
+        deadline: the longest time from the first read to the last (seconds). None means that there is none.
+            Default: None.
 
     Raises:
         QueryError: the order is not possible, or the checkpoint was made in another zone.
@@ -97,6 +103,8 @@ class ScanReader(LoopBound):
         proven: bool = False,
         confirm: bool = True,
         growing: Zone | None = None,
+        rules: CallRules | None = None,
+        deadline: float | None = None,
     ) -> None:
         self._make_machine = partial(
             make_machine,
@@ -116,9 +124,10 @@ class ScanReader(LoopBound):
         if growing is not None:
             self._zone.take(growing)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
-        self._tally = CallTally(self._watch.number)
+        self._tally = CallTally(self._watch.number, rules=rules)
         self._engine = self._make_engine()
         self.handout = Handout(limit)
+        self._deadline = deadline
         self._began = self._ended = 0.0
         self._busy = self._over = self._closed = False
         self._error: AioflowsError | None = None
@@ -225,7 +234,10 @@ class ScanReader(LoopBound):
         self.handout.clear()
         self._busy = True
         try:
-            rows = await self._engine.next(next_rows)
+            read = self._engine.next(next_rows)
+            rows = await (
+                read if self._deadline is None else in_time(read, self._deadline, _LATE, began=self._began)
+            )
         except AioflowsError as error:
             await self._fail(error)
             raise

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from random import Random
 from typing import Any, Self, TypeVar
 
@@ -144,6 +144,9 @@ class FlowSession:
         resume: Checkpoint | None = None,
         proven: bool = False,
         confirm: bool = True,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
     ) -> FlowScan:
         """Return a new scan, as `aioflows.FlowSession.scan` does. Nothing is sent before it is iterated."""
         thread = self._running_thread()
@@ -151,7 +154,18 @@ class FlowSession:
         return FlowScan(
             thread,
             thread.ask(
-                lambda: make(query, limit=limit, resume=resume, proven=proven, confirm=confirm).reader
+                lambda: (
+                    make(
+                        query,
+                        limit=limit,
+                        resume=resume,
+                        proven=proven,
+                        confirm=confirm,
+                        limits=limits,
+                        retry=retry,
+                        deadline=deadline,
+                    ).reader
+                )
             ),
         )
 
@@ -183,18 +197,42 @@ class FlowSession:
             thread.ask(lambda: make(query, since=since, changes=changes, resume=resume, **timing).reader),
         )
 
-    def flow_instances(self, query: FlowQuery, *, limit: int | None = None) -> Iterator[FlowInstance]:
-        """Yield all instances of a query, in its order."""
-        with self.scan(query, limit=limit) as scan:
+    def flow_instances(
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> Iterator[FlowInstance]:
+        """Yield all instances of a query, in its order: a shortcut for `scan`, with the same arguments."""
+        with self.scan(query, limit=limit, limits=limits, retry=retry, deadline=deadline) as scan:
             yield from scan
 
-    def page(self, query: FlowQuery, page_no: int, page_size: int) -> FlowPage:
+    def page(
+        self,
+        query: FlowQuery,
+        page_no: int,
+        page_size: int,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowPage:
         """Return one page, by one search; see `aioflows.FlowSession.page`."""
-        return self._run(lambda: self._session.page(query, page_no, page_size))
+        return self._run(
+            lambda: self._session.page(query, page_no, page_size, retry=retry, deadline=deadline)
+        )
 
-    def get(self, instance_id: str) -> FlowInstance:
-        """Return one flow instance by its id."""
-        return self._run(lambda: self._session.get(instance_id))
+    def get(
+        self,
+        instance_id: str,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> FlowInstance:
+        """Return one flow instance by its id; see `aioflows.FlowSession.get`."""
+        return self._run(lambda: self._session.get(instance_id, retry=retry, deadline=deadline))
 
     def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times."""

@@ -16,6 +16,7 @@ CASES = [
     (aioflows.TransportError("x"), Exit.INCOMPLETE),
     (aioflows.ConnectFailed("x"), Exit.INCOMPLETE),
     (aioflows.TimedOut("x"), Exit.INCOMPLETE),
+    (aioflows.DeadlineExceeded("x"), Exit.INCOMPLETE),
     (aioflows.BrokenBody("x"), Exit.INCOMPLETE),
     (aioflows.ServerFault(62109, "x"), Exit.INCOMPLETE),
     (aioflows.Throttled(429, "x"), Exit.INCOMPLETE),
