@@ -48,12 +48,13 @@ EDGES = {
     "emulator": "errors models",
     "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
     "report": "errors models _extras _display stats export audit",
+    "web": "errors _extras _tables models query checkpoint arrow scan follow export",
     "telemetry": "aioflows",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
     "__main__": "cli",
 }
 FOREIGN = {
-    "aiohttp": "_net.http emulator.server",
+    "aiohttp": "_net.http emulator.server web.aiohttp_stream",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
@@ -63,6 +64,7 @@ FOREIGN = {
     "plotly": "_extras",
     "pyarrow": "_extras",
     "rich": "cli",
+    "starlette": "web.response_base",
     "typer": "cli",
     "yarl": "_net.http",
 }

@@ -51,6 +51,7 @@ __all__ = ["ScanReader", "SessionParts"]
 
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
 
+_LEAST_PAGE = 100  # rows; smaller ones cost more than they save
 _BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
 _LATE = "resume with session.scan(query, resume=error.checkpoint), or give a later deadline"
 
@@ -144,12 +145,16 @@ class ScanReader(LoopBound):
     def read_ahead_at_most(self, rows: int) -> None:
         """Lower the number of rows that are read ahead of the consumer, if nothing was read yet.
 
-        Orders by other times than the trigger time keep theirs, because it decides how they are read.
+        Pages and requests in flight are lowered with it, since their rows are held as well. Orders by other
+        times than the trigger time keep theirs, because it decides how they are read.
         """
         limits = self._parts.limits
         if self._loop is None and self.query.order_by in _BY_TRIGGER_TIME and rows < limits.buffer:
-            self._parts = attrs.evolve(self._parts, limits=attrs.evolve(limits, buffer=rows))
-            self._machine = self._make_machine(self._parts.limits)
+            page_size = min(limits.page_size, max(_LEAST_PAGE, rows // 2))
+            concurrency = min(limits.concurrency, max(2, rows // page_size))
+            limits = attrs.evolve(limits, buffer=rows, page_size=page_size, concurrency=concurrency)
+            self._parts = attrs.evolve(self._parts, limits=limits)
+            self._machine = self._make_machine(limits)
             self._engine = self._make_engine()
 
     def __repr__(self) -> str:

@@ -96,7 +96,7 @@ class NDJSON(StreamAnswer):
             connection ends. Default: False.
         signer: signs the checkpoint in an error, which is then ``"cursor"``. Default: None.
         buffer: the greatest number of rows that a scan reads ahead of its client. None means that of its
-            limits. Default: 1,500.
+            limits. Default: 500.
         status_code: the HTTP status. Default: 200.
         headers: further headers.
     """
@@ -126,7 +126,7 @@ class ServerSentEvents(StreamAnswer):
         rows: the follow or the scan. The answer closes it.
         signer: signs the ids, which are then cursors. Default: None.
         buffer: the greatest number of rows that a scan reads ahead of its client. None means that of its
-            limits. Default: 1,500.
+            limits. Default: 500.
         status_code: the HTTP status. Default: 200.
         headers: further headers.
     """
@@ -154,7 +154,7 @@ class ArrowStream(StreamAnswer):
         columns: the names of the columns, in this order. None means every column. Default: None.
         tasks: True for one row per task of an instance's graph. Default: False.
         buffer: the greatest number of rows that a scan reads ahead of its client. None means that of its
-            limits. Default: 1,500.
+            limits. Default: 500.
         status_code: the HTTP status. Default: 200.
         headers: further headers.
 

@@ -29,7 +29,7 @@ __all__ = ["BUFFER", "KEEP_ALIVE", "ArrowBody", "EventsBody", "LinesBody", "Page
 
 Rows: TypeAlias = FlowScan | FlowFollow
 
-BUFFER = 1_500
+BUFFER = 500
 """The rows that a scan behind an answer reads ahead of its client."""
 KEEP_ALIVE = 15.0  # seconds: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.7)
 _ROWS = 100  # about 100 kB
