@@ -12,7 +12,6 @@ import pytest
 from aioflows import FlowQuery, FlowSession, QueryError
 from aioflows.emulator import Emulator
 from aioflows.web import NDJSON, bad_request, django_response, quart_response, query_from
-from tests.support.long import long_but
 
 pytestmark = pytest.mark.real_time
 
@@ -149,7 +148,8 @@ async def ask(app: Any, query: str, leaves: asyncio.Event | None = None) -> tupl
     return status, b"".join(parts)
 
 
-@pytest.mark.parametrize("name", long_but("fastapi", of=FRAMEWORKS))
+@pytest.mark.long
+@pytest.mark.parametrize("name", FRAMEWORKS)
 async def test_the_framework_answers_with_every_row_refuses_and_stops(name: str) -> None:
     pytest.importorskip(name)
     async with (

@@ -1,6 +1,6 @@
 """The answers on real servers: all rows, clients that leave, clients that read nothing, and errors in the middle.
 
-A server that is not installed is skipped.
+A server that is not installed is skipped. `tests/scenarios/test_embedding.py` has uvicorn and aiohttp in the quick part.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import pytest
 
 from aioflows.emulator import Emulator, Fault
 from benchmarks.web import SERVERS
-from tests.support.long import long_but
 
-pytestmark = [pytest.mark.real_time]
+pytestmark = [pytest.mark.real_time, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -89,7 +88,7 @@ def ask(port: int, path: str = "/rows") -> socket.socket:
     return client
 
 
-@pytest.mark.parametrize("name", long_but("uvicorn", of=SERVERS))
+@pytest.mark.parametrize("name", SERVERS)
 async def test_clients_that_leave_before_and_after_the_first_row_end_their_requests(name: str) -> None:
     async with (
         Emulator(20_000, seed=2, schedule_types=(1,), latency=0.5) as emulator,
@@ -110,7 +109,6 @@ async def test_clients_that_leave_before_and_after_the_first_row_end_their_reque
         assert emulator.requests.get("search", 0) == sent
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", SERVERS)
 async def test_every_row_arrives_and_a_client_that_reads_nothing_stops_the_requests(name: str) -> None:
     async with Emulator(30_000, seed=2, schedule_types=(1,)) as emulator, served(name, emulator) as port:
@@ -125,7 +123,6 @@ async def test_every_row_arrives_and_a_client_that_reads_nothing_stops_the_reque
             assert emulator.requests.get("search", 0) < 2 * whole
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", SERVERS)
 async def test_an_error_in_the_middle_is_a_last_line_and_a_cut_connection(name: str) -> None:
     faults = tuple(Fault(at=number, kind="code-62103") for number in range(12, 500))
@@ -139,7 +136,6 @@ async def test_an_error_in_the_middle_is_a_last_line_and_a_cut_connection(name: 
     assert "62103" in json.loads(last)["error"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", SERVERS)
 async def test_an_error_before_the_first_row_is_a_bad_gateway(name: str) -> None:
     async with Emulator(100, denied=True) as emulator, served(name, emulator) as port:
