@@ -1,9 +1,9 @@
 """Time zones as users have them: texts, and tzinfo objects of the standard library and of others.
 
-1. A text is an offset ("GMT+8", "+08:00", "UTC") or a name of the database of zones ("Asia/Shanghai").
-2. A zone of python-dateutil becomes one of the standard library, if its offset is fixed or if its name is
-   known. Any other tzinfo is used by its ``utcoffset`` and ``fromutc``.
-3. A zone of pytz is refused: only its ``localize`` makes right times.
+1. A text is an offset ("GMT+8", "+08:00", "Z") or a name of the database of zones ("Asia/Shanghai").
+2. A zone with a fixed offset becomes one of the standard library, and so does a zone of python-dateutil if its
+   name is known. Any other tzinfo is used by its ``utcoffset`` and ``fromutc``.
+3. Other zones of pytz are refused: only their ``localize`` makes right times.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 
 from aioflows.errors import QueryError
 
-__all__ = ["OtherTzInfo", "time_zone"]
+__all__ = ["OtherTzInfo", "time_at", "time_zone"]
 
+# "GMT+-5" is what code such as "GMT+" + offset makes of an offset west of Greenwich.
 _OFFSET = re.compile(
-    r"(?P<name>GMT|UTC|UT)?(?:(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?"
+    r"Z|(?:GMT|UTC|UT)?(?: ?(?P<sign>\+-|[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-5][0-9]))?)?",
+    re.IGNORECASE | re.ASCII,
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST = 18  # hours; the limit of Java's ZoneOffset, since the service runs on Java
 _ACCEPTED = 'a zone is given as "GMT+8", "GMT+5:30", "+08:00", "UTC" or "Asia/Shanghai", or as a tzinfo'
 
@@ -52,7 +55,19 @@ def _fixed(text: str) -> timezone | None:
     offset = timedelta(hours=hours, minutes=minutes)
     if offset > timedelta(hours=_WIDEST):
         return None
-    return timezone(-offset if match["sign"] == "-" else offset)
+    return timezone(offset if match["sign"] == "+" else -offset)
+
+
+def time_at(ms: int, zone: tzinfo) -> datetime:
+    """Return an instant (ms since the epoch) as a time of a zone.
+
+    It stays a time of UTC if the zone has another year than datetimes can have.
+    """
+    time = _EPOCH + timedelta(milliseconds=ms)
+    try:
+        return time.astimezone(zone)
+    except OverflowError:
+        return time
 
 
 class OtherTzInfo(tzinfo):
@@ -104,20 +119,21 @@ def _known(zone: tzinfo) -> tzinfo:
     """Return a tzinfo as a zone that this module can use.
 
     Raises:
-        QueryError: the tzinfo is of pytz, or is not usable.
+        QueryError: the tzinfo is of pytz and its offset changes, or it is not usable.
     """
-    if hasattr(zone, "localize"):  # pytz zones are wrong unless `localize` makes every time
-        raise QueryError(f"{zone!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(zone)!r})")
-    if isinstance(zone, (timezone, ZoneInfo)) or type(zone).__module__.startswith("aioflows."):
+    pytz = hasattr(zone, "localize")
+    if not pytz and (isinstance(zone, (timezone, ZoneInfo)) or type(zone).__module__.startswith("aioflows.")):
         return zone
     try:
         fixed = zone.utcoffset(None)
         if fixed is not None:
             return timezone(fixed)
-        if (match := _TZFILE.fullmatch(str(zone))) is not None:
+        if not pytz and (match := _TZFILE.fullmatch(str(zone))) is not None:
             return ZoneInfo(match["key"])
     except (TypeError, ValueError, AttributeError, LookupError, OSError, NotImplementedError):
         pass  # its offsets are read below instead
+    if pytz:  # its times are wrong unless `localize` makes every one of them
+        raise QueryError(f"{zone!r} is a zone of pytz; use zoneinfo.ZoneInfo({str(zone)!r})")
     other = OtherTzInfo(zone)
     try:
         for month in (1, 7):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -30,6 +30,7 @@ from aioflows._core.audit.findings import (
     UnjudgedFlow,
 )
 from aioflows._display.html import facts
+from aioflows._time_zones import time_at
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery, epoch_ms
@@ -172,8 +173,8 @@ async def audit(
     too. The memory does not grow with the number of instances, but with that of flows and findings.
 
     Args:
-        source: an open session, or a new scan of periodic instances by trigger time. The scan is closed at the
-            end.
+        source: an open session, or a new scan by trigger time, of periodic instances or of all types. The scan
+            is closed at the end.
         query: the range, perhaps with an owner or an expression. Default: None, for a scan, which has one.
         late: the longest time from the trigger time to the start that is not late. Default: 1 hour.
         whole_range: True if all flows existed all the time: then runs before a flow's first instance and after
@@ -186,7 +187,7 @@ async def audit(
         QueryError: an audit is not possible with these arguments. Nothing was sent.
         AioflowsError: the scan failed.
     """
-    scan, others = _scan_of(source, query)
+    scan = _scan_of(source, query)
     auditing = ScanAudit(scan, late=late, whole_range=whole_range, until=until)
     if whole_range and not isinstance(source, FlowSession):
         _check_begins(scan)
@@ -197,17 +198,14 @@ async def audit(
                 watch(scan)
     finally:
         await scan.aclose()
-    counts = {
-        type: await _count(source, scan.query, type) for type in others if isinstance(source, FlowSession)
-    }
-    return auditing.report(counts.get(ScheduleType.MANUAL), counts.get(ScheduleType.TEMPORARY))
+    return auditing.report()
 
 
 class ScanAudit:
     """The audit of a scan that another part of this package iterates.
 
     Args:
-        scan: a new scan of periodic instances by trigger time.
+        scan: a new scan by trigger time, of periodic instances or of all types.
         late: the longest time from the trigger time to the start that is not late. Default: 1 hour.
         whole_range: True if all flows existed all the time. Default: False.
         until: the moment before which runs are expected. Default: None, as for `audit`.
@@ -229,18 +227,28 @@ class ScanAudit:
         self._late, self._whole_range, self._until = late, whole_range, until
         query = self._scan.query
         self._auditor = Auditor(late, query.from_ms // 1000 if whole_range else None, query.expression)
+        self._others: dict[str, ScheduleType] = {}  # instances of the next page that are not periodic
+        self._counts: Counter[ScheduleType] = Counter()
+        if query.type is None:
+            self._scan.reader.note_types(self._note)
+
+    def _note(self, rows: Sequence[FlowInstance], type: ScheduleType) -> None:
+        if type is not ScheduleType.PERIODIC:
+            self._others |= dict.fromkeys([row.instance_id for row in rows], type)
 
     def add(self, rows: Sequence[FlowInstance]) -> None:
-        """Audit the next instances of the scan."""
+        """Audit the next page of the scan."""
+        if others := self._others:
+            self._counts.update(others[row.instance_id] for row in rows if row.instance_id in others)
+            rows = [row for row in rows if row.instance_id not in others]
+            self._others = {}
         self._auditor.add(rows)
 
-    def report(self, manual: int | None = None, temporary: int | None = None) -> AuditReport:
-        """Return the report, once the scan has ended.
+    def _count(self, type: ScheduleType) -> int | None:
+        return self._counts[type] if self._scan.query.type is None else None
 
-        Args:
-            manual: the number of manual instances. Default: None, not known.
-            temporary: the number of temporary instances. Default: None, not known.
-        """
+    def report(self) -> AuditReport:
+        """Return the report, once the scan has ended."""
         scan, query, until, now = self._scan, self._scan.query, self._until, datetime.now(UTC)
         due = epoch_ms(now - min(self._late, _LONGEST_GRACE) if until is None else until)
         end = None if scan.checkpoint().remaining else min(query.to_ms, due) // 1000
@@ -248,9 +256,9 @@ class ScanAudit:
         zone = findings.zone or UTC
         problem = _late_problem(findings)
         return AuditReport(
-            from_time=_time(query.from_ms, zone),
-            to_time=_time(query.to_ms, zone),
-            until=None if end is None else _time(end * 1000, zone),
+            from_time=time_at(query.from_ms, zone),
+            to_time=time_at(query.to_ms, zone),
+            until=None if end is None else time_at(end * 1000, zone),
             instances=findings.instances,
             flows=findings.flows,
             judged=findings.judged,
@@ -264,8 +272,8 @@ class ScanAudit:
             stopped=findings.stopped,
             unjudged=findings.unjudged,
             late_unjudged=problem,
-            manual=manual,
-            temporary=temporary,
+            manual=self._count(ScheduleType.MANUAL),
+            temporary=self._count(ScheduleType.TEMPORARY),
             undated=findings.undated,
             stats=scan.stats,
         )
@@ -287,30 +295,23 @@ def unjudged_notes(report: AuditReport) -> list[str]:
     return notes
 
 
-def _scan_of(source: object, query: FlowQuery | None) -> tuple[FlowScan, tuple[ScheduleType, ...]]:
-    """Return the scan to audit, and the types to count."""
+def _scan_of(source: object, query: FlowQuery | None) -> FlowScan:
     if isinstance(source, FlowScan):
         if query is not None and query != source.query:
             raise QueryError("the query is not that of the scan; leave it out, since a scan has its query")
-        return _checked_scan(source), ()
+        return source
     if not isinstance(source, FlowSession):
         raise QueryError(f"audit() takes a FlowSession or a FlowScan, not {source!r:.200}")
     if not isinstance(query, FlowQuery):
         raise QueryError(f"audit(session, query) takes a FlowQuery, not {query!r:.200}")
     _check_query(query)
-    others = (ScheduleType.MANUAL, ScheduleType.TEMPORARY) if query.type is None else ()
-    return source.scan(_of_type(query, ScheduleType.PERIODIC)), others
+    return source.scan(query)
 
 
 def _checked_scan(scan: object) -> FlowScan:
     if not isinstance(scan, FlowScan):
         raise QueryError(f"only a FlowScan can be audited, not {scan!r:.200}")
     _check_query(scan.query)
-    if scan.query.type is None:
-        raise QueryError(
-            "instances do not say which were started by hand; "
-            "give the query type=ScheduleType.PERIODIC, or audit the session"
-        )
     if scan.stats.rows_yielded:
         raise QueryError("the scan was iterated before, and an audit needs all instances; make a new scan")
     return scan
@@ -342,21 +343,6 @@ def _length(scan: FlowScan) -> int:
     return scan.query.to_ms - scan.query.from_ms
 
 
-def _of_type(query: FlowQuery, type: ScheduleType) -> FlowQuery:
-    return FlowQuery(
-        query.from_trigger_time,
-        query.to_trigger_time,
-        type=type,
-        owner=query.owner,
-        expression=query.expression,
-    )
-
-
-async def _count(session: FlowSession, query: FlowQuery, type: ScheduleType) -> int:
-    async with session.scan(_of_type(query, type)) as scan:
-        return sum([len(rows) async for rows in scan.pages()])
-
-
 def _late_problem(findings: Findings) -> str:
     """Return why start times do not tell which runs are late, or ""."""
     started = findings.instances - findings.unstarted
@@ -381,7 +367,3 @@ def _json(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return list(value) if isinstance(value, tuple) else value
-
-
-def _time(ms: int, zone: tzinfo) -> datetime:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(zone)

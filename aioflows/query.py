@@ -83,7 +83,7 @@ def _statuses(value: object) -> frozenset[int]:
     if not isinstance(value, Iterable):
         raise QueryError(f"status must be one FlowStatus or several, not {value!r}")
     codes = frozenset(_one_status(one) for one in value)
-    if not codes and value != ():
+    if not codes and not isinstance(value, (tuple, frozenset)):  # a query without a status holds a frozenset
         raise QueryError("status is empty, which matches nothing; omit it to ask for every status")
     return codes
 

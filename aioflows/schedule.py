@@ -29,7 +29,9 @@ _SECOND = timedelta(seconds=1)
 
 def _expression(value: object) -> str:
     if not isinstance(value, str):
-        raise QueryError(f"expression must be a text such as '0 0 2 ? * 2 *', not {value!r}")
+        raise QueryError(
+            f"expression must be a text such as '0 0 2 ? * 2 *', not {value!r}; a flow without freq has no schedule"
+        )
     return value
 
 

@@ -81,6 +81,28 @@ def test_runs_by_hand_are_counted_and_not_judged() -> None:
         assert (found.instances, found.manual, found.temporary) == (1_900, None, None)
 
 
+def test_a_scan_of_all_types_tells_what_a_scan_of_periodic_instances_tells() -> None:
+    def without_others(report: AuditReport) -> dict[str, Any]:
+        counts = {**report.counts(), "manual": None, "temporary": None}
+        return {**report.to_dict(), "counts": counts}
+
+    with Emulator(1_000, seed=3, missed=20, doubled=20, late=10) as emulator:
+        end = emulator.end
+        every = FlowQuery(emulator.start, end)
+        alone = with_session(emulator, lambda session, query: audit(session.scan(query), until=end))
+        amid = with_session(emulator, lambda session, _: audit(session.scan(every), until=end))
+        assert without_others(amid) == without_others(alone)
+        assert (amid.manual, amid.temporary) == (30, 20)
+        assert amid.stats.rows_yielded == amid.instances + 50
+
+
+def test_a_range_may_end_where_the_calendar_ends() -> None:
+    latest = datetime.max.replace(tzinfo=UTC)
+    with Emulator(200, seed=3, missed=2) as emulator:
+        found = audited(emulator, FlowQuery(emulator.start, latest))
+        assert (found.to_time.year, len(found.missing)) == (9999, 2)
+
+
 def test_a_run_that_was_deleted_is_missing_and_one_that_was_inserted_is_doubled() -> None:
     with Emulator(2_000, seed=4, schedule_types=[1]) as emulator:
         rows = emulator.matching()
@@ -217,8 +239,6 @@ def test_scans_that_do_not_read_all_periodic_instances_are_refused() -> None:
     async def main() -> None:
         async with session_to(emulator) as session:
             periodic = FlowQuery(emulator.start, emulator.end, type=ScheduleType.PERIODIC)
-            with pytest.raises(QueryError, match="by hand"):
-                await audit(session.scan(QUERY))
             with pytest.raises(QueryError, match="not that of the scan"):
                 await audit(session.scan(periodic), QUERY)
             with pytest.raises(QueryError, match="FlowSession or a FlowScan"):

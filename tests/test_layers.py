@@ -47,7 +47,7 @@ ORDER = [
 EDGES = {
     "emulator": "errors models",
     "export": "errors _time_zones models _extras _sealed _worker _tables arrow query checkpoint",
-    "report": "errors models _extras _display stats export audit",
+    "report": "errors _time_zones models _extras _display stats export audit",
     "web": "errors _extras _tables models query checkpoint arrow scan follow export",
     "telemetry": "aioflows",
     "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",

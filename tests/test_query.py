@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import AppKey, FlowQuery, FlowStatus, Limits, QueryError, RetryPolicy, ScheduleType
+from aioflows.query import SORT_FIELDS
 
 FROM, TO = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -103,6 +105,27 @@ def test_a_query_is_a_value() -> None:
     zone = timezone(timedelta(hours=8))
     assert FlowQuery(FROM, TO) == FlowQuery(FROM.astimezone(zone), TO)
     assert len({FlowQuery(FROM, TO), FlowQuery(FROM, TO)}) == 1
+
+
+_QUERIES = st.builds(
+    FlowQuery,
+    st.integers(978_307_200_000, 1_700_000_000_000),
+    st.integers(1_700_000_000_000, 9_000_000_000_000) | st.datetimes(datetime(2024, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    type=st.none() | st.sampled_from(ScheduleType),
+    status=st.just(()) | st.sets(st.sampled_from(FlowStatus), min_size=1),
+    owner=st.sampled_from(["", "alice"]),
+    expression=st.sampled_from(["", "daily"]),
+    order_by=st.none() | st.lists(st.sampled_from(SORT_FIELDS), min_size=1, unique=True),
+)  # fmt: skip
+
+
+@given(_QUERIES, _QUERIES, st.sampled_from(attrs.fields(FlowQuery)))
+def test_each_field_of_a_query_can_be_changed_alone(
+    query: FlowQuery, other: FlowQuery, field: attrs.Attribute[Any]
+) -> None:
+    changed = attrs.evolve(query, **{field.name: getattr(other, field.name)})
+    assert getattr(changed, field.name) == getattr(other, field.name)
+    assert attrs.evolve(changed, **{field.name: getattr(query, field.name)}) == query
 
 
 @pytest.mark.parametrize(

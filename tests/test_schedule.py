@@ -136,6 +136,26 @@ def test_a_time_without_a_zone_is_refused(value: datetime) -> None:
             call()
 
 
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12)), BERLIN], ids=str
+)
+@pytest.mark.parametrize("expression", ["0 0 2 * * ?", "0 0 0 29 2 ? 2124", "0 0 0 1W * ?", "* * * * * ?"])
+def test_the_ends_of_time_are_times_without_a_run(expression: str, zone: tzinfo) -> None:
+    earliest, latest = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
+    for schedule in (
+        Schedule(expression, "GMT-12"),
+        Schedule(expression, BERLIN),
+        Schedule(expression, "GMT+14"),
+    ):
+        assert schedule.next(latest) is None
+        assert not schedule.matches(latest)
+        assert not schedule.matches(earliest)
+        assert list(schedule.between(latest, latest)) == []
+        (first,) = itertools.islice(schedule.between(earliest, latest), 1)
+        assert first == schedule.next(earliest)
+        assert 1970 <= first.year <= 2126
+
+
 class TestZones:
     @pytest.mark.parametrize(
         "zone",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
+from aioflows._core.scans.partitions import PartitionedScan
 from aioflows._core.strategy import make_machine
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
@@ -39,7 +40,7 @@ from aioflows.arrow import AnswerColumns, arrow_schema, record_batch, with_names
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
-from aioflows.models import FlowInstance
+from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
 from aioflows.stats import ScanPlan, ScanStats
@@ -164,6 +165,14 @@ class ScanReader(LoopBound):
 
     def _repr_html_(self) -> str:
         return facts(repr(self), attrs.asdict(self.stats, recurse=False).items())
+
+    def note_types(self, noted: Callable[[Sequence[FlowInstance], ScheduleType], None]) -> None:
+        """Call a function with the rows of each page and their schedule type, before the page is handed out.
+
+        Rows do not show their type. Only a scan by trigger time knows it.
+        """
+        assert isinstance(self._machine, PartitionedScan)
+        self._machine.noted = noted
 
     # Reading
 

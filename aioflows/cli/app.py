@@ -23,7 +23,9 @@ from aioflows.cli.options import types as flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.groups import LimitOptions, QueryOptions
 from aioflows.cli.output.console import console_on
+from aioflows.cli.output.standard_output import checked_standard_output, standard_output
 from aioflows.emulator import Emulator
+from aioflows.export import ReaderGone, SinkError
 
 __all__ = ["run"]
 
@@ -58,7 +60,7 @@ async def demo_command(
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
     job = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
-    return await demo(job, console_on(sys.stdout))
+    return await demo(job, console_on(standard_output()))
 
 
 @command(app, "scan")
@@ -236,7 +238,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
+        with checked_standard_output():
+            return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
+    except ReaderGone:
+        return Exit.COMPLETE
+    except SinkError as error:
+        print_error(f"error: {error}")
+        return Exit.SINK
     except typer.Abort:
         print_error("interrupted")
         return Exit.INTERRUPTED

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
 from aioflows._display.text import printable
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
+from aioflows.cli.output.standard_output import discard_output
 from aioflows.export import ReaderGone
 
 __all__ = ["run_command"]
@@ -59,7 +59,7 @@ def run_command(
     except _Stopped as stopped:
         code, line = stopped.code, stopped.line
     except (ReaderGone, BrokenPipeError):
-        _discard_output()
+        discard_output()
         return Exit.COMPLETE
     except Exception as error:
         outcome = exit_for(error)
@@ -102,9 +102,3 @@ def _exit_now(*_: object) -> None:
     with suppress(OSError):
         os.write(2, _SHOW_CURSOR if os.isatty(2) else b"")
     os._exit(Exit.INTERRUPTED)
-
-
-def _discard_output() -> None:
-    """Redirect standard output to the null device. Otherwise the flush at exit fails on the closed pipe."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

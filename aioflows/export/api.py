@@ -26,6 +26,7 @@ from aioflows.export.formats.sqlite import SqliteSink
 from aioflows.export.formats.text import Encoder, TextSink
 from aioflows.export.job import Exported, Job, S, Session
 from aioflows.export.journal import JournalEntry
+from aioflows.export.permissions import file_mode
 from aioflows.export.sink import Sink
 from aioflows.export.stream import Stream
 from aioflows.export.target import Format, Target
@@ -44,6 +45,7 @@ async def export(
     tasks: bool = False,
     raw: bool = False,
     zone: str | tzinfo = UTC,
+    mode: int | str | None = None,
     limit: int | None = None,
     proven: bool = False,
     resume: bool = False,
@@ -67,6 +69,9 @@ async def export(
         zone: the zone of times in CSV, JSON lines and SQLite. Texts with one offset compare as their instants
             do, so a zone with daylight saving time is only for readers. Arrow, Parquet and DuckDB hold
             instants. Default: UTC.
+            In a folder of Parquet files, the days are days of this zone.
+        mode: who may read and write the target: mode bits (0o640) or three octal digits ("640"), or "umask" for what
+            other new files get. Default: None, which means its owner alone.
         limit: the most instances to export. None means every instance.
         proven: as for `FlowSession.scan`.
         resume: True to continue an export that an earlier run left unfinished, if there is one.
@@ -91,7 +96,7 @@ async def export(
             "an export by update_time cannot be resumed, because its scan cannot; "
             "leave resume=True (--resume) out"
         )
-    shown = time_zone(zone)
+    shown, bits = time_zone(zone), file_mode(mode)
     layout = Layout(columns, tasks=tasks, default=FIELDS if destination.format is Format.JSONL else COLUMNS)
     job = Job(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
@@ -103,10 +108,13 @@ async def export(
         )
     # Earlier releases wrote times in the service's zone, so their unfinished exports are not continued in UTC.
     texts = [str(shown)] if destination.format in _TEXTS else []
+    if destination.folder and shown is not UTC:
+        texts = [str(shown)]
     layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
+    texts += [destination.compression] if destination.compression else []
     fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
-    draft = Draft(destination.path, destination.name, files)
-    sink = _sink(destination, draft, layout, fresh.job, shown, raw=raw)
+    draft = Draft(destination.path, destination.name, files, mode=bits)
+    sink = _sink(destination, draft, layout, fresh.job, query, shown, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
@@ -119,13 +127,18 @@ def _encoder(format: Format, layout: Layout, zone: tzinfo, *, raw: bool) -> Enco
     return JsonLinesEncoder(layout, zone=zone)
 
 
-def _sink(destination: Target, draft: Draft, layout: Layout, job: str, zone: tzinfo, *, raw: bool) -> Sink:
+def _sink(
+    destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, zone: tzinfo, *, raw: bool
+) -> Sink:
     match destination.format:
         case Format.PARQUET:
-            return FolderSink(draft, layout, job) if destination.folder else FileSink(draft, layout, job)
+            if not destination.folder:
+                return FileSink(draft, layout, job)
+            return FolderSink(draft, layout, job, start=query.from_ms, zone=zone)
         case Format.SQLITE:
             return SqliteSink(draft, layout, zone=zone)
         case Format.DUCKDB:
             return DuckSink(draft, layout)
         case _:
-            return TextSink(draft, _encoder(destination.format, layout, zone, raw=raw))
+            encoder = _encoder(destination.format, layout, zone, raw=raw)
+            return TextSink(draft, encoder, destination.compression)

@@ -21,6 +21,7 @@ from pathlib import Path
 from aioflows.export.errors import SinkError
 from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.journal import JournalEntry
+from aioflows.export.permissions import set_modes
 
 __all__ = ["Draft"]
 
@@ -36,12 +37,14 @@ class Draft:
         target: the path of the finished export.
         name: the target's name in messages.
         files: the file system.
+        mode: mode bits of the files of the target. Default: its owner may read and write.
     """
 
-    def __init__(self, target: Path, name: str, files: FileSystem) -> None:
+    def __init__(self, target: Path, name: str, files: FileSystem, *, mode: int = 0o600) -> None:
         self.target = target
         self.name = name
         self.files = files
+        self._mode = mode
         self.folder = target.with_name(f".{target.name}.aioflows")
         self.rows = self.folder / "rows"
         self._journal = self.folder / _JOURNAL
@@ -125,6 +128,8 @@ class Draft:
                     f"{self.name} has appeared since the export began; "
                     "give overwrite=True (--overwrite) to replace it"
                 )
+            if self._mode != 0o600:
+                set_modes(self.files, self.rows, self._mode)
             if self.target.is_dir():
                 self.files.rename(self.target, self.folder / _OLD)
             self.files.rename(self.rows, self.target)

@@ -19,6 +19,7 @@ from aioflows._extras import import_extra, pa
 __all__ = ["FileSystem", "write_atomically"]
 
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_DUCKDB_STORAGE = "v1.0.0"
 
 
 class FileSystem:
@@ -59,6 +60,10 @@ class FileSystem:
         """Make a folder if it does not exist."""
         path.mkdir(mode=0o700, exist_ok=True)
 
+    def set_mode(self, path: Path, mode: int) -> None:
+        """Give mode bits to a file or a folder."""
+        path.chmod(mode)
+
     def rename(self, path: Path, target: Path) -> None:
         """Rename a file or a folder atomically."""
         path.replace(target)
@@ -85,8 +90,13 @@ class FileSystem:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
     def duckdb(self, path: Path) -> Any:
-        """Open a DuckDB database."""
-        return import_extra("duckdb").connect(str(path))
+        """Open a DuckDB database. A new one can be opened by every DuckDB from 1.0 on.
+
+        DuckDB 2 writes another storage version if it is not told: https://duckdb.org/docs/internals/storage
+        """
+        return import_extra("duckdb").connect(
+            str(path), config={"storage_compatibility_version": _DUCKDB_STORAGE}
+        )
 
     def lock(self, descriptor: int) -> bool:
         """Lock a file until it is closed. Return False if another process holds the lock."""

@@ -23,6 +23,8 @@ class JournalEntry:
         length: the part of the draft that counts: bytes of a file, or part files of a folder.
         checkpoint: the position of the scan. None means that nothing was written, or that the order cannot be
             resumed.
+        size: for gzip, the text that counts (bytes).
+        crc: for gzip, the CRC-32 of this text.
         overwrite: True if the export may replace a target that exists.
         done: True if the export is complete.
     """
@@ -30,6 +32,8 @@ class JournalEntry:
     job: str
     instances: int = 0
     length: int = 0
+    size: int = 0
+    crc: int = 0
     checkpoint: Checkpoint | None = None
     overwrite: bool = False
     done: bool = False

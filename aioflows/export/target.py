@@ -8,8 +8,10 @@ from pathlib import Path
 
 import attrs
 
+from aioflows._extras import import_extra
 from aioflows.errors import QueryError
 from aioflows.export.errors import reason
+from aioflows.export.formats.compression import Compression
 
 __all__ = ["Format", "Target"]
 
@@ -50,6 +52,7 @@ class Target:
         format: the format.
         special: True for a pipe or a device, which cannot be replaced.
         folder: True for a folder of Parquet files by day.
+        compression: how a text file is compressed.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Target:
     format: Format
     special: bool = False
     folder: bool = False
+    compression: Compression = Compression.NONE
 
     @property
     def streams(self) -> bool:
@@ -91,7 +95,8 @@ class Target:
         if special:
             return cls(name, path, _stream_format(given, name), special=True)
         slash = name.endswith(("/", os.sep))
-        found = given or _ENDINGS.get(path.suffix.lower()) or (Format.PARQUET if slash else None)
+        compression, ending = _compression(path)
+        found = given or _ENDINGS.get(ending) or (Format.PARQUET if slash else None)
         if slash or path.is_dir():
             if found is not Format.PARQUET:
                 raise QueryError(
@@ -105,7 +110,13 @@ class Target:
                 f"the format of {name!r} is unknown; "
                 f"use one of the endings {', '.join(_ENDINGS)}, or give a format"
             )
-        return cls(name, path, found)
+        if compression and found not in _STREAM_FORMATS:
+            raise QueryError(
+                f"{name!r} cannot be written: {found} files are compressed inside; leave {str(compression)!r} out of the name"
+            )
+        if compression is Compression.ZSTD:
+            import_extra("pyarrow")
+        return cls(name, path, found, compression=compression)
 
     def check(self, *, resume: bool, overwrite: bool) -> None:
         """Check that an export to this target can begin. The content of files is not read.
@@ -128,6 +139,14 @@ class Target:
                         f"{self.name!r} holds {one.name!r}, so it is not a folder of Parquet files by day; "
                         "name another folder"
                     )
+
+
+def _compression(path: Path) -> tuple[Compression, str]:
+    """Return the compression that the name of a path stands for, and the ending before it, in small letters."""
+    last = path.suffix.lower()
+    if last in set(Compression):
+        return Compression(last), path.with_suffix("").suffix.lower()
+    return Compression.NONE, last
 
 
 def _format(value: str | None) -> Format | None:

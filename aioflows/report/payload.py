@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from typing import Any
 
 import attrs
 
+from aioflows._time_zones import time_at
 from aioflows.models import FlowStatus
 from aioflows.report.facts import Facts
 from aioflows.report.flow_totals import FAILURES
@@ -15,8 +16,6 @@ from aioflows.report.scheduled_runs import ScheduledRuns
 from aioflows.report.tally import EDGES, Run, Status, Tally
 
 __all__ = ["embedded", "payload"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def _runs(
     def wall(ms: int | None) -> int | None:
         if ms is None:
             return None
-        offset = _at(ms, tally.zone).utcoffset() or timedelta()
+        offset = time_at(ms, tally.zone or UTC).utcoffset() or timedelta()
         return ms + int(offset.total_seconds()) * 1000
 
     return [
@@ -106,12 +105,8 @@ def _runs(
     ]
 
 
-def _at(ms: int, zone: tzinfo | None) -> datetime:
-    return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone or UTC)
-
-
 def _shown(ms: int, zone: tzinfo | None) -> str:
-    return _at(ms, zone).strftime("%Y-%m-%d %H:%M")
+    return time_at(ms, zone or UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _rank(status: Status) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
 from tests.support.commands import PATIENCE, ROOT, command, environment, run, run_here, started, wait_until
 from tests.support.export_readers import content
+from tests.support.long import long_but
 
 SECRET = "canary-secret-8f21"
 RANGE = ("--from", "2024-01-01T00:00+08:00", "--to", "2025-01-01T00:00+08:00")
@@ -148,6 +149,44 @@ class TestScan:
             process.stdout.readline()  # it runs, and soon waits for us to read more
             process.send_signal(number)
             assert told(process) == (code, words)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        long_but(
+            ("report", *RANGE),
+            of=[
+                ("report", *RANGE),
+                ("audit", *RANGE),
+                ("audit", *RANGE, "--json"),
+                ("demo", "--instances", "500", "--latency", "0"),
+                ("emulate", "--instances", "10"),
+                ("scan", "--help"),
+                ("--version",),
+            ],
+        ),
+        ids=" ".join,
+    )
+    @pytest.mark.parametrize("closed", [False, True], ids=["full", "closed"])
+    def test_every_command_says_in_one_line_that_its_output_cannot_be_written(
+        self, emulator: EmulatorProcess, arguments: tuple[str, ...], closed: bool
+    ) -> None:
+        if closed and arguments[0] in ("scan", "emulate", "--version"):
+            pytest.skip("it serves all the same, or has nothing to lose")
+        where = {"AIOFLOWS_URL": emulator.url, "AIOFLOWS_USER_ID": "u", "AIOFLOWS_ORG_ID": "o"}
+        redirected = f"exec {shlex.join(command(*arguments))} {'>&-' if closed else '>/dev/full'}"
+        done = subprocess.run(
+            ["sh", "-c", redirected],
+            env=environment(**where),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        told = (
+            "is closed; open it, or name a file" if closed else "cannot be written: No space left on device"
+        )
+        assert (done.returncode, done.stderr.count("\n")) == (6, 1)
+        assert f"standard output {told}" in done.stderr
 
     def test_a_full_device_is_a_failure_of_the_output(self, emulator: EmulatorProcess) -> None:
         with Path("/dev/full").open("wb") as full:

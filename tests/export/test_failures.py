@@ -45,7 +45,7 @@ class Failing(Quick):
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        counted = ("open", "append", "write", "truncate", "sync", "folder", "rename", "sync_folder", "remove")
+        counted = "open append write truncate sync folder set_mode rename sync_folder remove".split()
         return partial(self._call, name, value) if name in counted else value
 
     def _call(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -115,7 +115,7 @@ async def old(folder: Path, ending: str) -> Path:
 async def new(folder: Path, ending: str, files: FileSystem, *, resume: bool = False) -> Path:
     """What takes its place."""
     name = f"{folder}/out{ending}"
-    await export(Rows(NEW), QUERY, name, every=10, overwrite=True, files=files, resume=resume)
+    await export(Rows(NEW), QUERY, name, every=10, overwrite=True, files=files, resume=resume, mode=0o640)
     return Path(name)
 
 
@@ -147,6 +147,7 @@ def test_every_kind_of_call_is_among_those_that_fail() -> None:
         "truncate",
         "sync",
         "folder",
+        "set_mode",
         "rename",
         "sync_folder",
         "remove",

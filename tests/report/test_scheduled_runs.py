@@ -69,9 +69,10 @@ def printed(emulator: Emulator, **selection: Any) -> tuple[ScheduledRuns, list[s
     return run_virtual(main())
 
 
-def test_the_counts_of_the_panel_are_those_of_an_audit(tmp_path: Path) -> None:
-    with Emulator(6_000, seed=5, missed=60, doubled=40, late=30) as emulator:
-        found, true = reported(emulator, tmp_path / "report.html", **PERIODIC), audited(emulator, **PERIODIC)
+@pytest.mark.parametrize("selection", [PERIODIC, {}], ids=["periodic", "all types"])
+def test_the_counts_of_the_panel_are_those_of_an_audit(tmp_path: Path, selection: dict[str, Any]) -> None:
+    with Emulator(2_500, seed=5, missed=60, doubled=40, late=30) as emulator:
+        found, true = reported(emulator, tmp_path / "report.html", **selection), audited(emulator, **PERIODIC)
     assert (len(true.missing), len(true.doubled), len(true.late)) == (60, 40, 30)
     assert found["left_out"] == ""
     assert found["missing"] == 60
@@ -87,21 +88,22 @@ def test_the_counts_of_the_panel_are_those_of_an_audit(tmp_path: Path) -> None:
     assert "fewer than two runs" in found["unjudged"]
 
 
-def test_the_report_sends_no_request_more_for_the_panel(tmp_path: Path) -> None:
+@pytest.mark.parametrize("selection", [PERIODIC, {}], ids=["periodic", "all types"])
+def test_the_report_sends_no_request_more_for_the_panel(tmp_path: Path, selection: dict[str, Any]) -> None:
     async def read(emulator: Emulator) -> None:
         async with session_to(emulator) as session:
-            await session.scan(FlowQuery(emulator.start, emulator.end, **PERIODIC)).list()
+            await session.scan(FlowQuery(emulator.start, emulator.end, **selection)).list()
 
     with Emulator(2_000, seed=1) as emulator:
         run_virtual(read(emulator))
         alone = sum(emulator.requests.values())
-        reported(emulator, tmp_path / "report.html", **PERIODIC)
+        reported(emulator, tmp_path / "report.html", **selection)
         assert sum(emulator.requests.values()) == 2 * alone
 
 
 def test_the_terminal_shows_the_same_counts_on_one_screen() -> None:
     with Emulator(6_000, seed=5, missed=60, doubled=40, late=30) as emulator:
-        found, lines = printed(emulator, **PERIODIC)
+        found, lines = printed(emulator)
     counts = f"{found.expected:,} expected · 60 missing · 40 twice · 30 late"
     assert any(line.startswith("scheduled runs") and counts in line for line in lines)
     assert any(line.startswith("not judged") for line in lines)
@@ -111,7 +113,6 @@ def test_the_terminal_shows_the_same_counts_on_one_screen() -> None:
 @pytest.mark.parametrize(
     ("selection", "reason"),
     [
-        ({}, "started by hand"),
         ({"type": ScheduleType.MANUAL}, "have no schedule"),
         ({**PERIODIC, "status": FlowStatus.FAIL}, "every status"),
         ({**PERIODIC, "order_by": "-trigger_time"}, "reads by 'trigger_time'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import sqlite3
 from collections.abc import Callable
@@ -17,8 +18,16 @@ def _lines(target: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in target.read_text().splitlines()]
 
 
+def _zstd_lines(target: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    with pa.input_stream(str(target), compression="zstd") as file:
+        return [json.loads(line) for line in file.read().splitlines()]
+
+
 def _cells(target: Path) -> list[dict[str, Any]]:
-    with target.open(newline="", encoding="utf-8") as file:
+    opened = gzip.open if target.suffix == ".gz" else open
+    with opened(target, "rt", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -36,7 +45,7 @@ def _parquet(target: Path) -> list[dict[str, Any]]:
     if target.is_file():
         return list(pq.read_table(target).to_pylist())
     files = sorted(target.glob("date=*/part-*.parquet"))
-    assert all(path.name.startswith("_common") for path in target.iterdir() if not path.is_dir())
+    assert all(path.is_dir() for path in target.iterdir())
     days = [ds.dataset(path).to_table().to_pylist() for path in files]
     return [row for day in days for row in day]
 
@@ -51,6 +60,8 @@ def _duck(target: Path) -> list[dict[str, Any]]:
 _READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     ".jsonl": _lines,
     ".csv": _cells,
+    ".csv.gz": _cells,
+    ".jsonl.zst": _zstd_lines,
     ".sqlite": _sqlite,
     ".parquet": _parquet,
     ".parquet/": _parquet,
@@ -67,4 +78,4 @@ def named(folder: Path) -> set[str]:
 
 def content(target: Path) -> list[dict[str, Any]]:
     """Give the rows."""
-    return _READERS[".parquet/" if target.is_dir() else target.suffix](target)
+    return _READERS[".parquet/" if target.is_dir() else "".join(target.suffixes)](target)

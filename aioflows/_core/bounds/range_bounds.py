@@ -27,13 +27,14 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator
+from functools import partial
 from typing import TypeAlias
 
 import attrs
 
-from aioflows._core.bounds.range_end import Answer
-from aioflows._core.bounds.range_start import RangeStart, look, seconds_of, window
+from aioflows._core.bounds.range_check import Answer, RangeCheck, window
+from aioflows._core.bounds.range_start import RangeStart, look, seconds_of
 from aioflows._core.pages.first_page import no_such_page, refusal
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
@@ -54,7 +55,7 @@ class _Margin(enum.IntEnum):
     MINUTE = 2
 
 
-class RangeBounds:
+class RangeBounds(RangeCheck):
     """The check of the bounds. It stands between a scan and the service.
 
     Args:
@@ -63,9 +64,9 @@ class RangeBounds:
     """
 
     def __init__(self, edges: Collection[int], deliver: Callable[[PageRequest, Answer], None]) -> None:
+        super().__init__(deliver)
         self.zone: Zone | None = None
         self._edges = frozenset(edges)
-        self._deliver = deliver
         self._start = RangeStart()
         self._margins: dict[int, _Margin] = {}
         """For a bound beside which a row stands: the margin that windows still have there."""
@@ -78,10 +79,6 @@ class RangeBounds:
         self._held: list[tuple[PageRequest, PageRequest, Page]] = []
         """Answers that wait for it."""
         self._first_page: int | None = None
-        self._meant: dict[PageRequest, PageRequest] = {}
-        """For each request that was sent wider, the request of the scan."""
-        self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
-        self._todo: list[PageRequest] = []
 
     def sent(self, ask: PageRequest) -> PageRequest:
         """Return the request to send for a request of the scan."""
@@ -90,21 +87,11 @@ class RangeBounds:
             self._meant[wider] = ask
         return wider
 
-    def wanted(self) -> Iterator[PageRequest]:
-        """Yield the requests to start, each once."""
-        while self._todo:
-            yield self._todo.pop(0)
-
-    def received(self, ask: PageRequest, answer: Answer) -> None:
-        """Process an answer."""
-        if (job := self._jobs.pop(ask, None)) is not None:
-            job(answer)
-            return
-        meant = self._meant.pop(ask, ask)
+    def _answered(self, meant: PageRequest, sent: PageRequest, answer: Answer) -> None:
         if isinstance(answer, AioflowsError):
             first = math.inf if self._first_page is None else self._first_page
-            if refusal(answer) and _exceeds_days(meant, ask):
-                if not no_such_page(answer) or ask.page_no >= first:
+            if refusal(answer) and _exceeds_days(meant, sent):
+                if not no_such_page(answer) or sent.page_no >= first:
                     self._too_wide.add(_key(meant))
                     self._todo.append(self.sent(meant))
                     return
@@ -114,10 +101,12 @@ class RangeBounds:
             self._deliver(meant, answer)
             return
         if answer.ids:
-            self._first_page = min(ask.page_no, ask.page_no if self._first_page is None else self._first_page)
-        elif _exceeds_days(meant, ask):
+            self._first_page = min(
+                sent.page_no, sent.page_no if self._first_page is None else self._first_page
+            )
+        elif _exceeds_days(meant, sent):
             self._too_wide.add(_key(meant))
-        self._look_at(meant, ask, answer)
+        self._look_at(meant, sent, answer)
 
     def _look_at(self, meant: PageRequest, sent: PageRequest, page: Page) -> None:
         if self._telling and self._start.included is None and self._doubtful(meant, sent, page):
@@ -279,16 +268,8 @@ class RangeBounds:
             return
         except AioflowsError as error:
             self._fail(meant, error)
-            return
-
-        def answered(answer: Answer) -> None:
-            if isinstance(answer, AioflowsError):
-                self._fail(meant, answer)
-            else:
-                self._run(meant, script, answer)
-
-        self._jobs[ask] = answered
-        self._todo.append(ask)
+        else:
+            self._request(ask, partial(self._run, meant, script), partial(self._fail, meant))
 
     def _fail(self, meant: PageRequest, error: AioflowsError) -> None:
         held, self._held, self._telling = self._held, [], False

@@ -28,20 +28,19 @@ See docs/algorithms/keyset.md.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import TypeAlias
 
 import attrs
 
+from aioflows._core.bounds.range_check import Answer, RangeCheck, window
+from aioflows._core.bounds.range_start import look
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError, CompletenessError
 
-__all__ = ["Answer", "RangeEnd"]
-
-Answer: TypeAlias = "Page | AioflowsError"
+__all__ = ["RangeEnd"]
 
 _ROUNDS = 3
 """How often to look for a row at the end of a window that is in neither second beside it, as if deleted."""
@@ -70,7 +69,7 @@ class _Case:
     rows: int = 0
 
 
-class RangeEnd:
+class RangeEnd(RangeCheck):
     """The check of the range's end. It stands between a scan and the service.
 
     Args:
@@ -79,9 +78,9 @@ class RangeEnd:
     """
 
     def __init__(self, ends: Collection[int], deliver: Callable[[PageRequest, Answer], None]) -> None:
+        super().__init__(deliver)
         self.zone: Zone | None = None
         self._ends = frozenset(ends)
-        self._deliver = deliver
         self._begun: dict[int, frozenset[str]] = {}
         """For each window that begins inside a second, the ids in its answer."""
         self._clear: set[int] = set()
@@ -92,34 +91,20 @@ class RangeEnd:
         self._rounds = 0
         self._first_page: int | None = None
         self._held: list[tuple[PageRequest, Page]] = []
-        self._meant: dict[PageRequest, PageRequest] = {}
-        """For each request with an end one millisecond early, the request of the scan."""
-        self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
-        self._todo: list[PageRequest] = []
 
     def sent(self, ask: PageRequest) -> PageRequest:
         """Return the request to send for a request of the scan."""
         if self._verdict is not _Verdict.INCLUDED:
             return ask
-        narrower = _window(ask, ask.from_ms, ask.to_ms - 1)
+        narrower = window(ask, ask.from_ms, ask.to_ms - 1)
         self._meant[narrower] = ask
         return narrower
 
-    def wanted(self) -> Iterator[PageRequest]:
-        """Yield the requests to start, each once."""
-        while self._todo:
-            yield self._todo.pop(0)
-
-    def received(self, ask: PageRequest, answer: Answer) -> None:
-        """Process an answer."""
-        if (job := self._jobs.pop(ask, None)) is not None:
-            job(answer)
-        elif (meant := self._meant.pop(ask, None)) is not None:
+    def _answered(self, meant: PageRequest, sent: PageRequest, answer: Answer) -> None:
+        if meant is not sent or isinstance(answer, AioflowsError):
             self._deliver(meant, answer)
-        elif isinstance(answer, AioflowsError):
-            self._deliver(ask, answer)
         else:
-            self._look(ask, answer)
+            self._look(meant, answer)
 
     def _look(self, ask: PageRequest, page: Page) -> None:
         if page.ids:
@@ -184,18 +169,8 @@ class RangeEnd:
     def _ask(self, from_ms: int, to_ms: int, job: Callable[[Page], None], *, falling: bool = False) -> None:
         """Request a window, sorted so that the rows next to the end in question come first."""
         assert self._case is not None
-        window = _window(self._case.ask, from_ms, to_ms)
-        backward = falling != window.axis.descending
-        ask = attrs.evolve(window, page_no=self._first_page or 0, backward=backward, tries=None)
-
-        def answered(answer: Answer) -> None:
-            if isinstance(answer, AioflowsError):
-                self._fail(answer)
-            else:
-                job(answer)
-
-        self._jobs[ask] = answered
-        self._todo.append(ask)
+        ask = look(self._case.ask, from_ms, to_ms, page_no=self._first_page or 0, falling=falling)
+        self._request(ask, job, self._fail)
 
     def _looked_behind(self, case: _Case, page: Page) -> None:
         shown = case.ids & self._within(page, case.end_ms)
@@ -276,8 +251,3 @@ def _at(page: Page, wall: int) -> frozenset[str]:
     return frozenset(
         name for name, time in zip(page.ids, page.times, strict=True) if wall_seconds(time) == wall
     )
-
-
-def _window(ask: PageRequest, from_ms: int, to_ms: int) -> PageRequest:
-    first, until = ask.axis.window(from_ms, to_ms)
-    return attrs.evolve(ask, first=first, until=until)

@@ -19,12 +19,13 @@ from typing import TypeAlias
 
 import attrs
 
+from aioflows._core.bounds.range_check import window
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows.errors import AioflowsError
 
-__all__ = ["RangeStart", "look", "seconds_of", "window"]
+__all__ = ["RangeStart", "look", "seconds_of"]
 
 _Look: TypeAlias = Generator[PageRequest, Page, bool]
 """A script that yields requests and receives their pages. It returns False if no row stands at a start."""
@@ -90,12 +91,6 @@ def look(ask: PageRequest, from_ms: int, to_ms: int, *, page_no: int, falling: b
     """Return a request like another one for a window of its own, in either order."""
     one = window(ask, from_ms, to_ms)
     return attrs.evolve(one, page_no=page_no, backward=falling != one.axis.descending, tries=None)
-
-
-def window(ask: PageRequest, from_ms: int, to_ms: int) -> PageRequest:
-    """Return a request like another one, for a window of real time (ms)."""
-    first, until = ask.axis.window(from_ms, to_ms)
-    return attrs.evolve(ask, first=first, until=until)
 
 
 def seconds_of(zone: Zone, ask: PageRequest, times: Sequence[str]) -> list[int]:

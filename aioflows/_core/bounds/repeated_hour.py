@@ -20,12 +20,12 @@ See docs/algorithms/keyset.md.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
 
-from aioflows._core.bounds.range_end import Answer
+from aioflows._core.bounds.range_check import Answer, RangeCheck, window
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.wire.zone import Zone, wall_seconds
@@ -80,7 +80,7 @@ class _Hours:
         return self.wall <= wall_ms < self.wall + self.length
 
 
-class RepeatedHour:
+class RepeatedHour(RangeCheck):
     """The check of the repeated hour. It stands between a scan and the service.
 
     Args:
@@ -99,9 +99,9 @@ class RepeatedHour:
         *,
         resumed: bool,
     ) -> None:
+        super().__init__(deliver)
         self._spans = [axis.window(*span) for span in spans]
         self._resumed = resumed
-        self._deliver = deliver
         self._hours: list[_Hours] = []
         self._cut: _Hours | None = None
         self._verdict = _HourVerdict.UNKNOWN
@@ -110,9 +110,6 @@ class RepeatedHour:
         self._edge_looked = False
         self._seen_apart = 0
         self._held: list[tuple[PageRequest, Page]] = []
-        self._meant: dict[PageRequest, PageRequest] = {}
-        self._jobs: dict[PageRequest, Callable[[Answer], None]] = {}
-        self._todo: list[PageRequest] = []
 
     @property
     def undated(self) -> list[tuple[int, int]]:
@@ -137,25 +134,16 @@ class RepeatedHour:
         hours = self._over(ask)
         if self._verdict is not _HourVerdict.MIXED or hours is None or not self._ends_in_first(ask, hours):
             return ask
-        narrower = _window(ask, min(ask.from_ms, hours.first), hours.first)
+        narrower = window(ask, min(ask.from_ms, hours.first), hours.first)
         self._meant[narrower] = ask
         return narrower
 
-    def wanted(self) -> Iterator[PageRequest]:
-        """Yield the requests to start, each once."""
-        while self._todo:
-            yield self._todo.pop(0)
-
-    def received(self, ask: PageRequest, answer: Answer) -> None:
-        """Process an answer."""
-        if (job := self._jobs.pop(ask, None)) is not None:
-            job(answer)
-        elif (meant := self._meant.pop(ask, None)) is not None:
+    def _answered(self, meant: PageRequest, sent: PageRequest, answer: Answer) -> None:
+        hours = self._over(meant)
+        if meant is not sent or isinstance(answer, AioflowsError) or hours is None:
             self._deliver(meant, answer)
-        elif isinstance(answer, AioflowsError) or (hours := self._over(ask)) is None:
-            self._deliver(ask, answer)
         else:
-            self._look(ask, answer, hours)
+            self._look(meant, answer, hours)
 
     def _over(self, ask: PageRequest) -> _Hours | None:
         return next((one for one in self._hours if one.overlaps(ask)), None)
@@ -226,19 +214,13 @@ class RepeatedHour:
         self._settle(_HourVerdict.MIXED)
 
     def _ask(self, ask: PageRequest, from_ms: int, to_ms: int, job: Callable[[Page], None]) -> None:
-        again = attrs.evolve(_window(ask, from_ms, to_ms), tries=None)
+        self._request(attrs.evolve(window(ask, from_ms, to_ms), tries=None), job, self._fail)
 
-        def answered(answer: Answer) -> None:
-            if isinstance(answer, AioflowsError):
-                self._looking = False
-                held, self._held = self._held, []
-                for one, _ in held:
-                    self._deliver(one, answer)
-            else:
-                job(answer)
-
-        self._jobs[again] = answered
-        self._todo.append(again)
+    def _fail(self, error: AioflowsError) -> None:
+        self._looking = False
+        held, self._held = self._held, []
+        for ask, _ in held:
+            self._deliver(ask, error)
 
     def _settle(self, verdict: _HourVerdict) -> None:
         self._verdict, self._looking = verdict, False
@@ -258,8 +240,3 @@ def _shown(page: Page, hours: _Hours) -> dict[int, set[str]]:
     except AioflowsError:  # the reader of the page reports the error
         return {}
     return rows
-
-
-def _window(ask: PageRequest, from_ms: int, to_ms: int) -> PageRequest:
-    first, until = ask.axis.window(from_ms, to_ms)
-    return attrs.evolve(ask, first=first, until=until)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import attrs
 
 from aioflows._core.bounds.range_bounds import RangeBounds
-from aioflows._core.bounds.range_end import Answer, RangeEnd
+from aioflows._core.bounds.range_check import Answer
+from aioflows._core.bounds.range_end import RangeEnd
 from aioflows._core.bounds.repeated_hour import RepeatedHour
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
 from aioflows._core.pages.page import Page

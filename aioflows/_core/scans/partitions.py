@@ -70,7 +70,7 @@ class PartitionedScan(Machine):
         self._ordered = ordered
         self._descending = descending
         self._merged = ordered and len(partitions) > 1
-        self._noted = noted
+        self.noted = noted
         self._checks = checks
         self._first_pages = TypeOverlapCheck()
         for partition in partitions:
@@ -145,7 +145,7 @@ class PartitionedScan(Machine):
         zone = self._zone_known
         if zone.clocks is not None and zone.clocks.differ:
             return self._read(taken)
-        if self._noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
+        if self.noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
         parts = [
             # If a page is handed out in many pieces, each piece would decode the whole page again.
@@ -180,8 +180,8 @@ class PartitionedScan(Machine):
             some = piece.read(self._zone_known)
             if self._checks is not None:
                 self._checks.check(some)
-            if self._noted is not None:
-                self._noted(some, piece.partition.type)
+            if self.noted is not None:
+                self.noted(some, piece.partition.type)
             rows += some
         self._unread = False
         return rows if taken.order is None else [rows[number] for number in taken.order]

@@ -2,13 +2,16 @@
 
 cron-descriptor 2.2.1 counts weekdays as Quartz does if it is told to. It reads some expressions wrongly:
 
-1. ``0/25`` minutes is "every 25 minutes" to it, though the hour starts anew.
+1. Of hours in a list, and of a single hour with several minutes, it tells times without a run. So the words
+   for times of day are written in `time_words`.
 2. It refuses ``MONDAY`` and ``L`` as a weekday, and reads ``/5``, ``l``, ``39-34``, ``2#2,6`` and 99 wrongly.
 3. The years of ``2016/4`` go on until 9999.
 4. It drops the ``W`` of ``L-3W``.
 
-So it gets the values that an expression selects, in a form that it reads rightly. The words for ``L-3W`` are
-written here.
+5. It does not say that Quartz takes a Friday before the 31st as ``31W`` in a month of 30 days.
+
+So it gets the days, months and years that an expression selects, in a form that it reads rightly. The words
+for ``L-3W`` and ``31W`` are written here.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from aioflows._core.schedule.day_rules import (
 )
 from aioflows._core.schedule.expression import CronFields
 from aioflows._core.schedule.field_items import LAST_YEAR
+from aioflows._core.schedule.time_words import runs_of, time_words
 from aioflows.errors import QueryError
 
 __all__ = ["describe_fields"]
 
 _NEVER = "Never"
+_MIDNIGHT = "0 0 0"
+_SHORT_MONTHS = {4, 6, 9, 11}
 _LAST_WEEKDAY = "on the last weekday of the month"
 
 
@@ -46,26 +52,29 @@ def describe_fields(fields: CronFields) -> str:
     days = _days(fields)
     if fields.empty or not fields.years or days is None:
         return _NEVER
-    text = " ".join(
-        (
-            _cyclic(fields.seconds, 0, 60),
-            _cyclic(fields.minutes, 0, 60),
-            _cyclic(fields.hours, 0, 24),
-            days[0],
-            _ring(fields.months, 12),
-            days[1],
-            _years(fields.years),
-        )
-    )
+    text = f"{_MIDNIGHT} {days[0]} {_ring(fields.months, 12)} {days[1]} {_years(fields.years)}"
     words: str = ExpressionDescriptor(
         text, day_of_week_start_index_zero=False, use_24hour_time_format=True, locale_code="en_US"
     ).get_description()
-    if isinstance(fields.days, NearestWeekday) and fields.days.before_last:
-        before = "1 day" if fields.days.before_last == 1 else f"{fields.days.before_last} days"
-        words = words.replace(
-            _LAST_WEEKDAY, f"on the weekday nearest to {before} before the last day of the month"
-        )
+    words = time_words(fields) + words.removeprefix("At 00:00")
+    if isinstance(fields.days, NearestWeekday):
+        return words.replace(*_nearest(fields.days, fields.months))
     return words
+
+
+def _nearest(rule: NearestWeekday, months: tuple[int, ...]) -> tuple[str, str]:
+    """Return words of cron-descriptor, and the words that replace them."""
+    day = rule.day
+    if rule.before_last:
+        days = "1 day" if rule.before_last == 1 else f"{rule.before_last} days"
+        return _LAST_WEEKDAY, f"on the weekday nearest to {days} before the last day of the month"
+    shorter = ""
+    if day == 31 and not _SHORT_MONTHS.isdisjoint(months):
+        shorter = "a month of 30 days"
+    elif day in (29, 30) and 2 in months and 1 not in months:  # else the search skips February
+        shorter = f"a February of {day - 1} days"
+    words = f"day {day} of the month"
+    return words, f"{words} (in {shorter}, on day {day - 1} if that is a Friday)" if shorter else words
 
 
 def _days(fields: CronFields) -> tuple[str, str] | None:
@@ -88,30 +97,15 @@ def _days(fields: CronFields) -> tuple[str, str] | None:
     raise AssertionError(fields.days)
 
 
-def _cyclic(values: tuple[int, ...], low: int, high: int) -> str:
-    """Return a field of a time: a step if it divides the field, else runs and single values."""
-    step = values[1] - values[0] if len(values) > 2 else 0
-    if (
-        step > 1
-        and (high - low) % step == 0
-        and values == tuple(range(values[0], high, step))
-        and values[0] < step
-    ):
-        return f"{values[0]}/{step}"
-    return _runs(values, low, high - 1)
-
-
 def _runs(values: tuple[int, ...], low: int, high: int) -> str:
     """Return a list of values, with three and more in a row as a range."""
     if len(values) > high - low:
         return "*"
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][-1] + 1:
-            parts[-1].append(value)
-        else:
-            parts.append([value])
-    return ",".join(f"{one[0]}-{one[-1]}" if len(one) > 2 else ",".join(map(str, one)) for one in parts)
+    parts = [
+        f"{first}-{last}" if last - first > 1 else ",".join(map(str, range(first, last + 1)))
+        for first, last in runs_of(values)
+    ]
+    return ",".join(parts)
 
 
 def _ring(values: tuple[int, ...], size: int) -> str:

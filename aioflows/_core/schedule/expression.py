@@ -64,7 +64,7 @@ def _parsed(text: str) -> CronFields:
     texts = [one.strip(_BLANKS) for one in text.upper().replace("\t", " ").split(" ") if one]
     if len(texts) < 6:
         raise QueryError(
-            f"it has {len(texts)} fields and needs 6 or 7 ({_ORDER}); for a Unix cron expression, write the "
+            f"it has {len(texts)} field{'' if len(texts) == 1 else 's'} and needs 6 or 7 ({_ORDER}); for a Unix cron expression, write the "
             "second in front, '?' for one of the two day fields, and 1 (Sunday) to 7 (Saturday) for weekdays"
         )
     texts = [*texts, "*"][:7]  # Quartz ignores further fields

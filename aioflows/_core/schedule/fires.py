@@ -13,7 +13,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections.abc import Generator, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import repeat
 
 import attrs
@@ -27,6 +27,9 @@ from aioflows.errors import QueryError
 __all__ = ["fire_after", "fire_times"]
 
 _HOUR, _MINUTE = 3_600, 60
+_FIRST_START = (date(1900, 1, 1) - date(1970, 1, 1)).days * DAY
+_LAST_START = (date(LAST_YEAR + 2, 1, 1) - date(1970, 1, 1)).days * DAY
+"""The instants between which a search starts. All runs lie between 1970 and `LAST_YEAR`, in any zone."""
 
 
 def fire_after(fields: CronFields, clock: WallClock, after: int) -> int | None:
@@ -41,7 +44,9 @@ def fire_after(fields: CronFields, clock: WallClock, after: int) -> int | None:
         raise QueryError(
             f"Quartz accepts this schedule and cannot run it: its {fields.empty} selects nothing; write '*' for all"
         )
-    return _Search(fields, clock, after + 1).run()
+    if after >= _LAST_START:
+        return None
+    return _Search(fields, clock, max(after + 1, _FIRST_START)).run()
 
 
 @attrs.define

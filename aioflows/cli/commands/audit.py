@@ -18,6 +18,7 @@ from aioflows.cli.output.console import console_on
 from aioflows.cli.output.meters import live_meter, no_meter
 from aioflows.cli.output.missing_runs import write_missing
 from aioflows.cli.output.progress import Progress
+from aioflows.cli.output.standard_output import standard_output
 from aioflows.export import Target
 
 __all__ = ["AuditJob", "AuditOptions", "audit"]
@@ -94,6 +95,7 @@ class AuditJob:
 async def audit(connection: ConnectionOptions, job: AuditJob) -> Exit:
     """Audit a range, print or write what was found, and return the exit code."""
     console = console_on(sys.stderr)
+    screen = standard_output() if job.as_json or not (job.quiet or job.output == "-") else None
     show_meter = not job.quiet and not job.as_json and console.is_terminal
     meter = live_meter(console, Progress.of(job.query, None)) if show_meter else no_meter()
     session = connection.session(job.limits, meter.on_event)
@@ -109,9 +111,9 @@ async def audit(connection: ConnectionOptions, job: AuditJob) -> Exit:
         raise
     if job.output is not None:
         await write_missing(report, job.output, overwrite=job.overwrite)
-    if job.as_json:
+    if screen is not None and job.as_json:
         for line in json_lines(report):
-            print(line)
-    elif not job.quiet and job.output != "-":
-        print_audit(report, console_on(sys.stdout))
+            print(line, file=screen)
+    elif screen is not None:
+        print_audit(report, console_on(screen))
     return Exit.MISSING if len(report.missing) else Exit.COMPLETE

@@ -14,6 +14,7 @@ from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, stats_line
 from aioflows.cli.output.meters import live_meter, no_meter
 from aioflows.cli.output.progress import Progress
+from aioflows.cli.output.standard_output import standard_output
 from aioflows.cli.output.terminal_report import print_report
 from aioflows.report import Facts, RunAudit, Tally, report_target
 from aioflows.report import report as page_of
@@ -58,6 +59,8 @@ class ReportJob:
 async def report(connection: ConnectionOptions, job: ReportJob) -> None:
     """Read all instances of a job, and write or print the report."""
     console = console_on(sys.stderr)
+    if job.output is None:
+        standard_output()  # it may be closed, which a user wants to know before the scan
     show_meter = not job.quiet and console.is_terminal
     meter = live_meter(console, Progress.of(job.query, job.limit)) if show_meter else no_meter()
     session = connection.session(job.limits, meter.on_event)
@@ -86,6 +89,6 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
             error.add_note(f"{job.output} was not written")
         raise
     if job.output is None:
-        print_report(tally, facts, runs.finish(), console_on(sys.stdout))
+        print_report(tally, facts, runs.finish(), console_on(standard_output()))
     elif show_meter:
         print_to_stderr(" · ".join([facts.verdict, printable(job.output), stats_line(scan.stats)]))

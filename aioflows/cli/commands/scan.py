@@ -35,6 +35,7 @@ class Output:
     columns: flags.Columns = None
     tasks: flags.Tasks = False
     raw: flags.Raw = False
+    mode: flags.Mode = None
     resume: flags.Resume = False
     overwrite: flags.Overwrite = False
 
@@ -175,6 +176,7 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         columns=options.names(output.columns),
         tasks=output.tasks,
         raw=output.raw,
+        mode=output.mode,
         zone=job.zone or UTC,
         limit=job.limit,
         resume=output.resume,

@@ -96,6 +96,14 @@ Columns: TypeAlias = Annotated[
 ]
 Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="Write one row per task of the graph.")]
 Raw: TypeAlias = Annotated[bool, _output("--raw", help="Do not escape texts that look like formulas.")]
+Mode: TypeAlias = Annotated[
+    str | None,
+    _output(
+        "--mode",
+        help="Permissions of the file, as 640; umask: as other new files.",
+        show_default="owner only",
+    ),
+]
 Resume: TypeAlias = Annotated[bool, _output("--resume", help="Continue an unfinished export.")]
 Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace an existing file or folder.")]
 Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Print nothing but errors.")]

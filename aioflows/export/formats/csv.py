@@ -17,8 +17,8 @@ from aioflows.models import FlowInstance
 
 __all__ = ["CsvEncoder"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n", "\0")
+# https://owasp.org/www-community/attacks/CSV_Injection: Chinese and Japanese spreadsheets take the full-width forms as well
 _QUOTED = re.compile(r'[",\r\n]')
 _END = "\r\n"  # RFC 4180, 2.1
 

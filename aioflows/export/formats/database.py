@@ -64,8 +64,16 @@ class DatabaseSink(Sink):
             return None
         try:
             return _read_entry(self._connect_read_only(target))
-        except self._error:
+        except self._error as error:
+            if self._is_in_use(error):
+                raise SinkError(
+                    f"{self._draft.name} cannot be read: another program has opened it, and locked it; close it there"
+                ) from error
             return None  # not a database of an export
+
+    @abstractmethod
+    def _is_in_use(self, error: Exception) -> bool:
+        """Return True if a database cannot be opened because another program has locked it."""
 
     def finished(self, entry: JournalEntry) -> bool:
         return entry.done  # the entry was read in the target itself

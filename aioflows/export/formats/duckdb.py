@@ -80,6 +80,11 @@ class DuckSink(DatabaseSink):
         error: type[Exception] = self._duck.Error
         return error
 
+    def _is_in_use(self, error: Exception) -> bool:
+        # Within one process, DuckDB refuses a second connection with other options instead.
+        other = isinstance(error, self._duck.ConnectionException)
+        return other or (isinstance(error, self._duck.IOException) and "lock" in str(error))
+
     def _connect(self, path: Path) -> Any:
         return self._draft.files.duckdb(path)
 

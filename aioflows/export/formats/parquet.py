@@ -1,13 +1,16 @@
 """Parquet: rows are collected into parts, and the journal entry says which parts count.
 
 A single file consists of its parts, one behind the other. A folder holds its parts as files, partitioned by
-the UTC date of the trigger time: ``date=2024-01-01/part-000000.parquet``. Hive, Spark, DuckDB, Polars and
-pandas read this layout. The metadata of both names the export.
+the date of the trigger time, in UTC unless another zone is asked for: ``date=2024-01-01/part-000000.parquet``. Hive, Spark, DuckDB, Polars and
+pandas read this layout. Nothing else lies in the folder: Polars refuses one that holds files of another
+ending. An export without rows leaves one part without rows, so that readers find its columns. The metadata of
+each file names the export.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import attrs
@@ -32,10 +35,7 @@ from aioflows.export.journal import JournalEntry
 from aioflows.export.sink import Sink
 from aioflows.models import FlowInstance
 
-__all__ = ["COMMON", "FileSink", "FolderSink"]
-
-COMMON = "_common_metadata"
-"""The name that Parquet tools use for a file that holds only a schema."""
+__all__ = ["FileSink", "FolderSink"]
 
 _PART_BYTES = 16_000_000  # bytes of columns that make a part, or a row group
 _TOO_MANY_GROUPS = 4  # more than so many times the row groups needed are written again
@@ -170,18 +170,28 @@ class FileSink(_PartSink):
 
 
 class FolderSink(_PartSink):
-    """A sink that writes a folder of Parquet files, partitioned by day."""
+    """A sink that writes a folder of Parquet files, partitioned by day.
+
+    Args:
+        draft: the draft that holds the parts.
+        layout: the columns.
+        job: the identity of the export.
+        start: start of the range (epoch ms), whose day gets the part of an export without rows.
+        zone: the zone of days.
+    """
 
     commit_interval = 60.0  # each commit leaves at least one more file in the folder
 
-    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
+    def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
+        self._start, self._zone = start, zone
         self._written_names = layout.names
         if _DAY not in layout.names:
             layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
         super().__init__(draft, layout, job)
 
     def finished(self, entry: JournalEntry) -> bool:
-        return self._draft.target.is_dir() and read_job(self._draft.target / COMMON) == entry.job
+        part = next(self._draft.target.glob("date=*/*"), None)  # the folder was renamed as a whole
+        return part is not None and read_job(part) == entry.job
 
     def open(self, entry: JournalEntry) -> None:
         files, rows, self._length = self._draft.files, self._draft.rows, entry.length
@@ -198,29 +208,34 @@ class FolderSink(_PartSink):
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
         table, files, rows = self._take_table(), self._draft.files, self._draft.rows
-        names = list(self._written_names)
-        if table.num_rows:
-            for day, of_day in _by_day(table):
-                files.folder(rows / f"date={day}")
-                part = of_day.select(names)
-                path = rows / f"date={day}" / _name(self._length)
-                write_file(files, path, part.schema, [part])
-                files.sync_folder(rows / f"date={day}")
+        parts = list(_by_day(table, self._zone))
+        if entry.done and not parts and not self._length:
+            parts = [(_day(self._start, self._zone), table)]
+        for day, of_day in parts:
+            part = of_day.select(list(self._written_names)).replace_schema_metadata(self._job)
+            files.folder(rows / f"date={day}")
+            write_file(files, rows / f"date={day}" / _name(self._length), part.schema, [part])
+            files.sync_folder(rows / f"date={day}")
+        if parts:
             self._length += 1
-        if entry.done:
-            schema = self._schema.empty_table().select(names).schema.with_metadata(self._job)
-            write_file(files, rows / COMMON, schema, [])
         files.sync_folder(rows)
         entry = attrs.evolve(entry, length=self._length)
         self._draft.keep(entry)
         return entry
 
 
-def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    days = pc.cast(table.column(_DAY), pa.date32())
+def _by_day(table: pa.Table, zone: tzinfo) -> Iterator[tuple[str, pa.Table]]:
+    # No day begins inside a quarter of an hour, so few times have to be read in the zone.
+    quarters = pc.floor_temporal(table.column(_DAY), 15, "minute").cast(pa.int64())
+    found = pc.unique(quarters)
+    names = [_NO_DAY if one is None else _day(one // 1000, zone) for one in found.to_pylist()]
+    days = pc.take(pa.array(names, pa.string()), pc.index_in(quarters, found))
     for day in pc.unique(days).to_pylist():
-        on_day = pc.is_null(days) if day is None else pc.equal(days, day)
-        yield _NO_DAY if day is None else day.isoformat(), table.filter(on_day)
+        yield day, table.filter(pc.equal(days, day))
+
+
+def _day(ms: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(ms / 1000, zone).date().isoformat()
 
 
 def _name(number: int) -> str:

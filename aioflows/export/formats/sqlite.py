@@ -66,8 +66,11 @@ class SqliteSink(DatabaseSink):
         )  # makes the file for its owner alone; SQLite would let all users read it
         return files.sqlite(str(path))
 
+    def _is_in_use(self, error: Exception) -> bool:
+        return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
     def _connect_read_only(self, path: Path) -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)
 
     def _definitions(self) -> list[str]:
         key = ("instance_id", "task_number") if self._layout.tasks else ("instance_id",)

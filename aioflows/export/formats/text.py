@@ -1,4 +1,7 @@
-"""Text files, JSON lines and CSV: a draft that grows, and that is cut to the length in its journal entry."""
+"""Text files, JSON lines and CSV: a draft that grows, and that is cut to the length in its journal entry.
+
+They may be compressed, see `compression`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import attrs
 
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
+from aioflows.export.formats.compression import Compression, compressor
 from aioflows.export.journal import JournalEntry
 from aioflows.export.sink import Sink
 from aioflows.models import FlowInstance
@@ -32,11 +36,13 @@ class TextSink(Sink):
     Args:
         draft: the draft that holds the file.
         encoder: the encoder of the rows.
+        compression: how the file is compressed.
     """
 
-    def __init__(self, draft: Draft, encoder: Encoder) -> None:
+    def __init__(self, draft: Draft, encoder: Encoder, compression: Compression) -> None:
         super().__init__(draft)
         self._encoder = encoder
+        self._compression = compression
         self._descriptor: int | None = None
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
@@ -55,17 +61,22 @@ class TextSink(Sink):
             )
         files.truncate(self._descriptor, entry.length)
         self._length = entry.length
+        self._compressor = compressor(self._compression, entry)
         if not entry.length:
             self.write([self._encoder.head])
 
     def write(self, chunks: Sequence[bytes]) -> None:
+        self._append(self._compressor.add(b"".join(chunks)))
+
+    def _append(self, content: bytes) -> None:
         assert self._descriptor is not None
-        content = b"".join(chunks)
         self._draft.files.write(self._descriptor, content)
         self._length += len(content)
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
         assert self._descriptor is not None
+        end, entry = self._compressor.commit(entry)
+        self._append(end)
         self._draft.files.sync(self._descriptor)
         entry = attrs.evolve(entry, length=self._length)
         self._draft.keep(entry)

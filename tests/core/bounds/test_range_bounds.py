@@ -10,7 +10,7 @@ import pytest
 
 from aioflows import CompletenessError
 from aioflows._core.bounds.range_bounds import RangeBounds
-from aioflows._core.bounds.range_end import Answer
+from aioflows._core.bounds.range_check import Answer
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.wire.zone import Zone

@@ -31,7 +31,8 @@ class TestParse:
         [
             ("GMT+8", 8.0), ("GMT-3", -3.0), ("GMT+5:30", 5.5), ("GMT-03:00", -3.0), ("GMT+0530", 5.5), ("GMT", 0.0),
             ("UTC", 0.0), ("UT", 0.0), ("UTC+14", 14.0), ("+08:00", 8.0), ("-0930", -9.5), ("+8", 8.0), (" GMT+8 ", 8.0),
-            ("GMT+0", 0.0), ("Asia/Shanghai", 8.0), ("Asia/Kolkata", 5.5),
+            ("GMT+0", 0.0), ("Asia/Shanghai", 8.0), ("Asia/Kolkata", 5.5), ("Z", 0.0), ("z", 0.0), ("utc", 0.0),
+            ("gmt+8", 8.0), ("Utc-03:30", -3.5), ("UTC +8", 8.0), ("+0800", 8.0), ("GMT+-5", -5.0), ("utc+-03:30", -3.5),
         ],
     )  # fmt: skip
     def test_every_accepted_form_has_its_offset(self, text: str, hours: float) -> None:
@@ -45,7 +46,7 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "value",
-        ["", " ", "+", "8", "UTC8", "GMT+25", "GMT+8:75", "GMT+８", "+08:00:00", "Mars/Olympus", "America", "../passwd",
+        ["", " ", "+", "8", "UTC8", "GMT+25", "GMT+8:75", "GMT+８", "Z+8", "GMT-+5", "GMT--5", "GMT+-", "+08:00:00", "Mars/Olympus", "America", "../passwd",
          "/etc/localtime", "a\0b", "x" * 5000, 8, None, timedelta(hours=8)],
     )  # fmt: skip
     def test_what_is_no_zone_is_refused_with_the_accepted_forms(self, value: str) -> None:
@@ -65,6 +66,21 @@ class TestParse:
 
         with pytest.raises(QueryError, match=r"zoneinfo.ZoneInfo\('Europe/Berlin'\)"):
             Zone.parse(Pytz("Europe/Berlin"))
+
+    def test_an_offset_of_pytz_is_the_same_offset_of_the_standard_library(self) -> None:
+        class FixedOffset(tzinfo):
+            localize = None
+
+            def utcoffset(self, _: datetime | None) -> timedelta:
+                return timedelta(minutes=480)
+
+            def dst(self, _: datetime | None) -> None:
+                return None
+
+            def tzname(self, _: datetime | None) -> None:
+                return None
+
+        assert repr(Zone.parse(FixedOffset()).tzinfo) == repr(timezone(timedelta(hours=8)))
 
     def test_zones_are_values(self) -> None:
         zone = Zone.parse("GMT+8")

@@ -27,7 +27,7 @@ def test_there_is_a_header_and_every_line_ends_as_the_standard_says() -> None:
     assert cells.encode([FlowInstance("a", status=FlowStatus.FAIL)]) == b"a,-1\r\n"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0"])
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n\0", *"\uff1d\uff0b\uff0d\uff20"])
 def test_what_looks_like_a_formula_gets_a_mark_unless_it_is_wanted_raw(start: str) -> None:
     assert cell("flow_name", flow_name=f"{start}1+1") == f"'{start}1+1"
     assert cell("flow_name", flow_name=f"{start}1+1", raw=True) == f"{start}1+1"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -82,3 +85,40 @@ async def test_a_file_of_several_parts_is_read_by_others_as_one(tmp_path: Path) 
     assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 3
     found = duckdb.sql(f"SELECT instance_id FROM '{tmp_path / 'out.parquet'}'").fetchall()
     assert [one for (one,) in found] == [row.instance_id for row in rows]
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+@pytest.mark.parametrize("reader", ["polars", "pandas", "pyarrow", "duckdb"])
+async def test_a_folder_is_read_as_a_whole_by_every_reader(count: int, reader: str, tmp_path: Path) -> None:
+    folder = f"{tmp_path}/out/"
+    await export(Rows(instances(count)), QUERY, folder, columns=["instance_id", "trigger_time"])
+    read = {
+        "polars": lambda: pl.read_parquet(folder).to_arrow(),
+        "pandas": lambda: pa.Table.from_pandas(pd.read_parquet(folder)),
+        "pyarrow": lambda: ds.dataset(folder, partitioning="hive").to_table(),
+        "duckdb": lambda: duckdb.sql(f"FROM read_parquet('{folder}')").to_arrow_table(),
+    }
+    table = read[reader]()
+    assert table.num_rows == count
+    assert table.column_names[:3] == ["instance_id", "trigger_time", "date"]
+
+
+async def test_a_finished_folder_without_rows_is_not_written_again(tmp_path: Path) -> None:
+    await export(Rows([]), QUERY, f"{tmp_path}/out/")
+    (part,) = (tmp_path / "out").rglob("*.parquet")
+    before = part.stat().st_mtime_ns
+    await export(Rows([]), QUERY, f"{tmp_path}/out/", resume=True)
+    assert part.stat().st_mtime_ns == before
+
+
+async def test_the_days_of_a_folder_are_those_of_the_zone_asked_for(tmp_path: Path) -> None:
+    rows = [
+        FlowInstance("a", trigger_time=datetime(2024, 1, 1, 18, 29, tzinfo=UTC)),
+        FlowInstance("b", trigger_time=datetime(2024, 1, 1, 18, 30, tzinfo=UTC)),
+    ]
+    await export(Rows(rows), QUERY, f"{tmp_path / 'out'}/", zone="Asia/Kolkata")
+    table = ds.dataset(tmp_path / "out", partitioning="hive").to_table()
+    assert dict(zip(table["instance_id"].to_pylist(), table["date"].to_pylist(), strict=True)) == {
+        "a": "2024-01-01",
+        "b": "2024-01-02",
+    }
