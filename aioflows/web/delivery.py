@@ -67,17 +67,21 @@ async def _with_keep_alives(
     """Yield chunks, and bytes that keep the connection alive if none comes for a while."""
     alive, wait = None if body.keep_alive is None else KEEP_ALIVE, body.patience
     while True:
-        step = asyncio.ensure_future(anext(chunks, b""))
-        try:
-            while not (await asyncio.wait({step}, timeout=wait))[0]:
-                yield body.keep_alive or b""
-                wait = alive
-        finally:
-            step.cancel()
-            await asyncio.wait({step})
-        wait = alive
-        if not (chunk := step.result()):
+        if wait is None:
+            chunk = await anext(chunks, b"")
+        else:
+            step = asyncio.ensure_future(anext(chunks, b""))
+            try:
+                while not (await asyncio.wait({step}, timeout=wait))[0]:
+                    yield body.keep_alive or b""
+                    wait = alive
+            finally:
+                step.cancel()
+                await asyncio.wait({step})
+            chunk = step.result()
+        if not chunk:
             return
+        wait = alive
         yield chunk
 
 
