@@ -221,7 +221,7 @@ class ArrowBody(StreamBody):
             [field.with_type(text) if column.kind is Kind.NAME else field for column, field in fields]
         )
         if isinstance(rows, FlowScan):
-            self._next_batch = rows.reader.batches(self._layout.names, tasks=tasks)
+            self._batches = rows.record_batches(self._layout.names, tasks=tasks)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         head = self._schema.serialize().to_pybytes()
@@ -236,10 +236,7 @@ class ArrowBody(StreamBody):
             rows = await self._next_rows()
             batch = text_batch(self._layout, rows) if rows else None
         else:
-            try:
-                batch = await self._next_batch()
-            except StopAsyncIteration:
-                batch = None
+            batch = await anext(self._batches, None)
         if batch is None:
             return None
         is_name = self._arrow.types.is_dictionary
