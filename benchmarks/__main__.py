@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SHARED = {"__main__", "canned", "contestants", "rows", "runs", "worlds"}
+SHARED = {"__main__", "canned", "contestants", "rows", "runs", "web_applications", "worlds"}
 """What the others are made of."""
 
 

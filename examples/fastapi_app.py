@@ -6,60 +6,32 @@
 It reads the emulator, unless AIOFLOWS_URL names a service. PORT is the port to listen on.
 """
 
-import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import StreamingResponse
-from starlette.types import Send
+from fastapi import FastAPI, Request
 
-from aioflows import AioflowsError, FlowInstance, FlowQuery, FlowScan, FlowSession, Limits, QueryError
+from aioflows import FlowSession, QueryError
 from aioflows.emulator import Emulator
-from aioflows.export import json_line
+from aioflows.web import NDJSON, bad_request, query_from
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, FlowSession]]:
     async with AsyncExitStack() as stack:
         url = os.environ.get("AIOFLOWS_URL") or (await stack.enter_async_context(Emulator(100_000))).url
-        flows = FlowSession(url, user_id="u", org_id="o", limits=Limits(buffer=5_000))
-        yield {"session": await stack.enter_async_context(flows)}
+        yield {"session": await stack.enter_async_context(FlowSession(url, user_id="u", org_id="o"))}
 
 
-class Instances(StreamingResponse):
-    def __init__(self, scan: FlowScan, first: list[FlowInstance]) -> None:
-        super().__init__(self.lines(first), media_type="application/x-ndjson")
-        self.scan = scan
-
-    async def lines(self, first: list[FlowInstance]) -> AsyncIterator[bytes]:
-        yield b"".join(map(json_line, first))
-        try:
-            async for rows in self.scan.pages():
-                yield b"".join(map(json_line, rows))
-        except AioflowsError as error:
-            yield json.dumps({"error": str(error)}).encode() + b"\n"
-            raise
-
-    async def stream_response(self, send: Send) -> None:
-        async with self.scan:  # closed at once when the client has gone, not when the generator is collected
-            await super().stream_response(send)
-
-
-app = FastAPI(lifespan=lifespan)
+app = FastAPI(lifespan=lifespan, exception_handlers={QueryError: bad_request})
 
 
 @app.get("/instances")
-async def instances(request: Request, from_ms: int, to_ms: int) -> StreamingResponse:
-    try:
-        scan = request.state.session.scan(FlowQuery(from_ms, to_ms))
-        return Instances(scan, await anext(scan.pages(), []))
-    except QueryError as error:
-        raise HTTPException(400, str(error)) from error
-    except AioflowsError as error:
-        raise HTTPException(502, str(error)) from error
+async def instances(request: Request) -> NDJSON:
+    query = query_from(request.query_params)  # an invalid one is a QueryError, which bad_request answers
+    return NDJSON(request.state.session.scan(query))
 
 
 if __name__ == "__main__":

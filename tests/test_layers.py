@@ -56,6 +56,7 @@ EDGES = {
     "emulator": "errors models",
     "export": "errors _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models _extras _display stats export audit",
+    "web": "errors _extras _tables models query checkpoint arrow scan follow export",
     "telemetry": "aioflows",
     "airflow": "aioflows sync",
     "dlt": "aioflows _extras _tables arrow query checkpoint sync",
@@ -64,7 +65,7 @@ EDGES = {
 }
 FOREIGN = {
     "airflow": "airflow",
-    "aiohttp": "_net.http emulator.server",
+    "aiohttp": "_net.http emulator.server web.aiohttp_stream",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",
@@ -76,6 +77,7 @@ FOREIGN = {
     "pyarrow": "_extras",
     "pydantic_core": "_pydantic_schema",
     "rich": "cli",
+    "starlette": "web.response_base",
     "typer": "cli",
     "yarl": "_net.http",
 }

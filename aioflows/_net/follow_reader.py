@@ -115,6 +115,11 @@ class FollowReader(SessionBound):
         finally:
             self._busy = False
 
+    @property
+    def ready(self) -> int:
+        """The number of instances that can be taken at once."""
+        return self._machine.in_line
+
     def take(self) -> FlowInstance:
         """Return an instance that is ready."""
         instance = self._machine.next_instance()

@@ -54,6 +54,8 @@ __all__ = ["ScanReader", "SessionParts"]
 
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
 
+_LEAST_PAGE = 100  # rows; smaller ones cost more than they save
+_BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
 _LATE = "resume with session.scan(query, resume=error.checkpoint), or give a later deadline"
 
 _T = TypeVar("_T")
@@ -110,47 +112,65 @@ class ScanReader(SessionBound):
         rules: CallRules | None = None,
         deadline: float | None = None,
     ) -> None:
-        self._machine = machine = make_machine(
+        self._make_machine = partial(
+            make_machine,
             query,
             parts.service,
-            parts.limits,
-            parts.filters,
+            seen=parts.filters,
             limit=limit,
             resume=resume,
             proven=proven,
             confirm=confirm,
             growing=growing is not None,
         )
+        self._machine = self._make_machine(parts.limits)
         self._parts = parts
         self.query = query
         self._zone = ScanZone(parts.zones, query.from_ms, query.to_ms, resume)
         if growing is not None:
             self._zone.take(growing)
-        if self._zone.zone is not None:
-            machine.set_zone(self._zone.zone)
         self._watch = ScanWatch(parts.watch, query, resumed=resume is not None)
-        share = parts.turns.share()
-        self._tally = CallTally(self._watch.number, rules=rules, share=share)
-        memory = MemoryShare(parts.memory, parts.limits.memory, parts.limits.page_size)
-        fetch = partial(parts.clocks.search, query, self._tally, self._zone.find)
-        slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
-        self._engine = Engine(
-            machine,
-            fetch,
-            self._zone.find,
-            self._zone.find_none,
-            slots,
-            parts.turns,
-            share,
-            memory,
-            self._watch.news,
-        )
+        self._share = parts.turns.share()
+        self._tally = CallTally(self._watch.number, rules=rules, share=self._share)
+        self._engine = self._make_engine()
         self.handout = Handout(limit)
         self._deadline = deadline
         self._began = self._ended = 0.0
         self._busy = self._over = False
         self._error: AioflowsError | None = None
         self._unlisted: Checkpoint | None = None
+
+    def _make_engine(self) -> Engine:
+        parts, machine = self._parts, self._machine
+        if self._zone.zone is not None:
+            machine.set_zone(self._zone.zone)
+        slots = parts.limits.concurrency + max(1, parts.limits.concurrency // 8)
+        return Engine(
+            machine,
+            partial(parts.clocks.search, self.query, self._tally, self._zone.find),
+            self._zone.find,
+            self._zone.find_none,
+            slots,
+            parts.turns,
+            self._share,
+            MemoryShare(parts.memory, parts.limits.memory, parts.limits.page_size),
+            self._watch.news,
+        )
+
+    def read_ahead_at_most(self, rows: int) -> None:
+        """Lower the number of rows that are read ahead of the consumer, if nothing was read yet.
+
+        Pages and requests in flight are lowered with it, since their rows are held as well. Orders by other
+        times than the trigger time keep theirs, because it decides how they are read.
+        """
+        limits = self._parts.limits
+        if self._loop is None and self.query.order_by in _BY_TRIGGER_TIME and rows < limits.buffer:
+            page_size = min(limits.page_size, max(_LEAST_PAGE, rows // 2))
+            concurrency = min(limits.concurrency, max(2, rows // page_size))
+            limits = attrs.evolve(limits, buffer=rows, page_size=page_size, concurrency=concurrency)
+            self._parts = attrs.evolve(self._parts, limits=limits)
+            self._machine = self._make_machine(limits)
+            self._engine = self._make_engine()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "done" if self._over else f"{self.progress:.0%} done"
