@@ -25,11 +25,11 @@ from aioflows._core.pages.ordered_page import PageReader
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.gap_request import ask_for
 from aioflows._core.planning.keyset_state import KeysetOptions, KeysetState
 from aioflows._core.planning.read_ahead import ReadAhead
 from aioflows._core.planning.reorder_buffer import ProvenRun
-from aioflows._core.planning.schedule import Move, moves
-from aioflows._core.planning.window_size import ask_for
+from aioflows._core.planning.request_choice import Move, moves
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset_answers import KeysetAnswers
 from aioflows._core.scans.signals import DONE, NEED_PAGES, Signal

@@ -2,7 +2,7 @@
 
 A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second does
 not: in the right zone it brings the row that was read there. A scan requests such a window anyway at the end
-of its first page (see `aioflows._core.planning.window_size`). If it does not, as with few rows or a small
+of its first page (see `aioflows._core.planning.gap_request`). If it does not, as with few rows or a small
 limit, the window is requested here.
 
 A row may be deleted meanwhile, so an empty answer for its second proves nothing. Then the window that brought

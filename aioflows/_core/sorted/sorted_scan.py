@@ -2,7 +2,7 @@
 
 The keyset walk collects small results, and all results that must be proven. Then they are sorted here. A
 large result begins in the same way. Once more rows were read than may be held, the rest is cut into windows
-that the service sorts (`aioflows._core.sorted.window_schedule`). These are merged with the collected rows. No row
+that the service sorts (`aioflows._core.sorted.sorted_windows`). These are merged with the collected rows. No row
 that was read is requested again.
 
 Invariants:
@@ -31,6 +31,7 @@ from aioflows._core.sorted.external_sort import ExternalSort
 from aioflows._core.sorted.merge import KWayMerge, SpilledRun
 from aioflows._core.sorted.null_probe import NullProbes
 from aioflows._core.sorted.sort_keys import SortOrder
+from aioflows._core.sorted.sorted_windows import SortedWindows, Window
 from aioflows._core.sorted.window_plan import (
     cut_evenly,
     expected_rows,
@@ -39,7 +40,6 @@ from aioflows._core.sorted.window_plan import (
     whole_range,
 )
 from aioflows._core.sorted.window_reader import WindowReader
-from aioflows._core.sorted.window_schedule import Window, WindowSchedule
 from aioflows._core.wire.zone import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
@@ -104,7 +104,7 @@ class SortedScan(Machine):
         )
         self._stopped = False
         self._merge: KWayMerge | None = None
-        self._windows = self._schedule([])
+        self._windows = self._sorted_windows([])
         self._batches = self._rows_given = 0
         self._expected = self._begun = 0.0
         self._zone: Zone | None = None
@@ -234,7 +234,7 @@ class SortedScan(Machine):
         self._begun = self._partitions.progress / 2
         self._expected = walk.total + expected_rows(self._partitions)
         readers = self._window_readers()
-        self._windows = self._schedule(readers)
+        self._windows = self._sorted_windows(readers)
         self._merge = KWayMerge([*walk.sources(), *readers], after)
         return True
 
@@ -248,8 +248,8 @@ class SortedScan(Machine):
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
 
-    def _schedule(self, readers: Sequence[WindowReader]) -> WindowSchedule:
-        return WindowSchedule(
+    def _sorted_windows(self, readers: Sequence[WindowReader]) -> SortedWindows:
+        return SortedWindows(
             readers, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
         )
 

@@ -1,4 +1,4 @@
-"""The schedule of the windows that the service sorts: whose request is next, and which are read again.
+"""The windows that the service sorts: whose request is next, and which are read again.
 
 Invariants:
 
@@ -30,13 +30,13 @@ from aioflows.events import DriftFound, WindowDone
 from aioflows.models import ScheduleType
 from aioflows.stats import Proof
 
-__all__ = ["Window", "WindowSchedule"]
+__all__ = ["SortedWindows", "Window"]
 
 Window: TypeAlias = tuple[ScheduleType, int, int]
 """A schedule type, and a window of it (ms of real time)."""
 
 
-class WindowSchedule:
+class SortedWindows:
     """The windows of one scan, as sources of a merge.
 
     Args:
