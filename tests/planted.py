@@ -172,7 +172,7 @@ BUGS = [
     # Page numbers
     Bug("_core/proofs/first_page_check.py", "if isinstance(answer, AioflowsError) and not refusal(answer):", "if False:",
         "a lost connection shows that page 1 is the first", _tests("core/proofs/test_first_page_check.py")),
-    Bug("_core/pages/sequence.py", "            return True  # it was found out meanwhile", "            pass",
+    Bug("_core/pages/sequence.py", "            return True  # the number that pages count from was found meanwhile", "            pass",
         "a page is placed by a number that means another one", _tests("core/pages/test_sequence.py")),
     Bug("_core/pages/overlap.py", "(max(end - least, 0) // size, size)", "(end // size, size)",
         "pages by number share no row", _tests("core/pages/test_overlap.py")),

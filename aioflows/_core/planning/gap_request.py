@@ -11,13 +11,13 @@ from aioflows._core.planning.gaps import Anchor, Gap, Gaps
 
 __all__ = ["ask_for"]
 
-_SECOND = 1000  # milliseconds
+_SECOND = 1000  # ms, the resolution of trigger times in answers
 
 _READS, _READS_OF_A_TRIAL = 4, 2
 """Attempts at a page that cannot be read, before a smaller page is requested.
 
-The first attempt is followed by three after waits, since a failing gateway returns unreadable pages for some
-seconds. Fewer attempts are made where the page size itself is being tested.
+A failing gateway returns unreadable pages for some seconds, so three of four attempts follow a wait. A page size
+that is being tested gets two attempts.
 """
 
 
@@ -38,7 +38,7 @@ def ask_for(
     first, until, backward = _window(gap, gaps, service, backward=backward, pinned=pinned)
     size = _size(gap, service, usual, until=until, backward=backward)
     if until - first <= _SECOND and size <= usual and not _filled(gap.start.anchor, service.answered(size)):
-        size = service.answered(size)  # one second with few rows does not show whether a size is too large
+        size = service.answered(size)  # one second with few rows cannot show whether a size is too large
     return PageRequest(
         first,
         until,
@@ -52,7 +52,7 @@ def ask_for(
 
 
 def _filled(anchor: Anchor | None, size: int) -> bool:
-    """Return True if a page of this size was full when the second was requested alone."""
+    """Return True if a page of this size was full when the second of an anchor was requested alone."""
     return anchor is not None and anchor.rows >= size and anchor.ask.until - anchor.ask.first <= _SECOND
 
 
@@ -71,13 +71,13 @@ def _window(
 ) -> tuple[int, int, bool]:
     """Return the window of a request, and True if it is read against scan time.
 
-    If a row is known beside the gap, the window includes it. The answer must then contain this row. So it
-    proves that the answer covers the gap up to its end, without another request.
+    If a row is known beside the gap, the window includes this row, and the answer must contain it. So one answer
+    proves the gap up to its end.
     """
     widest = service.reach
     before = None if gap.start.known is None else gap.start.known * 1000
     behind = None if gap.end.known is None else gap.end.known * 1000 + 1000
-    # If only the row order supports an end of the gap, the window stops there.
+    # The window stops at a fence: the offset changes, or only an untested order supports this end of the gap.
     if before is not None and not gap.empty_answers and gaps.fenced(before + 1000, gap.first):
         before = None
     if behind is not None and not gap.empty_answers and gaps.fenced(gap.until, behind - 1000):
@@ -105,10 +105,10 @@ def _size(gap: Gap, service: ServiceFacts, usual: int, *, until: int, backward: 
         return min(usual, SMALL_PAGE)  # a service may answer a page that is too large with no rows
     known = gap.end.known is not None and until > gap.end.known * 1000
     if gap.narrowed and gap.start.anchor is None and known:
-        return min(usual, SMALL_PAGE)  # or with its last page: a small page shows where the rows begin
+        return min(usual, SMALL_PAGE)  # or with the last page: a small page shows where the rows begin
     size = gap.edge(backward).page_size
     if not size and (known or until <= gap.until) and gap.expected < usual / 2 and service.crowded(usual):
-        # The larger page returns no more rows than a usual one, unless the window has another dense second.
+        # With few rows expected, a larger page costs nothing, and saves a request if a second is dense.
         size = larger(usual)
     return size or usual
 
@@ -116,8 +116,8 @@ def _size(gap: Gap, service: ServiceFacts, usual: int, *, until: int, backward: 
 def _tries(service: ServiceFacts, size: int, width: int, *, beyond: bool) -> int | None:
     """Return the number of attempts at a window. None means as many as usual.
 
-    One, while the first page number is unknown or the page size is being tested. Two, if the window can be
-    made narrower: it is wider than all windows answered so far, or it reaches beyond its gap.
+    One attempt, while the first page number is unknown or the page size is being tested. Two attempts, if the
+    window can be made narrower: if no window as wide was answered, or if the window reaches beyond its gap.
     """
     if service.first_page is None or service.unsure_of(size):
         return 1

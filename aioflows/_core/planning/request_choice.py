@@ -1,8 +1,8 @@
 """The choice of the requests to start now.
 
-1. The earliest gap comes first. An ordered scan hands out nothing behind it.
+1. The earliest gap comes first. An ordered scan hands out nothing behind this gap.
 2. A request is started only if the rows before it, known and expected, fit the budget. A limit on the sum of
-   all held rows would starve the first gap, and only that gap can free the others.
+   all held rows would starve the first gap, and only that gap can free the other rows.
 3. The time behind the last window is cut into windows when slots come free, by the density known then. If
    order does not matter, there are only as many windows as slots for both of their ends.
 4. The first request of a window reaches over all untouched gaps behind it (`Gaps.reach`). So it returns a
@@ -29,7 +29,7 @@ _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request, from the end, is worth its cost."""
 
 _WORTH_CUT = 4
-"""Pages that a gap may hold beyond the requests under way, from which idle slots read a part of the gap.
+"""Pages that a gap may hold beyond its requests under way, from which idle slots read a part of the gap.
 
 Two requests for four pages take one more round trip than four requests, and save half a page.
 """
@@ -42,11 +42,11 @@ class Move:
     gap: Gap
     backward: bool = False
     ask: PageRequest | None = None
-    """The request, if the reader of a dense second chose it. None means that the planner makes it."""
+    """The request of the reader of a dense second. None means that `ask_for` makes the request."""
 
 
 def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
-    """Yield the requests worth starting, best first. Cut windows on the way.
+    """Yield the requests worth starting, best first. Cut windows where requests begin.
 
     Args:
         gaps: the unproven gaps.
@@ -58,7 +58,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
     before: float = gaps.ready
     at = 0
     postponed: list[Gap] = []
-    # At most *slots* second looks are postponed. Otherwise the number of gaps would grow without bound.
+    # If more than *slots* second looks were postponed, the number of gaps would grow without bound.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
         if gap.error is not None or (at and before > budget):
@@ -74,12 +74,12 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     cut_window(gaps, gap, size)
-                # The first gap of an ordered scan delays all others: request its second end on a guess.
+                # The first gap of an ordered scan delays all other gaps, so a guess decides about its second end.
                 yield from _ends(gap, page, gap.expected if at or math.isinf(budget) else gap.likely)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        # Without a known row beside the gap, wait for one: it makes the next look a proof.
+        # A known row beside the gap makes the next look a proof. A request under way may bring such a row.
         if not gap.isolated or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
     if not any(gap.error for gap in gaps):
@@ -94,7 +94,7 @@ def _join_on(gaps: Gaps, gap: Gap) -> None:
     while gap.empty_answers and not gap.halvings and gap.idle:
         after = gaps.after(gap)
         if after is None or not after.idle or after.halvings:
-            return  # the service failed on this window before it was halved
+            return  # the service failed on the window of the next gap, so it must stay short
         gaps.join(gap, after)
 
 
@@ -103,7 +103,7 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     if gap.on_hold:
         return
     if gap.closing:
-        # The gap may be empty. A request that reaches a known row beside the gap proves it.
+        # A request from the gap to a known row proves an empty gap, so one request at a time is enough.
         if gap.idle:
             yield Move(gap, backward=bool(gap.maybe_last or (gap.empty_answers and gap.isolated)))
         return
@@ -122,7 +122,7 @@ def _shared(gaps: Gaps, size: WindowSize, budget: float) -> Iterator[Move]:
         width = gap.until - gap.first
         part = width / 2
         if math.isfinite(budget) and gap.end.density <= gap.start.density:
-            # At most a window: in an ordered scan, the rows behind it have to wait.
+            # The rows behind the cut have to wait in an ordered scan, so the part is at most a window.
             part = min(part, width * size.rows / gap.likely)
         cut = whole_second(gap.first + int(part))
         if not gap.first < cut < gap.until:

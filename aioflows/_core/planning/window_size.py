@@ -17,7 +17,7 @@ _SMALLEST = 2
 """Pages of the smallest window that is cut: one for each end."""
 
 _ENOUGH = 4, 1_600
-"""Pages and rows of the largest window. A larger one saves few requests, and waiting rows take memory."""
+"""Pages and rows of the largest window. Larger windows save few requests, and their rows take memory."""
 
 
 @attrs.frozen
@@ -36,10 +36,9 @@ class WindowSize:
     def of(cls, page: int, slots: int, budget: float, pending: float) -> WindowSize:
         """Return the size for the rows that may be held and the rows that are still expected.
 
-        A window of many pages wastes less, since only one of its pages is partly filled. This holds while
-        every slot has a window and all windows fit into the buffer. In an ordered scan the number of pages is
-        even. With an odd number, one of the two requests waits for the other at the end, and everything
-        behind the window waits too.
+        Only one page of a window is partly filled, so windows are as large as possible while every slot has a
+        window and all windows fit into the buffer. In an ordered scan the number of pages is even. With an odd
+        number, one of the two requests waits for the other at the end, and everything behind the window waits.
         """
         pages = max(_SMALLEST, min(budget, pending) / page / max(1.0, slots / 2))
         if math.isfinite(budget):
@@ -49,7 +48,7 @@ class WindowSize:
 
     @property
     def rows(self) -> float:
-        """The rows of a window: a little less than its pages hold, so that it seldom needs one more."""
+        """The rows of a window: a little less than its pages hold, so that it seldom needs one more page."""
         return self.page * (self.pages - min(0.35, 2 * math.sqrt(self.pages / self.page)))
 
 

@@ -1,9 +1,9 @@
 """A scan in an order other than that of trigger times.
 
-The keyset walk collects small results, and all results that must be proven. Then they are sorted here. A
-large result begins in the same way. Once more rows were read than may be held, the rest is cut into windows
-that the service sorts (`aioflows._core.sorted.sorted_windows`). These are merged with the collected rows. No row
-that was read is requested again.
+The keyset walk collects a small result, or a result that must be proven. Then the rows are sorted here. A large
+result begins with the walk too. Once more rows were read than may be held, the rest is cut into windows that the
+service sorts (`aioflows._core.sorted.sorted_windows`), and merged with the collected rows. No row that was read is
+requested again.
 
 Invariants:
 
@@ -62,9 +62,9 @@ class SortedScan(Machine):
         again: returns a keyset walk of some windows.
         page_size: rows per request.
         buffer: about the most rows to hold. While the collected rows are handed out, sorted windows may hold
-            as many again.
+            as many rows again.
         limit: rows that the consumer takes in all. Default: None, which means every row.
-        proven: True if everything is walked, whatever its size. Default: False.
+        proven: True if the keyset walk reads the whole result, whatever its size. Default: False.
         after: the place after which rows are handed out. Default: None, which means every row.
     """
 
@@ -128,10 +128,7 @@ class SortedScan(Machine):
 
     @property
     def progress(self) -> float:
-        """The share of the scan that is done, from 0 to 1.
-
-        Half of it stands for collecting before the first row.
-        """
+        """The share of the scan that is done, from 0 to 1. Collecting before the first row is up to a half."""
         if self._merge is None:
             return self._partitions.progress / 2
         total = max(self._expected, self._rows_given, 1)
@@ -151,7 +148,7 @@ class SortedScan(Machine):
         return self._partitions.drain_events() + self._windows.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
+        """Set the zone of the service's times, which the first answer needs."""
         self._zone = self._probes.zone = zone
         self._order.set_zone(zone)
         self._partitions.set_zone(zone)
@@ -194,7 +191,7 @@ class SortedScan(Machine):
     # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
+        """Return the next rows in order. Raise the scan's error after all rows before the error."""
         error = self._error or self._probes.error
         if error is not None:
             raise error
@@ -239,7 +236,7 @@ class SortedScan(Machine):
         return True
 
     def _enough(self) -> bool:
-        """Return True if more rows were read than are to be collected."""
+        """Return True if enough rows were read, so that the service may sort the rest."""
         rows = self._walk.total
         if self._proven or not rows:
             return False
@@ -262,7 +259,7 @@ class SortedScan(Machine):
     def _window_readers(self) -> list[WindowReader]:
         """Return readers for the rest of the range, cut into windows that the service sorts."""
         if not (windows := left_windows(self._partitions)):
-            return []  # a finished scan that is resumed has no windows, and asks for no zone
+            return []  # a resumed scan that was finished has no windows, and no zone was set
         assert self._zone is not None, "the zone is known before the first answer is read"
         page = self._page()
         if not self._few:
