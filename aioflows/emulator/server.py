@@ -1,4 +1,4 @@
-"""The emulator's HTTP server, with all faults of a socket. No other file of the emulator imports aiohttp."""
+"""The emulator's HTTP server, with all faults of a socket. Only this file of the emulator imports aiohttp."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Server:
         """Start a server that answers requests with `exchange`."""
         server = cls(exchange)
         inner = web.Server(server._handle, access_log=None, handler_cancellation=True, keepalive_timeout=300)
-        # Short, because a "black-hole" request never ends by itself.
+        # A "black-hole" request never ends, so a long time-out would delay every stop.
         server._runner = web.ServerRunner(inner, handle_signals=False, shutdown_timeout=0.05)
         await server._runner.setup()
         try:
@@ -81,7 +81,7 @@ class Server:
             return web.Response(status=reply.status, headers=headers, body=body_sent)
         if request.transport is not None:
             await _misbehave(request.transport, reply)
-        # aiohttp needs a response, but the connection is closed already.
+        # The connection is closed, but aiohttp needs a response.
         return web.Response(status=500)
 
 

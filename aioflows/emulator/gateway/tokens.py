@@ -36,7 +36,7 @@ def signature(
 ) -> str:
     """Return the signature of any other request.
 
-    It is a SHA-256 of the token, the parameters, the body as sent, the timestamp and the secret. The
+    The signature is a SHA-256 of the token, the parameters, the body as sent, the timestamp and the secret. The
     parameters are sorted by name in ASCII order, and each name is followed by its value. The documentation
     does not mention percent-encoding; the emulator signs the decoded values.
     """
@@ -132,7 +132,7 @@ class Gateway:
         return self._token
 
     def _revoke(self, text: object, now_ms: int) -> None:
-        """Revoke a token, so that the refresh issues another one."""
+        """Revoke a token, so that the refresh issues another token."""
         if self._token is None or text != self._token.text or not self._lives(self._token, now_ms):
             raise Refusal(REFRESH_FAILED, "refreshing the token failed")
         self._token = None
@@ -149,7 +149,7 @@ class Gateway:
         """Return the refusal of a request, or None if the request passes.
 
         Args:
-            key: the name of the code in the envelope.
+            key: the name of the member with the code in the envelope.
             query: names and values, not percent-encoded.
             headers: the headers, with names in lower case.
             body: the bytes as sent.
@@ -194,7 +194,7 @@ class Gateway:
     def _expired(self, message: str) -> Reply:
         if self._access.expired == "401":
             return plain(401, "401 Unauthorized")
-        # The vendor's SDK reads `apim_status` in an answer with status 200.
+        # The vendor's SDK finds an expired token by `apim_status`, in an answer with HTTP status 200.
         return json_reply(f'{{"apim_status":{self._access.expired},"msg":{json.dumps(message)}}}')
 
 

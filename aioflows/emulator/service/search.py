@@ -10,7 +10,7 @@ import attrs
 from aioflows.emulator.world.text_match import found_in_sql, same_in_sql
 from aioflows.models import FlowStatus
 
-# The gateway's codes (EnOS, "API authentication"), and the service's own (62102: "List Flow Instances").
+# Sources: EnOS, "API authentication" for codes of the gateway; "List Flow Instances" for 62102.
 ILLEGAL_PARAMETER, EMPTY_PARAMETER = 1004, 1202
 ILLEGAL_SORT_FIELD, SERVER_FAULT = 62102, 62109
 
@@ -38,8 +38,8 @@ class Filter:
         status: status codes. Empty means all.
         owner: the owner's user name. Empty means all.
         expression: a text in the id or in the flow's name. Empty means all.
-        found: the match of the expression, a key of `FOUND`.
-        same: the comparison of owners, as in `Quirks.owner_compare`.
+        found: the match of the expression, a key of `FOUND`. Default: "contains".
+        same: the comparison of owners, as in `Quirks.owner_compare`. Default: "exact".
     """
 
     type: int | None = None
@@ -51,7 +51,7 @@ class Filter:
     found: str = "contains"
     same: str = "exact"
     walls: tuple[tuple[int, int, int], ...] = ()
-    """The segments of `Clock.segments`, if the range is compared by wall clock. Empty means by instants."""
+    """The segments of `Clock.segments` for a comparison by wall clock. Empty means a comparison by instants."""
 
     def sql(self) -> tuple[str, list[object]]:
         """Return the conditions in SQL, and the values of their parameters."""
@@ -108,7 +108,7 @@ def read_search(body: bytes) -> Search:
     if type not in (0, 1, 2):
         raise Refusal(ILLEGAL_PARAMETER, "type is not legal")
     page = _required(asked, "pagination", dict)
-    # The documentation says "pageSize > 0".
+    # "List Flow Instances" requires "pageSize > 0".
     page_no, page_size = _int64(page, "pageNo"), _int64(page, "pageSize")
     if page_no < 0 or page_size <= 0:
         raise Refusal(ILLEGAL_PARAMETER, "pagination is not legal")
@@ -143,7 +143,7 @@ def _statuses(text: str) -> tuple[int, ...]:
     if not text:
         return ()
     try:
-        # The order is kept, because `Quirks.status_filter` may read only the first or the last.
+        # `Quirks.status_filter` may use only the first or the last status, so the order is kept.
         return tuple(dict.fromkeys(int(FlowStatus(int(code))) for code in text.split(",")))
     except ValueError:
         raise Refusal(ILLEGAL_PARAMETER, "status is not legal") from None
