@@ -28,7 +28,7 @@ class Controls:
             raise RuntimeError("the emulator is not open; use `with`, `async with` or open()")
         return self._assembly
 
-    # The span of the rows
+    # Span and number of the rows
 
     @property
     def start_ms(self) -> int:
@@ -58,7 +58,7 @@ class Controls:
         """The number of rows now."""
         return self._require_open().store.count()
 
-    # Changes
+    # Changes and callbacks
 
     def insert(
         self,
@@ -116,7 +116,7 @@ class Controls:
         """Expire the current access token now."""
         self._require_open().deployment.gateway.expire_tokens()
 
-    # Rows that match
+    # Rows that match, and planted runs
 
     def matching(
         self,

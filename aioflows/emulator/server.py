@@ -24,7 +24,11 @@ _NO_BODY = (204, 304)
 
 
 def checked_host(host: object) -> str:
-    """Return the host if it is an address of the loopback interface."""
+    """Return the host if it is an address of the loopback interface.
+
+    Raises:
+        QueryError: the host is another address.
+    """
     if host not in _LOOPBACK:
         raise QueryError(
             f"the emulator is served on the loopback interface only, because it has no TLS and no real "
@@ -34,7 +38,11 @@ def checked_host(host: object) -> str:
 
 
 def checked_port(port: object) -> int:
-    """Return the port if it is valid."""
+    """Return the port if it is valid.
+
+    Raises:
+        QueryError: the port is not a whole number from 0 to 65,535.
+    """
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65_536:
         raise QueryError(f"port must be a whole number from 0 to 65,535, not {port!r}")
     return port

@@ -88,7 +88,7 @@ class Draft:
         write_atomically(self.files, self._journal, entry.to_json().encode())
         self.files.sync_folder(self.folder)
 
-    # Clearing and publishing
+    # Clearing, publishing and leaving
 
     def begin_again(self) -> None:
         """Remove everything that was written before."""

@@ -196,7 +196,7 @@ class CountedInstant:
             self._repeat(self._evidence.full(self._size) if walk is None else walk.most)
         return True
 
-    # The choice of the way
+    # Choice of the way
 
     def _go_on(self) -> None:
         """Accept the rows of the present way if it is done, or choose another way."""
@@ -277,7 +277,7 @@ class CountedInstant:
         )
         return True
 
-    # The depth of page numbers
+    # Depth check, and end of a reading
 
     @property
     def _depth_to_check(self) -> int | None:

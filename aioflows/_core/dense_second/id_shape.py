@@ -55,7 +55,7 @@ class IdShape:
 
     @property
     def parts(self) -> list[str]:
-        """The texts of the parts. Every id contains at least one of them."""
+        """The texts of the parts. Every id contains at least one of these texts."""
         return [
             letter + self.separator if self.before else self.separator + letter for letter in self.letters
         ]

@@ -192,7 +192,7 @@ class RepeatedPasses:
         self.received(ask, InstantPage(NOTHING, (), beyond=False))
         return True
 
-    # Passes
+    # Next pass, and use of passes that are done
 
     def _pass_beside(self, current: PagePass) -> PagePass:
         """Return a pass to begin beside one whose expected pages were all requested."""
@@ -281,7 +281,7 @@ class RepeatedPasses:
         """True if pages of other sizes are read because rows are missing that a pass counted."""
         return self.varied and self._incomplete and self.ended
 
-    # The number that pages count from
+    # Number that pages count from
 
     def _note_base(self, past: PagePass) -> None:
         """Note the number that pages count from, and how deep page numbers reach, as far as known."""

@@ -149,7 +149,7 @@ class FilteredScan(Machine):
     def position(self, last: FlowInstance | None) -> Position | None:
         return self._machine.position(last)
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start, at most *slots*, each with its requester."""
@@ -191,7 +191,7 @@ class FilteredScan(Machine):
     def disk_failed(self, error: AioflowsError) -> None:
         self._machine.disk_failed(error)
 
-    # Rows
+    # Rows, and the end of the scan
 
     def next_rows(self) -> Rows:
         return self._checked(self._machine.next_rows)

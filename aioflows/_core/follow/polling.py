@@ -94,7 +94,7 @@ class FollowMachine:
     def __repr__(self) -> str:
         return f"<FollowMachine from {self._mark}, {len(self._seen)} known, {self._seen.in_line} in line>"
 
-    # Steps
+    # Steps, their results, and instances in line
 
     def step(self) -> Step:
         """Return the present step. The step stays the same until its result is reported.
@@ -215,7 +215,7 @@ class FollowMachine:
             self._handed += 1
         return row
 
-    # The mark
+    # Mark, and end of a poll
 
     def _advance(self) -> None:
         """Move the mark during a long poll. So a follow that fails later reads fewer rows again."""

@@ -121,7 +121,7 @@ class SeenInstances:
         """Hand out the next row in line. Return None if none waits."""
         return self._line.popleft()[0] if self._line else None
 
-    # Instances before a moment
+    # Parts of the memory
 
     def oldest_watched(self, mark: int) -> int | None:
         """Return the first second of a watched instance before a moment. None means no watched instance."""

@@ -68,7 +68,7 @@ class EmptyScan:
             if width:
                 read_in_parts(self._state, gap, width)
             elif width == 0 or (self._known and self._service.first_page != whole.page_no):
-                # This scan or another has corrected the number of the first page.
+                # This scan or another has corrected the number of the first page, so the answers prove nothing.
                 gap.forget_empty_answers()
             else:
                 self._believe(gap, whole)

@@ -166,7 +166,7 @@ class KeysetScan:
                 self._gaps.fences.add(cut)
                 self._gaps.turns.add(cut)
 
-    # Requests
+    # Requests and answers
 
     def pressing(self, slots: int) -> list[PageRequest]:
         """Return at most *slots* requests that an answer made necessary, and that go before all others."""
@@ -287,7 +287,7 @@ class KeysetScan:
             )
         self._under_way.remove(ask)
 
-    # Rows
+    # Rows, and windows that are left
 
     def next_item(self) -> ProvenRun | Literal[Signal.NEED_PAGES, Signal.DONE]:
         """Return the next run that has rows, in the scan's order.

@@ -120,5 +120,5 @@ class KWayMerge:
 
     @property
     def over(self) -> bool:
-        """True if everything was handed out."""
+        """True if every row of every source was handed out."""
         return all(source.bound is None and not source.entries for source in self.sources)

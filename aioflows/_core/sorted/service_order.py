@@ -88,7 +88,7 @@ class ServiceOrderScan(Machine):
     def __repr__(self) -> str:
         return f"<ServiceOrderScan by {self._sorter[0]}, {self._end} rows read>"
 
-    # Figures
+    # State
 
     @property
     def progress(self) -> float:

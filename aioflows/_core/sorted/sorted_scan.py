@@ -114,7 +114,7 @@ class SortedScan(Machine):
         state = "collecting" if self._merge is None else f"merging {len(self._merge.sources)} sources"
         return f"<SortedScan {self._order!r} {state}, {self._rows_given} rows given, {self.held} held>"
 
-    # Figures
+    # State
 
     @property
     def held(self) -> int:
@@ -161,7 +161,7 @@ class SortedScan(Machine):
         """Return the place of the last row in the order."""
         return self._after if last is None else self._order.position(last)
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start."""
@@ -177,7 +177,7 @@ class SortedScan(Machine):
         return asks + self._windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Return the rows to write to disk or to read back, each once."""
+        """Return the disk tasks to start, each once: rows to spill, and rows to read back."""
         tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._windows.stores()]
         if self._merge is not None:
             runs = (source for source in self._merge.sources if isinstance(source, SpilledRun))

@@ -83,7 +83,7 @@ class SortedWindows:
         events, self._events = self._events, []
         return events if self._rereading is None else events + self._rereading[0].partitions.drain_events()
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int, merge: KWayMerge, *, ahead: bool) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start, first for the window that is farthest behind.
@@ -121,7 +121,7 @@ class SortedWindows:
         """Return the rows to write to the spill file, each once."""
         return [] if self._rereading is None else self._rereading[0].stores()
 
-    # Answers
+    # Answers, and windows that end
 
     def advance(self) -> None:
         """Join the pages of each window as far as the answers allow."""

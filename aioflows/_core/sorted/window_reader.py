@@ -109,7 +109,7 @@ class WindowReader:
         state = f"abandoned, {self.abandoned}" if self.abandoned else f"{self._end} rows read"
         return f"<WindowReader {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
 
-    # Figures
+    # State
 
     @property
     def entries(self) -> list[Entry]:

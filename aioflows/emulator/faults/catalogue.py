@@ -166,7 +166,7 @@ class Fault:
         }
         if not {"at", "kind"} <= given.keys() <= kinds.keys():
             raise QueryError(
-                f"a fault must have a form such as at=3,kind=throttle,seconds=2 (known: {', '.join(kinds)}), "
+                f"a fault must have a form such as at=3,kind=throttle,seconds=2 (known names: {', '.join(kinds)}), "
                 f"not {text!r}"
             )
         try:

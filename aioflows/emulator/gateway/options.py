@@ -1,4 +1,4 @@
-"""The switches of the gateway and of the faults."""
+"""The switches of the gateway and of its faults."""
 
 from __future__ import annotations
 

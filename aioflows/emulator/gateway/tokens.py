@@ -100,21 +100,27 @@ class Gateway:
         try:
             asked = json.loads(body.decode())
         except (ValueError, RecursionError):
-            raise Refusal(ILLEGAL_PARAMETER, "request body is not JSON") from None
+            raise Refusal(ILLEGAL_PARAMETER, "request body must be JSON") from None
         if not isinstance(asked, dict):
-            raise Refusal(ILLEGAL_PARAMETER, "request body is not an object")
+            raise Refusal(ILLEGAL_PARAMETER, "request body must be an object")
         for name in ("appKey", "encryption", "timestamp"):
             if asked.get(name) in (None, ""):
                 raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
         app_key, given, timestamp = asked["appKey"], asked["encryption"], _timestamp(asked["timestamp"])
         if not isinstance(app_key, str) or not isinstance(given, str) or timestamp is None:
-            raise Refusal(ILLEGAL_PARAMETER, "parameter is not legal")
+            raise Refusal(
+                ILLEGAL_PARAMETER,
+                "parameter is not legal: appKey and encryption must be texts, timestamp must be epoch milliseconds",
+            )
         if access.app_key is not None and app_key != access.app_key:
             raise Refusal(NO_SUCH_KEY, "appKey does not exist")
         if access.app_secret is not None and not _same(
             given, encryption(app_key, timestamp, access.app_secret)
         ):
-            raise Refusal(BAD_ENCRYPTION, "encryption is not legal")
+            raise Refusal(
+                BAD_ENCRYPTION,
+                "encryption is not legal: must be the SHA-256 of appKey, timestamp and appSecret",
+            )
         self._check_skew(timestamp, now_ms)
         if access.refuse_repeats and given in self._encryptions:
             raise Refusal(REPEATED, "repeated request with the same encryption")
@@ -134,7 +140,7 @@ class Gateway:
     def _revoke(self, text: object, now_ms: int) -> None:
         """Revoke a token, so that the refresh issues another token."""
         if self._token is None or text != self._token.text or not self._lives(self._token, now_ms):
-            raise Refusal(REFRESH_FAILED, "refreshing the token failed")
+            raise Refusal(REFRESH_FAILED, "refreshing the token failed: the token is unknown or expired")
         self._token = None
 
     @staticmethod
@@ -175,14 +181,16 @@ class Gateway:
                 raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
         timestamp = _timestamp(raw_timestamp)
         if timestamp is None:
-            raise Refusal(ILLEGAL_PARAMETER, "apim-timestamp is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "apim-timestamp is not legal: must be epoch milliseconds")
         if text not in self._issued:
-            raise Refusal(ILLEGAL_PARAMETER, "apim-accesstoken is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "apim-accesstoken is not legal: unknown token")
         token = self._token
         if token is None or text != token.text or not self._lives(token, now_ms):
             raise Refusal(EXPIRED, "access token expired")
         if not _same(signed, signature(text, query, body, timestamp, self._access.app_secret or "")):
-            raise Refusal(BAD_ENCRYPTION, "apim-signature is not legal")
+            raise Refusal(
+                BAD_ENCRYPTION, "apim-signature is not legal: must be the SHA-256 of the signed texts"
+            )
         self._check_skew(timestamp, now_ms)
         if token.uses_left is not None:
             token.uses_left -= 1

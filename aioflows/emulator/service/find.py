@@ -156,7 +156,7 @@ def _effective_sorters(sorters: Sorters, quirks: Quirks, constraints: Constraint
     if "sorters" in quirks.ignore:
         return ()
     if len(sorters) > 1 and constraints.further_sorters == "refused":
-        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: there may be one")
+        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: must be a single sorter")
     return sorters if constraints.further_sorters == "heeded" else sorters[:1]
 
 

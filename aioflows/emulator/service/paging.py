@@ -61,7 +61,7 @@ def _size(search: Search, quirks: Quirks, constraints: Constraints) -> int | Non
     if largest is not None and search.page_size > largest:
         if way in _SIZE_REFUSALS:
             code, status = _SIZE_REFUSALS[way]
-            raise Refusal(code, "pageSize is not legal", status)
+            raise Refusal(code, "pageSize is not legal: above the limit", status)
         return {"default": constraints.default_page_size, "silent": largest}.get(way)
     return constraints.default_page_size if "size" in quirks.ignore else search.page_size
 
@@ -74,7 +74,7 @@ def _index(search: Search, quirks: Quirks) -> int | None:
         if quirks.page_zero == "error":
             raise Refusal(SERVER_FAULT, "server internal exception")
         if quirks.page_zero == "parameter":
-            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal: must be at least 1")
         if quirks.page_zero == "empty":
             return None
         index = 0

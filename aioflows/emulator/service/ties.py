@@ -1,4 +1,4 @@
-"""The order of rows with equal sort keys, which depends on LIMIT and OFFSET in two database plans.
+"""The order of rows with equal sort keys. In two database plans, LIMIT and OFFSET change this order.
 
 Sources: PostgreSQL, "LIMIT and OFFSET": different values may lead to different plans, and so to rows in another
 order. The "top-N heapsort" of PostgreSQL and MariaDB keeps a heap of the first LIMIT + OFFSET rows.

@@ -99,7 +99,7 @@ def _stretches(from_ms: int, to_ms: int, clock: Clock) -> list[tuple[int, int, i
 
 
 def _of_step(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> range:
-    # A step divides the hour or the day, so all firings are one step apart on the wall clock.
+    # A step divides the hour or the day, so firings are a step apart on the wall clock, even over midnight.
     return range(from_ms + (cron.offset - from_ms - offset_ms) % cron.step, to_ms, cron.step)
 
 

@@ -191,7 +191,7 @@ def _uniform(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
 
 
 def _whole_seconds(count: int, low: float, high: float, rng: random.Random) -> list[int]:
-    """Return random times on whole seconds of a range of ms. The range is at least a second wide."""
+    """Return random times (ms) on whole seconds of a range, which counts as at least a second long."""
     first = int(low) // 1000
     width = max(1, int(high) // 1000 - first)
     return [(first + int(rng.random() * width)) * 1000 for _ in range(count)]

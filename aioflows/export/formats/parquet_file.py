@@ -44,7 +44,8 @@ _LENGTH_BYTES = 4
 def memory_pool() -> pa.MemoryPool:
     """Return the memory pool for the rows of an export.
 
-    pyarrow's default pool keeps most memory that one thread allocates and another thread frees, as here.
+    In an export, one thread allocates memory and another thread frees it. pyarrow's default pool would keep most
+    of such memory.
     """
     return pa.system_memory_pool()
 
