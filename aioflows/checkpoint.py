@@ -24,8 +24,8 @@ __all__ = [
 Position: TypeAlias = tuple[tuple[int | None, ...], str] | tuple[tuple[int | None, ...], str, str]
 """A row's place in an order: its sort fields and its id.
 
-The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If the offset of this
-clock changes, the fields are instants, and `INSTANTS` follows the id.
+The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If the offset of
+this clock changes, the fields are instants, and `INSTANTS` follows the id.
 """
 
 INSTANTS = "instants"
@@ -170,9 +170,9 @@ class FollowCheckpoint:
         from_ms: the first trigger time to read again (milliseconds since 1970-01-01 UTC). None means that the
             follow has not begun.
         known: the instances handed out since *from_ms*, and all watched instances.
-        zone: the zone that the known instances were read in, from the earliest instance to *from_ms*. The follow
-            can be resumed in this zone only. Default: None, which means that no row was read, or that an earlier
-            release made the checkpoint.
+        zone: the zone that the known instances were read in, from the earliest instance to *from_ms*. The
+            follow can be resumed in this zone only. Default: None, which means that no row was read, or that
+            an earlier release made the checkpoint.
     """
 
     fingerprint: str

@@ -57,7 +57,7 @@ class ScanOutcome(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """An event of a session. It is the base of all events."""
+    """An event of a session: the base of all events."""
 
 
 @attrs.frozen(kw_only=True)

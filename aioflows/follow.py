@@ -46,15 +46,15 @@ class FlowFollow(AsyncIterator[FlowInstance]):
 
     `FlowSession.follow` makes a follow, which sends nothing before iteration.
 
-    Iterate either the follow (``async for instance in follow``) or its `batches`, from one task. As an async context
-    manager, the follow leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for
+    Iterate either the follow (``async for instance in follow``) or its `batches`, from one task. As an async
+    context manager, the follow leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for
     instance by ``asyncio.timeout``, loses no instance. An error ends the iteration but not the follow: iterate
     the follow again to continue.
 
     Raises:
         AioflowsError: while iterating. Its ``followed`` is the checkpoint.
-        RuntimeError: two tasks iterate the follow at once, the follow was closed, or it is used on another event
-            loop.
+        RuntimeError: two tasks iterate the follow at once, the follow was closed, or it is used on another
+            event loop.
     """
 
     def __init__(self, reader: FollowReader) -> None:

@@ -5,13 +5,14 @@
 needs ``pip install 'enos-aioflows[otel]'`` and an OpenTelemetry SDK in the application. Without an SDK nothing is
 recorded.
 
-1. A scan is a span below the span that is current when the scan is first iterated. Each attempt is a span of kind
-   CLIENT below its scan, or without a scan, below the current span. Every span ends, also after an error or a
-   cancellation.
+1. A scan is a span below the span that is current when the scan is first iterated. Each attempt is a span of
+   kind CLIENT below its scan, or without a scan, below the current span. Every span ends, also after an error
+   or a cancellation.
 2. Names follow the semantic conventions for HTTP clients. Names that the conventions lack begin with
    ``aioflows.``. Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/.
-3. Spans and metrics hold no text of the service, neither bodies nor messages. The query of a URL has the names of
-   user and organization, and is left out. Errors are recorded by their class, their code and the HTTP status.
+3. Spans and metrics hold no text of the service, neither bodies nor messages. The query of a URL has the
+   names of user and organization, and is left out. Errors are recorded by their class, their code and the
+   HTTP status.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ tested against the vendor's samples. The emulator runs inside a program (`Emulat
 (`EmulatorProcess`, or ``python -m aioflows.emulator``), or without a server (`Emulator.respond`). The server
 listens on the loopback interface only.
 
-Two paths are not the service's own. ``GET /_emulator/state`` returns counts of requests by operation, of existing
-rows and of answered rows, the most requests in flight at once, and the time span of the rows.
+Two paths are not the service's own. ``GET /_emulator/state`` returns counts of requests by operation, of
+existing rows and of answered rows, the most requests in flight at once, and the time span of the rows.
 ``GET /_emulator/planted`` returns the runs that were planted as missed, doubled or late.
 """
 

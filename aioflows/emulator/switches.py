@@ -1,8 +1,8 @@
 """The switches of the emulator, in six frozen groups.
 
-`World` decides which rows exist, and `Quirks` how the service answers. `Constraints` are the limits of the service,
-and `Meanwhile` are the changes between answers. `Access` has the requirements of the gateway, and `Trouble` has the
-faults. `Emulator` and the command line accept all fields of the groups as keywords.
+`World` decides which rows exist, and `Quirks` how the service answers. `Constraints` are the limits of the
+service, and `Meanwhile` are the changes between answers. `Access` has the requirements of the gateway, and
+`Trouble` has the faults. `Emulator` and the command line accept all fields of the groups as keywords.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ async def export(
         return await job.stream(
             Stream(destination.path, files), _encoder(destination.format, layout, shown, raw=raw)
         )
-    # Earlier releases wrote times in the service's zone. Such an unfinished export must not be continued in UTC.
+    # Earlier releases wrote times in the service's zone. Such an unfinished export must not be continued in
+    # UTC.
     texts = [str(shown)] if destination.format in _TEXTS else []
     if destination.folder and shown is not UTC:
         texts = [str(shown)]

@@ -92,7 +92,8 @@ class Draft:
 
     def begin_again(self) -> None:
         """Remove everything that was written before."""
-        # Rows without a journal are ignored, but a journal without its rows is an error. So the journal goes first.
+        # Rows without a journal are ignored, but a journal without its rows is an error. So the journal goes
+        # first.
         self.files.remove(self._journal)
         self.files.sync_folder(self.folder)
         for path in self.folder.iterdir():

@@ -149,8 +149,8 @@ class Job:
         scan = self.session.scan(self.query, limit=left, resume=entry.checkpoint, proven=self.proven)
         checkpoint = scan.checkpoint if self.resumable else lambda: None
         chunks: list[Any] = []
-        # held: instances in `chunks`; since, weight: instances and memory since the last commit; due: the latest
-        # time of the next commit.
+        # held: instances in `chunks`; since, weight: instances and memory since the last commit; due: the time
+        # of the next commit at the latest.
         held, since, weight, due = 0, 0, 0.0, loop.time() + sink.commit_interval
         try:
             pages = scan.undecoded() if sink.accepts_raw_rows else scan.pages()

@@ -1,7 +1,7 @@
 """A stream: standard output, a pipe or a device, to which rows are written as they come.
 
-A write blocks until the reader, such as a pager, reads. So each write runs in a daemon thread. Meanwhile requests
-keep their time-outs, and Ctrl-C ends the program at once.
+A write blocks until the reader, such as a pager, reads. So each write runs in a daemon thread. Meanwhile
+requests keep their time-outs, and Ctrl-C ends the program at once.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class FlowTotal:
 
     @property
     def mean(self) -> timedelta:
-        """Average duration of an instance."""
+        """Average duration of the instances that ran. 0 if no instance ran."""
         return self.time / self.ran if self.ran else timedelta()
 
 

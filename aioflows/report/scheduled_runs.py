@@ -30,7 +30,8 @@ class ScheduledRuns:
         doubled: number of runs with more than one instance. Default: 0.
         late: number of runs that started late. Default: 0.
         stopped: number of flows without an instance at the end of the range. Default: 0.
-        first_missing: for the first missing runs, the name and the id of the flow, and the time. Default: empty.
+        first_missing: for the first missing runs, the name and the id of the flow, and the time. Default:
+            empty.
         first_stopped: for the flows that stopped last, the name, the id, the time of the last instance, and the
             number of runs scheduled since then. Default: empty.
         unjudged: the instances and flows that were not judged, and the reasons, in one line. Default: "".

@@ -1,13 +1,15 @@
 """The counts of a report, added up page by page, and the runs of a few days.
 
 Rules:
-1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by the number of instances.
+1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by the number of
+   instances.
 2. Every instance is counted. The tally records how many flows and days were merged, and how many runs were left
    out.
 3. The order of instances and their division into pages make no difference, unless flows were folded.
 
-If there are too many counts, the flows with the fewest instances are folded into one. If the counts are still too
-many, days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as one.
+If there are too many counts, the flows with the fewest instances are folded into one. If the counts are still
+too many, days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as
+one.
 """
 
 from __future__ import annotations
@@ -108,7 +110,9 @@ class Tally:
         self.totals = FlowTotals()
         self.undated = 0
         self.span = 1
-        self._scale = 1  # days in a row of `counts` and `lengths`; `span` may have grown since
+        self._scale = (
+            1  # days that each row of `counts` and `lengths` covers; `span` may be greater for a moment
+        )
         self.counts: Counter[Count] = Counter()
         self.lengths: dict[Length, DurationTotal] = {}
         self.sources: list[tuple[str, str]] = [("other flows", "")]

@@ -155,7 +155,7 @@ class FireCounter:
         Args:
             day: the day by wall clock (days since 1970-01-01).
             within: the seconds since midnight of the day. Used only on a day with one offset.
-            second: the instant (s since the epoch). It must not decrease from call to call.
+            second: the instant (s since the epoch), which must not decrease from call to call.
         """
         if day != self._day:
             self._move(day)

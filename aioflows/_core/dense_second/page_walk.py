@@ -54,8 +54,8 @@ class PageWalk:
         most: page size of the walk (rows): the rows of a full page.
         service: facts of the session about the service.
         evidence: facts of this scan.
-        first: first page, if it was read before. It is used only if it is full. Default: None, which means that
-            it is requested.
+        first: first page, if it was read before. A page that is not full is not used. Default: None, which
+            means that the first page is requested.
     """
 
     def __init__(

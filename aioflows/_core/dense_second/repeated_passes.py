@@ -293,7 +293,7 @@ class RepeatedPasses:
     def _base_decides(self, size: int) -> bool:
         """Return True if pages of other sizes must first show the number that pages count from.
 
-        They must if this number decides whether all rows are known.
+        This number matters if it decides whether all rows are known.
         """
         open_question = self._sightings.mixed and self._census.depends_on_base(len(self.rows))
         if size == 1 or self._for_base >= _MOST_FOR_BASE or not open_question:

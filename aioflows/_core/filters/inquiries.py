@@ -27,8 +27,8 @@ PROBE_TRIES = 2
 """Attempts at a probe."""
 
 Script: TypeAlias = Generator[tuple[ScheduleType, PageRequest], Page | None, CompletenessError | None]
-"""A generator that yields a schedule type and a request, and is sent the page. None means that the request failed.
-The result is the error that the answers show, or None."""
+"""A generator that yields a schedule type and a request, and is sent the page. None means that the request
+failed. The result is the error that the answers show, or None."""
 
 
 @attrs.frozen(eq=False)

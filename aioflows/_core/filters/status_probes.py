@@ -1,8 +1,8 @@
 """Status probes: extra requests that show a service which applies only one of several statuses.
 
-The rows of a scan cannot show the mistake, because each row that comes does match. It is known from services
-that use MyBatis: in ``IN (#{status})``, the database casts "1,-1" to its first number. So the rows of the other
-statuses never come.
+The rows of a scan cannot show the mistake, because each row that comes does match. The mistake is known
+from services that use MyBatis: in ``IN (#{status})``, the database casts "1,-1" to its first number. So the
+rows of the other statuses never come.
 
 1. A status that never came in a whole scan is requested alone. A row that comes for this status alone, but not
    for all statuses together, shows the mistake.
@@ -12,8 +12,8 @@ statuses never come.
    false empty answer before.
 3. Nothing is probed if one status is requested, or if the least and the greatest code came: then no end of the
    list was dropped. Otherwise a scan costs one search at its end for each missing status and schedule type. A
-   follow reads the same windows again and again. So it probes all missing statuses after its first scan that
-   lacks one, and one status after every 16th later scan.
+   follow, which reads the same windows again and again, probes all missing statuses after its first scan that
+   lacks a status, and one status after every 16th later scan.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ _WITNESSES = 3
 """The most rows of one status that are confirmed by further requests."""
 
 _TURNS = ("together", "alone", "together", "together", "alone", "together")
-"""The order of requests for a row's second, with all statuses or with its status alone. Rows change meanwhile, so
-the turns repeat. Every second answer may be empty by fault, so two requests with all statuses are consecutive."""
+"""The order of requests for a row's second, with all statuses or with its status alone. Rows change
+meanwhile, so the turns repeat. Every second answer may be empty by fault, so two requests with all statuses
+are consecutive."""
 
 
 @attrs.frozen
@@ -168,10 +169,10 @@ class StatusProbes:
         )
 
     def _whole(self, page: Page, text: str) -> bool:
-        """Return True if an answer was not cut off.
+        """Return True if an answer was not cut off: all its rows contain the text, or another page had more
+        rows.
 
-        That is shown if all its rows contain the text, or if another page had more rows. Without a text, an
-        empty answer also counts as whole.
+        Without a text, an empty answer also counts as whole.
         """
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest

@@ -1,16 +1,17 @@
 """The type probe: an extra request that shows a service which ignores the schedule type 0.
 
-The rows of a scan cannot show the mistake, because answers do not contain the type of a row. It is known from
-services that use MyBatis: ``<if test="type != ''">`` treats 0 as "not given". So `ScheduleType.MANUAL` is
-dropped, and the rows of all types come.
+The rows of a scan cannot show the mistake, because answers do not contain the type of a row. The mistake is
+known from services that use MyBatis: ``<if test="type != ''">`` treats 0 as "not given". So
+`ScheduleType.MANUAL` is dropped, and the rows of all types come.
 
 1. Another type is requested over the window of the first page. A row that comes for both types shows the
    mistake. A row that lies behind the first page, or is new, is requested for ``MANUAL`` in its own second.
 2. Rows of the other type that belong on the first page, but are missing there, show that the type is applied.
 3. While neither was seen, no later page may hold a row that came for the other type.
 
-The cost is one search after the first page of ``type=MANUAL``, and one or two more if fewer than two rows of the
-other type belong on that page. Once the session has seen that the service applies the type, nothing is probed.
+The cost is one search after the first page of ``type=MANUAL``, and one or two more if fewer than two rows of
+the other type belong on that page. Once the session has seen that the service applies the type, nothing is
+probed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def type_probe(
 
     Args:
         ask: request for manual instances that brought *page*, with the text of the query.
-        page: the page that came. It must have rows.
+        page: the page that came, with rows.
         zone: zone of the service's times.
         seen: facts of the session about filters. Updated if the type is applied.
         others: filled with the ids of rows of another type, if the probe decides nothing. No later page of

@@ -14,7 +14,8 @@ collations) and SQL Server (``CI_AI``, width-insensitive):
 5. with ``LIKE``, the wildcards ``%`` and ``_``, and a backslash, which may be dropped. Full-width wildcards
    count too, because texts may be folded first (``unaccent``).
 
-No single database ignores all these differences, but this module does. So no collation explains a mismatch here.
+No single database ignores all these differences, but this module does. So no collation explains a mismatch
+here.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ cap."""
 
 
 _MARGIN, _MORE_ROWS = 1.1, 3
-"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first row
-that was left out may be wider than the rows that came."""
+"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first
+row that was left out may be wider than the rows that came."""
 
 _NO_LIMIT = 10
 """The greatest depth (rows) that page numbers are assumed to reach if one page had as many rows."""

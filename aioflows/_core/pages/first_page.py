@@ -1,6 +1,6 @@
 """The search for the number of the first page: 0 or 1.
 
-The vendor's documentation contradicts itself. Its Pagination structure counts from 0 and the sample shows 0,
+The vendor's documentation contradicts itself: the Pagination structure counts from 0 and the sample shows 0,
 but the request example sends 1. A service that counts from 1 may answer page 0 with its first page, without
 rows, or with an error.
 
@@ -107,8 +107,8 @@ def refusal(error: AioflowsError) -> bool:
 def no_such_page(error: AioflowsError) -> bool:
     """Return True if an error may mean that no page has this number.
 
-    Only the service itself can report a missing page. A failing gateway (HTTP 5xx) knows no page numbers. If page 1
-    counted as the first page because of a gateway's error, every window would lack a page.
+    Only the service itself can report a missing page. A failing gateway (HTTP 5xx) knows no page numbers. If
+    page 1 counted as the first page because of a gateway's error, every window would lack a page.
     """
     if isinstance(error, Unlisted):
         return True  # a service that counts from 1 may leave out the empty list of page 0

@@ -46,7 +46,7 @@ class OrderedPage:
 
     Args:
         ask: request for the page.
-        page: page that came. It must have rows.
+        page: page that came, with rows.
         second_of: function that converts the text of a trigger time to a second of real time.
         given: True if the user configured the zone offset. Default: False.
 

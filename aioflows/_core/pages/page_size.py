@@ -84,8 +84,8 @@ class PageSizeSearch:
     def unread_size(self, size: int) -> bool:
         """Note that a page of *size* rows was unreadable. Return False if no smaller size is left to try.
 
-        A proxy may cut a long answer, or return an error page instead. If no smaller page was read either, a page
-        of one row shows whether the size or the service is the cause.
+        A proxy may cut a long answer, or return an error page instead. If no smaller page was read either, a
+        page of one row shows whether the size or the service is the cause.
         """
         if size <= 1:
             return False

@@ -1,8 +1,9 @@
 """Page sequence: the pages of one window by their numbers, and their answers in page order.
 
-Pages overlap (`overlap`), so a reader can prove that no row lies between two pages. A service that counts from 1
-may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its real
-number. Until the first number is known, pages are requested one at a time. See docs/algorithms/sorted-orders.md.
+Pages overlap (`overlap`), so a reader can prove that no row lies between two pages. A service that counts
+from 1 may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its
+real number. Until the first number is known, pages are requested one at a time. See
+docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class PageSequence:
     """The pages of one window.
 
     Args:
-        first: request for the first page. The service must give pages of its size.
+        first: request for the first page, with a page size that the service accepts.
         service: facts of the session about the service.
     """
 

@@ -1,8 +1,8 @@
 """Service facts: what a session has learnt about its service, shared by all its scans.
 
 Every fact was seen in an answer. The documentation names no largest page and no cap, and does not settle
-whether pages count from 0 or from 1. The facts only save requests. A service may change while a session is open,
-so they do not prove completeness (see `evidence`).
+whether pages count from 0 or from 1. The facts only save requests. A service may change while a session is
+open, so they do not prove completeness (see `evidence`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ Invariants:
    estimate.
 3. A whole window that was sparser than expected replaces the estimate. A mean would need many such windows.
 4. An answer changes the estimate of the gap at which its page ended, and of the gaps behind, up to the first
-   idle gap. A gap that was read from its own end, and is being read, keeps its estimate, since its own pages are
-   nearer. So do the gaps behind it.
+   idle gap. A gap that was read from its own end, and is being read, keeps its estimate, since its own pages
+   are nearer. So do the gaps behind it.
 
 An estimate that is too low costs little: a window that is too large is cut again. An estimate that is too
 high costs requests, since windows that are too small cannot be joined once they are requested.
@@ -50,7 +50,7 @@ class ProvenStretch:
 
     @property
     def density(self) -> float:
-        """The density (rows per millisecond). It is never 0, so no gap is expected to be empty."""
+        """The density (rows per millisecond), never 0, so that no gap is expected to be empty."""
         return max(self.rows, 0.25) / self.width
 
 

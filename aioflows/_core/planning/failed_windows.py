@@ -1,7 +1,7 @@
 """Failed windows: before the scan ends with an error, a smaller page or a narrower window is requested.
 
-Services refuse in many ways: with a code of the gateway or the service, with HTTP 400 or 413, or by failing. A proxy
-may also cut or replace an answer that is too long.
+Services refuse in many ways: with a code of the gateway or the service, with HTTP 400 or 413, or by failing.
+A proxy may also cut or replace an answer that is too long.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class FailedWindows:
     def _try_smaller(self, ask: PageRequest, error: AioflowsError) -> bool:
         """Note that a page size is refused, if the error may mean that. Return True if a smaller size is next.
 
-        If the service fails on a size that was answered in this scan, the failure more likely has another cause.
-        So the size is reduced only if nothing else helps. Rows may be wider in this window.
+        If the service fails on a size that was answered in this scan, the failure more likely has another
+        cause. So the size is reduced only if nothing else helps. Rows may be wider in this window.
         """
         if unreadable(error):
             return self._service.unread_size(ask.page_size)

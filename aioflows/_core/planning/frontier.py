@@ -48,7 +48,8 @@ class Frontier:
             gap: the gap that contains the window.
             runs: the runs of the window. Each run begins where the run before it ends.
             proof: the kind of proof.
-            known: the first and the last second in which the window has a row. Default: None, which means no row.
+            known: the first and the last second in which the window has a row. Default: None, which means no
+                row.
         """
         first, until, rows = runs[0].first, runs[-1].until, sum(len(run.batch) for run in runs)
         self.proofs[proof] += 1

@@ -16,8 +16,8 @@ _SECOND = 1000  # ms, the resolution of trigger times in answers
 _READS, _READS_OF_A_TRIAL = 4, 2
 """Attempts at a page that cannot be read, before a smaller page is requested.
 
-A failing gateway returns unreadable pages for some seconds, so three of four attempts follow a wait. A page size
-that is being tested gets two attempts.
+A failing gateway returns unreadable pages for some seconds, so three of four attempts follow a wait. A page
+size that is being tested gets two attempts.
 """
 
 
@@ -71,8 +71,8 @@ def _window(
 ) -> tuple[int, int, bool]:
     """Return the window of a request, and True if it is read against scan time.
 
-    If a row is known beside the gap, the window includes this row, and the answer must contain it. So one answer
-    proves the gap up to its end.
+    If a row is known beside the gap, the window includes this row, and the answer must contain it. So one
+    answer proves the gap up to its end.
     """
     widest = service.reach
     before = None if gap.start.known is None else gap.start.known * 1000

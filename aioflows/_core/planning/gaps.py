@@ -171,10 +171,7 @@ class Gap:
 
     @property
     def likely(self) -> float:
-        """The rows that the gap may well hold.
-
-        They are more than `expected` if the last pages at an end of the gap were denser than the whole gap.
-        """
+        """The rows that the gap may well hold: more than `expected` if the last page at an end was denser."""
         most = max(self.density, self.start.density, self.end.density)
         return math.sqrt(self.density * most) * (self.until - self.first)
 
@@ -317,7 +314,8 @@ class Gaps:
             first: where the window starts (milliseconds of scan time).
             until: where the window ends (milliseconds of scan time).
             rows: rows in the window.
-            known: the first and the last second in which the window has a row. Default: None, which means no row.
+            known: the first and the last second in which the window has a row. Default: None, which means no
+                row.
         """
         if gap.first < first and until < gap.until:
             self.split(gap, until)

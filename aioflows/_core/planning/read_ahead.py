@@ -11,8 +11,8 @@ __all__ = ["BATCHES_BEFORE_ALL", "ReadAhead"]
 _LOOK_AHEAD = (1, 4)
 """The most requests under way before the consumer has asked for a second and a third batch.
 
-So a consumer that stops within the first batch costs one request beyond that batch. From the third batch on, all
-slots are used. An unordered scan uses all slots from the second batch on.
+So a consumer that stops within the first batch costs one request beyond that batch. From the third batch on,
+all slots are used. An unordered scan uses all slots from the second batch on.
 """
 
 BATCHES_BEFORE_ALL = len(_LOOK_AHEAD)

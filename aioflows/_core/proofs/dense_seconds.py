@@ -113,9 +113,9 @@ class DenseSeconds:
 def instants_of(gaps: Gaps, gap: Gap, axis: Direction, widest: int) -> list[Instant]:
     """Return the ways to read a gap of one second by pages that reach a row of another second, best first.
 
-    Each way reaches the first known row beside the gap, or the end of the unproven time beside the gap. A way that
-    crosses a fence is left out. So is a way over an end of the gap within a second, since other rows of the second
-    would look like rows of the gap. If no way is left, pages end with the gap.
+    Each way reaches the first known row beside the gap, or the end of the unproven time beside the gap. A way
+    that crosses a fence is left out. So is a way over an end of the gap within a second, since other rows of
+    the second would look like rows of the gap. If no way is left, pages end with the gap.
 
     Args:
         gaps: the unproven gaps.

@@ -46,8 +46,8 @@ Such a row may never come within reach.
 """
 
 _OFF_BY = 1
-"""The largest count (rows) that a believed answer without rows may state. Some services count one row too many, or
-a row that the user may not see."""
+"""The largest count (rows) that a believed answer without rows may state. Some services count one row too
+many, or a row that the user may not see."""
 
 
 class EmptyAnswers:

@@ -42,7 +42,8 @@ class EmptyRecheck:
         """Compare a page with the earlier empty answers to its gaps.
 
         If the page is at least as large as theirs and shows that they were false, the service is marked. If the
-        page is smaller and has rows, they are forgotten: `MissingRows` finds out whether their size was the cause.
+        page is smaller and has rows, they are forgotten: `MissingRows` finds out whether their size was the
+        cause.
         """
         for gap in gaps:
             if (

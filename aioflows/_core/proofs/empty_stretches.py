@@ -1,12 +1,12 @@
 """Stretches between the near end of a window and the first row of its page.
 
-By the lemma of the keyset walk, the stretch is empty if the service answers about the whole window. But a service
-that answers only about the last 31 days of a longer range shows the same page. So:
+By the lemma of the keyset walk, the stretch is empty if the service answers about the whole window. But a
+service that answers only about the last 31 days of a longer range shows the same page. So:
 
 1. If the window is not wider than the service was seen to look (`ScanEvidence.sees`), the stretch is empty.
-2. A stretch that is wide compared with the distances of the rows on the page is not taken for empty. The stretch
-   stays unproven and is requested alone, up to the first row behind. A service that answers about a part of the
-   range then shows more rows.
+2. A stretch that is wide compared with the distances of the rows on the page is not taken for empty. The
+   stretch stays unproven and is requested alone, up to the first row behind. A service that answers about a
+   part of the range then shows more rows.
 3. A narrower stretch is taken for empty, so that the first rows need not wait. The stretch is requested before
    the scan ends. If rows come that the wider window still leaves out, the scan ends with an error.
 4. With filters, too few rows may match to show how far the service looks. Then the rows without the filters

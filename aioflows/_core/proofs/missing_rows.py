@@ -1,8 +1,9 @@
 """Missing rows: rows at the edge of a window that did not come again.
 
-A row is missing for one of three reasons: the row was deleted, the answer without the row was wrong, or the time of
-the row was misread. If times are misread, windows are cut in wrong places, and rows between the windows are lost.
-So the row is searched in two places: in the window that returned the row, and in its own second.
+A row is missing for one of three reasons: the row was deleted, the answer without the row was wrong, or the
+time of the row was misread. If times are misread, windows are cut in wrong places, and rows between the
+windows are lost. So the row is searched in two places: in the window that returned the row, and in its own
+second.
 
 - Not in that window: the row was deleted, and the answer holds.
 - In both: the answer was wrong, and its window is requested again.

@@ -110,7 +110,7 @@ class PageEnds:
         gap.maybe_last = self._may_be_last(gap, ask, anchor.rows, went_on=went_on)
 
     def _may_be_last(self, gap: Gap, ask: PageRequest, rows: int, *, went_on: bool) -> int:
-        """Return the rows of a page from the start of a gap if it may be the last page, otherwise 0."""
+        """Return the rows of a page from the start of a gap if the page may be the last, otherwise 0."""
         if gap.start.known is None or self._no_larger(ask, rows) or (went_on and gap.end.known is not None):
             return 0
         if ask.until < gap.until:

@@ -6,12 +6,12 @@ filter matches few rows or none, such an answer looks complete. Two other kinds 
 1. The rows without the filters: the first and the last row of the range, and the rows before and behind these
    two (`cut_to`).
 2. If the whole range has no rows: windows inside the range that are narrower than most known limits
-   (`looks_into`). If such a window has rows, the empty answer was false. Requests around a row then find out how
-   wide a window may be (`answered_width`).
+   (`looks_into`). If such a window has rows, the empty answer was false. Requests around a row then find out
+   how wide a window may be (`answered_width`).
 
-Neither is a proof. At most two windows are requested inside a range, at its middle and at its end. They find rows
-that come daily, and rows that fill half of the range. A burst of one day in a year is found only by chance. To
-request each week of a year would cost 52 searches. See docs/algorithms/empty-answers.md.
+Neither is a proof. At most two windows are requested inside a range, at its middle and at its end. They find
+rows that come daily, and rows that fill half of the range. A burst of one day in a year is found only by
+chance. To request each week of a year would cost 52 searches. See docs/algorithms/empty-answers.md.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ Known limits are a week, a month, or more. A wide window and the end of a range 
 """
 
 _AGAIN = 2
-"""How often the whole range is requested again, once a narrower window has rows. If every n-th answer is false, one
-of two answers in a row is right."""
+"""How often the whole range is requested again, once a narrower window has rows. If every n-th answer is
+false, one of two answers in a row is right."""
 
 _CLOSE = 1.7
 """The search for the limit stops when a refused width is at most this factor larger than an answered one.

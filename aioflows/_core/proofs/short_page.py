@@ -103,7 +103,8 @@ class ShortPageCheck:
     ) -> _Looks:
         """Return True if no row follows a page.
 
-        An empty answer would prove nothing. So if the page has three rows or more, its last row must come again.
+        An empty answer would prove nothing. So if the page has three rows or more, its last row must come
+        again.
 
         Args:
             ask: the request that returned the page.
@@ -177,8 +178,8 @@ class ShortPageCheck:
     def _is_first_page_twice(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
         """Return True if two page numbers name the first page, and no row follows it.
 
-        A second page with the same rows by chance would mean at least two more rows. One of these would have the
-        number that is requested here.
+        A second page with the same rows by chance would mean at least two more rows. One of these would have
+        the number that is requested here.
         """
         answer = yield attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1)
         if answer.ids:

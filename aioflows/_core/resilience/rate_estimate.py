@@ -1,14 +1,14 @@
 """An estimate of the request rate that a service accepts, based on its "too many requests" answers.
 
-1. Before the first such refusal there is no bound. After it, the bound is set once in each episode: the refusal of
-   a request that was sent before the bound was set does not count.
+1. Before the first such refusal there is no bound. After it, the bound is set once in each episode: the
+   refusal of a request that was sent before the bound was set does not count.
 2. A token bucket fills at a rate and lets a burst through at once. In any stretch of time the bucket accepts at
-   most the burst, plus the length of the stretch times the rate. So the accepted requests of a stretch, less the
-   burst, divided by the length of the stretch, are never more than the rate. The quotient equals the rate if the
-   bucket was full when the stretch began and empty when the stretch ended. The bucket is empty at a refusal. Of
-   all stretches that end with a refusal, one began with a full bucket. So the largest quotient is the bound. The
-   burst is the number of requests accepted at once before the first refusal. The time of the burst does not
-   count as part of a stretch, since the rate added tokens in this time.
+   most the burst, plus the length of the stretch times the rate. So the accepted requests of a stretch, less
+   the burst, divided by the length of the stretch, are never more than the rate. The quotient equals the rate
+   if the bucket was full when the stretch began and empty when the stretch ended. The bucket is empty at a
+   refusal. Of all stretches that end with a refusal, one began with a full bucket. So the largest quotient is
+   the bound. The burst is the number of requests accepted at once before the first refusal. The time of the
+   burst does not count as part of a stretch, since the rate added tokens in this time.
 3. If the refusal came too soon for such an estimate, the rate is halved. A bound that is a guess grows
    quickly, with time and with the number of answers. A bound that was estimated grows along a cubic curve,
    which is flat near the bound and steep far from the bound (TCP CUBIC, RFC 9438). So a rate that the service

@@ -1,7 +1,7 @@
 """The retry table, and the waits between retries.
 
-The table is read from the top, and the first line that fits an error has the rule of the error. A line is for a class
-of errors, or for a code of the service's envelope. An error that fits no line is final.
+The table is read from the top, and the first line that fits an error has the rule of the error. A line is for
+a class of errors, or for a code of the service's envelope. An error that fits no line is final.
 """
 
 from __future__ import annotations

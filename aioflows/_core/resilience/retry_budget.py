@@ -1,9 +1,10 @@
 """A retry budget: how many retries a session has left.
 
-In an outage every request fails. If each request were retried as often as allowed, the service would come back to
-many times its usual load. So all requests pay for their retries from one budget, and each answer refills the
-budget. The budget stays full while two requests in three are answered at the second attempt. If no request is
-answered, the budget is soon empty, and failed requests are not retried (compare gRPC retry throttling, gRFC A6).
+In an outage every request fails. If each request were retried as often as allowed, the service would come
+back to many times its usual load. So all requests pay for their retries from one budget, and each answer
+refills the budget. The budget stays full while two requests in three are answered at the second attempt. If
+no request is answered, the budget is soon empty, and failed requests are not retried (compare gRPC retry
+throttling, gRFC A6).
 """
 
 from __future__ import annotations

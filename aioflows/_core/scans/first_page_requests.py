@@ -1,7 +1,7 @@
 """The requests that find out which page is the first: page 0 or page 1.
 
-The rules are in `first_page` and `first_page_check`. While the number is unknown, each request has one attempt, and
-begins a search.
+The rules are in `first_page` and `first_page_check`. While the number is unknown, each request has one
+attempt, and begins a search.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The handout: the rows between a scan and its consumer, and how many of them were handed out.
+"""The handout: the rows between a scan and its consumer, and the number of rows handed out.
 
 1. A row counts as handed out when it is taken, and not before. So a checkpoint never skips a row that an
    interrupted call has read.

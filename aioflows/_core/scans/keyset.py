@@ -1,7 +1,7 @@
 """The keyset scan of one schedule type: a pure machine that names requests, takes answers and releases rows.
 
-A row is released once no unread row can precede it. The machine makes no call and reads no clock. So any order of
-answers leads to the same rows in the same order.
+A row is released once no unread row can precede it. The machine makes no call and reads no clock. So any
+order of answers leads to the same rows in the same order.
 
 1. ``wanted(slots)`` returns the requests to start. Each request is answered once, by ``received(ask, page)``
    or by ``failed(ask, error)``.
@@ -182,8 +182,8 @@ class KeysetScan:
         """Return the requests to start.
 
         Args:
-            slots: the most requests to return. Windows are cut for these requests and the requests under way, or
-                for the scan's concurrency if that is more.
+            slots: the most requests to return. Windows are cut for these requests and the requests under way,
+                or for the scan's concurrency if that is more.
             elsewhere: rows of the buffer that other scans use. Default: 0.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
@@ -197,8 +197,8 @@ class KeysetScan:
             slots = self._read_ahead.slots(
                 slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
             )
-        # Requests under way take no memory yet, so they do not count. Otherwise slots would stay empty while the
-        # first rows are late.
+        # Requests under way take no memory yet, so they do not count. Otherwise slots would stay empty while
+        # the first rows are late.
         page_size = self._state.page_size
         room = self._read_ahead.room(page_size)
         coming = min(room, self._concurrency * page_size)

@@ -1,9 +1,9 @@
 """The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
-Rows are decoded here, just before they are handed out. Until then a page is held as the bytes of its answer, and
-rows of several partitions are merged by their ids and trigger times. An ordered scan hands out a row once every
-partition has passed the row's second. Runs end at whole seconds, so the position of a partition shows which rows
-may still come.
+Rows are decoded here, just before they are handed out. Until then a page is held as the bytes of its answer,
+and rows of several partitions are merged by their ids and trigger times. An ordered scan hands out a row once
+every partition has passed the row's second. Runs end at whole seconds, so the position of a partition shows
+which rows may still come.
 """
 
 from __future__ import annotations

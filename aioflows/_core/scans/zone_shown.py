@@ -1,9 +1,9 @@
 """The zone check: before a row is handed out, an answer must show that the zone of the service is right.
 
-A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second shows the
-error: only in the right zone does the row that was read there come again. Most scans request such a window at the
-end of the first page (`aioflows._core.planning.gap_request`). With few rows or a small limit, the window is
-requested here.
+A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second shows
+the error: only in the right zone does the row that was read there come again. Most scans request such a
+window at the end of the first page (`aioflows._core.planning.gap_request`). With few rows or a small limit,
+the window is requested here.
 
 A row may be deleted meanwhile, so an empty answer for its second proves nothing. Then the window that brought
 the row is requested again, followed by the second of a row of the new answer.

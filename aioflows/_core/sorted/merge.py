@@ -1,8 +1,8 @@
 """A lazy k-way merge of sources that are each in order.
 
-Invariant: a row is handed out once no source can still bring an earlier row. The bound of a source is a key that
-precedes all its further rows. Rows before the least of all bounds are handed out together, sorted. So no source
-has to be read to its end. The source that is farthest behind delays all others, and is read next.
+Invariant: a row is handed out once no source can still bring an earlier row. The bound of a source is a key
+that precedes all its further rows. Rows before the least of all bounds are handed out together, sorted. So no
+source has to be read to its end. The source that is farthest behind delays all others, and is read next.
 
 See docs/algorithms/sorted-orders.md.
 """

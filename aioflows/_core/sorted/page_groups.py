@@ -116,7 +116,7 @@ class GroupReader:
                 raise CompletenessError(
                     f"instance {page.ids[list(page.times).index(time)]!r} came with trigger time {time}, which lies "
                     f"outside the window of the request ({self._ask.from_ms}–{self._ask.to_ms} ms): the service ignores the time "
-                    "filter, or names a wrong zone. Check server_timezone="
+                    "filter, or names a wrong zone. Give the right zone as FlowSession(server_timezone=...)"
                 )
 
     def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: Sorter) -> Exception:

@@ -1,15 +1,15 @@
 """A scan in the service's own order, by a field that its answers do not contain.
 
-Without the field, only the places of rows can be checked, and nothing can be merged. So one window is read by page
-numbers:
+Without the field, only the places of rows can be checked, and nothing can be merged. So one window is read by
+page numbers:
 
 1. Two pages join if the second begins with the rows that the first ends with, at the same places, and brings no
    other row that came before.
 2. The end is proven from the end. The first page of the reverse direction must hold the last row, and no row
    that the last pages did not bring.
 
-If pages do not join, the later page is requested again a few times, since the answers may be from before and after
-a change. If the pages still do not join, the result has changed, and the scan ends.
+If pages do not join, the later page is requested again a few times, since the answers may be from before and
+after a change. If the pages still do not join, the result has changed, and the scan ends.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -50,8 +50,8 @@ class ServiceOrderScan(Machine):
     """The scan in the service's own order.
 
     Args:
-        partitions: a keyset walk of the same window. Only its first answers are used, which show how the service
-            numbers pages, and how many rows a page holds.
+        partitions: a keyset walk of the same window. Only its first answers are used, which show how the
+            service numbers pages, and how many rows a page holds.
         sorter: the sort field, and True if it is descending.
         service: the facts that the session knows about the service.
         page_size: rows per request.

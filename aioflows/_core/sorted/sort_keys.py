@@ -12,8 +12,9 @@ Invariants:
    both hours are one group.
 4. Rows that lack a field stand where the service puts them. Answers show the place.
 
-Keys are instants. In a zone with one offset, keys are wall-clock times, which have the same order and cost half as
-much. A checkpoint of an earlier release has wall-clock times in any zone, and is resumed in their order.
+Keys are instants. In a zone with one offset, keys are wall-clock times, which have the same order and cost
+half as much. A checkpoint of an earlier release has wall-clock times in any zone, and is resumed in their
+order.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -100,8 +101,8 @@ class SortOrder:
     Args:
         sorters: the sort fields, each with True if it is descending.
         service: the facts that the session knows about the service, with the places of rows that lack a field.
-        resumed: the place after which the scan hands out rows. It has instants or wall-clock times, and keys have
-            the same. Default: None, which means that the zone decides (`set_zone`).
+        resumed: the place after which the scan hands out rows. Keys have instants if this place has instants.
+            Default: None, which means that the zone decides (`set_zone`).
     """
 
     def __init__(

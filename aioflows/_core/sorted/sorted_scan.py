@@ -1,9 +1,9 @@
 """A scan in an order other than that of trigger times.
 
 The keyset walk collects a small result, or a result that must be proven. Then the rows are sorted here. A large
-result begins with the walk too. Once more rows were read than may be held, the rest is cut into windows that the
-service sorts (`aioflows._core.sorted.sorted_windows`), and merged with the collected rows. No row that was read is
-requested again.
+result begins with the walk too. Once more rows were read than may be held, the rest is cut into windows that
+the service sorts (`aioflows._core.sorted.sorted_windows`), and merged with the collected rows. No row that
+was read is requested again.
 
 Invariants:
 

@@ -2,10 +2,10 @@
 
 Invariants:
 
-1. All windows together hold about as many rows as the buffer. Only the window that is farthest behind may request a
-   page beyond the buffer, since no row can be handed out without that page.
-2. An abandoned window is read again by the keyset walk, which leaves out the ids that were handed out. No row is
-   handed out meanwhile. A row that belongs before the rows handed out ends the scan with an error.
+1. All windows together hold about as many rows as the buffer. Only the window that is farthest behind may
+   request a page beyond the buffer, since no row can be handed out without that page.
+2. An abandoned window is read again by the keyset walk, which leaves out the ids that were handed out. No row
+   is handed out meanwhile. A row that belongs before the rows handed out ends the scan with an error.
 
 See docs/algorithms/sorted-orders.md.
 """

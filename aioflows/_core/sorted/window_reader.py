@@ -3,15 +3,15 @@
 Invariants:
 
 1. Let a page be sorted by a field, and begin in a group before ``g``. Then the page holds every lasting row
-   from ``g`` to before the group of its last row. So a page joins the rows read so far if it begins before their
-   last group, whatever has changed meanwhile. If that group reaches to the start of the page, the page joins if
-   it has the same rows as the page before, at the places that both cover.
+   from ``g`` to before the group of its last row. So a page joins the rows read so far if it begins before
+   their last group, whatever has changed meanwhile. If that group reaches to the start of the page, the page
+   joins if it has the same rows as the page before, at the places that both cover.
 2. The end is proven from the end. A page sorted in the reverse direction holds every lasting row from its
    farthest group to the end of the window. The window is complete once the pages from its start reach into
    the page from its end. A page that is not full, a limit on page numbers and a silent cap do not prove an end.
 
-If pages do not join, a group is too large to be held, or the end is not reached, the window is *abandoned*. Then
-its pages do not count, and the keyset walk reads the window again.
+If pages do not join, a group is too large to be held, or the end is not reached, the window is *abandoned*.
+Then its pages do not count, and the keyset walk reads the window again.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -173,7 +173,7 @@ class WindowReader:
     def _far(self) -> float:
         """The row number up to which pages are requested at once.
 
-        It is the expected number of rows. If more rows came, it lies as far beyond them as they exceed it.
+        The first value is the expected number of rows. If more rows came, the surplus is added to their number.
         """
         surplus = self._end - self.expected
         return self.expected if surplus < 0 else self._end + surplus
@@ -192,8 +192,8 @@ class WindowReader:
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
         """Process the error that a request ended with.
 
-        A refusal or a timeout may mean that the page lies too deep for the service. Then the window is abandoned.
-        After another error, the scan ends at the window's position.
+        A refusal or a timeout may mean that the page lies too deep for the service. Then the window is
+        abandoned. After another error, the scan ends at the window's position.
         """
         if self._over:
             return

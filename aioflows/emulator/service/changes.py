@@ -40,7 +40,8 @@ class _Change:
 class Changes:
     """The changes of an emulator.
 
-    Changes are made before searches, remembered while a stale answer may not show them, and reported to listeners.
+    Changes are made before searches, remembered while a stale answer may not show them, and reported to
+    listeners.
 
     Args:
         store: the rows.
@@ -118,7 +119,7 @@ class Changes:
 
     @contextmanager
     def as_seen(self, number: int) -> Iterator[None]:
-        """Put the rows into the state that a search sees, perhaps some searches old. Restore them at the end."""
+        """Put the rows into the state that a search sees, perhaps some searches old, and restore the rows at the end."""
         late = self._late.randint(0, self._meanwhile.stale_searches)
         undone = [change for change in reversed(self._past) if change.number > number - late]
         for change in undone:

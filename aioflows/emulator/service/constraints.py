@@ -60,8 +60,8 @@ class Constraints:
             rights are applied after paging: a hidden row is removed from its page, and no other row replaces
             it. Default: 1.
         default_page_size: the rows of a page if the service ignores the requested size. Default: 10.
-        range_clamp: "first" or "last", and seconds. Of a longer range, only the first or the last part with this
-            length is searched. Default: None, which means that a range may have any length.
+        range_clamp: "first" or "last", and seconds. Of a longer range, only the first or the last part with
+            this length is searched. Default: None, which means that a range may have any length.
         result_window: the most rows up to the end of a page, (number + 1) × size as requested.
             `Quirks.deepest_row` holds too, and counts by the rows that a page really has. Default: None, which
             means no limit.

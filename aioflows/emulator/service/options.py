@@ -67,8 +67,8 @@ class Quirks:
             "413" or "500"; "nothing", a page without rows; "default", pages of
             `Constraints.default_page_size`; "silent", pages of the largest size that is accepted. Default:
             "1004".
-        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` is the answer
-            instead. Default: None, which means no limit.
+        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` is the
+            answer instead. Default: None, which means no limit.
         count: the meaning of ``count``: the rows of the "page" (as documented), the "total" of all pages, or
             a wrong number, "fewer" or "more" rows than the page has. Default: "page".
         ties: the order of rows with equal sort keys. "stable": the order of insertion. "unstable": another
@@ -232,8 +232,8 @@ class Meanwhile:
     Args:
         changes_per_search: the changes before each search. 0.2 means one change before every fifth search.
             Default: 0.
-        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. Default: None,
-            which means the whole time span.
+        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. Default:
+            None, which means the whole time span.
         change_kinds: the kinds of changes: "insert", "delete" and "flip". "flip" changes the status of a row;
             if a search asks for certain statuses, the row stops or begins to match. Default: all three.
         new_rows: inserted rows are "matching" the search, or "other", or "both" occur. Default: "both".

@@ -16,8 +16,9 @@ from aioflows.models import FlowStatus
 PageRow = tuple[str, int, int, int, int | None, int | None, int]
 """id, flow, status, trigger_ms, start_ms, end_ms, create_ms."""
 
-# Placeholders for the texts of a row. A template is encoded with characters of the private use area, which no flow
-# name has and JSON does not escape. The finished template has control characters instead, which JSON never has.
+# Placeholders for the texts of a row. A template is encoded with characters of the private use area, which no
+# flow name has and JSON does not escape. The finished template has control characters instead, which JSON
+# never has.
 _ID_PLACE, _STAMP_PLACE = "\ue000", "\ue001"
 _ID, _STAMP = b"\x01", b"\x02"
 

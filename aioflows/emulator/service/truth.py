@@ -13,8 +13,8 @@ from aioflows.emulator.world.store import Store
 class Watch:
     """A record of the rows that match a filter during a ``with`` block.
 
-    With stale answers (`Meanwhile.stale_searches`) the record begins as many searches earlier. So `lasting` has no
-    row that an answer may not show yet.
+    With stale answers (`Meanwhile.stale_searches`) the record begins as many searches earlier. So `lasting`
+    has no row that an answer may not show yet.
 
     Attributes:
         lasting: the ids that matched from the beginning of the record until now, or until the end of the block.

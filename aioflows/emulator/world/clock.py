@@ -17,7 +17,8 @@ from aioflows.errors import QueryError
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-# Since 1970 zones change their offsets only at a quarter of an hour (tz database), so one look-up serves a quarter.
+# Since 1970 zones change their offsets only at a quarter of an hour (tz database), so one look-up serves a
+# quarter.
 _QUARTER_MS = 900_000
 _QUARTERS = 96  # quarters of an hour in a day
 _NEVER = 2**62
@@ -120,8 +121,8 @@ class Clock:
     def to_utc(self, local_ms: int) -> int:
         """Return the instant at which the clock shows a local time (ms).
 
-        If the clock shows the time twice, the first instant is returned. If the clock skips the time, an instant
-        after the gap is returned.
+        If the clock shows the time twice, the first instant is returned. If the clock skips the time, an
+        instant after the gap is returned.
         """
         quarter = local_ms // _QUARTER_MS
         known = self._ahead.get(quarter)

@@ -1,8 +1,8 @@
 """Quartz crons of an emulated platform, and the instants at which they fire.
 
 A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample
-is ``0 0 0 * * ? *``). As in Quartz, all fields are compared with the wall clock of the server's zone. A time that
-clocks skip has no firing. A time that clocks show twice has its firing in the second hour
+is ``0 0 0 * * ? *``). As in Quartz, all fields are compared with the wall clock of the server's zone. A time
+that clocks skip has no firing. A time that clocks show twice has its firing in the second hour
 (``java.util.GregorianCalendar``).
 """
 

@@ -17,8 +17,8 @@ from aioflows.emulator.world.rows import Row
 from aioflows.emulator.world.text_match import FOUND, SAME, function
 from aioflows.errors import QueryError
 
-# WITHOUT ROWID keeps the rows in the order of the primary key, which is the order of searches. So a page is read by
-# one short range scan. `number` counts insertions, and breaks ties.
+# WITHOUT ROWID keeps the rows in the order of the primary key, which is the order of searches. So a page is
+# read by one short range scan. `number` counts insertions, and breaks ties.
 _TABLES = """
     CREATE TABLE inst (
         type INTEGER NOT NULL, trigger_ms INTEGER NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,

@@ -1,8 +1,8 @@
 """The match of an expression with an id or a flow name, and the comparison of owners.
 
-The documentation says only "fuzzy match on the instance id and the flow name", so `FOUND` has several ways. A way
-is a function of a text and the wanted text, and is registered as a function of SQL. Owners are compared as whole
-texts, and databases differ in the texts that count as equal (`SAME`).
+The documentation says only "fuzzy match on the instance id and the flow name", so `FOUND` has several ways. A
+way is a function of a text and the wanted text, and is registered as a function of SQL. Owners are compared
+as whole texts, and databases differ in the texts that count as equal (`SAME`).
 """
 
 from __future__ import annotations

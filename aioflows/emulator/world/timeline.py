@@ -1,7 +1,7 @@
 """The trigger times of instances: one sorted list of moments for each profile, and the flows.
 
-A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, so that a million moments can
-be sorted fast.
+A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, so that a million moments
+can be sorted fast.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
     lives: list[range] = []
     budgets = {cycle: int(counts.get(1, 0) * share) for cycle, share in _CRON_SHARES.items()}
     budgets["D"] += counts.get(1, 0) - sum(budgets.values())
-    # A span may be too short for a coarse cycle. So coarse cycles come first, and leave their rows to finer cycles.
+    # A span may be too short for a coarse cycle. So coarse cycles come first, and leave their rows to finer
+    # cycles.
     for cycle in ("M", "W", "D", "H", "mi"):
         left, misses = budgets[cycle], 0
         while left > 0:

@@ -126,7 +126,8 @@ class FileSink(_PartSink):
             self._footers.append(footer)
         entry = attrs.evolve(entry, length=self._length)
         if entry.done:
-            # A process may die here. So the entry is not `done` before the rows lie where `publish` expects them.
+            # A process may die here. So the entry is not `done` before the rows lie where `publish` expects
+            # them.
             self._draft.keep(attrs.evolve(entry, done=False))
             self._assemble()
         self._draft.keep(entry)

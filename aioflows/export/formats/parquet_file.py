@@ -1,13 +1,13 @@
 """Parquet files: written atomically, or grown by row groups.
 
-The footer at the end of a Parquet file has the places of its row groups, so rows cannot be appended to a finished
-file. But readers ignore all bytes that the last footer does not name. So a growing file is a sequence of parts,
-each a whole Parquet file whose footer has offsets in the growing file. At the end, one more footer names the row
-groups of all parts. No row is encoded twice, and the file can be cut and continued behind any part. The footers
-of the parts stay in the file, some kilobytes each.
+The footer at the end of a Parquet file has the places of its row groups, so rows cannot be appended to a
+finished file. But readers ignore all bytes that the last footer does not name. So a growing file is a
+sequence of parts, each a whole Parquet file whose footer has offsets in the growing file. At the end, one
+more footer names the row groups of all parts. No row is encoded twice, and the file can be cut and continued
+behind any part. The footers of the parts stay in the file, some kilobytes each.
 
-pyarrow opens the file. At each write to a Python file object, pyarrow would wait for the GIL while Python decodes
-the next rows.
+pyarrow opens the file. At each write to a Python file object, pyarrow would wait for the GIL while Python
+decodes the next rows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _LENGTH_BYTES = 4
 def memory_pool() -> pa.MemoryPool:
     """Return the memory pool for the rows of an export.
 
-    In an export, one thread allocates memory and another thread frees it. pyarrow's default pool would keep most
-    of such memory.
+    In an export, one thread allocates memory and another thread frees it. pyarrow's default pool would keep
+    most of such memory.
     """
     return pa.system_memory_pool()
 
@@ -112,8 +112,8 @@ def add_part(
         tables: the rows.
     """
     with _appending(files, path, length) as out:
-        # pyarrow's writer refuses a file that is not at position 0. Bytes go to the end of the file all the same,
-        # since the file is open for appending.
+        # pyarrow's writer refuses a file that is not at position 0. Bytes go to the end of the file all the
+        # same, since the file is open for appending.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
         footer = _write_parquet(out, schema, tables)
         return footer, out.tell()
