@@ -53,7 +53,7 @@ def _check_nothing_is_lost(sink: Sink, draft: Draft) -> None:
     if kept is not None and kept.instances and kept.checkpoint is not None and _is_unpublished(kept, draft):
         raise QueryError(
             f"an unfinished export to {draft.name!r} holds {kept.instances:,} instances; "
-            f"give resume=True (--resume) to continue, or {_AGAIN}"
+            f"give resume=True (--resume) to go on, or {_AGAIN}"
         )
 
 

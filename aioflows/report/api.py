@@ -131,5 +131,5 @@ def _check_unused(draft: Draft) -> None:
     kept = draft.kept()
     if kept is not None and not kept.done:
         raise QueryError(
-            f"{draft.name!r} cannot be written: an export to it is unfinished; use another name, or resume the export"
+            f"{draft.name!r} cannot be written: it has an unfinished export; use another name, or resume the export"
         )

@@ -283,7 +283,7 @@ class KeysetScan:
     def _back(self, ask: PageRequest) -> None:
         if ask not in self._under_way:
             raise RuntimeError(
-                f"{ask} cannot be answered: it was not returned by wanted(), or was answered before"
+                f"{ask} was not asked, or was answered before: answer each request of wanted() once"
             )
         self._under_way.remove(ask)
 

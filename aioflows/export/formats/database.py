@@ -67,7 +67,7 @@ class DatabaseSink(Sink):
         except self._error as error:
             if self._is_in_use(error):
                 raise SinkError(
-                    f"{self._draft.name} cannot be read: another program has opened and locked it; close it there"
+                    f"{self._draft.name} cannot be read: another program has opened it, and locked it; close it there"
                 ) from error
             return None  # the target is another file, so no export can be continued
 
