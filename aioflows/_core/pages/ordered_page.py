@@ -152,7 +152,7 @@ class OrderedPage:
             f"instance {self.ids[wrong]!r} came with trigger time {self.times[wrong]}, which lies outside the "
             f"window of the request ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
-        error.add_note("The service ignores the time filter, or names a wrong zone.")
+        error.add_note("The service ignores the time filter, or its times are in another zone than it says.")
         return error
 
     def _fitting(self, low: int, high: int) -> str:
@@ -173,7 +173,7 @@ class OrderedPage:
         return (
             f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
-                "The session was given a wrong offset: give the right offset, or none, and run the scan again"
+                "The offset that this session was given is wrong: give the right offset, or none, and run the scan again"
                 if self._given
                 else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
