@@ -76,7 +76,7 @@ class Auditor:
         """Audit further instances.
 
         Raises:
-            QueryError: an instance precedes the one before it.
+            QueryError: an instance has an earlier trigger time than the instance before.
         """
         flows, findings, limit, early = self._flows, self._findings, self._limit, _EARLY
         day, low, high = self._today
