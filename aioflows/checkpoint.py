@@ -24,15 +24,15 @@ __all__ = [
 Position: TypeAlias = tuple[tuple[int | None, ...], str] | tuple[tuple[int | None, ...], str, str]
 """A row's place in an order: its sort fields and its id.
 
-The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If that clock is
-changed, they are instants, and `INSTANTS` follows the id.
+The fields are times in microseconds since 1970, as the clock of the trigger time shows them. If the offset of
+this clock changes, the fields are instants, and `INSTANTS` follows the id.
 """
 
 INSTANTS = "instants"
 
 _VERSION = 1
 _WITH_INSTANTS = 2
-"""The version of a checkpoint with a `Position` of instants. Releases that do not know them refuse it."""
+"""The version of a checkpoint with a `Position` of instants, which older releases refuse."""
 
 _SCAN, _FOLLOW = "scan", "follow"
 
@@ -41,7 +41,7 @@ _SCAN, _FOLLOW = "scan", "follow"
 class ReadZone:
     """The zone that trigger times were read in.
 
-    Two zones are the same here if they have the same offsets. Their names may differ.
+    Two zones are the same here if both have the same offsets. Their names may differ.
 
     Args:
         name: the name of the zone.
@@ -78,9 +78,9 @@ class Remainder:
         type: the schedule type of the window.
         from_ms: the first millisecond of the window since 1970-01-01 UTC.
         to_ms: the first millisecond after the window.
-        after: the last row handed out: its trigger time (whole seconds since 1970-01-01 UTC) and its id. On
-            resume that second is read again and rows up to this one are skipped. None means no row was handed
-            out.
+        after: the last row handed out: its trigger time (whole seconds since 1970-01-01 UTC) and its id. A
+            resumed scan reads this second again and skips the rows up to this row. Default: None, which means
+            that no row was handed out.
     """
 
     type: int
@@ -93,16 +93,17 @@ class Remainder:
 class Checkpoint:
     """The checkpoint of a scan. Pass it to `FlowSession.scan` as ``resume=`` to read the rows that are left.
 
-    It holds no secret. Of the query it holds a fingerprint only.
+    A checkpoint holds no secret. The query is stored only as a fingerprint.
 
     Args:
         fingerprint: the fingerprint of the query.
         remaining: the windows that are left. An empty tuple means that the scan was over.
-        position: the place of the last row handed out, for orders other than the trigger time. On resume the
-            windows are read again and rows up to this one are skipped. None means that no row is skipped.
+        position: the place of the last row handed out, for orders other than the trigger time. A resumed scan
+            reads the windows again and skips the rows up to this row. Default: None, which means that no row is
+            skipped.
         zone: the zone that rows were read in, over the query's range. The scan can be resumed in this zone
-            only. None means that no row was read, or that an earlier release of this package made the
-            checkpoint.
+            only. Default: None, which means that no row was read, or that an earlier release of this package
+            made the checkpoint.
     """
 
     fingerprint: str
@@ -114,7 +115,7 @@ class Checkpoint:
         """Return the checkpoint as a JSON text."""
         content = attrs.asdict(self)
         if self.position is None:
-            del content["position"]  # releases without this field can read it then
+            del content["position"]  # earlier releases refuse this field
         if self.zone is None:
             del content["zone"]
         elif self.zone.clocks is None:
@@ -147,8 +148,8 @@ class Known:
 
     Args:
         id: the instance's id.
-        second: its trigger time (whole seconds since 1970-01-01 UTC).
-        status: its status when it was last seen.
+        second: the trigger time (whole seconds since 1970-01-01 UTC).
+        status: the status that was last seen. None means that the instance had no status.
         watched: True if the follow waits for its next status.
     """
 
@@ -160,18 +161,18 @@ class Known:
 
 @attrs.frozen
 class FollowCheckpoint:
-    """The checkpoint of a follow. Pass it to `FlowSession.follow` as ``resume=`` to go on there.
+    """The checkpoint of a follow. Pass it to `FlowSession.follow` as ``resume=`` to continue the follow.
 
-    It holds no secret. Of the query it holds a fingerprint only.
+    A checkpoint holds no secret. The query is stored only as a fingerprint.
 
     Args:
         fingerprint: the fingerprint of the query.
         from_ms: the first trigger time to read again (milliseconds since 1970-01-01 UTC). None means that the
             follow has not begun.
         known: the instances handed out since *from_ms*, and all watched instances.
-        zone: the zone that these were read in, from the earliest of them to *from_ms*. The follow can be
-            resumed in this zone only. None means that no row was read, or that an earlier release made the
-            checkpoint.
+        zone: the zone that the known instances were read in, from the earliest instance to *from_ms*. The
+            follow can be resumed in this zone only. Default: None, which means that no row was read, or that
+            an earlier release made the checkpoint.
     """
 
     fingerprint: str
@@ -245,7 +246,9 @@ def _content(text: str, kind: str) -> dict[str, Any]:
         text, (_VERSION, _WITH_INSTANTS), "checkpoint", "use an earlier one, or begin again without it"
     )
     if content.get("kind", _SCAN) != kind:
-        raise QueryError(f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}")
+        raise QueryError(
+            f"this is the checkpoint of a {content.get('kind', _SCAN)}, not of a {kind}; pass a checkpoint of a {kind}"
+        )
     return content
 
 

@@ -2,7 +2,7 @@
 
 Progress, logs, metrics and tests use the same events. No event holds a secret, a header or a body. The
 numbers of scans and requests are unique in the process, so that one observer may serve several sessions. New
-event types and fields may be added. An observer must ignore those that it does not recognise.
+event types and fields may be added. An observer must ignore unknown types and fields.
 
     Event
       ScanEvent           ScanBegan, WindowDone, DriftFound, ScanEnded
@@ -52,12 +52,12 @@ class ScanOutcome(enum.StrEnum):
     CLOSED = "closed"
     """The consumer closed the scan before its end."""
     FAILED = "failed"
-    """The scan raised an error after all rows before it were handed out."""
+    """The scan raised an error after all rows before the error were handed out."""
 
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """An event of a session; the base of all."""
+    """An event of a session: the base of all events."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +97,7 @@ class WindowDone(ScanEvent):
         from_ms: the first millisecond of the window since 1970-01-01 UTC.
         to_ms: the first millisecond after the window.
         rows: the number of its rows.
-        proof: the proof of completeness.
+        proof: the kind of the proof of completeness.
     """
 
     type: ScheduleType
@@ -135,7 +135,7 @@ class ScanEnded(ScanEvent):
         rows: the number of rows handed out.
         requests: the number of searches sent. Every attempt counts.
         elapsed: the time since the scan began (seconds).
-        error: the error that the scan raised, if it failed.
+        error: the error that the scan raised. Default: None, which means that the scan did not fail.
     """
 
     outcome: ScanOutcome
@@ -151,7 +151,7 @@ class RequestEvent(Event):
 
     Args:
         scan: the number of the request's scan. None means that it belongs to no scan, or to several.
-        request: the number of the request. All its attempts share it.
+        request: the number of the request, which all its attempts share.
         operation: the service's name for the operation, as in "search" or "token/get".
         attempt: the number of the latest attempt, from 1.
     """
@@ -181,11 +181,11 @@ class RequestEnded(RequestEvent):
 
     Args:
         duration: the time from sending to the last byte, or to the failure (seconds).
-        status: the HTTP status. None means that there was no answer.
-        size: the size of the decompressed body (bytes). None means that there was no answer.
-        rows: the number of rows on the page. None means that the answer was not a page.
-        error: the reason of the failure.
-        cancelled: True if the attempt was cancelled because its result was not needed any more.
+        status: the HTTP status. Default: None, which means no answer.
+        size: the size of the decompressed body (bytes). Default: None, which means no answer.
+        rows: the number of rows on the page. Default: None, which means that the answer was not a page.
+        error: the reason of the failure. Default: None, which means no failure.
+        cancelled: True if the attempt was cancelled because its result was not needed any more. Default: False.
     """
 
     duration: float
@@ -198,10 +198,10 @@ class RequestEnded(RequestEvent):
 
 @attrs.frozen(kw_only=True)
 class RequestThrottled(RequestEvent):
-    """An attempt was refused because the service received too many.
+    """An attempt was refused because the service received too many requests.
 
     Args:
-        retry_after: the wait that the service asked for (seconds). None means that it asked for none.
+        retry_after: the wait that the service asked for (seconds). None means that no wait was named.
         error: the refusal.
     """
 
@@ -214,7 +214,7 @@ class Retried(RequestEvent):
     """An attempt failed and will be repeated after a wait.
 
     Args:
-        wait: the shortest wait before the next attempt (seconds). The gate may add to it.
+        wait: the shortest wait before the next attempt (seconds). The gate may make the wait longer.
         error: the reason of the failure.
     """
 
@@ -228,7 +228,7 @@ class Paused(Event):
 
     Args:
         seconds: the length of the pause (seconds).
-        error: the refusal that asked for it.
+        error: the refusal that asked for the pause.
     """
 
     seconds: float
@@ -237,7 +237,7 @@ class Paused(Event):
 
 @attrs.frozen(kw_only=True)
 class TokenRenewed(Event):
-    """The session got an access token, its first or a new one.
+    """The session got its first access token, or a new access token.
 
     Args:
         generation: the number of the token in this session, from 1. The token itself is not part of the

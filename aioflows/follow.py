@@ -21,7 +21,7 @@ _RENAMED = {"settle": "settle_time", "watch": "watch_time", "least": "min_wait",
 
 
 def timing_of(given: Sequence[float | None], by_old_names: Sequence[float | None]) -> dict[str, float]:
-    """Return the timing of a follow by the names of today; call it from the method that a user calls.
+    """Return the timing of a follow by its new names. Warnings point to the caller of the calling method.
 
     Args:
         given: the values (seconds) in the order of `_TIMING`. None means the default.
@@ -35,7 +35,7 @@ def timing_of(given: Sequence[float | None], by_old_names: Sequence[float | None
         if value is None:
             continue
         if new in timing:
-            raise QueryError(f"both {old}= and {new}= were given, which mean the same; drop {old}=")
+            raise QueryError(f"{old}= and {new}= mean the same, and both were given; drop {old}=")
         warnings.warn(f"{old}= is now called {new}=; use {new}=", DeprecationWarning, stacklevel=3)
         timing[new] = value
     return _TIMING | timing
@@ -44,17 +44,17 @@ def timing_of(given: Sequence[float | None], by_old_names: Sequence[float | None
 class FlowFollow(AsyncIterator[FlowInstance]):
     """A follow: the instances of a query as they appear.
 
-    `FlowSession.follow` makes it. It sends nothing before iteration.
+    `FlowSession.follow` makes a follow, which sends nothing before iteration.
 
-    Iterate it (``async for instance in follow``), or its `batches`, once and from one task. As an async
-    context manager it leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for
-    instance by ``asyncio.timeout``, loses no instance. An error ends the iteration but not the follow:
-    iterate it again to continue.
+    Iterate either the follow (``async for instance in follow``) or its `batches`, from one task. As an async
+    context manager, the follow leaves no request under way. Otherwise call `aclose`. A cancelled ``__anext__``, for
+    instance by ``asyncio.timeout``, loses no instance. An error ends the iteration but not the follow: iterate
+    the follow again to continue.
 
     Raises:
         AioflowsError: while iterating. Its ``followed`` is the checkpoint.
-        RuntimeError: two tasks iterate the follow at once, it was closed, or it is used on another event
-            loop.
+        RuntimeError: two tasks iterate the follow at once, the follow was closed, or it is used on another
+            event loop.
     """
 
     def __init__(self, reader: FollowReader) -> None:
@@ -72,7 +72,7 @@ class FlowFollow(AsyncIterator[FlowInstance]):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, FlowInstance]:
-        """Return the next instance. Wait until there is one."""
+        """Return the next instance. Wait until an instance appears."""
         return self.reader.next_row()
 
     def batches(self) -> AsyncIterator[list[FlowInstance]]:

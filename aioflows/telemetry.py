@@ -5,13 +5,13 @@
 needs ``pip install 'enos-aioflows[otel]'`` and an OpenTelemetry SDK in the application. Without an SDK nothing is
 recorded.
 
-1. A scan is a span below the span that is current when it is first iterated. Each attempt is a span of kind
-   CLIENT below its scan. An attempt without a scan is below the current span. Every span ends, also after an
-   error or a cancellation.
-2. Names follow the semantic conventions for HTTP clients. Names that these do not have begin with
+1. A scan is a span below the span that is current when the scan is first iterated. Each attempt is a span of
+   kind CLIENT below its scan, or without a scan, below the current span. Every span ends, also after an error
+   or a cancellation.
+2. Names follow the semantic conventions for HTTP clients. Names that the conventions lack begin with
    ``aioflows.``. Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/.
-3. Spans and metrics hold no text of the service, neither bodies nor messages. They hold no query of a URL,
-   because it has the names of user and organization. Errors are recorded by their class, their code and the
+3. Spans and metrics hold no text of the service, neither bodies nor messages. The query of a URL has the
+   names of user and organization, and is left out. Errors are recorded by their class, their code and the
    HTTP status.
 """
 
@@ -57,8 +57,8 @@ class Telemetry:
     """An observer that records spans and metrics. One observer may serve all sessions of a process.
 
     Args:
-        tracer_provider: the provider of spans. None means the global one. Default: None.
-        meter_provider: the provider of metrics. None means the global one. Default: None.
+        tracer_provider: the provider of spans. Default: None, which means the global provider.
+        meter_provider: the provider of metrics. Default: None, which means the global provider.
     """
 
     def __init__(
@@ -169,11 +169,11 @@ class Telemetry:
             self._rows.add(event.rows, {"server.address": common["server.address"]})
         span.set_attributes(outcome)
         if event.cancelled:
-            span.set_attribute("aioflows.cancelled", True)  # neither an error nor a duration
+            span.set_attribute("aioflows.cancelled", True)  # a cancelled attempt has no error and no duration
         else:
             outcome.pop("aioflows.code", None)
             self._duration.record(event.duration, common | outcome)
-        # The event comes after the answer was decoded, so the span ends at the time of its last byte.
+        # The event comes after the answer was decoded, which does not belong to the attempt's duration.
         span.end(start + round(event.duration * 1e9))
 
     def _retried(self, event: Retried) -> None:

@@ -126,7 +126,7 @@ BUGS = [
         "a page that lacks rows for want of rights is the last one", _tests("core/proofs/test_witnesses.py")),
     Bug("_core/dense_second/id_shape.py", "<= _MOST_MATCHES * max(apart.values())", "<= len(names)",
         "a part's text may stand in every id", _tests("core/dense_second/test_id_shape.py")),
-    Bug("_core/planning/window_size.py", "return min(usual, SMALL_PAGE)  # a service may", "return usual  # a service may",
+    Bug("_core/planning/gap_request.py", "return min(usual, SMALL_PAGE)  # a service may", "return usual  # a service may",
         "an empty window is looked at again with as large a page", _tests("core/proofs/test_witnesses.py")),
     Bug("_core/pages/page_size.py", "self._refused = size if self._refused is None else min(self._refused, size)", "pass",
         "a page size that is refused is asked for again", _tests("core/proofs/test_witnesses.py")),
@@ -172,7 +172,7 @@ BUGS = [
     # Page numbers
     Bug("_core/proofs/first_page_check.py", "if isinstance(answer, AioflowsError) and not refusal(answer):", "if False:",
         "a lost connection shows that page 1 is the first", _tests("core/proofs/test_first_page_check.py")),
-    Bug("_core/pages/sequence.py", "            return True  # it was found out meanwhile", "            pass",
+    Bug("_core/pages/sequence.py", "            return True  # the number that pages count from was found meanwhile", "            pass",
         "a page is placed by a number that means another one", _tests("core/pages/test_sequence.py")),
     Bug("_core/pages/overlap.py", "(max(end - least, 0) // size, size)", "(end // size, size)",
         "pages by number share no row", _tests("core/pages/test_overlap.py")),
@@ -219,11 +219,11 @@ BUGS = [
         "what follows a crowded second is taken for as crowded", SCAN),
     Bug("_core/planning/read_ahead.py", "min(self._buffer, max(rows, ", "max(self._buffer, max(rows, ", "wide rows fill the memory", SCAN),
     # How a gap is asked for
-    Bug("_core/planning/window_size.py", "gaps.reach(gap, gap.first + widest), False", "gap.until, False",
+    Bug("_core/planning/gap_request.py", "gaps.reach(gap, gap.first + widest), False", "gap.until, False",
         "what lies behind a window that was cut too small is left to another request", SCAN),
-    Bug("_core/planning/window_size.py", "behind = None if gap.end.known is None else gap.end.known * 1000 + 1000",
+    Bug("_core/planning/gap_request.py", "behind = None if gap.end.known is None else gap.end.known * 1000 + 1000",
         "behind = None if gap.end.known is None else gap.end.known * 1000",
-        "a window ends just before the row that was to prove it", _tests("core/planning/test_window_size.py")),
+        "a window ends just before the row that was to prove it", _tests("core/planning/test_gap_request.py")),
     # Gaps, runs, partitions
     Bug("_core/planning/frontier.py", "if low < high and first <= low and high <= until:", "if low < high and first < high and low < until:",
         "a row has to come again in a window that holds only a part of its second", _tests("core/planning/test_frontier.py")),
@@ -312,7 +312,7 @@ BUGS = [
     # What is told
     Bug("_core/scans/keyset.py", "news, self._frontier.news = self._frontier.news, []", "news = self._frontier.news",
         "every window is told again and again", _tests("test_events.py", only="tile")),
-    Bug("_core/sorted/window_schedule.py", "self._events += sorter.partitions.drain_events()", "sorter.partitions.drain_events()",
+    Bug("_core/sorted/sorted_windows.py", "self._events += sorter.partitions.drain_events()", "sorter.partitions.drain_events()",
         "windows that were read again are not told", _tests("test_events.py", only="drift_in_a_merged")),
     Bug("_net/attempt.py", "call.ended(self._watch, _now(), cancelled=True)", "pass",
         "an attempt that is cancelled is never told to have ended", _tests("net/test_retrying.py", only="cancelled")),

@@ -28,8 +28,8 @@ from aioflows._core.sorted.null_probe import NullProbes
 from aioflows._core.sorted.service_order import ServiceOrderScan
 from aioflows._core.sorted.sort_keys import SortOrder
 from aioflows._core.sorted.sorted_scan import SortedScan
+from aioflows._core.sorted.sorted_windows import Window
 from aioflows._core.sorted.tie_order import TieOrderScan
-from aioflows._core.sorted.window_schedule import Window
 from aioflows.checkpoint import Checkpoint, Position, Remainder
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, ScheduleType

@@ -19,8 +19,7 @@ from aioflows.cli.commands.report import ReportJob, report
 from aioflows.cli.commands.scan import Output, ScanJob, scan
 from aioflows.cli.commands.wait import WaitOptions, wait
 from aioflows.cli.exit_codes import EPILOG, Exit, print_error
-from aioflows.cli.options import parsing as options
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.groups import LimitOptions, QueryOptions
 from aioflows.cli.output.console import console_on
@@ -60,7 +59,7 @@ async def demo_command(
     # The demo consumes rows as fast as they come, so the scan may read far ahead.
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
-    job = Demo(instances, seed, profile, latency / 1000, faults, limits, options.order(order))
+    job = Demo(instances, seed, profile, latency / 1000, faults, limits, parsing.order(order))
     return await demo(job, console_on(standard_output()))
 
 
@@ -80,8 +79,8 @@ async def scan_command(
     as_json: flags.Json = False,
 ) -> Exit:
     """Write every matching instance to the terminal, a pipe or a file."""
-    zone = options.zone(selection.zone)
-    query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone), order_by)
+    zone = parsing.zone(selection.zone)
+    query = selection.query(parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone), order_by)
     job = ScanJob(
         query,
         limit=limit,
@@ -111,15 +110,15 @@ async def report_command(
     quiet: flags.Quiet = False,
 ) -> Exit:
     """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
-    zone = options.zone(selection.zone)
-    query = selection.query(options.time(from_, "--from", zone), options.time(to, "--to", zone))
+    zone = parsing.zone(selection.zone)
+    query = selection.query(parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone))
     job = ReportJob(
         query,
         limit=limit,
         limits=limit_options.limits(),
         output=output,
         zone=zone,
-        day=options.day(day),
+        day=parsing.day(day),
         overwrite=overwrite,
         quiet=quiet,
     )
@@ -168,9 +167,9 @@ async def follow_command(
     checkpoint: flags.CheckpointFile = None,
 ) -> Exit:
     """Show new instances as they appear, until Ctrl-C."""
-    zone = options.zone(selection.zone)
-    first = None if since is None else options.time(since, "--since", zone)
-    last = _FAR_FUTURE_MS if until is None else options.time(until, "--until", zone)
+    zone = parsing.zone(selection.zone)
+    first = None if since is None else parsing.time(since, "--since", zone)
+    last = _FAR_FUTURE_MS if until is None else parsing.time(until, "--until", zone)
     query = selection.query(first or 0, last)
     job = FollowJob(
         query,

@@ -1,13 +1,13 @@
 """An emulated EnOS deployment, with the quirks, limits and faults that a real one may have.
 
-The emulator shares no code with the client and writes its JSON itself, so the two cannot share a mistake.
-Both are tested against the vendor's samples. The emulator runs inside a program (`Emulator`), in another
-process (`EmulatorProcess`, or ``python -m aioflows.emulator``), or without a server (`Emulator.respond`). It
-is served on the loopback interface only.
+The emulator shares no code with the client and writes its own JSON, so the two cannot share a mistake. Both are
+tested against the vendor's samples. The emulator runs inside a program (`Emulator`), in another process
+(`EmulatorProcess`, or ``python -m aioflows.emulator``), or without a server (`Emulator.respond`). The server
+listens on the loopback interface only.
 
-In addition to the service's own paths there is ``GET /_emulator/state``. It returns counts of requests by
-operation, of existing rows and of answered rows. It also returns the most requests in flight at once, and the
-time span of the rows. ``GET /_emulator/planted`` returns the runs that were planted as missed, doubled or late.
+Two paths are not the service's own. ``GET /_emulator/state`` returns counts of requests by operation, of
+existing rows and of answered rows, the most requests in flight at once, and the time span of the rows.
+``GET /_emulator/planted`` returns the runs that were planted as missed, doubled or late.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     try:
         loop.add_reader(sys.stdin, read)
     except (NotImplementedError, PermissionError):
-        # epoll_ctl(2) refuses files and the null device with EPERM. Their end has come already.
+        # epoll_ctl(2) refuses files and the null device with EPERM. Both end at once.
         stop.set()
 
 

@@ -67,7 +67,7 @@ class Assembly:
 
 
 def assemble(settings: Settings, record: Record) -> Assembly:
-    """Make the rows, or open the file that holds them, and build a deployment that serves them."""
+    """Make the rows, or open a file of rows, and build a deployment that serves the rows."""
     world, quirks, clock = settings.world, settings.quirks, settings.clock
 
     def make() -> tuple[list[Flow], Iterable[Row], Iterable[PlantedRun]]:

@@ -44,7 +44,7 @@ def one_of(*choices: str) -> Check:
         if value not in choices:
             raise QueryError(f"{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
 
-    check.__dict__["choices"] = choices  # the command line lists them
+    check.__dict__["choices"] = choices  # for the help text of the command line
     return check
 
 
@@ -75,7 +75,7 @@ def secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
 
 
 def several(value: object) -> list[object]:
-    """Return the members of a collection. A text is refused, although it is a collection of letters."""
+    """Return the members of a collection. Raise an error for a text, which would be a collection of letters."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise QueryError(f"the value must be a collection, such as a list, not {value!r}")
     return list(value)

@@ -1,4 +1,4 @@
-"""The conversion of the emulator's switches into command line options, and back."""
+"""The command line options of the emulator: made from its switches, and converted from and to switches."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _TEXTS = ("app_key", "app_secret", "user_id", "org_id", "claimed_zone")
 
 
 def _literal(text: str) -> object:
-    """Return the Python literal that a text holds, such as a number or None, or else the text."""
+    """Return the Python literal in a text, such as a number or None. Return another text unchanged."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -106,14 +106,16 @@ def as_arguments(keywords: dict[str, object]) -> list[str]:
                 arguments += ["--fault", _described(fault)]
         elif isinstance(value, bool):
             arguments.append(option if value else f"--no-{option[2:]}")
-        elif isinstance(value, dict):  # `Constraints.page_cap_by_type`
+        elif isinstance(value, dict):  # only `Constraints.page_cap_by_type`
             arguments.append(f"{option}={','.join(str(value.get(type)) for type in TYPES)}")
         elif isinstance(value, (list, tuple, set, frozenset)):
             arguments.append(f"{option}={','.join(str(one) for one in value)}")
         elif value is not None:
             arguments.append(f"{option}={value}")
         elif name in ("user_id", "org_id"):
-            raise QueryError(f"{name}=None cannot be given to another process; use Emulator for it")
+            raise QueryError(
+                f"{name}=None cannot be given to another process; use Emulator, which runs in this process"
+            )
     return arguments
 
 

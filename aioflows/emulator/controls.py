@@ -28,7 +28,7 @@ class Controls:
             raise RuntimeError("the emulator is not open; use `with`, `async with` or open()")
         return self._assembly
 
-    # The span of the rows
+    # Span and number of the rows
 
     @property
     def start_ms(self) -> int:
@@ -58,7 +58,7 @@ class Controls:
         """The number of rows now."""
         return self._require_open().store.count()
 
-    # Changes
+    # Changes and callbacks
 
     def insert(
         self,
@@ -75,8 +75,8 @@ class Controls:
             trigger_ms: the trigger time (ms since the epoch).
             type: the schedule type.
             status: the status code.
-            instance_id: the id. None means a new id of the same form as the others.
-            flow: the number of the flow. None means a random flow.
+            instance_id: the id. Default: None, which means a new id in the form of `World.ids`.
+            flow: the number of the flow. Default: None, which means a random flow.
 
         Raises:
             QueryError: an instance with this id exists.
@@ -89,7 +89,7 @@ class Controls:
         """Remove an instance.
 
         Raises:
-            QueryError: there is no instance with this id.
+            QueryError: the id is unknown.
         """
         self._require_open().changes.delete(instance_id)
 
@@ -99,24 +99,24 @@ class Controls:
         Args:
             instance_id: the id.
             status: the new status code.
-            now_ms: the update time (ms since the epoch). None means the emulator's clock.
+            now_ms: the update time (ms since the epoch). Default: None, which means the emulator's clock.
 
         Raises:
-            QueryError: there is no instance with this id.
+            QueryError: the id is unknown.
         """
         self._require_open().changes.set_status(
             instance_id, status, self._settings.now() if now_ms is None else now_ms
         )
 
     def on_search(self, callback: Callable[[int], object]) -> None:
-        """Register a callback that gets the number of each search, right before the search is answered."""
+        """Register a callback that is called with the number of each search, right before its answer."""
         self._require_open().deployment.hooks.append(callback)
 
     def expire_tokens(self) -> None:
         """Expire the current access token now."""
         self._require_open().deployment.gateway.expire_tokens()
 
-    # The truth
+    # Rows that match, and planted runs
 
     def matching(
         self,
@@ -130,15 +130,15 @@ class Controls:
     ) -> list[tuple[int, str]]:
         """Return the trigger time (ms) and the id of each matching row, in the order of (trigger second, id).
 
-        The rows are read from the store, without any quirk.
+        The rows are those of the store that the user may see, without any quirk.
 
         Args:
-            from_ms: the start of the range of trigger times (ms). None means `start_ms`.
-            to_ms: the end of the range (ms), exclusive. None means `end_ms`.
-            type: a schedule type. None means all types.
-            status: status codes. Empty means all.
-            owner: the owner's user name. Empty means all.
-            expression: a text in the id or in the flow's name. Empty means all.
+            from_ms: the start of the range of trigger times (ms). Default: None, which means `start_ms`.
+            to_ms: the end of the range (ms), exclusive. Default: None, which means `end_ms`.
+            type: a schedule type. Default: None, which means all types.
+            status: status codes. Default: empty, which means all.
+            owner: the owner's user name. Default: empty, which means all.
+            expression: a text in the id or in the flow's name. Default: empty, which means all.
         """
         window = self._window(from_ms, to_ms)
         return matching(self._require_open().store, self._filter(window, type, status, owner, expression))
@@ -188,7 +188,7 @@ class Controls:
             same=self._settings.quirks.owner_compare,
         )
 
-    # The requests
+    # Requests
 
     @property
     def searches(self) -> list[SearchRecord]:
@@ -199,8 +199,7 @@ class Controls:
     def requests(self) -> dict[str, int]:
         """The number of requests, by operation.
 
-        Three more counts are "throttled", "early" (sent during a wait that an answer had named), and
-        "faults".
+        More counts are "throttled", "early" (sent during a wait that an answer named) and "faults".
         """
         return dict(self._record.requests)
 
@@ -211,7 +210,7 @@ class Controls:
 
     @property
     def in_flight(self) -> int:
-        """The number of requests that are being answered."""
+        """The number of requests that wait for their answer."""
         return self._record.in_flight
 
     @property

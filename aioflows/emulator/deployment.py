@@ -1,7 +1,7 @@
 """A deployment, gateway and service with all their quirks, as a function of a request and the time.
 
 A request passes these steps: throttling, scripted faults, the check of its token and signature, and the
-answer. A real gateway has the same order: it throttles before it checks a token.
+answer. A real gateway also throttles before it checks a token.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aioflows.emulator.service.search import Refusal, Search
 
 @attrs.frozen(kw_only=True)
 class ReceivedRequest:
-    """A request. The names of its headers are in lower case."""
+    """A request, with header names in lower case."""
 
     method: str
     path: str
@@ -87,7 +87,7 @@ class Deployment:
         self.hooks: list[Callable[[int], object]] = []
 
     def respond(self, request: ReceivedRequest, now_ms: float) -> Reply:
-        """Return the reply to a request that comes at this time (ms since the epoch)."""
+        """Return the reply to a request that comes at a time (ms since the epoch)."""
         arguments = dict(request.query)
         visit = _Visit(request, arguments, _route(request, arguments), 0, now_ms)
         operation = visit.route.operation
@@ -184,7 +184,7 @@ class Deployment:
         return visit.now_ms + self._quirks.clock_skew * 1000
 
     def _with_headers_and_delay(self, reply: Reply, visit: _Visit) -> Reply:
-        """Return the reply with the server's date and its delay, compressed if the client accepts it."""
+        """Return the reply with the server's date and a delay, compressed if the client accepts gzip."""
         quirks, headers = self._quirks, dict(reply.headers)
         second = int(self._server_ms(visit)) // 1000
         if self._date[0] != second:

@@ -1,4 +1,4 @@
-"""The `Emulator` class: it opens the rows, serves them, and answers requests."""
+"""The `Emulator` class, which opens the rows, serves them, and answers requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aioflows.emulator.switches import group_switches
 STATE_PATH = "/_emulator/state"
 PLANTED_PATH = "/_emulator/planted"
 _MOST_ON_THE_LOOP = 20_000
-"""Up to so many rows are made on the event loop, since that is quick. More rows are made in a thread."""
+"""The most rows that are made on the event loop, which is quick. More rows are made in a thread."""
 
 
 class Emulator(Controls):
@@ -34,9 +34,9 @@ class Emulator(Controls):
         seed: the seed of the rows. Another seed gives other rows. Default: 1.
         host: "127.0.0.1" or "::1". Default: "127.0.0.1".
         port: the port. Default: 0, which means any free port.
-        path: a file that stores the rows. It is made if it does not exist, and served unchanged if it does.
-            None means memory.
-        now: returns the current time (ms since the epoch). A test may pass its own clock.
+        path: a file that stores the rows. A missing file is made, and an existing file is served unchanged.
+            Default: None, which means memory.
+        now: returns the current time (ms since the epoch). Default: the system's clock.
         switches: every field of `World`, `Quirks`, `Constraints`, `Meanwhile`, `Access` and `Trouble`, as a
             keyword.
 
@@ -65,7 +65,7 @@ class Emulator(Controls):
     # Opening and closing
 
     def open(self) -> Self:
-        """Make the rows, or open the file that holds them. `respond` works from then on."""
+        """Make the rows, or open the file that holds them, so that `respond` works."""
         if self._assembly is None:
             self._assembly = assemble(self._settings, self._record)
         return self
@@ -94,7 +94,7 @@ class Emulator(Controls):
     async def _open_off_loop(self) -> None:
         """Open the rows, in a thread if there are many.
 
-        A thread cannot be cancelled, so a cancelled call waits for its thread too.
+        A thread cannot be cancelled, so a cancelled call waits for its thread.
         """
         if self.world.instances <= _MOST_ON_THE_LOOP:
             self.open()
@@ -141,13 +141,13 @@ class Emulator(Controls):
             query: names and values, not percent-encoded.
             headers: the HTTP headers.
             body: the bytes as sent.
-            now_ms: the time at which the request comes (ms since the epoch). None means the result of `now`.
+            now_ms: the time at which the request comes (ms since the epoch). Default: None, which means now.
 
         Returns:
-            A `Reply`. Its ``wire`` names a scripted fault of the socket, and its ``delay`` is not waited for.
+            A `Reply`. A fault of the socket is only named in its ``wire``, and its ``delay`` does not pass.
         """
         deployment = self._require_open().deployment
-        if path == STATE_PATH:  # inspection is not counted as a request
+        if path == STATE_PATH:  # a test's look at the state is not a request of the client
             return json_reply(json.dumps(self.state()))
         if path == PLANTED_PATH:
             return json_reply(json.dumps([attrs.asdict(one) for one in self.planted]))
@@ -166,7 +166,7 @@ class Emulator(Controls):
     ) -> Reply:
         """Return the reply to one request, after the delay of the reply.
 
-        The request counts as in flight until then. The arguments are those of `respond`.
+        The request counts as in flight until the reply. The arguments are those of `respond`.
         """
         if path in (STATE_PATH, PLANTED_PATH):
             return self.respond(method, path)

@@ -1,4 +1,4 @@
-"""The emulator in another process, for tests and benchmarks that must not share a loop or memory with it."""
+"""The emulator in another process, for tests and benchmarks that must not share its loop or memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _STOP_SECONDS = 5.0
 class EmulatorProcess:
     """An emulator in another process: ``with EmulatorProcess(instances=..., latency=...) as emulator:``.
 
-    ``async with`` works too. The process ends with the block. It also ends when this process dies, because
-    its standard input closes then.
+    ``async with`` works too. The process ends with the block. If this process dies, the standard input of the
+    emulator closes, which ends the emulator.
 
     Args:
         keywords: as for `Emulator`.
@@ -45,8 +45,7 @@ class EmulatorProcess:
     def start(self) -> Self:
         """Start the process, and wait until it serves."""
         command = [sys.executable, "-m", "aioflows.emulator", "--until-stdin-closes", *self._arguments]
-        # The child finds the package from here, even if it is not installed and this process runs in another
-        # folder.
+        # Started in this folder, the child finds the package even if the package is not installed.
         root = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command,
@@ -54,7 +53,7 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
-            start_new_session=True,  # so that Ctrl-C interrupts this process only
+            start_new_session=True,  # Ctrl-C of the terminal does not reach another session
         )
         try:
             assert self._process.stdout is not None
@@ -82,7 +81,7 @@ class EmulatorProcess:
             process.wait()
 
     def state(self) -> dict[str, Any]:
-        """Return the answer to ``GET /_emulator/state``: requests by operation, rows answered, and more.
+        """Return the answer to ``GET /_emulator/state``, such as requests by operation and rows answered.
 
         Raises:
             RuntimeError: the process does not run.
@@ -100,7 +99,7 @@ class EmulatorProcess:
             raise RuntimeError(
                 f"the emulator does not run; start it, and check its options: {' '.join(self._arguments)}"
             )
-        # No proxy: the environment may name one that cannot reach this machine's loopback interface.
+        # A proxy from the environment may not reach the loopback interface of this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(self.url + path, timeout=30) as answer:
             return json.load(answer)
@@ -128,7 +127,7 @@ class EmulatorProcess:
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            # A thread cannot be cancelled. It must end before its process can be stopped.
+            # A thread cannot be cancelled, and the process can be stopped only after its start has ended.
             await asyncio.wait([starting])
             await asyncio.to_thread(self.stop)
             raise

@@ -11,14 +11,14 @@ JSON = "application/json;charset=UTF-8"
 
 @attrs.frozen
 class Reply:
-    """An answer. It unpacks as ``status, headers, body = reply``.
+    """An answer, which unpacks as ``status, headers, body = reply``.
 
     Attributes:
         status: the HTTP status.
-        headers: the HTTP headers, without those for framing.
+        headers: the HTTP headers, without Content-Length and Transfer-Encoding.
         body: the bytes of the body, compressed if the headers say so.
         delay: seconds until the answer is sent.
-        wire: the fault at the socket, a key of `faults.catalogue.WIRE`. Empty means none.
+        wire: the fault at the socket, a key of `faults.catalogue.WIRE`. Empty means no fault.
         again: headers that are sent a second time.
         pace: seconds between bytes, for the wire fault "drip".
     """
@@ -41,5 +41,5 @@ def json_reply(text: str | bytes) -> Reply:
 
 
 def plain(status: int, text: str, **headers: str) -> Reply:
-    """Return an answer in plain text, as a proxy or a router sends it. It has no envelope."""
+    """Return an answer in plain text without an envelope, as of a proxy or a router."""
     return Reply(status, {"Content-Type": "text/plain; charset=utf-8", **headers}, text.encode())

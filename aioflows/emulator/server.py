@@ -1,4 +1,4 @@
-"""The emulator's HTTP server, with all faults of a socket. No other file of the emulator imports aiohttp."""
+"""The emulator's HTTP server, with all faults of a socket. Only this file of the emulator imports aiohttp."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _NO_BODY = (204, 304)
 
 
 def checked_host(host: object) -> str:
-    """Return the host if it is an address of the loopback interface."""
+    """Return the host if it is an address of the loopback interface.
+
+    Raises:
+        QueryError: the host is another address.
+    """
     if host not in _LOOPBACK:
         raise QueryError(
             f"the emulator is served on the loopback interface only, because it has no TLS and no real "
@@ -34,7 +38,11 @@ def checked_host(host: object) -> str:
 
 
 def checked_port(port: object) -> int:
-    """Return the port if it is valid."""
+    """Return the port if it is valid.
+
+    Raises:
+        QueryError: the port is not a whole number from 0 to 65,535.
+    """
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65_536:
         raise QueryError(f"port must be a whole number from 0 to 65,535, not {port!r}")
     return port
@@ -53,7 +61,7 @@ class Server:
         """Start a server that answers requests with `exchange`."""
         server = cls(exchange)
         inner = web.Server(server._handle, access_log=None, handler_cancellation=True, keepalive_timeout=300)
-        # Short, because a "black-hole" request never ends by itself.
+        # A "black-hole" request never ends, so a long time-out would delay every stop.
         server._runner = web.ServerRunner(inner, handle_signals=False, shutdown_timeout=0.05)
         await server._runner.setup()
         try:
@@ -81,7 +89,7 @@ class Server:
             return web.Response(status=reply.status, headers=headers, body=body_sent)
         if request.transport is not None:
             await _misbehave(request.transport, reply)
-        # aiohttp needs a response, but the connection is closed already.
+        # The connection is closed, but aiohttp needs a response.
         return web.Response(status=500)
 
 

@@ -1,8 +1,8 @@
 """The switches of the emulator, in six frozen groups.
 
-`World` decides which rows exist, and `Quirks` how the service answers. `Constraints` are the service's
-limits, and `Meanwhile` are the changes between answers. `Access` is what the gateway requires, and `Trouble`
-are the faults. `Emulator` and the command line accept all fields of the groups as keywords.
+`World` decides which rows exist, and `Quirks` how the service answers. `Constraints` are the limits of the
+service, and `Meanwhile` are the changes between answers. `Access` has the requirements of the gateway, and
+`Trouble` has the faults. `Emulator` and the command line accept all fields of the groups as keywords.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def group_switches(
         if name not in owners:
             near = difflib.get_close_matches(name, owners, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise QueryError(f"unknown switch {name!r} of the emulator{hint}")
+            raise QueryError(
+                f"unknown switch {name!r} of the emulator{hint or '; python -m aioflows.emulator --help lists all'}"
+            )
     world, quirks, constraints, meanwhile, access, trouble = (
         group(**{name: value for name, value in switches.items() if owners[name] is group})
         for group in GROUPS

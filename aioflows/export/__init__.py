@@ -1,4 +1,4 @@
-"""Flow instances in files: each instance exactly once, even if the process dies and is resumed."""
+"""Flow instances in files: each instance exactly once, even if an export dies and is resumed."""
 
 from aioflows.export.api import export
 from aioflows.export.errors import ReaderGone, SinkError

@@ -1,8 +1,8 @@
-"""``export()``: writes every instance of a query to a file, exactly once.
+"""``export()``, which writes every instance of a query to a file, exactly once.
 
 Rows and the scan's checkpoint are committed together: either both are on the disk, or neither counts. So a
-killed export can be continued with ``resume=True``, and ends with the same content as one that was never
-interrupted.
+killed export can be continued with ``resume=True``, and has the same content in the end as an export that was
+not interrupted.
 """
 
 from __future__ import annotations
@@ -63,25 +63,25 @@ async def export(
         target: a path, or "-" for standard output.
         format: the name of a `Format`. Default: None, which means that the ending of the path names the
             format.
-        columns: names of columns, in the order wanted. None means every column.
-        tasks: True to write one row for each task of an instance's graph.
-        raw: True to leave texts that look like formulas unchanged in a CSV file.
+        columns: names of columns, in the order wanted. Default: None, which means every column.
+        tasks: True to write one row for each task of an instance's graph. Default: False.
+        raw: True to leave texts that look like formulas unchanged in a CSV file. Default: False.
         zone: the zone of times in CSV, JSON lines and SQLite. Texts with one offset compare as their instants
             do, so a zone with daylight saving time is only for readers. Arrow, Parquet and DuckDB hold
             instants. Default: UTC.
             In a folder of Parquet files, the days are days of this zone.
-        mode: who may read and write the target: mode bits (0o640) or three octal digits ("640"), or "umask" for what
-            other new files get. Default: None, which means its owner alone.
-        limit: the most instances to export. None means every instance.
-        proven: as for `FlowSession.scan`.
-        resume: True to continue an export that an earlier run left unfinished, if there is one.
-        overwrite: True to replace a target that exists.
+        mode: who may read and write the target: mode bits (0o640) or three octal digits ("640"), or "umask" for
+            the mode of other new files. Default: None, which means its owner alone.
+        limit: the most instances to export. Default: None, which means every instance.
+        proven: as for `FlowSession.scan`. Default: False.
+        resume: True to continue an unfinished export, or to begin if no export is unfinished. Default: False.
+        overwrite: True to replace a target that exists. Default: False.
         every: instances after which the rows are committed. A resumed export does not read committed rows
-            again.
-        watch: called with the scan whenever rows were taken from it.
+            again. Default: 20,000.
+        watch: called with the scan whenever rows were taken from it. Default: None, which means no call.
         kept: called after each commit, in another thread, with the number of instances that a later run can
-            resume after.
-        files: the file system. A test passes one that fails.
+            resume after. Default: None, which means no call.
+        files: the file system. Default: None, which means the real file system.
 
     Raises:
         QueryError: an argument is not valid, or the target cannot be replaced. Nothing was sent.
@@ -106,7 +106,8 @@ async def export(
         return await job.stream(
             Stream(destination.path, files), _encoder(destination.format, layout, shown, raw=raw)
         )
-    # Earlier releases wrote times in the service's zone, so their unfinished exports are not continued in UTC.
+    # Earlier releases wrote times in the service's zone. Such an unfinished export must not be continued in
+    # UTC.
     texts = [str(shown)] if destination.format in _TEXTS else []
     if destination.folder and shown is not UTC:
         texts = [str(shown)]

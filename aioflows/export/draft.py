@@ -7,9 +7,8 @@ Rules:
 3. A draft belongs to one process at a time. The operating system releases the lock when the process ends.
 
 The folder lies beside the target, because a rename is atomic only within one file system. Only its owner can
-enter the folder, so the files that a database puts beside its own are protected too. After publishing, the
-journal stays in the folder: a run with ``resume=True`` compares it with the target, to see whether the target
-is its own export.
+enter the folder, so the log files of a database are protected too. After publishing, the journal stays in the
+folder: a run with ``resume=True`` compares the journal with the target, which may be the same export.
 """
 
 from __future__ import annotations
@@ -61,19 +60,20 @@ class Draft:
             try:
                 descriptor = self.files.open(self.folder / _LOCK)
             except FileNotFoundError:
-                continue  # another process removed the folder between the two calls
+                continue  # another process has removed the folder since it was made
             if not self.files.lock(descriptor):
                 self.files.close(descriptor)
-                raise SinkError(f"{self.name} is being written by another export")
-            # The lock counts only if the path still names this file: another process may have replaced the
-            # folder.
+                raise SinkError(
+                    f"{self.name} is being written by another export; wait for its end, or use another name"
+                )
+            # Another process may have replaced the folder, so the lock must be on the file at the path.
             if _is_same_file(self.folder / _LOCK, descriptor):
                 self._lock = descriptor
                 self.files.sync_folder(self.folder.parent)
             else:
                 self.files.close(descriptor)
 
-    # The journal
+    # Journal
 
     def kept(self) -> JournalEntry | None:
         """Return the journal entry of an earlier run, or None if there is no journal."""
@@ -88,12 +88,12 @@ class Draft:
         write_atomically(self.files, self._journal, entry.to_json().encode())
         self.files.sync_folder(self.folder)
 
-    # Clearing and publishing
+    # Clearing, publishing and leaving
 
     def begin_again(self) -> None:
         """Remove everything that was written before."""
-        # The journal goes first. Rows without a journal are ignored, but a journal without its rows is an
-        # error.
+        # Rows without a journal are ignored, but a journal without its rows is an error. So the journal goes
+        # first.
         self.files.remove(self._journal)
         self.files.sync_folder(self.folder)
         for path in self.folder.iterdir():
@@ -101,13 +101,13 @@ class Draft:
                 self.files.remove(path)
 
     def check_alone(self, endings: Sequence[str]) -> None:
-        """Check that no database log lies beside the target. A database would apply it to the new file.
+        """Check that no database log lies beside the target, which a database would apply to the new file.
 
         Args:
-            endings: the endings that a database appends to its path for such files.
+            endings: the endings that a database appends to its path for logs.
 
         Raises:
-            SinkError: there is such a file.
+            SinkError: a log lies beside the target.
         """
         for ending in endings:
             if os.path.lexists(f"{self.target}{ending}"):
@@ -117,7 +117,7 @@ class Draft:
                 )
 
     def publish(self, *, overwrite: bool) -> None:
-        """Rename the rows to the target. Do nothing if an earlier run did so already.
+        """Rename the rows to the target, unless an earlier run did.
 
         Raises:
             SinkError: the target was made by another program meanwhile, and *overwrite* is False.
@@ -140,7 +140,7 @@ class Draft:
                 self.files.remove(path)
 
     def leave(self) -> None:
-        """Release the lock. Remove the folder if only the lock is left in it."""
+        """Release the lock. Remove the folder if it contains only the lock."""
         if self._lock is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""The errors of a target, and the conversion of the system's errors into them."""
+"""The errors of a target, and the conversion of errors of the system."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def as_sink_error(name: str) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        raise ReaderGone(f"{name} cannot be written: its reader has closed it") from error
+        raise ReaderGone(f"{name} cannot be written: the reader has closed it before the end") from error
     except OSError as error:
         raise SinkError(f"{name} cannot be written: {reason(error)}") from error
 

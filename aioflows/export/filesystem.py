@@ -71,7 +71,7 @@ class FileSystem:
     def sync_folder(self, path: Path) -> None:
         """Wait until the names in a folder are on the disk."""
         if os.name == "nt":
-            return  # Windows cannot open a folder
+            return  # Windows cannot open a folder as a file
         descriptor = os.open(path, os.O_RDONLY)
         try:
             self.sync(descriptor)
@@ -79,7 +79,7 @@ class FileSystem:
             os.close(descriptor)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, or a folder with its content. Do nothing if there is none."""
+        """Remove a file, or a folder with its content. Do nothing if the path does not exist."""
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -120,7 +120,7 @@ def write_atomically(files: FileSystem, path: Path, content: bytes | Callable[[P
     Args:
         files: the file system.
         path: the path of the file.
-        content: the new content, or a function that writes it to a path and waits until it is on the disk.
+        content: the new content, or a function that writes and syncs the content of a path.
     """
     part = path.with_name(f".{path.name}.part")
     try:

@@ -1,7 +1,7 @@
 """A running export: the event loop takes rows from a scan, and a thread writes them.
 
-A journal entry counts the rows that were taken from the scan, and is made before more rows are taken. So its
-checkpoint fits its rows, even if the thread writes them later.
+A journal entry counts the rows that were taken from the scan, and is made before more rows are taken. So the
+checkpoint of the entry fits its rows, even if the thread writes the rows later.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from aioflows.query import FlowQuery
 
 __all__ = ["Exported", "Job", "S", "ScanSource", "Session"]
 
-_SLICE = 500  # instances that are encoded before other tasks of the event loop run
+_SLICE = 500  # instances that are encoded at once; then other tasks of the event loop run
 
 
 class ScanSource(Protocol):
-    """A scan, as far as an export uses it."""
+    """The part of a scan that an export uses."""
 
     def pages(self) -> AsyncIterator[list[FlowInstance]]:
         """Yield lists of instances."""
@@ -41,7 +41,7 @@ class ScanSource(Protocol):
         """Yield lists of instances, or rows that are still undecoded."""
 
     def checkpoint(self) -> Checkpoint:
-        """Return the position behind the rows that were taken."""
+        """Return a checkpoint behind the rows that were taken."""
 
     async def aclose(self) -> None:
         """Stop the scan."""
@@ -52,7 +52,7 @@ S_co = TypeVar("S_co", bound=ScanSource, covariant=True)
 
 
 class Session(Protocol[S_co]):
-    """A session, as far as an export uses it."""
+    """The part of a session that an export uses."""
 
     def scan(
         self,
@@ -71,7 +71,7 @@ class Exported:
 
     Args:
         instances: the instances in the target.
-        before: the instances among them that an earlier run had written.
+        before: the instances in the target that an earlier run had written. Default: 0.
     """
 
     instances: int
@@ -121,7 +121,7 @@ class Job:
         return Exported(instances)
 
     async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
-        """Write all rows to a draft, and publish it as the target."""
+        """Write all rows to a draft, and publish the draft as the target."""
         tasks = TaskQueue(draft.name)
         committed = _Committed(fresh, self.kept if self.resumable else lambda _: None)
         try:
@@ -149,8 +149,8 @@ class Job:
         scan = self.session.scan(self.query, limit=left, resume=entry.checkpoint, proven=self.proven)
         checkpoint = scan.checkpoint if self.resumable else lambda: None
         chunks: list[Any] = []
-        # Instances in `chunks`; instances and weight since the last commit; the time of the next commit at
-        # the latest.
+        # held: instances in `chunks`; since, weight: instances and memory since the last commit; due: the time
+        # of the next commit at the latest.
         held, since, weight, due = 0, 0, 0.0, loop.time() + sink.commit_interval
         try:
             pages = scan.undecoded() if sink.accepts_raw_rows else scan.pages()
@@ -186,7 +186,7 @@ class Job:
 
 
 class _Committed:
-    """The last journal entry on the disk. The writing thread replaces it."""
+    """The last journal entry on the disk, which the writing thread replaces."""
 
     def __init__(self, entry: JournalEntry, kept: Callable[[int], object]) -> None:
         self.entry = entry

@@ -1,4 +1,4 @@
-"""The journal entry of an export: how many rows were committed, and the scan's checkpoint behind them."""
+"""The journal entry of an export: the number of committed rows, and the scan's checkpoint behind these."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class JournalEntry:
         length: the part of the draft that counts: bytes of a file, or part files of a folder.
         checkpoint: the position of the scan. None means that nothing was written, or that the order cannot be
             resumed.
-        size: for gzip, the text that counts (bytes).
-        crc: for gzip, the CRC-32 of this text.
+        size: for gzip, the length of the text that counts (bytes). Default: 0.
+        crc: for gzip, the CRC-32 of the text that counts. Default: 0.
         overwrite: True if the export may replace a target that exists.
         done: True if the export is complete.
     """

@@ -1,4 +1,4 @@
-"""The start of an export: it begins anew, resumes an earlier one, or is refused.
+"""The start of an export: a new export, a resumed export, or an error.
 
 Rules:
 1. Existing files are never overwritten without ``overwrite=True``, and never mixed with rows of another
@@ -23,7 +23,7 @@ _AGAIN = "overwrite=True (--overwrite) to begin again"
 
 
 def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> JournalEntry:
-    """Open a sink, and return the entry to continue from. An entry that is `done` needs no more rows.
+    """Open a sink, and return the entry to continue from. If the entry is `done`, no more rows are needed.
 
     Args:
         sink: the destination of the rows.
@@ -32,7 +32,7 @@ def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: boo
         resume: True to continue an earlier export.
 
     Raises:
-        QueryError: a file is in the way that must not be replaced, or an earlier export is another one.
+        QueryError: a file must not be replaced, or the earlier export had another query or other options.
         SinkError: the draft is damaged.
     """
     entry = None
@@ -72,7 +72,7 @@ def _find_resumable(sink: Sink, draft: Draft, fresh: JournalEntry) -> JournalEnt
         resumable = kept.done or kept.checkpoint is not None
         return attrs.evolve(kept, overwrite=kept.overwrite or fresh.overwrite) if resumable else None
     if not exists:
-        return None  # the export was published, and its target was removed since
+        return None  # the finished target was removed since, so the export begins again
     if kept.job == fresh.job and sink.finished(kept):
         return kept
     if fresh.overwrite:

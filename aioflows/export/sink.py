@@ -37,14 +37,14 @@ class Sink(ABC):
         """Return instances as a chunk for `write`."""
 
     def weight(self, chunk: Any, /) -> float:  # noqa: ARG002
-        """Return the memory of a chunk, as a share of the most that may be added before a commit.
+        """Return the memory of a chunk, as a share of the limit before a commit.
 
         Default: 0, since written rows do not stay in memory.
         """
         return 0.0
 
     def kept(self) -> JournalEntry | None:
-        """Return the journal entry of an earlier run. Default: the draft's."""
+        """Return the journal entry of an earlier run. Default: the journal entry of the draft."""
         return self._draft.kept()
 
     @abstractmethod
@@ -53,19 +53,19 @@ class Sink(ABC):
 
     @abstractmethod
     def open(self, entry: JournalEntry, /) -> None:
-        """Open the draft. It holds exactly the rows that an entry counts.
+        """Open the draft with exactly the rows that an entry counts.
 
         Raises:
-            SinkError: some of these rows are missing.
+            SinkError: rows that the entry counts are missing.
         """
 
     @abstractmethod
     def write(self, chunks: Sequence[Any], /) -> None:
-        """Add rows. They do not count before `commit`."""
+        """Add rows, which do not count before `commit`."""
 
     @abstractmethod
     def commit(self, entry: JournalEntry, /) -> JournalEntry:
-        """Commit all rows that were added. The rows and the entry are on the disk when this returns."""
+        """Wait until all added rows and the entry are on the disk. Return the entry, completed."""
 
     def finish(self, entry: JournalEntry, /) -> None:
         """Publish the rows as the target."""

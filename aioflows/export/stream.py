@@ -1,7 +1,7 @@
-"""Rows written to standard output, a pipe or a device, as they come.
+"""A stream: standard output, a pipe or a device, to which rows are written as they come.
 
-A write blocks until the reader reads, for example a pager. So each write runs in a daemon thread: requests go
-on and keep their time-outs, and Ctrl-C ends the program at once.
+A write blocks until the reader, such as a pager, reads. So each write runs in a daemon thread. Meanwhile
+requests keep their time-outs, and Ctrl-C ends the program at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Stream"]
 
 
 class Stream:
-    """An output that cannot be taken back.
+    """An output whose bytes cannot be taken back.
 
     Args:
         path: the path of a device or a pipe. None means standard output.
@@ -62,7 +62,7 @@ class Stream:
         return write
 
     def close(self) -> None:
-        """Close the device or pipe, unless a thread still writes after Ctrl-C. Then the system closes it."""
+        """Close the device or pipe. If a thread still writes after Ctrl-C, leave that to the system."""
         if self._path is not None and self._descriptor >= 0 and not self._writing:
             self._files.close(self._descriptor)
             self._descriptor = -1

@@ -84,13 +84,13 @@ class Target:
         if name == _STANDARD_OUTPUT:
             return cls(name, None, _stream_format(given, name), special=True)
         try:
-            path = Path(name).resolve()  # so that the rename replaces a link's file, and not the link
+            path = Path(name).resolve()  # a rename would replace a link, not the file that it points to
             special, parent = path.exists() and not path.is_file() and not path.is_dir(), path.parent.is_dir()
         except (OSError, ValueError, RuntimeError) as error:
             raise QueryError(f"{name!r} is not a path: {reason(error)}; give the path of a file") from None
         if not parent:
             raise QueryError(
-                f"{name!r} cannot be written: there is no folder {str(path.parent)!r}; make it first"
+                f"{name!r} cannot be written: there is no folder {str(path.parent)!r}; make the folder first"
             )
         if special:
             return cls(name, path, _stream_format(given, name), special=True)
@@ -100,10 +100,12 @@ class Target:
         if slash or path.is_dir():
             if found is not Format.PARQUET:
                 raise QueryError(
-                    f"{name!r} is a folder, which only {Format.PARQUET} can be written to; name a file in it"
+                    f"{name!r} is a folder, and only {Format.PARQUET} can be written to a folder; name a file in the folder"
                 )
             if path.exists() and not path.is_dir():
-                raise QueryError(f"{name!r} is not a folder, but a file; leave the slash at its end out")
+                raise QueryError(
+                    f"{name!r} is a file, but a slash at the end means a folder; leave out the slash"
+                )
             return cls(name, path, found, folder=True)
         if found is None:
             raise QueryError(
@@ -122,7 +124,7 @@ class Target:
         """Check that an export to this target can begin. The content of files is not read.
 
         Raises:
-            QueryError: the target exists and may not be replaced, or it cannot be resumed.
+            QueryError: the target exists and may not be replaced, or the export cannot be resumed.
         """
         if self.streams:
             if resume:
@@ -142,7 +144,7 @@ class Target:
 
 
 def _compression(path: Path) -> tuple[Compression, str]:
-    """Return the compression that the name of a path stands for, and the ending before it, in small letters."""
+    """Return the compression in the name of a path, and the ending before that, in small letters."""
     last = path.suffix.lower()
     if last in set(Compression):
         return Compression(last), path.with_suffix("").suffix.lower()

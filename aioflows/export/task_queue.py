@@ -1,4 +1,4 @@
-"""A queue that runs one task at a time in a thread: rows are written while the next ones are read."""
+"""A queue that runs one task at a time in a thread, so that rows are written while others are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TaskQueue:
         self._worker = Worker(daemon=True)
 
     async def start(self, work: Callable[[], None]) -> None:
-        """Wait for the task before, raise its error if it failed, and start this one."""
+        """Wait for the last task, raise its error if it failed, and start a new task."""
         await self.wait()
         self._task = asyncio.create_task(self._worker.run(lambda: self._run(work)))
 
@@ -35,7 +35,7 @@ class TaskQueue:
             await task
 
     async def close(self, work: Callable[[], None]) -> None:
-        """Run the last task on the event loop, after the running one has ended."""
+        """Wait for the running task, whatever its error, and run a last task on the event loop."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

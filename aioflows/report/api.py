@@ -1,4 +1,4 @@
-"""``report()``: reads a scan to its end and writes an HTML page, completely or not at all."""
+"""``report()``, which reads a scan to its end and writes an HTML page, completely or not at all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
         QueryError: the path is invalid, the file exists and must not be replaced, or plotly is not installed.
     """
     plotly_js()
-    target = Target.named(name, Format.JSONL)  # a page may be written wherever text may be written
+    target = Target.named(name, Format.JSONL)  # a page is text, so a target for text fits
     target.check(resume=False, overwrite=overwrite)
     if target.path is not None and not target.special:
         _check_unused(Draft(target.path, target.name, FileSystem()))
@@ -75,13 +75,13 @@ async def report(
     """Read a scan to its end, write a page about it, and return its counts.
 
     Args:
-        scan: scan that was not iterated yet. It is closed at the end.
+        scan: scan that was not iterated yet. The scan is closed at the end.
         path: file to write; "-" means standard output.
-        zone: zone of days and hours. Default: None, the service's zone.
-        day: day whose runs the page shows one by one. Default: None, each of the newest days.
+        zone: zone of days and hours. Default: None, which means the service's zone.
+        day: day whose runs the page shows one by one. Default: None, which means each of the newest days.
         overwrite: True if an existing file may be replaced. Default: False.
-        watch: called with the scan after each list of rows. Default: None.
-        files: file system. Default: None, the real one.
+        watch: called with the scan after each list of rows. Default: None, which means no call.
+        files: file system. Default: None, which means the real file system.
 
     Raises:
         QueryError: the page cannot be written to that path, or plotly is not installed. Nothing was sent.
@@ -116,7 +116,7 @@ def _write_page(draft: Draft, content: bytes, *, overwrite: bool) -> None:
     with as_sink_error(draft.name):
         draft.enter()
         try:
-            _check_unused(draft)  # again, now under the lock: another process may have begun an export since
+            _check_unused(draft)  # before the lock, another process may have begun an export
             draft.begin_again()
             try:
                 write_atomically(draft.files, draft.rows, content)
@@ -131,5 +131,5 @@ def _check_unused(draft: Draft) -> None:
     kept = draft.kept()
     if kept is not None and not kept.done:
         raise QueryError(
-            f"there is an unfinished export to {draft.name!r}; use another name, or resume the export"
+            f"{draft.name!r} cannot be written: it has an unfinished export; use another name, or resume the export"
         )

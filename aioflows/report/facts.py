@@ -1,4 +1,4 @@
-"""The origin of a report: when it was made, from which scan, and whether the scan is complete."""
+"""The origin of a report: its time, its scan, and the completeness of the scan."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class FlowTotal:
         instances: number of instances. Default: 0.
         failed: number of instances that ended in one of `FAILURES`. Default: 0.
         ran: number of instances that have a start and an end. Default: 0.
-        time: total duration of these instances. Default: 0.
-        longest: duration of the longest of these instances. Default: 0.
+        time: total duration of the instances that ran. Default: 0.
+        longest: longest duration of an instance. Default: 0.
     """
 
     name: str
@@ -38,12 +38,12 @@ class FlowTotal:
 
     @property
     def mean(self) -> timedelta:
-        """Average duration of an instance."""
+        """Average duration of the instances that ran. 0 if no instance ran."""
         return self.time / self.ran if self.ran else timedelta()
 
 
 class FlowTotals:
-    """The totals of flow instances, by status and by flow. Its size grows with the number of flows only."""
+    """The totals of flow instances, by status and by flow. Only the number of flows makes them larger."""
 
     def __init__(self) -> None:
         self.instances = 0
@@ -56,7 +56,7 @@ class FlowTotals:
             status, duration = instance.status, instance.duration
             self.instances += 1
             self.statuses[status] += 1
-            # By id, since flows may share a name and a flow may be renamed. By name only if there is no id.
+            # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
             key = (instance.flow_id, instance.flow_name if instance.flow_id is None else None)
             flow = self._flows.get(key)
             if flow is None:
@@ -79,6 +79,6 @@ class FlowTotals:
         return heapq.nlargest(most, ran, key=lambda flow: (flow.mean, flow.ran))
 
     def most_failing(self, most: int = 5) -> list[FlowTotal]:
-        """Return the flows with the most failures, the worst first, without flows that have no failures."""
+        """Return the flows with the most failures, the worst first. Flows without failures are left out."""
         failing = (flow for flow in self._flows.values() if flow.failed)
         return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.instances))

@@ -1,6 +1,6 @@
 """The HTML page of a report.
 
-1. The page contains everything it needs. Its content security policy forbids the browser to load anything
+1. The page contains everything that it needs. Its content security policy forbids the browser to load anything
    else and to run other scripts.
 2. Texts of the service are in the page once, as JSON. The script shows them as text, never as HTML.
 """
@@ -27,7 +27,7 @@ def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
     Args:
         tally: counts of the instances.
         facts: origin of the report.
-        runs: scheduled runs. Default: None, which leaves their panel out.
+        runs: scheduled runs. Default: None, which means a page without their panel.
 
     Raises:
         QueryError: plotly is not installed.
@@ -44,7 +44,7 @@ def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
         "library": library,
         "script": script,
     }
-    pieces = _part("page.html").split("%%")  # text, name, text, …
+    pieces = _part("page.html").split("%%")  # the text and the names of parts take turns
     return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 

@@ -84,7 +84,7 @@ def embedded(value: object) -> str:
 def _runs(
     tally: Tally, runs: list[Run], source_index: dict[int, int], status_index: dict[Status, int]
 ) -> list[list[Any]]:
-    # Local times encoded as UTC, since a browser cannot show times in any zone but its own and UTC.
+    # A browser shows times in UTC or in its own zone only. So local times are encoded as if they were UTC.
     def wall(ms: int | None) -> int | None:
         if ms is None:
             return None

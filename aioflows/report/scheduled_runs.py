@@ -1,4 +1,4 @@
-"""The scheduled runs of a report, counted by an audit of the same instances, or why they are not counted."""
+"""The scheduled runs of a report, counted by an audit of the same instances."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from aioflows.models import FlowInstance
 __all__ = ["RunAudit", "ScheduledRuns"]
 
 _LISTED = 50
-_LONGEST_NAME = 100  # characters of a name
+_LONGEST_NAME = 100  # characters; a longer name is cut
 
 
 @attrs.frozen(kw_only=True)
 class ScheduledRuns:
-    """What a report shows of scheduled runs. Times are texts in the zone of the service.
+    """The scheduled runs in a report. Times are texts in the zone of the service.
 
     Args:
-        left_out: why scheduled runs are not counted. "" means that they are. Default: "".
-        expected: number of runs at a time of their schedule, and of missing ones. Default: 0.
+        left_out: why scheduled runs are not counted. Default: "", which means that they are counted.
+        expected: number of runs at a time of their schedule, and of missing runs. Default: 0.
         missing: number of scheduled runs without an instance. Default: 0.
         doubled: number of runs with more than one instance. Default: 0.
         late: number of runs that started late. Default: 0.
         stopped: number of flows without an instance at the end of the range. Default: 0.
-        first_missing: name and id of the flow, and time, of the first missing runs.
-        first_stopped: name and id of a flow that stopped, time of its last instance, and number of runs
-            scheduled since then.
-        unjudged: what was not judged and why, in one line. Default: "".
+        first_missing: for the first missing runs, the name and the id of the flow, and the time. Default:
+            empty.
+        first_stopped: for the flows that stopped last, the name, the id, the time of the last instance, and the
+            number of runs scheduled since then. Default: empty.
+        unjudged: the instances and flows that were not judged, and the reasons, in one line. Default: "".
     """
 
     left_out: str = ""
@@ -48,7 +49,7 @@ class ScheduledRuns:
 
     @classmethod
     def of(cls, report: AuditReport) -> ScheduledRuns:
-        """Return what a report shows of an audit."""
+        """Return the scheduled runs of an audit, as a report shows them."""
         missing = len(report.missing)
         stopped = sorted(report.stopped, key=lambda one: one.last, reverse=True)
         return cls(
@@ -90,7 +91,7 @@ class RunAudit:
             return
         try:
             self._audit.add(rows)
-        except QueryError as error:  # the other figures of the report do not need an audit
+        except QueryError as error:  # the report shows its other figures without an audit
             self._audit, self._left_out = None, str(error)
 
     def finish(self) -> ScheduledRuns:

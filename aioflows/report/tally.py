@@ -1,13 +1,15 @@
 """The counts of a report, added up page by page, and the runs of a few days.
 
 Rules:
-1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by that of instances.
-2. Every instance is counted. The tally records how many flows and days were merged, and how many runs it
-   left out.
+1. The size is bounded by `Bounds` and by the number of flows, owners and statuses, not by the number of
+   instances.
+2. Every instance is counted. The tally records how many flows and days were merged, and how many runs were left
+   out.
 3. The order of instances and their division into pages make no difference, unless flows were folded.
 
-If there are too many cells, the flows with the fewest instances are folded into one. If that is not enough,
-days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as one.
+If there are too many counts, the flows with the fewest instances are folded into one. If the counts are still
+too many, days are merged, first into weeks. Hours are local times: an hour that the clocks repeat counts as
+one.
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ EDGES = (
 )  # fmt: skip
 """Limits of the duration buckets (seconds). A duration equal to a limit is in the bucket above the limit."""
 
-_FOLDED = 0  # the source into which small flows are folded
+_FOLDED = 0  # the number of the source "other flows"
 _MIN_FLOWS = 20
 _SPANS = (1, 7, 28, 364, 3640)
-_LONGEST_NAME = 100  # characters of a name
+_LONGEST_NAME = 100  # characters; a longer name is cut
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Status = FlowStatus | int | None
@@ -96,9 +98,9 @@ class Tally:
     """The counts of flow instances by day, hour, flow, owner and status.
 
     Args:
-        zone: zone of days and hours. Default: None, the zone of the first instance, which is the service's.
-        day: day whose runs are kept. Default: None, the newest days.
-        bounds: limits for the size. Default: None, the defaults of `Bounds`.
+        zone: zone of days and hours. Default: None, which means the zone of the first instance (the service's).
+        day: day whose runs are kept. Default: None, which means the newest days.
+        bounds: limits for the size. Default: None, which means the defaults of `Bounds`.
     """
 
     def __init__(
@@ -108,7 +110,9 @@ class Tally:
         self.totals = FlowTotals()
         self.undated = 0
         self.span = 1
-        self._scale = 1  # the span of the rows in `counts` and `lengths`
+        self._scale = (
+            1  # days that each row of `counts` and `lengths` covers; `span` may be greater for a moment
+        )
         self.counts: Counter[Count] = Counter()
         self.lengths: dict[Length, DurationTotal] = {}
         self.sources: list[tuple[str, str]] = [("other flows", "")]
@@ -150,7 +154,7 @@ class Tally:
             yield day, self._runs[day]
 
     def counted_source(self, source: int) -> int:
-        """Return the source under which instances of a source are counted: itself, or the folded one."""
+        """Return the source under which instances of a source are counted: the source, or "other flows"."""
         return self._fold.get(source, source)
 
     def _add(self, instance: FlowInstance, local: datetime) -> None:
@@ -180,7 +184,7 @@ class Tally:
                 self._trim(day)
 
     def _source(self, instance: FlowInstance) -> int:
-        # By id, since flows may share a name and a flow may be renamed. By name only if there is no id.
+        # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
         key = (instance.flow_name if instance.flow_id is None else instance.flow_id, instance.owner)
         source = self._known.get(key)
         if source is None:
@@ -191,7 +195,7 @@ class Tally:
             self.sources.append((name, printable(instance.owner or "–", _LONGEST_NAME)))
         return source
 
-    # Limits of the size
+    # Keeping the size within its bounds
 
     def _admit_day(self, day: int) -> bool:
         if day in self._runs or len(self._runs) < self._bounds.days:
@@ -238,7 +242,7 @@ class Tally:
 
 
 def quantile(tally: Tally, share: float) -> timedelta | None:
-    """Return a quantile of the durations, interpolated within its bucket of `EDGES`. None means no runs.
+    """Return a quantile of the durations, interpolated within a bucket of `EDGES`. None means no runs.
 
     Args:
         tally: counts of the runs.

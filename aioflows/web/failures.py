@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from aioflows.errors import AioflowsError, QueryError, Throttled, TimedOut
+from aioflows.errors import AioflowsError, QueryError, SessionClosed, Throttled, TimedOut
 from aioflows.web.response_base import Receive, Response, Scope, Send
 
 __all__ = ["ErrorAnswer", "bad_request", "json_bytes", "reason"]
@@ -15,6 +15,7 @@ _LONGEST_REASON = 1_000  # characters
 _STATUSES: tuple[tuple[type[AioflowsError], int], ...] = (
     (QueryError, 400),
     (Throttled, 503),
+    (SessionClosed, 503),
     (TimedOut, 504),
     (AioflowsError, 502),
 )

@@ -117,7 +117,7 @@ class TestScan:
         refused = run(*scan(emulator, "-o", str(target)))
         other.leave()
         assert refused.code == 6
-        words = f"error: {target} is being written by another export; {target} was not written\n"
+        words = f"error: {target} is being written by another export; wait for its end, or use another name; {target} was not written\n"
         assert refused.err == words
 
     @pytest.mark.parametrize("name", ["out.parquet", "days/", "out.sqlite", "out.duckdb", "out.csv"])

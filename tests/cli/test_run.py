@@ -331,7 +331,7 @@ class TestRoom:
             wait_until((draft(tmp_path, ending) / "lock").exists, first)
             second = run_here(*scan(emulator, name))
             assert (second.code, second.out) == (6, "")
-            words = f"error: {name} is being written by another export; {name} was not written\n"
+            words = f"error: {name} is being written by another export; wait for its end, or use another name; {name} was not written\n"
             assert second.err == words
             first.send_signal(signal.SIGTERM)
             assert over(first).code == 143

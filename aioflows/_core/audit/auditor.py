@@ -1,12 +1,12 @@
-"""Compares instances with the schedules of their flows, in one pass over the instances.
+"""The auditor: a comparison of instances with the schedules of their flows, in one pass.
 
-1. A flow is judged between its first and its last instance. Before and after, it may not have existed.
+1. A flow is judged between its first and its last instance. Before and after them, the flow may not exist.
 2. A flow is judged while it has one schedule. The time between the last instance of a schedule and the first
-   instance of the next belongs to neither.
-3. An instance beside its schedule may stand for the run before or behind it. So neither of the two is
-   missing.
-4. If a quarter of a flow's runs are beside its schedule, the schedule was not understood, and nothing is
-   missing. So gaps are held until the last instance of a flow is known.
+   instance of the next schedule belongs to neither.
+3. An instance whose trigger time is not in its schedule may replace the run before or after that time. So
+   neither run is missing.
+4. If more than a quarter of a flow's runs are beside its schedule, the schedule was not understood, and no run
+   counts as missing. So gaps are held until the last instance of the flow is known.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Auditor:
 
     Args:
         late: the longest time from a trigger time to a start that is not late.
-        start: the first instant of the range (s since the epoch), if runs before a flow's first instance are
-            missing too. None means that they are not. Default: None.
-        expression: the text by which instances were selected. The service looks for it in ids and in names of
-            flows, so flows without it in their name may have further instances. Default: "".
+        start: the first instant of the range (s since the epoch). Runs between this instant and a flow's first
+            instance are missing too. Default: None, which means that such runs are not missing.
+        expression: the text by which the service selected instances, in ids and names of flows. A flow whose
+            name lacks the text may have further instances, and is not judged. Default: "", which means all.
     """
 
     def __init__(self, late: timedelta, start: int | None = None, expression: str = "") -> None:
@@ -66,19 +66,23 @@ class Auditor:
         self._clock: WallClock | None = None
         self._epoch = _EPOCH
         self._fixed = False
-        self._today = (0, 0, 0)  # day, and its first instant and its end, if it has one offset
+        self._today = (
+            0,
+            0,
+            0,
+        )  # the day, its first instant and its end; one second of a day with two offsets
 
     def add(self, rows: Sequence[FlowInstance]) -> None:
         """Audit further instances.
 
         Raises:
-            QueryError: an instance precedes the one before it.
+            QueryError: an instance has an earlier trigger time than the instance before.
         """
         flows, findings, limit, early = self._flows, self._findings, self._limit, _EARLY
         day, low, high = self._today
         last = self._second
         findings.instances += len(rows)
-        for row in rows:  # spelt out, because a call for each row would cost a fifth of the time
+        for row in rows:  # one loop without calls, because a call for each row costs a fifth of the time
             time, flow_id = row.trigger_time, row.flow_id
             if time is None or flow_id is None:
                 self._skip(row)
@@ -118,7 +122,7 @@ class Auditor:
                 self._not_started(flow, row, time)
                 continue
             delay = start - time
-            if not self._fixed:  # within one zone Python subtracts wall clocks (PEP 495)
+            if not self._fixed:  # Python subtracts wall clocks within one zone (PEP 495)
                 delay -= (start.utcoffset() or timedelta()) - (time.utcoffset() or timedelta())
             if delay > limit:
                 findings.late.append(_late(flow.text, row.instance_id, time, start, delay))
@@ -127,7 +131,7 @@ class Auditor:
         self._second = last
 
     def _jump(self, flow: FlowPeriod, counter: FireCounter, place: int, second: int) -> None:
-        """Note a run that does not follow the last one of its flow."""
+        """Note a run that is not the next scheduled run of its flow."""
         if place >= 0:
             if flow.place is not None and place > flow.place + 1:
                 flow.add_gap(place - flow.place - 1)
@@ -147,11 +151,12 @@ class Auditor:
         """Return all findings.
 
         Args:
-            until: the instant before which runs are expected (s since the epoch). None means that the end of
-                the range was not read.
-            present: the time at which the instances were read. None means that nothing is known about runs
-                that wait.
-            whole_range: True if the runs after a flow's last instance are missing. Default: False.
+            until: the instant before which runs are expected (s since the epoch). None means that the range was
+                not read to its end, so no run after a flow's last instance is expected.
+            present: the time at which the instances were read. Default: None, which means that waiting runs
+                are not listed.
+            whole_range: True if the runs after a flow's last instance are missing. Default: False, which means
+                that such a flow counts as stopped.
         """
         findings, clock = self._findings, self._clock
         if until is not None and clock is not None:
@@ -188,12 +193,12 @@ class Auditor:
             self._anonymous += 1
 
     def _begin(self, time: datetime) -> None:
-        """Learn the zone from the first instance."""
+        """Set the clock and the counters to the zone of the first instance."""
         assert time.tzinfo is not None
         zone = Zone.parse(time.tzinfo)
         self._clock, self._fixed = WallClock(zone), zone.fixed
         self._findings.zone = zone.tzinfo
-        if zone.fixed:  # a difference within one zone is faster
+        if zone.fixed:  # Python subtracts times of one zone faster than times of two
             self._epoch = _EPOCH.astimezone(zone.tzinfo)
         first = self._start if self._start is not None else (time - _EPOCH) // timedelta(seconds=1)
         self._counters = FireCounters(self._clock, self._clock.wall(first) // DAY)
@@ -245,7 +250,7 @@ class Auditor:
         return counter, None, ""
 
     def _runs_before(self, counter: FireCounter, second: int) -> int:
-        """Return the number of runs before an instant."""
+        """Return the number of runs that a counter counts before an instant."""
         day, low, _ = self._day_of(second)
         place = counter.place(day, second - low, second)
         return place if place >= 0 else ~place
@@ -266,10 +271,10 @@ class Auditor:
         flow.twice = []
 
     def _end_of_range(self, until: int, *, whole_range: bool) -> None:
-        """Count the runs that were scheduled since the last instance of each flow."""
+        """Note the runs scheduled since the last instance of each flow: as missing, or as of a stopped flow."""
         assert self._clock is not None
         flows = [flow for flow in self._flows.values() if flow.is_judged and flow.second < until]
-        flows.sort(key=lambda flow: flow.second)  # a counter does not go back
+        flows.sort(key=lambda flow: flow.second)  # a counter accepts only instants that do not decrease
         if not flows:
             return
         counters = FireCounters(self._clock, self._clock.wall(flows[0].second) // DAY)
@@ -294,14 +299,14 @@ class Auditor:
             )
 
     def _number(self, counters: FireCounters, flow: FlowPeriod, second: int) -> int:
-        """Return the number of runs before an instant."""
+        """Return the number of runs of a flow before an instant."""
         assert flow.text.freq is not None
         counter = counters.counter(flow.text.freq)
         assert isinstance(counter, FireCounter)
         return self._runs_before(counter, second)
 
     def _close(self, flow: FlowPeriod) -> None:
-        """Decide whether a period is judged, and keep what is missing in it."""
+        """End a period: keep its missing runs, or the reason why it is not judged."""
         if flow.twice:
             self._end_of_double(flow)
         findings, text = self._findings, flow.text
@@ -334,7 +339,8 @@ class Auditor:
 
 def _out_of_order(row: FlowInstance) -> QueryError:
     return QueryError(
-        f"instance {row.instance_id!r} precedes the one before it; audit a scan whose order_by is 'trigger_time'"
+        f"instance {row.instance_id!r} is out of order: its trigger time precedes that of the instance before; "
+        "audit a scan whose order_by is 'trigger_time'"
     )
 
 

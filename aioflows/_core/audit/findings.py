@@ -77,8 +77,8 @@ class LateRun:
         freq: the schedule of the flow.
         instance_id: the id of the instance.
         trigger_time: the moment for which it was scheduled.
-        start_time: the moment at which it started. None means that it waits still.
-        delay: the time from trigger time to start. If it waits still: the time until the audit.
+        start_time: the moment at which it started. None means that it still waits.
+        delay: the time from the trigger time to the start, or to the audit if the run still waits.
     """
 
     flow_id: int
@@ -97,9 +97,9 @@ class ScheduleChange:
     Args:
         flow_id: the id of the flow.
         flow_name: the name of the flow.
-        before: the schedule before.
-        after: the schedule since then.
-        last_before: the trigger time of the last instance with the schedule before.
+        before: the old schedule.
+        after: the new schedule.
+        last_before: the trigger time of the last instance with the old schedule.
         first_after: the trigger time of the first instance with the new schedule.
     """
 
@@ -115,7 +115,7 @@ class ScheduleChange:
 class StoppedFlow:
     """A flow that has no instance at the end of the range, though runs were scheduled.
 
-    It may have been switched off, or its runs may be missing. The instances do not say which.
+    The flow may have been switched off, or its runs may be missing. Instances do not show which.
 
     Args:
         flow_id: the id of the flow.
@@ -145,10 +145,10 @@ class Reason(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class UnjudgedFlow:
-    """A flow whose missing runs cannot be told, while it had one schedule.
+    """A flow, while it had one schedule, whose missing runs cannot be computed.
 
     Args:
-        flow_id: the id of the flow. None means all instances without an id.
+        flow_id: the id of the flow. None means all instances without a flow id.
         flow_name: the name of the flow.
         freq: the schedule of the flow.
         reason: why it is not judged.
@@ -174,9 +174,9 @@ class FlowText:
 
 
 class MissingRuns(Sized):
-    """The missing runs, in the order of flows and times. They are computed when they are iterated.
+    """The missing runs, in the order of flows and times, computed on iteration.
 
-    A gap in the runs of a flow takes 24 bytes, however many runs are missing in it.
+    A gap in the runs of a flow takes 24 bytes, whatever the number of runs that are missing there.
     """
 
     def __init__(self, clock: WallClock | None, flows: Sequence[FlowText], gaps: array[int]) -> None:
@@ -224,7 +224,7 @@ class Findings:
     """All findings of an audit.
 
     Args:
-        zone: the zone of trigger times. None means that there was none.
+        zone: the zone of trigger times. None means that no instance had a trigger time.
         instances: the number of instances that were read.
         undated: the number of instances without a trigger time.
         flows: the number of flows.
@@ -236,9 +236,9 @@ class Findings:
         missing: the missing runs.
         doubled: the runs with more than one instance.
         late: the runs that started late.
-        waiting: the runs that should have started, and wait still.
+        waiting: the runs that should have started and still wait.
         changes: the changes of schedules.
-        stopped: the flows that have no instance at the end.
+        stopped: the flows that have no instance at the end of the range, although runs were scheduled.
         unjudged: the flows that were not judged.
     """
 

@@ -1,10 +1,10 @@
 """The number of scheduled runs before an instant, for instants that never decrease.
 
-Two instants are compared by the numbers of runs before them, so an audit holds one number for each flow, and
+Two instants are compared by the numbers of runs before each. So an audit holds one number for each flow, and
 no list of runs.
 
 1. On a day with one offset, all combinations of hour, minute and second are runs, or none is
-   (`aioflows._core.schedule.fires`, rule 3). So the number is arithmetic.
+   (`aioflows._core.schedule.fires`, rule 3). So the number is computed without a list.
 2. Days near a change of the clocks are listed run by run.
 3. Many flows share their days, and most of them run daily. So expressions share the search for days.
 """
@@ -24,11 +24,11 @@ from aioflows.errors import QueryError
 __all__ = ["FireCounter", "FireCounters"]
 
 _HOURS, _SIXTY = tuple(range(24)), tuple(range(60))
-_MARGIN = 10_800  # s; clocks change by at most two hours since 1970 (tz database), but for the date line
+_MARGIN = 10_800  # s; since 1970 clocks change by at most two hours (tz database), except at the date line
 
 
 class _RunDays:
-    """The days that an expression selects, from a day on, searched as far as they are asked for.
+    """The days that an expression selects, from a first day on, searched only as far as needed.
 
     Args:
         fields: the values of the expression. Its times of day do not matter.
@@ -44,7 +44,7 @@ class _RunDays:
         self._unsteady: list[int] = []
 
     def before(self, day: int) -> int:
-        """Return the number of selected days before a day. The first days are those of the smallest *day*."""
+        """Return the number of selected days before a day, counted from the first day."""
         if self._next <= day:
             self._search(day)
         return bisect_left(self._days, day)
@@ -62,11 +62,11 @@ class _RunDays:
             self._days.append(found)
 
     def selects(self, index: int, day: int) -> bool:
-        """Return True if the day with an index is this day."""
+        """Return True if the selected day with an index is a given day."""
         return index < len(self._days) and self._days[index] == day
 
     def unsteady(self, start: int, end: int) -> list[int]:
-        """Return the days near a change of the clocks, between two indices."""
+        """Return the selected days near a change of the clocks, between two indices."""
         unsteady = self._unsteady
         if not unsteady:
             return unsteady
@@ -97,7 +97,7 @@ class _Tables:
         return self._values.setdefault(values, values)
 
     def counts(self, length: int, selected: tuple[int, ...], each: int) -> list[int]:
-        """Return, for each hour, minute or second, the runs before it, or ``~`` of them if it is not selected.
+        """Return a number for each hour, minute or second: the runs before, or ``~runs`` if not selected.
 
         Args:
             length: the number of values, from 0.
@@ -125,9 +125,9 @@ class FireCounter:
     Attributes:
         fields: the values of the expression.
         second: the last instant that was placed.
-        placed: the result for it.
-        error: why Quartz cannot run the expression. "" means that it can.
-        origin: the number of runs before the range of an audit. -1 means that nobody has asked for it.
+        placed: the result of `place` for that instant.
+        error: why Quartz cannot run the expression. "" means that Quartz can.
+        origin: the number of runs before the range of an audit. -1 means unknown.
     """
 
     def __init__(self, fields: CronFields, clock: WallClock, days: _RunDays, tables: _Tables) -> None:
@@ -140,9 +140,9 @@ class FireCounter:
         self._minutes = tables.counts(60, fields.minutes, len(fields.seconds))
         self._seconds = tables.counts(60, fields.seconds, 1)
         self._day = -1
-        self._index = -1  # of the day, among the selected days
-        self._extra = 0  # runs of the days near changes of the clocks, less those that steady days would have
-        self._base = 0  # runs before the day
+        self._index = -1  # the number of selected days before the day
+        self._extra = 0  # runs of days near changes of the clocks, less the runs of as many steady days
+        self._base = 0  # runs before the day, since the first day
         self._selected = False
         self._listed: list[int] | None = None
         self.second = self.placed = -1
@@ -150,12 +150,12 @@ class FireCounter:
         self.origin = -1
 
     def place(self, day: int, within: int, second: int) -> int:
-        """Return the number n of runs before an instant. If there is no run at it, return ``~n`` instead.
+        """Return the number n of runs before an instant, or ``~n`` if no run is at the instant.
 
         Args:
             day: the day by wall clock (days since 1970-01-01).
-            within: the seconds since its midnight, if it has one offset.
-            second: the instant (s since the epoch). It must not decrease from call to call.
+            within: the seconds since midnight of the day. Used only on a day with one offset.
+            second: the instant (s since the epoch), which must not decrease from call to call.
         """
         if day != self._day:
             self._move(day)
@@ -176,7 +176,7 @@ class FireCounter:
         hour, minute = divmod(minutes, 60)
         count = self._hours[hour]
         if count < 0:
-            return count - self._base  # which is ~(~count + base)
+            return count - self._base  # equals ~(~count + base)
         count += self._base
         more = self._minutes[minute]
         if more < 0:

@@ -1,4 +1,4 @@
-"""A flow while it has one schedule: its last instance, its last run that is explained, and its gaps."""
+"""A flow while it has one schedule: its last instance, its last run that an instance explains, and its gaps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class FlowPeriod:
 
     Args:
         text: the flow and its schedule.
-        counter: counts the runs of the schedule. None means that there is none.
-        reason: why the flow cannot be judged, if it cannot.
+        counter: counts the runs of the schedule. None means that the flow is not judged.
+        reason: why the flow cannot be judged. None means that no reason is known yet.
         detail: more about the reason.
-        start: the number of runs before the first one that counts, and the second before them. None means
-            that runs before the first instance do not count.
+        start: the number of the last run before the range, and the last second before the range. None means
+            that no run before the first instance is expected.
     """
 
     __slots__ = (
@@ -56,29 +56,29 @@ class FlowPeriod:
         self.counter = counter
         self.reason = reason
         self.detail = detail
-        # The number and the instant of the last run that is explained.
+        # The last run that an instance explains: its number and its instant (s since the epoch).
         self.place: int | None = None if start is None else start[0]
         self.second = 0 if start is None else start[1]
-        self.seen = -1  # the trigger second of the last instance
-        self.instance_id = ""  # the id of the last instance
-        self.runs = self.beside = self.again = 0  # and the instances of runs that came again
+        self.seen = -1  # the trigger second of the last instance; -1 precedes every second
+        self.instance_id = ""
+        self.runs = self.beside = self.again = 0  # `again`: instances of a run after its first
         self.twice: list[str] = []
         self.gaps: array[int] | None = None
 
     @property
     def is_judged(self) -> bool:
-        """True if missing runs can be told so far."""
+        """True if the missing runs so far can be computed."""
         counter = self.counter
         known = counter is not None and not counter.error and self.place is not None
         return known and self.runs > 1 and not self.is_beside
 
     @property
     def is_beside(self) -> bool:
-        """True if so many runs are beside the schedule that it was not understood."""
+        """True if so many runs are beside the schedule that the schedule was not understood."""
         return self.beside > _MOST_BESIDE * self.runs
 
     def add_gap(self, count: int) -> None:
-        """Note how many runs are missing behind the last one that is explained."""
+        """Note how many runs are missing behind the last run that an instance explains."""
         if self.gaps is None:
             self.gaps = array("q")
         self.gaps.extend((self.second, count))
@@ -87,14 +87,14 @@ class FlowPeriod:
         """Note a run beside the schedule.
 
         Args:
-            number: the number of runs before it.
-            second: its trigger second.
+            number: the number of scheduled runs before the trigger time.
+            second: the trigger second (s since the epoch).
             clock: the clock of the zone.
         """
         self.beside += 1
         if self.place is not None:
             if number <= self.place:
-                return  # another instance between the same two runs
+                return  # an earlier instance beside the schedule explains the same two runs
             if number > self.place + 2:
                 self.add_gap(number - self.place - 2)
         assert self.counter is not None

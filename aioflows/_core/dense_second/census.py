@@ -5,7 +5,7 @@ rows before it, and the order of ties does not change it. So a pass may miss row
 count is right.
 
 If page 0 may be another name for page 1, the first page may have been counted twice. Pages of two sizes show
-which:
+whether it was:
 
 1. If the plain counts are equal, no page was counted twice.
 2. If the counts are equal after one page is subtracted from each, the first page was counted twice.
@@ -20,7 +20,7 @@ import attrs
 __all__ = ["Census"]
 
 _COUNTS = 3
-"""The number of passes that are compared. Rows that change meanwhile may make one count wrong."""
+"""The number of passes that are compared. One count may be wrong, because rows change meanwhile."""
 
 
 @attrs.frozen
@@ -76,11 +76,11 @@ class Census:
             self.doubled = True
 
     def least(self, *, mixed: bool) -> int:
-        """Return the smallest count of the last passes (rows).
+        """Return the smallest count of the last passes (rows). 0 means that no pass was counted.
 
         Args:
-            mixed: True if the order of ties was seen to change. Then a second page may be the first one again
-                although their rows differ.
+            mixed: True if the order of ties was seen to change. Then a second page may be the first page again
+                although the rows of the two differ.
         """
         return min((self._rows(one, mixed=mixed) for one in self._counts), default=0)
 
@@ -89,7 +89,7 @@ class Census:
             return one.once if self.doubled else one.rows
         if one.doubled:
             return one.once
-        # Pages of one row have only one size, so their counts cannot be compared.
+        # Counts are compared over several page sizes, and pages of one row have only one.
         return one.once if mixed and not (one.reached and one.size == 1) else one.rows
 
     def depends_on_base(self, known: int) -> bool:
@@ -98,7 +98,7 @@ class Census:
 
     @property
     def agreed(self) -> int | None:
-        """The count on which passes with different page sizes agree. None means that they do not agree."""
+        """The count on which passes with different page sizes agree. None means that no count is agreed on."""
         if (
             self.doubled is None
             or len(self._counts) < _COUNTS

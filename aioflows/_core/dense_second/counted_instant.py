@@ -3,12 +3,12 @@
 The ways are tried in this order. None of them is a proof.
 
 1. A page walk (`page_walk`): overlapping pages, on to a row of a later second, or else of an earlier one.
-2. Repeated passes (`repeated_passes`). Pages do not join if ties change or rows change. Then they are read
-   once more with ties sorted by every field that the service sorts by, and after that again and again.
-3. A depth check (`depth_check`). Pages may end without a row of another second. Then the rows may continue
-   although page numbers reach no deeper.
-4. Id partitions (`id_partitions`). The instant is read in parts, by a text in its ids. This is done if the
-   depth is not shown, or if passes over the same pages lack rows that they have counted.
+2. Repeated passes (`repeated_passes`). If ties or rows change, pages do not join. Then a second walk sorts ties
+   by every field that the service sorts by. If its pages do not join either, passes follow.
+3. A depth check (`depth_check`). If pages end without a row of another second, the rows may continue although
+   page numbers reach no deeper.
+4. Id partitions (`id_partitions`). The instant is read in parts, by a text in its ids, if the depth is not
+   shown, or if passes over the same pages lack rows that the passes counted.
 5. Passes with changing page sizes, if partitions are not possible or lack rows too.
 
 See docs/algorithms/dense-seconds.md.
@@ -36,17 +36,17 @@ __all__ = ["CountedInstant"]
 
 _MOST_ROWS = 1_000_000
 _MOST_ANSWERS = 50_000
-"""The rows and answers after which a reading fails. A service that invents rows would otherwise never end."""
+"""The rows and answers after which a reading fails. Otherwise a service that invents rows would never end."""
 
-_DEPTH_NOT_SHOWN = "its page numbers end there, and no deeper row shows that its rows end there too"
-_NOT_SEPARATED = "its page numbers end before its rows, and no text in its ids separates them"
+_DEPTH_NOT_SHOWN = "page numbers end there, and no deeper row shows that the rows end there too"
+_NOT_SEPARATED = "page numbers end before the rows, and no text in the ids separates the rows"
 
 
 class CountedInstant:
-    """A reading of an instant by other ways than milliseconds. It waits until `begin`.
+    """A reading of an instant by other ways than milliseconds. The reading starts with `begin`.
 
     Args:
-        ways: the instant, once for each way that pages may run on. The best way is first.
+        ways: the instant, once for each window that its pages may span. The best way is first.
         page_size: largest useful page size (rows).
         service: facts of the session about the service.
         evidence: facts of this scan.
@@ -80,7 +80,7 @@ class CountedInstant:
         self.begun = False
         """True if a reading was begun."""
         self.overrun: tuple[Instant, Page] | None = None
-        """The instant that was read, and its page that ran on to a row of another second, if there is one."""
+        """The instant that was read, and its page that reached another second. None means no such page."""
         self._dense_ms: int | None = None
         self._reading: PageWalk | RepeatedPasses | IdPartitions | None = None
         self._answers = 0
@@ -88,7 +88,7 @@ class CountedInstant:
         self._unconfirmed: PageWalk | RepeatedPasses | None = None
         """The reading whose end is not confirmed yet."""
         self._failed_passes: RepeatedPasses | None = None
-        """Passes over the same pages that lacked rows that they had counted, or did not settle."""
+        """The first passes that failed: fewer rows were known than counted, or the passes did not settle."""
         self._partitioned = False
         self._varied: list[Instant] = []
         """The ways in which passes with changing page sizes were tried."""
@@ -103,7 +103,8 @@ class CountedInstant:
 
         Args:
             dense_ms: the millisecond to begin with. None means that all of the instant is read.
-            first: first page of the instant, if it has come already. Default: None.
+            first: first page of the instant, if it was read before. Default: None, which means that the page is
+                requested.
         """
         self.begun, self._dense_ms = True, dense_ms
         self.instant = self._way if dense_ms is None else self._way.beginning_with(dense_ms)
@@ -142,7 +143,7 @@ class CountedInstant:
     def failed(self, ask: PageRequest) -> bool:
         """Note that a request failed.
 
-        Return False unless it was a look for depth, since another window may be looked at then.
+        Return True if it belonged to the depth check, which can use another window. Otherwise return False.
         """
         if ask is not self._depth_check.sent:
             return False
@@ -181,8 +182,8 @@ class CountedInstant:
     def _give_up_sorters(self, ask: PageRequest) -> bool:
         """Continue without further sorters, if the service does not support them.
 
-        It may refuse them, or no longer sort by the trigger time. Return False if the request had no further
-        sorters.
+        The service may refuse further sorters, or no longer sort by the trigger time. Return False if the
+        request had no further sorters.
         """
         if not ask.ties:
             return False
@@ -195,7 +196,7 @@ class CountedInstant:
             self._repeat(self._evidence.full(self._size) if walk is None else walk.most)
         return True
 
-    # The choice of the way
+    # Choice of the way
 
     def _go_on(self) -> None:
         """Accept the rows of the present way if it is done, or choose another way."""
@@ -208,7 +209,7 @@ class CountedInstant:
             else:
                 self._repeat(reading.most)
         elif isinstance(reading, RepeatedPasses) and reading.failed:
-            if self._failed_passes is None:  # the first passes, which may have changed to other page sizes
+            if self._failed_passes is None:  # partitions are tried once, after the first passes that fail
                 self._failed_passes = reading
                 if self._partition(reading):
                     return
@@ -220,7 +221,7 @@ class CountedInstant:
                 self.overrun = (self.instant, reading.overrun)
             self._accept(reading.rows)
         elif reading is not None and reading.done:
-            # This may be the end of the rows or the end of the page numbers.
+            # Rows may follow the last page if page numbers end before the rows.
             self._unconfirmed = reading
             if self._other_ways:
                 self._way, *self._other_ways = self._other_ways
@@ -233,7 +234,7 @@ class CountedInstant:
             reading.deepened(reached=False)
         rows, passes, unconfirmed = reading.rows, self._failed_passes, self._unconfirmed
         if reading.done and passes is not None and len(rows) < passes.count and self._vary(rows):
-            return  # passes counted more rows, so some ids have another shape than those seen
+            return  # passes counted more rows, so the shape of the ids seen does not hold for all ids
         if reading.done:
             self._accept(rows)
         elif reading.failed and not self._vary(rows):
@@ -243,13 +244,13 @@ class CountedInstant:
     def _vary(self, rows: dict[str, tuple[Page, int]]) -> bool:
         """Begin passes with changing page sizes, once in each way. Return False if that is not possible.
 
-        Earlier passes over the same pages must have come to an end. Each way may bring ties in another order:
-        from the other end, or with pages that do not run on.
+        Earlier passes over the same pages must have come to an end. Ties may have another order in another way:
+        from the other end, or with pages that end with the instant.
         """
         passes = self._failed_passes
         if passes is None or not passes.ended:
             return False
-        # After milliseconds, the other way would cover other milliseconds of the second.
+        # From a dense millisecond on, each way covers other milliseconds of the second.
         ways = [self.instant, *(self._other_ways if self._dense_ms is None else ())]
         ways += [way.alone for way in ways]
         way = next((one for one in ways if one not in self._varied), None)
@@ -263,7 +264,7 @@ class CountedInstant:
         return True
 
     def _partition(self, reading: PageWalk | RepeatedPasses) -> bool:
-        """Begin to read by id partitions. Return False if the ids seen so far share no shape."""
+        """Begin to read by id partitions, once. Return False if they are not possible."""
         rows = reading.rows
         possible = self._splits and self._service.texts_help and not self._partitioned
         shape = IdShape.of(rows) if possible else None
@@ -276,7 +277,7 @@ class CountedInstant:
         )
         return True
 
-    # The depth of page numbers
+    # Depth check, and end of a reading
 
     @property
     def _depth_to_check(self) -> int | None:

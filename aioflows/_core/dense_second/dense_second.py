@@ -3,10 +3,11 @@
 Answers have whole seconds, so the keyset walk separates nothing inside a second. Two ways are tried, in this
 order:
 
-1. Milliseconds (`millisecond_pieces`). The second is cut until its pieces fit on a page. This is a proof.
-2. Page numbers and texts in ids (`counted_instant`). They read a single millisecond that is still too large,
-   with the part of the second that its pages run on to. If the service does not tell milliseconds apart,
-   they read the whole second. Rows that are read in this way are marked as counted.
+1. Milliseconds (`millisecond_pieces`). The second is cut until each piece fits on a page. So every piece is
+   proven.
+2. Page numbers and texts in ids (`counted_instant`), for a single millisecond that is still too large, with the
+   part of the second that its pages run on to. If the service does not tell milliseconds apart, they are used
+   for the whole second. Rows that are read in this way are marked as counted.
 
 See docs/algorithms/dense-seconds.md.
 """
@@ -32,17 +33,16 @@ class DenseSecond:
     """A reading of all rows of one second.
 
     Args:
-        ways: the second, or the part of it to read, once for each way that pages may run on. The best way is
-            first.
+        ways: the second, or the part of it to read, once for each window that its pages may span. The best way
+            is first.
         page_size: largest useful page size (rows).
         service: facts of the session about the service.
         evidence: facts of this scan.
         span: range of the scan, in scan time (ms).
         reader: reader of answers.
         page: page that showed the second to be dense: all its rows lie in the second.
-        backward: True if that page was sorted against scan time.
-        splits: True if ids may be partitioned by a text. Must be False if the query has a text itself.
-            Default: True.
+        backward: True if `page` was sorted against scan time.
+        splits: True if ids may be partitioned by a text. Must be False if the query has a text. Default: True.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class DenseSecond:
 
     @property
     def overrun(self) -> tuple[Instant, Page] | None:
-        """The instant that was counted, and its page that ran on to another second, if there is one."""
+        """The instant that was counted, and its page that reached another second. None means no such page."""
         return self._counting.overrun
 
     @property
@@ -103,12 +103,12 @@ class DenseSecond:
             self._count()
         if self.done and self._rows.keys().isdisjoint(self._first.ids):
             raise CompletenessError(
-                f"the window {self._instant.name} was read with {len(self._rows):,} rows, but none of the rows that an "
-                "earlier answer showed there is among them: the answers contradict each other. Run the scan again"
+                f"{len(self._rows):,} rows were read in the window {self._instant.name}, but none of the rows that an "
+                "earlier answer had there: the answers contradict each other. Run the scan again"
             )
 
     def failed(self, ask: PageRequest) -> bool:
-        """Note that a request failed. Return False unless reading goes on without its answer."""
+        """Note that a request failed. Return True if reading goes on without its answer, otherwise False."""
         goes_on = self._counting.failed(ask)
         self._drop_counted()
         return goes_on
@@ -131,14 +131,14 @@ class DenseSecond:
         return Batch.by_id(self._rows, descending=self._instant.axis.descending)
 
     def _count(self) -> None:
-        """Begin to count what milliseconds leave."""
+        """Begin to count the rows that milliseconds do not separate."""
         dense_ms = self._pieces.dense_ms
-        # The page that showed the second to be dense is the first page of the whole second, if it was sorted
-        # as those that follow.
+        # The page that showed the second to be dense replaces the first page of the whole second, if both are
+        # sorted in the same direction.
         same = dense_ms is None and self._counting.instant.backward == self._backward
         self._counting.begin(dense_ms, self._first if same else None)
 
     def _drop_counted(self) -> None:
-        """Drop the pieces that were counted, once all their rows are there."""
+        """Drop the pieces in the counted instant, once all its rows were read."""
         if self._counting.begun and self._counting.done:
             self._pieces.drop(self._counting.instant)

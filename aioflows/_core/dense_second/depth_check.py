@@ -1,13 +1,13 @@
 """A depth check: shows whether page numbers reach deeper than the last row of some pages.
 
-Pages may end without a row of another second. Then the rows may continue although page numbers reach no
-deeper. A row at the same depth in a wider window shows that page numbers do reach deeper.
+If pages end without a row of another second, the rows may continue although page numbers reach no deeper. A
+row behind the same depth in a wider window shows that page numbers do reach deeper.
 
 1. A service may answer a number that is too high with the first or the last page. So the row after the last
-   one, the last row and the first row are requested, each as a page of one row. All must differ.
+   row, the last row and the first row are requested, each as a page of one row. All must differ.
 2. The windows are, in this order: the stretch that the service is known to answer for at once, the range of
-   the scan, and a year more on either side. After that come the same windows without the query's filters.
-3. A service may leave out the row at the exact depth for missing rights. Then a row a little deeper counts.
+   the scan, and a year more on either side. Then follow the same windows without the query's filters.
+3. A service may leave out the row at the exact depth for missing rights. So a row a little deeper counts too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["DepthCheck"]
 
 _MOST_SHIFTS = 8
-"""How many rows deeper than the exact depth a row is looked for."""
+"""How many rows deeper than the exact depth a row may be found."""
 
 _YEAR = 366 * 86_400_000
 """The margin of the widest window on either side of the scan's range (ms)."""
@@ -72,7 +72,7 @@ class DepthCheck:
         """Yield the next request, if one is due.
 
         Args:
-            depth: the depth (rows) that page numbers must exceed. A check that has begun keeps its own.
+            depth: the depth (rows) that page numbers must exceed. A check that has begun keeps its first depth.
         """
         if self.sent is None and self._windows:
             if not self._found:
@@ -83,16 +83,16 @@ class DepthCheck:
             yield self.sent
 
     def received(self, page: Page | None) -> bool | None:
-        """Add the answer to the request under way. None means that it was refused.
+        """Add the answer to the request under way. None as *page* means that the request was refused.
 
-        Return True if page numbers reach deeper, and False if this window does not show it. None means that
+        Return True if page numbers reach deeper, and False if this window does not show that. None means that
         the window needs another request.
         """
         self.sent = None
         name = page.ids[0] if page is not None and page.ids else None
         window = self._windows[0][:2]
         if name is None and self._service.false_empty_seen and self._repeats[window] + 1 < EMPTY_ANSWERS:
-            self._repeats[window] += 1  # it may be another false empty answer
+            self._repeats[window] += 1  # a service with false empty answers may return another
             return None
         if name is not None and name not in self._found:
             self._found.append(name)
@@ -112,8 +112,7 @@ class DepthCheck:
     def _page_numbers(self, depth: int) -> list[int]:
         """Return the numbers of the one-row pages: the row after the last, the last row and the first row.
 
-        While page 0 may be another name for page 1, both are requested and must differ. Otherwise pages may
-        count from 1.
+        While page 0 may be another name for page 1, both pages are requested and must differ.
         """
         base = self._service.base
         if base is None and not self._shift:

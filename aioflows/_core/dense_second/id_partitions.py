@@ -1,4 +1,4 @@
-"""Id partitions: reads one instant in parts, by a text in the ids, where page numbers may not reach its end.
+"""Id partitions: reads one instant in parts, by a text in the ids, if page numbers may not reach its end.
 
 A search can be narrowed to rows whose id contains a text. (In the vendor's "List Flow Instances",
 ``expression`` is a fuzzy match on the id and the flow's name.) All ids seen share a separator, as in
@@ -7,11 +7,9 @@ A search can be narrowed to rows whose id contains a text. (In the vendor's "Lis
 1. One search for each character that may stand beside the separator gives one part. The parts leave out no
    row of that shape.
 2. Most parts fit on a first page. Ties, changes and limits on page numbers do not affect first pages.
-3. A part that is still too large is read by page numbers. They reach its end more easily than the end of the
-   whole.
-4. Only one character tells ids apart. Two would leave out ids that have only one there.
-5. Ids not yet seen are assumed to have the shape of those seen. So rows read in this way are counted, not
-   proven.
+3. A part that is still too large is read by page numbers. Its end is less deep than the end of the whole.
+4. Only one character tells ids apart. Two would leave out ids with a single character beside the separator.
+5. Unseen ids are assumed to have the shape of the ids seen. So rows read in this way are counted, not proven.
 
 See docs/algorithms/dense-seconds.md.
 """
@@ -42,10 +40,9 @@ class IdPartitions:
         page_size: largest useful page size (rows).
         service: facts of the session about the service.
         evidence: facts of this scan.
-        rows: rows that were seen already, at least one.
+        rows: rows that were seen before, at least one.
         shape: shape that their ids share.
-        count: rows that passes over the whole instant counted. None means that there was no such pass.
-            Default: None.
+        count: rows that passes over the whole instant counted. Default: None, which means no such pass.
     """
 
     def __init__(
@@ -68,10 +65,10 @@ class IdPartitions:
         """The depth (rows) of the deepest part whose passes ended without evidence that no row follows."""
         self.rows = rows
         self.failed = False
-        """True if the service ignores the text, or a part cannot be read either."""
+        """True if the service ignores the text, or a part cannot be read."""
         self.depth: int | None = None
-        """The depth (rows) of a part that ended with a short page, deeper than page numbers were seen to
-        reach. None means that no part needs such a look."""
+        """The depth (rows) of a part that ended deeper than page numbers were seen to reach. None means that
+        no part needs a depth check."""
         self._todo = shape.parts
         self._sent: dict[PageRequest, str] = {}
         self._readings: dict[str, PageWalk | RepeatedPasses] = {}
@@ -105,12 +102,11 @@ class IdPartitions:
             self._readings[text].received(ask, shown)
             self._go_on(text)
         if self._unconfirmed and self.done and len(self.rows) != self._count:
-            # Page numbers may have ended before the rows: no count of the whole and no deeper row shows
-            # otherwise.
+            # No count of the whole confirms the rows, so page numbers may have ended before the rows.
             self.depth = self._unconfirmed
 
     def refused(self, ask: PageRequest) -> None:
-        """Note that a page was refused. Its number may be too high for the service."""
+        """Note that a page was refused, for example because its number is too high for the service."""
         reading = self._readings.get(self._part_of.get(ask, ""))
         if isinstance(reading, RepeatedPasses) and reading.refused(ask):
             self._go_on(self._part_of.pop(ask))
@@ -129,7 +125,7 @@ class IdPartitions:
                 self._go_on(text)
 
     def give_up_sorters(self, ask: PageRequest) -> None:
-        """Continue a part without further sorters, because the service does not accept them."""
+        """Continue a part without further sorters, because the service does not accept these."""
         text = self._part_of.pop(ask, None)
         if text in self._readings:
             part = self._instant.narrowed(text)
@@ -137,10 +133,10 @@ class IdPartitions:
             self._readings[text] = RepeatedPasses(part, full, self._service, self._evidence, varied=True)
 
     def _add_first_page(self, text: str, shown: InstantPage) -> None:
-        """Read a part by its first page, or begin to walk its pages if it has more."""
+        """Read a part by its first page, or begin to walk its pages if rows may follow the first."""
         names = shown.ids
         matching = sum(text.lower() in name.lower() for name in names)
-        if matching * 2 < len(names):  # some rows may have the text in the flow's name instead
+        if matching * 2 < len(names):  # a row may have the text in its flow's name only
             self.failed, self._service.texts_help = True, False
         elif not names or self._evidence.ends_short(self._size, len(names), len(shown.page.body)):
             self._accept_or_repeat(text, set(names))
@@ -150,7 +146,7 @@ class IdPartitions:
             self._go_on(text)
 
     def _accept_or_repeat(self, text: str, names: set[str]) -> None:
-        """Accept a part that fits on one page, or request it again if it lacks all rows known to be in it."""
+        """Accept a part that fits on one page. Request it again if the page lacks all known rows of it."""
         known = {name for name in self.rows if text in name}
         lacks_all = known.isdisjoint(names) if known else not names
         if len(known if lacks_all else names) >= ROWS_OF_A_FALSE_ANSWER and (lacks_all or self._looks[text]):
@@ -159,14 +155,14 @@ class IdPartitions:
             return
         self._looks[text] += 1
         if self._looks[text] < empty_answers_needed(self._service, row_known=bool(known)):
-            # Two requests in a row: if every n-th answer is empty by fault, at most one of the two is hit.
+            # If every n-th answer is empty by fault, at most one of two requests in a row gets such an answer.
             self._todo += [text] * (1 if text in self._sent.values() else 2)
 
     def _walk(self, part: Instant, first: InstantPage | None = None, most: int | None = None) -> PageWalk:
         return PageWalk(part, most or self._evidence.full(self._size), self._service, self._evidence, first)
 
     def _go_on(self, text: str) -> None:
-        """Finish a part that was read, or read it another way if its pages do not join."""
+        """Finish a part that was read, or read it in another way if its pages do not join."""
         reading = self._readings[text]
         if isinstance(reading, RepeatedPasses):
             over, failed = reading.done, reading.failed

@@ -1,7 +1,7 @@
 """Id shape: a text that all ids of an instant share, and the characters beside it that tell ids apart.
 
-The ids ``2809-20190812080700`` and ``17-20190812080700`` share ``-20190812080700``. The character before it
-tells them apart. Ids not yet seen are assumed to have the same shape.
+The ids ``2809-20190812080700`` and ``17-20190812080700`` share ``-20190812080700``. The character before this
+text tells the two apart. Unseen ids are assumed to have the same shape.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 __all__ = ["IdShape"]
 
 _MOST_CHARACTERS = 8
-"""The most characters in a search besides the one that tells ids apart. With fewer characters, less
+"""The most characters in a search besides the character that tells ids apart. With fewer characters, less
 depends on the ids seen so far."""
 
 _MOST_MATCHES = 2
@@ -29,10 +29,10 @@ class IdShape:
     """The shape that the ids of an instant share.
 
     Args:
-        separator: a character that all ids have, with as many shared neighbours as are needed. With them, a
+        separator: a character that all ids have, with as many shared neighbours as are needed, so that a
             part's text rarely stands elsewhere in an id.
         before: True if the characters that tell ids apart stand before the separator, False if after it.
-        letters: characters that may stand there.
+        letters: the characters that may tell ids apart.
     """
 
     separator: str
@@ -55,14 +55,14 @@ class IdShape:
 
     @property
     def parts(self) -> list[str]:
-        """The texts of the parts. Every id contains at least one of them."""
+        """The texts of the parts. Every id contains at least one of these texts."""
         return [
             letter + self.separator if self.before else self.separator + letter for letter in self.letters
         ]
 
 
 def _characters_beside(names: list[str], separator: str, *, before: bool, last: bool) -> set[str]:
-    """Return the characters beside the first or last separator of the ids. Empty if an id has none there."""
+    """Return the characters beside the first or last separator of the ids. Empty if an id has none."""
     found = set()
     for name in names:
         place = (name.rfind if last else name.find)(separator) + (-1 if before else 1)
@@ -92,7 +92,7 @@ def _lengthened(names: list[str], separator: str, *, before: bool, last: bool) -
 
 
 def _alphabet(found: set[str]) -> str:
-    """Return all characters that may stand where those in *found* were seen. Empty if that is unknown."""
+    """Return all characters that may tell ids apart, if *found* were seen to. Empty means unknown."""
     if not all(char.isascii() and char.isalnum() for char in found):
         return ""
     letters = digits if found & set(digits) else ""

@@ -30,14 +30,12 @@ class Instant:
         first: start, in scan time (ms).
         until: end, exclusive, in scan time (ms). At most the end of the second that contains `first`.
         axis: direction of the scan.
-        reach: scan time that pages may run on to (ms): at or after `until`, or at or before `first` if pages
-            are sorted against scan time. The end of the instant that pages run over must be the edge of a
-            whole second.
+        reach: end of the window of its pages, in scan time (ms): at or after `until`, or at or before `first`
+            if pages are sorted against scan time. Pages may leave the instant only at a whole second.
         backward: True if pages are sorted against scan time. Default: False.
-        known: True if a row is known to be there. Default: False.
-        expression: text that rows of the instant must contain. ``""`` means all rows of the query. Default:
-            all.
-        ties: further fields to sort by, for rows of one trigger time. Default: none.
+        known: True if a row is known at `reach`. Default: False.
+        expression: text that rows of the instant must contain. Default: ``""``, which means all rows.
+        ties: further fields to sort by, for rows of one trigger time. Default: no further fields.
     """
 
     first: int
@@ -63,7 +61,7 @@ class Instant:
         )
 
     def narrowed(self, expression: str) -> Instant:
-        """Return the part of the instant whose rows contain a text. Its pages do not run on."""
+        """Return the part of the instant whose rows contain a text. Its pages end with it."""
         return attrs.evolve(self, reach=self.until, backward=False, expression=expression, ties=())
 
     def beginning_with(self, ms: int) -> Instant:
@@ -77,7 +75,7 @@ class Instant:
 
     @property
     def alone(self) -> Instant:
-        """The same instant, with pages that do not run on."""
+        """The same instant, with pages that end with it."""
         return attrs.evolve(self, reach=self.first if self.backward else self.until, known=False)
 
     @property
@@ -99,7 +97,7 @@ class InstantPage:
     Args:
         page: the page.
         ids: ids of its rows in the instant, which are its first rows.
-        beyond: True if a row of another second follows them.
+        beyond: True if a row of another second follows these rows on the page.
     """
 
     page: Page

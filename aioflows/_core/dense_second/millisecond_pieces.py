@@ -1,6 +1,6 @@
 """Millisecond pieces: reads a dense second by windows that begin and end at its milliseconds.
 
-1. Requests have milliseconds, so the second is cut until each piece fits on a page. This is a proof.
+1. Requests have milliseconds, so the second is cut until each piece fits on a page, which proves the piece.
 2. The first cut is at the very start of the second, where schedulers fire.
 3. One empty answer is not trusted, so an empty piece is requested again.
 4. A row that comes in two pieces, or in none, shows a service that rounds bounds or includes both. Then
@@ -26,7 +26,7 @@ __all__ = ["MillisecondPieces"]
 
 
 class MillisecondPieces:
-    """The pieces of one second. There are none if the service does not tell milliseconds apart.
+    """The pieces of one second. If the service does not tell milliseconds apart, there are no pieces.
 
     Args:
         instant: the second, or the part of it to read.
@@ -115,7 +115,7 @@ class MillisecondPieces:
         self._todo = [piece for piece in self._todo if not instant.first <= piece[0] < instant.until]
 
     def _narrow(self, first: int, until: int, page: Page) -> bool:
-        """Note the piece in which rows lie. Return False if a row came in two separate pieces."""
+        """Note the narrowest piece of each row of a page. Return False if a row came in two separate pieces."""
         for name in page.ids:
             low, high = self._narrowest.get(name, (first, until))
             if until <= low or high <= first:

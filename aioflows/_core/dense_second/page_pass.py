@@ -1,8 +1,8 @@
 """One pass over the pages of an instant, and the place where it ends.
 
-A pass ends at a row of another second, at a page that is not full, or where page numbers end. A service may answer
-numbers behind its last page with the last page again. So a run of equal pages is an end only if a page far behind the
-run has the same rows: ties alone may repeat a page.
+A pass ends at a row of another second, at a page that is not full, or where page numbers end. A service may
+answer higher numbers with its last page again, but ties alone may repeat a page too. So a run of equal pages is
+an end only if a page far behind the run has the same rows.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from aioflows._core.dense_second.instant import InstantPage
 __all__ = ["PagePass", "uneven"]
 
 _SAME = 3
-"""Consecutive pages with the same rows, after which page numbers count as ended. Ties alone may repeat a
-page."""
+"""Consecutive pages with the same rows, after which page numbers may have ended. Ties alone may repeat a page,
+so a page far behind decides."""
 
 _SAME_ROW = 6
-"""The same for pages of one row, which ties repeat more often."""
+"""As `_SAME`, for pages of one row. Ties repeat such pages more often."""
 
 _FAR, _NEAR = 1_000, 10
-"""The distance (pages) behind the rows of a page that shows whether such numbers return the last page.
+"""The distance (pages) of the page that shows whether high numbers return the last page.
 
-If numbers end before it, a tenth of the distance is tried, down to the second value.
+If that page is empty, a tenth of the distance is tried, down to the second value.
 """
 
 
@@ -42,14 +42,14 @@ class PagePass:
     end: int | None = None
     """The number of the last page with rows."""
     run_start: int | None = None
-    """The number of the first of several pages with the same rows. Page numbers may have ended there, or
-    ties repeat."""
+    """The number of the first of several pages with the same rows. Page numbers may end with that page, or ties
+    repeat."""
     far_number: int | None = None
-    """The number of a page far behind the run. It has the same rows if the service answers high numbers
-    with the last page."""
+    """The number of a page far behind the run. Equal rows show that the service answers high numbers with the
+    last page."""
     far_page: InstantPage | None = None
     far: int = _FAR
-    """The distance of that page."""
+    """The distance of the page far behind the run (pages)."""
 
     @property
     def answered(self) -> bool:
@@ -137,10 +137,7 @@ class PagePass:
             self.end = end if self.end is None else min(self.end, end)
 
     def _ends_at(self, number: int) -> int | None:
-        """Return the number of the last page, if page *number* and those before it show it.
-
-        None means unknown.
-        """
+        """Return the number of the last page if page *number* and the pages before show it, otherwise None."""
         same = _SAME_ROW if self.size == 1 else _SAME
         last = [self.pages.get(number - back) for back in range(same)]
         shown = last[0]
@@ -154,8 +151,8 @@ class PagePass:
             return None
         if not shown.ids:
             return number if self.cut_short else None
-        # A service may answer numbers behind the last page with the last page. If full pages repeat from the
-        # first page on, the service ignores page numbers.
+        # Equal pages may be the last page, which some services return for all higher numbers. If full pages
+        # repeat from the first page on, the service ignores page numbers.
         first = self.pages.get(0)
         apart = short or self.size == 1 or (first is not None and [*shown.ids] != [*first.ids])
         if apart and self.run_start is None:
@@ -166,8 +163,8 @@ class PagePass:
 def uneven(rows: int, size: int) -> int:
     """Return a smaller page size that does not divide *rows*, so that the last page is not full.
 
-    If page 0 was answered with page 1, one page was counted twice. So the size does not divide ``rows -
-    size`` either.
+    If page 0 was answered with page 1, one page was counted twice. So the new size does not divide ``rows -
+    size`` either. If no such size exists, *size* is returned.
     """
     return next(
         (one for one in range(size - 1, 1, -1) if rows % one and (rows <= size or (rows - size) % one)), size

@@ -9,11 +9,11 @@ Invariants:
 2. A walk is clean if all its joins hold and no row came twice. Any other walk proves nothing
    (`repeated_passes`).
 3. The end is a row of another second, or a page that is not full. A page may have been cut short, so the row
-   after it is requested by its number and must not exist. Page numbers may also end before the rows do. So
-   such an end is believed only if page numbers reached that deep in this scan (`ScanEvidence.deepest`).
+   after a short page is requested by its number and must not exist. Page numbers may also end before the rows
+   do. So a short page is believed only if page numbers reached deeper in this scan (`ScanEvidence.deepest`).
 
 A service that counts from 1 may answer page 0 with page 1. Then the second page repeats the first, and page
-numbers continue from there. See docs/algorithms/dense-seconds.md.
+numbers count from 1. See docs/algorithms/dense-seconds.md.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ class PageWalk:
 
     Args:
         instant: instant to read.
-        most: rows that a page is known to hold.
+        most: page size of the walk (rows): the rows of a full page.
         service: facts of the session about the service.
         evidence: facts of this scan.
-        first: first page, if it has come already. Default: None.
+        first: first page, if it was read before. A page that is not full is not used. Default: None, which
+            means that the first page is requested.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class PageWalk:
         self.rows: dict[str, tuple[Page, int]] = {}
         self.ending: Ending | None = None
         self.overrun: Page | None = None
-        """The page that reached a row of another second. It shows every row up to that row."""
+        """The page that reached a row of another second, and shows every row up to that row."""
         self._placed: Sequence[str] = ()
         self._restart()
         if first is not None and len(first.ids) == most:
@@ -115,12 +116,12 @@ class PageWalk:
         self._answers: dict[int, InstantPage] = {}
         self._next = 0
         self._next_page: tuple[int, int] | None = None
-        """The number and size of the page after the short page. Set once no row follows the short page's
-        last row."""
+        """The number and size of the page after the short page. None until the row after the short page was
+        shown not to exist."""
         self._short_page = (0, 0)
         """The number and size of the short page."""
         self._short_rows: int | None = None
-        """The rows of the short page. The next row is requested by its number."""
+        """The rows of the short page. None means that no page was short."""
         self._shift = 0
         """1 if numbers behind the short page are one higher, since page 0 may be another name for page 1."""
 
@@ -141,8 +142,8 @@ class PageWalk:
     def _wants_another(self) -> bool:
         """Return True if another page may be requested now.
 
-        Pages come one by one, but those that an instant like the last one needs in any case are requested at
-        once.
+        Pages are requested one by one. Only the pages that half of the rows expected in an instant fill are
+        requested at once.
         """
         if len(self._pages) == self._next:
             return True
@@ -155,7 +156,7 @@ class PageWalk:
         """Add a page, and continue through all pages that came without a hole."""
         index = self._sent.pop(ask, None)
         if index is None:
-            return  # it was requested before the number of the first page was known
+            return  # this page was requested before the number of the first page was known
         self._answers[index] = shown
         while self.ending is None and self._next in self._answers:
             shown = self._answers.pop(self._next)
@@ -172,7 +173,7 @@ class PageWalk:
             self.rows.setdefault(name, (shown.page, row))
         overlap = len(self._placed) - offset
         if number == 1 and self._repeats_the_first(ids):
-            self._base += 1  # page 0 was answered with page 1
+            self._base += 1  # the service counts from 1, and answered page 0 with page 1
             self._restart()
             self._pages.append(next(self._plan))
             self._next = 1
@@ -200,7 +201,7 @@ class PageWalk:
     def _after_short_page(self, ids: Sequence[str]) -> None:
         """End the walk if no row follows the short page, or restart it with smaller pages if a row follows.
 
-        A service may leave rows out of a page after it was cut. So the page after the short one is requested
+        A service may leave rows out of a page after cutting it. So the page after the short page is requested
         too.
         """
         short = self._short_rows or 0

@@ -10,13 +10,13 @@ over the pages proves anything.
 
 2. The passes must be independent. A database may break ties by the page that is requested, in the same way
    each time. Then all passes bring the same rows and miss the same rows. So an instant is not complete while
-   fewer rows are known than a pass with an end has counted (`census`). After `_WITHOUT_NEW` such passes
+   fewer rows are known than a pass with an end has counted (`census`). After `_WITHOUT_NEW` incomplete passes
    without a new row, the passes have failed.
-3. If no other way is left, the page size changes from pass to pass (*varied*). Then pages start at other rows
-   in each pass, and a row that one pass misses is found by the next. While rows are missing, pages shrink,
-   down to one row.
-4. All pages of a pass have the same size, and page numbers begin with the first page that is answered. So it
-   makes no difference whether page 1 is the second page or page 0 again.
+3. If no other way is left, the page size changes from pass to pass (*varied*). Pages then start at other rows
+   in each pass, so the next pass may find a row that one pass misses. While rows are missing, pages shrink.
+   The smallest page has one row.
+4. All pages of a pass have the same size, and page numbers begin with the first page that is answered. So a
+   page 1 that is page 0 again loses no row.
 
 See docs/algorithms/dense-seconds.md.
 """
@@ -45,13 +45,13 @@ _MOST = 60
 """The number of passes after which the reading fails."""
 
 _MOST_VARIED = 120
-"""The same, if the page size changes from pass to pass."""
+"""As `_MOST`, if the page size changes from pass to pass."""
 
 _STEP = 16
-"""The divisor of the page size that gives the step to the next, smaller size."""
+"""The page size divided by this number is the step to the next, smaller size."""
 
 _SHRINK = 4
-"""How much smaller pages may get if ties are mixed by chance."""
+"""The factor by which pages may shrink if ties are mixed by chance."""
 
 _MOST_WITHOUT_END = 4
 """Consecutive passes without an end, after which page numbers count as not reaching that deep."""
@@ -60,21 +60,21 @@ _WITHOUT_NEW = 3
 """Consecutive passes without a new row, after which no further pass is expected to bring one."""
 
 _WITHOUT_NEW_BASE_UNKNOWN = 8
-"""The same, if page 0 may be another name for page 1. More passes are needed to see that ties change."""
+"""As `_WITHOUT_NEW`, if page 0 may be another name for page 1. More passes must show that ties change."""
 
 _CHANCE = 1e-6
-"""The same, if ties are mixed by chance: the probability of overlooking a row in all of these passes."""
+"""If ties are mixed by chance: the probability of overlooking a row below which passes have failed."""
 
 _MOST_FOR_BASE = 6
-"""The number of passes with other page sizes that may decide whether page 0 is another name for page 1.
-Afterwards the question stays open, because rows that change may make every count differ."""
+"""The most passes with other page sizes to find out whether page 0 is another name for page 1. Rows that change
+may make every count differ, so the question may stay open."""
 
 _MOST_ROWS, _MOST_ROWS_ALIKE = 16, 4
-"""The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds if the
-pages so far are all alike."""
+"""The most rows on the pages of one pass, as a multiple of the known rows. The second limit holds while the
+pages of the pass are few or alike."""
 
 _AT_ONCE = 3
-"""The most passes at once. Each has only a few pages."""
+"""The most passes at once. One pass has only a few pages, and would leave slots idle."""
 
 
 class RepeatedPasses:
@@ -82,11 +82,11 @@ class RepeatedPasses:
 
     Args:
         instant: instant to read.
-        most: rows that a page is known to hold.
+        most: largest page size (rows): the rows of a full page.
         service: facts of the session about the service.
         evidence: facts of this scan.
         varied: True to change the page size from pass to pass. Default: False.
-        rows: rows that were seen in other ways. Default: none.
+        rows: rows that were seen in other ways. Default: None, which means no rows.
     """
 
     def __init__(
@@ -107,17 +107,17 @@ class RepeatedPasses:
         self._evidence = evidence
         self._first = service.base if service.base is not None else service.first_page or 0
         self.rows: dict[str, tuple[Page, int]] = dict(rows or {})
-        # A service that has returned false empty answers may do so again: one empty page of one row is not an
-        # end.
+        # A service that has returned a false empty answer may return another. So with pages of one row, one
+        # empty page is not an end.
         self._cut_short = evidence.cut_short or (most == 1 and service.false_empty_seen)
         self._open: list[PagePass] = [PagePass(most, cut_short=self._cut_short)]
         self._sent: dict[PageRequest, tuple[PagePass, int]] = {}
         self._sightings = Sightings()
         self._census = Census(base_known=service.base is not None)
         self.passes = self._without_end = self._for_base = 0
-        """The number of passes so far, of the last ones without an end, and of those added for the base."""
+        """The number of passes so far, of the last passes without an end, and of passes added for the base."""
         self._rows_of_last = self.depth = 0
-        """The rows of the last pass, and its depth (rows). The depth is greater if pages lack rows."""
+        """The rows of the last pass, and its depth (rows). If pages lack rows, the depth is greater."""
         self._incomplete = False
         """True if fewer rows are known than the passes counted."""
         self._one_row_tried = False
@@ -185,14 +185,14 @@ class RepeatedPasses:
             self._use(self._open.pop(0))
 
     def refused(self, ask: PageRequest) -> bool:
-        """Note that a page was refused. Return False unless it was far behind a run (`PagePass.far_number`)."""
+        """Note that a page was refused. Return True if it was far behind a run (`PagePass.far_number`)."""
         current, number = self._sent.get(ask, (None, 0))
         if current is None or number != current.far_number:
             return False
         self.received(ask, InstantPage(NOTHING, (), beyond=False))
         return True
 
-    # Passes
+    # Next pass, and use of passes that are done
 
     def _pass_beside(self, current: PagePass) -> PagePass:
         """Return a pass to begin beside one whose expected pages were all requested."""
@@ -210,11 +210,11 @@ class RepeatedPasses:
 
     def _next_size(self, rows: int, size: int) -> int:
         """Return the page size of the next pass over *rows* rows: a smaller size, or the largest again."""
-        # If small steps brought no new rows, the step grows. Small sizes are tried one by one.
+        # Small steps that brought no new rows cost passes, so the step grows. Small sizes are tried one by one.
         grows = self._incomplete and self._sightings.without_new and size > _STEP
         smaller = size - max(1, size // 4 if grows else size // _STEP)
         if self._sightings.by_chance and smaller * _SHRINK < self.size:
-            return self.size  # a pass of small pages costs more and sees no more
+            return self.size  # ties change by chance at every size, and small pages cost more requests
         if not (self._reached or self._incomplete):
             smaller = uneven(rows, smaller + 1)
         if 0 < smaller < size and (self._incomplete or smaller * 2 > self.size):
@@ -230,7 +230,7 @@ class RepeatedPasses:
             if not self._searching:
                 following = PagePass(uneven((past.asked - 1) * past.size, past.size))
         elif self._cut_short and past.size > 1 and past.shortest < past.size:
-            # The rows that such a page left out are on no other page.
+            # Rows left out of a page that was cut short are on no other page of this size.
             following = PagePass(max(1, past.shortest), 0, cut_short=True)
         elif self._cut_short or not past.has_empty_page:  # an empty page would count as overlooked rows
             self._without_end = 0
@@ -247,14 +247,13 @@ class RepeatedPasses:
         self._reached = self._reached or past.reached
         self._rows_of_last = rows = past.rows
         self.depth = (past.end or 0) * past.size + past.size if self._evidence.cut_short else rows
-        # The place of a row of another second shows how many rows come before it, even if some pages lack
-        # rows.
+        # The place of a row of another second counts the rows before, even if some pages lack rows.
         exact = past.reached and not self._cut_short
         count = past.count if exact else rows
-        # Only page 0 may be another name for the page behind it.
+        # A service that counts from 1 may answer page 0 with page 1. No other page has two numbers.
         doubled = past.begins_twice and self._first == 0
         self._census.note(past.size, count, reached=exact, doubled=doubled, single=not past.end)
-        # A row that comes twice takes the place of another one. If pages lack rows, that one may never come.
+        # A row that comes twice takes the place of another row, which may never come if pages lack rows.
         hidden = self._cut_short and past.repeats(int(doubled)) and not self._sightings.by_chance
         self._incomplete = len(self.rows) < self.count or hidden
         if exact:
@@ -279,10 +278,10 @@ class RepeatedPasses:
 
     @property
     def _searching(self) -> bool:
-        """True if counted but missing rows are being looked for on pages of other sizes."""
+        """True if pages of other sizes are read because rows are missing that a pass counted."""
         return self.varied and self._incomplete and self.ended
 
-    # The number that pages count from
+    # Number that pages count from
 
     def _note_base(self, past: PagePass) -> None:
         """Note the number that pages count from, and how deep page numbers reach, as far as known."""
@@ -294,7 +293,7 @@ class RepeatedPasses:
     def _base_decides(self, size: int) -> bool:
         """Return True if pages of other sizes must first show the number that pages count from.
 
-        That is necessary if this number decides whether all rows are known.
+        This number matters if it decides whether all rows are known.
         """
         open_question = self._sightings.mixed and self._census.depends_on_base(len(self.rows))
         if size == 1 or self._for_base >= _MOST_FOR_BASE or not open_question:

@@ -1,11 +1,11 @@
 """Sightings: estimates how many rows no pass has seen, from the passes in which each row was seen.
 
 A row that was seen before and after a pass, but not in it, was overlooked by this pass. So the share of looks
-that overlook a row can be measured (capture–recapture). The share is taken only of rows that were overlooked
-at least once. If ties change between a few fixed orders, some rows are easy to see and others are not.
+that overlook a row can be measured (capture–recapture). Only rows that were overlooked at least once count: if
+ties change between a few fixed orders, some rows are easy to see and others are not.
 
 The estimate holds only for independent passes. A database may break ties by the page that is requested, in
-the same way each time. Pages that are requested again show this: they bring the same rows.
+the same way each time. A page that is requested again then brings the same rows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MIXED = 0.5
 """The share of rows that were overlooked at least once, above which the order of ties counts as random."""
 
 _RENEWED = 10
-"""The order of ties counts as changing by chance if at least one in so many repeated pages brings other rows."""
+"""The order of ties changes by chance if more than one in so many repeated pages brings other rows."""
 
 
 @attrs.define(eq=False)
 class _SeenRow:
-    """The numbers of the first and the last pass in which a row was seen, and the number of such passes."""
+    """The first and the last pass in which a row was seen, and the number of passes in which it was seen."""
 
     first: int
     last: int
@@ -90,13 +90,13 @@ class Sightings:
 
     @property
     def by_chance(self) -> bool:
-        """True if ties are mixed, and not only by the requested page: the same page brings other rows."""
+        """True if ties are mixed by chance: a page that is requested again brings other rows."""
         return self.mixed > _MIXED and self._renewed * _RENEWED > self._repeated
 
     def _measure(self) -> None:
         rows = looks = overlooked = between = 0
         for seen in self._rows.values():
-            inside = seen.last - seen.first - 1  # passes in which the row surely existed
+            inside = seen.last - seen.first - 1  # the row existed in every pass between these two
             missed = seen.last - seen.first + 1 - seen.times
             between += max(0, inside)
             if missed:

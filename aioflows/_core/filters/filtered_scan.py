@@ -1,8 +1,8 @@
 """A filtered scan: checks a scan's filters before its first row, in every row, and at its end.
 
-It wraps another machine and adds only these checks:
+A filtered scan wraps another machine and adds these checks:
 
-1. Rows of orders that the service sorts are checked here. The keyset walk checks its own rows (`partitions`).
+1. Rows in an order of the service are checked here. The keyset walk checks its own rows (`partitions`).
 2. Rows of ``type=MANUAL`` wait until another type was requested (`type_probe`).
 3. The end of the scan waits until the statuses that never came were requested (`StatusProbes`).
 """
@@ -47,13 +47,13 @@ R = TypeVar("R")
 
 _SEVERAL = 2
 _PAGES_BETWEEN_LOOKS = 4
-"""The factor by which the number of pages grows until another type is requested again, if an earlier
-window had no rows of it."""
+"""The factor by which the number of pages grows until another type is requested again. Until then, windows had
+no rows of another type."""
 
 
 @attrs.frozen(eq=False)
 class _Watched:
-    """A requester of the scan. The scan checks its pages before it gets them."""
+    """A requester whose pages the filtered scan checks first."""
 
     scan: FilteredScan
     asker: Requester
@@ -79,7 +79,7 @@ class FilteredScan(Machine):
         service: facts of the session about the service.
         page_size: page size (rows).
         seen: facts of the session about how the service applies filters.
-        checks: filters that rows must match and that *machine* does not check. None means no further checks.
+        checks: the filters that rows must match, if `machine` does not check them. None means no checks here.
         polling: True if the same window is read again and again.
     """
 
@@ -108,8 +108,8 @@ class FilteredScan(Machine):
         self._manual = query.type is ScheduleType.MANUAL and not seen.manual
         """True while pages are checked for instances of other types."""
         self._others: dict[str, ScheduleType] = {}
-        """Ids of other types, which no page of manual instances may hold. Filled while it is open whether
-        the service applies the type."""
+        """Ids that came for other types, and that no page of manual instances may hold. Empty until a probe
+        decides nothing."""
         self._zone: Zone | None = None
         self._asked = self._ended = False
         self._pages = 0
@@ -138,7 +138,7 @@ class FilteredScan(Machine):
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left.
 
-        If the service left out a row, its second is left as well, so that a resumed scan finds the error
+        If the service left out a row, the row's second is left as well. So a resumed scan finds the error
         again.
         """
         left = self._machine.remaining(last, begun, all_handed)
@@ -150,7 +150,7 @@ class FilteredScan(Machine):
     def position(self, last: FlowInstance | None) -> Position | None:
         return self._machine.position(last)
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start, at most *slots*, each with its requester."""
@@ -175,9 +175,9 @@ class FilteredScan(Machine):
         if self._first_page is None:
             self._first_page = ask.page_no
         if ask.expression or ask.page_no != self._first_page or ask.field != "trigger_time":
-            return  # only first pages of a window are checked
+            return  # a probe compares first pages that are sorted by trigger time
         self._pages += 1
-        # If earlier windows had no instance of another type, later pages are probed too, at growing
+        # Windows without an instance of another type show nothing. So later pages are probed too, at growing
         # distances.
         if self._pages < self._next_look or self._others or self._seen.manual or self._inquiries.open:
             return
@@ -192,7 +192,7 @@ class FilteredScan(Machine):
     def disk_failed(self, error: AioflowsError) -> None:
         self._machine.disk_failed(error)
 
-    # Rows
+    # Rows, and the end of the scan
 
     def next_rows(self) -> Rows:
         return self._checked(self._machine.next_rows)
@@ -218,7 +218,7 @@ class FilteredScan(Machine):
         return got
 
     def _begins_at_the_end(self) -> bool:
-        """Begin the probes that are due once all rows were read. Return True if there are any."""
+        """Begin the probes that are due once all rows were read. Return True if a probe was begun."""
         if self._ended or not self._asked or self._statuses is None:
             return False
         self._ended = True

@@ -1,6 +1,7 @@
 """Inquiries: requests in addition to those of a scan.
 
-Each inquiry is a script. It requests one page after the other, and returns an error if the answers show one.
+Each inquiry is a script, which requests one page after the other. If the answers show an error, the script
+returns the error.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ PROBE_TRIES = 2
 """Attempts at a probe."""
 
 Script: TypeAlias = Generator[tuple[ScheduleType, PageRequest], Page | None, CompletenessError | None]
-"""A generator that yields a schedule type and a request. It is sent the page, or None if the request
-failed. It returns the error that the answers show. None means that no error was found."""
+"""A generator that yields a schedule type and a request, and is sent the page. None means that the request
+failed. The result is the error that the answers show, or None."""
 
 
 @attrs.frozen(eq=False)
@@ -42,7 +43,7 @@ class _Inquirer:
         self.inquiries.answered(self.script, page)
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
-        # An inquiry only checks filters. So its failure does not end a scan that has read all its rows.
+        # An inquiry only checks filters. So a failed inquiry does not end a scan that has read all its rows.
         self.inquiries.answered(self.script, None)
 
 

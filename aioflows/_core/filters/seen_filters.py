@@ -1,4 +1,4 @@
-"""What a session has seen of the way in which its service applies filters."""
+"""Seen filters: facts of a session about the way in which its service applies filters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POLLS_BETWEEN_PROBES = 16
 
 @attrs.define
 class SeenFilters:
-    """The facts of a session about how its service applies filters. They save probes and prove nothing."""
+    """The facts about how a service applies filters. The facts save probes, and prove nothing."""
 
     manual: bool = False
     """True if the service was seen to apply type 0."""
@@ -26,7 +26,7 @@ class SeenFilters:
     def due(self, missing: Sequence[T]) -> Sequence[T]:
         """Count a polling scan, and return the probes that follow it.
 
-        All missing probes follow the first scan. One of them, in turn, follows every 16th later scan.
+        All probes of *missing* follow the first scan. One probe, in turn, follows every 16th later scan.
         """
         poll, self.polls = self.polls, self.polls + 1
         if not poll:

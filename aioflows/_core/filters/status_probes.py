@@ -1,19 +1,19 @@
 """Status probes: extra requests that show a service which applies only one of several statuses.
 
-The rows of a scan cannot show this, because each row that comes does match. The mistake is known from
-services that use MyBatis: in ``IN (#{status})``, the database casts "1,-1" to its first number. So the rows
-of the other statuses never come.
+The rows of a scan cannot show the mistake, because each row that comes does match. The mistake is known
+from services that use MyBatis: in ``IN (#{status})``, the database casts "1,-1" to its first number. So the
+rows of the other statuses never come.
 
-1. If a status never came in a whole scan, it is requested alone. The mistake is shown by a row that comes
-   then, but does not come when all statuses are requested.
-2. This must hold in turns. A row may have changed its status meanwhile, one empty answer may be transient, and
-   a crowded second may be cut at the end of the page. So the row's own second is requested with all statuses
-   and with its status alone, several times. An empty answer to a probe is accepted at once, unless the service
-   has returned a false empty answer before.
-3. The cost is none if one status is requested, if every status came, or if the least and the greatest code
-   came: then no end of the list was dropped. Otherwise it is one search per missing status and schedule type,
-   at the end of the scan. A follow reads the same windows again and again. It probes all missing statuses after
-   its first such scan, and one status after every 16th later scan.
+1. A status that never came in a whole scan is requested alone. A row that comes for this status alone, but not
+   for all statuses together, shows the mistake.
+2. A row may have changed its status meanwhile, one empty answer may be transient, and a crowded second may be
+   cut at the end of the page. So the second of such a row is requested several times in turn, with all statuses
+   and with its status alone. An empty answer to a probe is accepted at once, unless the service has returned a
+   false empty answer before.
+3. Nothing is probed if one status is requested, or if the least and the greatest code came: then no end of the
+   list was dropped. Otherwise a scan costs one search at its end for each missing status and schedule type. A
+   follow, which reads the same windows again and again, probes all missing statuses after its first scan that
+   lacks a status, and one status after every 16th later scan.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _WITNESSES = 3
 """The most rows of one status that are confirmed by further requests."""
 
 _TURNS = ("together", "alone", "together", "together", "alone", "together")
-"""The order of requests for a row's second, with all statuses or with its status alone. The turns repeat,
-because rows change meanwhile. Two requests with all statuses are consecutive, because every second answer
-may be empty by fault."""
+"""The order of requests for a row's second, with all statuses or with its status alone. Rows change
+meanwhile, so the turns repeat. Every second answer may be empty by fault, so two requests with all statuses
+are consecutive."""
 
 
 @attrs.frozen
@@ -79,7 +79,7 @@ class StatusProbes:
         self.largest = 0
         """The rows of the largest page so far."""
         self.left_out: LeftOut | None = None
-        """The row that a probe found. None means none."""
+        """The row that a probe found and the scan lacks. None means no such row."""
         self._query = query
         self._service = service
         self._size = page_size
@@ -88,11 +88,11 @@ class StatusProbes:
         self._page_no: int | None = None
 
     def scripts(self, types: Sequence[ScheduleType], zone: Zone) -> Iterator[Script]:
-        """Yield the probes that are due at the end of the scan."""
+        """Yield the probes that are due at the end of the scan, one for each missing status and type."""
         self._page_no = self._service.first_page
         asked = sorted(self._query.status)
         if None in self.came or {asked[0], asked[-1]} <= self.came:
-            return  # a row without a status may have any of the missing ones
+            return  # a row without a status may stand for a missing status
         missing = [(status, type) for status in asked if status not in self.came for type in types]
         for status, type in self._seen.due(missing) if self._polling and missing else missing:
             yield self._alone(status, type, zone)
@@ -132,9 +132,9 @@ class StatusProbes:
         return page
 
     def _confirmed(self, status: int, type: ScheduleType, name: str, second: int, zone: Zone) -> Script:
-        """Request a row's own second in turns, with all statuses and with its status alone.
+        """Request a row's second in turns, with all statuses and with its status alone.
 
-        Return the error if it holds.
+        Return the error if the row comes only for its status alone, in every turn. Otherwise return None.
         """
         # The window has one more second on each side, because the service may round times.
         first = max(self._query.from_ms, second * 1000 - 1000)
@@ -143,7 +143,7 @@ class StatusProbes:
         for asked in _TURNS:
             statuses = (status,) if asked == "alone" else ()
             page = yield type, self._ask(first, until, self._size, statuses, expression=text)
-            if asked == "alone" and _empty(page):  # one empty answer may be transient
+            if asked == "alone" and _empty(page):  # a single empty answer may be transient
                 page = yield type, self._ask(first, until, self._size, statuses, expression=text)
             if page is None or any(_witnesses(page, status, zone)) != (asked == "alone"):
                 return None
@@ -164,15 +164,15 @@ class StatusProbes:
                     return None
         several = ", ".join(str(int(one)) for one in sorted(self._query.status))
         return CompletenessError(
-            f"instance {name!r} was answered for status {int(status)} alone, but not for statuses {several} together: most likely the "
+            f"instance {name!r} came for status {int(status)} alone, but not for statuses {several} together: most likely the "
             "service reads only one of several statuses. Run a scan for each status"
         )
 
     def _whole(self, page: Page, text: str) -> bool:
-        """Return True if an answer was not cut off.
+        """Return True if an answer was not cut off: all its rows contain the text, or another page had more
+        rows.
 
-        Either all its rows contain the text, or it has fewer rows than another page had. Without a text, only
-        an empty page counts in place of the first.
+        Without a text, an empty answer also counts as whole.
         """
         named = all(text in name for name in page.ids) if text else not page.ids
         return named or len(page.ids) < self.largest

@@ -1,16 +1,17 @@
 """The type probe: an extra request that shows a service which ignores the schedule type 0.
 
-The rows of a scan cannot show this, because answers do not tell the type of a row. The mistake is known from
-services that use MyBatis: ``<if test="type != ''">`` treats 0 as "not given". So `ScheduleType.MANUAL` is
-dropped, and the rows of all types come.
+The rows of a scan cannot show the mistake, because answers do not contain the type of a row. The mistake is
+known from services that use MyBatis: ``<if test="type != ''">`` treats 0 as "not given". So
+`ScheduleType.MANUAL` is dropped, and the rows of all types come.
 
 1. Another type is requested over the window of the first page. A row that comes for both types shows the
-   mistake. It is requested once more in its own second, since rows may be new.
-2. Rows of the other type that belong on the first page, but are not on it, show that the type is applied.
+   mistake. A row that lies behind the first page, or is new, is requested for ``MANUAL`` in its own second.
+2. Rows of the other type that belong on the first page, but are missing there, show that the type is applied.
 3. While neither was seen, no later page may hold a row that came for the other type.
 
-The cost is one search after the first page of ``type=MANUAL``, or two if fewer than two periodic rows are
-near. It is none once the session has seen that the service applies the type.
+The cost is one search after the first page of ``type=MANUAL``, and one or two more if fewer than two rows of
+the other type belong on that page. Once the session has seen that the service applies the type, nothing is
+probed.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ __all__ = ["type_ignored", "type_probe"]
 
 _SHOWN = 2
 """Instances of another type that a page of manual instances must lack before the type counts as applied. A
-single one may be new."""
+single instance may be new."""
 
 
 def type_probe(
     ask: PageRequest, page: Page, zone: Zone, seen: SeenFilters, others: dict[str, ScheduleType]
 ) -> Script:
-    """Check that the service applies `ScheduleType.MANUAL`.
+    """Check that the service applies `ScheduleType.MANUAL`. Return the error if a row came for two types.
 
     Args:
         ask: request for manual instances that brought *page*, with the text of the query.
-        page: the page that came. It must have rows.
+        page: the page that came, with rows.
         zone: zone of the service's times.
         seen: facts of the session about filters. Updated if the type is applied.
-        others: mapping from ids to other types, to be filled. No page of manual instances may hold one of
-            these ids, while it is open whether the type is applied.
+        others: filled with the ids of rows of another type, if the probe decides nothing. No later page of
+            manual instances may hold one of these ids.
     """
     for other in (ScheduleType.PERIODIC, ScheduleType.TEMPORARY):
         found = yield (
@@ -57,11 +58,11 @@ def type_probe(
         last = page.times[-1]
         before = [time for time in found.times if (time > last if ask.descending else time < last)]
         if len(before) >= _SHOWN:
-            seen.manual = True  # the page reaches beyond these rows, and does not have them
+            seen.manual = True  # the page spans the times of these rows, but lacks the rows
             return None
         name, time = found.ids[0], found.times[0]
-        # The instance lies behind the range of the page, or is new. So its second is requested, by its id if
-        # possible.
+        # The page does not show an instance behind its range, or a new one. So the second of the instance is
+        # requested, by the id if possible.
         second = wall_seconds(time)
         first = (second - zone.offset_at(second)) * 1000 - 1000
         text = "" if ask.expression or "\\" in name else name
@@ -89,6 +90,6 @@ def type_probe(
 def type_ignored(name: str, other: ScheduleType) -> CompletenessError:
     """Return the error for an instance that came for MANUAL and for another type."""
     return CompletenessError(
-        f"instance {name!r} was answered for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), so "
-        "its manual instances cannot be told from those of other types. Query PERIODIC or TEMPORARY instead"
+        f"instance {name!r} came for type MANUAL and for type {other.name}: the service ignores type MANUAL (0), so "
+        "manual instances cannot be told from instances of other types. Query PERIODIC or TEMPORARY instead"
     )

@@ -1,4 +1,4 @@
-"""The steps of a follow: what is to be requested next, or how long to wait."""
+"""The steps of a follow: the next request, or the length of a wait."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Read:
 
 @attrs.frozen
 class LightPoll:
-    """A step: request the newest page of a window once. A row that the page lacks may exist all the same.
+    """A step: request the newest page of a window once. Rows that the page lacks may exist.
 
     Args:
         from_ms: the first millisecond of the window.

@@ -1,4 +1,4 @@
-"""The times of a follow."""
+"""The times of a follow, checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST: Final = 10 * 365 * 86_400
 
 def _seconds(_: object, field: attrs.Attribute[float], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LONGEST:
-        raise QueryError(f"{field.name} must be a number of seconds from 0, not {value!r}")
+        raise QueryError(f"{field.name} must be a number of seconds from 0 to below 10 years, not {value!r}")
 
 
 @attrs.frozen
@@ -24,7 +24,7 @@ class PollTiming:
     """The times of a follow, all in seconds.
 
     Args:
-        settle_time: the longest time between the trigger of an instance and its appearance.
+        settle_time: the longest time between the trigger time of an instance and its appearance.
         watch_time: how long after its trigger time an unfinished instance is watched.
         min_wait: the shortest wait between two polls.
         max_wait: the longest wait between two polls.

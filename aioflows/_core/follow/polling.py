@@ -1,23 +1,22 @@
 """The polls of a follow: which window to read next, which rows are new, and when to poll again.
 
-1. An instance that appears within the margin after its trigger time is handed out once. The time is the
-   service's own and is requested before each poll. A poll that began at *now* shows every instance triggered
-   before *now* less the margin. So nothing before this moment, the *mark*, needs to be read again.
+1. An instance that appears within the settle time after its trigger time is handed out once. Before each poll
+   the time of the service is requested. A poll that began at *now* shows every instance triggered before *now*
+   less the settle time. So nothing before this moment, the *mark*, needs to be read again.
 2. Instances triggered after the mark are read again by every poll, and recognised by their ids. So the follow
-   remembers the ids of one margin and the watched instances, and nothing else.
-3. If changes or statuses are wanted, every unfinished instance is watched, however old it is. Before the
-   mark, one search for all unfinished instances shows which are still unfinished. Each missing one is then
-   requested in its own second. So no status is missed because it was not requested.
+   remembers the ids of one settle time and the watched instances, and nothing else.
+3. If changes or statuses are wanted, every unfinished instance is watched until its watch time ends. Before
+   the mark, one search for all unfinished instances shows which are still unfinished. Each watched instance
+   that is missing is then requested in its own second. So no last status is missed.
 4. Only instances that were handed out count. A checkpoint leaves out the instances that wait in line, and the
    mark waits for them.
-5. While nothing new arrives, most polls are light: one page, without a new row and with all known ones. A
+5. While nothing new arrives, most polls are light: one page, without a new row and with all known rows. A
    light poll settles nothing, since an empty answer may be false. So the mark stays, and the next full poll
-   finds the rows that light polls did not show. Full polls become rare, within bounds, while they find
-   nothing new. If a light poll has shown a row, and the full poll that follows lacks the row, the row still
-   counts as seen.
+   finds the rows that light polls did not show. Full polls that find nothing new become rare, within bounds. If
+   a light poll has shown a row, and the full poll that follows lacks the row, the row still counts as seen.
 
 Dates are trusted only as far as necessary. An id is not forgotten while polls show it. A mark that moves
-within a poll stays behind the dates by more than clocks are ever changed. See docs/algorithms/following.md.
+within a poll stays three hours behind the dates, since clocks change by less. See docs/algorithms/following.md.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ _CLOCKS_CHANGE: Final = 3 * 3_600_000
 _UNFINISHED: Final = tuple(sorted(int(one) for one in UNFINISHED))
 
 _NEAR: Final = 10
-"""Seconds to request that are at most this far apart share one window."""
+"""The longest distance of two instances that are requested in one window (s)."""
 
 _MOST_LIGHT_POLLS: Final = 32
 """The most light polls between two full ones."""
 
 _LONGEST_LIGHT: Final = 1_800_000
-"""The longest time behind the margin for which light polls may leave the mark (ms)."""
+"""The longest time beyond the settle time that light polls may leave unread (ms)."""
 
 
 class FollowMachine:
@@ -60,7 +59,7 @@ class FollowMachine:
         status: the statuses to hand out. Empty means all.
         changes: True to hand out each change of status.
         pace: the times of the polls.
-        resume: the checkpoint of an earlier follow.
+        resume: the checkpoint of an earlier follow. Default: None, which means a new follow.
     """
 
     def __init__(
@@ -95,10 +94,10 @@ class FollowMachine:
     def __repr__(self) -> str:
         return f"<FollowMachine from {self._mark}, {len(self._seen)} known, {self._seen.in_line} in line>"
 
-    # Steps
+    # Steps, their results, and instances in line
 
     def step(self) -> Step:
-        """Return the present step. It stays the same until its result is reported.
+        """Return the present step. The step stays the same until its result is reported.
 
         All instances in line must have been handed out.
         """
@@ -146,7 +145,7 @@ class FollowMachine:
             self._reads.append(Read(oldest * 1000, mark, _UNFINISHED))
 
     def as_known(self, rows: Collection[FlowInstance]) -> bool:
-        """Return True if the rows of the present light poll are not new, and include all known ones."""
+        """Return True if the rows of the present light poll are not new, and include all known rows."""
         assert self._mark is not None
         light = self._light_polls[0]
         ids = (
@@ -169,7 +168,7 @@ class FollowMachine:
         self._shown += [(row, fresh) for row in rows]
         if not whole or not self.as_known(rows):
             self._light_polls.clear()
-            self._next_light = -1  # unless new rows come: a failed light poll costs a full poll as well
+            self._next_light = -1  # a failed light poll costs a full poll, so no light poll follows it
             self._read_all(self._mark, self._now)
             return
         self._light_polls.popleft()
@@ -200,7 +199,7 @@ class FollowMachine:
             self._shown.clear()
 
     def failed(self) -> None:
-        """End the poll after a step failed. The next poll reads everything that is not settled."""
+        """End the poll after a step failed. The next poll is a full one."""
         self._light_left = self._next_light = 0
         self._end()
 
@@ -216,10 +215,10 @@ class FollowMachine:
             self._handed += 1
         return row
 
-    # The mark
+    # Mark, and end of a poll
 
     def _advance(self) -> None:
-        """Move the mark during a long poll, so that rows that were handed out are not read again."""
+        """Move the mark during a long poll. So a follow that fails later reads fewer rows again."""
         assert self._now is not None
         assert self._mark is not None
         if self._reached is None or not self._reads or not self._reads[0].fresh:

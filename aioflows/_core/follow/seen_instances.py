@@ -1,6 +1,6 @@
 """The instances that a follow remembers: handed out, in line, or watched.
 
-1. An instance is handed out when it is first seen. After that, it is handed out only for a new status.
+1. An instance is handed out when it is first seen. After that, only a new status hands out the instance again.
 2. Only instances that were handed out count. A checkpoint leaves out the changes that wait in line.
 3. A watched instance is remembered until it has finished, is gone, or was watched for the full watch time.
 """
@@ -42,7 +42,7 @@ class SeenInstances:
     Args:
         status: the statuses to hand out. Empty means all.
         changes: True to hand out each change of status.
-        known: the instances in the checkpoint of an earlier follow.
+        known: the instances in the checkpoint of an earlier follow. Default: no instances.
     """
 
     def __init__(self, status: Collection[int], *, changes: bool, known: Collection[Known] = ()) -> None:
@@ -51,7 +51,7 @@ class SeenInstances:
         self._records = {one.id: _Record(one.second, one.status, one.watched) for one in known}
         self._line: deque[tuple[FlowInstance, _Record | None]] = deque()
         self.given_up = 0
-        """Instances that had not finished when their watch time ended."""
+        """The number of instances that had not finished when their watch time ended."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -81,7 +81,7 @@ class SeenInstances:
                     second_of(row), status, watched=True, poll=poll
                 )
                 return self._judge(row, record, None)
-            return False  # it appeared too late, or was triggered before the follow began
+            return False  # an unfinished instance that appeared late, or from before the follow began
         before.poll = poll
         if not before.watched or before.status == status:
             return False
@@ -121,10 +121,10 @@ class SeenInstances:
         """Hand out the next row in line. Return None if none waits."""
         return self._line.popleft()[0] if self._line else None
 
-    # Instances before a moment
+    # Parts of the memory
 
     def oldest_watched(self, mark: int) -> int | None:
-        """Return the first second before a moment in which an instance is watched, or None."""
+        """Return the first second of a watched instance before a moment. None means no watched instance."""
         return min(
             (one.second for one in self._records.values() if one.watched and one.behind(mark)), default=None
         )
@@ -138,7 +138,7 @@ class SeenInstances:
         return [id for id, one in self._records.items() if not one.behind(mark) and one.second * 1000 < until]
 
     def missing(self, mark: int, poll: int) -> dict[str, int]:
-        """Return the watched instances before a moment that a poll did not show, each with its second."""
+        """Return the ids of the watched instances before a moment that a poll did not show, with their seconds."""
         return {
             id: one.second
             for id, one in self._records.items()
@@ -146,7 +146,7 @@ class SeenInstances:
         }
 
     def drop(self, ids: Collection[str]) -> None:
-        """Forget instances that are gone."""
+        """Forget instances that the service no longer has."""
         for id in ids:
             del self._records[id]
 

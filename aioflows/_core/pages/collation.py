@@ -14,8 +14,8 @@ collations) and SQL Server (``CI_AI``, width-insensitive):
 5. with ``LIKE``, the wildcards ``%`` and ``_``, and a backslash, which may be dropped. Full-width wildcards
    count too, because texts may be folded first (``unaccent``).
 
-This module ignores the union of all these differences. A mismatch here therefore cannot be explained by any
-collation. No single database ignores all of them.
+No single database ignores all these differences, but this module does. So no collation explains a mismatch
+here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KATAKANA = range(0x30A1, 0x30F7)
 _KATAKANA_FROM_HIRAGANA = 0x60
 _LAST_OF_FIRST_PLANE = 0xFFFF
 _ANY_ONE = 2
-"""The most characters that one character is folded to. ``_`` may match as many."""
+"""The most characters that one character is folded to, and that ``_`` may match."""
 
 
 def _folded(text: str) -> str:
@@ -44,15 +44,12 @@ def _folded(text: str) -> str:
 
 
 def _folded_short(text: str) -> str:
-    """Fold as ``utf8mb4_general_ci`` does.
-
-    ``ß`` has the weight of ``s``, and all characters beyond U+FFFF have the same weight.
-    """
+    """Fold as ``utf8mb4_general_ci``: ``ß`` is ``s``, and all characters beyond U+FFFF are equal."""
     return "".join(map(_primary, "".join(map(_short, text))))
 
 
 def _folded_alike(text: str) -> str:
-    """Fold as ``utf8mb4_unicode_ci`` does: all characters beyond U+FFFF have the same weight."""
+    """Fold as ``utf8mb4_unicode_ci``: all characters beyond U+FFFF are equal."""
     return "".join(map(_primary, "".join(map(_first_plane, text))))
 
 
@@ -69,7 +66,7 @@ def _first_plane(char: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _primary(char: str) -> str:
-    """Return a character without everything that a collation may ignore."""
+    """Return the part of a character that every collation compares."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
     return "".join(map(_base, plain))
 
@@ -132,7 +129,7 @@ def _matches(asked: str, text: str, *, anywhere: bool) -> bool:
 def _like(asked: str, text: str, fold: Callable[[str], str], *, anywhere: bool) -> bool:
     """Return True if ``LIKE`` may match.
 
-    All states of the pattern are kept as the bits of one number. So no pattern takes exponential time.
+    The bits of one number are all states of the pattern. So no pattern takes exponential time.
     """
     parts = _parts(asked, fold, anywhere=anywhere)
     loops = _bits(part == "%" for part in parts)
@@ -175,7 +172,7 @@ def _bits(flags: Iterable[bool]) -> int:
 
 
 def _skipped(states: int, skips: int) -> int:
-    """Return the states, with those that are reached by leaving out optional parts."""
+    """Return the states, and the states that leaving out optional parts leads to."""
     while (more := states | (states & skips) << 1) != states:
         states = more
     return states

@@ -11,26 +11,26 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["EMPTY_ANSWERS", "ROWS_OF_A_FALSE_ANSWER", "empty_answers_needed"]
 
 EMPTY_ANSWERS = 3
-"""Empty answers that are needed if no row is known that should have come along.
+"""Empty answers that are needed if no known row should have come along.
 
 The last two are requested at once, with no other request between. If every n-th answer of a service is wrong,
-for any n above 1, one of these two is right.
+for any n above 1, one of these two answers is right.
 """
 
 _OF_ALL_THAT_IS_LEFT = 2
-"""The same, if the window is all that remains to be requested.
+"""As `EMPTY_ANSWERS`, if the window is all that remains to be requested.
 
-No requests about other windows come between. The look inside the window, which follows, is the third one.
+No requests about other windows come between. A request for a part of the window follows, as the third look.
 """
 
 _AGAINST_A_ROW = 6
-"""The same, if a known row should have come along. It may have gone, but more likely the answers are wrong."""
+"""As `EMPTY_ANSWERS`, if a known row should have come along. False answers are likelier than a deleted row."""
 
 _AFTER_A_FALSE_ONE = 24
-"""The same, after the service has returned a false empty answer."""
+"""As `EMPTY_ANSWERS`, after the service has returned a false empty answer."""
 
 ROWS_OF_A_FALSE_ANSWER = 3
-"""Rows from which an earlier empty answer counts as false. Fewer rows may have appeared since."""
+"""Rows in an empty window from which the earlier empty answer counts as false. Fewer rows may be new."""
 
 
 def empty_answers_needed(

@@ -4,13 +4,13 @@ A session outlives changes of the service. A service may also cap its pages by t
 of an answer or by the rights of the user. So the facts of the session (`ServiceFacts`) only choose what to
 request. The facts in this module decide whether a range is complete:
 
-1. A page with fewer rows than other pages of this scan may be the last one, while no such page was seen to be
-   cut short. This is believed only inside one second (`dense_second`, `id_partitions`), where no later row
-   can prove the end.
+1. A page with fewer rows than other pages of this scan may be the last page, while no short page was seen to be
+   cut short. A short page is believed only inside one second (`dense_second`, `id_partitions`), where no later
+   row can prove the end.
 2. A service may answer for only a part at the end, or at the start, of a long range. The first row of an
-   answer shows how far the service looks back from the end of a window. The last row shows how far it looks
-   ahead from the start. A window of that width or less is not cut in this way. So rows that are missing at
-   its near end do not exist.
+   answer shows how far the service looks back from the end of a window. The last row shows how far the service
+   looks ahead from the start. A window of at most that width is not cut in this way. So rows that are missing
+   at the near end of the window do not exist.
 
 See docs/algorithms/keyset.md and docs/algorithms/empty-answers.md.
 """
@@ -29,11 +29,11 @@ cap."""
 
 
 _MARGIN, _MORE_ROWS = 1.1, 3
-"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first row that
-was left out may be wider than those that came."""
+"""The growth of an answer, as a factor and in rows, that another answer must have reached in bytes. The first
+row that was left out may be wider than the rows that came."""
 
 _NO_LIMIT = 10
-"""Depth (rows) that page numbers are assumed to reach, if one page had as many rows."""
+"""The greatest depth (rows) that page numbers are assumed to reach if one page had as many rows."""
 
 
 class ScanEvidence:
@@ -52,13 +52,13 @@ class ScanEvidence:
         self.cut_short = False
         """True after a page had fewer rows than others although it was not the last."""
         self.deepest = 0
-        """The deepest row at which a numbered page started, plus one (rows). The length of that page is
-        not counted, because a service may limit where pages start."""
+        """The number of the deepest row at which a page started, counted from 1. Later rows of the page do not
+        count, because a service may limit where pages start."""
         self.cuts = False
         """True after a narrower window showed rows that a wider one had left out."""
         self.rows = 0
         """Rows in all answers."""
-        # Page 0 cannot be a second page.
+        # A page 1 may be the second page of a service that now counts from 0.
         self.numbered = service.told or service.first_page != 1
         """True if the requested pages are known, or were seen, to be first pages."""
 
@@ -76,8 +76,8 @@ class ScanEvidence:
         Args:
             size: page size that was requested (rows).
             rows: rows that came.
-            first: id of the first row. Default: unknown.
-            weight: bytes of the answer. Default: 0, unknown.
+            first: id of the first row. Default: ``""``, which means unknown.
+            weight: bytes of the answer. Default: 0, which means unknown.
         """
         self.rows += rows
         self._heaviest = max(self._heaviest, weight)
@@ -117,9 +117,9 @@ class ScanEvidence:
         return any(asked >= size for asked in self._most)
 
     def light(self, rows: int, weight: int) -> bool:
-        """Return True if another page of this scan had more bytes than this one would have with further rows.
+        """Return True if a cap by bytes did not cut this page.
 
-        Then a cap by bytes did not cut this page.
+        Another page of this scan must have had at least the bytes that this page would have with further rows.
 
         Args:
             rows: rows of the page.
@@ -131,13 +131,13 @@ class ScanEvidence:
     def ends_short(self, size: int, rows: int, weight: int = 0) -> bool:
         """Return True if an answer of *rows* rows may be complete although no later row proves it.
 
-        One earlier page must have been full, or several must have had the same number of rows and none more.
-        A cap by bytes, or rows left out for missing rights, would give a different number each time. Two more
-        things are required:
+        One earlier page must have been full, or two pages must have had the same number of rows and none more.
+        A cap by bytes, or rows left out for missing rights, would lead to different numbers. Two more facts are
+        required:
 
-        1. A page at least as large had more rows. Otherwise the size may be too large for the service, and be
-           answered with pages of a smaller default size.
-        2. The page is `light`. Its rows may be wider than those of earlier pages.
+        1. A page at least as large had more rows. Otherwise the service may answer a page that is too large
+           with a page of a smaller default size.
+        2. The page is `light`. Its rows may be wider than the rows of earlier pages.
         """
         return (
             not self.cut_short

@@ -33,13 +33,13 @@ _BETWEEN_OWNERS = re.compile("[;,|]")
 
 
 class TypeOverlapCheck:
-    """The check that no row comes for two schedule types, by the first page of each type with rows."""
+    """The check that no row comes for two schedule types. It compares the first page with rows of each type."""
 
     def __init__(self) -> None:
         self.answered: set[ScheduleType] = set()
         """The types that had an answer, with or without rows."""
         self.error: CompletenessError | None = None
-        """The error, if a row came for two types."""
+        """The error for a row that came for two types. None means no such row."""
         self._ids: dict[ScheduleType, frozenset[str]] = {}
 
     def look(self, type: ScheduleType, page: Page) -> None:
@@ -51,8 +51,8 @@ class TypeOverlapCheck:
         for other, others in self._ids.items():
             if shared := ids & others:
                 self.error = CompletenessError(
-                    f"instance {min(shared)!r} was answered both for type {other.name} and for type {type.name}: the "
-                    "service ignores the schedule type, and every row would come once for each. Ask for one type"
+                    f"instance {min(shared)!r} came for type {other.name} and for type {type.name}: the service ignores the "
+                    "schedule type, so every row would come once for each type. Query one type"
                 )
         self._ids[type] = ids
 
@@ -61,9 +61,9 @@ class FilterChecks:
     """The filters that every row of one query must match.
 
     Args:
-        statuses: status codes that rows may have. An empty collection means any. Default: any.
-        owner: user name of the owner. ``""`` means any. Default: any.
-        expression: text that rows must contain. ``""`` means any. Default: any.
+        statuses: status codes that rows may have. Default: empty, which means every status.
+        owner: user name of the owner. Default: ``""``, which means every owner.
+        expression: text that rows must contain. Default: ``""``, which means every row.
     """
 
     def __init__(self, statuses: Collection[int] = (), owner: str = "", expression: str = "") -> None:
@@ -94,8 +94,8 @@ class FilterChecks:
             if status is not None and status not in statuses:
                 asked = ", ".join(str(int(one)) for one in sorted(statuses))
                 raise CompletenessError(
-                    f"instance {row.instance_id!r} was answered with status {int(status)}, though only {asked} was asked for: "
-                    "the service ignores the status filter. Ask without status, and choose among what comes"
+                    f"instance {row.instance_id!r} came with status {int(status)}, but the query has status {asked}: the "
+                    "service ignores the status filter. Query without status, and select rows yourself"
                 )
 
     def _check_owners(self, rows: Sequence[FlowInstance]) -> None:
@@ -106,10 +106,10 @@ class FilterChecks:
             owner = row.owner or ""
             if not any(may_equal(self._owner, one) for one in (owner, *_BETWEEN_OWNERS.split(owner))):
                 raise CompletenessError(
-                    f"instance {row.instance_id!r} was answered with owner {_shown(owner)}, though {_shown(self._owner)} was "
-                    "asked for, and no database takes one for the other (case, accents, width, blanks at the ends and "
-                    "wildcards were allowed for): the service most likely ignores the owner filter, or finds owners by "
-                    "another name than it shows. Ask without owner, and choose among what comes"
+                    f"instance {row.instance_id!r} came with owner {_shown(owner)}, but the query has owner "
+                    f"{_shown(self._owner)}, and no database treats the two as equal (case, accents, width, blanks at the ends "
+                    "and wildcards were ignored): the service most likely ignores the owner filter, or shows owners by "
+                    "another name. Query without owner, and select rows yourself"
                 )
             _remember(owners, owner)
 
@@ -124,10 +124,9 @@ class FilterChecks:
                 _remember(names, name)
             elif not all(may_contain(word, f"{row.instance_id} {name}") for word in self._words):
                 raise CompletenessError(
-                    f"instance {row.instance_id!r} of flow {_shown(name)} was answered, though {_shown(expression)} was looked "
-                    "for, and no database finds that in its id or its name (case, accents, width, blanks and wildcards were "
-                    "allowed for): the service most likely ignores the expression filter. Ask without expression, and "
-                    "choose among what comes"
+                    f"instance {row.instance_id!r} of flow {_shown(name)} came, but no database finds the expression "
+                    f"{_shown(expression)} in this id or name (case, accents, width, blanks and wildcards were ignored): the "
+                    "service most likely ignores the expression filter. Query without expression, and select rows yourself"
                 )
 
 

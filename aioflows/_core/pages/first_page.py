@@ -1,11 +1,11 @@
 """The search for the number of the first page: 0 or 1.
 
-The vendor's documentation contradicts itself. Its Pagination structure counts from 0 and the sample shows 0,
+The vendor's documentation contradicts itself: the Pagination structure counts from 0 and the sample shows 0,
 but the request example sends 1. A service that counts from 1 may answer page 0 with its first page, without
 rows, or with an error.
 
-So page 0 is requested first, and page 1 if page 0 had no rows. One empty or failed answer may be transient.
-So page 0 is requested once more before page 1 counts as the first page.
+So page 0 is requested first, and page 1 if page 0 had no rows. One empty or failed answer may be transient, so
+page 0 is requested once more before page 1 counts as the first page.
 """
 
 from __future__ import annotations
@@ -47,43 +47,42 @@ class Step(enum.Enum):
     ASK_1 = "ask page 1"
     TAKE_0 = "page 0 is the first: take its rows"
     TAKE_1 = "page 1 is the first: take its rows"
-    EMPTY = "nothing there, and nothing learnt"
+    EMPTY = "no rows, and the number stays unknown"
     FAIL = "report the error"
 
 
 _ROWS, _EMPTY, _REFUSED = Outcome
 
 _A_ROW, _A_STATUS = "$.data.flowInsts[", "HTTP "
-"""The starts of error texts: a path to a bad row, and an HTTP status that means neither success nor
-failure."""
+"""The starts of two error texts: the path to a bad row, and an odd HTTP status (neither success nor failure)."""
 
 _CODES_OF_THE_SERVICE = 1000
 """The lowest code that the service itself returns. Lower codes are HTTP statuses."""
 
 _STEPS: dict[tuple[Outcome, ...], Step] = {
-    # page 0
+    # after page 0
     (_ROWS,): Step.TAKE_0,
     (_EMPTY,): Step.ASK_1,
     (_REFUSED,): Step.ASK_1,
-    # page 0, page 1
+    # after page 0, page 1
     (_EMPTY, _ROWS): Step.ASK_0,
     (_EMPTY, _EMPTY): Step.EMPTY,
     (_EMPTY, _REFUSED): Step.EMPTY,
     (_REFUSED, _ROWS): Step.ASK_0,
     (_REFUSED, _EMPTY): Step.ASK_1,  # at once, so that no other request comes between the two
     (_REFUSED, _REFUSED): Step.FAIL,
-    # page 0, page 1, page 0
+    # after page 0, page 1, page 0
     (_EMPTY, _ROWS, _ROWS): Step.TAKE_0,
     (_EMPTY, _ROWS, _EMPTY): Step.TAKE_1,
     (_EMPTY, _ROWS, _REFUSED): Step.TAKE_1,
     (_REFUSED, _ROWS, _ROWS): Step.TAKE_0,
     (_REFUSED, _ROWS, _EMPTY): Step.TAKE_1,
     (_REFUSED, _ROWS, _REFUSED): Step.TAKE_1,
-    # page 0, page 1, page 1
+    # after page 0, page 1, page 1
     (_REFUSED, _EMPTY, _EMPTY): Step.EMPTY,
     (_REFUSED, _EMPTY, _REFUSED): Step.EMPTY,
     (_REFUSED, _EMPTY, _ROWS): Step.ASK_0,
-    # page 0, page 1, page 1, page 0
+    # after page 0, page 1, page 1, page 0
     (_REFUSED, _EMPTY, _ROWS, _ROWS): Step.TAKE_0,
     (_REFUSED, _EMPTY, _ROWS, _EMPTY): Step.TAKE_1,
     (_REFUSED, _EMPTY, _ROWS, _REFUSED): Step.TAKE_1,
@@ -96,7 +95,10 @@ def next_step(outcomes: tuple[Outcome, ...]) -> Step:
 
 
 def refusal(error: AioflowsError) -> bool:
-    """Return True if the content of the request may have caused the error, not its user or time."""
+    """Return True if the service may have refused the content of the request.
+
+    Errors about the user, the token or the request rate do not count.
+    """
     return isinstance(error, ServiceError) and not isinstance(
         error, (BadCredentials, Denied, Throttled, TokenExpired)
     )
@@ -105,16 +107,16 @@ def refusal(error: AioflowsError) -> bool:
 def no_such_page(error: AioflowsError) -> bool:
     """Return True if an error may mean that no page has this number.
 
-    Only the service itself can report that. A failing gateway (HTTP 5xx) knows nothing of page numbers. If
-    page 1 counted as the first page because of it, every window would lack a page.
+    Only the service itself can report a missing page. A failing gateway (HTTP 5xx) knows no page numbers. If
+    page 1 counted as the first page because of a gateway's error, every window would lack a page.
     """
     if isinstance(error, Unlisted):
-        return True  # a service that counts from 1 may omit the empty list of page 0
+        return True  # a service that counts from 1 may leave out the empty list of page 0
     return refusal(error) and not (isinstance(error, ServerFault) and error.code < _CODES_OF_THE_SERVICE)
 
 
 def unreadable(error: AioflowsError) -> bool:
-    """Return True if a whole answer was unreadable, so that it may have been too large for a proxy.
+    """Return True if a whole answer was unreadable, perhaps because a proxy cut it.
 
     A single unreadable row, or an HTTP status that means neither success nor failure, does not count.
     """
@@ -128,11 +130,11 @@ class FirstPageSearch:
     """The outcomes of the search so far.
 
     Args:
-        outcomes: outcomes in the order of the requests. Default: none.
-        page: last page with rows, which is the page to use. None means that no page had rows. Default: None.
+        outcomes: outcomes in the order of the requests. Default: no outcomes.
+        page: last page with rows, which is the page to use. Default: None, which means that no page had rows.
         last: True if a refusal ends the scan, because no other request is left to try. Default: False.
         missing: largest count (rows) that an answer without rows stated. Default: 0.
-        unlisted: error of an answer without a list of rows. Default: None.
+        unlisted: error of an answer without a list of rows. Default: None, which means no such answer.
     """
 
     outcomes: tuple[Outcome, ...] = ()

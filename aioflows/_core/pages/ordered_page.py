@@ -4,9 +4,9 @@ Invariants:
 
 1. Windows have milliseconds, but answers have whole seconds. Second ``s`` of scan time covers
    ``[1000 s, 1000 s + 1000)``, mirrored or not (`page_request`).
-2. The lemma: take the first page of a window, sorted away from one end of it. The page holds every lasting
-   row between that end and the second of its last row. It never proves more, however few rows it has
-   (`prover`).
+2. The lemma: let the first page of a window be sorted away from one end of the window. Then the page holds
+   every lasting row between that end and the second of its last row. The page never proves more, however few
+   rows it has (`prover`).
 
 A page that is out of order, or has a row outside its window, proves nothing and ends the scan.
 See docs/algorithms/keyset.md.
@@ -38,7 +38,7 @@ frequent full collections."""
 
 
 class Misplaced(CompletenessError):
-    """A row is outside the window or out of order. A wrong zone has the same effect."""
+    """A row is outside the window or out of order, or the zone is wrong."""
 
 
 class OrderedPage:
@@ -46,7 +46,7 @@ class OrderedPage:
 
     Args:
         ask: request for the page.
-        page: page that came. It must have rows.
+        page: page that came, with rows.
         second_of: function that converts the text of a trigger time to a second of real time.
         given: True if the user configured the zone offset. Default: False.
 
@@ -68,7 +68,7 @@ class OrderedPage:
         if self._tied and not all(map(in_order, times, islice(times, 1, None))):
             at = next(i for i in range(1, len(times)) if not in_order(times[i - 1], times[i]))
             raise Misplaced(
-                f"the service broke the order it was asked for: in the window {ask.from_ms}–{ask.to_ms} ms, sorted by "
+                f"the service broke the order of the request: in the window {ask.from_ms}–{ask.to_ms} ms, sorted by "
                 f"trigger_time {'DESC' if ask.descending else 'ASC'}, {times[at - 1]} comes before {times[at]} "
                 f"(instance {ids[at]!r}). A service that ignores the sorter cannot be read completely"
             )
@@ -87,13 +87,13 @@ class OrderedPage:
         return len(self.times)
 
     def second(self, index: int) -> int:
-        """Return the second of scan time of a row."""
+        """Return the second of scan time in which a row lies."""
         return self._axis.second(self._second_of(self.times[index]))
 
     def index(self, second: int) -> int:
         """Return the index of the first row at or after a second of scan time."""
-        # Most calls ask for the page's start or end, or the start of its last second. These need no parsing
-        # of times.
+        # Most calls are for the start or the end of the page, or the start of its last second, and need no
+        # parsing of times.
         if second <= self.first:
             return 0
         if second >= self.last:
@@ -110,15 +110,12 @@ class OrderedPage:
         return self.second(index - 1) if index else None
 
     def cuts(self, start: int, stop: int) -> list[int]:
-        """Return the rows at which *start* to *stop* are cut into pieces.
-
-        Each is the first row of a second.
-        """
+        """Return the rows at which *start* to *stop* are cut into pieces, each the first row of a second."""
         cuts = []
         while stop - start > PIECE:
             second = self.second(start + PIECE)
             cut = self.index(second)
-            if cut <= start:  # the second alone is larger than a piece
+            if cut <= start:  # one second is not cut, even if it is larger than a piece
                 cut = self.index(second + 1)
             if cut >= stop:
                 break
@@ -127,17 +124,13 @@ class OrderedPage:
         return cuts
 
     def rows(self, start: int, stop: int) -> Sequence[int]:
-        """Return the page's row numbers for rows *start* to *stop*, in the order (trigger time, id).
-
-        Each id appears once.
-        """
+        """Return the page's numbers of rows *start* to *stop*, ordered by trigger time and id, each id once."""
         count = len(self.times)
         plain = range(count - 1 - start, count - 1 - stop, -1) if self._flipped else range(start, stop)
         times = self.times[start:stop]
         if not (self._tied and any(map(operator.eq, islice(times, 1, None), times))):
             return plain
-        # The sort has no key function: only ties are out of order, and making keys would cost more than
-        # sorting.
+        # The rows are nearly sorted, so a key function would cost more than the sort.
         rows = sorted(zip(times, self.ids[start:stop], plain, strict=True), reverse=self._axis.descending)
         if not self._twice:
             return [number for _, _, number in rows]
@@ -149,24 +142,24 @@ class OrderedPage:
         for name, time in zip(ids, times, strict=True):
             if seen.setdefault(name, time) != time:
                 raise CompletenessError(
-                    f"instance {name!r} was answered with two trigger times, {seen[name]} and {time}: ids are not "
+                    f"instance {name!r} came with two trigger times, {seen[name]} and {time}: ids are not "
                     "unique, or trigger times change. Such a service cannot be read completely"
                 )
 
     def _outside(self, ask: PageRequest, low: int, high: int) -> CompletenessError:
         wrong = 0 if self.first < low else len(self.times) - 1
         error = Misplaced(
-            f"instance {self.ids[wrong]!r} was answered with trigger time {self.times[wrong]}, which lies outside the "
-            f"window asked for ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
+            f"instance {self.ids[wrong]!r} came with trigger time {self.times[wrong]}, which lies outside the "
+            f"window of the request ({ask.from_ms}–{ask.to_ms} ms){self._fitting(low, high)}"
         )
         error.add_note("The service ignores the time filter, or its times are in another zone than it says.")
         return error
 
     def _fitting(self, low: int, high: int) -> str:
-        """Return a hint at a shift that puts every row into the window.
+        """Return a hint at a shift that puts every row into the window. Empty if no shift does.
 
-        Zones differ by whole hours as a rule, a few by half hours, and hardly any by quarters. So the smallest
-        shift of whole hours is named, else of half hours, else of quarters.
+        Most zones differ by whole hours, a few by half hours, and hardly any by quarters. So the smallest
+        shift of whole hours comes first, then of half hours, then of quarters.
         """
         for grid in (3600, 1800, 900):
             most = _GREATEST_SHIFT // grid
@@ -180,7 +173,7 @@ class OrderedPage:
         return (
             f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
-                "The offset that this session was given is not the service's: give the right one, or none, and run the scan again"
+                "The offset that this session was given is wrong: give the right offset, or none, and run the scan again"
                 if self._given
                 else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
@@ -211,7 +204,7 @@ class PageReader:
 
     @property
     def pinned(self) -> bool:
-        """True if answers confirmed the zone. A wrong offset would have put a row outside its window."""
+        """True if answers confirmed the zone: a wrong offset would have put a row outside its window."""
         return self._service.pinned(self._zone)
 
     def read(self, ask: PageRequest, page: Page) -> OrderedPage:
@@ -231,8 +224,8 @@ class PageReader:
     def _narrow_down(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Note how far rows can be shifted, earlier and later, before a row leaves its window.
 
-        Offsets lie on a grid of 15 minutes. So one window that is narrower confirms the zone. Two wider
-        windows confirm it as well, if one has a row at its start and the other has a row at its end.
+        Offsets lie on a grid of 15 minutes. So one narrower window confirms the zone. Two wider windows confirm
+        the zone too, if one has a row at its start and the other has a row at its end.
         """
         self._early = min(self._early, reading.first * 1000 + 999 - ask.first)
         self._late = min(self._late, ask.until - reading.last * 1000)

@@ -1,4 +1,4 @@
-"""Overlapping pages: a row that two neighbours share proves that no row lies between them."""
+"""Overlapping pages: a row on two neighbouring pages proves that no row lies between the two pages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def overlapping(most: int, least: int = 1) -> Iterator[tuple[int, int]]:
     yield 0, most
     end = most
     while True:
-        # Among the pages that start at least `least` rows before the end, take the one that reaches farthest.
+        # Of the pages that start at least `least` rows before the end, the page that reaches farthest is next.
         number, size = max(
             ((max(end - least, 0) // size, size) for size in range(max(1, most // 2), most + 1)),
             key=lambda page: (page[0] + 1) * page[1],
         )
-        if (number + 1) * size <= end:  # happens only for pages of one row, which cannot overlap
+        if (number + 1) * size <= end:  # pages of one row cannot overlap
             number = end // size
         yield number, size
         end = (number + 1) * size

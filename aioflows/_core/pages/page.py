@@ -1,4 +1,4 @@
-"""One page that came: the columns that decisions depend on, and the rows of pages to hand out."""
+"""A page: the columns that decisions depend on, and batches of rows from pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Page(Protocol):
 
     @property
     def times(self) -> Sequence[str]:
-        """The trigger times as texts of one format, so that they compare like times."""
+        """The trigger times, as texts of one format that compare like times."""
         ...
 
     @property
@@ -32,7 +32,7 @@ class Page(Protocol):
 
     @property
     def count(self) -> int | None:
-        """The total number of rows that the service states."""
+        """The total number of rows that the service states. None means that it states none."""
         ...
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
@@ -41,8 +41,8 @@ class Page(Protocol):
         Args:
             zone: zone of the service's times.
             rows: row numbers, in the order of the result.
-            offset: offset of the zone at the trigger times of these rows. None means that it is looked up for
-                each row.
+            offset: offset of the zone at the trigger times of these rows (s). Default: None, which means that
+                the offset of each row is looked up.
         """
         ...
 
@@ -52,7 +52,7 @@ class Nothing:
     """A page without rows.
 
     Args:
-        count: total number of rows that the service states all the same. Default: None.
+        count: total number of rows that the service states. Default: None, which means no number.
     """
 
     count: int | None = None
@@ -70,7 +70,7 @@ NOTHING: Page = Nothing()
 
 @attrs.frozen(eq=False)
 class Batch:
-    """Rows to return: row numbers for each page, and the order of all rows if the pages interleave."""
+    """Rows to return: row numbers for each page, and the order of all rows. None means the order of the parts."""
 
     parts: Sequence[tuple[Page, Sequence[int]]] = ()
     order: Sequence[int] | None = None

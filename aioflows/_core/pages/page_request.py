@@ -1,8 +1,7 @@
 """The request for one page, in scan time.
 
 1. Scan time runs in the direction of the scan. A scan in descending order mirrors time: ``u = ~t``, so the
-   window ``[a, b)`` becomes ``[-b, -a)``. All modules above this one know
-   ascending scans only.
+   window ``[a, b)`` becomes ``[-b, -a)``. All modules that use this module know ascending scans only.
 2. Windows are half-open, in milliseconds.
 """
 
@@ -40,13 +39,13 @@ class PageRequest:
         backward: True to sort against scan time, so that the page proves the end of its window. Default:
             False.
         page_no: page number as it is sent. Default: 0.
-        tries: attempts before a failure of the service is reported. None means the limit of the policy.
-            Default: None.
-        reads: attempts whose answers may be unreadable. None means the limit of the policy. Default: None.
+        tries: attempts before a failure of the service is reported. Default: None, which means the limit of the
+            retry policy.
+        reads: attempts whose answers may be unreadable. Default: None, which means the limit of the policy.
         expression: text that rows must contain in addition to the query's filters. Default: no text.
         field: field to sort by. Default: the trigger time.
-        ties: further fields to sort by, for rows with the same value of `field`. Default: none.
-        status: status codes to request instead of the query's. None means the query's. Default: None.
+        ties: further fields to sort by, for rows with the same value of `field`. Default: no fields.
+        status: status codes to request instead of the query's. Default: None, which means the query's.
         bare: True to leave out the query's status, owner and expression. Default: False.
     """
 
@@ -72,7 +71,7 @@ class PageRequest:
     @property
     def whole(self) -> bool:
         """True if the answer is decoded in full when it comes, not only its ids and trigger times."""
-        return self.field != "trigger_time"  # the order is checked by the field, so the field must be decoded
+        return self.field != "trigger_time"  # the order of rows is checked by this field
 
     @property
     def from_ms(self) -> int:

@@ -1,10 +1,9 @@
 """The search for the largest page size that a service answers.
 
-1. The first try after a refusal is a fifth of the refused size. Then sizes between the largest answered and
-   the smallest refused one are tried, until the two differ by a quarter at most.
-2. A page may be too large in three ways: it is refused, it is unreadable since a proxy cuts long answers, or
-   it has fewer rows than smaller pages had. An unreadable size is requested once more, because that failure
-   may not depend on the size.
+1. The first try after a refusal is a fifth of the refused size. Then sizes between the largest answered size
+   and the smallest refused size are tried, until the two differ by a quarter at most.
+2. A page that is too large is refused, unreadable since a proxy cuts long answers, or has fewer rows than
+   smaller pages had. An unreadable size is requested once more, because the failure may not depend on the size.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import math
 __all__ = ["PageSizeSearch"]
 
 _STEP_DOWN = 5
-"""Divisor of the page size after a refusal, before any page was answered: 500, 100, 20, 4, 1."""
+"""The divisor of the page size after a refusal, before any page was answered: 500, 100, 20, 4, 1."""
 
 _CLOSE_ENOUGH = 1.25
 """The ratio of the smallest refused page to the largest answered page below which the search stops.
@@ -28,19 +27,19 @@ class PageSizeSearch:
         self._accepted = 0
         """The largest page size that was answered with rows, while larger pages are refused."""
         self._refused: int | None = None
-        """The smallest page size that was refused, or had no rows where a smaller page had some."""
+        """The smallest page size that was refused, or had no rows where a smaller page had rows."""
         self._doubtful: int | None = None
-        """A page size that may be too large as well, because its answer had few rows."""
+        """A page size that may be too large too, because its answer had few rows. None means no such size."""
         self._read = 0
         """The most rows of a readable page, while larger pages are unreadable."""
         self._from_one = False
         self._unread: dict[int, int] = {}
-        """For a page size, how often an answer was unreadable, perhaps because of its size."""
+        """For a page size, the number of unreadable answers."""
         self.larger_pages = True
         """True if larger pages than usual brought more rows, or were not tried yet."""
 
     def usual(self, size: int) -> int:
-        """Return the page size to request (rows) when *size* is wanted: a smaller one if that is refused."""
+        """Return the page size to request (rows): *size*, or a smaller size if *size* is refused."""
         if self._refused is None or size < self._refused:
             return size
         if not self._accepted:
@@ -57,7 +56,7 @@ class PageSizeSearch:
     def settled(self, size: int) -> int:
         """Return the page size to request (rows) while another request tests whether it is readable.
 
-        An unreadable page costs time, because it is requested again. A refusal comes at once.
+        An unreadable page is requested again, so it costs time. A refusal comes at once.
         """
         return self.answered(size) if self._refused in self._unread else size
 
@@ -85,13 +84,13 @@ class PageSizeSearch:
     def unread_size(self, size: int) -> bool:
         """Note that a page of *size* rows was unreadable. Return False if no smaller size is left to try.
 
-        A proxy may cut long answers, or replace them with its own page. If no smaller page was read either, a
+        A proxy may cut a long answer, or return an error page instead. If no smaller page was read either, a
         page of one row shows whether the size or the service is the cause.
         """
         if size <= 1:
             return False
         if size <= self._read:
-            self._read = 0  # rows have more bytes here
+            self._read = 0  # a size that was read before is unreadable, so rows have more bytes here
         if size <= self._accepted:
             self._accepted = self._read
         self._from_one = not self._accepted
@@ -99,7 +98,7 @@ class PageSizeSearch:
         return self._give_up(size)
 
     def start_from_one(self, size: int) -> None:
-        """Note that no page size was answered, so that the size may not be the reason.
+        """Note that no page size was answered, so the size may not be the reason.
 
         Pages of one row are requested until one is answered, perhaps over a narrower window. Then larger
         pages follow.
@@ -119,10 +118,9 @@ class PageSizeSearch:
         return self._refused is not None and size > self._accepted
 
     def disappoints(self, size: int, rows: int) -> bool:
-        """Return True if a page of a new size has too few rows, while larger pages are refused.
+        """Return True if a page of a new size has fewer rows than smaller pages had, while larger are refused.
 
-        That is fewer rows than smaller pages had. Some services answer a page that is too large with the last
-        page. So a smaller size is tried next.
+        Some services answer a page that is too large with the last page. So a smaller size is tried next.
         """
         if not self.unsure_of(size) or rows >= self._accepted:
             return False
@@ -135,8 +133,8 @@ class PageSizeSearch:
             return
         if size >= self._refused:
             if self._refused in self._unread and not (self._again and rows >= self._refused / _CLOSE_ENOUGH):
-                return  # this page had few rows, or rows have more bytes elsewhere
-            self._refused = None  # the refusal had another reason
+                return  # a page with few or small rows does not show that the size is readable
+            self._refused = None  # a page this large was answered, so the refusal had another reason
             self._unread.clear()
             self._read = 0
         else:

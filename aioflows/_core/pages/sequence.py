@@ -1,8 +1,9 @@
 """Page sequence: the pages of one window by their numbers, and their answers in page order.
 
-Pages overlap (`overlap`). So their reader can prove that no row lies between two pages. A service that counts
+Pages overlap (`overlap`), so a reader can prove that no row lies between two pages. A service that counts
 from 1 may answer page 0 with page 1. Then the second page repeats the first, and is requested again under its
-real number. Until that is known, pages are requested one at a time. See docs/algorithms/sorted-orders.md.
+real number. Until the first number is known, pages are requested one at a time. See
+docs/algorithms/sorted-orders.md.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from aioflows._core.pages.service_facts import ServiceFacts
 __all__ = ["PageSequence", "PlacedPage"]
 
 _SHARED = 40
-"""The divisor of a page's rows that gives the rows it shares with the page before it. So pages still
-overlap after some rows were deleted."""
+"""The size of a page divided by this number is the number of rows that two pages share. With these, pages
+overlap even after some rows were deleted."""
 
 
 @attrs.frozen
@@ -42,7 +43,7 @@ class PageSequence:
     """The pages of one window.
 
     Args:
-        first: request for the first page. The service must give pages of its size.
+        first: request for the first page, with a page size that the service accepts.
         service: facts of the session about the service.
     """
 
@@ -77,7 +78,7 @@ class PageSequence:
         return (number + 1) * size
 
     def ask(self) -> PageRequest | None:
-        """Return the next request. None means that another answer must come first."""
+        """Return the next request. None means that an answer must come before."""
         if self._again:
             index = self._again.popleft()
         else:
@@ -97,7 +98,7 @@ class PageSequence:
         self._answers[self._sent.pop(ask)] = (ask, page)
 
     def next(self) -> PlacedPage | None:
-        """Return the next page in order. None means that it has not come yet."""
+        """Return the next page in order. None means that the page has not come yet."""
         if self._next not in self._answers:
             return None
         ask, page = self._answers[self._next]
@@ -113,7 +114,7 @@ class PageSequence:
         return PlacedPage(number * size, size, page)
 
     def once_more(self) -> None:
-        """Request the last returned page again. Later pages wait for it."""
+        """Request the last returned page again. Later pages wait for the answer."""
         self._next -= 1
         self._again.append(self._next)
 
@@ -128,7 +129,7 @@ class PageSequence:
     def _misnumbered(self, ask: PageRequest, number: int, page: Page) -> bool:
         """Return True if a page was requested under a number that belongs to another page."""
         if ask.page_no - number != self._base:
-            return True  # it was found out meanwhile
+            return True  # the number that pages count from was found meanwhile
         if self._base_known or not page.ids or [*page.ids] != self._ids[: len(page.ids)]:
             return False
         self._service.base = 1

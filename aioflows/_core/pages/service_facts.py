@@ -1,8 +1,8 @@
 """Service facts: what a session has learnt about its service, shared by all its scans.
 
 Every fact was seen in an answer. The documentation names no largest page and no cap, and does not settle
-whether pages count from 0 or from 1. These facts only save requests. They do not prove completeness, because
-a service may change while a session is open (see `evidence`).
+whether pages count from 0 or from 1. The facts only save requests. A service may change while a session is
+open, so they do not prove completeness (see `evidence`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from aioflows._core.pages.page_size import PageSizeSearch
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "ServiceFacts", "larger"]
 
 NARROW = 899_000
-"""Width of a narrow window (ms), just under 15 minutes. Zone offsets lie on a grid of 15 minutes. So if
-all rows lie inside a narrower window, their zone offset is right."""
+"""Width of a narrow window (ms), just under 15 minutes. Zone offsets lie on a grid of 15 minutes. So an offset
+that puts all rows inside such a window is right."""
 
 NEVER = 1 << 62
 """A width (ms) that no window reaches."""
@@ -37,7 +37,7 @@ class ServiceFacts(PageSizeSearch):
     """The facts about one service, as far as they are known.
 
     Args:
-        first_page: number of the first page, 0 or 1. None means unknown. Default: None.
+        first_page: number of the first page, 0 or 1. Default: None, which means unknown.
         smallest_cap: smallest page cap that is considered (rows) where each small query would need one more
             request (`short_page`). Default: 10, the page size in the vendor's sample.
     """
@@ -49,22 +49,21 @@ class ServiceFacts(PageSizeSearch):
         self.told = first_page is not None
         """True if the number of the first page was configured, not found out."""
         self.base = first_page
-        """The number that page numbers count from. A service that counts from 1 may answer page 0 with the
-        rows of page 1. Then 0 works as the first page, but the second page is number 2."""
+        """The number that page numbers count from. None means unknown. A service that counts from 1 may answer
+        page 0 with the rows of page 1. Then 0 works as the first page, but the second page is number 2."""
         self._pinned: list[object] = []
         self.sorts: set[bool] = set()
         """The directions (True: descending) in which the service was seen to sort by trigger time."""
         self.false_empty_seen = False
         """True once the service returned an empty answer for a window that had rows."""
         self.milliseconds_help = True
-        """True while it is worth cutting a dense second into milliseconds: until one held more than a
-        page."""
+        """True until a millisecond held more rows than a page, or millisecond pieces contradicted each other."""
         self.sorters_help = True
         """True while the service accepts several sorters, which order rows of the same trigger time."""
         self.texts_help = True
         """True while a search for a text returns only rows that have the text in their ids."""
         self.instant = 0
-        """The rows that the next counted instant is expected to hold, from earlier ones."""
+        """The rows that the next counted instant is expected to hold."""
         self.nulls_first: dict[tuple[str, bool], bool] = {}
         """For (sort field, descending): True if rows without that field come before all others."""
         self.widest = 0
@@ -73,11 +72,10 @@ class ServiceFacts(PageSizeSearch):
         """How far back from the end of a window, and ahead from its start, answers were seen to reach
         (ms)."""
         self.cuts = False
-        """True once the service answered for only a part of a window, and a narrower one showed the rest."""
+        """True once a narrower window showed rows that the answer for a wider window left out."""
         self._cut_to = NEVER
         self.silent_beyond = NEVER
-        """The width (ms) of a window that has rows although a wider window around it was answered without
-        any."""
+        """The width (ms) of a window that has rows although the answer for a wider window around it had none."""
         self._most: dict[int, int] = {}
         self._capped: dict[int, int] = {}
 
@@ -90,10 +88,7 @@ class ServiceFacts(PageSizeSearch):
         return bool(self._pinned)
 
     def pinned(self, zone: object) -> bool:
-        """Return True if narrow windows were read in this zone.
-
-        The service may change its zone during a session.
-        """
+        """Return True if narrow windows were read in this zone. A service may change its zone."""
         return zone in self._pinned
 
     def pin(self, zone: object) -> None:
@@ -103,7 +98,7 @@ class ServiceFacts(PageSizeSearch):
 
     @property
     def reach(self) -> int:
-        """The width of a window (ms) that the service is known to answer for at once."""
+        """The width of the widest window (ms) that the service is known to answer for at once."""
         return min(max(self.widest, NARROW), self._cut_to)
 
     def saw(self, size: int, rows: int, width: int) -> None:
@@ -142,10 +137,7 @@ class ServiceFacts(PageSizeSearch):
 
     @property
     def cap(self) -> int | None:
-        """The most rows of a page that ended early although more existed.
-
-        None means no such page was seen.
-        """
+        """The most rows of a page that ended early although more existed. None means no such page."""
         capped = [rows for size, rows in self._capped.items() if rows < size]
         return max(capped) if capped else None
 
@@ -154,14 +146,11 @@ class ServiceFacts(PageSizeSearch):
         return self.larger_pages and self.most(LARGEST_PAGE) > size
 
     def counted(self, rows: int) -> None:
-        """Note the rows of an instant.
-
-        The estimate falls at once, and rises by a quarter of the difference.
-        """
+        """Note the rows of an instant. The estimate falls at once, and rises by a quarter of the difference."""
         self.instant = min(rows, self.instant + -(-(rows - self.instant) // 4)) if self.instant else rows
 
     def may_be_last(self, size: int, rows: int) -> bool:
-        """Return True if an answer is likely complete, though nothing proves it yet."""
+        """Return True if an answer of *rows* rows is likely complete, although nothing proves that yet."""
         return rows < size and (rows < self.most(size) or rows > self._capped.get(size, 0))
 
     def most(self, size: int) -> int:

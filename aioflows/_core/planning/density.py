@@ -3,17 +3,16 @@
 A page says little about its surroundings: a hundred rows of one minute do not describe the month behind them.
 Invariants:
 
-1. The density of a gap is rows over time, summed over all pages near it. A mean of the densities of pages
-   would weigh a burst as much as the silence around it. Pages that were read long ago together weigh no more
-   than a few pages.
-2. Where the data gets sparser, rows over time follow at once, since the sparse page is the long one. Where
-   the data gets denser, they follow slowly. So each page that was much denser than expected halves the weight
-   of the old estimate.
-3. A window that was expected to hold rows and held hardly any replaces the estimate. A mean would need many
-   such windows.
-4. An answer changes the estimate of the gap at which its page ended, and of the gaps behind it, up to the
-   first untouched gap. It stops at a gap that was read from its own end, since the pages of that gap are
-   nearer.
+1. The density of a gap is rows over time, summed over all pages near the gap. A mean of the densities of pages
+   would weigh a burst as much as the silence around the burst. All older pages together weigh no more than
+   `_EVIDENCE` pages.
+2. If the data gets sparser, the estimate follows at once, since a sparse page is long. If the data gets denser,
+   the estimate follows slowly. So each page that was much denser than expected halves the weight of the old
+   estimate.
+3. A whole window that was sparser than expected replaces the estimate. A mean would need many such windows.
+4. An answer changes the estimate of the gap at which its page ended, and of the gaps behind, up to the first
+   idle gap. A gap that was read from its own end, and is being read, keeps its estimate, since its own pages
+   are nearer. So do the gaps behind it.
 
 An estimate that is too low costs little: a window that is too large is cut again. An estimate that is too
 high costs requests, since windows that are too small cannot be joined once they are requested.
@@ -29,7 +28,7 @@ from aioflows._core.planning.gaps import Gap, Gaps
 __all__ = ["ProvenStretch", "learn"]
 
 _EVIDENCE = 8
-"""Pages that an estimate weighs at most."""
+"""The most pages that an estimate weighs."""
 
 _DENSER = 4
 """A page that is denser than expected by this factor halves the weight of the old estimate."""
@@ -51,7 +50,7 @@ class ProvenStretch:
 
     @property
     def density(self) -> float:
-        """The density (rows per millisecond). It is never 0, so the density of a gap is never 0 either."""
+        """The density (rows per millisecond), never 0, so that no gap is expected to be empty."""
         return max(self.rows, 0.25) / self.width
 
 

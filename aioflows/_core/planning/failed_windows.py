@@ -1,7 +1,7 @@
-"""Windows that the service fails on: a smaller page or a narrower window is requested, before the scan ends.
+"""Failed windows: before the scan ends with an error, a smaller page or a narrower window is requested.
 
-Services refuse in many ways: with a code of the gateway, with a code of their own, with HTTP 400 or 413, or by
-failing. A proxy may also cut off an answer that is too long, or replace it.
+Services refuse in many ways: with a code of the gateway or the service, with HTTP 400 or 413, or by failing.
+A proxy may also cut or replace an answer that is too long.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _RANGE = re.compile(
 """Words of a refusal that may be about the width of a window."""
 
 _HALVINGS_AT_FIRST = 7
-"""How often a window is halved before anything was answered, if the error does not speak of ranges.
+"""How often a window is halved before any row came, if the error does not speak of ranges.
 
-Another cause of the error is more likely then.
+Such an error more likely has another cause.
 """
 
 _HALVINGS = 16
-"""How often a window is halved because the service fails on it. Then the request gets its full retries."""
+"""How often a window is halved because the service fails on it. The last half is requested with full retries."""
 
 
 class FailedWindows:
@@ -42,14 +42,14 @@ class FailedWindows:
         self._frontier, self._gaps, self._service = state.frontier, state.gaps, state.service
 
     def failed(self, ask: PageRequest, error: AioflowsError, *, tried_all: bool) -> bool:
-        """Request less, if a request may have failed because it asked for too much. Otherwise end the scan there.
+        """Request less, if a request may have failed because it asked for too much. Otherwise record the error.
 
         Return True if the same request is to be sent again, with as many attempts as usual.
 
         Args:
             ask: the request.
-            error: the error that it ended with.
-            tried_all: True if it was sent with as many attempts before.
+            error: the error that the request ended with.
+            tried_all: True if the request was sent with as many attempts as usual before.
         """
         gaps = self._gaps.within(ask.first, ask.until)
         if not gaps or self._try_smaller(ask, error):
@@ -79,7 +79,7 @@ class FailedWindows:
     def _narrow(self, gap: Gap, ask: PageRequest) -> bool:
         """Request a narrower window. Return False if no narrower one is left."""
         if ask.until > gap.until:
-            gap.halvings += 1  # the next request leaves out what lies behind the gap
+            gap.halvings += 1  # a request for a halved gap does not reach beyond the gap
         elif ask.until - ask.first > self._service.reach and gap.middle is not None:
             self._gaps.halve(gap)
         else:
@@ -88,10 +88,10 @@ class FailedWindows:
         return True
 
     def _try_smaller(self, ask: PageRequest, error: AioflowsError) -> bool:
-        """Note that a page size is refused, if the error may mean that. Then a smaller size is tried.
+        """Note that a page size is refused, if the error may mean that. Return True if a smaller size is next.
 
-        If the service fails on a size that it has answered in this scan, the failure has another cause. That
-        size is reduced only if nothing else helps, since rows may be wider in this window.
+        If the service fails on a size that was answered in this scan, the failure more likely has another
+        cause. So the size is reduced only if nothing else helps. Rows may be wider in this window.
         """
         if unreadable(error):
             return self._service.unread_size(ask.page_size)

@@ -1,4 +1,4 @@
-"""Follow-up requests that an answer made necessary, and the callbacks for their answers."""
+"""Follow-up requests, which an answer made necessary, and the callbacks for their answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Job: TypeAlias = Callable[["Page | AioflowsError"], None]
 """A callback for the answer to a request, or for the error that ended the request."""
 
 Script: TypeAlias = Generator[PageRequest, Page, None]
-"""A script that yields requests, and receives the page of each."""
+"""A script that yields requests, and receives the page of each request."""
 
 
 class FollowUps:

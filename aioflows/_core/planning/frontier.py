@@ -28,13 +28,13 @@ class Frontier:
         self.gaps = Gaps(list(spans))
         self.release = ReorderBuffer(spans, ordered)
         self.error: AioflowsError | None = None
-        """The first error of a gap that had been closed when the error arrived."""
+        """The first error that belongs to no gap any more, for example because the gap was proven before."""
         self.proofs: Counter[Proof] = Counter()
         """The number of windows proven by each kind of proof."""
         self.counted: list[tuple[int, int, int]] = []
-        """Windows whose rows could only be counted, each with its number of rows."""
+        """Windows whose rows were counted, not proven, each with its number of rows."""
         self.news: list[tuple[int, int, int, Proof]] = []
-        """Windows proven since this list was last emptied, each with its rows and its proof."""
+        """Windows proven since this list was last emptied, each with its number of rows and its kind of proof."""
         self.follow_ups = FollowUps()
         self.duplicates = 0
         """Rows that came again and were dropped."""
@@ -48,7 +48,8 @@ class Frontier:
             gap: the gap that contains the window.
             runs: the runs of the window. Each run begins where the run before it ends.
             proof: the kind of proof.
-            known: the first and the last second in which the window has a row. None means no row.
+            known: the first and the last second in which the window has a row. Default: None, which means no
+                row.
         """
         first, until, rows = runs[0].first, runs[-1].until, sum(len(run.batch) for run in runs)
         self.proofs[proof] += 1
@@ -86,10 +87,7 @@ class Frontier:
 
 
 def covered(gap: Gap, first: int, until: int) -> list[Anchor]:
-    """Return the anchors of a gap whose second is wholly inside a window.
-
-    Only the part of the second inside the gap counts.
-    """
+    """Return the anchors of a gap whose seconds, as far as they lie in the gap, are wholly inside a window."""
     anchors = []
     for anchor in (gap.start.anchor, gap.end.anchor):
         if anchor is not None:

@@ -2,12 +2,12 @@
 
 Invariants:
 
-1. Gaps and runs tile the range. A gap is a window of which nothing is known, a run is a proven window. Only a
-   proof removes time from a gap.
+1. Gaps and runs tile the range. A gap is an unproven window, and a run is a proven window. Only a proof removes
+   time from a gap.
 2. A gap is read from both ends at once: a forward page removes its start, a backward page its end. The two
    requests share one partly filled page where they meet. So windows can be twice as long for the same number
    of workers.
-3. The length of windows follows the density of the rows that were read, not the calendar. See `density`.
+3. The length of windows follows the density of the rows that were read, not the calendar (`density`).
 
 An ordered scan needs the earliest gap first. The buffer limits how far the other gaps may be read ahead of
 the consumer. See docs/algorithms/keyset.md.
@@ -41,13 +41,13 @@ class SecondReader(Protocol):
 
 @attrs.frozen(eq=False)
 class Anchor:
-    """A row at the edge of a gap. It must appear again when the gap is read, unless the row was deleted.
+    """The rows of one second at the edge of a gap. If none comes again, an answer may lack rows.
 
     Args:
-        second: the second of scan time in which the row lies.
-        ids: the ids that were seen in this second.
-        ask: the request that returned the row.
-        rows: all rows that this request returned.
+        second: the second of scan time in which the rows lie.
+        ids: the ids of the rows.
+        ask: the request that returned the rows.
+        rows: the number of all rows that this request returned.
     """
 
     second: int
@@ -61,11 +61,12 @@ class Edge:
     """One end of a gap.
 
     Args:
-        ask: the request under way from this end.
-        anchor: the row at this end.
-        known: the second of the nearest known row outside the gap: before its start, or behind its end.
+        ask: the request under way from this end. None means no request.
+        anchor: the rows at this end. None means that no page ended here.
+        known: the second of the nearest known row outside the gap: before its start, or behind its end. None
+            means that no such row is known.
         density: density of the last page that ended here (rows per millisecond).
-        page_size: page size for the next request from here, if larger than usual. Otherwise 0.
+        page_size: page size for the next request from this end, if larger than usual. Otherwise 0.
     """
 
     ask: PageRequest | None = None
@@ -77,7 +78,7 @@ class Edge:
 
 @attrs.define(eq=False)
 class Gap:
-    """A window of which nothing is known yet.
+    """A window that is not proven yet.
 
     Args:
         first: where the gap starts (milliseconds of scan time).
@@ -87,23 +88,22 @@ class Gap:
         start: the start of the gap, where forward requests begin.
         end: the end of the gap, where backward requests begin.
         after: proven rows between the end of this gap and the next gap.
-        maybe_last: rows of the last page from the start, if the page was short and may be the last one. Otherwise
-            0.
+        maybe_last: rows of the last page from the start, if that page may be the last page. Otherwise 0.
         empty_answers: number of empty answers about the gap.
         empty_size: the largest page size that was answered with no rows.
         missing: the row count that the last empty answer stated.
-        contradicted_at: the second of a known row beside the gap that an empty answer left out.
+        contradicted_at: the second of a known row beside the gap that an empty answer left out. None means that
+            no answer did.
         halvings: how many times the gap was halved because the service failed on its window.
         contradictions: number of answers about the gap that were disproved.
-        sizes_blamed: number of those answers whose page size was taken to be too large.
-        narrowed: True if a narrower window must be requested, since nothing shows that the last answer
-            covered the gap.
+        sizes_blamed: number of page sizes that were taken to be too large because of disproved answers.
+        narrowed: True if a narrower window must be requested, since the last answer may not cover the gap.
         looked_inside: True if the inside of the gap was requested.
         stalls: number of answers in a row that proved nothing about the gap.
-        unreached: True if one of these answers should have reached a known row behind the gap.
+        unreached: True if an answer that proved nothing should have reached a known row behind the gap.
         on_hold: True while a follow-up request must finish before the gap may be requested again.
-        dense: the reader of the gap, if the gap is a second that does not fit a page.
-        error: the error that keeps the gap from being read.
+        dense: the reader of the gap, if the gap is a second that does not fit a page. Otherwise None.
+        error: the error because of which the gap cannot be read. None means no error.
     """
 
     first: int
@@ -150,8 +150,9 @@ class Gap:
         return self.start.known is None and self.end.known is None
 
     def beside(self, widest: int) -> tuple[int, int, bool] | None:
-        """Return the window that reaches a known row beside the gap, and True if it is read against scan
-        time.
+        """Return a window from the gap to a known row, and True if it is read against scan time.
+
+        None means that no known row is within reach.
 
         Args:
             widest: the longest window that may be requested (milliseconds).
@@ -170,16 +171,13 @@ class Gap:
 
     @property
     def likely(self) -> float:
-        """The rows that the gap may well hold.
-
-        This is more than `expected` if the pages read last at its ends were denser than the gap as a whole.
-        """
+        """The rows that the gap may well hold: more than `expected` if the last page at an end was denser."""
         most = max(self.density, self.start.density, self.end.density)
         return math.sqrt(self.density * most) * (self.until - self.first)
 
     @property
     def closing(self) -> bool:
-        """True if the gap may be empty. It is then requested as a whole, one request at a time."""
+        """True if the gap may be empty, so that it is requested as a whole, one request at a time."""
         return bool(self.maybe_last or self.empty_answers or self.narrowed)
 
     @property
@@ -193,7 +191,7 @@ class Gap:
         return self.idle and not (self.closing or self.halvings or self.error)
 
     def forget_empty_answers(self) -> None:
-        """Count empty answers about the gap from 0 again, since those so far prove nothing."""
+        """Count empty answers about the gap from 0 again, since the answers so far prove nothing."""
         self.empty_answers = self.empty_size = 0
 
 
@@ -203,10 +201,10 @@ class Gaps:
     def __init__(self, windows: list[tuple[int, int]]) -> None:
         self._gaps = [Gap(first, until, 0.0) for first, until in windows if first < until]
         self.fences: set[int] = set()
-        """Cuts where two gaps must not be joined: the service's UTC offset changes, or only the row order
-        supports the cut."""
+        """Times where two gaps must not be joined: the service's UTC offset changes, or only an untested order
+        of rows supports the cut."""
         self.turns: set[int] = set()
-        """The fences where the service's UTC offset changes. No request crosses one of them."""
+        """The fences where the service's UTC offset changes. No request crosses such a fence."""
         self.ready = 0
         """Proven rows before the first gap that were not handed out yet."""
 
@@ -237,7 +235,7 @@ class Gaps:
         return list(takewhile(lambda gap: gap.first < until, self.behind(first)))
 
     def bordering(self, edge: int, *, backward: bool) -> Gap | None:
-        """Return the gap that starts at a moment, or that ends there if *backward*. None if no gap does."""
+        """Return the gap that starts at a moment or, if *backward*, ends at the moment. None means no such gap."""
         if backward:
             return next((gap for gap in self.within(edge - 1, edge) if gap.until == edge), None)
         return next((gap for gap in self.within(edge, edge + 1) if gap.first == edge), None)
@@ -247,7 +245,7 @@ class Gaps:
 
         Args:
             gap: the gap where the request starts.
-            most: the limit of the request (milliseconds of scan time). A gap that is longer is not cut.
+            most: the limit of the request (milliseconds of scan time). If *gap* is longer, its end is returned.
         """
         until = gap.until
         while until < most and (after := self.after(gap)) is not None and after.untouched:
@@ -277,13 +275,13 @@ class Gaps:
         return later
 
     def halve(self, gap: Gap) -> None:
-        """Cut a gap in two halves, if a second begins inside it. Each is then requested by itself."""
+        """Cut a gap in two halves that are requested alone, if a second begins inside the gap."""
         gap.halvings += 1
         if (middle := gap.middle) is not None:
             self.split(gap, middle)
 
     def join(self, gap: Gap, later: Gap) -> None:
-        """Join two neighbouring gaps. The joined gap has the smaller number of empty answers of the two."""
+        """Join two neighbouring gaps. The joined gap has the smaller of their numbers of empty answers."""
         rows = gap.expected + later.expected
         gap.until, gap.after, gap.end = later.until, later.after, later.end
         gap.density = rows / (gap.until - gap.first)
@@ -316,7 +314,8 @@ class Gaps:
             first: where the window starts (milliseconds of scan time).
             until: where the window ends (milliseconds of scan time).
             rows: rows in the window.
-            known: the first and the last second in which the window has a row. None means no row.
+            known: the first and the last second in which the window has a row. Default: None, which means no
+                row.
         """
         if gap.first < first and until < gap.until:
             self.split(gap, until)
@@ -331,7 +330,7 @@ class Gaps:
             gap.first, gap.maybe_last = until, 0
             ask = gap.start.ask
             if ask is not None and ask.until <= until:
-                ask = None  # another page has proven its window meanwhile
+                ask = None  # another page has proven the whole window of this request
             gap.start = Edge(ask, known=last_row, density=gap.start.density)
             self._credit(at, rows)
         elif gap.first < first:

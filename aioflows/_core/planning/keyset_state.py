@@ -1,4 +1,4 @@
-"""What all parts of one keyset scan share."""
+"""The state of one keyset scan, which all its parts share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aioflows._core.planning.frontier import Frontier
 __all__ = ["KeysetOptions", "KeysetState"]
 
 _MOST_PARTS = 128
-"""Windows into which a stretch is cut at most, if the limit of the service is not known."""
+"""The most windows that a stretch is cut into, if the limit of the service is unknown."""
 
 
 @attrs.frozen
@@ -23,10 +23,10 @@ class KeysetOptions:
 
     Args:
         page_size: rows per request. Default: 500.
-        ordered: True if rows are released in order, False if they are released as their pages come. Default:
+        ordered: True if rows are released in order, False if rows are released as their pages come. Default:
             True.
-        splits: True if rows may be told apart by a text in their ids. False if the query itself asks for a
-            text. Default: True.
+        splits: True if dense seconds may be read in parts, by a text in ids. False if the query has a text.
+            Default: True.
         filtered: True if the query leaves out rows by more than their type and time. Default: False.
         alone: True if no other scan sends requests in turn with this one. Default: True.
         confirm: True if ends that no row has shown are requested again. Default: True.
@@ -74,14 +74,14 @@ class KeysetState:
         """True if the known number of the first page was refused, so that it was searched again."""
 
     def begin_again(self) -> KeysetState:
-        """Return the state of the same scan with nothing read. What was tried before is not tried again."""
+        """Return the state of the same scan with nothing read. Page sizes and numbers are not tried again."""
         state = KeysetState(self.frontier.spans, self.reader, self.service, self.options)
         state.sizes_tried, state.renumbered = self.sizes_tried, self.renumbered
         return state
 
     @property
     def page_size(self) -> int:
-        """The usual page size (rows): the size that is wanted, or a smaller one if that is refused."""
+        """The usual page size (rows): the size of the options, or a smaller size if that is refused."""
         return self.service.usual(self._wanted_size)
 
     @property
@@ -95,8 +95,8 @@ class KeysetState:
         Args:
             first: where the stretch starts (milliseconds of scan time).
             until: where the stretch ends (milliseconds of scan time).
-            width: the longest window that is answered, if known (milliseconds). None means as far as the scan
-                has seen.
+            width: the longest window that is answered (milliseconds). Default: None, which means the longest
+                window that the scan has seen answered.
         """
         if width is None:
             width = max(self.evidence.seen, (until - first) // _MOST_PARTS)

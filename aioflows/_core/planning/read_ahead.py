@@ -1,4 +1,4 @@
-"""How far a scan reads ahead of its consumer."""
+"""Read-ahead: how far a scan reads ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from aioflows._core.pages.page import Page
 __all__ = ["BATCHES_BEFORE_ALL", "ReadAhead"]
 
 _LOOK_AHEAD = (1, 4)
-"""The most requests under way before the consumer has asked for a second and a third batch. After that, all
-slots are used.
+"""The most requests under way before the consumer has asked for a second and a third batch.
 
-So a consumer that stops within the first batch has cost one more request than that batch. An unordered scan
-uses all slots once the consumer has asked for a second batch.
+So a consumer that stops within the first batch costs one request beyond that batch. From the third batch on,
+all slots are used. An unordered scan uses all slots from the second batch on.
 """
 
 BATCHES_BEFORE_ALL = len(_LOOK_AHEAD)
-"""The batches that the consumer has to take before everything is read ahead. It may stop after a few rows."""
+"""The batches after which everything is read ahead. Before, the consumer may stop after a few rows."""
 
 _WEIGHT, _ROUNDS = 15_000_000, 2.5
-"""The bytes of answers that may wait, and the rounds of requests that may wait if they hold more bytes.
+"""The bytes of answers that may wait, and the rounds of requests that may wait although they have more bytes.
 
-Rows may be wide. Many small pages are not faster if they are requested long before their turn.
+The buffer is a number of rows, and rows may be wide.
 """
 
 
@@ -44,9 +43,9 @@ class ReadAhead:
         self.rows_received = 0
         """Rows in all answers."""
         self.batches = 0
-        """How often the consumer asked for more after a batch."""
+        """The number of batches after which the consumer asked for more rows."""
         self.unlimited = False
-        """True if the consumer has taken so many batches that all slots are used."""
+        """True after `BATCHES_BEFORE_ALL` batches: all slots are used."""
 
     def received(self, page: Page) -> None:
         """Count the rows of an answer, and their bytes."""
@@ -58,7 +57,7 @@ class ReadAhead:
         self._handed_out = True
 
     def asked_for_more(self) -> None:
-        """Note that the consumer asks for rows."""
+        """Note that the consumer asks for rows, which means that it took the last batch."""
         if self._handed_out:
             self._handed_out = False
             self.batches += 1
@@ -76,11 +75,11 @@ class ReadAhead:
         if self.unlimited or (self.batches and not self._ordered):
             return free
         most = max(_LOOK_AHEAD[self.batches], 2 if stuck else 0)
-        # Another request was sent while the zone was checked.
+        # The check of the zone already sent one request more than the first batch needs.
         most -= zone_checked and self._handed_out and not self.batches
         return min(free, most - under_way)
 
     def room(self, page_size: int) -> float:
-        """Return the rows that may wait: the buffer's, or fewer if the rows are large."""
+        """Return the number of rows that may wait: the buffer, or fewer if the rows are large."""
         rows = _WEIGHT * self.rows_received / self._bytes if self._bytes else math.inf
         return min(self._buffer, max(rows, _ROUNDS * self._concurrency * page_size))

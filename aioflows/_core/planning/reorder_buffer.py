@@ -1,4 +1,4 @@
-"""A reorder buffer for proven runs: hands them out in order, or as they arrive."""
+"""A reorder buffer: hands out proven runs in order, or as they arrive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ReorderBuffer:
 
     Args:
         spans: the windows that the scan reads, in order (milliseconds of scan time).
-        ordered: True if a run waits for everything before it.
+        ordered: True if a run waits until everything before the run was handed out.
     """
 
     def __init__(self, spans: Sequence[tuple[int, int]], ordered: bool) -> None:
@@ -41,7 +41,7 @@ class ReorderBuffer:
         self.rows = 0
         """Rows in the runs that wait."""
         self.position = spans[0][0] if spans else 0
-        """Where the next run has to start if runs are handed out in order (milliseconds of scan time)."""
+        """The start of the next run, if runs are handed out in order (milliseconds of scan time)."""
 
     def put(self, run: ProvenRun) -> None:
         """Add a proven run."""

@@ -1,6 +1,6 @@
-"""The seconds of a scan that hold more rows than a page: which gaps they are, and what their answers prove.
+"""The seconds of a scan that hold more rows than a page: their gaps, and the proof of their answers.
 
-How such a second is read is decided in `aioflows._core.dense_second`.
+`aioflows._core.dense_second` decides how such a second is read.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class DenseSeconds:
     ) -> tuple[Instant, Page] | None:
         """Process an answer about a dense second.
 
-        Return the page that reached beyond the second, and its instant, once the second was read by such a
-        page.
+        Once the second was read, return its instant and the page that reached beyond the second. Return None
+        if there is no such page.
         """
         dense = gap.dense
         if not isinstance(dense, DenseSecond) or gap not in self._gaps:
@@ -70,7 +70,7 @@ class DenseSeconds:
         try:
             if isinstance(answer, AioflowsError):
                 if self._too_large(ask, answer):
-                    gap.dense = None  # begin again with smaller pages
+                    gap.dense = None  # the planner requests the gap again, with smaller pages
                     return None
                 if not (dense.failed(ask) or (refusal(answer) and dense.refused(ask))):
                     raise dense.too_deep(ask, answer) from answer
@@ -96,9 +96,9 @@ class DenseSeconds:
         return unreadable(error) and self._service.unread_size(size)
 
     def _restart(self, gap: Gap, dense: DenseSecond) -> bool:
-        """Restart a dense second if pages may count from another number than in earlier scans.
+        """Restart a dense second, once in a scan, if pages may count from another number than in earlier scans.
 
-        Return True if the second is restarted. This happens once in a scan.
+        Return True if the second is restarted.
         """
         service, base = self._service, dense.base
         if self._restarted or service.told or base in (None, service.first_page):
@@ -113,9 +113,9 @@ class DenseSeconds:
 def instants_of(gaps: Gaps, gap: Gap, axis: Direction, widest: int) -> list[Instant]:
     """Return the ways to read a gap of one second by pages that reach a row of another second, best first.
 
-    Each way reaches the first row that is known beside the gap, or the end of the unproven time there. It
-    never crosses a fence. It is left out where the gap begins or ends within a second, since the other rows of
-    that second would look like rows of the gap.
+    Each way reaches the first known row beside the gap, or the end of the unproven time beside the gap. A way
+    that crosses a fence is left out. So is a way over an end of the gap within a second, since other rows of
+    the second would look like rows of the gap. If no way is left, pages end with the gap.
 
     Args:
         gaps: the unproven gaps.

@@ -1,13 +1,13 @@
-"""Windows that were answered with no rows: which of them are believed to be empty.
+"""Empty answers: which windows without rows are believed to be empty.
 
-How many empty answers this takes is said in `empty_answer_policy`. Invariants:
+`empty_answer_policy` has the number of empty answers that are needed. Invariants:
 
 1. If a row is known beside the window, the window is requested together with this row. The row proves the
    answer.
-2. While such a row may soon be known, nothing is decided.
-3. If no row is known, as in a scan without any row, the window is requested again: from its other end, and
-   with a small page, since a service may answer a page that is too large with no rows. One more request
-   follows if requests about other windows come between.
+2. While a row beside the window may soon be known, nothing is decided.
+3. If no row is known, as in a scan without any row, the window is requested again from both ends, one request
+   right after the other. These pages are small, since a service may answer a page that is too large with no
+   rows. If nothing else is left to request, one more answer is enough.
 4. If the whole scan has had no row, the window is requested in other ways (`empty_scan`).
 5. An empty answer whose count is not 0 is never believed. Only rows can show what the window holds.
 6. After a false empty answer, windows that were believed to be empty before are requested again before the
@@ -40,18 +40,18 @@ from aioflows.stats import Proof
 __all__ = ["EmptyAnswers"]
 
 _WAITS = 4
-"""The wait for a known row beside a window ends after the needed empty answers times this number.
+"""The factor on the needed empty answers after which a scan no longer waits for a known row beside a window.
 
 Such a row may never come within reach.
 """
 
 _OFF_BY = 1
-"""The count (rows) that an answer without rows may state and still be believed. Some services count one too many, and a
-row that the user may not see is no row of the result."""
+"""The largest count (rows) that a believed answer without rows may state. Some services count one row too
+many, or a row that the user may not see."""
 
 
 class EmptyAnswers:
-    """A judge of empty answers: decides whether a window is empty, and which request about it comes next.
+    """A judge of empty answers: decides whether a window is empty, and which request for the window is next.
 
     Args:
         state: the state of the scan.
@@ -67,14 +67,12 @@ class EmptyAnswers:
         self._empty_scan = EmptyScan(state, lambda gap, ask: self._take_for_empty(gap, ask, None))
 
     def answered(self, ask: PageRequest, gaps: Sequence[Gap], missing: int = 0) -> None:
-        """Process an empty answer.
-
-        One answer is not believed, and a known row is hardly ever given up for an empty answer.
+        """Process an empty answer, which alone proves nothing.
 
         Args:
             ask: the request that was answered.
             gaps: the gaps in its window.
-            missing: the row count that the answer stated.
+            missing: the row count that the answer stated. Default: 0.
         """
         gaps = [gap for gap in gaps if gap.error is None]
         for gap in gaps:
@@ -85,7 +83,7 @@ class EmptyAnswers:
         for gap in gaps:
             if not (ask.first <= gap.first and gap.until <= ask.until):
                 continue
-            if by_another_number:  # sent before the number of the first page was corrected
+            if by_another_number:  # the request was sent before the number of the first page was corrected
                 gap.forget_empty_answers()
                 continue
             if gap.isolated and gap.until - gap.first > self._service.silent_beyond:
@@ -125,7 +123,7 @@ class EmptyAnswers:
         if gap.missing > _OFF_BY:
             problem = (
                 f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {gap.empty_answers} times, while its count says "
-                f"that there are {gap.missing:,}: ask for shorter ranges, or for what the user may see"
+                f"that there are {gap.missing:,}: query shorter ranges, or only instances that the user may see"
             )
             self._frontier.fail(gap, Unlisted(problem, "$.data"))
             return
@@ -136,8 +134,8 @@ class EmptyAnswers:
     def _request_the_row(self, gap: Gap, ask: PageRequest, second: int) -> None:
         """Request the known row beside a window alone, before the row is believed to have gone.
 
-        If the row is there, the empty answer was false, perhaps because the window is too wide. Then its
-        halves are requested alone.
+        If the row comes, the empty answer was false, perhaps because the window is too wide. Then the halves of
+        the gap are requested alone.
         """
         near = attrs.evolve(ask, first=second * 1000, until=second * 1000 + 1000, tries=None)
         gap.on_hold = True
@@ -166,15 +164,12 @@ class EmptyAnswers:
         self._state.follow_ups.add(near, looked)
 
     def _may_know_more(self, gap: Gap) -> bool:
-        """Return True if a row beside a gap is known, or may soon be known.
-
-        Another look can then be a proof.
-        """
+        """Return True if a row beside a gap is, or may soon be, known, so that another look can be a proof."""
         known = gap.beside(self._service.reach) is not None
         return known or any(one.asked and not one.empty_answers for one in self._gaps)
 
     def _request_both_ends(self, gap: Gap, ask: PageRequest) -> None:
-        """Request a gap from both ends with a small page, with no other request between."""
+        """Request a gap from both ends with small pages, and no other request between the two."""
         window = attrs.evolve(
             ask,
             first=gap.first,

@@ -1,7 +1,6 @@
-"""False empty answers: pages that show them, and windows that are then requested again.
+"""The recheck after a false empty answer: windows that were taken for empty before are requested again.
 
-Windows may have been taken for empty before the first false empty answer was seen. The scan does not end before they
-were requested again. If such a window shows rows and then none again, the scan ends with an error.
+The scan does not end before that. If such a window shows rows and then none again, the scan ends with an error.
 """
 
 from __future__ import annotations
@@ -35,14 +34,16 @@ class EmptyRecheck:
 
         Args:
             ask: the request for the window.
-            answers: the number of empty answers about it.
+            answers: the number of empty answers to the request.
         """
         self._windows.append((ask, answers))
 
     def note_rows(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> None:
-        """Record that the service returned a false empty answer, if a page of the same size shows rows there.
+        """Compare a page with the earlier empty answers to its gaps.
 
-        A larger page may have been answered with no rows because of its size. `MissingRows` finds that out.
+        If the page is at least as large as theirs and shows that they were false, the service is marked. If the
+        page is smaller and has rows, they are forgotten: `MissingRows` finds out whether their size was the
+        cause.
         """
         for gap in gaps:
             if (
@@ -54,7 +55,7 @@ class EmptyRecheck:
             if ask.page_size < gap.empty_size and reading.index(gap.first // 1000) < reading.index(
                 -(-gap.until // 1000)
             ):
-                gap.forget_empty_answers()  # the empty answer was to a larger page than this one
+                gap.forget_empty_answers()
 
     def unsettled(self) -> bool:
         """Return True if a window must be requested again before the scan may end, and request it."""
@@ -65,14 +66,13 @@ class EmptyRecheck:
         return self._open > 0
 
     def _request(self, ask: PageRequest, answers: int) -> Script:
-        """Request a window from either end in turn, until it was empty often enough.
+        """Request a window from either end in turn, until enough answers were empty, or enough had rows.
 
-        Rows may have been there before, or have appeared since. A service with false empty answers returns
-        another one if it is asked as often.
+        Rows that came may be old or new. A service with false empty answers returns another one among so many.
 
         Args:
             ask: the last request for the window.
-            answers: the number of empty answers about it.
+            answers: the number of empty answers about the window so far.
         """
         needed, shown = empty_answers_needed(self._service), 0
         try:
@@ -85,8 +85,8 @@ class EmptyRecheck:
                     shown += 1
                 elif shown:
                     raise CompletenessError(
-                        f"the window {ask.from_ms}–{ask.to_ms} ms was answered with nothing, {answers} times, then with rows, "
-                        "and with nothing again: the empty answers of this service cannot be relied on"
+                        f"the window {ask.from_ms}–{ask.to_ms} ms was answered with no rows, {answers} times, then with rows, "
+                        "then with no rows: the empty answers of this service cannot be relied on. Run the scan again later"
                     )
                 else:
                     answers += 1
@@ -98,7 +98,7 @@ class EmptyRecheck:
 def _shows_more(reading: OrderedPage, gap: Gap, *, growing: bool) -> bool:
     """Return True if a page shows that an empty answer about a gap was false.
 
-    The page has a row that the answer left out, or more rows than may have appeared since.
+    The page has the known row that the empty answer left out, or more rows than may have appeared since.
     """
     second = gap.contradicted_at
     if second is not None and reading.index(second + 1) > reading.index(second):

@@ -1,8 +1,8 @@
-"""An empty window in a scan without any row: it is requested in other ways before it is taken for empty.
+"""Empty scans: a window of a scan without any row is requested in other ways before it is taken for empty.
 
 1. The rows without the query's filters show whether the service answers about the whole window (`range_limit`).
 2. If the number of the first page is known from other scans, the other number is requested. A service that now
-   counts from there answers the known number with no rows, or with the second page.
+   counts from the other number may answer the known number with no rows.
 3. Narrower windows inside are requested, since a service may answer a range that is too long with no rows.
    They are left out if the service has answered a window of nearly this width with rows.
 
@@ -23,10 +23,10 @@ from aioflows._core.proofs.range_limit import LEAST, Reach, answered_width, cut_
 __all__ = ["EmptyScan", "read_in_parts"]
 
 _WINDOWS = 3
-"""Empty windows of a scan that are requested in other ways. What these show holds for all windows."""
+"""Empty windows of a scan that are requested in other ways. Their result holds for all windows."""
 
 _NEARLY = 0.95
-"""A window counts as answered before if one of at least this share of its width was answered with rows."""
+"""The share of the width of a window from which a narrower window with rows makes further looks needless."""
 
 
 class EmptyScan:
@@ -34,7 +34,7 @@ class EmptyScan:
 
     Args:
         state: the state of the scan.
-        believe: called with a window and its request if no other way of asking has shown a row.
+        believe: called with a window and its request if no other request has shown a row.
     """
 
     def __init__(self, state: KeysetState, believe: Callable[[Gap, PageRequest], None]) -> None:
@@ -68,7 +68,7 @@ class EmptyScan:
             if width:
                 read_in_parts(self._state, gap, width)
             elif width == 0 or (self._known and self._service.first_page != whole.page_no):
-                # The number of the first page was corrected, here or by another scan.
+                # This scan or another has corrected the number of the first page, so the answers prove nothing.
                 gap.forget_empty_answers()
             else:
                 self._believe(gap, whole)
@@ -76,23 +76,22 @@ class EmptyScan:
         self._state.follow_ups.run(self._answered_width(gap, whole, bare=bare), done)
 
     def _answered_width(self, gap: Gap, whole: PageRequest, *, bare: bool) -> Reach:
-        """Find out how long windows may be, if the service does not answer about the whole window.
+        """Return the longest window that the service answers about (milliseconds).
 
-        The result is in milliseconds. None means that nothing shows a limit. 0 means that another page is the
-        first.
+        None means that nothing shows a limit. 0 means that the first page has another number.
 
         Args:
             gap: the window.
             whole: the request for the window.
-            bare: True to request its rows without the filters first.
+            bare: True to request the rows of the window without the filters first.
         """
         width = (yield from cut_to(whole, self._state.reader)) if bare else None
         if width:
             return width
         known = self._service.first_page
         if known is None:
-            # Page 1 has a row if pages count from 1, or if the window has two or more rows. Narrower windows
-            # are not requested if they have no rows without the filters either.
+            # Page 1 has a row if pages count from 1, or if the window has two rows or more. If the range has no
+            # rows without the filters either, narrower windows are not requested.
             numbers = () if width == 0 else (0,) if self._filtered else (1, 1)
         else:
             # A page number that does not exist may be answered with an error each time.
@@ -100,7 +99,9 @@ class EmptyScan:
             if gap not in self._gaps:
                 return None
             if page is not None and page.ids:
-                self._service.first_page = self._service.base = None  # the first page has the other number
+                self._service.first_page = self._service.base = (
+                    None  # a row on the other page: the first page may have that number
+                )
                 return 0
             length = gap.until - gap.first
             wide = length > LEAST and not self._filtered and self._service.widest < _NEARLY * length
@@ -109,10 +110,12 @@ class EmptyScan:
 
 
 def read_in_parts(state: KeysetState, gap: Gap, width: int) -> None:
-    """Cut a gap into windows of *width* milliseconds, since a wider one was answered with no rows."""
+    """Cut a gap into windows of *width* milliseconds, since a wider window was answered with no rows."""
     gap.forget_empty_answers()
     service = state.service
-    if width >= gap.until - gap.first:  # the whole window was answered with rows after all
+    if (
+        width >= gap.until - gap.first
+    ):  # the whole window was answered with rows, so the empty answer was false
         service.false_empty_seen = service.false_empty_seen or not state.options.growing
         return
     service.silent_beyond = width

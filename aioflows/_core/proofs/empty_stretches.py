@@ -1,21 +1,21 @@
 """Stretches between the near end of a window and the first row of its page.
 
-By the lemma of the keyset walk the stretch is empty, if the service answers about the whole window. A service
-that answers only about the last 31 days of a longer range shows the same page. So:
+By the lemma of the keyset walk, the stretch is empty if the service answers about the whole window. But a
+service that answers only about the last 31 days of a longer range shows the same page. So:
 
 1. If the window is not wider than the service was seen to look (`ScanEvidence.sees`), the stretch is empty.
-2. A stretch that is wide compared with the distances of the rows on the page is not taken for empty. It stays
-   unproven and is requested alone, up to the first row behind it. A service that answers about a part of the
-   range then shows more rows.
-3. A narrower stretch is taken for empty, so that the first rows need not wait. It is requested before the
-   scan ends. If it then shows rows that were there all the time, the scan ends with an error.
+2. A stretch that is wide compared with the distances of the rows on the page is not taken for empty. The
+   stretch stays unproven and is requested alone, up to the first row behind. A service that answers about a
+   part of the range then shows more rows.
+3. A narrower stretch is taken for empty, so that the first rows need not wait. The stretch is requested before
+   the scan ends. If rows come that the wider window still leaves out, the scan ends with an error.
 4. With filters, too few rows may match to show how far the service looks. Then the rows without the filters
-   show it (`range_limit`), as soon as the first page is not full (`prover`). If that page seemed full, and
-   few rows came all the same, this is found out at the end. A limit that is found so late is an error, since
-   the scan has relied on wider windows.
+   show the limit (`range_limit`), as soon as the first page is not full (`prover`). If that page seemed full,
+   but few rows came, they are requested at the end. A limit that is found so late is an error, since the scan
+   has relied on wider windows.
 5. If the page is all that a query returns, and the session knows the service, step 3 is left out. So is step
    2, if the session has seen the service look as far. Otherwise every small query would cost twice as much.
-   Once the session has seen the service answer about a part of a range, nothing is left out.
+   Once the session has seen the service answer about a part of a range, no step is left out.
 
 See docs/algorithms/keyset.md.
 """
@@ -40,16 +40,13 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["EmptyStretches"]
 
 _STALLS = 4
-"""Answers without news about a stretch, after which the stretch is taken for empty."""
+"""Answers that prove nothing about a stretch, after which the stretch is taken for empty."""
 
 _SURPRISE = 0.05
-"""The probability below which a stretch so wide is not taken for empty.
-
-The probability follows from the rows of the page.
-"""
+"""The probability, by the rows of the page, below which a stretch is too wide to be taken for empty."""
 
 _ROUNDS = 3
-"""How many times a row must be in the stretch, and not in the wider window, before this is an error.
+"""How many times the stretch must have a row that the wider window lacks, before the scan ends with an error.
 
 Rows may appear and disappear between two answers.
 """
@@ -79,7 +76,7 @@ class _Stretch:
 
 
 class EmptyStretches:
-    """A judge of such stretches. It requests the stretches that were taken for empty again."""
+    """A judge of stretches before the first row of a page. Stretches taken for empty are requested again."""
 
     def __init__(self, state: KeysetState) -> None:
         self._state = state
@@ -100,13 +97,13 @@ class EmptyStretches:
         return self._used_before and not self._service.cuts
 
     def unproven(self, ask: PageRequest, reading: OrderedPage) -> tuple[int, int] | None:
-        """Return the stretch before the first row of a page if it may not be empty, otherwise None.
+        """Return the stretch before the first row of a page (milliseconds of scan time).
 
-        The stretch is in milliseconds of scan time.
+        None means that the stretch is empty, or is taken for empty.
 
         Args:
             ask: the request.
-            reading: the page of the request.
+            reading: the answer to the request.
         """
         if self._widest is None or ask.until - ask.first > self._widest.until - self._widest.first:
             self._widest = ask
@@ -130,7 +127,7 @@ class EmptyStretches:
             return None
         narrowed = any(gap.narrowed for gap in gaps)
         size = self._state.full_page
-        # A page that may be all that the query returns is judged again once there are more rows.
+        # While the page may be all rows of the query, its stretch is only noted. `settle` requests or drops it.
         later = self._known and len(reading) < size and self._service.sees(width, backward=ask.backward)
         if narrowed or (not later and _surprising(reading, (until - first) / width, width, size)):
             return first, until
@@ -153,7 +150,7 @@ class EmptyStretches:
         if ask.backward and anchor is not None:
             known = anchor.second
         if known is None or _before(ask, row, known):
-            # These rows are new: the service answers about a part of the range, and may do so again.
+            # A service that answers about a part of the range may have left out more rows.
             return False
         if ask.backward:
             start = gap.first if gap.start.known is None else gap.start.known * 1000
@@ -170,7 +167,7 @@ class EmptyStretches:
         self._evidence.cuts = self._service.cuts = True
 
     def reach_known(self) -> None:
-        """Record that the reach of the service was found out."""
+        """Record that the rows without the filters are not needed to find the limit of the service."""
         self._filtered = False
 
     def narrow(self, first: int, until: int) -> None:
@@ -186,7 +183,7 @@ class EmptyStretches:
         Args:
             slots: the number of requests that may be started.
             under_way: requests under way. Stretches wait if the answers may show that the service looks far
-                enough.
+                enough. Default: none.
             at_once: True to request only the first stretch of the scan, since other answers may settle the
                 rest.
         """
@@ -196,7 +193,7 @@ class EmptyStretches:
             if self._filtered:
                 self._filtered = False
                 self._request_without_filters()
-            # These are all rows of the query: request one stretch of an unknown service, otherwise none.
+            # The query has no other rows. One stretch is requested of an unknown service, none of a known one.
             most = math.inf if self._service.cuts else 0 if self._known else 1
             while len(self._taken) > most:
                 self._taken.pop()
@@ -219,7 +216,7 @@ class EmptyStretches:
         self._taken.extendleft(reversed(later))
 
     def _request_without_filters(self) -> None:
-        """Find out how far the service looks by rows without the filters, since few rows match."""
+        """Request rows without the filters, to find out how far the service looks, since few rows match."""
         ask = self._widest
         if ask is None or self._service.looks_as_far_as(ask.until - ask.first):
             return
@@ -229,9 +226,9 @@ class EmptyStretches:
             self._asked -= 1
             if width and self._frontier.error is None:
                 self._frontier.error = CompletenessError(
-                    f"of the window {ask.from_ms}–{ask.to_ms} ms the service seems to answer about some {width // 1000:,} "
-                    "seconds only: without the filters, rows that a narrower window brings are missing from it. Ask for "
-                    "shorter ranges, one after another"
+                    f"the service seems to answer about {width // 1000:,} seconds of the window {ask.from_ms}–{ask.to_ms} ms: "
+                    "without the filters, an answer about a part of the window has rows that the answer about the whole window "
+                    "lacks. Query shorter ranges, one after another"
                 )
 
         self._state.follow_ups.run(cut_to(ask, self._state.reader), done)
@@ -242,7 +239,7 @@ class EmptyStretches:
         return bool(self._taken) or self._asked > 0
 
     def _check(self, stretch: _Stretch) -> Script:
-        """Request the stretch alone. After that has shown a row, request the window that did not show it."""
+        """Request a stretch alone. If a row comes, request the wider window that lacked the row."""
         self._asked += 1
         found, rounds = "", _ROUNDS
         try:
@@ -251,7 +248,7 @@ class EmptyStretches:
                 page = yield ask
                 self._frontier.duplicates += len(page.ids)
                 if not page.ids:
-                    break  # the row behind the stretch has gone too
+                    break  # even the row behind the stretch was deleted
                 reading = self._state.reader.read(ask, page)
                 row = reading.last if ask.backward else reading.first
                 if _before(ask, row, stretch.row) == bool(found):
@@ -259,7 +256,7 @@ class EmptyStretches:
                 if not found:
                     found = reading.ids[-1 if ask.backward else 0]
                 elif rounds > 1:
-                    found, rounds = "", rounds - 1  # the row may have appeared and gone meanwhile
+                    found, rounds = "", rounds - 1  # the row may be new, or deleted meanwhile
                 else:
                     self._service.cuts = True
                     raise _answers_in_part(ask, stretch.row, found)
@@ -276,8 +273,8 @@ def _before(ask: PageRequest, row: int, other: int) -> bool:
 def _answers_in_part(ask: PageRequest, row: int, found: str) -> CompletenessError:
     seen = (row * 1000 - ask.first) if ask.backward else (ask.until - row * 1000)
     return CompletenessError(
-        f"the window {ask.from_ms}–{ask.to_ms} ms was answered without instance {found!r}, which a narrower one "
-        "brings: the service answers about a part of a long range only. Ask for shorter ranges, one after "
+        f"the answer about the window {ask.from_ms}–{ask.to_ms} ms lacks instance {found!r}, which an answer about a "
+        "narrower window has: the service answers about a part of a long range only. Query shorter ranges, one after "
         f"another, of {seen // 1000:,} seconds at most"
     )
 
@@ -296,5 +293,5 @@ def _surprising(reading: OrderedPage, share: float, width: int, size: int) -> bo
     near = span / len(seconds) / _NEAR
     events = 1 + sum(after - before > near for before, after in pairwise(seconds))
     if len(reading) < size or events == 1:
-        return (1.0 - share) ** events < _SURPRISE  # the page has all rows of the window
+        return (1.0 - share) ** events < _SURPRISE  # the page is all rows of the window
     return math.exp(-share * width / 1000 * (events - 1) / span) < _SURPRISE

@@ -1,9 +1,9 @@
-"""First page check: does this scan request first pages, if only other scans have found out their number?
+"""First page check: does this scan request first pages, if only other scans have found out the number?
 
 A service that counted from 1 may count from 0 when the next scan of a session begins. Then page 1 is the
-second page, but it looks like a first page. A row at the edge of two windows shows that pages are first
-pages, and so do some other answers of the scan. If no such answer has come, page 0 is requested once, before
-the scan returns a row.
+second page, but looks like a first page. A row at the edge of two windows shows that pages are first pages, and
+so do some other answers of the scan. If no such answer has come, page 0 is requested once, before the scan
+returns a row.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class FirstPageCheck:
 
     @property
     def outdated(self) -> bool:
-        """True if another number was found out meanwhile, so that the scan must read its rows again."""
+        """True if the number was found to be another meanwhile, so that the scan must read its rows again."""
         return not self._evidence.numbered and self._service.first_page != self._number
 
     def look(self) -> PageRequest | None:
-        """Return the request for page 0. None means that it is not needed, or that it was returned before."""
+        """Return the request for page 0, once and if it is needed. Otherwise return None."""
         if self._sample is None or self.asked or not self.unsure:
             return None
         self.asked = True
         return attrs.evolve(self._sample[0], page_no=0, tries=2)
 
     def looked(self, answer: Page | AioflowsError) -> None:
-        """Note the answer to the request for page 0. Raise it if it is an error unrelated to page numbers."""
+        """Note the answer to the request for page 0. Raise an error that is not about page numbers."""
         assert self._sample is not None, "page 0 is compared with page 1"
         if isinstance(answer, AioflowsError) and not refusal(answer):
             raise answer

@@ -1,8 +1,9 @@
-"""Rows at the edge of a window that did not come again.
+"""Missing rows: rows at the edge of a window that did not come again.
 
-There are three causes: the row was deleted, the answer without it was wrong, or the time of the row was
-misread. In the last case every window that was cut at such a time is in the wrong place, and rows between the
-windows are lost. So the row is searched in two places: in the window that returned it, and in its own second.
+A row is missing for one of three reasons: the row was deleted, the answer without the row was wrong, or the
+time of the row was misread. If times are misread, windows are cut in wrong places, and rows between the
+windows are lost. So the row is searched in two places: in the window that returned the row, and in its own
+second.
 
 - Not in that window: the row was deleted, and the answer holds.
 - In both: the answer was wrong, and its window is requested again.
@@ -32,11 +33,10 @@ A row that comes and goes is soon found in both, or in neither.
 """
 
 _TOO_LARGE = 3
-"""Empty answers to a larger page, each beside a smaller page with rows, that show a limit on the page size.
-"""
+"""Empty answers to larger pages, where smaller pages have rows, that show a limit on the page size."""
 
 _MOST_SIZES = 16
-"""Page sizes that are taken to be too large in one gap, after which its answers are taken to contradict each other."""
+"""The most page sizes that one gap shows to be too large. After these, its answers contradict each other."""
 
 _ANEW = 2
 """Disproved answers about one gap, after which narrower windows are requested.
@@ -67,7 +67,7 @@ class MissingRows:
 
     Args:
         state: the state of the scan.
-        go_on: the callback for an answer that turned out to hold.
+        go_on: called with a request and its answer, if the answer holds although it lacks the row.
     """
 
     def __init__(self, state: KeysetState, go_on: Callable[[PageRequest, Page], None]) -> None:
@@ -87,16 +87,15 @@ class MissingRows:
         zone = self._state.reader.zone
         assert zone is not None, "rows were read"
         told = (
-            "the zone that this session was given is not the service's. Give the right one, or none at all"
+            "the zone that this session was given is wrong. Give the zone of the service, or none"
             if zone.given
-            else f"its times are not in the zone {zone.tzinfo} that it names. Give the one it really uses as "
-            "FlowSession(server_timezone=...)"
+            else f"the times of the service are not in the zone {zone.tzinfo} that it names. Give the zone of the "
+            "times as FlowSession(server_timezone=...)"
         )
         return CompletenessError(
-            f"the service shows rows that are read as triggered at {ask.axis.second(second) * 1000} ms when one window is "
-            f"asked for, and none when another is that holds that second too. Likeliest, {told}, and begin the scan again. "
-            "If the zone is right, the service answers about a part of a long range only, or rounds the range: ask for shorter "
-            "ranges then, of whole minutes"
+            f"an answer has rows that are read as triggered at {ask.axis.second(second) * 1000} ms, but the answer about that "
+            f"second has none. Most likely, {told}, and begin the scan again. If the zone is right, the service answers about "
+            "a part of a long range only, or rounds the range: query shorter ranges of whole minutes"
         )
 
     def _search(self, missing: _MissingRow) -> Script:
@@ -112,8 +111,7 @@ class MissingRows:
                     break
                 near = attrs.evolve(again, first=first, until=first + 1000)
                 if gap.contradictions % 2:
-                    # Without the second request, to get out of step with a service whose every n-th answer is
-                    # wrong.
+                    # If every n-th answer of the service is wrong, one request less puts the scan out of step.
                     self._reject_answer(missing)
                     return
                 page = yield near
@@ -129,27 +127,27 @@ class MissingRows:
         self._accept_answer(missing)
 
     def _may_hold(self, ask: PageRequest, page: Page, missing: _MissingRow) -> bool:
-        """Return True if a page shows a row in the second, or does not prove that there is none.
+        """Return True if a page shows a row in the second, or does not prove that the second has no row.
 
-        If a second holds more rows than a page, and ties change their order, another row may take the place
-        of the missing one.
+        Any row counts: if the second holds more rows than a page, ties may put another row in the place of the
+        missing row.
         """
         second = missing.anchor.second
-        if not page.ids:  # an empty answer about a window with rows is not a proof
+        if not page.ids:  # the window had rows before, so one empty answer is not a proof
             missing.empty += 1
             return missing.empty < EMPTY_ANSWERS or missing.shown or not self._state.reader.pinned
         reading = self._state.reader.read(ask, page)
         if reading.at(second):
             return True
         reached = reading.first < second if ask.backward else reading.last > second
-        fewer = len(reading) < missing.anchor.rows  # than in the answer with the row
+        fewer = len(reading) < missing.anchor.rows  # the answer with the row had more rows
         return not (reached or fewer or self._state.reader.pinned)
 
     def _reject_answer(self, missing: _MissingRow) -> None:
         gap, ask = missing.gap, missing.ask
         gap.on_hold = False
         too_large = ask.page_size > missing.anchor.ask.page_size
-        if missing.empty:  # the smaller page was answered both with rows and with no rows
+        if missing.empty:  # the same request was answered with rows before, and with no rows now
             self._service.false_empty_seen, too_large = True, False
         size_blamed = too_large and (self._service.refuses_sizes or gap.contradictions + 1 >= _TOO_LARGE)
         if size_blamed and gap.sizes_blamed < _MOST_SIZES:
@@ -160,7 +158,7 @@ class MissingRows:
         if not missing.page.ids and not too_large:
             self._service.false_empty_seen = True
         if not missing.page.ids and gap.contradictions >= _TOO_LARGE and gap in self._gaps:
-            # The service may answer a window of this length with no rows.
+            # The window may be too long for the service.
             self._gaps.halve(gap)
         if missing.page.ids and gap.contradictions > _ANEW:
             self._narrow(gap, ask)
@@ -168,14 +166,14 @@ class MissingRows:
             self._frontier.fail(
                 gap,
                 CompletenessError(
-                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms left out, again and again, rows that other "
-                    "answers showed there, so nothing shows which answer is whole. Several servers that are not in step "
-                    "with each other, or a cache, answer so: ask one server, or read again when the data is at rest"
+                    f"answers about the window {ask.from_ms}–{ask.to_ms} ms left out, again and again, rows that other answers have, so "
+                    "no answer can be trusted. Several servers with different data, or a cache, may be the cause: query one "
+                    "server, or run the scan again when the data is at rest"
                 ),
             )
 
     def _narrow(self, gap: Gap, ask: PageRequest) -> None:
-        """Request a gap without the rows beside it. If that was done already, cut the gap in two."""
+        """Request a gap without the rows beside it. If the last request was like that, cut the gap in two."""
         if ask.first < gap.first or gap.until < ask.until:
             gap.start.known = gap.end.known = None
         elif gap in self._gaps and gap.middle is not None:

@@ -1,7 +1,7 @@
-"""The second in which a page ended: what is requested next at the edge of its gap.
+"""Page ends: the second in which a page ended, and the next request at this edge of the gap.
 
-The page proves everything before the second of its last row, and nothing about that second. The next page
-begins there. It is a larger one if the second may hold more rows than a usual page.
+The page proves everything before the second of its last row, and nothing about that second. So the next page
+begins with that second. If the second may hold more rows than a usual page, the next page is larger.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["STALLS", "PageEnds"]
 STALLS = 3
 """Answers in a row without a proof, after which a known row beside a gap counts as deleted."""
 
-_SECOND = 1000  # milliseconds
+_SECOND = 1000  # ms, the resolution of trigger times in answers
 
 _TIES_TO_GO_LARGER = 0.25
-"""The share of a full page in its last second from which this second is requested with a larger page."""
+"""The share of a full page that lies in one second from which the second is requested with a larger page."""
 
 
 class PageEnds:
@@ -34,8 +34,7 @@ class PageEnds:
 
     Args:
         state: the state of the scan.
-        empty: called with a request, the gaps in its window and the count that was stated, if its answer has no
-            rows.
+        empty: called for an answer without rows, with the request, the gaps in its window and the stated count.
         open_dense: called with a gap, the last rows of a page and the page, if their second does not fit a
             page.
     """
@@ -71,21 +70,21 @@ class PageEnds:
         self._set_anchor(gap, anchor, stuck=stuck, full=full)
         usual = self._state.page_size
         if ask.page_size < usual and not self._largest_for_few(ask, len(reading)):
-            return  # the page was small; a usual one is next
+            return  # the page was smaller than usual, so a usual page is next
         if stuck and not full and gap.stalls <= STALLS + 1:
-            return  # rows have appeared or gone: request the second again first
+            return  # rows were added or deleted, so the second is requested again first
         if gap.maybe_last or not (stuck or len(ties) >= _TIES_TO_GO_LARGER * self._state.full_page):
             return
         if size := self._larger(ask, len(reading), stuck):
             gap.edge(ask.backward).page_size = size
             if not (ask.backward or self._state.reader.pinned):
-                # A page with the whole second reaches beyond it, so it cannot check the zone.
+                # The larger page reaches beyond the second, so its rows do not check the zone.
                 self._pin(gap, anchor)
         elif stuck:
             self._open_dense(gap, anchor, reading.page)
 
     def _largest_for_few(self, ask: PageRequest, rows: int) -> bool:
-        """Return True if no larger page is next: a size is being tested, and one second with few rows is no test."""
+        """Return True if a request for one second with few rows had the largest size that is not being tested."""
         alone = ask.until - ask.first <= _SECOND
         return alone and rows < ask.page_size >= self._service.answered(self._state.page_size)
 
@@ -95,7 +94,7 @@ class PageEnds:
         Args:
             gap: the gap.
             anchor: the last rows.
-            stuck: True if these are all rows of the page.
+            stuck: True if all rows of the page lie in one second.
             full: True if the page was full.
         """
         ask, before, known = anchor.ask, gap.start.anchor, gap.end.known
@@ -107,17 +106,17 @@ class PageEnds:
             return
         went_on = before is None or before.second < anchor.second
         if not went_on and not full and known is not None and ask.until > known * 1000:
-            gap.end.known = None  # the page would have reached this row, so the row has gone
+            gap.end.known = None  # a page that is not full reaches this row, unless the row was deleted
         gap.maybe_last = self._may_be_last(gap, ask, anchor.rows, went_on=went_on)
 
     def _may_be_last(self, gap: Gap, ask: PageRequest, rows: int, *, went_on: bool) -> int:
-        """Return the rows of a page from the start of a gap if it may be the last page, otherwise 0."""
+        """Return the rows of a page from the start of a gap if the page may be the last, otherwise 0."""
         if gap.start.known is None or self._no_larger(ask, rows) or (went_on and gap.end.known is not None):
             return 0
         if ask.until < gap.until:
             return 0  # the request was for a part of the gap
         if self._evidence.cut_short and went_on:
-            return 0  # short pages were followed by rows before
+            return 0  # rows have followed a short page of this scan
         return rows if self._service.may_be_last(ask.page_size, rows) else 0
 
     def _was_not_last(self, gap: Gap) -> None:
@@ -137,7 +136,7 @@ class PageEnds:
 
         def answered(answer: Page | AioflowsError) -> None:
             if isinstance(answer, AioflowsError):
-                return  # the larger page may still arrive, and the page after it shows the zone
+                return  # a later page can check the zone
             if not answer.ids:
                 near = self._gaps.within(alone.first, alone.until)
                 self._empty(alone, near, answer.count or 0)
@@ -151,7 +150,7 @@ class PageEnds:
         self._state.follow_ups.add(alone, answered)
 
     def _larger(self, ask: PageRequest, rows: int, stuck: bool) -> int:
-        """Return the size of a larger page that is worth a request. Return 0 if the service returns none."""
+        """Return the size of a larger page that is worth a request. 0 means no such size."""
         if self._no_larger(ask, rows):
             self._service.larger_pages = False
         if not self._service.larger_pages or (stuck and ask.page_size >= LARGEST_PAGE):

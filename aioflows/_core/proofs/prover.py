@@ -3,13 +3,13 @@
 A first page proves a window by the lemma of the keyset walk. Nothing else removes time from a gap.
 Invariants:
 
-1. The far end of the proven window is at the last row of the page. A short page proves nothing by itself,
-   since a service may cap its pages for any reason. If a row is known behind the gap, the page has to reach
-   it. Otherwise the rest is read from its other end, down to a known row.
+1. The far end of the proven window is at the last row of the page. A service may cap its pages for any reason,
+   so a short page proves no more. If a row is known behind the gap, a page has to reach this row. Otherwise the
+   rest is read from its other end, down to a known row.
 2. The near end is the start of the window, if a row is known there, or if the scan has seen the service look
-   as far (`evidence`). Otherwise the stretch before the first row is believed only if it is not wider than
-   the distances between the rows of the page. It is then requested again before the scan ends
-   (`empty_stretches`). A wider stretch is first requested by narrower windows.
+   as far (`evidence`). Otherwise the stretch before the first row is believed only if it is not wide compared
+   with the distances of the rows. Such a stretch is requested again before the scan ends (`empty_stretches`). A
+   wider stretch is first requested by narrower windows.
 
 Other modules judge answers that prove less: an answer with no rows (`empty_answers`), a page with rows of one
 second only (`short_page`), a page that lacks a known row (`missing_rows`), the second in which a page ended
@@ -49,8 +49,7 @@ class Prover:
 
     Args:
         state: the state of the scan.
-        empty: called with a request, the gaps in its window and the count that was stated, if its answer has no
-            rows.
+        empty: called for an answer without rows, with the request, the gaps in its window and the stated count.
         open_dense: called with a gap, the last rows of a page and the page, if their second does not fit a
             page.
     """
@@ -80,7 +79,7 @@ class Prover:
         return self.missing_rows.any_missing or any(gap.dense for gap in self._gaps)
 
     def unsettled(self) -> bool:
-        """Return True if something must be requested again before the scan may end."""
+        """Return True if a window must be requested again before the scan may end."""
         self.empty_stretches.settle(1 << 30)
         return self.empty_stretches.unsettled or self.empty_recheck.unsettled()
 
@@ -109,7 +108,7 @@ class Prover:
                 return
         self._evidence.note(ask, reading)
         if any(first <= ask.first and ask.until <= until for first, until in self._order_unseen_in):
-            self.empty_stretches.note_cut()  # a wider window was answered without these rows
+            self.empty_stretches.note_cut()  # the answer for a wider window left these rows out
         self.empty_recheck.note_rows(ask, reading, gaps)
         self._note_number(ask, reading, gaps)
         if not self._state.options.confirm and self._service.may_be_last(ask.page_size, len(reading)):
@@ -122,8 +121,8 @@ class Prover:
     def _request_without_filters(self, ask: PageRequest, page: Page, gaps: Sequence[Gap]) -> None:
         """Find out whether a window with few matches was answered in full, before its page is believed.
 
-        A service that answers about a part of a long range leaves out matches at one end. Without this check
-        the scan could hand out the rows behind them before the limit is seen.
+        A service that answers about a part of a long range leaves out matches at one end. Without this check,
+        the scan could hand out later rows before the limit is seen.
         """
         for gap in gaps:
             gap.on_hold = True
@@ -137,7 +136,7 @@ class Prover:
                 for gap in held:
                     self._state.read_in_parts(gap.first, gap.until, width)
             else:
-                self._evidence.rows -= len(page.ids)  # they are noted now
+                self._evidence.rows -= len(page.ids)  # `answered` counts these rows again
                 self.answered(ask, page)
 
         self._state.follow_ups.run(cut_to(ask, self._state.reader), answered)
@@ -147,22 +146,21 @@ class Prover:
         for gap in gaps:
             for anchor in covered(gap, ask.first, ask.until):
                 same = (anchor.ask.first, anchor.ask.until) == (ask.first, ask.until)
-                # If the second holds more rows than a page, a second page may have the row too.
+                # In a second with more rows than a page, a second page may have the row too.
                 fits = len(anchor.ids) < anchor.rows
                 if fits and not same and not anchor.ids.isdisjoint(reading.at(anchor.second)):
                     self._evidence.numbered = True
 
     def _prove_short_page(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
-        if whole:  # a second page would have shown other rows in these looks
+        if whole:  # if this were a second page, the looks of `short_page` would have shown other rows
             self._evidence.numbered = True
         self._prove(ask, page, reading, whole)
 
     def _asked_enough(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
         """Return True if several requests about one second have returned only a few rows.
 
-        If the window is longer than the second, the gap is first cut at both ends of the second. A service
-        that caps its pages below the smallest expected cap would answer in the same way. So pages of this
-        scan must have had more rows.
+        If the window is longer than the second, the gap is first cut at both ends of the second. A service with
+        a very small page cap would answer in the same way. So pages of this scan must have had more rows.
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
         few = few and len(reading) < self._evidence.most(ask.page_size)
@@ -179,7 +177,7 @@ class Prover:
     def _prove(self, ask: PageRequest, page: Page, reading: OrderedPage, whole: bool) -> None:
         """Remove the window that a page proves from the gaps."""
         first, until = ask.first, ask.until
-        # A window may start or end within the second at which its page ends.
+        # The second at which the page ends may reach beyond the window.
         if not whole and ask.backward:
             first = min(until, max(first, (reading.first + 1) * 1000))
         elif not whole:
@@ -199,7 +197,7 @@ class Prover:
                 gap.maybe_last = 0
             self._gaps.fences.add(edge)
             self._order_unseen_in.append((first, until))
-            self.empty_stretches.drop(ask)  # it is requested alone
+            self.empty_stretches.drop(ask)  # the stretch stays a gap, and is requested alone
             self._page_ends.note(ask, reading, edge)
             return
         for gap in gaps:
@@ -222,7 +220,7 @@ class Prover:
             self._page_ends.note(ask, reading, first if ask.backward else until)
 
     def _settle(self, gap: Gap, reading: OrderedPage, first: int, until: int, proof: Proof) -> int:
-        """Remove a window from a gap with the rows that a page has there, and return how many these are."""
+        """Remove a window from a gap, and return the number of rows that a page has there."""
         start, stop = reading.index(first // 1000), reading.index(-(-until // 1000))
         known = (reading.second(start), reading.second(stop - 1)) if start < stop else None
         cuts = reading.cuts(start, stop)
@@ -236,7 +234,7 @@ class Prover:
         return sum(len(run.batch) for run in runs)
 
     def _count_stalls(self, ask: PageRequest, *, proven: bool) -> None:
-        """Count the answers that prove nothing about a gap.
+        """Count the answers in a row that prove nothing about a gap.
 
         After too many, the known rows beside the gap are forgotten, since they may have been deleted.
         """
@@ -244,21 +242,18 @@ class Prover:
             gap.stalls = 0 if proven else gap.stalls + 1
             gap.unreached = not proven and (gap.unreached or gap.end.known is not None)
             if not proven:
-                gap.forget_empty_answers()  # the gap is not empty any more
+                gap.forget_empty_answers()  # an answer with rows
             if gap.stalls > STALLS:
                 gap.start.known = gap.end.known = None
 
     def _ended_before(self, ask: PageRequest, reading: OrderedPage) -> None:
-        """Forget the known row before a gap if a page ended there. The next page begins in the gap."""
+        """Forget the known row before a gap if a page ended at this row, so that the next page begins in the gap."""
         for gap in self._gaps.within(ask.first, ask.until)[:1]:
             if gap.start.known is not None and reading.last <= gap.start.known:
                 gap.start.known = None
 
     def _part(self, edge: int, reading: OrderedPage, *, backward: bool) -> int:
-        """Cut the gap at the first row of a page, and return the cut.
-
-        The page does not prove the stretch before the cut.
-        """
+        """Cut the gap at the first row of a page, since the stretch before is not proven. Return the cut."""
         for gap in self._gaps.within(edge - 1, edge + 1):
             if gap.first < edge < gap.until:
                 later = self._gaps.split(gap, edge)
@@ -274,17 +269,16 @@ class Prover:
         proven = len(reading) if whole else len(reading) - len(reading.at(end))
         usual = self._state.page_size
         if ask.page_size > usual:
-            # A second that does not fit a usual page says nothing about the seconds around it.
+            # A dense second at the start of the page says nothing about the seconds that follow.
             crowd = len(reading.at(start))
             if usual <= crowd < proven:
                 return proven - crowd
         return proven
 
     def _order_unseen(self, ask: PageRequest, reading: OrderedPage, gaps: Sequence[Gap]) -> bool:
-        """Return True if only an untested order says that no row lies before the only second of a page.
+        """Return True if only an untested order shows that no row lies before the only second of a page.
 
-        A service that ignores the sorter would return the same page. Then the stretch before the page is
-        requested alone.
+        A service that ignores the sorter would return the same page. So the stretch is requested alone.
         """
         flat = reading.first == reading.last and ask.descending not in self._service.sorts
         return flat and any(not gap.empty_answers for gap in gaps)
@@ -293,7 +287,7 @@ class Prover:
         learn(self._gaps, ask, stretch, self._state.full_page)
 
     def answered_beyond(self, instant: Instant, page: Page) -> None:
-        """Process a page that reached beyond a dense second. It is the first page of the window behind."""
+        """Process a page that reached beyond a dense second, as the first page of the window behind."""
         first, until = (instant.reach, instant.first) if instant.backward else (instant.until, instant.reach)
         ask = PageRequest(
             first,

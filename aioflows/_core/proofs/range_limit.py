@@ -1,19 +1,17 @@
 """Limits on the length of a range that the service answers about.
 
-Some services answer about the last 31 days of a longer range only, or return no rows for it. If a filter
-matches few rows or none, such an answer looks like a complete one. Two other kinds of requests show the
-limit:
+Some services answer about the last 31 days of a longer range only, or return no rows for such a range. If a
+filter matches few rows or none, such an answer looks complete. Two other kinds of requests show the limit:
 
 1. The rows without the filters: the first and the last row of the range, and the rows before and behind these
    two (`cut_to`).
-2. If the whole range has no rows: windows inside it that are narrower than most known limits (`looks_into`).
-   If one of them has rows, the empty answer was false. Requests around such a row then find out how wide a
-   window may be (`answered_width`).
+2. If the whole range has no rows: windows inside the range that are narrower than most known limits
+   (`looks_into`). If such a window has rows, the empty answer was false. Requests around a row then find out
+   how wide a window may be (`answered_width`).
 
-Neither is a proof. At most two windows are requested inside a range, at its middle and at its end. One row a
-day is found there, and so are rows that fill half of the range. A burst of one day in a year is found only if
-a window happens to contain it. To request each week of a year would cost 52 searches. See
-docs/algorithms/empty-answers.md.
+Neither is a proof. At most two windows are requested inside a range, at its middle and at its end. They find
+rows that come daily, and rows that fill half of the range. A burst of one day in a year is found only by
+chance. To request each week of a year would cost 52 searches. See docs/algorithms/empty-answers.md.
 """
 
 from __future__ import annotations
@@ -46,14 +44,13 @@ LEAST = 86_400_000
 _PLACES = ((6 * LEAST, 1, 2), (30 * LEAST, 1, 1))
 """Windows inside a range that was answered with no rows.
 
-Each has a maximum width (milliseconds), and its middle lies at a fraction of the range, if it fits there.
-Known limits are a week, a month, or more. A wider window is more likely to have rows, and so is the end of a
-range.
+Each window has a maximum width (milliseconds). Its middle lies at a fraction of the range, as far as possible.
+Known limits are a week, a month, or more. A wide window and the end of a range are more likely to have rows.
 """
 
 _AGAIN = 2
-"""How often the whole range is asked about again, once a narrower window has rows: a service that lies now and then tells the
-truth to one of two questions that follow each other."""
+"""How often the whole range is requested again, once a narrower window has rows. If every n-th answer is
+false, one of two answers in a row is right."""
 
 _CLOSE = 1.7
 """The search for the limit stops when a refused width is at most this factor larger than an answered one.
@@ -63,10 +60,9 @@ More requests would save few.
 
 
 def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
-    """Find out whether a window was answered in part only.
+    """Return the length of a window that the service answers about (milliseconds).
 
-    The result is the length that is answered (milliseconds). None means that nothing shows a limit. 0 means
-    that there is no row without the filters either.
+    None means that nothing shows a limit. 0 means that the window has no row without the filters.
 
     Args:
         ask: the request for the window.
@@ -83,14 +79,14 @@ def cut_to(ask: PageRequest, reader: PageReader) -> Reach:
         if page is None:
             return None
         if not page.ids and seen:
-            return None  # it has said the opposite a moment ago
+            return None  # the first look had a row, so this empty answer is no evidence
         if not page.ids:
             answered = yield from answered_width(row, reader, looks_into(row, (row.page_no, row.page_no)))
             return answered or 0
         try:
             seen.append(reader.read(one, page).first * 1000)
         except CompletenessError:
-            return None  # these rows are only evidence, so their errors are ignored
+            return None  # the rows are only evidence, and not handed out
     first, until = seen[0], seen[1] + 1000
     for low, high in ((ask.first, first), (until, ask.until)):
         if high - low > _WIDE * width:
@@ -116,17 +112,16 @@ def looks_into(ask: PageRequest, numbers: Sequence[int]) -> list[PageRequest]:
         looks.append(
             attrs.evolve(
                 ask, first=first, until=until, page_size=1, page_no=number, backward=False, tries=1
-            )  # a page number that does not exist may be answered with an error each time
+            )  # one attempt: a page number that does not exist may be answered with an error each time
         )
     return looks if width > LEAST else looks[:1]
 
 
 def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageRequest]) -> Reach:
-    """Find out how long windows may be, after a window was answered with no rows.
+    """Return the longest window that the service answers about (milliseconds), after an empty answer.
 
-    The result is in milliseconds. None means that narrower windows have no rows either.
-
-    It is all of that window, if that is answered with rows when it is asked for again.
+    None means that narrower windows have no rows either. If the window has rows when it is requested again, its
+    whole length is returned.
 
     Args:
         ask: the request for the empty window.
@@ -137,7 +132,7 @@ def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageReq
         reading = yield from _read(look, reader)
         if reading is None:
             continue
-        if look.page_no == 1:  # page 1 may be the second page
+        if look.page_no == 1:  # page 1 may be the second page, which proves nothing
             other = attrs.evolve(look, page_no=0)
             first = yield from _read(other, reader)
             look, reading = (look, reading) if first is None else (other, first)  # noqa: PLW2901
@@ -146,7 +141,7 @@ def answered_width(ask: PageRequest, reader: PageReader, looks: Sequence[PageReq
             if (yield from _read(whole, reader)) is not None:
                 return (
                     ask.until - ask.first
-                )  # that there is nothing was false, and not said of so long a window only
+                )  # the empty answer was false, and the length of the window is not the cause
         row, answered, refused = reading.first * 1000, look.until - look.first, ask.until - ask.first
         while refused > _CLOSE * answered:
             width = isqrt(answered * refused) // 1000 * 1000
@@ -190,4 +185,4 @@ def _read(ask: PageRequest, reader: PageReader) -> Generator[PageRequest, Page |
     try:
         return reader.read(ask, page)
     except CompletenessError:
-        return None  # these rows are only evidence, so their errors are ignored
+        return None  # the rows are only evidence, and not handed out

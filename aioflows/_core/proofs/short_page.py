@@ -3,10 +3,10 @@
 Such a page may be complete, or the service may have capped it. No row is known before the second, and no row
 of another second proves the end of the page. Three looks decide:
 
-1. For a single row, one more request reads from the other end of the window. It must return the same row.
-   This look is enough if a page of this scan has had several rows, or if the scan has had no other row.
-2. For several rows, the last row is requested again by its number, as the first row of a page with nothing
-   behind it. The number may be unknown as well: a service that counts from 1 may answer page 0 with page 1.
+1. For a single row, one more request reads from the other end of the window, and must return the same row. This
+   look is enough if a page of this scan has had several rows, or if the scan has had no other row.
+2. For several rows, the last row is requested again by its number, as the first row of a page, and no row may
+   follow. The number may be unknown: a service that counts from 1 may answer page 0 with page 1.
 3. Page numbers may end before the rows do. So if the service may cap its pages at this number of rows,
    everything behind the first millisecond is requested too. The answer must not have a new row.
 """
@@ -29,7 +29,7 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["ShortPageCheck"]
 
 _STALLS = 2
-"""Looks in a row without a proof, after which no more are made."""
+"""Answers in a row without a proof, after which no more looks are made."""
 
 _Looks: TypeAlias = Generator[PageRequest, Page, bool]
 
@@ -49,7 +49,7 @@ class ShortPageCheck:
         self._reader = state.reader
         self._prove = prove
         self._followed: set[str] = set()
-        """The ids of rows behind which a look from the other end has shown others."""
+        """The ids of last rows behind which a look from the other end has shown other rows."""
 
     def may_be_all(self, ask: PageRequest, reading: OrderedPage, gap: Gap) -> bool:
         """Return True if a page may be complete, but no row of another second can prove it."""
@@ -59,7 +59,7 @@ class ShortPageCheck:
             and gap.start.known is None
             and (
                 gap.end.known is None or reading.last < gap.end.known
-            )  # otherwise that row proves the end of the page
+            )  # a later known row proves the end of the page
             and gap.stalls < _STALLS
             and reading.first == reading.last
             and reading.ids[-1] not in self._followed
@@ -72,7 +72,7 @@ class ShortPageCheck:
         Args:
             ask: the request that returned the page.
             page: the page.
-            reading: the same page, laid out.
+            reading: the same page, in scan order.
         """
         script = self._is_whole(ask, page, reading)
 
@@ -85,7 +85,7 @@ class ShortPageCheck:
                     for gap in gaps[:1]:
                         self._frontier.fail(gap, answer)
                     return
-                answer = NOTHING  # the service may refuse a number beyond the last page
+                answer = NOTHING  # a refusal may mean that no page has this number
             go_on(answer)
 
         def go_on(answer: Page | None) -> None:
@@ -101,16 +101,17 @@ class ShortPageCheck:
     def _is_whole(
         self, ask: PageRequest, page: Page, reading: OrderedPage, base: int | None = None
     ) -> _Looks:
-        """Return True if nothing follows a page.
+        """Return True if no row follows a page.
 
-        If the page has three rows or more, its last row is requested again, since an answer without rows
-        would prove nothing.
+        An empty answer would prove nothing. So if the page has three rows or more, its last row must come
+        again.
 
         Args:
             ask: the request that returned the page.
             page: the page.
-            reading: the same page, laid out.
-            base: the number from which pages seem to count, after page 0 was answered like page 1.
+            reading: the same page, in scan order.
+            base: the number from which pages seem to count, after page 0 was answered like page 1. Default:
+                None, which means the number that the request assumes.
         """
         rows = len(reading)
         more = self._evidence.most(ask.page_size) > 1 and self._evidence.light(1, len(page.body))
@@ -128,7 +129,7 @@ class ShortPageCheck:
                 return (yield from self._is_first_page_twice(ask, page, reading))
             if not answer.ids or answer.ids[0] == page.ids[-1]:
                 return (yield from self._is_unchanged(ask, page, reading))
-            # Ties change their order, or rows are removed from pages after the page was cut.
+            # Ties have changed their order, or the service removes rows from a page after cutting it.
             return (yield from self._is_same_from_the_end(ask, page, reading))
         if len(answer.ids) == size and self._service.base is None and base is None:
             return (yield from self._is_whole(ask, page, reading, ask.page_no + 1))
@@ -137,8 +138,8 @@ class ShortPageCheck:
     def _is_unchanged(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
         """Make the last looks at a page behind which no row was found. Return True if it is unchanged.
 
-        A row that was deleted meanwhile may have moved another one out of sight of the earlier looks. So the
-        first page is requested again. This is left out if the page has fewer rows than any expected cap.
+        A row that was deleted meanwhile may have moved another row out of the earlier looks. So the first page
+        is requested again, unless it has fewer rows than any expected cap.
         """
         if len(reading) < max(2, self._service.smallest_cap):
             return True
@@ -153,8 +154,8 @@ class ShortPageCheck:
 
     def _is_same_from_the_end(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
         """Request the window from its other end. Return True if the page is the same."""
-        # Where the service was seen to sort, the page shows what lies before its row. So the window may begin
-        # there, and then shows the zone as well.
+        # If the service was seen to sort, no row lies before the second of the page. A window that begins there
+        # also checks the zone.
         seen = ask.descending in self._service.sorts
         first = max(ask.first, reading.last * 1000) if seen else ask.first
         behind = attrs.evolve(ask, first=first, backward=True)
@@ -175,10 +176,10 @@ class ShortPageCheck:
         return True
 
     def _is_first_page_twice(self, ask: PageRequest, page: Page, reading: OrderedPage) -> _Looks:
-        """Return True if two page numbers name the first page. A second page may have the same rows by chance.
+        """Return True if two page numbers name the first page, and no row follows it.
 
-        Then there are at least two more rows than on the page. One of them stands at the number requested
-        here.
+        A second page with the same rows by chance would mean at least two more rows. One of these would have
+        the number that is requested here.
         """
         answer = yield attrs.evolve(ask, page_no=ask.page_no + len(reading) + 1, page_size=1)
         if answer.ids:

@@ -1,24 +1,23 @@
 """An estimate of the request rate that a service accepts, based on its "too many requests" answers.
 
-1. There is no bound before the first such refusal. After it, the bound is set once in each episode: a request
-   that was sent before the bound was set does not count against the bound.
-2. A token bucket fills at a rate and lets a burst through at once. In any stretch of time it accepts at most
-   the burst, plus the length of the stretch times the rate. So the accepted requests of a stretch, less the
-   burst, divided by its length, are never more than the rate. They are equal to it if the bucket was full
-   when the stretch began and empty when it ended. The bucket is empty at a refusal. Of all stretches that end
-   there, one began with a full bucket. So the largest quotient is the bound. The burst is the number of
-   requests accepted at once before the first refusal, less the tokens that the rate added in that time. So
-   that time does not count as part of the stretch.
+1. Before the first such refusal there is no bound. After it, the bound is set once in each episode: the
+   refusal of a request that was sent before the bound was set does not count.
+2. A token bucket fills at a rate and lets a burst through at once. In any stretch of time the bucket accepts at
+   most the burst, plus the length of the stretch times the rate. So the accepted requests of a stretch, less
+   the burst, divided by the length of the stretch, are never more than the rate. The quotient equals the rate
+   if the bucket was full when the stretch began and empty when the stretch ended. The bucket is empty at a
+   refusal. Of all stretches that end with a refusal, one began with a full bucket. So the largest quotient is
+   the bound. The burst is the number of requests accepted at once before the first refusal. The time of the
+   burst does not count as part of a stretch, since the rate added tokens in this time.
 3. If the refusal came too soon for such an estimate, the rate is halved. A bound that is a guess grows
    quickly, with time and with the number of answers. A bound that was estimated grows along a cubic curve,
-   which is flat near the bound and steep far from it. So a service that accepts more again is found out soon
-   (TCP CUBIC, RFC 9438).
-4. If refusals come at the same frequency however low the rate is, they are not about the rate. Then the bound
-   is dropped.
-5. A service that answers no request is down. This says nothing about the rate.
-6. A connection that is closed without an answer has usually been idle too long, so one alone says nothing.
-   Several of them beside good answers mean "too many requests" (HAProxy ``reject``, nginx status 444), until
-   the bound is dropped. Without good answers, the service is down.
+   which is flat near the bound and steep far from the bound (TCP CUBIC, RFC 9438). So a rate that the service
+   accepts again is found soon.
+4. Refusals that come at the same frequency at every rate are not about the rate. Then the bound is dropped.
+5. A service that answers no request is down, whatever the rate.
+6. A connection that is closed without an answer has usually been idle too long, so one closed connection shows
+   nothing. Several closed connections beside good answers mean "too many requests" (HAProxy ``reject``, nginx
+   status 444), until the bound is dropped. Without good answers, the service is down.
 7. Some limiters count refused requests too, so a client that goes on sending is never accepted again. So if
    no request was answered in the last two episodes, all requests pause, longer each time. The pause ends with
    the first answer, or when the service counts as down.
@@ -33,33 +32,35 @@ from collections import deque
 
 __all__ = ["RateEstimate"]
 
-# Measurement
+# Measurement of the accepted rate
 _AT_ONCE = 0.25  # seconds in which the accepted requests count as the burst
-_LEAST_STRETCH = 0.25  # seconds
-_SURE_STRETCH = 1.0  # seconds
-_TELLING = 4  # answers beyond the burst that an estimate needs
-_REMEMBERED = 1024  # answers
+_LEAST_STRETCH = 0.25  # seconds of the shortest stretch that is measured
+_SURE_STRETCH = 1.0  # seconds of a stretch in which an error in the burst has little effect
+_TELLING = 4  # answers beyond the burst that a measured stretch must have
+_REMEMBERED = 1024  # answers of which the times are kept
 
 # Change of the bound
-_START = 4.0  # times the answers in the second before the first refusal: too high, to be refused soon
-_AT_START = 4  # answers in that second, at least
-_SEARCH = 3.0  # growth of a guess in each second, or in each _ANSWERS, whichever takes longer
-_ANSWERS = 8  # answers
+_START = 4.0  # first guess, as a multiple of the last second's answers: so high that a refusal comes soon
+_AT_START = 4  # least number of answers from which the first guess is made
+_SEARCH = 3.0  # factor of a guess in each second, or in each _ANSWERS answers if these take longer
+_ANSWERS = 8  # answers for one step of growth
 _LESS = 0.98  # highest share of a refused rate that is tried next
-_HALF = 0.5
-_WARY = 0.97  # share of an estimated rate, if the next refusal costs a pause
+_HALF = 0.5  # share of a refused rate that is tried next without a sure estimate
+_WARY = 0.97  # share of an estimated rate that is tried if a refusal costs a pause
 _GAIN, _GAINED_AFTER = 0.1, 20.0  # share that an estimated bound gains, and the seconds until then
 _LEAST, _MOST = 1.0, 5_000.0  # requests per second; a rate above the second value drops the bound
 
-# Refusals that are not about the rate
+# Refusals that come at every rate
 _RUNS = 6  # runs of answers between refusals that are compared
-_FEWEST = 4  # answers in all runs but the two longest: at twice the accepted rate a run has less than one
+_FEWEST = 4  # answers in all runs but the two longest; at twice the accepted rate a run has less than one
 _LONGER = 4  # a run this many times longer than usual shows that the lower rate helps
-_FALLEN = 4.0  # factor by which the rate must have fallen since these runs began
-_IN_A_ROW = 16  # refusals in a row that are about the rate after all
-_SILENT = 2  # bounds that may be set without an answer in between
-_UNAVAILABLE = 4  # refusals without a reason in a row that count as "too many"
-_CLOSED = 4.0  # closed connections that count as "too many"
+_FALLEN = 4.0  # factor by which the rate must have fallen during the runs
+_IN_A_ROW = 16  # refusals in a row after which the rate counts as the cause again
+
+# Silence, other refusals, and pauses
+_SILENT = 2  # bounds in a row without an answer, after which all requests pause
+_UNAVAILABLE = 4  # refusals in a row without a reason that count as "too many requests"
+_CLOSED = 4.0  # closed connections that count as "too many requests"
 _FORGIVEN = 0.25  # closed connections that each answer cancels
 _BESIDE = 20.0  # seconds without an answer after which the service is down
 _REST, _LONGEST_REST = 0.5, 8.0  # seconds of the first and of the longest pause
@@ -75,7 +76,7 @@ class RateEstimate:
         self._set_at = -1.0
         self._resumed_at = 0.0
         self._burst, self._burst_took = 0, 0.0
-        self._answered: deque[float] = deque(maxlen=_REMEMBERED)  # since the last episode
+        self._answered: deque[float] = deque(maxlen=_REMEMBERED)  # times of answers since the last episode
         self._in_a_row = 0
         self._silent = 0
         self._says_unavailable = False
@@ -114,7 +115,7 @@ class RateEstimate:
         """Record a refusal without a reason. Several in a row count as "too many requests".
 
         Returns:
-            True if it counts as "too many requests", and True if it sets the bound anew.
+            True if the refusal counts as "too many requests", and True if it sets the bound anew.
         """
         if not self._says_unavailable and self._in_a_row + 1 < _UNAVAILABLE:
             self._in_a_row += 1
@@ -125,10 +126,10 @@ class RateEstimate:
     def closed(self, sent: float, now: float) -> tuple[bool, bool]:
         """Record a connection that was closed without an answer.
 
-        Several of them beside good answers count as "too many requests".
+        Several closed connections beside good answers count as "too many requests".
 
         Returns:
-            True if it counts as "too many requests", and True if it sets the bound anew.
+            True if the closed connection counts as "too many requests", and True if it sets the bound anew.
         """
         if now - self._answered_at > _BESIDE:
             self._closed = 0.0
@@ -149,7 +150,7 @@ class RateEstimate:
         Args:
             sent: when the request was sent (seconds).
             now: the present time (seconds).
-            pause: how long no request will be sent (seconds). Nothing is learnt in this time.
+            pause: the pause of all requests after the refusal (seconds). Default: 0.
         """
         self._in_a_row += 1
         if sent < self._set_at or (not pause and self._is_chance(sent)):
@@ -164,9 +165,7 @@ class RateEstimate:
             found = self._found(now)
             self._guessed = found is None
             if found is None or now - self._resumed_at < _SURE_STRETCH:
-                found = max(
-                    found or 0.0, rate * _HALF
-                )  # in a short stretch, an error in the burst has a large effect
+                found = max(found or 0.0, rate * _HALF)  # a short stretch magnifies an error in the burst
             self.bound = max(_LEAST, min(rate * _LESS, found * _WARY if pause else found))
         self._silent += not self._answered
         self._set_at, self._resumed_at = now, now + pause
@@ -177,20 +176,19 @@ class RateEstimate:
         return sum(answered >= moment for answered in self._answered)
 
     def _found(self, now: float) -> float | None:
-        """Return the rate that the answers since the last episode support.
-
-        None means that there are too few answers.
-        """
+        """Return the rate that the answers since the last episode support. None means too few answers."""
         count, began = len(self._answered), now - self._burst_took
         stretches = [
-            # The bucket holds a part of one token: half a token on average.
+            # 0.5: at a refusal the bucket still holds half a token on average, since whole tokens are spent.
             (count - number + 0.5 - self._burst) / (began - moment)
             for number, moment in enumerate(self._answered)
             if began - moment >= _LEAST_STRETCH and count - number - self._burst >= _TELLING
         ]
         since = now - self._set_at
         if self._resumed_at == self._set_at and since >= _LEAST_STRETCH and count >= _TELLING:
-            stretches.append(count / since)  # the bucket was empty when the episode ended
+            stretches.append(
+                count / since
+            )  # no burst is subtracted, since the last refusal left the bucket empty
         return max(stretches, default=None)
 
     def _is_chance(self, sent: float) -> bool:
@@ -199,7 +197,9 @@ class RateEstimate:
             if self._in_a_row < _IN_A_ROW:
                 return True
             self._by_chance = False
-            self._fallen *= _FALLEN  # the next time, the rate must fall further
+            self._fallen *= (
+                _FALLEN  # "not about the rate" was wrong, so the next such verdict needs more evidence
+            )
         rate, run = self.rate(sent), len(self._answered)
         if rate is None:
             return False

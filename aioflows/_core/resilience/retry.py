@@ -1,7 +1,7 @@
-"""The retry table and the waits between retries. No clock is used.
+"""The retry table, and the waits between retries.
 
-The table is read from the top. The first line that fits an error is its rule. A line has a class of errors,
-or a code of the service's envelope. An error that fits no line is final.
+The table is read from the top, and the first line that fits an error has the rule of the error. A line is for
+a class of errors, or for a code of the service's envelope. An error that fits no line is final.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 _CROWDED = (
-    "{error}, while it answered other requests: most likely too many requests at a time or a second; where waiting does not "
-    "help, set Limits(rate=...) to what it bears, or a lower Limits(concurrency=...)"
+    "{error}, while it answered other requests: most likely too many requests at a time or a second; if waiting does not "
+    "help, set Limits(rate=...), or a lower Limits(concurrency=...)"
 )
 
 
@@ -52,7 +52,7 @@ class Disconnected(TransportError):
 
 
 class Rejected(Disconnected):
-    """A `Disconnected` that is one of several beside good answers. It means "too many requests"."""
+    """One of several `Disconnected` beside good answers, which mean "too many requests"."""
 
 
 class Refused(ConnectFailed):
@@ -76,8 +76,9 @@ class Rule:
     """The number of retries of an error.
 
     Args:
-        times: retries of one request by this line of the table. None means as many as the policy allows.
-        at_once: True if the first retry needs no wait.
+        times: retries of one request by this line of the table. Default: None, which means as many as the retry
+            policy allows.
+        at_once: True if the first retry needs no wait. Default: False.
     """
 
     times: int | None = None
@@ -111,7 +112,7 @@ TABLE: Table = (
     (Throttled, AS_THE_POLICY_SAYS),
     (TooLarge, FINAL),
     # A failing gateway, or a service that is being deployed, returns HTML, text or a part of an answer for
-    # some seconds. An answer that cannot be read after that is a lasting fault.
+    # some seconds. If answers cannot be read for longer, the fault lasts.
     (AnswerError, THRICE),
 )
 """The default rules."""
@@ -142,7 +143,7 @@ def _line(error: AioflowsError, table: Table) -> tuple[int, Rule]:
 def waits(
     policy: RetryPolicy, rng: Random, table: Table = TABLE
 ) -> Generator[float, AioflowsError | None, None]:
-    """Receive the errors of one request, and yield the seconds to wait after each. End at a final error.
+    """Receive the errors of one request, and yield the wait (s) after each error. End at a final error.
 
     The first value is yielded before any error and means nothing (the protocol of ``backoff.runtime``). The
     total number of attempts is limited elsewhere.
@@ -167,7 +168,7 @@ def waits(
             continue
         failures += 1
         if dictated > 0:
-            # Never less than the service asked for (RFC 9110, section 10.2.3). Jitter spreads the clients.
+            # RFC 9110, section 10.2.3: not less than the dictated wait. Jitter spreads the clients.
             error = yield dictated * (1 + _SPREAD * rng.random())
         else:
             ceiling = min(policy.cap, policy.base * 2.0 ** min(failures, _LARGEST_EXPONENT))

@@ -1,10 +1,10 @@
 """A retry budget: how many retries a session has left.
 
-In an outage every request fails. If each were retried as often as allowed, the service would get many times
-its usual load when it comes back. So all requests pay for their retries from one budget, and each answer
-refills it. The budget stays full while two requests in three are answered at the second attempt. It is soon
-empty if no request is answered. Then failed requests are not retried (compare gRPC retry throttling, gRFC
-A6).
+In an outage every request fails. If each request were retried as often as allowed, the service would come
+back to many times its usual load. So all requests pay for their retries from one budget, and each answer
+refills the budget. The budget stays full while two requests in three are answered at the second attempt. If
+no request is answered, the budget is soon empty, and failed requests are not retried (compare gRPC retry
+throttling, gRFC A6).
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ class RetryBudget:
         return there
 
     def earn(self) -> None:
-        """Refill the budget after a request was answered."""
+        """Add two retries to the budget, up to its size, after a request was answered."""
         self.left = min(self._size, self.left + _FOR_AN_ANSWER)

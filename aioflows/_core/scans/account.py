@@ -1,4 +1,4 @@
-"""The figures of a scan so far. All machines add them up in the same way."""
+"""The figures of a scan so far, which all machines add up in the same way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ScanAccount:
         rows_received: rows in all answers.
         duplicates: rows that came again and were dropped.
         proofs: number of windows that were read to their end, by the kind of proof.
-        counted: windows whose rows could only be counted.
+        counted: windows whose rows were counted, not proven.
         undated: windows whose rows may be dated too late or too early (ms of real time).
         expected: rows to expect in the windows that were not read yet.
     """

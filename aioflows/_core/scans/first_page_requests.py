@@ -1,7 +1,7 @@
 """The requests that find out which page is the first: page 0 or page 1.
 
-The rules are in `first_page` and `first_page_check`. A scan that begins to know the number sends its first requests
-with one attempt each, and follows each of them through the steps of the search.
+The rules are in `first_page` and `first_page_check`. While the number is unknown, each request has one
+attempt, and begins a search.
 """
 
 from __future__ import annotations
@@ -23,14 +23,11 @@ _TRIES_OF_PAGE_0 = 4
 """The attempts at page 0 after page 1 had rows, so that one failure does not make page 1 the first page."""
 
 _TRIES_OF_PAGE_1 = 2
-"""The attempts at page 1 before a smaller page is tried.
-
-If all of them fail, the first request gets its full retries.
-"""
+"""The attempts at page 1, before less is requested or the first request gets its full retries."""
 
 
 class FirstPageRequests:
-    """The search for the first page, for each request that began before its number was known.
+    """The searches for the first page, one for each request that began while its number was unknown.
 
     Args:
         state: the state of the scan.
@@ -83,22 +80,19 @@ class FirstPageRequests:
             self._failed(ask, error, FirstPageSearch(last=search.last))
         else:
             self._frontier.finish(ask)
-            # The page that is used may not be the last one requested. It may have to be requested again.
+            # The page that is used may not be the last page requested, so its request gets its number.
             ask = attrs.evolve(ask, page_no=self._service.first_page or 0)
             self._answered(ask, Nothing(search.missing) if search.page is None else search.page)
 
     def _found_elsewhere(self, ask: PageRequest, answer: Page | AioflowsError) -> None:
-        """Use an answer if another scan has found the first page meanwhile.
-
-        An answer for another page is dropped.
-        """
+        """Use an answer if another scan has found this page to be the first. Otherwise drop the answer."""
         if isinstance(answer, AioflowsError) or ask.page_no != self._service.first_page:
             self._frontier.finish(ask)
         else:
             self._answered(ask, answer)
 
     def again(self, ask: PageRequest, search: FirstPageSearch | None, tries: int | None) -> None:
-        """Send the same request again, with more attempts."""
+        """Send a request again, with more attempts, and with page 0 if it belongs to a search."""
         again = attrs.evolve(ask, tries=tries, page_no=ask.page_no if search is None else 0)
         self._replace(ask, again, search)
 
@@ -108,9 +102,9 @@ class FirstPageRequests:
         self._frontier.replace(ask, again)
 
     def renumber(self, ask: PageRequest) -> bool:
-        """Begin the search again, if the service refuses the known number at the start of a scan.
+        """Begin the search again, once in a scan, if the service refuses the known number.
 
-        Return False if that was done before.
+        Return False if the search was begun again before.
         """
         if self._state.renumbered:
             return False
@@ -120,7 +114,7 @@ class FirstPageRequests:
         return True
 
     def look_at_page_0(self) -> PageRequest | None:
-        """Return a request for page 0, if nothing proves that page 1 is the first. Otherwise None."""
+        """Return a request for page 0, if nothing proves that page 1 is the first page. Otherwise return None."""
         ask = self.check.look()
         if ask is None:
             return None

@@ -1,9 +1,9 @@
-"""The handout: the rows between a scan and its consumer, and how many of them were handed out.
+"""The handout: the rows between a scan and its consumer, and the number of rows handed out.
 
 1. A row counts as handed out when it is taken, and not before. So a checkpoint never skips a row that an
    interrupted call has read.
 2. At most *limit* rows are taken in all.
-3. Taking a row needs no event loop. So a consumer in another thread can take rows while none are being read.
+3. Taking a row needs no event loop. So a consumer in another thread can take rows while no rows are being read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Handout:
     """The rows of one scan that wait for its consumer.
 
     Args:
-        limit: the greatest number of rows to take in all. None means every row. Default: None.
+        limit: the greatest number of rows to take in all. Default: None, which means every row.
     """
 
     __slots__ = ("_before", "_cut", "_last", "_left", "_rows", "at", "end")
@@ -26,18 +26,18 @@ class Handout:
     def __init__(self, limit: int | None = None) -> None:
         self._rows: list[FlowInstance] = []
         self.at = 0
-        """The number of the next row to take."""
+        """The index of the next row to take."""
         self.end = 0
-        """The number of the row before which taking ends."""
+        """The index of the row before which taking ends."""
         self._before = 0
         self._last: FlowInstance | None = None
         self._left = limit
         self._cut = False
-        """True if rows that left the machine are not among those to take."""
+        """True if rows that left the machine cannot be taken."""
 
     @property
     def held(self) -> bool:
-        """True if rows can be taken. Any thread may read it while no rows are being read."""
+        """True if rows can be taken. Any thread may read this property while no rows are being read."""
         return self.at < self.end
 
     @property
@@ -52,7 +52,7 @@ class Handout:
 
     @property
     def full(self) -> bool:
-        """True if no more rows may be read, since those held reach the limit."""
+        """True if no more rows may be read, since the rows held reach the limit."""
         return self._left == 0
 
     @property
@@ -62,7 +62,7 @@ class Handout:
 
     @property
     def last(self) -> FlowInstance | None:
-        """The last row that was handed out. None means that no row was."""
+        """The last row that was handed out. None means that no row was handed out."""
         return self._rows[self.at - 1] if self.at else self._last
 
     @property
@@ -71,7 +71,7 @@ class Handout:
         return self.last, self.at > 0, self.at >= len(self._rows) and not self._cut
 
     def clear(self) -> None:
-        """Drop the rows, before others are read. So they are freed while they are young."""
+        """Drop the rows before other rows are read, so that they are freed while they are young."""
         self._last, self._before = self.last, self.taken
         self._rows, self.at, self.end = [], 0, 0
 
@@ -98,12 +98,12 @@ class Handout:
         return rows
 
     def count(self, rows: RawRows) -> None:
-        """Count rows as handed out that were never held here."""
+        """Count rows as handed out that were not held here."""
         self._last = rows.last
         self._before += len(rows)
 
     def miss(self) -> None:
-        """Note that rows have left the machine which could not be handed out."""
+        """Note that rows have left the machine and cannot be handed out."""
         self._cut = True
 
     def close(self) -> None:

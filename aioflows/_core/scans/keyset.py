@@ -1,9 +1,9 @@
 """The keyset scan of one schedule type: a pure machine that names requests, takes answers and releases rows.
 
-A row is released once no row that was not read yet can precede it. The machine makes no call and reads no
-clock. So any order of answers gives the same rows in the same order.
+A row is released once no unread row can precede it. The machine makes no call and reads no clock. So any
+order of answers leads to the same rows in the same order.
 
-1. ``wanted(slots)`` returns the requests to start. Each of them is answered once, by ``received(ask, page)``
+1. ``wanted(slots)`` returns the requests to start. Each request is answered once, by ``received(ask, page)``
    or by ``failed(ask, error)``.
 2. ``next_item()`` returns the next run of rows, ``NEED_PAGES`` if more answers are needed, or ``DONE`` at the
    end.
@@ -25,11 +25,11 @@ from aioflows._core.pages.ordered_page import PageReader
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
+from aioflows._core.planning.gap_request import ask_for
 from aioflows._core.planning.keyset_state import KeysetOptions, KeysetState
 from aioflows._core.planning.read_ahead import ReadAhead
 from aioflows._core.planning.reorder_buffer import ProvenRun
-from aioflows._core.planning.schedule import Move, moves
-from aioflows._core.planning.window_size import ask_for
+from aioflows._core.planning.request_choice import Move, moves
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset_answers import KeysetAnswers
 from aioflows._core.scans.signals import DONE, NEED_PAGES, Signal
@@ -92,7 +92,7 @@ class KeysetScan:
         )
 
     def _begin(self, state: KeysetState) -> None:
-        """Begin with nothing read, and with the first page's number that is known now."""
+        """Begin to read all windows, with the number of the first page as it is known now."""
         self._state = state
         self._frontier, self._gaps, self._release = state.frontier, state.gaps, state.frontier.release
         self._follow_ups = state.follow_ups
@@ -142,16 +142,14 @@ class KeysetScan:
         )
 
     def drain_events(self) -> list[tuple[int, int, int, Proof]]:
-        """Return the windows that were proven since the last call: from and to (ms of real time),
-        rows, and kind of proof.
-        """
+        """Return the windows proven since the last call: start, end (ms of real time), rows, kind of proof."""
         news, self._frontier.news = self._frontier.news, []
         return [(*self.axis.window(first, until), rows, proof) for first, until, rows, proof in news]
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer.
+        """Set the zone of the service's times, which the first answer needs.
 
-        If the zone changes its offset, windows are cut there, so that each window is read with one offset.
+        Windows are cut at the changes of the zone's offset, so that each window is read with one offset.
         """
         if self._reader.zone is not None:
             return
@@ -168,13 +166,10 @@ class KeysetScan:
                 self._gaps.fences.add(cut)
                 self._gaps.turns.add(cut)
 
-    # Requests
+    # Requests and answers
 
     def pressing(self, slots: int) -> list[PageRequest]:
-        """Return at most `slots` requests that an answer made necessary.
-
-        They go before all other requests.
-        """
+        """Return at most *slots* requests that an answer made necessary, and that go before all others."""
         asks: list[PageRequest] = []
         if self._outdated() or self._number_unsure:
             return asks
@@ -187,9 +182,9 @@ class KeysetScan:
         """Return the requests to start.
 
         Args:
-            slots: the most requests to return. Windows are cut for these requests and those under way, but
-                for at least as many as the scan's concurrency.
-            elsewhere: rows of the buffer that other scans have taken.
+            slots: the most requests to return. Windows are cut for these requests and the requests under way,
+                or for the scan's concurrency if that is more.
+            elsewhere: rows of the buffer that other scans use. Default: 0.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._read_ahead.unlimited:
@@ -202,8 +197,8 @@ class KeysetScan:
             slots = self._read_ahead.slots(
                 slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
             )
-        # Requests under way take no memory yet. If all of them counted, slots would stay empty while the first
-        # rows are late.
+        # Requests under way take no memory yet, so not all of them count. Otherwise slots would stay empty while
+        # the first rows are late.
         page_size = self._state.page_size
         room = self._read_ahead.room(page_size)
         coming = min(room / 4, self._concurrency * page_size)
@@ -223,40 +218,31 @@ class KeysetScan:
         return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
 
     def _look_at_zone(self, slots: int) -> list[PageRequest]:
-        """Return a request for the second of a row, if no other request is left and no answer shows
-        the zone.
-        """
+        """Return a request for the second of a row, if nothing else is left and no answer shows the zone."""
         if slots <= 0 or self._under_way or not self._zone_shown.unsure:
             return []
         if not self._gaps and self._prover.unsettled() and (asks := self.pressing(slots)):
-            return asks  # an empty stretch that ends at a row may prove the zone as well
+            return asks  # the request for an empty stretch ends at a row, so it may prove the zone
         self._zone_shown.start()
         return self.pressing(slots)
 
     @property
     def _number_unsure(self) -> bool:
-        """True if the number of the first page must be found out before anything else, because an
-        answer is odd.
-        """
+        """True if an answer is inconsistent, perhaps because page 1 is not the first page."""
         return self._first_page.check.unsure and self._prover.inconsistent
 
     def _outdated(self) -> bool:
-        """Begin again if another page turned out to be the first.
-
-        Return True while answers are still under way.
-        """
+        """Begin again if another page is the first. Return True while earlier requests are under way."""
         if not self._first_page.check.outdated:
             return False
-        if not self._under_way:  # nothing was handed out so far
+        if not self._under_way:  # rows wait for this check, so no row was handed out
             self._begin(self._state.begin_again())
             if self._reader.zone is not None:
                 self._cut_at_changes(self._reader.zone)
         return bool(self._under_way)
 
     def _look_at_page_0(self, slots: int) -> list[PageRequest]:
-        """Return a request for page 0, if no other request is left and nothing proves that page 1
-        is the first.
-        """
+        """Return a request for page 0, if nothing else is left and nothing proves that page 1 is the first."""
         ask = None if slots <= 0 or self._under_way else self._first_page.look_at_page_0()
         if ask is None:
             return []
@@ -296,16 +282,18 @@ class KeysetScan:
 
     def _back(self, ask: PageRequest) -> None:
         if ask not in self._under_way:
-            raise RuntimeError(f"{ask} was not asked, or was answered before")
+            raise RuntimeError(
+                f"{ask} was not asked, or was answered before: answer each request of wanted() once"
+            )
         self._under_way.remove(ask)
 
-    # Rows
+    # Rows, and windows that are left
 
     def next_item(self) -> ProvenRun | Literal[Signal.NEED_PAGES, Signal.DONE]:
         """Return the next run that has rows, in the scan's order.
 
         Raises:
-            AioflowsError: the scan's error, after everything before it was released.
+            AioflowsError: the scan's error, after everything before the error was released.
         """
         self._read_ahead.asked_for_more()
         if self._first_page.check.unsure:
@@ -333,7 +321,7 @@ class KeysetScan:
         return NEED_PAGES
 
     def remaining(self) -> list[tuple[int, int]]:
-        """Return the windows of which nothing was released (ms of scan time)."""
+        """Return the windows whose rows were not released (ms of scan time)."""
         windows = [(gap.first, gap.until) for gap in self._gaps]
         return sorted(windows + [(run.first, run.until) for run in self._release.waiting])
 
@@ -343,7 +331,7 @@ class KeysetScan:
         return len(self._under_way)
 
     def pending(self) -> list[tuple[int, int, float]]:
-        """Return the windows of which nothing is proven (ms of scan time), and the rows to expect in each."""
+        """Return the unproven windows (ms of scan time), each with the number of rows to expect."""
         return [(gap.first, gap.until, gap.expected) for gap in self._gaps]
 
     def _broken(self) -> AioflowsError | None:

@@ -71,7 +71,7 @@ class KeysetAnswers:
             self._service.larger_pages = False
         if (job := self._follow_ups.job(ask)) is not None:
             if ask.reads is not None and unreadable(error):
-                # Another size does not help here, so the request is repeated as the retry policy allows.
+                # A follow-up needs this page size, so the request gets all attempts of the retry policy.
                 self._follow_ups.add(attrs.evolve(ask, reads=None), job)
             else:
                 job(error)
@@ -83,22 +83,19 @@ class KeysetAnswers:
         elif no_such_page(error):
             self.first_page.step(ask, search, Outcome.REFUSED, error)
         elif ask.tries == 1 and isinstance(error, MAY_BE_TOO_MUCH):
-            self.first_page.again(ask, search, tries=2)  # the error says nothing about page numbers
+            self.first_page.again(ask, search, tries=2)  # the error shows nothing about page numbers
         else:
             self._failed(ask, error, search)
 
     def _failed(self, ask: PageRequest, error: AioflowsError, search: FirstPageSearch | None = None) -> None:
-        """Request less, send the same request again, or end the scan at its window."""
+        """Request less, send the request again, or end the scan at its window."""
         tried_all = search is not None and search.last
         if self._failed_windows.failed(ask, error, tried_all=tried_all):
             search = None if search is None else attrs.evolve(search, last=True)
             self.first_page.again(ask, search, tries=None)
 
     def _too_large(self, ask: PageRequest) -> None:
-        """Drop a page that was requested larger than usual.
-
-        The usual page is next, and shows that a second is dense.
-        """
+        """Drop a page that was larger than usual. The usual page is next, and shows that a second is dense."""
         self._service.larger_pages = False
         self.first_page.pop(ask)
         for gap in self._frontier.finish(ask):

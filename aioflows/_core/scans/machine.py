@@ -1,4 +1,4 @@
-"""The machine that the engine runs: it returns requests and rows to spill to disk, and takes the results."""
+"""The machine that the engine runs: returns requests and disk tasks, and takes their results."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Machine(ABC):
 
     @abstractmethod
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
+        """Set the zone of the service's times, which the first answer needs."""
 
     @abstractmethod
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
@@ -106,20 +106,15 @@ class Machine(ABC):
         return []
 
     def disk_failed(self, error: AioflowsError) -> None:
-        """Process the error that a task of `disk_tasks` ended with.
-
-        Default: raise it, as there are no tasks.
-        """
+        """Process the error that a task of `disk_tasks` ended with. Default: raise the error."""
         raise error
 
     @abstractmethod
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
+        """Return the next rows in order. Raise the scan's error after all rows before the error."""
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the next rows as the bytes of their answers, if no row has to be inspected. Default:
-        `next_rows`.
-        """
+        """Return the next rows as bytes of answers, if no row has to be inspected. Default: `next_rows`."""
         return self.next_rows()
 
     @abstractmethod
@@ -127,14 +122,11 @@ class Machine(ABC):
         """Return the windows that are left.
 
         Args:
-            last: the last row that was handed out. None means that no row was.
-            begun: True if that row is in the batch that `next_rows` returned last.
-            all_handed: True if all rows of that batch were handed out.
+            last: the last row that was handed out. None means that no row was handed out.
+            begun: True if `last` is in the batch that `next_rows` returned last.
+            all_handed: True if all rows of the last batch were handed out.
         """
 
     def position(self, last: FlowInstance | None) -> Position | None:  # noqa: ARG002
-        """Return the place of the last row in the order.
-
-        Default: None, since the windows left show the place.
-        """
+        """Return the place of the last row in the order. Default: None, since `remaining` shows the place."""
         return None

@@ -1,4 +1,4 @@
-"""A partition: the keyset scan of one schedule type, beside those of the other types."""
+"""A partition: the keyset scan of one schedule type, which may run beside scans of other types."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class Partition:
     Args:
         type: the schedule type that the partition reads.
         scan: the keyset scan.
-        handed: for a second of scan time, the last id that an earlier scan handed out in it. Default: empty.
+        handed: for seconds of scan time, the last id that an earlier scan handed out there. Default: empty.
         resumed: True if the scan resumes an earlier one. Default: False.
-        edges: the bounds of the query (ms of real time), unless its windows are read again and again. Default: none.
+        edges: the bounds of the query (ms of real time) that are checked. Default: no bounds.
         pieces: rows that a row of another partition may still precede.
     """
 
@@ -86,7 +86,7 @@ class Partition:
     _early: list[PageRequest] = attrs.field(init=False, factory=list)
     """Requests that were sent before the zone was known."""
     _too_wide: set[tuple[int, int]] = attrs.field(init=False, factory=set)
-    """Windows of such requests, if the clocks change within the window."""
+    """Windows of requests sent before the zone was known, if the clocks change within the window."""
 
     @_clocks.default
     def _wall_clocks(self) -> RepeatedHour:
@@ -116,7 +116,7 @@ class Partition:
         return attrs.evolve(self.scan.account(), undated=tuple(self.undated))
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
+        """Set the zone of the service's times, which the first answer needs."""
         self._end.zone = self._bounds.zone = zone
         self._clocks.set_zone(zone)
         self._too_wide |= {
@@ -125,7 +125,7 @@ class Partition:
         self.scan.set_zone(zone)
 
     def looks(self) -> list[PageRequest]:
-        """Return the requests that answers wait for. They are sent however many requests are under way."""
+        """Return the requests that answers wait for, and that are sent however many requests are under way."""
         asks = [*map(self._bounds.sent, self._clocks.wanted()), *self._bounds.wanted()]
         return [*map(self._end.sent, asks), *self._end.wanted()]
 
@@ -137,7 +137,7 @@ class Partition:
         """Return the requests to start. See `KeysetScan.wanted` for the arguments."""
         while asks := self.scan.wanted(slots, elsewhere):
             if sent := self._sent(asks):
-                return sent  # otherwise all of them have failed already, and others follow
+                return sent  # if every request failed at once, the scan has other requests
         return []
 
     def _sent(self, asks: Sequence[PageRequest]) -> list[PageRequest]:
@@ -176,13 +176,12 @@ class Partition:
 
     @property
     def second(self) -> float:
-        """The second of scan time before which no further row of the partition lies."""
+        """The second of scan time before which no further row of the partition comes."""
         return math.inf if self.ended else self.scan.position // 1000
 
 
 def _too_wide() -> TimedOut:
-    """Return the error for a request sent before the zone was known, if clocks change within its window.
-
-    The error makes the scan ask for narrower windows.
-    """
-    return TimedOut("clocks change within the window, so it has to be read in two parts")
+    """Return an error that makes the scan request narrower windows than one in which clocks change."""
+    return TimedOut(
+        "clocks change within the window, so its parts before and after the change must be requested alone"
+    )

@@ -1,9 +1,9 @@
 """The partitions of one scan, merged: a request has one schedule type, so "all types" is three scans.
 
-Rows are decoded here, just before they are handed out. Until then a
-page is held as the bytes of its answer, and rows of several partitions are merged by their ids and trigger
-times. An ordered scan hands out a row once every partition has passed the row's second. Runs end at whole
-seconds, so the position of a partition shows which rows it may still bring.
+Rows are decoded here, just before they are handed out. Until then a page is held as the bytes of its answer,
+and rows of several partitions are merged by their ids and trigger times. An ordered scan hands out a row once
+every partition has passed the row's second. Runs end at whole seconds, so the position of a partition shows
+which rows may still come.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["PartitionedScan"]
 
 @attrs.frozen(eq=False)
 class _Taken:
-    """Rows to hand out. If rows of several pieces interleave, `order` is the order of all rows."""
+    """Rows to hand out. If rows of several pieces interleave, `order` is the order of all rows, otherwise None."""
 
     pieces: Sequence[PageSlice]
     order: Sequence[int] | None
@@ -53,7 +53,8 @@ class PartitionedScan(Machine):
         partitions: the partitions, at least one.
         ordered: True if rows are handed out in the order (trigger time, id).
         descending: True if rows are handed out in the reverse of that order.
-        noted: called with the rows that were decoded, and their schedule type. Default: None.
+        noted: called with the rows that were decoded, and their schedule type. Default: None, which means that
+            rows may stay undecoded.
         checks: the conditions that every row has to meet. Default: None, which means no conditions.
     """
 
@@ -77,7 +78,7 @@ class PartitionedScan(Machine):
             partition.first_pages = self._first_pages
         self.zone: Zone | None = None
         self._open: tuple[Partition, ProvenRun] | None = None
-        self._unread = False  # True if decoding the open run failed, so that none of it was handed out
+        self._unread = False  # True if decoding the open run failed, so that no row of it was handed out
         self._given = self._turn = 0
         self._pressed = partitions[0]
 
@@ -106,8 +107,8 @@ class PartitionedScan(Machine):
         """Return the requests to start. Those of the partition that is farthest behind come first."""
         asks = self.looks()
         held = sum(partition.held for partition in self.partitions)
-        # Requests that an answer made necessary go first, those of one partition together. Two looks at an
-        # empty window must have no other request between them, not even one of another partition.
+        # Two looks at an empty window must have no other request between the two. So requests that an answer
+        # made necessary go first, and each partition's go together.
         for partition in sorted(self.partitions, key=lambda partition: partition is not self._pressed):
             if pressing := partition.pressing(slots - len(asks)):
                 asks += [(partition, ask) for ask in pressing]
@@ -120,7 +121,7 @@ class PartitionedScan(Machine):
             partitions.sort(key=lambda partition: partition.second)
         for partition in partitions:
             if self._merged and self._given < BATCHES_BEFORE_ALL and partition.second > partitions[0].second:
-                break  # the consumer may stop after a few rows, so only their requests are sent
+                break  # the consumer may stop after a few rows, so only the first partition is read
             asks += [
                 (partition, ask) for ask in partition.wanted(slots - len(asks), held - partition.scan.held)
             ]
@@ -135,10 +136,7 @@ class PartitionedScan(Machine):
         return self._read(taken) if isinstance(taken, _Taken) else taken
 
     def next_raw(self) -> Rows | RawRows:
-        """Return the next rows as the bytes of their answers.
-
-        If the zone changes its offset, or rows have to be inspected, they are decoded.
-        """
+        """Return the next rows as bytes of answers, or decoded if the offset changes or rows are inspected."""
         taken = self._next()
         if not isinstance(taken, _Taken):
             return taken
@@ -148,7 +146,7 @@ class PartitionedScan(Machine):
         if self.noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
         parts = [
-            # If a page is handed out in many pieces, each piece would decode the whole page again.
+            # A small piece of a page goes without the bytes, since each piece would decode the whole page.
             Part(
                 piece.page.body if 2 * len(piece) > len(piece.page.ids) else b"",
                 piece.page.ids,
@@ -158,7 +156,7 @@ class PartitionedScan(Machine):
             for piece in taken.pieces
         ]
         undecoded = RawRows(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
-        # Rows that have to be decoded anyway are decoded here, where their number is known.
+        # If bytes cover at most half of the rows, decoding all rows here is cheaper.
         return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
 
     def _last_of(self, taken: _Taken) -> FlowInstance:
@@ -171,7 +169,7 @@ class PartitionedScan(Machine):
                 (time,) = self._zone_known.aware([wall], piece.offset)
                 return FlowInstance(piece.page.ids[number], trigger_time=time)
             at -= len(piece)
-        raise AssertionError("the order names a row that there is not")
+        raise AssertionError("the order has the number of a row that does not exist")
 
     def _read(self, taken: _Taken) -> list[FlowInstance]:
         rows: list[FlowInstance] = []
@@ -226,7 +224,7 @@ class PartitionedScan(Machine):
             else:
                 yield run.first, run.until, self._after(partition, run.first)
         elif self._unread or not (partition.ended and all_handed and not partition.pieces):
-            # All partitions share one order, so nothing at or before the last row is left in any of them.
+            # All partitions share one order, so no partition has rows left before the last row.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:
                     yield first, until, self._after(partition, first)
@@ -239,7 +237,7 @@ class PartitionedScan(Machine):
         return None if name is None else (partition.scan.axis.second(first // 1000), name)
 
     def _next_of_any(self) -> _Taken | Waiting:
-        # If the service ignores the type, a row could go out here and still be due in another partition.
+        # If the service ignores the type, a row of this partition may be due in another partition too.
         if len(self.partitions) > 1 and any(partition.unheard for partition in self.partitions):
             return NEED_PAGES
         for partition in self.partitions:
@@ -249,7 +247,7 @@ class PartitionedScan(Machine):
         return self._at_the_end() if all(partition.ended for partition in self.partitions) else NEED_PAGES
 
     def _at_the_end(self) -> Waiting:
-        """Return DONE, unless one partition's findings put in doubt what another partition took as proven."""
+        """Return DONE, unless an answer in one partition puts proven windows of another in doubt."""
         doubtful = any(partition.scan.next_item() is NEED_PAGES for partition in self.partitions)
         return NEED_PAGES if doubtful else DONE
 
@@ -264,7 +262,9 @@ class PartitionedScan(Machine):
             got = self._next_of(behind)
             if isinstance(got, _Taken):
                 behind.pieces += got.pieces
-            elif got is NEED_PAGES and behind.second == stood:  # it may have passed an empty stretch
+            elif (
+                got is NEED_PAGES and behind.second == stood
+            ):  # if the second advanced, another partition may be behind now
                 return NEED_PAGES
 
     def _passed(self, second: float) -> list[PageSlice]:
@@ -280,7 +280,7 @@ class PartitionedScan(Machine):
         return passed
 
     def _order(self, pieces: Sequence[PageSlice]) -> list[int] | None:
-        """Return the order of all rows by time and id. None means that the rows are in order already."""
+        """Return the order of all rows by time and id. None means that the rows are in order."""
         if len(pieces) == 1:
             return None
         keys: list[tuple[str | int, str]] = []
@@ -288,7 +288,7 @@ class PartitionedScan(Machine):
             ids, times = piece.page.ids, piece.page.times
             if self._zone_known.fixed:
                 keys += [(times[number], ids[number]) for number in piece.numbers]
-            else:  # one wall-clock text may stand for two instants
+            else:  # in an hour that clocks repeat, one wall-clock text stands for two instants
                 keys += [
                     (wall_seconds(times[number]) - piece.offset, ids[number]) for number in piece.numbers
                 ]
@@ -308,7 +308,7 @@ class PartitionedScan(Machine):
         return taken if name is None else self._after_row(taken, run.first // 1000, name)
 
     def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:
-        """Leave out the rows of a second that were handed out before, up to the row with a given id."""
+        """Leave out the rows of a second up to the row with a given id, which were handed out before."""
         pieces, kept = [], []
         for piece in taken.pieces:
             ids = piece.page.ids

@@ -1,4 +1,4 @@
-"""The signals of a scan that has no rows to return: more answers are needed, or everything was returned."""
+"""The signals that a scan returns instead of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DONE", "NEED_PAGES", "Signal"]
 
 
 class Signal(enum.Enum):
-    """A signal that a scan returns instead of rows."""
+    """A signal: more answers are needed, or everything was returned."""
 
     NEED_PAGES = "more answers are needed"
     DONE = "everything was given"

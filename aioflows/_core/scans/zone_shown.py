@@ -1,12 +1,12 @@
-"""The proof of the zone: a check, before a row is handed out, that the zone named by the service is right.
+"""The zone check: before a row is handed out, an answer must show that the zone of the service is right.
 
-A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second does
-not: in the right zone it brings the row that was read there. A scan requests such a window anyway at the end
-of its first page (see `aioflows._core.planning.window_size`). If it does not, as with few rows or a small
-limit, the window is requested here.
+A wrong zone moves every row by the same hours, so a wide window hides the error. A window of one second shows
+the error: only in the right zone does the row that was read there come again. Most scans request such a
+window at the end of the first page (`aioflows._core.planning.gap_request`). With few rows or a small limit,
+the window is requested here.
 
 A row may be deleted meanwhile, so an empty answer for its second proves nothing. Then the window that brought
-the row is requested again, and a row of that answer is looked for in turn.
+the row is requested again, followed by the second of a row of the new answer.
 
 See docs/algorithms/keyset.md.
 """
@@ -27,7 +27,7 @@ from aioflows.errors import AioflowsError, CompletenessError
 __all__ = ["ZoneShown"]
 
 _ROUNDS = 3
-"""How often to look for a row in its second, and then in its first window, before it counts as misread."""
+"""How often a row is looked for in its second, and then in its first window, before it counts as misread."""
 
 
 class ZoneShown:
@@ -35,7 +35,7 @@ class ZoneShown:
 
     Args:
         state: the state of the scan.
-        misread: returns the error for a second whose rows are elsewhere.
+        misread: returns the error for a second without the rows that were read there.
     """
 
     def __init__(self, state: KeysetState, misread: Callable[[PageRequest, int], CompletenessError]) -> None:
@@ -47,7 +47,7 @@ class ZoneShown:
         self.waited = False
         """True if rows had to wait for this check."""
         self.error: AioflowsError | None = None
-        """The error that ended the check."""
+        """The error that ended the check. None means no error."""
 
     def note(self, ask: PageRequest, page: Page) -> None:
         """Note an answer. The first answer that has rows provides the row to look for."""
@@ -62,7 +62,7 @@ class ZoneShown:
         return self._sample is not None and named and not (self._gone or self._reader.pinned)
 
     def start(self) -> None:
-        """Request the second of a row next, if that is needed and was not done before."""
+        """Request the second of a row, once and if no answer has shown the zone."""
         if self.unsure and not self._asked:
             self._asked = True
             self._follow_ups.start(self._check())

@@ -1,6 +1,6 @@
-"""External sort of the rows of a keyset walk, in runs that are spilled to disk if they do not fit in memory.
+"""External sort of the rows of a keyset walk, in runs that are spilled to disk if memory is too small.
 
-Sorting loses no row, so everything that the walk proves stays proven. The first row waits for the last page.
+Sorting loses no row, so all that the walk proves stays proven. The first row waits for the last page.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -30,23 +30,23 @@ _FEWEST = 16
 
 @attrs.define(eq=False)
 class _Run:
-    """A sorted run, and its units in the spill file (offset and length in bytes)."""
+    """A sorted run: its number of rows, and its units in the spill file (offset and length in bytes)."""
 
     rows: int
     units: list[tuple[int, int]] | None = None
 
 
 class ExternalSort:
-    """The external sort. It reads windows by the keyset walk and sorts their rows.
+    """The external sort: reads windows by the keyset walk and sorts their rows.
 
     Args:
         partitions: the keyset walk, unordered.
         order: the order to sort by.
         page: returns the number of rows of a full page.
         buffer: about the most rows to hold.
-        keep: rows that stay in memory if there are no more.
-        handed: ids of rows that were handed out already, and are dropped. Default: none.
-        reached: the key up to which rows were handed out. Default: ``()``, which means none.
+        keep: the most rows of a last run that stay in memory.
+        handed: ids of rows that were handed out before, and are dropped. Default: no ids.
+        reached: the key up to which rows were handed out. Default: ``()``, which means no rows.
         after: the key after which rows are handed out. Default: ``()``, which means from the first row on.
     """
 
@@ -98,7 +98,7 @@ class ExternalSort:
         return self._last is not None and not self._spilling
 
     def wanted(self, slots: int) -> Iterator[tuple[Requester, PageRequest]]:
-        """Return the requests to start, no more than the buffer can take the rows of."""
+        """Return the requests to start, at most as many as the buffer has room for their rows."""
         asks = under_way(self.partitions)
         free = (self._buffer - self.held) // self._page() + 1 - asks
         if self.ended or (free < 1 and (asks or self._spilling)):
@@ -114,8 +114,8 @@ class ExternalSort:
         """Process the answers so far.
 
         Raises:
-            AioflowsError: the walk has failed with it.
-            CompletenessError: a row came whose place in the order was passed.
+            AioflowsError: the error of the walk.
+            CompletenessError: a row belongs before rows that were handed out.
         """
         while self._last is None:
             most = self._buffer // 2
@@ -137,17 +137,14 @@ class ExternalSort:
                 self.total += len(fresh)
 
     def stop(self) -> None:
-        """End the walk at its position, once every request has its answer.
-
-        The walk keeps the windows that are left.
-        """
+        """End the walk once every request has its answer. The walk keeps the windows that are left."""
         if self._drained and not self.ended and not under_way(self.partitions):
             self.ended = True
             self.advance()
 
     def sources(self) -> list[Source]:
         """Return everything that was read, as sources for a merge."""
-        assert self._last is not None, "it is done"
+        assert self._last is not None, "everything is sorted"
         share = max(self._unit, self._buffer // (2 * max(1, len(self._runs))))
         spilled: list[Source] = [
             SpilledRun(run.units or (), share, self._unit, self._order) for run in self._runs
@@ -155,14 +152,11 @@ class ExternalSort:
         return [*spilled, InMemoryRun(self._last)] if self._last else spilled
 
     def _finish_run(self, *, last: bool) -> bool:
-        """Sort the rows in memory and spill them, or keep them if they are few.
-
-        Return False if that has to wait.
-        """
+        """Sort the rows in memory, and spill or keep the run. Return False if the run has to wait."""
         if self._order.lacking(self.rows):
             return False
         if not last and self._spilling:
-            return False  # one run at a time waits to be written
+            return False  # a second waiting run would need twice the memory
         entries = self._order.entries(self.rows)
         self._check(entries)
         self.rows = []
@@ -183,7 +177,7 @@ class ExternalSort:
         return True
 
     def _check(self, entries: list[Entry]) -> None:
-        """Check that no row lies before the last row that was handed out, unless its id is known."""
+        """Check that no row comes too late: before the last row that was handed out, but after `after`."""
         passed = entries[: bisect_right(entries, self._reached, key=by_key)]
         lost = [row for key, row in passed if key > self._after]
         if lost:

@@ -1,8 +1,7 @@
 """The rows of one window that were read and not handed out yet, in the groups that the service sorts.
 
-A group is the rows with the same first sort field. The service may order them in another way, so a group is
-handed out once all of it was read: when a row of a later group comes, or the end of the window. An id is
-handed out once.
+A group is the rows with the same first sort field, which the service may order in any way. So a group is handed
+out once it is complete: when a row of a later group comes, or the end of the window. An id is handed out once.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class GroupBuffer:
         self.complete: list[FlowInstance] = []
         """The rows of complete groups that have no key yet."""
         self.open: list[FlowInstance] = []
-        """The rows of the last group, of which more may come."""
+        """The rows of the last group, which may have more rows."""
         self.last: timedelta | None = None
         """The first part of the least key of the last group. None means that no row was read."""
         self.seen: set[str] = set()
@@ -67,10 +66,7 @@ class GroupBuffer:
             self.complete = []
 
     def drop(self) -> Key | None:
-        """Drop the rows that were not handed out.
-
-        Return a key that precedes all of them. None means that no such key is known.
-        """
+        """Drop the rows that were not handed out, and return a key before all of them, or None if unknown."""
         waiting = [row for _, row in self.entries] + self.complete + self.open
         first: Key | None = None
         if self.entries:

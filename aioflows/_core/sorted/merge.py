@@ -1,9 +1,8 @@
 """A lazy k-way merge of sources that are each in order.
 
-Invariant: a row is handed out once no source can still bring a row before it. The bound of a source is a key
+Invariant: a row is handed out once no source can still bring an earlier row. The bound of a source is a key
 that precedes all its further rows. Rows before the least of all bounds are handed out together, sorted. So no
-source has to be read to its end. The source that is farthest behind holds back all others, so it is read
-next.
+source has to be read to its end. The source that is farthest behind delays all others, and is read next.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -25,7 +24,7 @@ __all__ = ["InMemoryRun", "KWayMerge", "Source", "SpilledRun"]
 
 
 class Source(Protocol):
-    """A source of rows in order, some of which are there already."""
+    """A source of rows in order, of which some may have been read."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -90,7 +89,7 @@ class KWayMerge:
     """A lazy merge of sources.
 
     Args:
-        sources: the sources to merge. Other sources may replace them later.
+        sources: the first sources to merge. Later the attribute `sources` may change.
         after: the key after which rows are handed out. Default: ``()``, which means from the first row on.
     """
 
@@ -106,10 +105,7 @@ class KWayMerge:
         return min((bound for source in self.sources if (bound := source.bound) is not None), default=None)
 
     def next(self) -> list[FlowInstance]:
-        """Return the rows that no further row can precede.
-
-        If there are none, the source that is farthest behind has to be read on.
-        """
+        """Return the rows that no further row can precede. Empty if the source farthest behind must be read."""
         bound = self.bound
         passed: list[Entry] = []
         for source in self.sources:
@@ -124,5 +120,5 @@ class KWayMerge:
 
     @property
     def over(self) -> bool:
-        """True if everything was handed out."""
+        """True if every row of every source was handed out."""
         return all(source.bound is None and not source.entries for source in self.sources)

@@ -1,6 +1,6 @@
-"""Requests that find out where the service puts rows that lack a sort field, if no answer has shown it.
+"""Null probes: requests that show where the service puts rows that lack a sort field.
 
-Such a request asks for the first page of all rows, sorted by that one field. Its first row shows the place.
+A probe requests the first page of all rows, sorted by one field. The first row shows the place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROWS = 10
 
 @attrs.frozen(eq=False)
 class _Probe:
-    """One request for one sort field and one schedule type."""
+    """A request for one sort field and one schedule type."""
 
     probes: NullProbes
     sorter: Sorter
@@ -44,7 +44,7 @@ class NullProbes:
     """The probes of one scan.
 
     Args:
-        order: the order of the scan, which holds the fields that are needed.
+        order: the order of the scan. Its attribute `needed` has the fields to probe.
         windows: the schedule types that are read, each with its window (ms of real time).
         service: the facts that the session knows about the service.
     """
@@ -86,7 +86,7 @@ class NullProbes:
         self.rows_received += len(page.ids)
         self._looks[probe.sorter, probe.type] += 1
         if not page.ids and self._looks[probe.sorter, probe.type] < EMPTY_ANSWERS:
-            return  # one empty answer is not trusted
+            return  # a single empty answer may be false
         self._answered.add((probe.sorter, probe.type))
         assert self.zone is not None, "the zone is known before the first answer is read"
         try:
@@ -96,10 +96,7 @@ class NullProbes:
             self.error = error
 
     def _unprobed(self, sorter: Sorter) -> list[tuple[ScheduleType, int, int]]:
-        """Return the windows that were not probed.
-
-        The first is of a type that is known to have rows without the field.
-        """
+        """Return the windows that were not probed, first the type known to have rows without the field."""
         best = self._order.type_lacking(sorter[0])
         left = [one for one in self._windows if (sorter, one[0]) not in self._answered]
         return sorted(left, key=lambda one: one[0] is not best)

@@ -1,8 +1,8 @@
 """A page that the service sorted by a field, in the order of the scan: its rows, and the group of each row.
 
 A page that is out of order, or has a row outside its window, proves nothing and ends the scan. A page sorted
-from the end is reversed. Then rows that lack the field may stand at the wrong end, if the service puts them
-at the same end in both directions.
+from the end is reversed. If the service puts rows that lack the field at the same end in both directions, they
+stand at the wrong end of a reversed page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Backwards", "GroupReader", "PageGroups"]
 
 
 class Backwards(Exception):
-    """The texts run backwards where clocks may have been put back, which proves no fault of the service."""
+    """The times of a page are out of order, but clocks may have been put back, so the service may be right."""
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class GroupReader:
         ask: the request for the window.
         type: the schedule type.
         order: the order of the scan.
-        evidence: the evidence of the scan of that type.
+        evidence: the evidence of the scan of `type`.
         zone: the zone of the service, whose offset does not change within the window.
     """
 
@@ -62,7 +62,7 @@ class GroupReader:
         self._offset = zone.offset_at(ask.from_ms // 1000)
 
     def read(self, page: Page, *, backward: bool = False) -> PageGroups | None:
-        """Return the rows of a page in groups. None means that the place of rows without the field is needed.
+        """Return the rows of a page in groups. None means that the place of rows without the field is unknown.
 
         Args:
             page: the answer.
@@ -92,10 +92,10 @@ class GroupReader:
         return PageGroups(rows, keys)
 
     def _suffix(self, rows: list[FlowInstance]) -> list[FlowInstance]:
-        """Return the rows of a page from the end that also stand at the end of the scan's order."""
+        """Return the rows of a reversed page that also stand at the end of the scan's order."""
         if self._order.nulls_first(
             self._order.first
-        ):  # perhaps in both directions: then they are not at the end
+        ):  # if in both directions, rows without the field are not at the end of the scan's order
             at_end = self._order.nulls_first(self._order.reverse) is False
             return rows if at_end else [row for row in rows if self._order.value(row) is not None]
         return [] if self._order.ends_alike is False else rows
@@ -108,23 +108,24 @@ class GroupReader:
             second = wall_seconds(time) - self._offset
             if second == high == self._ask.to_ms // 1000:
                 raise CompletenessError(
-                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, at which the "
-                    f"window asked for ends ({self._ask.from_ms}–{self._ask.to_ms} ms): the service includes the end of the "
-                    "range, or rounds its times. scan(query, proven=True) reads a service that includes the end"
+                    f"instance {page.ids[list(page.times).index(time)]!r} came with trigger time {time}, the end of the "
+                    f"window of the request ({self._ask.from_ms}–{self._ask.to_ms} ms): the service includes the end of the "
+                    "range, or rounds its times. Use scan(query, proven=True), which can read a service that includes the end"
                 )
             if not low <= second < high:
                 raise CompletenessError(
-                    f"instance {page.ids[list(page.times).index(time)]!r} was answered with trigger time {time}, which "
-                    f"lies outside the window asked for ({self._ask.from_ms}–{self._ask.to_ms} ms)"
+                    f"instance {page.ids[list(page.times).index(time)]!r} came with trigger time {time}, which lies "
+                    f"outside the window of the request ({self._ask.from_ms}–{self._ask.to_ms} ms): the service ignores the time "
+                    "filter, or names a wrong zone. Give the right zone as FlowSession(server_timezone=...)"
                 )
 
     def _disorder(self, one: FlowInstance, other: FlowInstance, sorter: Sorter) -> Exception:
         if not self._zone.fixed:
-            # Other times may be in another zone than the trigger time, with other clock changes.
+            # The clock of the sort field may have been put back, even if the clock of trigger times was not.
             return Backwards()
         field, falling = sorter
         return CompletenessError(
-            f"the service broke the order it was asked for: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
+            f"the service broke the order of the request: in the window {self._ask.from_ms}–{self._ask.to_ms} ms, "
             f"sorted by {field} {'DESC' if falling else 'ASC'}, instances {one.instance_id!r} and "
-            f"{other.instance_id!r} are in the wrong order. scan(query, proven=True) sorts here instead"
+            f"{other.instance_id!r} are in the wrong order. Use scan(query, proven=True), which sorts here instead"
         )

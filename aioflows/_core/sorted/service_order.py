@@ -1,14 +1,15 @@
 """A scan in the service's own order, by a field that its answers do not contain.
 
-Only the places of rows can be checked then, and nothing can be merged. So one window is read by page numbers:
+Without the field, only the places of rows can be checked, and nothing can be merged. So one window is read by
+page numbers:
 
-1. A page joins the page before it if it begins with the same rows that the other page ended with, at the same
-   places, and brings no row that came before.
+1. Two pages join if the second begins with the rows that the first ends with, at the same places, and brings no
+   other row that came before.
 2. The end is proven from the end. The first page of the reverse direction must hold the last row, and no row
    that the last pages did not bring.
 
-A page that does not join is requested again a few times, since the answers may be from before and after a
-change. If it still does not join, the result has changed, and the scan ends.
+If pages do not join, the later page is requested again a few times, since the answers may be from before and
+after a change. If the pages still do not join, the result has changed, and the scan ends.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -42,15 +43,15 @@ __all__ = ["ServiceOrderScan"]
 
 _TRIES = 3
 _LAST_PAGES = 3
-"""The last pages whose ids are kept, to find them in the page from the end."""
+"""The number of last pages whose ids are kept, to be compared with the page from the end."""
 
 
 class ServiceOrderScan(Machine):
     """The scan in the service's own order.
 
     Args:
-        partitions: a keyset walk of the same window. Its first answers show how the service numbers pages and how
-            many rows a page holds. Their rows are not used.
+        partitions: a keyset walk of the same window. Only its first answers are used, which show how the
+            service numbers pages, and how many rows a page holds.
         sorter: the sort field, and True if it is descending.
         service: the facts that the session knows about the service.
         page_size: rows per request.
@@ -87,7 +88,7 @@ class ServiceOrderScan(Machine):
     def __repr__(self) -> str:
         return f"<ServiceOrderScan by {self._sorter[0]}, {self._end} rows read>"
 
-    # Figures
+    # State
 
     @property
     def progress(self) -> float:
@@ -119,7 +120,7 @@ class ServiceOrderScan(Machine):
         self._partitions.set_zone(zone)
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:  # noqa: ARG002
-        """Return the whole window, since nothing shows which part of it was handed out."""
+        """Return the whole window, since nothing shows which of its rows were handed out."""
         return whole_range(self._partitions)
 
     # Requests
@@ -178,14 +179,11 @@ class ServiceOrderScan(Machine):
     # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in the service's order.
-
-        Raise the scan's error after all rows before it were returned.
-        """
+        """Return the next rows in the service's order. Raise the scan's error after all rows before the error."""
         if self._pages is None:
             got = self._partitions.next_rows()
             if got is DONE:
-                return DONE  # the window is empty
+                return DONE  # the keyset walk has proven that the window is empty
             if got is NEED_PAGES:
                 return NEED_PAGES
             self._pages = PageSequence(self._window(), self._service)
@@ -204,7 +202,7 @@ class ServiceOrderScan(Machine):
         return DONE
 
     def _rows(self, pages: PageSequence, place: PlacedPage) -> list[FlowInstance]:
-        """Return the rows of a page that did not come before."""
+        """Return the new rows of a page. If the page does not join, request it again and return no rows."""
         ids = [*place.page.ids]
         shared = self._end - place.offset
         known = [name for page in self._last for name in page]
@@ -223,14 +221,14 @@ class ServiceOrderScan(Machine):
             elif ids:
                 raise self._changed("two pages did not join")
             else:
-                # Page numbers end here, so the page from the end decides.
+                # Page numbers may end before the rows, so the page from the end decides.
                 self._short, self._tries = True, 0
             return []
         self._tries = 0
         self._end = place.offset + len(ids)
         self._short = len(ids) < place.size
         fresh = ids[shared:]
-        if fresh:  # a last page may hold only the overlap
+        if fresh:  # all rows of a last page may be on the page before
             self._last.append(fresh)
         self._seen.update(fresh)
         assert self._zone is not None, "the zone is known before the first answer is read"
@@ -238,14 +236,14 @@ class ServiceOrderScan(Machine):
         return place.page.instances(self._zone, range(shared, len(ids)))
 
     def _check_end(self, page: Page, start: int) -> None:
-        """Check that no row lies at the end of the window. The order does not show where such rows stand."""
+        """Check that no row has the end of the window as its trigger time, since such rows may be anywhere."""
         assert self._zone is not None, "the zone is known before the first answer is read"
         to_ms = self._window().to_ms
         end = to_ms // 1000 + self._zone.offset_at(to_ms // 1000 - 1)
         for name, time in zip(page.ids[start:], page.times[start:], strict=True):
             if to_ms % 1000 == 0 and wall_seconds(time) == end:
                 raise CompletenessError(
-                    f"instance {name!r} was answered with trigger time {time}, at which the window asked for ends "
+                    f"instance {name!r} came with trigger time {time}, the end of the window of the request "
                     f"({self._window().from_ms}–{to_ms} ms): the service includes the end of the range, or rounds its times. "
                     "Order by trigger_time, or end the range a millisecond earlier"
                 )

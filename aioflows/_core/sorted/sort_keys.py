@@ -3,17 +3,18 @@
 Invariants:
 
 1. Keys rise in the order of the scan, whatever the directions of its fields. A descending field is negated,
-   and ids fall if the first field does. So the descending order is the exact reverse of the ascending one,
+   and ids fall if the first field does. So the descending order is the exact reverse of the ascending order,
    and all other modules compare keys with ``<`` alone. An id ends every key, so the order is total.
 2. A key has the resolution of the answer. The service may sort more finely, or in another order. So rows with
-   the same first field form a *group*. A group is sorted here once all of it has come. Groups come in the
-   service's order.
-3. If wall clocks show an hour twice, the service may order it by instants or by what clocks show. So both
-   passes of it are one group.
-4. Rows that lack a field stand where this service puts them. Answers show the place; nothing is assumed.
+   the same first field form a *group*, which is sorted here once it is complete. Groups come in the service's
+   order.
+3. If wall clocks show an hour twice, the service may order the two hours by instants or by wall-clock times. So
+   both hours are one group.
+4. Rows that lack a field stand where the service puts them. Answers show the place.
 
-Keys are instants. In a zone with one offset, they are what its clock shows, which has the same order and costs
-half as much. A checkpoint of an earlier release holds what clocks show in any zone, and is resumed in its order.
+Keys are instants. In a zone with one offset, keys are wall-clock times, which have the same order and cost
+half as much. A checkpoint of an earlier release has wall-clock times in any zone, and is resumed in their
+order.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -76,8 +77,8 @@ def _reader(field: str, *, instants: bool = False) -> Read:
             return None if time is None else time - _EPOCH
 
         return read_instant
-    # The slot holds the wall-clock time. Nearly every row has only such times, and an aware time would cost
-    # twice as much.
+    # The slot holds the wall-clock time of nearly every row. The public attribute would make an aware time,
+    # which costs twice as much.
     stored: Callable[[FlowInstance], datetime | None] = attrgetter(f"_{_FIELDS[field]}")
 
     def read(row: FlowInstance) -> timedelta | None:
@@ -99,10 +100,9 @@ class SortOrder:
 
     Args:
         sorters: the sort fields, each with True if it is descending.
-        service: the facts that the session knows about the service. The place of rows that lack a field is
-            noted there.
-        resumed: the place after which the scan hands out rows. It decides what keys are made of. Default:
-            None, the zone decides (`set_zone`).
+        service: the facts that the session knows about the service, with the places of rows that lack a field.
+        resumed: the place after which the scan hands out rows. Keys have instants if this place has instants.
+            Default: None, which means that the zone decides (`set_zone`).
     """
 
     def __init__(
@@ -133,17 +133,14 @@ class SortOrder:
         """A function that returns the first sort field of a row."""
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first key."""
+        """Set the zone of the service's times, which the first key needs."""
         if self._resumed is None:
             self._read_by(instants=not zone.fixed)
 
     # Keys
 
     def key(self, row: FlowInstance) -> Key:
-        """Return the key of a row.
-
-        If the row lacks a field, the place of such rows must be known (`lacking`).
-        """
+        """Return the key of a row. The place of rows that lack a field must be known (`lacking`)."""
         return self._key([read(row) for _, read in self._reads], row.instance_id)
 
     def entries(self, rows: Iterable[FlowInstance]) -> list[Entry]:
@@ -157,10 +154,7 @@ class SortOrder:
         return (fields, row.instance_id, INSTANTS) if self._instants else (fields, row.instance_id)
 
     def key_at(self, position: Position) -> Key | None:
-        """Return the key of a stored place.
-
-        None means that the place of rows that lack a field is not known yet.
-        """
+        """Return the key of a stored place. None means that the place of rows without a field is unknown."""
         values = [None if one is None else one * _MICROSECOND for one in position[0]]
         for sorter, value in zip(self.sorters, values, strict=True):
             if value is None and self.nulls_first(sorter) is None:
@@ -203,7 +197,7 @@ class SortOrder:
     # Rows that lack a field
 
     def note(self, rows: Sequence[FlowInstance], type: ScheduleType) -> None:
-        """Note which fields the rows of a schedule type lack, as long as their place is unknown."""
+        """Note which fields rows of a schedule type lack, while the place of such rows is unknown."""
         for (field, falling), read in self._reads:
             if (
                 field == "trigger_time"
@@ -215,10 +209,7 @@ class SortOrder:
             self._kinds[field, type] = lack or True in kinds, have or False in kinds
 
     def type_lacking(self, field: str) -> ScheduleType | None:
-        """Return a schedule type known to have rows without a field.
-
-        A type that also has rows with it is preferred.
-        """
+        """Return a schedule type with rows without a field, if possible one that has rows with it too."""
         found = [
             (have, -type, type) for (one, type), (lack, have) in self._kinds.items() if one == field and lack
         ]
@@ -236,28 +227,22 @@ class SortOrder:
 
     @property
     def ends_alike(self) -> bool | None:
-        """True if the first page of the reverse direction shows the end of this one. None means unknown.
+        """True if the first page of the reverse direction shows the end of the scan's order.
 
-        False means that rows without the field stand last in both directions.
+        False means that rows without the field stand last in both directions. None means unknown.
         """
         first = self.nulls_first(self.first)
         return self.nulls_first(self.reverse) if first is False else first
 
     def lacking(self, rows: Iterable[FlowInstance]) -> bool:
-        """Return True if a row lacks a field and the place of such rows is unknown.
-
-        The field is noted as needed.
-        """
+        """Return True if a row lacks a field and the place of such rows is unknown. Note such fields."""
         unknown = [(sorter, read) for sorter, read in self._reads if self.nulls_first(sorter) is None]
         found = [sorter for sorter, read in unknown if any(read(row) is None for row in rows)]
         self.needed.update(dict.fromkeys(found))
         return bool(found)
 
     def nulls_first(self, sorter: Sorter) -> bool | None:
-        """Return True if rows without a field stand before all others.
-
-        None means that this is not known yet.
-        """
+        """Return True if rows without a field stand before all others. None means unknown."""
         known = self._service.nulls_first.get(sorter)
         return self._assumed.get(sorter) if known is None else known
 
@@ -270,8 +255,8 @@ class SortOrder:
         known = self.nulls_first(sorter)
         if known is not None and known is not first:
             raise CompletenessError(
-                f"the service broke the order it was asked for: sorted by {_sorter_text(sorter)}, rows without that time came "
-                f"{'after' if first else 'before'} all others earlier, and {'before' if first else 'after'} them now. "
+                f"the service broke the order of the request: sorted by {_sorter_text(sorter)}, rows without that time came "
+                f"{'after' if first else 'before'} all other rows in one answer, and {'before' if first else 'after'} in another. "
                 "Order by another field"
             )
         self._service.nulls_first[sorter] = first
@@ -292,8 +277,8 @@ class SortOrder:
         if lacks and has:
             self.learn(sorter, first=first_lacks)
         elif last:
-            # If all rows of each type lack the field, or none do, no answer shows the place. The scan assumes
-            # one and keeps to it.
+            # If all rows of each type lack the field, or no row does, no answer shows the place. The scan
+            # assumes a place and keeps to it.
             self._assumed[sorter] = first_lacks or (not first_has and not sorter[1])
             self.needed.pop(sorter, None)
 

@@ -1,9 +1,9 @@
 """A scan in an order other than that of trigger times.
 
-The keyset walk collects small results, and all results that must be proven. Then they are sorted here. A
-large result begins in the same way. Once more rows were read than may be held, the rest is cut into windows
-that the service sorts (`aioflows._core.sorted.window_schedule`). These are merged with the collected rows. No row
-that was read is requested again.
+The keyset walk collects a small result, or a result that must be proven. Then the rows are sorted here. A large
+result begins with the walk too. Once more rows were read than may be held, the rest is cut into windows that
+the service sorts (`aioflows._core.sorted.sorted_windows`), and merged with the collected rows. No row that
+was read is requested again.
 
 Invariants:
 
@@ -31,6 +31,7 @@ from aioflows._core.sorted.external_sort import ExternalSort
 from aioflows._core.sorted.merge import KWayMerge, SpilledRun
 from aioflows._core.sorted.null_probe import NullProbes
 from aioflows._core.sorted.sort_keys import SortOrder
+from aioflows._core.sorted.sorted_windows import SortedWindows, Window
 from aioflows._core.sorted.window_plan import (
     cut_evenly,
     expected_rows,
@@ -39,7 +40,6 @@ from aioflows._core.sorted.window_plan import (
     whole_range,
 )
 from aioflows._core.sorted.window_reader import WindowReader
-from aioflows._core.sorted.window_schedule import Window, WindowSchedule
 from aioflows._core.wire.zone import Zone
 from aioflows.checkpoint import Position, Remainder
 from aioflows.errors import AioflowsError
@@ -62,9 +62,9 @@ class SortedScan(Machine):
         again: returns a keyset walk of some windows.
         page_size: rows per request.
         buffer: about the most rows to hold. While the collected rows are handed out, sorted windows may hold
-            as many again.
+            as many rows again.
         limit: rows that the consumer takes in all. Default: None, which means every row.
-        proven: True if everything is walked, whatever its size. Default: False.
+        proven: True if the keyset walk reads the whole result, whatever its size. Default: False.
         after: the place after which rows are handed out. Default: None, which means every row.
     """
 
@@ -104,7 +104,7 @@ class SortedScan(Machine):
         )
         self._stopped = False
         self._merge: KWayMerge | None = None
-        self._windows = self._schedule([])
+        self._windows = self._sorted_windows([])
         self._batches = self._rows_given = 0
         self._expected = self._begun = 0.0
         self._zone: Zone | None = None
@@ -114,7 +114,7 @@ class SortedScan(Machine):
         state = "collecting" if self._merge is None else f"merging {len(self._merge.sources)} sources"
         return f"<SortedScan {self._order!r} {state}, {self._rows_given} rows given, {self.held} held>"
 
-    # Figures
+    # State
 
     @property
     def held(self) -> int:
@@ -128,10 +128,7 @@ class SortedScan(Machine):
 
     @property
     def progress(self) -> float:
-        """The share of the scan that is done, from 0 to 1.
-
-        Half of it stands for collecting before the first row.
-        """
+        """The share of the scan that is done, from 0 to 1. Collecting before the first row is up to a half."""
         if self._merge is None:
             return self._partitions.progress / 2
         total = max(self._expected, self._rows_given, 1)
@@ -151,7 +148,7 @@ class SortedScan(Machine):
         return self._partitions.drain_events() + self._windows.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
+        """Set the zone of the service's times, which the first answer needs."""
         self._zone = self._probes.zone = zone
         self._order.set_zone(zone)
         self._partitions.set_zone(zone)
@@ -164,7 +161,7 @@ class SortedScan(Machine):
         """Return the place of the last row in the order."""
         return self._after if last is None else self._order.position(last)
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start."""
@@ -180,7 +177,7 @@ class SortedScan(Machine):
         return asks + self._windows.wanted(slots - len(asks), self._merge, ahead=ahead)
 
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
-        """Return the rows to write to disk or to read back, each once."""
+        """Return the disk tasks to start, each once: rows to spill, and rows to read back."""
         tasks: list[SpillWrite | SpillRead] = [*self._walk.stores(), *self._windows.stores()]
         if self._merge is not None:
             runs = (source for source in self._merge.sources if isinstance(source, SpilledRun))
@@ -194,7 +191,7 @@ class SortedScan(Machine):
     # Rows
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
+        """Return the next rows in order. Raise the scan's error after all rows before the error."""
         error = self._error or self._probes.error
         if error is not None:
             raise error
@@ -234,12 +231,12 @@ class SortedScan(Machine):
         self._begun = self._partitions.progress / 2
         self._expected = walk.total + expected_rows(self._partitions)
         readers = self._window_readers()
-        self._windows = self._schedule(readers)
+        self._windows = self._sorted_windows(readers)
         self._merge = KWayMerge([*walk.sources(), *readers], after)
         return True
 
     def _enough(self) -> bool:
-        """Return True if more rows were read than are to be collected."""
+        """Return True if enough rows were read, so that the service may sort the rest."""
         rows = self._walk.total
         if self._proven or not rows:
             return False
@@ -248,8 +245,8 @@ class SortedScan(Machine):
         most = self._service.most(self._page_size)
         return most >= self._page_size or rows > most
 
-    def _schedule(self, readers: Sequence[WindowReader]) -> WindowSchedule:
-        return WindowSchedule(
+    def _sorted_windows(self, readers: Sequence[WindowReader]) -> SortedWindows:
+        return SortedWindows(
             readers, self._order, again=self._walked_again, page=self._page, buffer=self._buffer
         )
 
@@ -262,7 +259,7 @@ class SortedScan(Machine):
     def _window_readers(self) -> list[WindowReader]:
         """Return readers for the rest of the range, cut into windows that the service sorts."""
         if not (windows := left_windows(self._partitions)):
-            return []  # a finished scan that is resumed has no windows, and asks for no zone
+            return []  # a resumed scan that was finished has no windows, and no zone was set
         assert self._zone is not None, "the zone is known before the first answer is read"
         page = self._page()
         if not self._few:

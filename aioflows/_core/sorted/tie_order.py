@@ -1,7 +1,7 @@
 """A scan by trigger time whose ties are sorted by further fields: the keyset walk, second by second.
 
 Batches of the walk end at whole seconds, and answers have trigger times in whole seconds. So all rows of one
-trigger time come together. Sorting them loses neither the order nor the proof.
+trigger time come together, and sorting them loses neither the order nor the proof.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -30,7 +30,7 @@ class TieOrderScan(Machine):
     Args:
         partitions: the keyset walk, ordered by trigger time.
         order: the order of the scan, whose first field is the trigger time.
-        probes: the requests that find out where rows stand that lack a field.
+        probes: the requests that find out where rows without a field stand.
         after: the place after which rows are handed out. None means every row.
     """
 
@@ -61,7 +61,7 @@ class TieOrderScan(Machine):
         return self._partitions.drain_events()
 
     def set_zone(self, zone: Zone) -> None:
-        """Set the zone of the service's times. The zone is needed before the first answer."""
+        """Set the zone of the service's times, which the first answer needs."""
         self._probes.zone = zone
         self._order.set_zone(zone)
         self._partitions.set_zone(zone)
@@ -72,7 +72,7 @@ class TieOrderScan(Machine):
         return asks + self._partitions.wanted(slots - len(asks))
 
     def next_rows(self) -> Rows:
-        """Return the next rows in order. Raise the scan's error after all rows before it were returned."""
+        """Return the next rows in order. Raise the scan's error after all rows before the error."""
         if self._probes.error is not None:
             raise self._probes.error
         if self._from is None and self._after is not None:

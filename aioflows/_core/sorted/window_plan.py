@@ -1,4 +1,4 @@
-"""The windows of a keyset walk: which are left to read, and how they are cut for readers in another order."""
+"""The windows that a keyset walk has left, and the pieces that readers in another order read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ExpectedWindow: TypeAlias = tuple[ScheduleType, int, int, float]
 """A schedule type, a window of it (ms of scan time), and the rows to expect there."""
 
 _PAGES_OF_A_WINDOW = 4
-"""The pages in a window from which cutting it out is worth the extra page at its end."""
+"""The fewest pages of a piece. A smaller piece is not worth the extra page at its end."""
 
 
 def under_way(walk: PartitionedScan) -> int:
@@ -44,7 +44,7 @@ def whole_range(walk: PartitionedScan) -> list[Remainder]:
 
 
 def cut_evenly(windows: Sequence[ExpectedWindow], page: int, buffer: int) -> list[ExpectedWindow]:
-    """Cut windows into pieces of about equal expected rows, so that the buffer holds two pages of each.
+    """Cut windows into pieces of about equal expected rows, so that the buffer has room for two pages of each.
 
     Args:
         windows: the windows to cut.

@@ -1,17 +1,17 @@
-"""A window that the service sorts by a field: its pages are read by their numbers.
+"""A reader of a window that the service sorts by a field, by page numbers.
 
 Invariants:
 
-1. Let a page be sorted by a field, and let it begin in a group before ``g``. Then it holds every lasting row
-   from ``g`` to the group of its last row. So a page joins the rows before it if it begins before their last
-   group, whatever has changed meanwhile. If that group reaches to the start of the page, the page joins if
-   the rows that both should share are the same ones at the same places.
+1. Let a page be sorted by a field, and begin in a group before ``g``. Then the page holds every lasting row
+   from ``g`` to before the group of its last row. So a page joins the rows read so far if it begins before
+   their last group, whatever has changed meanwhile. If that group reaches to the start of the page, the page
+   joins if it has the same rows as the page before, at the places that both cover.
 2. The end is proven from the end. A page sorted in the reverse direction holds every lasting row from its
    farthest group to the end of the window. The window is complete once the pages from its start reach into
-   that page. A page that is not full, a limit on page numbers and a silent cap do not prove an end.
+   the page from its end. A page that is not full, a limit on page numbers and a silent cap do not prove an end.
 
-If this does not hold, the window is *abandoned*: its pages do not join, a group is too large to be held, or
-the end is not reached. Then none of its pages count, and the window is read again by the keyset walk.
+If pages do not join, a group is too large to be held, or the end is not reached, the window is *abandoned*.
+Then its pages do not count, and the keyset walk reads the window again.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -51,7 +51,7 @@ class WindowReader:
         largest_group: the most rows of one group to hold.
         order: the order of the scan.
         service: the facts that the session knows about the service.
-        evidence: the evidence of the scan of that type.
+        evidence: the evidence of the scan of `type`.
         zone: the zone of the service, whose offset does not change within the window.
     """
 
@@ -73,9 +73,9 @@ class WindowReader:
         self.expected = expected
         self.rows_received = 0
         self.abandoned = ""
-        """The reason why the window cannot be read this way. Empty if it can."""
+        """The reason why the window was abandoned. Empty if it was not."""
         self.read_again = False
-        """True if the keyset walk reads the window. Until it ends, no row of other windows is handed out."""
+        """True while the keyset walk reads the window, so that no row of other windows is handed out."""
         self.error: AioflowsError | None = None
         self._largest_group = largest_group
         self._order = order
@@ -91,7 +91,7 @@ class WindowReader:
         """The rows that were read and not handed out."""
         self._pages = PageSequence(self._ask, service)
         self._place: PlacedPage | None = None
-        """The next page, while the place of rows that lack the field is needed to read it."""
+        """The next page, which waits for the place of rows that lack the field."""
         self._last_ids: Sequence[str] = ()
         """The ids of the last page that was joined."""
         self._end = 0
@@ -109,7 +109,7 @@ class WindowReader:
         state = f"abandoned, {self.abandoned}" if self.abandoned else f"{self._end} rows read"
         return f"<WindowReader {self._ask.from_ms}–{self._ask.to_ms} {state}, {self._pages.under_way} asks under way>"
 
-    # Figures
+    # State
 
     @property
     def entries(self) -> list[Entry]:
@@ -127,10 +127,7 @@ class WindowReader:
 
     @property
     def horizon(self) -> Key:
-        """The key up to which the window was read.
-
-        The window with the least horizon runs out of rows first.
-        """
+        """The key up to which the window was read. The window with the least horizon runs out of rows first."""
         return () if self.buffer.last is None else (self.buffer.last,)
 
     @property
@@ -162,7 +159,7 @@ class WindowReader:
     # Requests
 
     def ask(self) -> PageRequest | None:
-        """Return the next request worth starting. None means that there is none."""
+        """Return the next request worth starting. None means no request."""
         if self._over:
             return None
         if self._wants_end():
@@ -176,7 +173,7 @@ class WindowReader:
     def _far(self) -> float:
         """The row number up to which pages are requested at once.
 
-        These are the expected rows, or as many rows beyond them as were already found beyond them.
+        The first value is the expected number of rows. If more rows came, the surplus is added to their number.
         """
         surplus = self._end - self.expected
         return self.expected if surplus < 0 else self._end + surplus
@@ -193,10 +190,10 @@ class WindowReader:
     # Answers
 
     def failed(self, ask: PageRequest, error: AioflowsError) -> None:  # noqa: ARG002
-        """Process the error that a request ended with. The scan ends at the window's position.
+        """Process the error that a request ended with.
 
-        If the service failed on a page, the page may lie too deep for it. Then the keyset walk reads the
-        window.
+        A refusal or a timeout may mean that the page lies too deep for the service. Then the window is
+        abandoned. After another error, the scan ends at the window's position.
         """
         if self._over:
             return
@@ -221,7 +218,7 @@ class WindowReader:
         self.advance()
 
     def advance(self) -> None:
-        """Go on as far as the answers allow, and the known places of rows that lack the field."""
+        """Join pages as far as the answers, and the known places of rows that lack the field, allow."""
         try:
             while not self._over and self._step():
                 pass
@@ -260,7 +257,7 @@ class WindowReader:
                 return
             self.buffer.add(groups, 0)
         elif not groups.rows:
-            return  # the end, or the limit of page numbers: the page from the end decides
+            return  # page numbers may end before the rows, so the page from the end decides
         elif groups.keys[0] < last:
             self.buffer.add(groups, bisect_left(groups.keys, last))
         elif not self._shares_rows(place):
@@ -273,7 +270,7 @@ class WindowReader:
             self.abandoned = "more rows have the same value than can be held in memory"
 
     def _shares_rows(self, place: PlacedPage) -> bool:
-        """Return True if a page begins with the last rows of the page before it, and brings no other again."""
+        """Return True if a page begins with the last rows of the page before, and brings no other old row."""
         shared = self._end - place.offset
         ids = place.page.ids
         joins = shared > 0 and [*ids[:shared]] == [*self._last_ids[-shared:]]
@@ -286,7 +283,7 @@ class WindowReader:
             return False
         if self._order.ends_alike is None:
             if not self._short:
-                return False  # read from both sides, so that no row without the field is missed
+                return False  # rows without the field may stand at either end, so all pages from the start are read
             if self._order.value(self.buffer.open[0]) is None:
                 self._order.needed[self._order.reverse] = None
                 return False

@@ -10,8 +10,7 @@ import attrs
 from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows.audit import audit as audit_of
 from aioflows.cli.exit_codes import Exit
-from aioflows.cli.options import parsing as options
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.audit_report import json_lines, print_audit
 from aioflows.cli.output.console import console_on
@@ -40,8 +39,8 @@ class AuditOptions:
 
     def query(self, from_: str, to: str) -> FlowQuery:
         """Return the query for a range, given as texts."""
-        zone = options.zone(self.zone)
-        first, last = options.time(from_, "--from", zone), options.time(to, "--to", zone)
+        zone = parsing.zone(self.zone)
+        first, last = parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone)
         return FlowQuery(first, last, owner=self.owner, expression=self.expression)
 
     @property

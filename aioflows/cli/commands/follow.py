@@ -27,7 +27,7 @@ from aioflows import (
     QueryError,
 )
 from aioflows.cli.commands.scan import resume_command
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal

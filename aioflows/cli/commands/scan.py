@@ -15,8 +15,7 @@ from rich.console import Console
 from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats
 from aioflows._display.secret import STARS
 from aioflows.cli.exit_codes import print_to_stderr
-from aioflows.cli.options import parsing as options
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.meters import Meter, json_meter, live_meter, no_meter
@@ -188,7 +187,7 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         job.query,
         output.path or "-",
         format=output.format,
-        columns=options.names(output.columns),
+        columns=parsing.names(output.columns),
         tasks=output.tasks,
         raw=output.raw,
         mode=output.mode,

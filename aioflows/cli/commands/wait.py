@@ -13,7 +13,7 @@ import attrs
 from aioflows import FlowInstance, FlowSession, FlowStatus, Limits, NotFound, WaitTimeout
 from aioflows._display.text import printable
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.parsing import statuses
 from aioflows.cli.output.console import console_on, is_terminal

@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 
 from aioflows import AppKey, Event, FlowSession, Limits, QueryError
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags
 from aioflows.cli.options.parsing import headers, read_text
 from aioflows.cli.output.console import is_terminal
 

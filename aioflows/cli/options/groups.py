@@ -7,8 +7,7 @@ from datetime import datetime
 import attrs
 
 from aioflows import FlowQuery, Limits
-from aioflows.cli.options import parsing as options
-from aioflows.cli.options import types as flags
+from aioflows.cli.options import flags, parsing
 
 __all__ = ["LimitOptions", "QueryOptions"]
 
@@ -37,11 +36,11 @@ class QueryOptions:
         return FlowQuery(
             first,
             last,
-            type=options.schedule_type(self.type),
-            status=options.statuses(self.status or ()),
+            type=parsing.schedule_type(self.type),
+            status=parsing.statuses(self.status or ()),
             owner=self.owner,
             expression=self.expression,
-            order_by=options.order(order_by),
+            order_by=parsing.order(order_by),
         )
 
 

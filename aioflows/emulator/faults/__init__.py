@@ -1,1 +1,1 @@
-"""Scripted faults: what goes wrong on purpose."""
+"""Scripted faults: answers and connections that are wrong on purpose."""

@@ -96,7 +96,7 @@ SPELLS = ("throttle", "storm", "outage", "late")
 KINDS = (*SPELLS, "http-<status>", "code-<code>", *WIRE, *PACKED, *BODY)
 
 _NUMBERED = re.compile(r"(http)-([1-5]\d\d)|(code)-(-?\d{1,9})")
-_SEPARATOR = re.compile(r",(?=[a-z_]+=)")  # not every comma, because an HTTP date holds one
+_SEPARATOR = re.compile(r",(?=[a-z_]+=)")  # only a comma before a name, because an HTTP date has a comma too
 _OPERATIONS = ("search", "get", "time", "timezone", "token", "refresh", "any")
 
 
@@ -110,12 +110,14 @@ class Fault:
             `seconds`), "storm" (every request is throttled for `seconds`), "outage" (every connection is
             reset for `seconds`), "late" (an honest answer comes `seconds` later), "http-502" (any HTTP
             status), "code-62109" (any code of the envelope), or a key of `WIRE`, `PACKED` and `BODY`.
-        times: the number of consecutive requests that fail. With one request in flight, they are tries of the
-            same request. Default: 1.
-        seconds: as the kind says. Default: 0.
-        location: the Location header of a 3xx.
-        retry_after: the Retry-After header of an HTTP status, verbatim. "5|120" sends two headers.
+        times: the number of consecutive requests that fail. With one request in flight, these are attempts at
+            one request. Default: 1.
+        seconds: the seconds that `kind` names. Default: 0.
+        location: the Location header of a 3xx. Default: no header.
+        retry_after: the Retry-After header of an HTTP status, verbatim. "5|120" sends two headers. Default: no
+            header, unless `seconds` is given.
         headers: other headers of an HTTP status, such as "X-RateLimit-Remaining: 57|X-RateLimit-Reset: 30".
+            Default: no headers.
         size: bytes, for "huge" and "gzip-bomb". Default: 64,000,000.
         on: the operation: "search", "get", "time", "timezone", "token", "refresh", or "any", for which `at`
             counts all requests. Default: "search".
@@ -139,7 +141,7 @@ class Fault:
 
     @property
     def number(self) -> tuple[str, int] | None:
-        """``("http", 502)`` or ``("code", 62109)`` for a kind with a number, else None."""
+        """``("http", 502)`` or ``("code", 62109)`` for a kind with a number, otherwise None."""
         found = _NUMBERED.fullmatch(self.kind)
         return (found[1] or found[3], int(found[2] or found[4])) if found else None
 
@@ -164,10 +166,10 @@ class Fault:
         }
         if not {"at", "kind"} <= given.keys() <= kinds.keys():
             raise QueryError(
-                f"a fault must have a form such as at=3,kind=throttle,seconds=2 (known: {', '.join(kinds)}), "
+                f"a fault must have a form such as at=3,kind=throttle,seconds=2 (known names: {', '.join(kinds)}), "
                 f"not {text!r}"
             )
         try:
             return cls(**{name: kinds[name](value) for name, value in given.items()})
         except ValueError as error:
-            raise QueryError(f"fault {text!r} is not valid: {error}") from None
+            raise QueryError(f"fault {text!r} cannot be used: {error}") from None

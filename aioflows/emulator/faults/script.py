@@ -1,4 +1,4 @@
-"""The fault of each request: scripted ones first, then random ones from the seed."""
+"""The fault of each request: scripted faults first, then random faults from the seed."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Script:
 
         Args:
             operation: the operation.
-            number: the number of the request among those of its operation, from 1.
-            number_of_all: the number of the request among all, from 1.
+            number: the number of the request among the requests of its operation, from 1.
+            number_of_all: the number of the request among all requests, from 1.
         """
         for fault in self._trouble.faults:
             count = number_of_all if fault.on == "any" else number if fault.on == operation else 0
@@ -55,7 +55,7 @@ class Script:
 
 
 def replacement(fault: Fault, key: str, limiter: Limiter, now_ms: float) -> Reply | None:
-    """Return the answer that replaces the honest one, or None if the fault only spoils the honest one."""
+    """Return the answer that replaces the honest answer, or None if the fault only spoils the honest answer."""
     if fault.kind in ("throttle", "storm"):
         if fault.kind == "storm":
             limiter.storm(fault.seconds, now_ms)

@@ -1,4 +1,4 @@
-"""Faults of the body: each spoils an honest answer in one way."""
+"""Faults of the body, each of which spoils an honest answer in one way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switches of the gateway and of the faults."""
+"""The switches of the gateway and of its faults."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def _throttle_form() -> checks.Check:
 
 @attrs.frozen(kw_only=True)
 class Access:
-    """The requirements of the gateway. It requires tokens and signatures if an `app_key` is given.
+    """The requirements of the gateway. With an `app_key`, tokens and signatures are required.
 
     Args:
-        app_key: the only access key. None means that the gateway requires no token and no signature.
-        app_secret: the secret of the access key.
+        app_key: the only access key. Default: None, which means that no token and no signature are required.
+        app_secret: the secret of the access key. Default: None, which means no secret.
         token_seconds: the life of a token (seconds). Default: 7,200.
-        token_uses: the life of a token (signed requests). None means any number.
-        claimed_expire: the value of ``expire`` in a token's answer. None means the true one.
-        misspelt_status: True if the token answer says ``stauts``, as the vendor's example does.
+        token_uses: the life of a token (signed requests). Default: None, which means any number.
+        claimed_expire: the value of ``expire`` in a token's answer. Default: None, which means the true value.
+        misspelt_status: True if the token answer has ``stauts``, as the vendor's example has. Default: False.
         refuse_repeats: True if a repeated encryption is refused (1001). Default: True.
         skew_tolerance: the most seconds by which a timestamp may differ from the server's clock. Default:
             600.
-        skew_code: the code for a timestamp that differs more. The documentation names none. Default: 1004.
+        skew_code: the code for a timestamp that differs more. The documentation names no code. Default: 1004.
         expired: the answer to an expired token: "1203" in the envelope, ``apim_status`` "4011" or "4012" in a
             200, or HTTP "401". Default: "1203".
-        rate: requests per second. None means any number.
+        rate: requests per second. Default: None, which means any number.
         burst: requests at once before the rate limits them. Default: 1.
         throttle: the answer to too many requests. An HTTP status from 400 on without a wait: "429", "503",
             "403". A status with a wait: "429-seconds" and "429-decimals" with ``Retry-After`` in seconds,
@@ -67,9 +67,9 @@ class Access:
             ``X-RateLimit-Reset-After`` with decimals, "429-reset-list" with a structured
             ``RateLimit`` (``"default";r=0;t=12``). No answer: "close" closes the connection, "reset" resets it. "envelope":
             `throttle_code` in a 200. Default: "429-seconds".
-        throttle_code: the code of the envelope for ``throttle="envelope"``.
-        count_refused: True if refused requests use up the rate too. A client that keeps asking is then always
-            refused.
+        throttle_code: the code of the envelope for ``throttle="envelope"``. Default: 429.
+        count_refused: True if refused requests use up the rate too, so that a client that goes on sending is
+            always refused. Default: False.
     """
 
     app_key: str | None = attrs.field(default=None, validator=checks.maybe(checks.secret), repr=False)
@@ -101,10 +101,10 @@ class Trouble:
     """The faults.
 
     Args:
-        faults: scripted faults, a list of `Fault`. Default: none.
-        fault_share: the share of searches that fail in addition, from 0 to 1, drawn from the seed. Default:
-            0.
-        fault_kinds: the kinds of these random faults.
+        faults: scripted faults, a list of `Fault`. Default: no faults.
+        fault_share: the share of searches that fail at random in addition, from 0 to 1, drawn from the seed.
+            Default: 0.
+        fault_kinds: the kinds of random faults. Default: six kinds.
     """
 
     faults: tuple[Fault, ...] = attrs.field(

@@ -55,7 +55,7 @@ _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Limiter:
-    """A token bucket: it refills with time, and each request takes one token."""
+    """A token bucket, which refills with time. Each request takes one token."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -65,7 +65,7 @@ class Limiter:
         self._pause_until_ms = -math.inf
 
     def wait(self, now_ms: float) -> float:
-        """Return the seconds by which a request comes too early. 0 means that it passes, and is counted."""
+        """Return the seconds by which a request comes too early. 0 means that the request passes."""
         if now_ms < self._storm_until_ms:
             return (self._storm_until_ms - now_ms) / 1000
         rate = self._access.rate
@@ -83,7 +83,7 @@ class Limiter:
         return (1 - self._level) / rate
 
     def storm(self, seconds: float, now_ms: float) -> None:
-        """Refuse every request for so many seconds."""
+        """Refuse every request for a number of seconds."""
         self._storm_until_ms = now_ms + seconds * 1000
 
     def early(self, now_ms: float) -> bool:
@@ -104,8 +104,7 @@ class Limiter:
         if len(form) == 3:
             return plain(status, text)
         step, headers = _WAITS[form[4:]]
-        # The header holds a point in time or a wait. Its value is rounded up to the step, so that it is never
-        # too short.
+        # A wait that is too short would be answered with another refusal, so the end is rounded up to the step.
         begin = 0.0 if form[4:] in _MOMENTS else now_ms
         until_ms = begin + math.ceil((now_ms + seconds * 1000 - begin) / step - 1e-6) * step
         self._pause_until_ms = max(self._pause_until_ms, until_ms)

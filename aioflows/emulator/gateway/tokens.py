@@ -36,7 +36,7 @@ def signature(
 ) -> str:
     """Return the signature of any other request.
 
-    It is a SHA-256 of the token, the parameters, the body as sent, the timestamp and the secret. The
+    The signature is a SHA-256 of the token, the parameters, the body as sent, the timestamp and the secret. The
     parameters are sorted by name in ASCII order, and each name is followed by its value. The documentation
     does not mention percent-encoding; the emulator signs the decoded values.
     """
@@ -100,21 +100,27 @@ class Gateway:
         try:
             asked = json.loads(body.decode())
         except (ValueError, RecursionError):
-            raise Refusal(ILLEGAL_PARAMETER, "request body is not JSON") from None
+            raise Refusal(ILLEGAL_PARAMETER, "request body must be JSON") from None
         if not isinstance(asked, dict):
-            raise Refusal(ILLEGAL_PARAMETER, "request body is not an object")
+            raise Refusal(ILLEGAL_PARAMETER, "request body must be an object")
         for name in ("appKey", "encryption", "timestamp"):
             if asked.get(name) in (None, ""):
                 raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
         app_key, given, timestamp = asked["appKey"], asked["encryption"], _timestamp(asked["timestamp"])
         if not isinstance(app_key, str) or not isinstance(given, str) or timestamp is None:
-            raise Refusal(ILLEGAL_PARAMETER, "parameter is not legal")
+            raise Refusal(
+                ILLEGAL_PARAMETER,
+                "parameter is not legal: appKey and encryption must be texts, timestamp must be epoch milliseconds",
+            )
         if access.app_key is not None and app_key != access.app_key:
             raise Refusal(NO_SUCH_KEY, "appKey does not exist")
         if access.app_secret is not None and not _same(
             given, encryption(app_key, timestamp, access.app_secret)
         ):
-            raise Refusal(BAD_ENCRYPTION, "encryption is not legal")
+            raise Refusal(
+                BAD_ENCRYPTION,
+                "encryption is not legal: must be the SHA-256 of appKey, timestamp and appSecret",
+            )
         self._check_skew(timestamp, now_ms)
         if access.refuse_repeats and given in self._encryptions:
             raise Refusal(REPEATED, "repeated request with the same encryption")
@@ -132,9 +138,9 @@ class Gateway:
         return self._token
 
     def _revoke(self, text: object, now_ms: int) -> None:
-        """Revoke a token, so that the refresh issues another one."""
+        """Revoke a token, so that the refresh issues another token."""
         if self._token is None or text != self._token.text or not self._lives(self._token, now_ms):
-            raise Refusal(REFRESH_FAILED, "refreshing the token failed")
+            raise Refusal(REFRESH_FAILED, "refreshing the token failed: the token is unknown or expired")
         self._token = None
 
     @staticmethod
@@ -149,7 +155,7 @@ class Gateway:
         """Return the refusal of a request, or None if the request passes.
 
         Args:
-            key: the name of the code in the envelope.
+            key: the name of the member with the code in the envelope.
             query: names and values, not percent-encoded.
             headers: the headers, with names in lower case.
             body: the bytes as sent.
@@ -175,14 +181,16 @@ class Gateway:
                 raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
         timestamp = _timestamp(raw_timestamp)
         if timestamp is None:
-            raise Refusal(ILLEGAL_PARAMETER, "apim-timestamp is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "apim-timestamp is not legal: must be epoch milliseconds")
         if text not in self._issued:
-            raise Refusal(ILLEGAL_PARAMETER, "apim-accesstoken is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "apim-accesstoken is not legal: unknown token")
         token = self._token
         if token is None or text != token.text or not self._lives(token, now_ms):
             raise Refusal(EXPIRED, "access token expired")
         if not _same(signed, signature(text, query, body, timestamp, self._access.app_secret or "")):
-            raise Refusal(BAD_ENCRYPTION, "apim-signature is not legal")
+            raise Refusal(
+                BAD_ENCRYPTION, "apim-signature is not legal: must be the SHA-256 of the signed texts"
+            )
         self._check_skew(timestamp, now_ms)
         if token.uses_left is not None:
             token.uses_left -= 1
@@ -194,7 +202,7 @@ class Gateway:
     def _expired(self, message: str) -> Reply:
         if self._access.expired == "401":
             return plain(401, "401 Unauthorized")
-        # The vendor's SDK reads `apim_status` in an answer with status 200.
+        # The vendor's SDK finds an expired token by `apim_status`, in an answer with HTTP status 200.
         return json_reply(f'{{"apim_status":{self._access.expired},"msg":{json.dumps(message)}}}')
 
 

@@ -1,6 +1,6 @@
 """Changes during a scan: rows are inserted, deleted and changed, and their earlier states are remembered.
 
-A change holds the row before and after it. So an answer can show the rows as they were some searches ago
+A change holds the old and the new row. So an answer can show the rows as they were some searches ago
 (`Changes.as_seen`), and an oracle can replay the states that such answers may show (`Changes.rewound`).
 """
 
@@ -29,7 +29,7 @@ _USUAL = (int(FlowStatus.SUCCESS), int(FlowStatus.SUCCESS), int(FlowStatus.FAIL)
 
 @attrs.frozen
 class _Change:
-    """A change of a row, made right before the search with this number."""
+    """A change of a row, and the number of the search that it precedes."""
 
     number: int
     id: str
@@ -40,14 +40,14 @@ class _Change:
 class Changes:
     """The changes of an emulator.
 
-    They are made before searches, remembered while a stale answer may not show them yet, and reported to
+    Changes are made before searches, remembered while a stale answer may not show them, and reported to
     listeners.
 
     Args:
         store: the rows.
         flows: the flows of new rows.
         meanwhile: the switches of automatic changes, and of stale answers.
-        span: the range of trigger times that change, unless `Meanwhile.changes_in` names one.
+        span: the range of trigger times of changed rows, unless `Meanwhile.changes_in` is given.
         ids: makes the ids of new rows.
         types: the schedule types that exist.
         found: the match of an expression, a key of `FOUND`.
@@ -79,7 +79,7 @@ class Changes:
         self._past: deque[_Change] = deque()
         self.listeners: list[Callable[[str], object]] = []
 
-    # One change
+    # Single changes
 
     def insert(self, trigger_ms: int, *, type: int, status: int, id: str | None, flow: int | None) -> str:
         """Add a row, and return its id."""
@@ -108,7 +108,7 @@ class Changes:
     def _record(self, id: str, *, must_exist: bool = False) -> Iterator[None]:
         before = self._store.row(id)
         if must_exist and before is None:
-            raise QueryError(f"there is no instance {id!r}")
+            raise QueryError(f"unknown instance {id!r}; use the id of an instance that exists now")
         yield
         if self._meanwhile.stale_searches:
             self._past.append(_Change(self._number, id, before, self._store.row(id)))
@@ -119,7 +119,7 @@ class Changes:
 
     @contextmanager
     def as_seen(self, number: int) -> Iterator[None]:
-        """Put the rows into the state that a search sees, which may be some searches old, and restore them."""
+        """Put the rows into the state that a search sees, perhaps some searches old, and restore the rows at the end."""
         late = self._late.randint(0, self._meanwhile.stale_searches)
         undone = [change for change in reversed(self._past) if change.number > number - late]
         for change in undone:
@@ -132,9 +132,9 @@ class Changes:
             self._number = number + 1
 
     def rewound(self) -> Iterator[str]:
-        """Undo the changes that the next answers may not show yet, one by one, and yield the id after each.
+        """Undo, one by one, the changes that the next answers may not show, and yield the id after each.
 
-        All changes are restored at the end.
+        At the end all changes are restored.
         """
         oldest = self._number - self._meanwhile.stale_searches
         undone = [change for change in reversed(self._past) if change.number > oldest]
@@ -187,14 +187,14 @@ class Changes:
         )
 
     def _asked_for(self, flow: Flow, asked: Filter) -> bool:
-        """Return True if instances of a flow match by the flow's name and owner, whatever their ids are."""
+        """Return True if all instances of a flow match by the flow's name and owner."""
         named = not asked.expression or self._found(flow.name, asked.expression)
         return named and asked.owner in ("", flow.owner)
 
     def _any(self, asked: Filter) -> str | None:
-        """Return the id of a random row in the range of changes, mostly of the type asked for.
+        """Return the id of a random row in the range of changes, mostly of the requested type.
 
-        Rows of the same instant are equally likely.
+        Rows of the same instant are equally likely. None means that no row was found.
         """
         rng = self._rng
         type = rng.choice(self._types) if asked.type is None or rng.random() < 0.1 else asked.type
@@ -210,7 +210,7 @@ class Changes:
         return None
 
     def _flip(self, id: str, asked: Filter, now_ms: float) -> None:
-        """Change a status, so that the row stops to match the search, or begins to."""
+        """Change a status, so that the row stops or begins to match the search."""
         row = self._store.row(id)
         assert row is not None
         into = asked.status and row[5] not in asked.status

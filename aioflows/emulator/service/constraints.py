@@ -49,23 +49,24 @@ class Constraints:
 
     Args:
         page_cap_by_type: a page cap (rows) for each schedule type: a mapping such as ``{0: 100, 1: 500}``, or
-            three caps for the types 0, 1 and 2. None means no cap for a type. `Quirks.page_cap` holds too.
-        page_cap_filtered: the most rows of an answer to a search by status, owner or expression. None means
-            no cap.
+            three caps for the types 0, 1 and 2. None in place of a cap means no cap for the type.
+            `Quirks.page_cap` holds too. Default: None, which means no caps.
+        page_cap_filtered: the most rows of an answer to a search by status, owner or expression. Default: None,
+            which means no cap.
         page_bytes: the most bytes of the rows of an answer, which has at least one row. The next page begins
-            where the page size says, so the rows that were left out are in no page. None means no cap.
+            where the page size says, so the rows that were left out are in no page. Default: None, which means
+            no cap.
         visible_share: the share of all rows that the user may see, from 0 to 1, drawn for each row. The
             rights are applied after paging: a hidden row is removed from its page, and no other row replaces
             it. Default: 1.
         default_page_size: the rows of a page if the service ignores the requested size. Default: 10.
-        range_clamp: "first" or "last", and seconds. Of a longer range, only so many seconds are searched, at
-            its beginning or at its end. None means that a range may have any length.
+        range_clamp: "first" or "last", and seconds. Of a longer range, only the first or the last part with
+            this length is searched. Default: None, which means that a range may have any length.
         result_window: the most rows up to the end of a page, (number + 1) × size as requested.
-            `Quirks.deepest_row` holds too, and counts by the rows that a page really has. None means no
-            limit.
-        depth_answer: the answer to a page that reaches beyond the depth: "cut" off there, "nothing",
-            "refused" (1004), the "first-page", or the "last-page" that does not reach beyond it. Default:
-            "cut".
+            `Quirks.deepest_row` holds too, and counts by the rows that a page really has. Default: None, which
+            means no limit.
+        depth_answer: the answer to a page that reaches beyond the depth: the page "cut" off at the depth,
+            "nothing", "refused" (1004), the "first-page", or the "last-page" before the depth. Default: "cut".
         further_sorters: sorters after the first are "heeded", "ignored", or "refused" (1004). Default:
             "heeded".
         nothing_as: the form of an answer without rows: an empty "list", "null" for the list, "no-list",

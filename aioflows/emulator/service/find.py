@@ -1,4 +1,4 @@
-"""The rows that a search returns, with all quirks, and the rows that truly match it."""
+"""The rows that a search returns, with all quirks, and the rows that truly match the search."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def find_page(
     sorters = _effective_sorters(search.sorters, quirks, constraints)
     page = slice_of(search, quirks, constraints, chance.fewer)
     if quirks.sort_by == "second" and not filter.walls:
-        # With this condition SQLite uses the index of `Store.index_seconds`.
+        # SQLite uses the index of `Store.index_seconds` only if a condition is on its term.
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
     matching = 0
     if quirks.count == "total" or quirks.ties == "two-plans":
         matching = store.execute(f"SELECT count(*) FROM inst WHERE {condition}", values).fetchone()[0]  # noqa: S608
-    found = f"FROM inst WHERE {condition}"  # safe: texts of the request are bound as values
+    found = f"FROM inst WHERE {condition}"  # no injection: texts of the request are bound as values
     order = ", ".join(_terms(sorters, quirks))
     if filter.walls:
         order = order.replace("trigger_ms", wall_in_sql(filter.walls))
@@ -109,7 +109,7 @@ def _from_a_heap(store: Store, found: str, values: list[object], order: str, pag
 
 _MINUTE = 60_000
 _ADDED_TO_ROUND = {"minutes-down": 0, "minutes-nearest": _MINUTE // 2, "minutes-up": _MINUTE - 1}
-"""What is added to a time (ms) before it is cut to whole minutes."""
+"""The milliseconds that are added to a time before the time is cut to whole minutes."""
 
 
 def _effective_filter(filter: Filter, quirks: Quirks, clock: Clock) -> Filter:
@@ -156,7 +156,7 @@ def _effective_sorters(sorters: Sorters, quirks: Quirks, constraints: Constraint
     if "sorters" in quirks.ignore:
         return ()
     if len(sorters) > 1 and constraints.further_sorters == "refused":
-        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: there may be one")
+        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: must be a single sorter")
     return sorters if constraints.further_sorters == "heeded" else sorters[:1]
 
 
@@ -169,8 +169,7 @@ def _terms(sorters: Sorters, quirks: Quirks) -> list[str]:
         )
         nulls = "" if quirks.nulls == "smallest" or field not in ("start_time", "end_time") else quirks.nulls
         terms.append(f"{column} {'DESC' if descending else 'ASC'}{nulls and f' NULLS {nulls.upper()}'}")
-    # Sorters are documented as optional, without an order for that case. The emulator sorts like the console:
-    # newest first.
+    # The documentation names no order for a search without sorters. The console shows the newest rows first.
     if not sorters:
         terms.append("trigger_ms DESC")
     return terms
@@ -179,7 +178,7 @@ def _terms(sorters: Sorters, quirks: Quirks) -> list[str]:
 def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
     """Return the trigger time (ms) and the id of each matching row that the user may see.
 
-    The rows are in the order of (trigger second, id). This is the oracle of tests.
+    The rows are in the order of trigger second and id. Tests compare scans with them.
     """
     condition, values = filter.sql()
     query = f"SELECT trigger_ms, id FROM inst WHERE {condition} ORDER BY trigger_ms / 1000, id"  # noqa: S608
@@ -187,7 +186,7 @@ def matching(store: Store, filter: Filter) -> list[tuple[int, str]]:
 
 
 def matches(store: Store, filter: Filter, id: str) -> int | None:
-    """Return the trigger time (ms) of an instance if it matches now, else None."""
+    """Return the trigger time (ms) of an instance if it matches now, otherwise None."""
     if not store.visible(id):
         return None
     condition, values = filter.sql()

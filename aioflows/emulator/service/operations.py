@@ -1,7 +1,7 @@
 """The service behind the gateway: List Flow Instances and its siblings, as a function of request and time.
 
-v2.0 of the service (``/dataflow-batch-service/v2.0``) has the same operations under other paths. Its envelope
-has ``status`` instead of ``code``.
+v2.0 of the service (``/dataflow-batch-service/v2.0``) has the same operations under other paths, and ``status``
+instead of ``code`` in the envelope.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Route:
 
     Attributes:
         operation: "search", "get", "timezone", "time", "token", "refresh", "state" or "other".
-        key: the name of the code in the envelope.
-        problem: the answer, if there is no such operation.
+        key: the name of the member with the code in the envelope.
+        problem: the answer to an unknown operation. None means that the operation is known.
     """
 
     operation: str
@@ -128,7 +128,7 @@ class Service:
         return read_search(body)
 
     def find(self, search: Search, number: int) -> FoundPage:
-        """Return the page that answers the search with this number."""
+        """Return the page that answers a search with a number."""
         if self._quirks.empty_answers and number % self._quirks.empty_answers == 0:
             return FoundPage([], 0)
         return find_page(

@@ -1,7 +1,6 @@
-"""The switches of the service: how it answers, and what changes between answers.
+"""The switches of the service: its way of answering, and the changes between answers.
 
-The vendor's documentation does not say how a real deployment behaves in these points, so each point is a
-switch.
+Each switch is a point that the vendor's documentation leaves open.
 """
 
 from __future__ import annotations
@@ -54,29 +53,29 @@ class Quirks:
     """The way in which the service answers.
 
     Args:
-        first_page: the number of the first page, 0 or 1. The documentation says both. Default: 0.
+        first_page: the number of the first page, 0 or 1. The documentation has both. Default: 0.
         page_zero: the answer to page 0 if pages count from 1: the "first" page, an "empty" page, an "error"
             (62109), or an illegal "parameter" (1004). Default: "first".
         page_cap: the most rows of an answer, whatever page size is requested. The service does not report the
-            cap. None means no cap.
+            cap. Default: None, which means no cap.
         cap_spread: the most rows by which the cap is lowered, at random for each answer. Default: 0.
         cap_offset: the offsets of capped pages: multiples of the "capped" size, or of the "requested" size.
             With "requested", the rows between cap and size are in no page. Default: "capped".
-        refuse_page_size_above: the largest page size (rows) that is accepted. None means that every size is
-            accepted.
+        refuse_page_size_above: the largest page size (rows) that is accepted. Default: None, which means every
+            size.
         page_size_refusal: the answer to a larger page size: the code "1004" or "62109" in a 200; HTTP "400",
             "413" or "500"; "nothing", a page without rows; "default", pages of
             `Constraints.default_page_size`; "silent", pages of the largest size that is accepted. Default:
             "1004".
-        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` decides
-            what is answered instead; by default the result seems to end there. None means no limit.
+        deepest_row: the offset (rows) from which on no row is answered. `Constraints.depth_answer` is the
+            answer instead. Default: None, which means no limit.
         count: the meaning of ``count``: the rows of the "page" (as documented), the "total" of all pages, or
             a wrong number, "fewer" or "more" rows than the page has. Default: "page".
         ties: the order of rows with equal sort keys. "stable": the order of insertion. "unstable": another
             order in every answer. "replicas": several servers answer, each with a different order.
             Two further values model a database without changes, in which the order depends on the page that
             is requested. "top-n": rows come from a heap of the first LIMIT + OFFSET rows. "two-plans": an
-            index is read for a small part of the result, and the rows are sorted for a larger one. Default:
+            index is read for a small part of the result, and the rows are sorted for a larger part. Default:
             "stable".
         replicas: the number of servers for ``ties="replicas"``. The server is drawn for every search.
             Default: 3.
@@ -84,30 +83,31 @@ class Quirks:
             "last". Default: "smallest".
         sort_by: the precision by which trigger times are sorted, "ms" or "second". Default: "ms".
         bounds: the comparison with the ends of the range. "ms": as documented. "seconds": both ends are
-            rounded down to whole seconds. "closed": the end belongs to the range. "closed-seconds": both.
+            rounded down to whole seconds. "closed": the end belongs to the range. "closed-seconds": both ends
+            are rounded down, and the end belongs to the range.
             "open": the start does not belong to the range. "minutes-down", "minutes-nearest" and "minutes-up":
             both ends are rounded to whole minutes.
             "wall": by wall clock, as with a column of local times; a search for one pass of a repeated hour
             returns the rows of both passes, in the order of the clock. Default: "ms".
         expression: the match of an expression with an id or name; the documentation says "fuzzy". "contains":
-            they contain it. "any-case": case is ignored. "collated": case, accents and width are ignored.
-            "like": ``%`` and ``_`` are wildcards, and a backslash escapes them. "word-start": a word begins
-            with it. Default: "contains".
+            the id or name contains the expression. "any-case": case is ignored. "collated": case, accents and
+            width are ignored. "like": ``%`` and ``_`` are wildcards, and a backslash escapes wildcards.
+            "word-start": a word begins with the expression. Default: "contains".
         owner_compare: the comparison of owners. "exact"; "any-case": case is ignored; "trailing-spaces":
-            these are ignored; "collated": case, accents, width and trailing spaces are ignored; "like": the
-            requested text is a pattern. Default: "exact".
+            trailing spaces are ignored; "collated": case, accents, width and trailing spaces are ignored;
+            "like": the requested text is a pattern. Default: "exact".
         status_filter: the statuses that are read from a list of several: "all", or only the "first" or the
             "last", as a back end does that parses the list as one number. Default: "all".
         round_times: the rounding of times to whole seconds: "down", "up" or "nearest". Default: "down".
         zone_turn: an instant (ms since the epoch), and the hours by which the server's clock is ahead of
-            `World.zone` from then on. None means never.
-        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8" or "Z", which
-            is returned unchanged. None means the true offset at that time.
+            `World.zone` from then on. Default: None, which means never.
+        claimed_zone: the zone that Get Timezone returns: a key, an offset, or a text such as "GMT+8" or "Z",
+            which is returned unchanged. Default: None, which means the true offset at the time of the request.
         full_zone_name: True if Get Timezone returns the key of the zone instead of its offset. Default: False.
         start_zone_shift: hours by which the zone of all other times differs from that of ``triggerTime``. The
             documented sample has -8. Default: 0.
-        end_zone_shift: the same for end times alone. None means as for start times. Default: None.
-        create_zone_shift: the same for creation times alone. None means as for start times. Default: None.
+        end_zone_shift: the hours for end times alone. Default: None, which means `start_zone_shift`.
+        create_zone_shift: the hours for creation times alone. Default: None, which means `start_zone_shift`.
         null_times: the form of a time that does not exist yet, "null" or "absent". Default: "null".
         times_as: the form of all times of a row: a wall-clock "text" as documented, or a form that Java services
             write. "fraction": the same with a fraction of a second. "ms": milliseconds since the epoch. "ms-text":
@@ -116,29 +116,29 @@ class Quirks:
             row. Default: "text".
         numbers_as: the form of ``status`` and ``flowId``, "number" or "text". Default: "number".
         clock_skew: seconds by which the server's clock is ahead. Default: 0.
-        empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means
-            none.
-        null_list: True if an empty list is answered as ``null``, as with ``nothing_as="null"``.
-        same_answer: True if every search gets the answer of the first one, as from a cache whose key is only
-            the URL.
-        widest_window: the widest window (seconds). The gateway answers a wider one with HTTP 504. None means
-            no limit.
+        empty_answers: n, if every n-th search is answered without rows, wrongly. Default: 0, which means no
+            search.
+        null_list: True if an empty list is answered as ``null``, as with ``nothing_as="null"``. Default: False.
+        same_answer: True if every search gets the answer of the first search, as from a cache whose key is only
+            the URL. Default: False.
+        widest_window: the widest window (seconds). The gateway answers a wider window with HTTP 504. Default:
+            None, which means no limit.
         ignore: the parts of a search that the server ignores: "sorters", "descending" (all sorting is
             ascending), "type", "type-0" (0 counts as "not given", so a search for manual instances returns
             all types), "status", "owner", "expression", "from", "to", "page" (every page is the first),
-            "size" (every page has the default size). Default: none.
+            "size" (every page has the default size). Default: no parts.
         sibling_fields: True if instances have ``alertMode`` and ``calDt`` too, as in the answers of the
-            sibling operation.
-        unescaped_graph: True if the task graph is not escaped, as in one edition of the documentation. The
-            answer is invalid JSON then.
-        compress: True if answers are gzipped for clients that accept it.
+            sibling operation. Default: False.
+        unescaped_graph: True if the task graph is not escaped, as in one edition of the documentation, so that
+            the answer is invalid JSON. Default: False.
+        compress: True if answers are gzipped for clients that accept gzip. Default: False.
         latency: seconds before an answer is sent. Requests overlap. Default: 0.
         latency_spread: the most seconds that are added at random, so that answers overtake each other.
             Default: 0.
         latency_per_row: seconds that are added for each row of a page. Default: 0.
         user_id: the only user id that is accepted. None means any. Default: "u".
         org_id: the only organization id that is accepted. None means any. Default: "o".
-        denied: True if the user has no privilege (62103).
+        denied: True if the user has no privilege (62103). Default: False.
         keep_searches: the most records of searches that are kept. The oldest are dropped. Default: 100,000.
     """
 
@@ -227,13 +227,13 @@ class Quirks:
 
 @attrs.frozen(kw_only=True)
 class Meanwhile:
-    """The changes between answers, and the delay until they are seen.
+    """The changes between answers, and the delay until answers show them.
 
     Args:
         changes_per_search: the changes before each search. 0.2 means one change before every fifth search.
             Default: 0.
-        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. None means
-            the whole time span.
+        changes_in: the half-open range of trigger times (ms since the epoch) of all changed rows. Default:
+            None, which means the whole time span.
         change_kinds: the kinds of changes: "insert", "delete" and "flip". "flip" changes the status of a row;
             if a search asks for certain statuses, the row stops or begins to match. Default: all three.
         new_rows: inserted rows are "matching" the search, or "other", or "both" occur. Default: "both".

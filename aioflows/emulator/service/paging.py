@@ -39,7 +39,7 @@ def slice_of(search: Search, quirks: Quirks, constraints: Constraints, fewer: in
         fewer: rows by which the page cap is lowered.
 
     Raises:
-        Refusal: there is no such page.
+        Refusal: the page or its size is refused.
     """
     size = _size(search, quirks, constraints)
     index = _index(search, quirks)
@@ -56,25 +56,25 @@ def slice_of(search: Search, quirks: Quirks, constraints: Constraints, fewer: in
 
 
 def _size(search: Search, quirks: Quirks, constraints: Constraints) -> int | None:
-    """Return the page size that is applied, or None if the answer has no rows."""
+    """Return the page size that is applied. None means that a larger size is answered without rows."""
     largest, way = quirks.refuse_page_size_above, quirks.page_size_refusal
     if largest is not None and search.page_size > largest:
         if way in _SIZE_REFUSALS:
             code, status = _SIZE_REFUSALS[way]
-            raise Refusal(code, "pageSize is not legal", status)
+            raise Refusal(code, "pageSize is not legal: above the limit", status)
         return {"default": constraints.default_page_size, "silent": largest}.get(way)
     return constraints.default_page_size if "size" in quirks.ignore else search.page_size
 
 
 def _index(search: Search, quirks: Quirks) -> int | None:
-    """Return the number of pages before this one, or None if page 0 is answered without rows."""
+    """Return the number of pages before the requested page, or None if page 0 is answered without rows."""
     # "List Flow Instances" documents page numbers from 0, but its samples for v2.1 send 1 for the first page.
     index = search.page_no - quirks.first_page
     if index < 0:
         if quirks.page_zero == "error":
             raise Refusal(SERVER_FAULT, "server internal exception")
         if quirks.page_zero == "parameter":
-            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "pageNo is not legal: must be at least 1")
         if quirks.page_zero == "empty":
             return None
         index = 0
@@ -91,7 +91,7 @@ def _cap(filter: Filter, quirks: Quirks, constraints: Constraints) -> int | None
 
 
 def _within_depth(page: Slice, step: int, asked: int, quirks: Quirks, constraints: Constraints) -> Slice:
-    """Return the page, or the page that is answered instead if it reaches beyond the depth.
+    """Return the page, or the answer in its place if the page reaches beyond the depth.
 
     Args:
         page: the page.
@@ -125,7 +125,7 @@ def _within_depth(page: Slice, step: int, asked: int, quirks: Quirks, constraint
 
 
 def clamp_range(filter: Filter, constraints: Constraints) -> Filter:
-    """Return the filter with its range cut to the longest one that is searched."""
+    """Return the filter with its range cut to the longest range that is searched."""
     if constraints.range_clamp is None:
         return filter
     end, seconds = constraints.range_clamp

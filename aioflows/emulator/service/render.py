@@ -1,4 +1,4 @@
-"""Rows as JSON text: one template for each flow, filled in for each row.
+"""Rows as JSON text, made from one template for each flow.
 
 Benchmarks read pages of 500 rows. Encoding each row as a dict would cost several times as much.
 """
@@ -16,9 +16,9 @@ from aioflows.models import FlowStatus
 PageRow = tuple[str, int, int, int, int | None, int | None, int]
 """id, flow, status, trigger_ms, start_ms, end_ms, create_ms."""
 
-# Placeholders for the texts of a row. While a template is made, they are characters of the private use area,
-# which no flow name holds and JSON does not escape. In the finished template they are control characters,
-# which JSON never holds.
+# Placeholders for the texts of a row. A template is encoded with characters of the private use area, which no
+# flow name has and JSON does not escape. The finished template has control characters instead, which JSON
+# never has.
 _ID_PLACE, _STAMP_PLACE = "\ue000", "\ue001"
 _ID, _STAMP = b"\x01", b"\x02"
 
@@ -33,7 +33,7 @@ class Renderer:
     Args:
         flows: the flows, by number.
         trigger_clock: the clock for trigger times.
-        other_clocks: the clocks for start, end and creation times. In a documented sample they differ.
+        other_clocks: the clocks for start, end and creation times. In a documented sample these differ.
         absent: True to leave out a time that does not exist, False to write null.
         siblings: True to add ``alertMode`` and ``calDt``.
         unescaped: True to leave the graph unescaped.

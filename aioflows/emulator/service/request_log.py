@@ -17,7 +17,7 @@ class SearchRecord:
 
     Attributes:
         number: the number of the search, from 1.
-        at_ms: the time at which it came (ms since the epoch, by the emulator's clock).
+        at_ms: the time at which the search came (ms since the epoch, by the emulator's clock).
         type: the schedule type.
         from_ms: the start of the window (ms since the epoch).
         to_ms: the end of the window (ms since the epoch), exclusive.

@@ -1,4 +1,4 @@
-"""The rights of a user: the rows that may be seen."""
+"""The rights of a user to see rows."""
 
 from __future__ import annotations
 

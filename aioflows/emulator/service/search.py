@@ -10,7 +10,7 @@ import attrs
 from aioflows.emulator.world.text_match import found_in_sql, same_in_sql
 from aioflows.models import FlowStatus
 
-# The gateway's codes (EnOS, "API authentication"), and the service's own (62102: "List Flow Instances").
+# Sources: EnOS, "API authentication" for codes of the gateway; "List Flow Instances" for 62102.
 ILLEGAL_PARAMETER, EMPTY_PARAMETER = 1004, 1202
 ILLEGAL_SORT_FIELD, SERVER_FAULT = 62102, 62109
 
@@ -38,8 +38,8 @@ class Filter:
         status: status codes. Empty means all.
         owner: the owner's user name. Empty means all.
         expression: a text in the id or in the flow's name. Empty means all.
-        found: the match of the expression, a key of `FOUND`.
-        same: the comparison of owners, as in `Quirks.owner_compare`.
+        found: the match of the expression, a key of `FOUND`. Default: "contains".
+        same: the comparison of owners, as in `Quirks.owner_compare`. Default: "exact".
     """
 
     type: int | None = None
@@ -51,7 +51,7 @@ class Filter:
     found: str = "contains"
     same: str = "exact"
     walls: tuple[tuple[int, int, int], ...] = ()
-    """The segments of `Clock.segments`, if the range is compared by wall clock. Empty means by instants."""
+    """The segments of `Clock.segments` for a comparison by wall clock. Empty means a comparison by instants."""
 
     def sql(self) -> tuple[str, list[object]]:
         """Return the conditions in SQL, and the values of their parameters."""
@@ -101,17 +101,19 @@ def read_search(body: bytes) -> Search:
     try:
         asked = json.loads(body.decode())
     except (ValueError, RecursionError):
-        raise Refusal(ILLEGAL_PARAMETER, "request body is not JSON") from None
+        raise Refusal(ILLEGAL_PARAMETER, "request body must be JSON") from None
     if not isinstance(asked, dict):
-        raise Refusal(ILLEGAL_PARAMETER, "request body is not an object")
+        raise Refusal(ILLEGAL_PARAMETER, "request body must be an object")
     type = _int64(asked, "type")
     if type not in (0, 1, 2):
-        raise Refusal(ILLEGAL_PARAMETER, "type is not legal")
+        raise Refusal(ILLEGAL_PARAMETER, "type is not legal: must be 0, 1 or 2")
     page = _required(asked, "pagination", dict)
-    # The documentation says "pageSize > 0".
+    # "List Flow Instances" requires "pageSize > 0".
     page_no, page_size = _int64(page, "pageNo"), _int64(page, "pageSize")
     if page_no < 0 or page_size <= 0:
-        raise Refusal(ILLEGAL_PARAMETER, "pagination is not legal")
+        raise Refusal(
+            ILLEGAL_PARAMETER, "pagination is not legal: pageNo must be at least 0, pageSize at least 1"
+        )
     filter = Filter(
         type=type,
         from_ms=_int64(asked, "fromTriggerTime"),
@@ -128,14 +130,14 @@ def _required(asked: dict[str, Any], name: str, kind: type[Any]) -> Any:
     if value is None:
         raise Refusal(EMPTY_PARAMETER, f"{name} must not be empty")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal")
+        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal: must be of type {kind.__name__}")
     return value
 
 
 def _int64(asked: dict[str, Any], name: str) -> int:
     value: int = _required(asked, name, int)
     if not -(2**63) <= value < 2**63:
-        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal")
+        raise Refusal(ILLEGAL_PARAMETER, f"{name} is not legal: must fit into 64 bits")
     return value
 
 
@@ -143,23 +145,25 @@ def _statuses(text: str) -> tuple[int, ...]:
     if not text:
         return ()
     try:
-        # The order is kept, because `Quirks.status_filter` may read only the first or the last.
+        # `Quirks.status_filter` may use only the first or the last status, so the order is kept.
         return tuple(dict.fromkeys(int(FlowStatus(int(code))) for code in text.split(",")))
     except ValueError:
-        raise Refusal(ILLEGAL_PARAMETER, "status is not legal") from None
+        raise Refusal(
+            ILLEGAL_PARAMETER, "status is not legal: must be known codes, separated by commas"
+        ) from None
 
 
 def _sorters(sorters: object) -> tuple[tuple[str, bool], ...]:
     if sorters is None:
         return ()
     if not isinstance(sorters, list) or not all(isinstance(one, dict) for one in sorters):
-        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal")
+        raise Refusal(ILLEGAL_PARAMETER, "sorters is not legal: must be a list of objects")
     read = []
     for one in sorters:
         field, order = one.get("field"), one.get("order")
         if not isinstance(field, str) or field not in SORTABLE:
             raise Refusal(ILLEGAL_SORT_FIELD, "illegal sorted by field")
         if order not in (None, "ASC", "DESC"):
-            raise Refusal(ILLEGAL_PARAMETER, "order is not legal")
+            raise Refusal(ILLEGAL_PARAMETER, "order is not legal: must be ASC or DESC")
         read.append((field, order == "DESC"))
     return tuple(read)

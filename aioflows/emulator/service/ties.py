@@ -1,8 +1,7 @@
-"""The order of rows with equal sort keys. In two database plans it depends on LIMIT and OFFSET.
+"""The order of rows with equal sort keys. In two database plans, LIMIT and OFFSET change this order.
 
-Sources: PostgreSQL, "LIMIT and OFFSET": different values may give different plans, and so rows in another
-order. PostgreSQL's "top-N heapsort" keeps a heap of the first LIMIT + OFFSET rows; MariaDB sorts in the same
-way.
+Sources: PostgreSQL, "LIMIT and OFFSET": different values may lead to different plans, and so to rows in another
+order. The "top-N heapsort" of PostgreSQL and MariaDB keeps a heap of the first LIMIT + OFFSET rows.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from aioflows.emulator.service.paging import Slice
 
 _PRIME = 2_147_483_647
 _SMALL_PART = 4
-"""An index is read if the page ends in the first quarter of the result. Otherwise all rows are sorted."""
+"""The divisor of the result that gives the part for which an index is read. Otherwise all rows are sorted."""
 
 T = TypeVar("T")
 
 
 def tie_break(ties: str, shuffle: int, page: Slice, matching: int, *, descending: bool) -> str:
-    """Return the sort key of rows with equal keys, as a term of SQL.
+    """Return a term of SQL by which rows with equal sort keys are ordered.
 
     Args:
         ties: a value of `Quirks.ties`.
@@ -34,16 +33,15 @@ def tie_break(ties: str, shuffle: int, page: Slice, matching: int, *, descending
     if ties == "stable":
         return "number"
     if ties == "two-plans" and (page.limit + page.offset) * _SMALL_PART <= matching:
-        return "number DESC" if descending else "number"  # the index is read backwards or forwards
-    # Squared, because with a factor alone, rows that are neighbours in one order would be neighbours in every
-    # order.
+        return "number DESC" if descending else "number"  # a database reads an index backwards for DESC
+    # A factor alone would leave neighbours of one order neighbours in every order, so the term is squared.
     draw = random.Random(shuffle).randrange
     mixed = f"((number * {draw(1, _PRIME)} + {draw(_PRIME)}) % {_PRIME})"
     return f"({mixed} * {mixed} % {_PRIME} * {draw(1, _PRIME)}) % {_PRIME}"
 
 
 class _Ranked:
-    """A row in a heap whose top is the last row of the order. Rows of equal rank compare as equal."""
+    """A row in a heap whose top is the last row of the order. Rows of equal rank count as equal."""
 
     __slots__ = ("rank", "row")
 

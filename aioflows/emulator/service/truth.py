@@ -1,4 +1,4 @@
-"""The oracle of tests: the rows that matched a filter all the time, and those that matched at any time."""
+"""The oracle of tests: the rows that matched a filter all the time, and the rows that matched at any time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aioflows.emulator.world.store import Store
 class Watch:
     """A record of the rows that match a filter during a ``with`` block.
 
-    With stale answers (`Meanwhile.stale_searches`) the record begins as many searches earlier. A row that an
-    answer may not show yet is therefore not in `lasting`.
+    With stale answers (`Meanwhile.stale_searches`) the record begins as many searches earlier. So `lasting`
+    has no row that an answer may not show yet.
 
     Attributes:
-        lasting: the ids that matched from the beginning until now, or until the end of the block.
-        times: the trigger times (ms), by id, of all rows that matched at any time since the beginning.
+        lasting: the ids that matched from the beginning of the record until now, or until the end of the block.
+        times: the trigger times (ms), by id, of all rows that matched at any time in the record.
     """
 
     def __init__(self, filter: Filter, store: Store, changes: Changes) -> None:
@@ -49,5 +49,5 @@ class Watch:
 
     @property
     def ever(self) -> set[str]:
-        """The ids that matched at any time since the beginning."""
+        """The ids that matched at any time since the beginning of the record."""
         return set(self.times)

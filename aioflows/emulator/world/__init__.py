@@ -1,1 +1,1 @@
-"""The emulated world: which rows exist."""
+"""The emulated world: the rows that exist, and their clock."""

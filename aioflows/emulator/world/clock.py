@@ -1,8 +1,8 @@
 """The server's wall clock: local texts without a zone from epoch milliseconds, and back.
 
 The service answers local times without a zone (EnOS, "List Flow Instances": ``"triggerTime": "2019-08-12
-08:07:22"``), so the zone is a property of the deployment. Texts are looked up in tables, because a page holds
-thousands of them.
+08:07:22"``), so the zone is a property of the deployment. A page has thousands of times, so their texts are
+looked up in tables.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from aioflows.errors import QueryError
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-# In the tz database, every zone since 1970 changes its offset at a quarter of an hour. So one look-up serves
-# a quarter.
+# Since 1970 zones change their offsets only at a quarter of an hour (tz database), so one look-up serves a
+# quarter.
 _QUARTER_MS = 900_000
-_QUARTERS = 96  # of a day
+_QUARTERS = 96  # quarters of an hour in a day
 _NEVER = 2**62
 _ROUNDING_MS = {"down": 0, "nearest": 500, "up": 999}
 
@@ -73,8 +73,8 @@ class Clock:
     Args:
         zone: the time zone.
         shift_ms: milliseconds by which the clock is ahead of the zone. Default: 0.
-        turn: an instant (ms since the epoch), and the hours by which the clock is ahead from then on. None
-            means never.
+        turn: an instant (ms since the epoch), and the hours by which the clock is ahead from then on. Default:
+            None, which means never.
         rounding: the rounding to whole seconds: "down", "up" or "nearest". Default: "down".
     """
 
@@ -112,7 +112,7 @@ class Clock:
     def local(self, utc_ms: int) -> str:
         """Return the local time of an instant as ``YYYY-MM-DD HH:MM:SS``, the service's format."""
         utc_ms += self._rounding_ms
-        # `offset_ms` is inlined, because this runs for every time of a page.
+        # `offset_ms` is inlined, because a call for every time of a page is slow.
         known = self._offsets.get(utc_ms // _QUARTER_MS)
         local = utc_ms + (self.offset_ms(utc_ms) if known is None or utc_ms >= self._turn_ms else known)
         day, rest = divmod(local // 1000, 86_400)
@@ -121,7 +121,8 @@ class Clock:
     def to_utc(self, local_ms: int) -> int:
         """Return the instant at which the clock shows a local time (ms).
 
-        If the clock shows it twice, the first instant is returned; if it skips it, an instant after the gap.
+        If the clock shows the time twice, the first instant is returned. If the clock skips the time, an
+        instant after the gap is returned.
         """
         quarter = local_ms // _QUARTER_MS
         known = self._ahead.get(quarter)
@@ -134,13 +135,13 @@ class Clock:
     def segments(self, from_ms: int, to_ms: int) -> list[tuple[int, int, int]]:
         """Return the start, end and offset (ms) of each segment with one offset.
 
-        The segments cover the range, and a day on each side of it.
+        The segments cover the range and one more day on each side.
         """
         first, last = from_ms // _QUARTER_MS - _QUARTERS, to_ms // _QUARTER_MS + _QUARTERS
         found = [(first * _QUARTER_MS, last * _QUARTER_MS, self.offset_ms(first * _QUARTER_MS))]
         for day in range(first, last, _QUARTERS):
             if self.offset_ms(day * _QUARTER_MS) == self.offset_ms((day + _QUARTERS) * _QUARTER_MS):
-                continue  # no zone changes its offset twice within a day
+                continue  # two changes within a day that cancel each other do not occur (tz database)
             for quarter in range(day + 1, day + _QUARTERS + 1):
                 offset, instant = self.offset_ms(quarter * _QUARTER_MS), quarter * _QUARTER_MS
                 low, high, before = found[-1]
@@ -149,7 +150,7 @@ class Clock:
         return found
 
     def repeats(self, utc_ms: int) -> bool:
-        """Return True if the clock has shown this local time before, which happens when summer time ends."""
+        """Return True if the clock shows a local time for the second time, as when summer time ends."""
         if isinstance(self.zone, timezone):
             return False
         # Clocks go back by half an hour on Lord Howe Island, and by an hour elsewhere (tz database).
@@ -167,7 +168,7 @@ def local_day(text: str) -> int:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise QueryError(f"{text!r} is not a day; use a day such as '2024-01-01'") from None
+        raise QueryError(f"{text!r} cannot be read as a day; use a day such as '2024-01-01'") from None
     return (day.toordinal() - _EPOCH_DAY) * DAY_MS
 
 

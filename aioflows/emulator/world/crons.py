@@ -1,8 +1,8 @@
 """Quartz crons of an emulated platform, and the instants at which they fire.
 
 A cron has seven fields: second, minute, hour, day of month, month, day of week, year (the documented sample
-is ``0 0 0 * * ? *``). All fields are read by the wall clock of the server's zone, as Quartz reads them. A time
-that clocks skip has no firing. A time that clocks show twice has its firing in the second pass
+is ``0 0 0 * * ? *``). As in Quartz, all fields are compared with the wall clock of the server's zone. A time
+that clocks skip has no firing. A time that clocks show twice has its firing in the second hour
 (``java.util.GregorianCalendar``).
 """
 
@@ -42,9 +42,9 @@ class Cron:
 
 
 def draw_cron(cycle: str, firings: int, span_ms: int, rng: random.Random) -> Cron:
-    """Return a random cron of a cycle that fires at most so many times in a span.
+    """Return a random cron of a cycle that fires at most *firings* times in a span.
 
-    If no cron of the cycle fires so rarely, the one that fires most rarely is returned.
+    If no cron of the cycle fires so rarely, the cron that fires most rarely is returned.
     """
     if cycle in _STEPS:
         unit = _MINUTE if cycle == "mi" else _HOUR
@@ -84,7 +84,7 @@ def firings(cron: Cron, from_ms: int, to_ms: int, clock: Clock) -> Sequence[int]
 def _stretches(from_ms: int, to_ms: int, clock: Clock) -> list[tuple[int, int, int]]:
     """Return the stretches of a range in which clocks have one offset and show no time that comes again.
 
-    Each is its start, its end, and the offset (ms).
+    A stretch has a start, an end and an offset (ms).
     """
     if isinstance(clock.zone, timezone):
         return [(from_ms, to_ms, clock.offset_ms(from_ms))]
@@ -99,7 +99,7 @@ def _stretches(from_ms: int, to_ms: int, clock: Clock) -> list[tuple[int, int, i
 
 
 def _of_step(cron: Cron, from_ms: int, to_ms: int, offset_ms: int) -> range:
-    # A step divides the hour or the day, so the wall clock shows a multiple of it at each firing.
+    # A step divides the hour or the day, so firings are a step apart on the wall clock, even over midnight.
     return range(from_ms + (cron.offset - from_ms - offset_ms) % cron.step, to_ms, cron.step)
 
 

@@ -79,5 +79,5 @@ def new_flow(number: int, id: int, cron: str, cycle: str, rng: random.Random) ->
 
 
 def flow_ids(count: int, rng: random.Random) -> list[int]:
-    """Return distinct ids of three to seven digits, in random order: they follow neither time nor text order."""
+    """Return distinct ids of three to seven digits, in random order."""
     return rng.sample(range(100, max(9_000, 5 * count)), count)

@@ -1,7 +1,7 @@
 """Scheduled runs that are planted as missed, doubled or late.
 
 1. Flows that ran on time are changed after they were drawn. So a world without planted runs stays as it is.
-2. A run is missed only between two runs of its flow. Nobody else could tell it from a flow that did not exist.
+2. A run is missed only between two runs of its flow. Before or after all runs, the flow may not exist.
 3. No run is planted twice.
 """
 
@@ -27,8 +27,8 @@ class PlantedRun:
     Args:
         kind: "missed", "doubled" or "late".
         flow_id: the id of its flow.
-        trigger_ms: the moment for which it was scheduled (ms since the epoch).
-        delay_ms: the time from then until it started (ms), if it is late. Default: 0.
+        trigger_ms: the moment for which the run was scheduled (ms since the epoch).
+        delay_ms: the time from `trigger_ms` to the start of a late run (ms). Default: 0.
     """
 
     kind: str
@@ -61,7 +61,7 @@ def plan(world: World, lives: Sequence[range], latest: Sequence[int]) -> Plan:
         latest: for each position, the largest delay (ms) with which the run still starts before the present.
 
     Raises:
-        QueryError: there are too few runs.
+        QueryError: the world has too few suitable runs.
     """
     if not (world.missed or world.doubled or world.late):
         return Plan()
@@ -78,7 +78,7 @@ def plan(world: World, lives: Sequence[range], latest: Sequence[int]) -> Plan:
 def _sample(rng: random.Random, positions: list[int], count: int, name: str) -> list[int]:
     if count > len(positions):
         raise QueryError(
-            f"{name} is {count:,}, and only {len(positions):,} runs can be planted so; use a smaller number, or "
-            "more instances"
+            f"{name}={count:,} runs cannot be planted, because only {len(positions):,} runs are suitable; use a smaller "
+            "number, or more instances"
         )
     return rng.sample(positions, count)

@@ -40,11 +40,11 @@ class World:
             all three.
         ids: the form of ids. "plain": as documented, ``2809-20190812080700``. "opaque": hexadecimal. "mixed":
             plain ids, opaque ids, and ids that resemble plain ones. Default: "plain".
-        missed: the number of scheduled runs that have no instance, though their flow ran before and after.
-            With this or one of the next two, the profile must be "cron". Default: 0.
+        missed: the number of scheduled runs that have no instance, although their flow ran before and after.
+            `missed`, `doubled` and `late` require the profile "cron". Default: 0.
         doubled: the number of scheduled runs with a second instance. Default: 0.
-        late: the number of scheduled runs that started 2 to 12 hours late. All other runs start within a minute
-            or so. Default: 0.
+        late: the number of scheduled runs that started 2 to 12 hours late. Other runs start within about a
+            minute. Default: 0.
     """
 
     instances: int = attrs.field(default=10_000, validator=checks.whole(0, 20_000_000))

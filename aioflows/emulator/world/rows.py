@@ -72,7 +72,7 @@ class Ids:
                 plain,
                 opaque,
                 str(uuid.UUID(opaque)),
-                plain[:-1] + opaque,  # begins with the digits of a plain id
+                plain[:-1] + opaque,  # the digits of a plain id, and more
                 plain.replace("-", "_") + "_" + opaque[:8],
                 f"backfill-{plain}",
                 f"重跑 {plain}",
@@ -82,12 +82,12 @@ class Ids:
 
 
 def rows(made: Timeline, ids: Ids, seed: int) -> Iterator[Row]:
-    """Yield the rows of a timeline, in the order of trigger times. The end of the span is the present."""
+    """Yield the rows of a timeline, in the order of trigger times. The present is the end of the span."""
     rng = random.Random(f"{seed} rows")
     draw, flows, present = rng.random, made.flows, made.span.end
     outages = _outages(made.span, rng)
     outage_from, outage_to = next(outages)
-    # The last instances are a backlog: half of them still wait or run, and have no end time yet.
+    # A platform has a backlog: half of the last instances still wait or run.
     backlog = len(made.moments) - max(20, len(made.moments) // 2_000)
     delays = {(one.trigger_ms, one.flow_id): one.delay_ms for one in made.planted if one.kind == "late"}
     for number, (trigger, type, flow_number) in enumerate(made):

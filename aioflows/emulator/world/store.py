@@ -17,8 +17,8 @@ from aioflows.emulator.world.rows import Row
 from aioflows.emulator.world.text_match import FOUND, SAME, function
 from aioflows.errors import QueryError
 
-# WITHOUT ROWID keeps the rows in the order of the primary key, which is the order of searches. So reading a
-# page is one short range scan. `number` counts insertions, and breaks ties.
+# WITHOUT ROWID keeps the rows in the order of the primary key, which is the order of searches. So a page is
+# read by one short range scan. `number` counts insertions, and breaks ties.
 _TABLES = """
     CREATE TABLE inst (
         type INTEGER NOT NULL, trigger_ms INTEGER NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,
@@ -52,7 +52,7 @@ class Store:
         self._next = 1 + (connection.execute("SELECT max(number) FROM inst").fetchone()[0] or 0)
 
     def close(self) -> None:
-        """Close the database. A file keeps every change."""
+        """Close the database. A file keeps all changes of its rows."""
         self._connection.close()
 
     def count(self) -> int:
@@ -73,7 +73,7 @@ class Store:
         return [PlantedRun(*row) for row in self.execute("SELECT * FROM planted ORDER BY rowid")]
 
     def index_seconds(self) -> None:
-        """Add an index, so that sorting by trigger second is as fast as by millisecond."""
+        """Add an index, so that sorting by trigger second is as fast as sorting by millisecond."""
         self.execute(_BY_SECOND)
 
     def insert(self, type: int, trigger_ms: int, id: str, values: Sequence[int | None]) -> None:
@@ -89,7 +89,7 @@ class Store:
         self._next += 1
 
     def row(self, id: str) -> Row | None:
-        """Return the row with an id, or None."""
+        """Return the row with an id. None means that no row has the id."""
         row: Row | None = self.execute("SELECT * FROM inst WHERE id = ?", (id,)).fetchone()
         return row
 
@@ -101,7 +101,7 @@ class Store:
 
     def set_status(self, id: str, status: int, now_ms: int) -> None:
         """Change the status and the update time of a row."""
-        # An update time always grows, even if a test's clock is behind the times of the rows.
+        # The clock of a test may be behind the times of the rows, but update times must grow.
         changed = "UPDATE inst SET status = ?, update_ms = max(update_ms + 1, ?) WHERE id = ?"
         self.execute(changed, (status, now_ms, id))
 
@@ -111,10 +111,10 @@ def open_store(
     world: dict[str, Any],
     make: Callable[[], tuple[list[Flow], Iterable[Row], Iterable[PlantedRun]]],
 ) -> Store:
-    """Return the store of a world. Make its rows if they do not exist yet.
+    """Return the store of a world. Make the rows if the file does not exist.
 
     Args:
-        path: the file of the rows. None means memory.
+        path: the file with the rows. None means memory.
         world: the fields of the world, which a file must have been made with.
         make: returns the flows, the rows, and the planted runs.
 
@@ -125,7 +125,7 @@ def open_store(
         return Store(_fill(":memory:", world, make))
     file = Path(path)
     if not file.exists():
-        # Made under another name and renamed, so that the file is complete or does not exist.
+        # A process may die while the file is made. The last step is a rename, so no file is incomplete.
         partial = file.with_name(file.name + ".partial")
         partial.unlink(missing_ok=True)
         _fill(str(partial), world, make).close()
@@ -168,7 +168,7 @@ def _reopen(file: Path, world: dict[str, Any]) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, TypeError):
         connection.close()
         raise QueryError(
-            f"{file} was not made by this emulator; give the path of a file that does not exist"
+            f"{file} cannot be used: this version of the emulator did not make it; give a path that does not exist"
         ) from None
     if found != _fingerprint(world):
         connection.close()

@@ -1,9 +1,8 @@
 """The match of an expression with an id or a flow name, and the comparison of owners.
 
-The documentation says only "fuzzy match on the instance id and the flow name". So there are several ways
-(`FOUND`). Each is a function of a text and the text that is searched in it, and is also registered as a
-function of SQL. Owners are compared as whole texts, and databases differ in the texts that they treat as
-equal (`SAME`).
+The documentation says only "fuzzy match on the instance id and the flow name", so `FOUND` has several ways. A
+way is a function of a text and the wanted text, and is registered as a function of SQL. Owners are compared
+as whole texts, and databases differ in the texts that count as equal (`SAME`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable
 
 
 def _contains(text: str, wanted: str) -> bool:
-    # Unlike in LIKE, % and _ are ordinary characters.
+    # INSTR of SQL: % and _ are ordinary characters.
     return wanted in text
 
 
@@ -79,13 +78,13 @@ SAME: dict[str, Callable[[str, str], bool]] = {
 
 
 def function(way: str) -> str:
-    """Return the name of a way's function in SQL."""
+    """Return the SQL name of the function of a way."""
     return f"found_{way.replace('-', '_')}"
 
 
 def found_in_sql(column: str, way: str) -> str:
-    """Return a condition of SQL that a column matches one value."""
-    # "contains" is the default, so it uses SQLite's built-in function, which is faster than one of Python.
+    """Return a condition of SQL that a column matches a value."""
+    # The default uses a built-in function of SQLite, which is faster than a function of Python.
     return f"instr({column}, ?) > 0" if way == "contains" else f"{function(way)}({column}, ?)"
 
 

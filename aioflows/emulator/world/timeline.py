@@ -1,7 +1,7 @@
-"""The trigger times of instances: one sorted list of moments for each profile, and the flows they belong to.
+"""The trigger times of instances: one sorted list of moments for each profile, and the flows.
 
-A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, so that a million can be
-sorted fast.
+A moment is ``(trigger ms since the span's start, type, flow)`` packed into one int, so that a million moments
+can be sorted fast.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def timeline(world: World, span: Span, clock: Clock) -> Timeline:
 
 
 def count_by_type(world: World) -> dict[int, int]:
-    """Return the number of rows of each type. Their sum is exactly `World.instances`."""
+    """Return the number of rows of each type. The sum is exactly `World.instances`."""
     types = world.schedule_types
     total = sum(_SHARES[one] for one in types)
     counts = {one: int(world.instances * _SHARES[one] / total) for one in types}
@@ -99,8 +99,8 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
     lives: list[range] = []
     budgets = {cycle: int(counts.get(1, 0) * share) for cycle, share in _CRON_SHARES.items()}
     budgets["D"] += counts.get(1, 0) - sum(budgets.values())
-    # Coarse cycles come first. If the span is too short for months, their rows are left to the weeks, and so
-    # on.
+    # A span may be too short for a coarse cycle. So coarse cycles come first, and leave their rows to finer
+    # cycles.
     for cycle in ("M", "W", "D", "H", "mi"):
         left, misses = budgets[cycle], 0
         while left > 0:
@@ -117,7 +117,7 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
             left -= len(fired)
     if not crons:
         crons = [draw_cron("D", 1, span.length, rng)]
-    by_hand = [  # users start flows at random times
+    by_hand = [  # users start flows at any time, not by a schedule
         _pack(int(rng.random() * span.length), type, rng.randrange(len(crons)))
         for type in (0, 2)
         for _ in range(counts.get(type, 0))
@@ -130,7 +130,7 @@ def _of_crons(world: World, span: Span, clock: Clock, rng: random.Random) -> Tim
 def _planted(
     world: World, moments: list[int], lives: list[range], flows: list[Flow], span: Span
 ) -> tuple[list[int], tuple[PlantedRun, ...]]:
-    """Return the moments of a world with its planted runs, and these runs."""
+    """Return the moments of a world with its planted runs, and the planted runs."""
     bits, flow_mask = _TYPE_BITS + _FLOW_BITS, (1 << _FLOW_BITS) - 1
     chosen = plan(world, lives, [span.length - (moment >> bits) for moment in moments])
 
@@ -151,7 +151,7 @@ def _planted(
 
 
 def _life(cron: Cron, most: int, span: Span, clock: Clock, rng: random.Random) -> list[int]:
-    """Return the firings of a flow from its creation to its end, at most so many."""
+    """Return the firings of a flow from its creation to its end, at most *most*."""
     length = span.length if rng.random() < 0.35 else int(span.length * rng.uniform(0.05, 0.9))
     if cron.step:
         length = min(length, most * cron.step)
@@ -192,7 +192,7 @@ def _uniform(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
 
 
 def _whole_seconds(count: int, low: float, high: float, rng: random.Random) -> list[int]:
-    """Return random times on whole seconds of a range of ms. The range is at least a second wide."""
+    """Return random times (ms) on whole seconds of a range, which counts as at least a second long."""
     first = int(low) // 1000
     width = max(1, int(high) // 1000 - first)
     return [(first + int(rng.random() * width)) * 1000 for _ in range(count)]
@@ -212,7 +212,7 @@ def _bursty(count: int, span: Span, _: Clock, rng: random.Random) -> list[int]:
 
 
 def _midnight(count: int, span: Span, clock: Clock, rng: random.Random) -> list[int]:
-    """Return times of which 97 % lie at local midnights, 80 % of these in the first second."""
+    """Return times of which 97 % lie at local midnights, most of these in the first second."""
     days = span.length // DAY_MS
     nights = rng.sample(range(days), max(1, min(days, count // 400)))
     first = span.start + clock.offset_ms(span.start)

@@ -1,10 +1,10 @@
 """Compressed text files that can be cut and continued at any commit.
 
-gzip (RFC 1952): one member, since many readers stop behind the first. A full flush ends each commit (RFC 1951, 3.2.4): what
-follows refers to nothing before it, so a new compressor continues the file. The journal entry keeps the checksum
-and the size of the text, which end the member.
+gzip (RFC 1952): one member, since many readers stop behind the first. A full flush ends each commit (RFC 1951,
+3.2.4), and later bytes refer to nothing before the flush. So a new compressor can continue the file. The
+journal entry keeps the checksum and the size of the text, which end the member.
 
-Zstandard (RFC 8878): one frame for each commit. The frames are read as one text.
+Zstandard (RFC 8878): one frame for each commit. Readers join the frames to one text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEVEL = 6
 
 
 class Compression(enum.StrEnum):
-    """A compression of a text file. The value is the ending of its name."""
+    """A compression of a text file. The value is the ending of the file name."""
 
     NONE = ""
     GZIP = ".gz"

@@ -2,7 +2,7 @@
 
 An empty cell is a missing value. A quoted empty cell (``""``) is an empty text. Times are ISO 8601, all with
 the offset of one zone, and ``status`` is the service's code. A text that a spreadsheet would run as a formula gets a leading
-``'`` (CWE-1236), unless ``raw=True``. Numbers never get one, so status -1 stays -1.
+``'`` (CWE-1236), unless ``raw=True``. Numbers stay as they are, as in status -1.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class CsvEncoder:
             for format_value, values in zip(self._formatters, self._layout.values(instances), strict=True)
         ]
         if len(columns) == 1:
-            # Many readers skip an empty line, csv.DictReader and pandas among them.
+            # Many readers, such as csv.DictReader and pandas, skip an empty line.
             columns[0] = [cell or '""' for cell in columns[0]]
         lines = "".join([",".join(row) + _END for row in zip(*columns, strict=True)])
         return lines.encode("utf-8", "backslashreplace")  # UTF-8 has no lone surrogates

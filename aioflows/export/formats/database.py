@@ -30,10 +30,10 @@ class DatabaseSink(Sink):
     """
 
     LOGS: ClassVar[tuple[str, ...]]
-    """The endings of files that the database keeps beside its own, and applies when it is opened."""
+    """The endings of log files beside the database, which are applied when the database is opened."""
     TEXT: ClassVar[str]
     TYPES: ClassVar[Mapping[Kind, str]]
-    """The SQL types of columns. Other columns have the type `TEXT`."""
+    """The SQL types of columns, by kind. Columns of other kinds have the type `TEXT`."""
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
         super().__init__(draft)
@@ -55,7 +55,7 @@ class DatabaseSink(Sink):
         """Open a database for reading."""
 
     def kept(self) -> JournalEntry | None:
-        """Return the journal entry in the draft's database, or else the one in the target's."""
+        """Return the journal entry in the database of the draft, or otherwise in the target."""
         rows, target = self._draft.rows, self._draft.target
         with self._as_sink_error():
             if rows.exists():
@@ -69,14 +69,14 @@ class DatabaseSink(Sink):
                 raise SinkError(
                     f"{self._draft.name} cannot be read: another program has opened it, and locked it; close it there"
                 ) from error
-            return None  # not a database of an export
+            return None  # the target is another file, so no export can be continued
 
     @abstractmethod
     def _is_in_use(self, error: Exception) -> bool:
         """Return True if a database cannot be opened because another program has locked it."""
 
     def finished(self, entry: JournalEntry) -> bool:
-        return entry.done  # the entry was read in the target itself
+        return entry.done  # the target has its own entry, so the rows belong to the entry
 
     def open(self, entry: JournalEntry) -> None:
         with self._as_sink_error():
@@ -96,7 +96,7 @@ class DatabaseSink(Sink):
         return entry
 
     def finish(self, entry: JournalEntry) -> None:
-        if self._draft.rows.exists():  # else an earlier run has published them
+        if self._draft.rows.exists():  # an earlier run may have published the rows
             self._draft.check_alone(self.LOGS)
         super().finish(entry)
 

@@ -48,7 +48,7 @@ class JsonLinesEncoder:
 
 
 def json_line(instance: FlowInstance) -> bytes:
-    """Return an instance as one line of JSON, with its line feed. Its times are in UTC."""
+    """Return an instance as one line of JSON with times in UTC and a line feed."""
     return json_of_row(instance) + b"\n"
 
 

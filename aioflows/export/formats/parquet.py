@@ -37,8 +37,8 @@ from aioflows.models import FlowInstance
 
 __all__ = ["FileSink", "FolderSink"]
 
-_PART_BYTES = 16_000_000  # bytes of columns that make a part, or a row group
-_TOO_MANY_GROUPS = 4  # more than so many times the row groups needed are written again
+_PART_BYTES = 16_000_000  # bytes of columns in a part, or in a row group that is written again
+_TOO_MANY_GROUPS = 4  # as a multiple of the row groups needed; more groups are written again
 _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
@@ -107,7 +107,7 @@ class FileSink(_PartSink):
 
     def open(self, entry: JournalEntry) -> None:
         if self._draft.rows.exists() and not self._path.exists():
-            # An earlier run renamed the parts, but died before it wrote its last journal entry.
+            # An earlier run died between the rename of the parts and its last journal entry.
             self._draft.files.rename(self._draft.rows, self._path)
         try:
             self._footers = read_footers(self._path, entry.length) if entry.length else []
@@ -126,7 +126,8 @@ class FileSink(_PartSink):
             self._footers.append(footer)
         entry = attrs.evolve(entry, length=self._length)
         if entry.done:
-            # An entry may say `done` only when the rows lie where `publish` looks for them.
+            # A process may die here. So the entry is not `done` before the rows lie where `publish` expects
+            # them.
             self._draft.keep(attrs.evolve(entry, done=False))
             self._assemble()
         self._draft.keep(entry)
@@ -143,9 +144,9 @@ class FileSink(_PartSink):
 
     @property
     def _has_small_groups(self) -> bool:
-        """True if the parts are so small that their rows are written again in larger row groups.
+        """True if the rows of the parts must be written again in larger row groups.
 
-        A slow service gives small parts, and a reader pays for each row group.
+        A slow service leads to small parts, and each row group costs a reader time.
         """
         groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
         needed: float = max(
@@ -180,7 +181,7 @@ class FolderSink(_PartSink):
         zone: the zone of days.
     """
 
-    commit_interval = 60.0  # each commit leaves at least one more file in the folder
+    commit_interval = 60.0  # each commit adds at least one file to the folder
 
     def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
         self._start, self._zone = start, zone

@@ -1,13 +1,13 @@
 """Parquet files: written atomically, or grown by row groups.
 
-The footer at the end of a Parquet file says where its row groups lie, so rows cannot be appended to a
+The footer at the end of a Parquet file has the places of its row groups, so rows cannot be appended to a
 finished file. But readers ignore all bytes that the last footer does not name. So a growing file is a
-sequence of parts, each a whole Parquet file whose footer holds offsets in the growing file. At the end, one
+sequence of parts, each a whole Parquet file whose footer has offsets in the growing file. At the end, one
 more footer names the row groups of all parts. No row is encoded twice, and the file can be cut and continued
-behind any part. The footers of the parts stay in the file; each takes some kilobytes.
+behind any part. The footers of the parts stay in the file, some kilobytes each.
 
-pyarrow writes to the disk itself. With a Python file object it would wait for the GIL at each write, while
-Python decodes the next rows.
+pyarrow opens the file. At each write to a Python file object, pyarrow would wait for the GIL while Python
+decodes the next rows.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = [
 GROUP = 128_000
 """The most rows of a row group."""
 
-# https://parquet.apache.org/docs/file-format/: a file starts with the magic bytes. It ends with its footer, the length
-# of the footer (4 bytes, little-endian), and the magic bytes.
+# https://parquet.apache.org/docs/file-format/: a file is the magic bytes, the rows, the footer, the length of the
+# footer (4 bytes, little-endian), and the magic bytes.
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
 
@@ -44,7 +44,8 @@ _LENGTH_BYTES = 4
 def memory_pool() -> pa.MemoryPool:
     """Return the memory pool for the rows of an export.
 
-    One thread allocates the rows and another frees them. pyarrow's default pool keeps most of such memory.
+    In an export, one thread allocates memory and another thread frees it. pyarrow's default pool would keep
+    most of such memory.
     """
     return pa.system_memory_pool()
 
@@ -71,8 +72,7 @@ def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterabl
 
 def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
     """Write tables as Parquet, and return the footer."""
-    # Only names get a dictionary. Other texts hardly ever repeat, so a dictionary would cost more than it
-    # saves.
+    # Only names repeat, so a dictionary of other texts would cost more than it saves.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     footers: list[pq.FileMetaData] = []
     writer = pq.ParquetWriter(
@@ -86,11 +86,10 @@ def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> p
     )
     try:
         for table in tables:
-            # Batches have different dictionaries. The writer falls back to plain encoding if they are not
-            # unified.
+            # Batches have different dictionaries, for which the writer would use plain encoding.
             writer.write_table(table.cast(schema).unify_dictionaries(memory_pool()), row_group_size=GROUP)
     except BaseException:
-        with suppress(Exception):  # closing fails without a footer, and would hide the first error
+        with suppress(Exception):  # an error of closing would hide the first error
             writer.close()
         raise
     writer.close()
@@ -113,8 +112,8 @@ def add_part(
         tables: the rows.
     """
     with _appending(files, path, length) as out:
-        # pyarrow's writer refuses a file that is not at position 0. The file is open for appending, so the
-        # bytes go to its end, and from the first write on the position is there too.
+        # pyarrow's writer refuses a file that is not at position 0. Bytes go to the end of the file all the
+        # same, since the file is open for appending.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
         footer = _write_parquet(out, schema, tables)
         return footer, out.tell()
@@ -135,7 +134,7 @@ def read_footers(path: Path, length: int) -> list[pq.FileMetaData]:
     """Return the footers of the parts in the first *length* bytes of a file.
 
     Raises:
-        ValueError: these bytes are not a sequence of parts.
+        ValueError: the bytes are not a sequence of parts.
     """
     footers = []
     with path.open("rb") as file:
@@ -147,9 +146,11 @@ def read_footers(path: Path, length: int) -> list[pq.FileMetaData]:
                     column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
                 )
             except (pa.ArrowException, OSError, IndexError) as error:
-                raise ValueError(f"no part of a file ends at {length}") from error
+                raise ValueError(f"the file cannot be continued: no part ends at byte {length:,}") from error
             if not len(_MAGIC) <= first < length:
-                raise ValueError(f"a part of a file begins at {first}")
+                raise ValueError(
+                    f"the file cannot be continued: a part begins at byte {first:,}, outside the file"
+                )
             footers.append(footer)
             length = first - len(_MAGIC)
     return footers[::-1]

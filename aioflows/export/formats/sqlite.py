@@ -41,7 +41,7 @@ class SqliteSink(DatabaseSink):
         super().__init__(draft, layout)
         self._zone = zone
         places = ", ".join("?" * len(layout.columns))
-        # An id that comes twice is the same instance, read again later.
+        # A resumed scan may bring an instance again, and the later state counts.
         self._insert = f"INSERT OR REPLACE INTO instances VALUES ({places})"  # noqa: S608  (only question marks)
 
     def encode(self, instances: Sequence[FlowInstance]) -> list[tuple[object, ...]]:
@@ -61,9 +61,7 @@ class SqliteSink(DatabaseSink):
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         files = self._draft.files
-        files.close(
-            files.open(path)
-        )  # makes the file for its owner alone; SQLite would let all users read it
+        files.close(files.open(path))  # SQLite itself would make a file that all users can read
         return files.sqlite(str(path))
 
     def _is_in_use(self, error: Exception) -> bool:

@@ -1,6 +1,6 @@
 """Text files, JSON lines and CSV: a draft that grows, and that is cut to the length in its journal entry.
 
-They may be compressed, see `compression`.
+A text file may be compressed (`compression`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TextSink(Sink):
         if files.size(self._descriptor) < entry.length:
             raise SinkError(
                 f"the unfinished export of {self._draft.name} cannot be resumed: "
-                "it is shorter than its journal says; give overwrite=True (--overwrite) to begin again"
+                "the file is shorter than its journal says; give overwrite=True (--overwrite) to begin again"
             )
         files.truncate(self._descriptor, entry.length)
         self._length = entry.length

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows._core.planning.gaps import Gap, Gaps
-from aioflows._core.planning.schedule import Sizes
 
 
 def windows(gaps: Gaps) -> list[tuple[int, int]]:
@@ -63,14 +62,6 @@ def test_a_split_leaves_to_each_part_what_was_known_at_its_end() -> None:
     later = gaps.split(gap, 50)
     assert (gap.maybe_last, gap.start.known, gap.after) == (True, 7, 0)
     assert (later.maybe_last, later.start.known, later.after) == (False, None, 5)
-
-
-@given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 10**6), st.floats(0, 1e9))
-def test_windows_hold_at_least_a_part_of_a_page_and_fit_the_budget(
-    page: int, concurrency: int, budget: int, pending: float
-) -> None:
-    sizes = Sizes.of(page, concurrency, budget, pending)
-    assert 0.5 * page <= sizes.rows <= max(page, budget)
 
 
 def test_a_request_reaches_over_gaps_of_which_nothing_was_asked_and_no_farther() -> None:

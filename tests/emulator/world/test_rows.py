@@ -188,7 +188,7 @@ class TestFiles:
 
     def test_a_file_of_something_else_is_refused_and_kept(self, tmp_path: Path) -> None:
         (tmp_path / "letter.txt").write_text("Dear Sir or Madam,")
-        with pytest.raises(QueryError, match="not made by this emulator"):
+        with pytest.raises(QueryError, match="this version of the emulator did not make it"):
             Emulator(20, path=tmp_path / "letter.txt").open()
         assert (tmp_path / "letter.txt").read_text() == "Dear Sir or Madam,"
 
@@ -202,7 +202,7 @@ class TestSettings:
             ({"profile": "random"}, "profile must be one of"),
             ({"zone": "Mars/Olympus"}, "zone 'Mars/Olympus'"),
             ({"zone": "+25:00"}, "zone"),
-            ({"first_day": "2024-02-30"}, "is not a day"),
+            ({"first_day": "2024-02-30"}, "cannot be read as a day"),
             ({"schedule_types": (3,)}, "schedule_types must hold only"),
             ({"schedule_types": "1"}, "collection"),
             ({"page_cap": 0}, "page_cap"),

@@ -1,11 +1,11 @@
-"""The schedule of the windows that the service sorts: whose request is next, and which are read again.
+"""The windows that the service sorts: whose request is next, and which are read again.
 
 Invariants:
 
-1. All windows together hold about the buffer. Only the window that is farthest behind may request a page
-   beyond the buffer, since no row can be handed out without that page.
-2. An abandoned window is read again by the keyset walk. Rows of it that were handed out already are known by their
-   ids. No row is handed out meanwhile. A row that should have been handed out before ends the scan.
+1. All windows together hold about as many rows as the buffer. Only the window that is farthest behind may
+   request a page beyond the buffer, since no row can be handed out without that page.
+2. An abandoned window is read again by the keyset walk, which leaves out the ids that were handed out. No row
+   is handed out meanwhile. A row that belongs before the rows handed out ends the scan with an error.
 
 See docs/algorithms/sorted-orders.md.
 """
@@ -30,19 +30,19 @@ from aioflows.events import DriftFound, WindowDone
 from aioflows.models import ScheduleType
 from aioflows.stats import Proof
 
-__all__ = ["Window", "WindowSchedule"]
+__all__ = ["SortedWindows", "Window"]
 
 Window: TypeAlias = tuple[ScheduleType, int, int]
 """A schedule type, and a window of it (ms of real time)."""
 
 
-class WindowSchedule:
+class SortedWindows:
     """The windows of one scan, as sources of a merge.
 
     Args:
         readers: a reader for each window.
         order: the order of the scan.
-        again: returns a keyset walk of some windows, with its zone set.
+        again: returns a keyset walk of given windows, with its zone set.
         page: returns the number of rows of a full page.
         buffer: about the most rows to hold.
     """
@@ -72,7 +72,7 @@ class WindowSchedule:
         return again + sum(reader.held for reader in self._readers)
 
     def account(self) -> ScanAccount:
-        """Return the figures of all windows, and of all that was read again."""
+        """Return the figures of all windows, and of the windows that were read again."""
         account = self._finished
         for reader in self._readers:
             account += ScanAccount(reader.rows_received, reader.buffer.duplicates)
@@ -83,12 +83,12 @@ class WindowSchedule:
         events, self._events = self._events, []
         return events if self._rereading is None else events + self._rereading[0].partitions.drain_events()
 
-    # Requests
+    # Requests and disk tasks
 
     def wanted(self, slots: int, merge: KWayMerge, *, ahead: bool) -> list[tuple[Requester, PageRequest]]:
-        """Return the requests to start, first one for the window that is farthest behind.
+        """Return the requests to start, first for the window that is farthest behind.
 
-        The others read ahead as far as the buffer allows. Windows that run out of rows first come first.
+        Other windows read ahead as far as the buffer allows, in the order in which they run out of rows.
 
         Args:
             slots: the most requests to return.
@@ -121,22 +121,22 @@ class WindowSchedule:
         """Return the rows to write to the spill file, each once."""
         return [] if self._rereading is None else self._rereading[0].stores()
 
-    # Answers
+    # Answers, and windows that end
 
     def advance(self) -> None:
-        """Go on as far as the answers allow."""
+        """Join the pages of each window as far as the answers allow."""
         for reader in self._readers:
             reader.advance()
 
     def error(self, merge: KWayMerge) -> AioflowsError | None:
-        """Return the error of a window that no further row of another source can precede."""
+        """Return the error of a window that no further row of another source can precede, or None."""
         return next(
             (reader.error for reader in self._readers if reader.error and reader.bound == merge.bound),
             None,
         )
 
     def read_again(self, merge: KWayMerge) -> bool:
-        """Read abandoned windows again. Return True if there is something new to merge."""
+        """Read abandoned windows again. Return True if the sources of the merge changed or an error is new."""
         if self._rereading is None:
             abandoned = [reader for reader in self._readers if reader.abandoned and reader.error is None]
             if not abandoned:

@@ -1,11 +1,10 @@
 """The choice of the requests to start now.
 
-1. The earliest gap comes first. An ordered scan hands out nothing behind it.
+1. The earliest gap comes first. An ordered scan hands out nothing behind this gap.
 2. A request is started only if the rows before it, known and expected, fit the budget. A limit on the sum of
-   all held rows would starve the first gap, and only that gap can free the others.
-3. The time behind the last window is cut into windows when slots come free, by the density known then. Each
-   window wastes half a page, where its two requests meet. So windows are as large as budget and slots allow.
-   If order does not matter, there are only as many windows as slots for both of their ends.
+   all held rows would starve the first gap, and only that gap can free the other rows.
+3. The time behind the last window is cut into windows when slots come free, by the density known then. If
+   order does not matter, there are only as many windows as slots for both of their ends.
 4. The first request of a window reaches over all untouched gaps behind it (`Gaps.reach`). So it returns a
    full page even if the window is far too small, for example where a dense stretch ends.
 5. Slots that are left over request the second end of a gap, or cut the largest gap in two. The choice uses
@@ -22,20 +21,15 @@ import attrs
 
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.planning.gaps import Gap, Gaps
+from aioflows._core.planning.window_size import WindowSize, cut_window, whole_second
 
-__all__ = ["Move", "Sizes", "moves"]
-
-_SMALLEST = 2
-"""Pages of the smallest window that is cut: one for each end."""
-
-_ENOUGH = 4, 1_600
-"""Pages and rows of the largest window. A larger one saves few requests, and waiting rows take memory."""
+__all__ = ["Move", "moves"]
 
 _WORTH_TWO = 1.25
 """Pages expected in a gap from which a second request, from the end, is worth its cost."""
 
 _WORTH_CUT = 4
-"""Pages that a gap may hold beyond the requests under way, from which idle slots read a part of the gap.
+"""Pages that a gap may hold beyond its requests under way, from which idle slots read a part of the gap.
 
 Two requests for four pages take one more round trip than four requests, and save half a page.
 """
@@ -48,44 +42,11 @@ class Move:
     gap: Gap
     backward: bool = False
     ask: PageRequest | None = None
-    """The request, if the reader of a dense second chose it. None means that the planner makes it."""
-
-
-@attrs.frozen
-class Sizes:
-    """The size of windows.
-
-    Args:
-        page: the size of a full page (rows).
-        window: the size of a window that two requests share (pages).
-    """
-
-    page: int
-    window: float
-
-    @classmethod
-    def of(cls, page: int, slots: int, budget: float, pending: float) -> Sizes:
-        """Return the sizes for the rows that may be held and the rows that are still expected.
-
-        A window of many pages wastes less, since only one of its pages is partly filled. This holds while
-        every slot has a window and all windows fit into the buffer. In an ordered scan the number of pages is
-        even. With an odd number, one of the two requests waits for the other at the end, and everything
-        behind the window waits too.
-        """
-        window = max(_SMALLEST, min(budget, pending) / page / max(1.0, slots / 2))
-        if math.isfinite(budget):
-            pages, rows = _ENOUGH
-            window = min(2 * (window // 2), max(pages, 2 * math.ceil(rows / page / 2)))
-        return cls(page, max(1.0, min(budget / page, window)))
-
-    @property
-    def rows(self) -> float:
-        """The rows of a window: a little less than its pages hold, so that it seldom needs one more."""
-        return self.page * (self.window - min(0.35, 2 * math.sqrt(self.window / self.page)))
+    """The request of the reader of a dense second. None means that `ask_for` makes the request."""
 
 
 def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
-    """Yield the requests worth starting, best first. Cut windows on the way.
+    """Yield the requests worth starting, best first. Cut windows where requests begin.
 
     Args:
         gaps: the unproven gaps.
@@ -93,11 +54,11 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         slots: the number of requests that can be under way.
         budget: the rows, known or expected, that may lie before a request. Infinite if order does not matter.
     """
-    sizes = Sizes.of(page, slots, budget, sum(gap.expected for gap in gaps))
+    size = WindowSize.of(page, slots, budget, sum(gap.expected for gap in gaps))
     before: float = gaps.ready
     at = 0
     postponed: list[Gap] = []
-    # At most *slots* second looks are postponed. Otherwise the number of gaps would grow without bound.
+    # If more than *slots* second looks were postponed, the number of gaps would grow without bound.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
         if gap.error is not None or (at and before > budget):
@@ -112,17 +73,18 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
                 postponed.append(gap)
             else:
                 if math.isfinite(budget) or gap.untouched:
-                    _carve(gaps, gap, sizes)
-                # The first gap of an ordered scan delays all others: request its second end on a guess.
+                    cut_window(gaps, gap, size)
+                # The first gap of an ordered scan delays all other gaps, so a guess decides about its second
+                # end.
                 yield from _ends(gap, page, gap.expected if at or math.isinf(budget) else gap.likely)
         before += gap.expected + gap.after
         at += 1
     for gap in postponed:
-        # Without a known row beside the gap, wait for one: it makes the next look a proof.
+        # A known row beside the gap makes the next look a proof. A request under way may bring such a row.
         if not gap.isolated or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
     if not any(gap.error for gap in gaps):
-        yield from _shared(gaps, sizes, budget)
+        yield from _shared(gaps, size, budget)
 
 
 def _join_on(gaps: Gaps, gap: Gap) -> None:
@@ -133,16 +95,8 @@ def _join_on(gaps: Gaps, gap: Gap) -> None:
     while gap.empty_answers and not gap.halvings and gap.idle:
         after = gaps.after(gap)
         if after is None or not after.idle or after.halvings:
-            return  # the service failed on this window before it was halved
+            return  # the service failed on the window of the next gap, so it must stay short
         gaps.join(gap, after)
-
-
-def _carve(gaps: Gaps, gap: Gap, sizes: Sizes) -> None:
-    """Cut a window of the right size from the front of a gap that is larger than one window."""
-    if gap.expected > 1.5 * sizes.rows and not gap.closing:
-        cut = _whole_second(gap.first + int(sizes.rows / gap.density))
-        if gap.first < cut < gap.until:
-            gaps.split(gap, cut)
 
 
 def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
@@ -150,7 +104,7 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
     if gap.on_hold:
         return
     if gap.closing:
-        # The gap may be empty. A request that reaches a known row beside the gap proves it.
+        # A request from the gap to a known row proves an empty gap, so one request at a time is enough.
         if gap.idle:
             yield Move(gap, backward=bool(gap.maybe_last or (gap.empty_answers and gap.isolated)))
         return
@@ -160,18 +114,18 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
         yield Move(gap, backward=True)
 
 
-def _shared(gaps: Gaps, sizes: Sizes, budget: float) -> Iterator[Move]:
+def _shared(gaps: Gaps, size: WindowSize, budget: float) -> Iterator[Move]:
     """Yield requests for parts of the largest gap while slots are left over."""
-    while (gap := _largest(gaps, sizes.page, budget)) is not None:
+    while (gap := _largest(gaps, size.page, budget)) is not None:
         if gap.start.ask is None or gap.end.ask is None:
             yield Move(gap, backward=gap.end.ask is None)
             continue
         width = gap.until - gap.first
         part = width / 2
         if math.isfinite(budget) and gap.end.density <= gap.start.density:
-            # At most a window: in an ordered scan, the rows behind it have to wait.
-            part = min(part, width * sizes.rows / gap.likely)
-        cut = _whole_second(gap.first + int(part))
+            # The rows behind the cut have to wait in an ordered scan, so the part is at most a window.
+            part = min(part, width * size.rows / gap.likely)
+        cut = whole_second(gap.first + int(part))
         if not gap.first < cut < gap.until:
             return
         later = gaps.split(gap, cut)
@@ -191,7 +145,3 @@ def _largest(gaps: Gaps, page: int, budget: float) -> Gap | None:
             best, most = gap, spare
         before += gap.expected + gap.after
     return best
-
-
-def _whole_second(ms: int) -> int:
-    return -(-ms // 1000) * 1000

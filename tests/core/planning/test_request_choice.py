@@ -8,7 +8,7 @@ import pytest
 
 from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.planning.gaps import Gap, Gaps
-from aioflows._core.planning.schedule import Move, moves
+from aioflows._core.planning.request_choice import Move, moves
 
 PAGE = 100
 SLOTS = 16
