@@ -47,6 +47,10 @@ class Page:
     body: bytes = b""
     count: int | None = None
 
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
     def instances(self, zone: Zone, rows: object, *, offset: int | None = None) -> list[FlowInstance]:
         raise NotImplementedError("nothing is decoded here")
 

@@ -485,7 +485,7 @@ async def test_an_old_name_means_its_new_name_and_warns_where_it_is_used(old: st
 
 async def test_a_value_under_both_its_names_is_refused() -> None:
     async with scene() as here:
-        with pytest.raises(QueryError, match="both least= and min_wait="):
+        with pytest.raises(QueryError, match="least= and min_wait= mean the same"):
             here.session.follow(here.query(10), least=2.0, min_wait=2.0)
 
 

@@ -249,7 +249,7 @@ class Engine:
             page = task.result()
             page.show_in(zone)
             self._received += len(page.ids)
-            self._memory.received(len(page.ids), len(page.body))
+            self._memory.received(len(page.ids), page.size)
             asker.received(ask, page)
         elif isinstance(error, AioflowsError):
             asker.failed(ask, error)

@@ -25,6 +25,7 @@ CASES = [
     (aioflows.NotFound(62104, "x"), Exit.NOT_FOUND),
     (aioflows.WaitTimeout(5, {"x": None}), Exit.TIMED_OUT),
     (aioflows.CompletenessError("x"), Exit.INCONSISTENT),
+    (aioflows.SessionClosed("x"), Exit.INCOMPLETE),
     (SinkError("x"), Exit.SINK),
 ]
 

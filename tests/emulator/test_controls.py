@@ -46,7 +46,7 @@ class TestChange:
             gone = ids(emulator)[2]
             emulator.delete(gone)
             assert gone not in ids(emulator)
-            with pytest.raises(QueryError, match="no instance"):
+            with pytest.raises(QueryError, match="unknown instance"):
                 emulator.delete(gone)
 
     def test_a_status_can_change(self) -> None:
@@ -54,7 +54,7 @@ class TestChange:
             one = ids(emulator)[0]
             emulator.set_status(one, 8)
             assert ids(emulator, status="8") == [one]
-            with pytest.raises(QueryError, match="no instance"):
+            with pytest.raises(QueryError, match="unknown instance"):
                 emulator.set_status("none", 1)
 
     def test_a_hook_changes_rows_right_before_an_answer(self) -> None:

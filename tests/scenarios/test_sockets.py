@@ -11,7 +11,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aioflows import AppKey, ConnectFailed, FlowQuery, FlowSession, Limits, ScheduleType, TransportError
+from aioflows import (
+    AppKey,
+    ConnectFailed,
+    FlowQuery,
+    FlowSession,
+    Limits,
+    ScheduleType,
+    SessionClosed,
+    TransportError,
+)
 from aioflows.emulator import EmulatorProcess, Fault
 from aioflows.query import SortKey
 
@@ -105,4 +114,4 @@ async def test_a_request_ends_with_its_session() -> None:
             while hollow.requests.get("search", 0) < 16:  # noqa: ASYNC110  (nobody tells)
                 await asyncio.sleep(0.01)
         ends = await asyncio.wait_for(asyncio.gather(*requests, return_exceptions=True), 1)
-        assert {type(end) for end in ends} <= {RuntimeError, ConnectFailed, TransportError}
+        assert {type(end) for end in ends} <= {SessionClosed, ConnectFailed, TransportError}

@@ -39,6 +39,10 @@ class ModelPage:
     def __post_init__(self) -> None:
         self.body = self.body or b"a row that was not decoded yet" * len(self.ids)
 
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:
         return [
             FlowInstance(

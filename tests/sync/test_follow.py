@@ -68,7 +68,7 @@ def test_an_old_name_warns_where_it_is_used_and_a_value_under_both_names_is_refu
             following = world.session.follow(query, settle=7.5)
         assert warned[0].filename == __file__
         assert following._reader._machine._pace.settle_time == 7.5
-        with pytest.raises(QueryError, match="both most= and max_wait="):
+        with pytest.raises(QueryError, match="most= and max_wait= mean the same"):
             world.session.follow(query, most=9.0, max_wait=9.0)
 
 

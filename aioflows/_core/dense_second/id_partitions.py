@@ -138,7 +138,7 @@ class IdPartitions:
         matching = sum(text.lower() in name.lower() for name in names)
         if matching * 2 < len(names):  # a row may have the text in its flow's name only
             self.failed, self._service.texts_help = True, False
-        elif not names or self._evidence.ends_short(self._size, len(names), len(shown.page.body)):
+        elif not names or self._evidence.ends_short(self._size, len(names), shown.page.size):
             self._accept_or_repeat(text, set(names))
         else:
             part = self._instant.narrowed(text)

@@ -89,7 +89,7 @@ class MillisecondPieces:
             return True
         if page.ids:
             self._reader.read(ask, page)
-            self._evidence.note_size(self._size, len(page.ids), page.ids[0], len(page.body))
+            self._evidence.note_size(self._size, len(page.ids), page.ids[0], page.size)
         self._sent = None
         first, until, rows = ask.first, ask.until, len(page.ids)
         if not self._narrow(first, until, page):
@@ -97,7 +97,7 @@ class MillisecondPieces:
         if not rows and self._looks[first, until] + 1 < EMPTY_ANSWERS:
             self._looks[first, until] += 1
             self._todo.insert(0, (first, until))
-        elif not rows or self._evidence.ends_short(self._size, rows, len(page.body)):
+        elif not rows or self._evidence.ends_short(self._size, rows, page.size):
             for row, name in enumerate(page.ids):
                 self._rows.setdefault(name, (page, row))
             if not self._todo and not self._rows.keys() >= {*self._known}:

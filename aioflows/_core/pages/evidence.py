@@ -64,7 +64,7 @@ class ScanEvidence:
 
     def note(self, ask: PageRequest, reading: OrderedPage) -> None:
         """Note a page of trigger times."""
-        self.note_size(ask.page_size, len(reading), reading.ids[0], len(reading.page.body))
+        self.note_size(ask.page_size, len(reading), reading.ids[0], reading.page.size)
         self._back = max(self._back, ask.until - reading.first * 1000)
         self._ahead = max(self._ahead, reading.last * 1000 + 1000 - ask.first)
         self._service.looked_back = max(self._service.looked_back, self._back)

@@ -31,6 +31,11 @@ class Page(Protocol):
         ...
 
     @property
+    def size(self) -> int:
+        """The bytes of the answer. 0 means that it was decoded at once."""
+        ...
+
+    @property
     def count(self) -> int | None:
         """The total number of rows that the service states. None means that it states none."""
         ...
@@ -59,6 +64,7 @@ class Nothing:
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
     body: bytes = b""
+    size: int = 0
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002
         """Return an empty list."""

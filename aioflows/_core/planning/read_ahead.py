@@ -50,7 +50,7 @@ class ReadAhead:
     def received(self, page: Page) -> None:
         """Count the rows of an answer, and their bytes."""
         self.rows_received += len(page.ids)
-        self._bytes += len(page.body)
+        self._bytes += page.size
 
     def handed_out(self) -> None:
         """Note that the consumer got a batch."""

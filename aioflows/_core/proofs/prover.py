@@ -164,7 +164,7 @@ class Prover:
         """
         few = len(reading) < min(ask.page_size, self._service.smallest_cap)
         few = few and len(reading) < self._evidence.most(ask.page_size)
-        few = few and self._evidence.light(len(reading), len(reading.page.body))
+        few = few and self._evidence.light(len(reading), reading.page.size)
         if not few or gap.unreached or reading.first != reading.last or gap.stalls <= STALLS:
             return False
         first, until = reading.first * 1000, reading.first * 1000 + 1000

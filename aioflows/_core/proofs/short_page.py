@@ -114,7 +114,7 @@ class ShortPageCheck:
                 None, which means the number that the request assumes.
         """
         rows = len(reading)
-        more = self._evidence.most(ask.page_size) > 1 and self._evidence.light(1, len(page.body))
+        more = self._evidence.most(ask.page_size) > 1 and self._evidence.light(1, page.size)
         if rows == 1 < self._service.smallest_cap and (more or self._evidence.rows == 1):
             return (yield from self._is_same_from_the_end(ask, page, reading))
         known = self._service.base if self._service.base is not None else ask.page_no

@@ -60,6 +60,7 @@ class SearchPage:
         "body",
         "count",
         "ids",
+        "size",
         "times",
     )
 
@@ -83,7 +84,9 @@ class SearchPage:
         self._instants = instants
         self._shown_in: Zone | None = None
         self.count = count
-        self.body = b"" if decoded is not None else body
+        self.size = 0 if decoded is not None else len(body)
+        """The bytes of the answer. 0 means that it was decoded at once."""
+        self.body = body if self.size else b""
         self._decoded = decoded
         self._loose: Sequence[dict[str, Any]] = ()
         self._sorter = sorter
@@ -135,7 +138,7 @@ class SearchPage:
         return known if len(known) == len(found) else offset
 
     def __repr__(self) -> str:
-        return f"Page({len(self)} rows, {len(self.body):,} bytes)"
+        return f"Page({len(self)} rows, {self.size:,} bytes)"
 
     def instances(
         self, zone: Zone, rows: Sequence[int] | None = None, *, offset: int | Sequence[int] | None = None
@@ -170,7 +173,9 @@ class SearchPage:
         loose = _picked(self._loose, rows)
         paths = [row_path(row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
-            self._decoded, self._loose = None, ()  # kept only if a page is handed out in parts
+            self._decoded, self._loose = None, ()
+        else:  # a page that is handed out in parts is decoded once, and not kept in both forms
+            self.body = b""
         date = (
             None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
         )

@@ -30,6 +30,10 @@ class Rows:
     count: int | None = None
 
     @property
+    def size(self) -> int:
+        return len(self.body)
+
+    @property
     def ids(self) -> list[str]:
         return [str(ms) for ms in self.at]
 

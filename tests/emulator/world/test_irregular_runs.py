@@ -94,9 +94,9 @@ class TestPlanted:
             assert len(before) == 5
 
     def test_more_than_can_be_planted_is_refused(self) -> None:
-        with pytest.raises(QueryError, match="late is 200, and only"):
+        with pytest.raises(QueryError, match="late=200 runs cannot be planted, because only"):
             Emulator(100, late=200).open()
-        with pytest.raises(QueryError, match="doubled is 90"):
+        with pytest.raises(QueryError, match="doubled=90 runs cannot be planted"):
             Emulator(100, doubled=90).open()
 
     @pytest.mark.parametrize("switches", [{"profile": "uniform"}, {"schedule_types": [0, 2]}])
