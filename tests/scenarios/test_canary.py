@@ -155,9 +155,7 @@ async def test_whatever_goes_wrong_no_secret_is_seen(
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize(
-    "kind", long_but("html", "http-401", of=["code-0", "html", "http-401", "wrong-types"])
-)
+@pytest.mark.parametrize("kind", long_but("http-401", of=["code-0", "html", "http-401", "wrong-types"]))
 async def test_the_command_line_shows_none_either(kind: str) -> None:
     keys = {"AIOFLOWS_ACCESS_KEY": ACCESS, "AIOFLOWS_SECRET_KEY": SECRET}
     talkative = {"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1", "PYTHONFAULTHANDLER": "1"}

@@ -333,7 +333,8 @@ async def test_a_scan_in_an_order_of_times_is_not_resumed_by_another_clock() -> 
 @pytest.mark.parametrize(
     ("zone", "first", "last"),
     [
-        ("Africa/Casablanca", "2024-03-08", "2024-04-16"),  # back for Ramadan, and forward again
+        # back for Ramadan, and forward again
+        pytest.param("Africa/Casablanca", "2024-03-08", "2024-04-16", marks=pytest.mark.long),
         ("Europe/Berlin", "2024-03-29", "2024-04-02"),
         ("Europe/Berlin", "2024-10-25", "2024-10-29"),
         pytest.param("Europe/Berlin", "2024-01-10", "2025-01-05", marks=pytest.mark.long),

@@ -144,7 +144,8 @@ async def test_a_client_gets_every_row_in_order(framework: str, monkeypatch: pyt
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("framework", long_but("aiohttp", of=FRAMEWORKS))
+@pytest.mark.long
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_nothing_more_is_asked_for_a_client_that_has_gone(
     framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +174,8 @@ async def test_a_client_that_leaves_while_the_service_is_slow_is_not_waited_for(
         assert here.emulator.in_flight == 0
 
 
-@pytest.mark.parametrize("framework", long_but("fastapi", of=FRAMEWORKS))
+@pytest.mark.long
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_a_client_that_does_not_read_stops_the_requests(
     framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

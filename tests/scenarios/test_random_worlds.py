@@ -63,6 +63,7 @@ def test_dishonest_worlds_are_not_believed() -> None:
 class TestTheJudgeItself:
     """What a judge is worth: that it sees what is wrong."""
 
+    @pytest.mark.long
     def test_a_seed_draws_the_same_world_again(self) -> None:
         """A seed draws the same world, and each request of it is sent and answered in the same turn, each time."""
         for seed in range(12):

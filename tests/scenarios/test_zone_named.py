@@ -25,6 +25,7 @@ from aioflows import (
 from aioflows.emulator import Emulator
 from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
+from tests.support.long import long_but
 
 HOUR, MINUTE = 3_600_000, 60_000
 TURN = 1_729_990_800_000  # Berlin puts its clocks back
@@ -115,7 +116,7 @@ class TestAfterClocksChange:
         assert off(rows + other) == []
         assert len(rows) == 49 * 6
 
-    @pytest.mark.parametrize("changes", [False, True])
+    @pytest.mark.parametrize("changes", long_but(True, of=[False, True]))
     async def test_a_follow_goes_on_over_the_change(self, changes: bool) -> None:
         """Each instance comes once and at its own time, and no poll fails."""
         with Emulator(**BERLIN) as emulator:

@@ -173,6 +173,7 @@ def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(
     assert ran.peak <= (1.5 if proven else 2.5) * 600, f"{ran.peak} rows were held"
 
 
+@pytest.mark.long
 def test_a_group_of_thousands_of_rows_without_a_time_is_not_held_in_memory() -> None:
     rows = many(6_000, lacking=0.9)
     query = query_of(("end_time",), ScheduleType.PERIODIC)

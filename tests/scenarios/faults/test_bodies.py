@@ -22,6 +22,7 @@ from aioflows._net.http import LARGEST_BODY
 from aioflows.emulator import Fault
 from aioflows.export import json_line
 from aioflows.query import SortKey
+from tests.support.long import long_but
 from tests.support.story import ORDERS, session_with, told, world_of
 from tests.support.wire import Script, serving
 
@@ -88,7 +89,7 @@ class TestCut:
     # B1
 
     @REAL
-    @pytest.mark.parametrize("frame", [whole, chunked, to_the_end])
+    @pytest.mark.parametrize("frame", long_but(chunked, of=[whole, chunked, to_the_end]))
     async def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
         self, frame: Callable[[bytes], bytes]
     ) -> None:

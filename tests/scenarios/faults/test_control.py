@@ -94,6 +94,7 @@ class TestCancelled:
             "connecting, waiting, renewing the token, sleeping, reading and closing take more turns"
         )
 
+    @pytest.mark.long
     def test_over_sockets_as_well(self) -> None:
         async def scan(loop: CancellingLoop) -> bool:
             async with world_of(*TROUBLE[:4:3], instances=60) as emulator:
