@@ -41,9 +41,10 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
 
 class Worker:
-    """A worker that does one piece of work at a time, however many wait for it.
+    """A worker that does one piece of work at a time, for any number of callers.
 
-    A thread cannot be cancelled. If the wait for it is cancelled, it goes on, and the next piece waits for it.
+    A thread cannot be cancelled. If a caller is cancelled, its work goes on, and the next piece of work waits
+    until this work has ended.
 
     Args:
         daemon: True if Python does not wait for the work when the program ends.

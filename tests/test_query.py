@@ -80,7 +80,7 @@ def test_the_hour_that_comes_twice_follows_its_fold() -> None:
         ({"order_by": []}, "None for no order"),
         ({"order_by": ["start_time", "-start_time"]}, "twice"),
         ({"order_by": 5}, "sort field"),
-        ({"order_by": {"start_time", "end_time"}}, "a list of them"),
+        ({"order_by": {"start_time"}}, "a list of them"),
         ({"order_by": {"start_time": "DESC"}}, "a list of them"),
     ],
     ids=str,

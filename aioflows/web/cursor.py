@@ -72,11 +72,11 @@ class CursorSigner:
         return f"{signed}.{self._signature(self._keys[0], signed, checkpoint.fingerprint)}"
 
     def checkpoint(self, cursor: str | None, query: FlowQuery) -> Checkpoint | None:
-        """Return the checkpoint in a cursor, for ``session.scan(query, resume=...)``.
+        """Return the checkpoint in a cursor, for ``session.scan(query, resume=...)``. Return None if there is no cursor.
 
         Args:
-            cursor: what the client sent. None or an empty text means that it sent none.
-            query: the query of its request.
+            cursor: the cursor that the client sent. None or an empty text means no cursor.
+            query: the query of the client's request.
 
         Raises:
             ParameterError: the cursor was changed, has expired, or belongs to another query.
@@ -90,9 +90,9 @@ class CursorSigner:
         """Return the checkpoint in the cursor of a follow, for ``session.follow(query, resume=...)``.
 
         Args:
-            cursor: what the client sent, such as its ``Last-Event-ID``. None or an empty text means that it sent
-                none.
-            query: the query of its request.
+            cursor: the cursor that the client sent, such as its ``Last-Event-ID``. None or an empty text means no
+                cursor.
+            query: the query of the client's request.
             changes: as in `FlowSession.follow`.
 
         Raises:

@@ -212,7 +212,7 @@ async def test_by_update_time_rows_come_as_the_service_orders_them(
 
 async def test_by_update_time_a_ceiling_on_page_numbers_is_no_end() -> None:
     async with world(deepest_row=300) as here:
-        with pytest.raises(CompletenessError, match="its pages ended before its end"):
+        with pytest.raises(CompletenessError, match="its pages ended too early"):
             await here.read(here.query("update_time"))
 
 

@@ -1,13 +1,14 @@
-"""A depth check: shows whether page numbers reach deeper than the last row of some pages.
+"""The depth check: do page numbers reach rows behind the last row of the pages of a walk?
 
 If pages end without a row of another second, the rows may continue although page numbers reach no deeper. A
 row behind the same depth in a wider window shows that page numbers do reach deeper.
 
 1. A service may answer a number that is too high with the first or the last page. So the row after the last
    row, the last row and the first row are requested, each as a page of one row. All must differ.
-2. The windows are, in this order: the stretch that the service is known to answer for at once, the range of
-   the scan, and a year more on either side. Then follow the same windows without the query's filters.
-3. A service may leave out the row at the exact depth for missing rights. So a row a little deeper counts too.
+2. Three windows are tried: the stretch that the service is known to answer for at once, the range of the
+   scan, and that range with a year on either side. After that, they are tried without the query's filters.
+3. A service may leave out the row at the exact depth if the user may not see it. So a row a little deeper
+   counts too.
 """
 
 from __future__ import annotations

@@ -138,8 +138,8 @@ class FilteredScan(Machine):
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
         """Return the windows that are left.
 
-        If the service left out a row, the row's second is left as well. So a resumed scan finds the error
-        again.
+        If nothing is left, but the service left out a row, the second of this row is returned. So a resumed
+        scan finds the error again.
         """
         left = self._machine.remaining(last, begun, all_handed)
         lost = None if self._statuses is None else self._statuses.left_out

@@ -9,7 +9,7 @@ that do not match the query.
    explains (`collation`) counts as a match. A row that no collation explains shows that the filter is
    ignored.
 3. A row without the field, or with an empty text, cannot be checked. It counts as a match.
-4. A flow may have several owners, separated by semicolons. One matching owner is enough.
+4. A flow may have several owners, separated by a semicolon, a comma or a bar. One matching owner is enough.
 """
 
 from __future__ import annotations

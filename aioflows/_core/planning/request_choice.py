@@ -74,8 +74,8 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
             else:
                 if math.isfinite(budget) or gap.untouched:
                     cut_window(gaps, gap, size)
-                # The first gap of an ordered scan delays all other gaps, so a guess decides about its second
-                # end.
+                # All other gaps of an ordered scan wait for the first one. So it is read from both ends even if
+                # only `likely`, the higher estimate of its rows, makes that worthwhile.
                 yield from _ends(gap, page, gap.expected if at or math.isinf(budget) else gap.likely)
         before += gap.expected + gap.after
         at += 1

@@ -167,7 +167,7 @@ class EmptyStretches:
         self._evidence.cuts = self._service.cuts = True
 
     def reach_known(self) -> None:
-        """Record that the rows without the filters are not needed to find the limit of the service."""
+        """Record that no request without the query's filters is needed: the service looks far enough."""
         self._filtered = False
 
     def narrow(self, first: int, until: int) -> None:

@@ -257,11 +257,11 @@ class ServiceOrderScan(Machine):
         last = self._last[-1][-1] if self._last and self._last[-1] else None
         if not self._back_ids or not known.issuperset(self._back_ids) or last not in self._back_ids:
             self._tries += 1
-            self._note_drift("its pages ended before its end")
+            self._note_drift("its pages ended too early")
             if self._tries < _TRIES:
                 self._back = self._back_ids = None
                 return NEED_PAGES
-            raise self._changed("its pages ended before its end")
+            raise self._changed("its pages ended too early, namely")
         self._over = True
         first, until = self._window().from_ms, self._window().to_ms
         done = partial(WindowDone, type=self.type, from_ms=first, to_ms=until)

@@ -301,7 +301,8 @@ def _offset_on(zone: Zone, day: int) -> int:
     return zone.offset_at(day * _DAY)
 
 
-# Clocks change at a quarter of an hour in every zone, so all times of a quarter lie on one side of it.
+# In 2012 and later, zones change their offsets only at a quarter of an hour, but for Antarctica/Casey (tz database).
+# So all times of a quarter lie on one side of a change.
 
 
 @lru_cache(maxsize=4096)

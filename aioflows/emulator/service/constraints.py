@@ -39,7 +39,9 @@ def _caps(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) ->
 
 def _a_clamp(owner: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
     if len(value) != 2 or value[0] not in ("first", "last"):
-        raise QueryError(f"{field.name} must be 'first' or 'last' and seconds, not {value!r}")
+        raise QueryError(
+            f"{field.name} must be a pair of 'first' or 'last' and seconds, as ('last', 86400), not {value!r}"
+        )
     checks.number(0.001, 1e12)(owner, field, value[1])
 
 

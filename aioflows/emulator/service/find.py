@@ -73,7 +73,8 @@ def find_page(
     sorters = _effective_sorters(search.sorters, quirks, constraints)
     page = slice_of(search, quirks, constraints, chance.fewer)
     if quirks.sort_by == "second" and not filter.walls:
-        # SQLite uses the index of `Store.index_seconds` only if a condition is on its term.
+        # SQLite uses the index of `Store.index_seconds` only if a condition has the same expression
+        # (https://sqlite.org/expridx.html).
         condition += " AND trigger_ms / 1000 >= ? AND trigger_ms / 1000 <= ?"
         values += [filter.from_ms // 1000, filter.to_ms // 1000]
     matching = 0

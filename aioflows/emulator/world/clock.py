@@ -17,8 +17,8 @@ from aioflows.errors import QueryError
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-# Since 1970 zones change their offsets only at a quarter of an hour (tz database), so one look-up serves a
-# quarter.
+# In 2012 and later, zones change their offsets only at a quarter of an hour, but for Antarctica/Casey (tz database).
+# So one look-up serves a quarter.
 _QUARTER_MS = 900_000
 _QUARTERS = 96  # quarters of an hour in a day
 _NEVER = 2**62

@@ -226,7 +226,7 @@ class FolderSink(_PartSink):
 
 
 def _by_day(table: pa.Table, zone: tzinfo) -> Iterator[tuple[str, pa.Table]]:
-    # No day begins inside a quarter of an hour, so few times have to be read in the zone.
+    # Since 2012 no day begins inside a quarter of an hour, so few times have to be read in the zone.
     quarters = pc.floor_temporal(table.column(_DAY), 15, "minute").cast(pa.int64())
     found = pc.unique(quarters)
     names = [_NO_DAY if one is None else _day(one // 1000, zone) for one in found.to_pylist()]
