@@ -53,3 +53,11 @@ def test_one_page_is_never_counted_twice(single: bool) -> None:
     found = Census(base_known=False)
     found.note(10, 14, reached=True, doubled=False, single=single)
     assert found.least(mixed=True) == (14 if single else 4)
+
+
+def test_passes_of_one_page_do_not_tell_which_number_is_the_first() -> None:
+    """No page follows that could be the first one again."""
+    found = Census(base_known=False)
+    for size in (20, 19, 18):
+        found.note(size, 14, reached=True, doubled=False, single=True)
+    assert (found.doubled, found.agreed) == (None, None)

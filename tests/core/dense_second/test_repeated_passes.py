@@ -63,6 +63,20 @@ def test_still_ties_need_few_passes() -> None:
     assert rounds(service, 100).passes == 4
 
 
+def test_a_pass_with_an_empty_page_before_its_last_one_is_repeated_and_overlooks_no_row() -> None:
+    """That answer was false. It says nothing about the order of ties, so a single pass more is enough."""
+    rows, third = rows_at(START, 440), 0
+
+    def hide(service: ModelService, ask: PageRequest) -> None:
+        nonlocal third
+        third += ask.page_no == 3
+        service.rows = [] if ask.page_no == 3 and third == 2 else rows
+
+    done = rounds(ModelService(list(rows), cap=100, before_answer=hide), 100)
+    assert third > 2
+    assert (done.done, done.passes, len(done.rows)) == (True, 5, 440)
+
+
 def in_fixed_orders(orders: int) -> Callable[[int], ModelService]:
     """A service of several replicas: each has its own order of ties, and any of them answers."""
 

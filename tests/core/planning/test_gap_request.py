@@ -57,6 +57,16 @@ def test_a_window_reaches_no_farther_than_the_service_is_known_to_be_able_to_ans
     assert asked(gaps, service(2 * HOUR + 1000)).until == 2 * HOUR + 1000
 
 
+def test_a_window_reaches_over_the_gaps_behind_it_that_no_request_has_touched() -> None:
+    """Where windows were cut too small, one page shows the rows of several of them."""
+    gaps = Gaps([(0, HOUR)])
+    for cut in (HOUR // 2, HOUR // 4):
+        gaps.split(gaps[0], cut)
+    assert window(asked(gaps)) == (0, HOUR)
+    gaps[2].empty_answers = 1
+    assert window(asked(gaps)) == (0, HOUR // 2)
+
+
 @pytest.mark.parametrize("fence", [HOUR, HOUR + 30_000, HOUR + 60_000])
 def test_a_window_does_not_reach_over_a_row_behind_a_change_of_offset(fence: int) -> None:
     gaps = beside_a_row(apart=60)
