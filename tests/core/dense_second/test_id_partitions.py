@@ -19,7 +19,9 @@ def flows(count: int) -> list[Row]:
     return [(START, f"{number * 7 + 3}-{STAMP}") for number in range(count)]
 
 
-def split(service: ModelService, *, seen: int, known: ServiceFacts | None = None) -> IdPartitions:
+def split(
+    service: ModelService, *, seen: int, known: ServiceFacts | None = None, count: int | None = None
+) -> IdPartitions:
     rows: dict[str, tuple[Page, int]] = {name: (NOTHING, 0) for _, name in service.rows[:seen]}
     shape = IdShape.of(rows)
     assert shape is not None
@@ -28,7 +30,7 @@ def split(service: ModelService, *, seen: int, known: ServiceFacts | None = None
     evidence = ScanEvidence(known)
     evidence.note_size(service.cap, service.cap, weight=30 * service.cap)
     evidence.deepest = min(service.deepest, 10_000)
-    split = IdPartitions(SECOND, service.cap, known, evidence, rows, shape)
+    split = IdPartitions(SECOND, service.cap, known, evidence, rows, shape, count)
     while not (split.done or split.failed):
         asks = list(split.wanted())
         if not asks and split.depth is not None:
@@ -82,3 +84,15 @@ def test_a_service_that_does_not_heed_the_text_is_noticed_at_once() -> None:
 
 def test_parts_that_page_numbers_do_not_reach_either_are_not_taken_for_whole() -> None:
     assert split(ModelService(flows(600), cap=40, deepest=45), seen=45).failed
+
+
+@pytest.mark.parametrize(
+    ("deepest", "count", "believed"), [(25, None, False), (25, 300, False), (30, 300, True)]
+)
+def test_passes_over_parts_that_end_where_page_numbers_may_end_are_believed_only_if_the_whole_was_counted(
+    deepest: int, count: int | None, believed: bool
+) -> None:
+    """Each of ten parts has 30 rows, in pages so small that passes read them. No page began deeper than a part ends."""
+    service = ModelService(flows(300), cap=10, deepest=deepest)
+    done = split(service, seen=deepest, count=count)
+    assert (done.failed, len(done.rows) == 300) == (not believed, believed)
