@@ -227,7 +227,7 @@ class FieldClocks:
         what = {
             "early": "some runs start before their trigger time",
             "contradicted": f"{field} of some rows is earlier than the start of their runs",
-            "late": f"{field} of all rows of a page lies at least an hour late",
+            "late": f"{field} of nearly all rows of a page lies at least an hour late",
             "lead": f"{field} of most rows of a page lies whole hours from their trigger time",
             "corrected": f"{field} of earlier rows was read by another clock than that of later rows",
         }[kind]

@@ -147,11 +147,14 @@ class PageTimes:
             return True
 
     def _all_late(self) -> bool:
-        """Return True if the starts, the ends or the creations of all rows lie an hour or more from other times."""
-        waited = ran = led = False
+        """Return True if the ends or creations of all rows, or nearly all starts, lie an hour or more from other times."""
+        ran = led = waited = False
+        on_time, few = 0, len(self.rows) // 10
         for row, wall in zip(self.rows, self.walls, strict=True):
             start, end, stamp = row.start_time, row.end_time, row.timestamp
-            waited = waited or (start is not None and start - wall < _HOUR)
+            if not waited and start is not None and start - wall < _HOUR:
+                on_time += 1
+                waited = on_time > few
             ran = ran or (start is not None and end is not None and end - start < _HOUR)
             led = led or (stamp is not None and -_LEAD < stamp - wall < _HOUR)
             if waited and ran and led:

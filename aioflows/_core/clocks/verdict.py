@@ -81,9 +81,12 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
     starts, ends, stamps = page.fields
     began, created = rows.distances(starts, page.walls), rows.distances(stamps, page.walls)
 
-    backed = _backed(rows, began, created, base)
+    punctual = began.without_early(base[0])
+    backed = _backed(rows, punctual, created, base)
     near = [*([0] if base[0] else []), *like[:1]]
-    start, doubt = advance_of(began, base[0], near, utc, backed=backed)
+    start, doubt = advance_of(punctual, base[0], near, utc, backed=backed)
+    if not doubt and punctual.hardly_on_time(start):
+        doubt = "late"
     doubts = [(doubt, FIELDS[0])]
 
     moved = start != base[0] and known[FIELDS[0]] != TRIGGERS_CLOCK
