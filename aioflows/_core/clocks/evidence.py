@@ -239,6 +239,7 @@ def lead_of(
     utc: int | None = None,
     *,
     started: bool = False,
+    follows: bool = True,
 ) -> tuple[int, str]:
     """Return the advance of the clock of creation times, and a doubt about it.
 
@@ -248,17 +249,19 @@ def lead_of(
     Args:
         seen: the distances from the trigger to the creation.
         base: the advance that holds unless another one is shown.
-        near: the advances of other times of the rows.
+        near: the advances of other times of the rows, that of the start first.
         utc: the advance of a clock of UTC. None means that it is the trigger's clock.
         started: True if by this advance the runs had started an hour or more before they were created.
             Default: False.
+        follows: False if by the clock of the start the runs had, so it is not that of the creation. Default:
+            True.
     """
     count = len(seen.values)
     if not count:
         return base, ""
     near = list(near)
     known = list(dict.fromkeys([base, 0, *near]))
-    followed = _followed(seen, base, near)
+    followed = _followed(seen, base, near, follows=follows)
     if count < _MANY:
         return _of_few(seen, followed, known, started=started)
     best = _best_of(seen, [*known, *([] if utc is None else [utc])])
@@ -274,26 +277,24 @@ def lead_of(
     return followed, "lead" if abs(best - followed) >= LATE else ""
 
 
-def _followed(seen: Distances, base: int, near: Sequence[int]) -> int:
+def _followed(seen: Distances, base: int, near: Sequence[int], *, follows: bool) -> int:
     """Return the advance that creation times have if nothing but other times of the rows shows it.
 
     It is one by which nearly all were created in the hour before their trigger time, or soon after it. If there
-    is none, it is that of the start, unless instances had been created after they were started.
+    is none, it is that of the start.
 
     Args:
         seen: the distances from the trigger to the creation.
         base: the advance that holds so far.
         near: the advances of other times of the rows, that of the start first.
+        follows: False if by the clock of the start instances were created after they were started.
     """
     count = len(seen.values)
     soon = {one: sum(-LATE <= value - one < _NEAR for value in seen.values) for one in (base, *near, 0)}
     best = max(soon, key=lambda one: (soon[one], seen.within(one, _CLOSE)))
     if soon[best] * 4 >= count * 3:
         return best
-    if base or not near:
-        return base
-    after = {one: sum(value - one >= LATE for value in seen.values) for one in (0, near[0])}
-    return 0 if after[near[0]] * 10 > count and after[0] < after[near[0]] else near[0]
+    return near[0] if near and follows and not base else base
 
 
 def _of_few(seen: Distances, chosen: int, known: Sequence[int], *, started: bool) -> tuple[int, str]:

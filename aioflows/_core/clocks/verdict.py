@@ -98,9 +98,12 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
         doubt = LONG
     doubts.append((doubt, FIELDS[1]))
 
-    late = _started_before(rows.distances(stamps, page.begun(start)), base[2])
+    since = rows.distances(stamps, page.begun(start))
+    late, follows = _started_before(since, base[2]), not _started_before(since, start, share=10)
     near = [*([start] if start else []), *like[2:]]
-    made, doubt = lead_of(created, start if together[2] else base[2], near, utc, started=late)
+    made, doubt = lead_of(
+        created, start if together[2] else base[2], near, utc, started=late, follows=follows and start != 0
+    )
     doubts.append((doubt, FIELDS[2]))
     clocks = {
         field: known[field] if advance == before else _clock(advance, offset)
@@ -143,6 +146,6 @@ def _equally_long(seen: Distances) -> bool:
     return len(values) > 1 and max(values) - min(values) < _NEAR and min(values) - seen.grid < _NEAR
 
 
-def _started_before(seen: Distances, base: int) -> bool:
-    """Return True if most rows were created an hour or more after their start."""
-    return sum(value - base >= LATE - _EARLY for value in seen.values) * 2 > len(seen.values)
+def _started_before(seen: Distances, base: int, share: int = 2) -> bool:
+    """Return True if more than one row in so many was created an hour or more after its start."""
+    return sum(value - base >= LATE - _EARLY for value in seen.values) * share > len(seen.values)
