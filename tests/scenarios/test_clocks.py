@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from aioflows import Checkpoint, FlowInstance, FlowQuery, FlowSession, Limits, QueryError
+from aioflows.audit import audit
 from aioflows.emulator import Emulator
 from aioflows.export import export
 from aioflows.query import SortKey
@@ -185,6 +186,41 @@ async def test_rows_that_contradict_each_other_decide_nothing_and_are_reported_o
     moved = {id for id in after if after[id] != before[id]}
     assert len(moved) == 5, "only those that the service says have started early"
     assert sum("other_timezone" in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("count", [12, 60])
+async def test_a_clock_that_is_changed_when_the_triggers_is_not_is_reported_with_its_fields(
+    count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trigger times are UTC, and all others those of London, where clocks are put forward in the middle."""
+    with Emulator(0, zone="UTC") as emulator:
+        for number in range(count):
+            emulator.insert(emulator.start_ms + number * (96 * HOUR // count), type=1)
+        body = _Edited(EmulatorTransport(emulator, latency=0.01), start_by_summer_time)
+        caplog.set_level(logging.WARNING, "aioflows")
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            await session.scan(FlowQuery(emulator.start, emulator.end, type=1)).list()
+    (warning,) = [one.getMessage() for one in caplog.records if "other_timezone" in one.message]
+    assert "start_time, end_time, timestamp" in warning
+
+
+async def test_an_audit_takes_no_run_for_late_since_a_clock_was_changed() -> None:
+    with Emulator(400, seed=3, days=4, zone="UTC") as emulator:
+        body = _Edited(
+            EmulatorTransport(emulator, latency=0.01),
+            lambda row, trigger: start_by_summer_time(row, trigger, 6),
+        )
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            found = await audit(session, FlowQuery(emulator.start, emulator.end), until=emulator.end)
+    assert found.late == []
+    assert "1:00:07 late; the clock of start times seems to be changed" in found.late_unjudged
+
+
+def start_by_summer_time(row: dict[str, Any], trigger: datetime, hours: int = 0) -> None:
+    """Print the times of a punctual row by a clock that is some hours ahead, and put forward after two days."""
+    ahead = trigger + timedelta(hours=hours + (trigger >= datetime(2024, 1, 3)))  # noqa: DTZ001
+    row |= {"startTime": str(ahead + timedelta(seconds=7)), "endTime": str(ahead + timedelta(seconds=90))}
+    row["timestamp"] = f"{ahead}.0"
 
 
 def start_early(row: dict[str, Any], trigger: datetime) -> None:

@@ -96,8 +96,13 @@ class Distances:
             or on_time * 50 > count
         ):
             return self
-        columns = (self.values, self.triggers, self.flows, self.schedules)
-        return Distances(*([column[row] for row in late] for column in columns), self.offset)
+        return Distances(
+            [self.values[row] for row in late],
+            [self.triggers[row] for row in late],
+            [self.flows[row] for row in late],
+            [self.schedules[row] for row in late],
+            self.offset,
+        )
 
     def hardly_on_time(self, base: int) -> bool:
         """Return True if most distances lie above one advance, hours after a base, and few are less than that."""
@@ -109,6 +114,27 @@ class Distances:
             and sum(value < most - _SKEW for value in self.values) <= max(1, count // 10)
             and self.within(base, _CLOSE) * 50 <= count
         )
+
+    def stepped(self, advance: int) -> bool:
+        """Return True if one of the two clocks was changed between rows, and the other was not.
+
+        Then the distances before the change lie close above one advance, and those after it an hour or half an
+        hour from that.
+        """
+        near = self._moments(advance)
+        for step in (-3_600, -1_800, 1_800, 3_600):
+            others = self._moments(advance + step)
+            if (
+                min(len(near), len(others)) >= _FEW
+                and (len(near) + len(others)) * 4 >= len(self.values) * 3
+                and (max(near) < min(others) or max(others) < min(near))
+            ):
+                return True
+        return False
+
+    def _moments(self, advance: int) -> list[float]:
+        places = zip(self.values, self.triggers, strict=True)
+        return [moment for value, moment in places if -_SKEW <= value - advance < _CLOSE]
 
     def _most(self, above: int) -> int:
         """Return the advance on the grid with most distances up to some seconds above it, or 0."""

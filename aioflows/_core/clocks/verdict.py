@@ -11,7 +11,7 @@ from aioflows._core.clocks.clear_rows import ClearRows, clear_rows
 from aioflows._core.clocks.evidence import LATE, Distances, advance_of, backs, lead_of
 from aioflows._core.clocks.page_times import FIELDS, TRIGGERS_CLOCK, UTC_CLOCK, FieldClock, PageTimes
 
-__all__ = ["LONG", "ClockVerdict", "judge"]
+__all__ = ["CHANGED", "LONG", "ClockVerdict", "judge"]
 
 _MANY_RUNS = 8
 _SIDES = 2
@@ -19,6 +19,9 @@ _EARLY, _NEAR = 60, 300  # seconds
 
 LONG = "long"
 """The doubt whether a few runs took long, or end by another clock. More rows show it."""
+
+CHANGED = "changed"
+"""The doubt whether a clock is changed where that of the trigger times is not."""
 
 _Times = Sequence[datetime | None]
 
@@ -59,7 +62,10 @@ def judge(page: PageTimes, known: Mapping[str, FieldClock]) -> ClockVerdict:
         like = _advances(side, verdict.clocks)
     if len(sides) > 1 and verdict.clocks != known:
         verdict = _judge(sides[0], verdict.clocks)
-        doubts = [*verdict.doubts, *_judge(sides[1], verdict.clocks).doubts]
+        other = _judge(sides[1], verdict.clocks)
+        doubts = [*verdict.doubts, *other.doubts]
+        if other.clocks[FIELDS[0]] != verdict.clocks[FIELDS[0]]:
+            doubts.append((CHANGED, _like_the_start(verdict.clocks), sides[1].example))
     return ClockVerdict(verdict.clocks, doubts, sum(len(side.rows) for side in sides))
 
 
@@ -109,8 +115,16 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
         field: known[field] if advance == before else _clock(advance, offset)
         for field, advance, before in zip(FIELDS, (start, end, made), base, strict=True)
     }
-    example = page.rows[rows.rows[0]].instance_id
-    return ClockVerdict(clocks, [(kind, field, example) for kind, field in doubts if kind], len(rows.rows))
+    if began.stepped(start):
+        doubts.append((CHANGED, _like_the_start(clocks)))
+    return ClockVerdict(
+        clocks, [(kind, field, rows.example) for kind, field in doubts if kind], len(rows.rows)
+    )
+
+
+def _like_the_start(clocks: Mapping[str, FieldClock]) -> str:
+    """Return the fields that have the clock of the start, as a text."""
+    return ", ".join(field for field in FIELDS if clocks[field] == clocks[FIELDS[0]])
 
 
 def _clock(advance: int, offset: int) -> FieldClock:

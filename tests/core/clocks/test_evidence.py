@@ -83,7 +83,7 @@ def test_one_run_in_ten_may_have_started_early_if_the_others_agree(hours: float,
 
 def test_a_few_runs_on_time_show_that_the_others_are_late() -> None:
     starts = [HOUR + delay for delay in DELAYS * 5]
-    starts[::12] = [2.0, 5.0, 9.0, 3.0, 7.0]
+    starts[::12] = [2, 5, 9, 3, 7]
     seen = distances(starts)
     assert seen.without_early(0) is seen
     assert not seen.hardly_on_time(0)
@@ -96,6 +96,17 @@ def test_runs_that_mostly_lie_hours_late_are_a_doubt_if_others_are_not_on_time()
     assert not starts.hardly_on_time(int(5.5 * HOUR))
     assert not distances([HOUR + 977 * row for row in range(40)]).hardly_on_time(0), "they wait in a queue"
     assert not distances([]).hardly_on_time(0)
+
+
+@pytest.mark.parametrize("step", [-1, -0.5, 0.5, 1])
+def test_distances_that_change_by_an_hour_from_a_moment_on_are_no_waits(step: float) -> None:
+    """A clock was changed there. Waits come and go."""
+    before, after = DELAYS, [step * HOUR + delay for delay in DELAYS[:5]]
+    assert distances([*before, *after]).stepped(0)
+    assert distances([*after, *before]).stepped(0)
+    assert not distances([*before, *after, *before]).stepped(0)
+    assert not distances([*before, *(step * HOUR / 2 + 400 * row for row in range(5))]).stepped(0)
+    assert not distances([*before, *after[:2]]).stepped(0), "two rows are few"
 
 
 def test_a_minute_is_allowed_for_clocks_that_are_not_set_exactly() -> None:
