@@ -204,6 +204,31 @@ async def test_a_clock_that_is_changed_when_the_triggers_is_not_is_reported_with
     assert "start_time, end_time, timestamp" in warning
 
 
+@pytest.mark.parametrize("beside", [0, 30])
+async def test_a_run_longer_than_clocks_are_apart_is_dated_by_short_ones_or_reported(
+    beside: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fits two clocks: by that of the trigger it ended after 48 minutes, and 8 hours later by that of its start."""
+    with Emulator(0, zone="+08:00") as emulator:
+        long = emulator.insert(emulator.start_ms + HOUR, type=1)
+        for number in range(beside):
+            emulator.insert(emulator.start_ms + (number + 2) * HOUR, type=1)
+        body = _Edited(EmulatorTransport(emulator, latency=0.01), end_by_utc)
+        caplog.set_level(logging.WARNING, "aioflows")
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            found = await session.get(long)
+    assert found.duration == timedelta(hours=8 if beside else 0, minutes=48)
+    assert ("end_time has the clock" in caplog.text) is (not beside)
+
+
+def end_by_utc(row: dict[str, Any], trigger: datetime) -> None:
+    """Print the times of a row in UTC, eight hours behind. That of 01:00 ran for long."""
+    start = trigger - timedelta(hours=8)
+    row |= {"startTime": str(start + timedelta(seconds=7)), "timestamp": f"{start}.0"}
+    ran = timedelta(hours=8, minutes=48) if trigger.hour == 1 else timedelta(seconds=50)
+    row["endTime"] = str(start + timedelta(seconds=7) + ran)
+
+
 async def test_an_audit_takes_no_run_for_late_since_a_clock_was_changed() -> None:
     with Emulator(400, seed=3, days=4, zone="UTC") as emulator:
         body = _Edited(
@@ -248,7 +273,8 @@ class _Edited:
     async def send(self, request: Any, headers: Any, timeout: float) -> Any:
         answer = await self._transport.send(request, headers, timeout)
         content = json.loads(answer.body)
-        rows = content["data"].get("flowInsts", ()) if isinstance(content["data"], dict) else ()
+        data = content["data"] if isinstance(content["data"], dict) else {}
+        rows = [data] if "triggerTime" in data else data.get("flowInsts", ())
         for row in rows:
             self._edit(row, datetime.fromisoformat(row["triggerTime"]))
         return attrs.evolve(answer, body=json.dumps(content).encode())

@@ -115,6 +115,10 @@ class Distances:
             and self.within(base, _CLOSE) * 50 <= count
         )
 
+    def some_close(self, advance: int) -> bool:
+        """Return True if more than one distance in ten lies close above an advance."""
+        return self.within(advance, _CLOSE) * 10 > len(self.values)
+
     def stepped(self, advance: int) -> bool:
         """Return True if one of the two clocks was changed between rows, and the other was not.
 

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 
 from aioflows._core.clocks.page_times import FIELDS, TRIGGERS_CLOCK, DatedRow, FieldClock, PageTimes
 from aioflows._core.clocks.time_sample import TimeSample
-from aioflows._core.clocks.verdict import CHANGED, LONG, ClockVerdict, judge
+from aioflows._core.clocks.verdict import CHANGED, EITHER, LONG, ClockVerdict, judge
 from aioflows._core.wire.zone import Zone
 from aioflows.models import NAIVE_EPOCH
 
@@ -231,6 +231,7 @@ class FieldClocks:
             "lead": f"{field} of most rows of a page lies whole hours from their trigger time",
             CHANGED: f"{field} of some rows are off by an hour or half an hour: the clock of these times seems to be "
             "changed on another day than that of trigger times",
+            EITHER: f"{field} has the clock of trigger times, or that of start times if all runs took long",
             "corrected": f"{field} of earlier rows was read by another clock than that of later rows",
         }[kind]
         self._report(

@@ -11,7 +11,7 @@ from aioflows._core.clocks.clear_rows import ClearRows, clear_rows
 from aioflows._core.clocks.evidence import LATE, Distances, advance_of, backs, lead_of
 from aioflows._core.clocks.page_times import FIELDS, TRIGGERS_CLOCK, UTC_CLOCK, FieldClock, PageTimes
 
-__all__ = ["CHANGED", "LONG", "ClockVerdict", "judge"]
+__all__ = ["CHANGED", "EITHER", "LONG", "ClockVerdict", "judge"]
 
 _MANY_RUNS = 8
 _SIDES = 2
@@ -22,6 +22,9 @@ LONG = "long"
 
 CHANGED = "changed"
 """The doubt whether a clock is changed where that of the trigger times is not."""
+
+EITHER = "either"
+"""The doubt whether runs end by the clock of their start, or by that of the trigger, since they took long."""
 
 _Times = Sequence[datetime | None]
 
@@ -102,6 +105,8 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
     end, doubt = advance_of(ran, base[1] if shown else start, [0, start, *like[1:2]], utc, sure=shown)
     if doubt == "late" and len(ran.values) < _MANY_RUNS and not _equally_long(ran):
         doubt = LONG
+    if not doubt and not shown and end != start and not ran.some_close(end):
+        doubt = EITHER
     doubts.append((doubt, FIELDS[1]))
 
     since = rows.distances(stamps, page.begun(start))
