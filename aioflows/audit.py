@@ -53,6 +53,7 @@ __all__ = [
 
 _HOUR = timedelta(hours=1)
 _QUARTER = timedelta(minutes=15)
+_MINUTES = timedelta(minutes=5)
 _MANY = 20
 _LONGEST_GRACE = timedelta(days=30)
 
@@ -254,7 +255,7 @@ class ScanAudit:
         end = None if scan.checkpoint().remaining else min(query.to_ms, due) // 1000
         findings = self._auditor.finish(end, present=until or now, whole_range=self._whole_range)
         zone = findings.zone or UTC
-        problem = _late_problem(findings)
+        problem = _late_problem(findings, other_clock="start_time" in scan.stats.other_clocks)
         return AuditReport(
             from_time=time_at(query.from_ms, zone),
             to_time=time_at(query.to_ms, zone),
@@ -343,8 +344,13 @@ def _length(scan: FlowScan) -> int:
     return scan.query.to_ms - scan.query.from_ms
 
 
-def _late_problem(findings: Findings) -> str:
-    """Return why start times do not tell which runs are late, or ""."""
+def _late_problem(findings: Findings, *, other_clock: bool) -> str:
+    """Return why start times do not tell which runs are late, or "".
+
+    Args:
+        findings: what was found.
+        other_clock: True if start times were printed by another clock than trigger times.
+    """
     started = findings.instances - findings.unstarted
     if started < _MANY:
         return ""
@@ -354,6 +360,17 @@ def _late_problem(findings: Findings) -> str:
         least = min(one.delay for one in findings.late)
         if least % _QUARTER < timedelta(minutes=2):
             return f"every run starts at least {least} late; start times seem to be in another zone"
+    delays = sorted(one.delay for one in findings.late)
+    if (
+        other_clock
+        and len(delays) >= _MANY
+        and delays[-len(delays) // 10] - delays[0] < _MINUTES
+        and delays[0] % (2 * _QUARTER) < _MINUTES
+    ):
+        return (
+            f"{len(delays):,} runs start about {delays[0]} late; the clock of start times seems to be changed "
+            "on another day than that of trigger times"
+        )
     return ""
 
 

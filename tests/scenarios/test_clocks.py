@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from aioflows import Checkpoint, FlowInstance, FlowQuery, FlowSession, Limits, QueryError
+from aioflows.audit import audit
 from aioflows.emulator import Emulator
 from aioflows.export import export
 from aioflows.query import SortKey
@@ -187,6 +188,66 @@ async def test_rows_that_contradict_each_other_decide_nothing_and_are_reported_o
     assert sum("other_timezone" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.parametrize("count", [12, 60])
+async def test_a_clock_that_is_changed_when_the_triggers_is_not_is_reported_with_its_fields(
+    count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trigger times are UTC, and all others those of London, where clocks are put forward in the middle."""
+    with Emulator(0, zone="UTC") as emulator:
+        for number in range(count):
+            emulator.insert(emulator.start_ms + number * (96 * HOUR // count), type=1)
+        body = _Edited(EmulatorTransport(emulator, latency=0.01), start_by_summer_time)
+        caplog.set_level(logging.WARNING, "aioflows")
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            await session.scan(FlowQuery(emulator.start, emulator.end, type=1)).list()
+    (warning,) = [one.getMessage() for one in caplog.records if "other_timezone" in one.message]
+    assert "start_time, end_time, timestamp" in warning
+
+
+@pytest.mark.parametrize("beside", [0, 30])
+async def test_a_run_longer_than_clocks_are_apart_is_dated_by_short_ones_or_reported(
+    beside: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fits two clocks: by that of the trigger it ended after 48 minutes, and 8 hours later by that of its start."""
+    with Emulator(0, zone="+08:00") as emulator:
+        long = emulator.insert(emulator.start_ms + HOUR, type=1)
+        for number in range(beside):
+            emulator.insert(emulator.start_ms + (number + 2) * HOUR, type=1)
+        body = _Edited(EmulatorTransport(emulator, latency=0.01), end_by_utc)
+        caplog.set_level(logging.WARNING, "aioflows")
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            found = await session.get(long)
+    assert found.duration == timedelta(hours=8 if beside else 0, minutes=48)
+    assert ("end_time has the clock" in caplog.text) is (not beside)
+
+
+def end_by_utc(row: dict[str, Any], trigger: datetime) -> None:
+    """Print the times of a row in UTC, eight hours behind. That of 01:00 ran for long."""
+    start = trigger - timedelta(hours=8)
+    row |= {"startTime": str(start + timedelta(seconds=7)), "timestamp": f"{start}.0"}
+    ran = timedelta(hours=8, minutes=48) if trigger.hour == 1 else timedelta(seconds=50)
+    row["endTime"] = str(start + timedelta(seconds=7) + ran)
+
+
+async def test_an_audit_takes_no_run_for_late_since_a_clock_was_changed() -> None:
+    with Emulator(400, seed=3, days=4, zone="UTC") as emulator:
+        body = _Edited(
+            EmulatorTransport(emulator, latency=0.01),
+            lambda row, trigger: start_by_summer_time(row, trigger, 6),
+        )
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=body) as session:
+            found = await audit(session, FlowQuery(emulator.start, emulator.end), until=emulator.end)
+    assert found.late == []
+    assert "1:00:07 late; the clock of start times seems to be changed" in found.late_unjudged
+
+
+def start_by_summer_time(row: dict[str, Any], trigger: datetime, hours: int = 0) -> None:
+    """Print the times of a punctual row by a clock that is some hours ahead, and put forward after two days."""
+    ahead = trigger + timedelta(hours=hours + (trigger >= datetime(2024, 1, 3)))  # noqa: DTZ001
+    row |= {"startTime": str(ahead + timedelta(seconds=7)), "endTime": str(ahead + timedelta(seconds=90))}
+    row["timestamp"] = f"{ahead}.0"
+
+
 def start_early(row: dict[str, Any], trigger: datetime) -> None:
     """Let five rows start hours before their trigger time, each by another time."""
     hour = int((trigger - datetime(2024, 1, 1)).total_seconds() // 3600)  # noqa: DTZ001
@@ -212,7 +273,8 @@ class _Edited:
     async def send(self, request: Any, headers: Any, timeout: float) -> Any:
         answer = await self._transport.send(request, headers, timeout)
         content = json.loads(answer.body)
-        rows = content["data"].get("flowInsts", ()) if isinstance(content["data"], dict) else ()
+        data = content["data"] if isinstance(content["data"], dict) else {}
+        rows = [data] if "triggerTime" in data else data.get("flowInsts", ())
         for row in rows:
             self._edit(row, datetime.fromisoformat(row["triggerTime"]))
         return attrs.evolve(answer, body=json.dumps(content).encode())

@@ -45,6 +45,11 @@ class ClearRows:
         """The instant at which the first of them was triggered."""
         return self.page.instants[self.rows[0]]
 
+    @property
+    def example(self) -> str:
+        """The id of one of them."""
+        return self.page.rows[self.rows[0]].instance_id
+
     def distances(self, later: Sequence[Any], earlier: Sequence[Any]) -> Distances:
         """Return the distances between two times of the rows, of those that have both."""
         page = self.page

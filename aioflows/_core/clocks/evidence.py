@@ -14,12 +14,15 @@ clock a distance is a delay or a duration, so it is not negative, and the least 
    whose distances lie just above the same half hour. Or other times of the same rows show it as well: a queue
    does not delay the creation, and no run ends before it starts.
 5. If the few rows that there are show no advance, but are hours off, that is a doubt.
+6. Up to one row in ten may contradict a start if nearly all others lie close above one advance. Rows on time by
+   another clock are not such: they would show that the others are late.
 
 See docs/guide/times.md.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
@@ -73,6 +76,75 @@ class Distances:
     def within(self, advance: int, above: int) -> int:
         """Return the number of distances from an advance to some seconds above it."""
         return sum(-_SKEW <= value - advance < above for value in self.values)
+
+    def without_early(self, base: int) -> Distances:
+        """Return the distances without the few that lie before nearly all others: runs that were started by hand.
+
+        Args:
+            base: the advance that holds so far. Rows that lie close above it were not started by hand.
+        """
+        count = len(self.values)
+        if count < _MANY:
+            return self
+        most = self._most(_CLOSE)
+        late = [row for row, value in enumerate(self.values) if value >= most - _SKEW]
+        on_time = self.within(base, _CLOSE) if base < most else 0
+        if (
+            most == base == 0
+            or self.within(most, _CLOSE) * 3 < count * 2
+            or (count - len(late)) * 10 > count
+            or on_time * 50 > count
+        ):
+            return self
+        return Distances(
+            [self.values[row] for row in late],
+            [self.triggers[row] for row in late],
+            [self.flows[row] for row in late],
+            [self.schedules[row] for row in late],
+            self.offset,
+        )
+
+    def hardly_on_time(self, base: int) -> bool:
+        """Return True if most distances lie above one advance, hours after a base, and few are less than that."""
+        count, most = len(self.values), self._most(_NEAR)
+        return (
+            count > _FEW
+            and most - base >= LATE
+            and self.within(most, _NEAR) * 2 >= count
+            and sum(value < most - _SKEW for value in self.values) <= max(1, count // 10)
+            and self.within(base, _CLOSE) * 50 <= count
+        )
+
+    def some_close(self, advance: int) -> bool:
+        """Return True if more than one distance in ten lies close above an advance."""
+        return self.within(advance, _CLOSE) * 10 > len(self.values)
+
+    def stepped(self, advance: int) -> bool:
+        """Return True if one of the two clocks was changed between rows, and the other was not.
+
+        Then the distances before the change lie close above one advance, and those after it an hour or half an
+        hour from that.
+        """
+        near = self._moments(advance)
+        for step in (-3_600, -1_800, 1_800, 3_600):
+            others = self._moments(advance + step)
+            if (
+                min(len(near), len(others)) >= _FEW
+                and (len(near) + len(others)) * 4 >= len(self.values) * 3
+                and (max(near) < min(others) or max(others) < min(near))
+            ):
+                return True
+        return False
+
+    def _moments(self, advance: int) -> list[float]:
+        places = zip(self.values, self.triggers, strict=True)
+        return [moment for value, moment in places if -_SKEW <= value - advance < _CLOSE]
+
+    def _most(self, above: int) -> int:
+        """Return the advance on the grid with most distances up to some seconds above it, or 0."""
+        places = [divmod(value + _SKEW, _GRID) for value in self.values]
+        found = Counter(grid for grid, rest in places if rest < _SKEW + above)
+        return int(max(found, key=lambda one: (found[one], -one), default=0)) * _GRID
 
     @property
     def grid(self) -> int:
@@ -163,7 +235,7 @@ def _of_late(
     if closer and (count >= _FEW or not sure) and least - max(closer) < LATE:
         return max(closer), ""
     if not seen.possible(grid) or least - grid >= _CLOSE:
-        return base, "late" if count < _MANY else ""
+        return base, "late" if count < _MANY or seen.hardly_on_time(base) else ""
     whole = grid % (2 * _GRID) == 0 or grid == utc
     if count >= (_MANY if whole else _PLENTY) and seen.varied(grid, flows=_FLOWS):
         return grid, ""
@@ -197,6 +269,7 @@ def lead_of(
     utc: int | None = None,
     *,
     started: bool = False,
+    follows: bool = True,
 ) -> tuple[int, str]:
     """Return the advance of the clock of creation times, and a doubt about it.
 
@@ -206,40 +279,57 @@ def lead_of(
     Args:
         seen: the distances from the trigger to the creation.
         base: the advance that holds unless another one is shown.
-        near: the advances of other times of the rows.
+        near: the advances of other times of the rows, that of the start first.
         utc: the advance of a clock of UTC. None means that it is the trigger's clock.
         started: True if by this advance the runs had started an hour or more before they were created.
             Default: False.
+        follows: False if by the clock of the start the runs had, so it is not that of the creation. Default:
+            True.
     """
     count = len(seen.values)
     if not count:
         return base, ""
     near = list(near)
     known = list(dict.fromkeys([base, 0, *near]))
+    followed = _followed(seen, base, near, follows=follows)
     if count < _MANY:
-        return _of_few(seen, base, known, near, started=started)
+        return _of_few(seen, followed, known, started=started)
     best = _best_of(seen, [*known, *([] if utc is None else [utc])])
     close = seen.within(best, _CLOSE)
     if close * 4 < count or not seen.possible(best):
-        return base, ""
+        return followed, ""
     if (close * 2 >= count or backs(seen, best, share=4)) and (
         best in known
         or (abs(best) >= _LONGEST_LEAD and seen.varied(best, flows=_FLOWS))
         or (started and best >= LATE and seen.apart(best))
     ):
         return best, ""
-    return base, "lead" if abs(best - base) >= LATE else ""
+    return followed, "lead" if abs(best - followed) >= LATE else ""
 
 
-def _of_few(
-    seen: Distances, base: int, known: Sequence[int], near: Sequence[int], *, started: bool
-) -> tuple[int, str]:
+def _followed(seen: Distances, base: int, near: Sequence[int], *, follows: bool) -> int:
+    """Return the advance that creation times have if nothing but other times of the rows shows it.
+
+    It is one by which nearly all were created in the hour before their trigger time, or soon after it. If there
+    is none, it is that of the start.
+
+    Args:
+        seen: the distances from the trigger to the creation.
+        base: the advance that holds so far.
+        near: the advances of other times of the rows, that of the start first.
+        follows: False if by the clock of the start instances were created after they were started.
+    """
+    count = len(seen.values)
+    soon = {one: sum(-LATE <= value - one < _NEAR for value in seen.values) for one in (base, *near, 0)}
+    best = max(soon, key=lambda one: (soon[one], seen.within(one, _CLOSE)))
+    if soon[best] * 4 >= count * 3:
+        return best
+    return near[0] if near and follows and not base else base
+
+
+def _of_few(seen: Distances, chosen: int, known: Sequence[int], *, started: bool) -> tuple[int, str]:
     """Return the advance of the clock of a few creation times, and a doubt about it."""
     middle = sorted(seen.values)[len(seen.values) // 2]
-    chosen = base
-    if near:
-        followed = [one for one in near if backs(seen, one)]
-        chosen = followed[0] if followed else min(known, key=lambda one: abs(middle - one))
     if abs(middle - chosen) < LATE - _SKEW:
         return chosen, ""
     best = _best_of(seen, known)

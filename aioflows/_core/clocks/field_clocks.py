@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 
 from aioflows._core.clocks.page_times import FIELDS, TRIGGERS_CLOCK, DatedRow, FieldClock, PageTimes
 from aioflows._core.clocks.time_sample import TimeSample
-from aioflows._core.clocks.verdict import LONG, ClockVerdict, judge
+from aioflows._core.clocks.verdict import CHANGED, EITHER, LONG, ClockVerdict, judge
 from aioflows._core.wire.zone import Zone
 from aioflows.models import NAIVE_EPOCH
 
@@ -210,7 +210,7 @@ class FieldClocks:
         changed = [field for field in FIELDS if self.shown().get(field) != before.get(field)]
         if self._dated and changed:
             self.corrections += 1
-            self._tell("corrected", changed[0], page.rows[-1].instance_id)
+            self._tell("corrected", ", ".join(changed), page.rows[-1].instance_id)
         return verdict
 
     # Reporting
@@ -227,8 +227,11 @@ class FieldClocks:
         what = {
             "early": "some runs start before their trigger time",
             "contradicted": f"{field} of some rows is earlier than the start of their runs",
-            "late": f"{field} of all rows of a page lies at least an hour late",
+            "late": f"{field} of nearly all rows of a page lies at least an hour late",
             "lead": f"{field} of most rows of a page lies whole hours from their trigger time",
+            CHANGED: f"{field} of some rows are off by an hour or half an hour: the clock of these times seems to be "
+            "changed on another day than that of trigger times",
+            EITHER: f"{field} has the clock of trigger times, or that of start times if all runs took long",
             "corrected": f"{field} of earlier rows was read by another clock than that of later rows",
         }[kind]
         self._report(

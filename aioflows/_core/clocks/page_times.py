@@ -11,6 +11,7 @@ import operator
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import Any, Protocol
 
 import attrs
@@ -31,6 +32,9 @@ _FEW_SECONDS = timedelta(seconds=5)
 _EARLY = timedelta(seconds=60)
 _HOUR = timedelta(seconds=LATE)
 _LEAD = _HOUR - _EARLY
+_MINUTES = timedelta(minutes=5)
+_STEPS = (_HOUR / 2, _HOUR)
+_AT_ENDS = 4  # rows
 _LONGEST_RUN = timedelta(days=60)  # longer runs are common enough to be right, but not to be looked for
 
 
@@ -142,22 +146,44 @@ class PageTimes:
                 if (start := row.start_time) is not None
                 and (start < wall or ((end := row.end_time) is not None and end < start))
             ]
-            return bool(early) or self._all_late()
+            return bool(early) or self._all_late() or self._late_at_one_end()
         except TypeError:  # a time with a zone of its own
             return True
 
     def _all_late(self) -> bool:
-        """Return True if the starts, the ends or the creations of all rows lie an hour or more from other times."""
-        waited = ran = led = False
+        """Return True if the ends or creations of all rows, or nearly all starts, lie an hour or more from other times."""
+        ran = led = waited = False
+        on_time, few = 0, len(self.rows) // 10
         for row, wall in zip(self.rows, self.walls, strict=True):
             start, end, stamp = row.start_time, row.end_time, row.timestamp
-            waited = waited or (start is not None and start - wall < _HOUR)
+            if not waited and start is not None and start - wall < _HOUR:
+                on_time += 1
+                waited = on_time > few
             ran = ran or (start is not None and end is not None and end - start < _HOUR)
             led = led or (stamp is not None and -_LEAD < stamp - wall < _HOUR)
             if waited and ran and led:
                 return False
         starts, ends, stamps = ([time for time in column if time is not None] for column in self.fields)
         return bool((starts and not waited) or (starts and ends and not ran) or (stamps and not led))
+
+    def _late_at_one_end(self) -> bool:
+        """Return True if the first runs are on time and the last ones an hour or half an hour late, or the reverse."""
+        rows, walls = self.rows, self.walls
+        sides = (zip(rows, walls, strict=True), zip(reversed(rows), reversed(walls), strict=True))
+        ends = [
+            [
+                start - wall
+                for row, wall in islice(side, 3 * _AT_ENDS)
+                if (start := row.start_time) is not None
+            ][:_AT_ENDS]
+            for side in sides
+        ]
+        return any(
+            len(late) == _AT_ENDS
+            and any(all(step - _EARLY <= delay < step + _MINUTES for delay in late) for step in _STEPS)
+            and all(-_EARLY <= delay < _MINUTES for delay in punctual)
+            for punctual, late in (ends, ends[::-1])
+        )
 
     def place(self) -> None:
         """Find the instants of the trigger times."""

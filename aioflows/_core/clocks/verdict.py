@@ -11,7 +11,7 @@ from aioflows._core.clocks.clear_rows import ClearRows, clear_rows
 from aioflows._core.clocks.evidence import LATE, Distances, advance_of, backs, lead_of
 from aioflows._core.clocks.page_times import FIELDS, TRIGGERS_CLOCK, UTC_CLOCK, FieldClock, PageTimes
 
-__all__ = ["LONG", "ClockVerdict", "judge"]
+__all__ = ["CHANGED", "EITHER", "LONG", "ClockVerdict", "judge"]
 
 _MANY_RUNS = 8
 _SIDES = 2
@@ -19,6 +19,12 @@ _EARLY, _NEAR = 60, 300  # seconds
 
 LONG = "long"
 """The doubt whether a few runs took long, or end by another clock. More rows show it."""
+
+CHANGED = "changed"
+"""The doubt whether a clock is changed where that of the trigger times is not."""
+
+EITHER = "either"
+"""The doubt whether runs end by the clock of their start, or by that of the trigger, since they took long."""
 
 _Times = Sequence[datetime | None]
 
@@ -59,7 +65,10 @@ def judge(page: PageTimes, known: Mapping[str, FieldClock]) -> ClockVerdict:
         like = _advances(side, verdict.clocks)
     if len(sides) > 1 and verdict.clocks != known:
         verdict = _judge(sides[0], verdict.clocks)
-        doubts = [*verdict.doubts, *_judge(sides[1], verdict.clocks).doubts]
+        other = _judge(sides[1], verdict.clocks)
+        doubts = [*verdict.doubts, *other.doubts]
+        if other.clocks[FIELDS[0]] != verdict.clocks[FIELDS[0]]:
+            doubts.append((CHANGED, _like_the_start(verdict.clocks), sides[1].example))
     return ClockVerdict(verdict.clocks, doubts, sum(len(side.rows) for side in sides))
 
 
@@ -81,9 +90,12 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
     starts, ends, stamps = page.fields
     began, created = rows.distances(starts, page.walls), rows.distances(stamps, page.walls)
 
-    backed = _backed(rows, began, created, base)
+    punctual = began.without_early(base[0])
+    backed = _backed(rows, punctual, created, base)
     near = [*([0] if base[0] else []), *like[:1]]
-    start, doubt = advance_of(began, base[0], near, utc, backed=backed)
+    start, doubt = advance_of(punctual, base[0], near, utc, backed=backed)
+    if not doubt and punctual.hardly_on_time(start):
+        doubt = "late"
     doubts = [(doubt, FIELDS[0])]
 
     moved = start != base[0] and known[FIELDS[0]] != TRIGGERS_CLOCK
@@ -93,18 +105,31 @@ def _judge(rows: ClearRows, known: Mapping[str, FieldClock], like: Sequence[int]
     end, doubt = advance_of(ran, base[1] if shown else start, [0, start, *like[1:2]], utc, sure=shown)
     if doubt == "late" and len(ran.values) < _MANY_RUNS and not _equally_long(ran):
         doubt = LONG
+    if not doubt and not shown and end != start and not ran.some_close(end):
+        doubt = EITHER
     doubts.append((doubt, FIELDS[1]))
 
-    late = _started_before(rows.distances(stamps, page.begun(start)), base[2])
+    since = rows.distances(stamps, page.begun(start))
+    late, follows = _started_before(since, base[2]), not _started_before(since, start, share=10)
     near = [*([start] if start else []), *like[2:]]
-    made, doubt = lead_of(created, start if together[2] else base[2], near, utc, started=late)
+    made, doubt = lead_of(
+        created, start if together[2] else base[2], near, utc, started=late, follows=follows and start != 0
+    )
     doubts.append((doubt, FIELDS[2]))
     clocks = {
         field: known[field] if advance == before else _clock(advance, offset)
         for field, advance, before in zip(FIELDS, (start, end, made), base, strict=True)
     }
-    example = page.rows[rows.rows[0]].instance_id
-    return ClockVerdict(clocks, [(kind, field, example) for kind, field in doubts if kind], len(rows.rows))
+    if began.stepped(start):
+        doubts.append((CHANGED, _like_the_start(clocks)))
+    return ClockVerdict(
+        clocks, [(kind, field, rows.example) for kind, field in doubts if kind], len(rows.rows)
+    )
+
+
+def _like_the_start(clocks: Mapping[str, FieldClock]) -> str:
+    """Return the fields that have the clock of the start, as a text."""
+    return ", ".join(field for field in FIELDS if clocks[field] == clocks[FIELDS[0]])
 
 
 def _clock(advance: int, offset: int) -> FieldClock:
@@ -140,6 +165,6 @@ def _equally_long(seen: Distances) -> bool:
     return len(values) > 1 and max(values) - min(values) < _NEAR and min(values) - seen.grid < _NEAR
 
 
-def _started_before(seen: Distances, base: int) -> bool:
-    """Return True if most rows were created an hour or more after their start."""
-    return sum(value - base >= LATE - _EARLY for value in seen.values) * 2 > len(seen.values)
+def _started_before(seen: Distances, base: int, share: int = 2) -> bool:
+    """Return True if more than one row in so many was created an hour or more after its start."""
+    return sum(value - base >= LATE - _EARLY for value in seen.values) * share > len(seen.values)

@@ -70,6 +70,45 @@ def test_one_run_in_fifty_may_have_started_early() -> None:
     )
 
 
+@pytest.mark.parametrize("early", [1_800, 8_400, 20_000])
+@pytest.mark.parametrize("hours", [-8, 5.5, 8])
+def test_one_run_in_ten_may_have_started_early_if_the_others_agree(hours: float, early: int) -> None:
+    """None of these is on time by the trigger's clock, so they are not read as late runs and a few that are not."""
+    starts = [hours * HOUR + delay for delay in DELAYS * 5]
+    starts[::12] = [start - early - 20 * row for row, start in enumerate(starts[::12])]
+    for base in (0, int(hours * HOUR)):
+        seen = distances(starts).without_early(base)
+        assert advance_of(seen, base, [0], utc=UTC_IN_CHINA) == (hours * HOUR, "")
+
+
+def test_a_few_runs_on_time_show_that_the_others_are_late() -> None:
+    starts = [HOUR + delay for delay in DELAYS * 5]
+    starts[::12] = [2, 5, 9, 3, 7]
+    seen = distances(starts)
+    assert seen.without_early(0) is seen
+    assert not seen.hardly_on_time(0)
+    assert advance_of(seen, 0) == (0, "")
+
+
+def test_runs_that_mostly_lie_hours_late_are_a_doubt_if_others_are_not_on_time() -> None:
+    starts = distances([5.5 * HOUR + 60 * row for row in range(20)] + [3 * HOUR, -200.0])
+    assert starts.hardly_on_time(0)
+    assert not starts.hardly_on_time(int(5.5 * HOUR))
+    assert not distances([HOUR + 977 * row for row in range(40)]).hardly_on_time(0), "they wait in a queue"
+    assert not distances([]).hardly_on_time(0)
+
+
+@pytest.mark.parametrize("step", [-1, -0.5, 0.5, 1])
+def test_distances_that_change_by_an_hour_from_a_moment_on_are_no_waits(step: float) -> None:
+    """A clock was changed there. Waits come and go."""
+    before, after = DELAYS, [step * HOUR + delay for delay in DELAYS[:5]]
+    assert distances([*before, *after]).stepped(0)
+    assert distances([*after, *before]).stepped(0)
+    assert not distances([*before, *after, *before]).stepped(0)
+    assert not distances([*before, *(step * HOUR / 2 + 400 * row for row in range(5))]).stepped(0)
+    assert not distances([*before, *after[:2]]).stepped(0), "two rows are few"
+
+
 def test_a_minute_is_allowed_for_clocks_that_are_not_set_exactly() -> None:
     assert advance_of(distances([one - 50 for one in DELAYS]), 0) == (0, "")
 
@@ -142,3 +181,27 @@ def test_few_creation_times_follow_the_start() -> None:
     assert lead_of(distances([-8 * HOUR + 1]), 0) == (0, "lead"), (
         "a single one decides nothing, but is reported"
     )
+
+
+@pytest.mark.parametrize("hours", [-8, -3, 5.5, 8])
+@pytest.mark.parametrize("rows", [4, 40])
+def test_creation_times_that_show_nothing_follow_the_start(rows: int, hours: float) -> None:
+    """Instances are created some minutes, or up to a day, ahead of their trigger time."""
+    ahead = int(hours * HOUR)
+    for seconds in (300, 86_400):
+        created = [ahead - seconds * (row + 0.5) / rows for row in range(rows)]
+        assert lead_of(distances(created), 0, [ahead])[0] == ahead
+        assert lead_of(distances(created), ahead, [ahead])[0] == ahead
+
+
+def test_a_clock_less_than_an_hour_behind_shows_in_creations_of_the_same_minutes() -> None:
+    assert lead_of(distances([-1_800.0, -1_799.0, -1_801.0]), 0, [-1_800]) == (-1_800, "")
+    assert lead_of(distances([0.0, -1.0, -2.0]), 0, [-1_800]) == (0, "")
+
+
+def test_creation_times_do_not_follow_the_start_if_that_is_hours_before_them() -> None:
+    soon = [-7.0 * row for row in range(40)]
+    assert lead_of(distances(soon), 0, [UTC_IN_CHINA]) == (0, "")
+    assert lead_of(distances(soon), 0, [8 * HOUR]) == (0, ""), "or if they lie close to the trigger time"
+    ahead = distances([-2_000.0 * row for row in range(40)])
+    assert lead_of(ahead, 0, [UTC_IN_CHINA], follows=False) == (0, "")
