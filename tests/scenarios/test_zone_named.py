@@ -84,6 +84,23 @@ class TestAfterClocksChange:
                 with pytest.raises(CompletenessError):
                     await session.scan(FlowQuery(TURN - 11 * HOUR, TURN - 4 * HOUR, type=1)).list()
 
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", "-start_time", None])
+    @pytest.mark.parametrize("season", [TURN - 48 * HOUR, TURN + 48 * HOUR], ids=["summer", "winter"])
+    async def test_a_year_of_few_rows_is_never_an_hour_off(self, season: int, order: SortKey | None) -> None:
+        """In every order and of several types, though all rows fit a page: the error comes before the first row."""
+        with Emulator(**BERLIN) as emulator:
+            for day in range(0, 360, 20):
+                ms = TURN - (300 - day) * 24 * HOUR
+                emulator.insert(ms, type=1 + day % 3 % 2, instance_id=str(ms))
+            query = FlowQuery(TURN - 320 * 24 * HOUR, TURN + 80 * 24 * HOUR, order_by=order)
+            async with session_to(emulator, season) as session:
+                for _ in range(2):
+                    scan = session.scan(query)
+                    with pytest.raises(CompletenessError, match="server_timezone"):
+                        await anext(scan)
+            async with session_to(emulator, season, server_timezone="Europe/Berlin") as session:
+                assert off(await session.scan(query).list()) == []
+
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("crowded", [[0], [-1], [0, -1]])
     async def test_a_dense_second_at_the_edge_of_a_range_with_a_change_is_read(
