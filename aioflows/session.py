@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
 from ssl import SSLContext
@@ -423,6 +423,12 @@ class FlowSession(LoopBound):
                 zone,
                 query,
             )
+            if not zone.given and (outside := _first_outside(query, instances)) is not None:
+                self._parts.watch.warn(
+                    f"instance {outside.instance_id!r:.80} came with trigger time {outside.trigger_time}, outside the range that "
+                    "was requested. Most likely, the service's times are not in the zone that it names. If so, give their "
+                    "zone as FlowSession(server_timezone=...)"
+                )
             return FlowPage(instances, page.count)
 
         return await in_time(read(), seconds, _LATE)
@@ -560,6 +566,13 @@ def _seconds(field: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise QueryError(f"{field} must be a number of seconds from 0, not {value!r}")
     return float(value)
+
+
+def _first_outside(query: FlowQuery, instances: Sequence[FlowInstance]) -> FlowInstance | None:
+    """Return the first instance outside the range of a query. Answers have whole seconds."""
+    first, until = query.from_ms // 1000, query.to_ms / 1000
+    times = ((one, one.trigger_time) for one in instances)
+    return next((one for one, time in times if time and not first <= time.timestamp() < until), None)
 
 
 def _name(field: str, value: object) -> str:

@@ -72,6 +72,19 @@ class TestAfterClocksChange:
         assert (len(before), len(after), len(page.instances)) == (23 * 6, 23 * 6, 20)
         assert off([*before, *after, *page.instances, one]) == []
 
+    async def test_a_page_with_rows_outside_its_range_is_warned_of(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """One request proves nothing, but the answer may contradict the zone that the service names."""
+        with Emulator(**BERLIN) as emulator:
+            fill(emulator)
+            day = FlowQuery(TURN - 47 * HOUR, TURN - 24 * HOUR, type=1)
+            for zone, warnings in (("GMT+2", 0), ("GMT+10", 1)):
+                named = _Named(zone, EmulatorTransport(emulator, latency=0.01))
+                async with FlowSession("https://enos.test", user_id="u", org_id="o", http=named) as session:
+                    await session.page(day, 0, 20)
+                assert sum("server_timezone" in record.message for record in caplog.records) == warnings
+
     async def test_that_the_zone_was_right_before_proves_nothing(self) -> None:
         """A zone that the service names wrongly is found out, though the one that it named before was pinned."""
         with Emulator(**BERLIN, zone_turn=(TURN - 12 * HOUR, 5)) as emulator:
@@ -83,6 +96,23 @@ class TestAfterClocksChange:
                 named.zone = "GMT+3"
                 with pytest.raises(CompletenessError):
                     await session.scan(FlowQuery(TURN - 11 * HOUR, TURN - 4 * HOUR, type=1)).list()
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", "-start_time", None])
+    @pytest.mark.parametrize("season", [TURN - 48 * HOUR, TURN + 48 * HOUR], ids=["summer", "winter"])
+    async def test_a_year_of_few_rows_is_never_an_hour_off(self, season: int, order: SortKey | None) -> None:
+        """In every order and of several types, though all rows fit a page: the error comes before the first row."""
+        with Emulator(**BERLIN) as emulator:
+            for day in range(0, 360, 20):
+                ms = TURN - (300 - day) * 24 * HOUR
+                emulator.insert(ms, type=1 + day % 3 % 2, instance_id=str(ms))
+            query = FlowQuery(TURN - 320 * 24 * HOUR, TURN + 80 * 24 * HOUR, order_by=order)
+            async with session_to(emulator, season) as session:
+                for _ in range(2):
+                    scan = session.scan(query)
+                    with pytest.raises(CompletenessError, match="server_timezone"):
+                        await anext(scan)
+            async with session_to(emulator, season, server_timezone="Europe/Berlin") as session:
+                assert off(await session.scan(query).list()) == []
 
     @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
     @pytest.mark.parametrize("crowded", [[0], [-1], [0, -1]])

@@ -20,6 +20,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from aioflows._core.clocks.daylight import ShownDates, is_steady, may_change, part_of_year
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
@@ -191,6 +192,7 @@ class PageReader:
         self._zone: Zone | None = None
         self._service = service
         self._early = self._late = math.inf
+        self._early_at = self._late_at = ""
 
     @property
     def zone(self) -> Zone | None:
@@ -206,6 +208,18 @@ class PageReader:
     def pinned(self) -> bool:
         """True if answers confirmed the zone: a wrong offset would have put a row outside its window."""
         return self._service.pinned(self._zone)
+
+    @property
+    def dates(self) -> ShownDates | None:
+        """The dates for which rows have shown the offset that the service named.
+
+        None means that it holds for all dates: the user gave the zone, the zone has its changes, or no place
+        with this offset has daylight saving time.
+        """
+        zone = self._zone
+        if zone is None or zone.given or not zone.fixed or not may_change(offset := zone.offset_at(0)):
+            return None
+        return self._service.dates(offset)
 
     def read(self, ask: PageRequest, page: Page) -> OrderedPage:
         """Return a page with rows in scan order.
@@ -227,7 +241,19 @@ class PageReader:
         Offsets lie on a grid of 15 minutes. So one narrower window confirms the zone. Two wider windows confirm
         the zone too, if one has a row at its start and the other has a row at its end.
         """
-        self._early = min(self._early, reading.first * 1000 + 999 - ask.first)
-        self._late = min(self._late, ask.until - reading.last * 1000)
+        early, late = reading.first * 1000 + 999 - ask.first, ask.until - reading.last * 1000
+        if early < self._early:
+            self._early, self._early_at = early, reading.times[0]
+        if late < self._late:
+            self._late, self._late_at = late, reading.times[-1]
         if max(self._early, self._late) <= NARROW:
             self._service.pin(self._zone)
+            if (dates := self.dates) is not None:
+                self._note_dates(dates, ask, reading)
+
+    def _note_dates(self, dates: ShownDates, ask: PageRequest, reading: OrderedPage) -> None:
+        """Note on which dates a page confirms the zone. The two wider windows may lie on different ones."""
+        if ask.until - ask.first <= NARROW:
+            dates.note((reading.times[0], reading.times[-1]))
+        elif is_steady(part := part_of_year(self._early_at)) and part == part_of_year(self._late_at):
+            dates.note((self._early_at,))

@@ -7,6 +7,7 @@ open, so they do not prove completeness (see `evidence`).
 
 from __future__ import annotations
 
+from aioflows._core.clocks.daylight import ShownDates
 from aioflows._core.pages.page_size import PageSizeSearch
 
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "ServiceFacts", "larger"]
@@ -52,6 +53,7 @@ class ServiceFacts(PageSizeSearch):
         """The number that page numbers count from. None means unknown. A service that counts from 1 may answer
         page 0 with the rows of page 1. Then 0 works as the first page, but the second page is number 2."""
         self._pinned: list[object] = []
+        self._dates: dict[int, ShownDates] = {}
         self.sorts: set[bool] = set()
         """The directions (True: descending) in which the service was seen to sort by trigger time."""
         self.false_empty_seen = False
@@ -95,6 +97,10 @@ class ServiceFacts(PageSizeSearch):
         """Note that a narrow window was read in this zone. A wrong offset would have put rows outside it."""
         if zone not in self._pinned:
             self._pinned.append(zone)
+
+    def dates(self, offset: int) -> ShownDates:
+        """Return the dates for which rows have shown that an offset is right (s east of Greenwich)."""
+        return self._dates.setdefault(offset, ShownDates())
 
     @property
     def reach(self) -> int:

@@ -89,8 +89,9 @@ class MissingRows:
         told = (
             "the zone that this session was given is wrong. Give the zone of the service, or none"
             if zone.given
-            else f"the times of the service are not in the zone {zone.tzinfo} that it names. Give the zone of the "
-            "times as FlowSession(server_timezone=...)"
+            else f"the times of the service are not in the zone {zone.tzinfo} that it names, or only for a part of the "
+            "year, since it has daylight saving time. Give the zone of the times as FlowSession(server_timezone=...), "
+            "such as 'Europe/Berlin'"
         )
         return CompletenessError(
             f"an answer has rows that are read as triggered at {ask.axis.second(second) * 1000} ms, but the answer about that "

@@ -191,6 +191,8 @@ class KeysetScan:
             self._prover.empty_stretches.settle(slots, at_once=True)
         if self._outdated() or self._number_unsure:
             return self._look_at_page_0(slots)
+        if self._zone_shown.date_unsure:
+            self._zone_shown.start()
         asks = self.pressing(slots)
         slots -= len(asks)
         if not self._read_ahead.unlimited:

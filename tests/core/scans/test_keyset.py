@@ -277,6 +277,7 @@ def where_the_zone_is_known() -> ServiceFacts:
     """A session that knows no more of its service than the zone of its times."""
     service = ServiceFacts()
     service.pin(Zone.parse("UTC"))
+    service.dates(0).note(["2024-01-01 00:00:00"])
     return service
 
 
@@ -295,6 +296,42 @@ def test_few_rows_cost_a_third_request_while_nothing_shows_the_zone_that_is_name
         service = ModelService(rows_every(3600, rows))
         assert len(read(scan_of(service=session), service)) == rows
         assert len(service.asked) == requests
+
+
+class BerlinService(ModelService):
+    """A service whose clocks are changed twice a year."""
+
+    def text(self, ms: int) -> str:
+        return super().text(ms + 1000 * Zone.parse("Europe/Berlin").offset_at(ms // 1000))
+
+
+DAYS_OF_A_YEAR = {"winter and summer": (10, 190), "a year": (10, 100, 190, 280, 350), "spring": (70, 80, 110)}
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "unordered"])
+@pytest.mark.parametrize("named", ["GMT+1", "GMT+2"])
+@pytest.mark.parametrize("days", DAYS_OF_A_YEAR.values(), ids=DAYS_OF_A_YEAR)
+def test_one_offset_of_two_is_told_before_a_row_is_handed_out(
+    days: tuple[int, ...], named: str, order: str
+) -> None:
+    """Whichever of its offsets a service names: rows of the other half of the year contradict it."""
+    service = BerlinService([(START + (24 * day + 7) * HOUR, f"{day}-x") for day in days])
+    scan = scan_of(366 * 24, ordered=order != "unordered", descending=order == "descending")
+    with pytest.raises(CompletenessError, match="server_timezone"):
+        read(scan, service, zone=named)
+    assert not scan.rows_released
+
+
+@pytest.mark.parametrize(("zone", "requests"), [("GMT+8", 3), ("UTC", 4)])
+def test_rows_of_a_whole_year_cost_one_request_more_where_clocks_may_be_changed(
+    zone: str, requests: int
+) -> None:
+    """An offset without daylight saving time costs nothing more, nor does a session that has seen a whole year."""
+    session = ServiceFacts()
+    for expected in (requests, 2):
+        service = ModelService(rows_every(30 * 86_400, 7), offset=Zone.parse(zone).offset_at(0))
+        assert len(read(scan_of(366 * 24, service=session), service, zone=zone)) == 7
+        assert len(service.asked) == expected
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -586,9 +623,9 @@ def test_a_scan_costs_few_requests_more_than_its_rows_fill_pages(
 
 def test_a_window_cut_for_a_dense_stretch_brings_a_full_page_where_that_has_ended() -> None:
     rows = rows_every(1, 6_000) + rows_every(3600, 3_000, START + 6_000_000)
-    service = ModelService(rows)
+    service = ModelService(rows, offset=8 * 3600)
     scan = scan_of(3_100, page_size=100, concurrency=16, buffer=20_000)
-    assert read(scan, service, slots=16) == in_order(rows)
+    assert read(scan, service, slots=16, zone="GMT+8") == in_order(rows)
     assert len(service.asked) <= 90 * 1.25 + 2  # the two that show the zone in a new session
 
 
