@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -29,7 +30,10 @@ def session_to(transport: EmulatorTransport) -> FlowSession:
 @pytest.mark.parametrize("shift", long_but(-1, of=[0, -1]))
 @pytest.mark.parametrize("order", long_but("trigger_time", of=["trigger_time", "-start_time"]))
 async def test_a_session_that_is_a_year_old_reads_as_a_new_one_does(order: SortKey, shift: int) -> None:
-    """Its answers, its requests and its dates are the same. The zone is not given: the service names that of the day."""
+    """Its answers, its requests and its dates are the same. The zone is not given: the service names that of the day.
+
+    A session asks once in each part of the year, with at most two searches, whether the named offset holds there.
+    """
     seen = 0
     with Emulator(
         4_000, 1, zone="Europe/Berlin", days=367, profile="uniform", start_zone_shift=shift
@@ -66,6 +70,11 @@ async def test_a_session_that_is_a_year_old_reads_as_a_new_one_does(order: SortK
                     dates, asked, zone = await read(new, query)
                 old_dates, old_asked, old_zone = await read(old, query)
                 assert (old_dates, old_zone) == (dates, zone), f"day {day}"
-                assert old_asked == asked or not steady, f"day {day}"
+                more = Counter(old_asked) - Counter(
+                    asked
+                )  # they show that the offset holds in this part of the year
+                assert not steady or (not Counter(asked) - Counter(old_asked) and more.total() <= 2), (
+                    f"day {day}"
+                )
                 seen += len(dates)
     assert seen > 50
