@@ -133,9 +133,9 @@ RUNS = long_but(Run(20, 1), of=[Run(20, 1), Run(60, 1), Run(60, 2)])
     [
         {},
         {"ties": "unstable", "page_cap": 7},
-        {"first_page": 1, "page_zero": "error", "zone": "+05:30"},
+        pytest.param({"first_page": 1, "page_zero": "error", "zone": "+05:30"}, marks=pytest.mark.long),
         {"fault_share": 0.15},
-        {"stale_searches": 2},
+        pytest.param({"stale_searches": 2}, marks=pytest.mark.long),
     ],
     ids=str,
 )
@@ -364,12 +364,12 @@ async def test_a_quiet_poll_costs_hardly_more_than_a_search_for_each_type_and_fo
     "switches",
     [
         {},
-        {"empty_answers": 3},
+        pytest.param({"empty_answers": 3}, marks=pytest.mark.long),
         pytest.param({"empty_answers": 4}, marks=pytest.mark.long),
-        {"ties": "unstable", "page_cap": 3},
-        {"first_page": 1, "page_zero": "empty"},
+        pytest.param({"ties": "unstable", "page_cap": 3}, marks=pytest.mark.long),
+        pytest.param({"first_page": 1, "page_zero": "empty"}, marks=pytest.mark.long),
         {"first_page": 1, "page_zero": "error", "zone": "+05:30"},
-        {"fault_share": 0.15, "stale_searches": 2},
+        pytest.param({"fault_share": 0.15, "stale_searches": 2}, marks=pytest.mark.long),
     ],
     ids=str,
 )
@@ -545,6 +545,7 @@ async def test_an_outage_is_an_error_and_what_came_meanwhile_follows() -> None:
 # On sockets
 
 
+@pytest.mark.long
 @pytest.mark.real_time
 async def test_three_seconds_on_real_sockets_are_followed_exactly() -> None:
     async with Emulator(instances=200, seed=3, latency=0.002) as emulator:  # noqa: SIM117

@@ -69,6 +69,7 @@ async def live(emulator: Emulator, until: int) -> list[str]:
     return names
 
 
+@pytest.mark.long
 async def test_it_writes_what_appears_and_ends_where_it_was_told() -> None:
     async with Emulator(instances=50) as emulator:
         since = now()

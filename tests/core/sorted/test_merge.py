@@ -121,6 +121,7 @@ def _untold(rows: list[FullRow], query: FlowQuery) -> bool:
     return False
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(
     order=st.sampled_from(ORDERS[:9]),
