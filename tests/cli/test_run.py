@@ -353,7 +353,7 @@ class TestRoom:
         (other / f"out{ending}").mkdir() if not folder else (other / "out.parquet").touch()
         mixed = run_here(*where, named(other, ending), "--overwrite")
         assert (mixed.code, mixed.err.count("\n")) == (2, 1)
-        assert "is a folder" in mixed.err or "is not a folder" in mixed.err
+        assert "is a folder" in mixed.err or "means a folder" in mixed.err
 
 
 def test_a_pipe_that_is_closed_ends_a_csv_quietly(emulator: EmulatorProcess) -> None:
