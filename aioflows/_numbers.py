@@ -18,7 +18,7 @@ def as_whole(value: object) -> int | None:
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         return None
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        return operator.index(value)  # type: ignore[arg-type]  # it raises a TypeError for other values
     except TypeError:
         return None
 

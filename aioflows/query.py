@@ -114,9 +114,8 @@ def _advice(value: object) -> str:
 
 
 def _moment(value: datetime | SupportsIndex) -> datetime | int:
-    # `_time` refuses what is neither.
     whole = None if isinstance(value, datetime) else as_whole(value)
-    return value if whole is None else whole  # type: ignore[return-value]
+    return value if whole is None else whole  # type: ignore[return-value]  # `_time` refuses other values
 
 
 def _named(text: str) -> str:

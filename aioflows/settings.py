@@ -14,12 +14,10 @@ from aioflows.errors import QueryError
 
 __all__ = ["AppKey", "Limits", "RetryPolicy", "Timeouts"]
 
-# The validators refuse a value that these leave as it is.
-
 
 def _int(value: SupportsIndex) -> int:
     whole: Any = as_whole(value)
-    return value if whole is None else whole  # type: ignore[return-value]
+    return value if whole is None else whole  # type: ignore[return-value]  # the validator refuses other values
 
 
 def _int_or_none(value: SupportsIndex | None) -> int | None:
@@ -28,7 +26,7 @@ def _int_or_none(value: SupportsIndex | None) -> int | None:
 
 def _float(value: SupportsFloat | SupportsIndex) -> float:
     number = as_number(value)
-    return value if number is None else number  # type: ignore[return-value]
+    return value if number is None else number  # type: ignore[return-value]  # the validator refuses other values
 
 
 def _float_or_none(value: SupportsFloat | SupportsIndex | None) -> float | None:

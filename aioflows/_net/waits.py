@@ -330,7 +330,7 @@ class Waits:
         return await self._parts.operations.page(query, look.type, number, size, tries=_SEARCH_TRIES)
 
     def _deliver(self, name: str, instance: FlowInstance, sent: int) -> None:
-        """Give an instance to the calls that began before its request was sent."""
+        """Pass an instance to the calls that began before its request was sent."""
         for call in list(self._calls.get(name, ())):
             if call.joined >= sent:
                 continue

@@ -61,7 +61,7 @@ class FileSystem:
         path.mkdir(mode=0o700, exist_ok=True)
 
     def set_mode(self, path: Path, mode: int) -> None:
-        """Give mode bits to a file or a folder."""
+        """Set the mode bits of a file or a folder."""
         path.chmod(mode)
 
     def rename(self, path: Path, target: Path) -> None:

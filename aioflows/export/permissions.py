@@ -42,7 +42,7 @@ def file_mode(value: int | str | None) -> int:
 
 
 def set_modes(files: FileSystem, path: Path, mode: int) -> None:
-    """Give mode bits to a file, or to a folder and all files in it. Who can read a folder can also enter it.
+    """Set the mode bits of a file, or of a folder and all files in it. Users who can read a folder can enter it.
 
     Args:
         files: the file system.
