@@ -403,7 +403,7 @@ async def test_what_comes_after_a_long_quiet_is_followed_exactly(
         assert not changes or all(last[name] == codes[-1] for name, codes in here.history.items())
 
 
-@pytest.mark.parametrize("empty_answers", [0, 3, 4])
+@pytest.mark.parametrize("empty_answers", long_but(0, 4, of=[0, 3, 4]))
 async def test_what_comes_after_a_long_quiet_is_soon_told_whatever_is_falsely_empty(
     empty_answers: int,
 ) -> None:

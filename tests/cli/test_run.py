@@ -112,9 +112,9 @@ class TestSignals:
     @pytest.mark.parametrize(
         ("number", "code", "word"),
         [
-            (signal.SIGINT, 130, "interrupted"),
+            pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.long),
             (signal.SIGTERM, 143, "terminated"),
-            (signal.SIGHUP, 129, "hung up"),
+            pytest.param(signal.SIGHUP, 129, "hung up", marks=pytest.mark.long),
         ],
         ids=lambda one: getattr(one, "name", ""),
     )

@@ -131,7 +131,7 @@ async def new(folder: Path, ending: str, files: FileSystem, *, resume: bool = Fa
 
 
 @pytest.mark.parametrize("way", ["full", "refused", "died"])
-@pytest.mark.parametrize("ending", long_but(".csv", ".sqlite", ".jsonl", of=ENDINGS))
+@pytest.mark.parametrize("ending", long_but(".csv", ".sqlite", of=ENDINGS))
 async def test_whichever_call_fails_nothing_is_torn(ending: str, way: str, tmp_path: Path) -> None:
     before = content(await old(tmp_path / "whole", ending))
     counting = Failing(0, way)

@@ -118,7 +118,7 @@ def hits(marked: set[str], **places: str) -> list[str]:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("kind", long_but(*list(kinds())[::5], of=kinds()))
+@pytest.mark.parametrize("kind", long_but(*list(kinds())[::9], of=kinds()))
 async def test_whatever_goes_wrong_no_secret_is_seen(
     kind: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

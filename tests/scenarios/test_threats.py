@@ -179,7 +179,7 @@ async def test_a_threat_with_any_other_is_overcome_or_told(name: str) -> None:
     assert len(errors) * 10 <= scans, "\n".join(errors)
 
 
-@pytest.mark.parametrize("seed", range(0, 120, 20))
+@pytest.mark.parametrize("seed", long_but(20, of=range(0, 120, 20)))
 async def test_several_threats_at_once_are_overcome_or_told(seed: int) -> None:
     wrong = []
     for one in range(seed, seed + 20):

@@ -136,6 +136,7 @@ def _run(main: Coroutine[Any, Any, T], loop: asyncio.SelectorEventLoop) -> T:
         result = loop.run_until_complete(main)
         left = _left(loop) + complaints
         gc.collect()  # so that what was never awaited, retrieved or closed says so now
+        gc.freeze()  # and what is left lives on, so that the next collection need not look at it
         loop.run_until_complete(asyncio.sleep(0))
         left += [words for words in complaints if words not in left]
     finally:

@@ -81,6 +81,7 @@ async def test_it_writes_what_appears_and_ends_where_it_was_told() -> None:
     assert sorted(ids(out)) == sorted(names)
 
 
+@pytest.mark.long
 async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     async with asyncio.timeout(PATIENCE), Emulator(instances=50) as emulator:
         since = now()

@@ -14,7 +14,6 @@ from aioflows.cli.output.time_left import DensityEstimate, RowsLeft, TimeLeft
 from aioflows.emulator import Emulator
 from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
-from tests.support.long import long_but
 
 HOUR = 3_600_000
 
@@ -71,8 +70,9 @@ async def told(profile: str, order: SortKey | None, seed: int) -> list[Told]:
 ORDERS: tuple[SortKey | None, ...] = ("trigger_time", "-trigger_time", None)
 
 
-@pytest.mark.parametrize("seeds", long_but(2, of=[2, 8]))
-@pytest.mark.parametrize("profile", long_but("cron", of=["uniform", "cron"]))
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", [2, 8])
+@pytest.mark.parametrize("profile", ["uniform", "cron"])
 async def test_it_is_within_a_third_for_much_of_the_time(profile: str, seeds: int) -> None:
     for order in ORDERS:
         said = [one for seed in range(1, seeds + 1) for one in await told(profile, order, seed)]

@@ -197,7 +197,7 @@ class TopN(ModelService):
 
 
 @pytest.mark.parametrize(("descending", "ordered"), ORDERS)
-@pytest.mark.parametrize("texts", [True, False])
+@pytest.mark.parametrize("texts", long_but(True, of=[True, False]))
 def test_ties_whose_order_depends_on_the_page_are_read_or_told(
     *, texts: bool, descending: bool, ordered: bool
 ) -> None:

@@ -69,7 +69,7 @@ def many(count: int, seed: int = 1, *, lacking: float = 0.05, spread: int = 60_0
     return rows
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     rows=worlds,
     order=st.sampled_from(ORDERS),

@@ -99,7 +99,11 @@ class TestRows:
                 assert row["instanceId"].startswith(f"{row['flowId']}-{stamp}")
 
     @pytest.mark.parametrize(
-        ("zone", "day"), [("Europe/Berlin", "2024-10-26"), ("Australia/Lord_Howe", "2024-04-06")]
+        ("zone", "day"),
+        [
+            pytest.param("Europe/Berlin", "2024-10-26", marks=pytest.mark.long),
+            ("Australia/Lord_Howe", "2024-04-06"),
+        ],
     )
     def test_ids_are_unique_even_in_the_time_that_clocks_repeat(self, zone: str, day: str) -> None:
         with Emulator(20_000, zone=zone, days=3, first_day=day) as emulator:

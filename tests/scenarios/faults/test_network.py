@@ -32,6 +32,7 @@ from aioflows._net.http import AiohttpTransport
 from aioflows.emulator import Fault
 from aioflows.query import SortKey
 from tests.support.fakes import loop_time
+from tests.support.long import long_but
 from tests.support.story import ORDERS, expected, session_with, told, world_of
 from tests.support.wire import EXPIRED, OK, SELF_SIGNED, Script, certified, reply, serving
 
@@ -408,7 +409,9 @@ class TestPool:
     # The application's own aiohttp session, whose connections are few, or in use
 
     @REAL
-    @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 3}, {"limit": 50, "limit_per_host": 2}])
+    @pytest.mark.parametrize(
+        "limits", long_but({"limit": 3}, of=[{"limit": 1}, {"limit": 3}, {"limit": 50, "limit_per_host": 2}])
+    )
     async def test_a_pool_of_few_connections_costs_time_and_no_try(self, limits: dict[str, int]) -> None:
         inside: list[int] = []
 
