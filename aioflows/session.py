@@ -42,6 +42,7 @@ from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.short_door import FlowInstances
 from aioflows._net.transport import Transport
 from aioflows._net.waits import Waits
+from aioflows._net.zone_check import ZoneCheck, likely_types
 from aioflows._net.zones import Zones
 from aioflows._numbers import as_whole, whole_from
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
@@ -178,7 +179,8 @@ class FlowSession(LoopBound):
             MemoryBudget(limits.memory),
         )
         self._dates = RowDates(questions, self.flow_instances)
-        self._waits = Waits(self._parts, self._dates, rng or Random())
+        self._zone_check = ZoneCheck(operations, service, watch)
+        self._waits = Waits(self._parts, self._dates, self._zone_check, rng or Random())
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state, self._entered = "not entered", False
@@ -390,7 +392,10 @@ class FlowSession(LoopBound):
         retry: RetryPolicy | None = None,
         deadline: float | timedelta | None = None,
     ) -> FlowPage:
-        """Return one page, by one search. An empty answer is not repeated, and nothing is proven.
+        """Return one page, by one search. An empty answer is not repeated, and completeness is not proven.
+
+        If the session was given no zone, and no rows have shown the zone of the service, one search more checks
+        it.
 
         Args:
             query: the query. Its ``type`` must be one schedule type, because a search takes one.
@@ -401,7 +406,8 @@ class FlowSession(LoopBound):
 
         Raises:
             DeadlineExceeded: the deadline has passed.
-            CompletenessError: an instance does not match the query's status, owner or expression.
+            CompletenessError: an instance does not match the query's status, owner or expression, or the
+                service names a wrong zone.
         """
         if query.type is None:
             raise QueryError(
@@ -416,6 +422,8 @@ class FlowSession(LoopBound):
             search = self._parts.operations.page(query, query.type, number, size, tally=tally)
             page, zone = await self._with_zone(search)
             page.show_in(zone)
+            self._zone_check.note_page(zone, page.walls, query)
+            await self._zone_check.check(zone, page.walls, page.ids, (query.type,), tally)
             instances = await self._dates.read(
                 lambda zone, offsets: checked_instances(query, page, zone, offsets),
                 page.walls,
@@ -424,10 +432,12 @@ class FlowSession(LoopBound):
                 query,
             )
             if not zone.given and (outside := _first_outside(query, instances)) is not None:
+                name, time = outside
+                await self._zone_check.check_row(zone, time.replace(tzinfo=None), name, (query.type,), tally)
                 self._parts.watch.warn(
-                    f"instance {outside.instance_id!r:.80} came with trigger time {outside.trigger_time}, outside the range that "
-                    "was requested. Most likely, the service's times are not in the zone that it names. If so, give their "
-                    "zone as FlowSession(server_timezone=...)"
+                    f"instance {name!r:.80} came with trigger time {time}, outside the range that was requested. Either the service "
+                    "ignores the range, or its times are not in the zone that it names. If so, give their zone as "
+                    "FlowSession(server_timezone=...)"
                 )
             return FlowPage(instances, page.count)
 
@@ -454,6 +464,8 @@ class FlowSession(LoopBound):
     ) -> FlowInstance:
         """Return one flow instance by its id ("Get Flow Instance").
 
+        If the session was given no zone, and no rows have shown the zone of the service, a search checks it.
+
         Args:
             instance_id: the id.
             retry: the rules for retries of this request. Default: None, those of the session.
@@ -461,6 +473,7 @@ class FlowSession(LoopBound):
 
         Raises:
             NotFound: the service has no instance with this id.
+            CompletenessError: the service names a wrong zone.
             DeadlineExceeded: the deadline has passed.
         """
         name = _name("instance_id", instance_id)
@@ -471,7 +484,9 @@ class FlowSession(LoopBound):
             read, zone = await self._with_zone(self._parts.operations.instance(name, tally=tally))
             one = read(attrs.evolve(zone, clocks=None), None)
             assert one.trigger_time is not None, "an answer without a trigger time is refused"
-            return await self._dates.read(read, [one.trigger_time.replace(tzinfo=None)], [name], zone)
+            walls = [one.trigger_time.replace(tzinfo=None)]
+            await self._zone_check.check(zone, walls, [name], likely_types(one), tally)
+            return await self._dates.read(read, walls, [name], zone)
 
         return await in_time(ask(), seconds, _LATE)
 
@@ -568,11 +583,13 @@ def _seconds(field: str, value: object) -> float:
     return float(value)
 
 
-def _first_outside(query: FlowQuery, instances: Sequence[FlowInstance]) -> FlowInstance | None:
-    """Return the first instance outside the range of a query. Answers have whole seconds."""
+def _first_outside(query: FlowQuery, instances: Sequence[FlowInstance]) -> tuple[str, datetime] | None:
+    """Return the id and the trigger time of the first instance outside the range of a query. Answers have whole seconds."""
     first, until = query.from_ms // 1000, query.to_ms / 1000
-    times = ((one, one.trigger_time) for one in instances)
-    return next((one for one, time in times if time and not first <= time.timestamp() < until), None)
+    times = ((one.instance_id, one.trigger_time) for one in instances)
+    return next(
+        ((name, time) for name, time in times if time and not first <= time.timestamp() < until), None
+    )
 
 
 def _name(field: str, value: object) -> str:

@@ -590,6 +590,14 @@ async def test_a_page_is_the_plain_operation() -> None:
         page = await here.session.page(query, 1, 20)
         assert [one.instance_id for one in page.instances] == here.expected(query)[20:40]
         assert page.count == 20
+        assert here.searches() == 2  # the other one shows the zone, once in a session
+        await here.session.page(query, 1, 20)
+        assert here.searches() == 3
+
+
+async def test_a_page_is_one_search_where_the_zone_is_given() -> None:
+    async with world(server_timezone="+08:00") as here:
+        await here.session.page(here.query(type=ScheduleType.PERIODIC), 1, 20)
         assert here.searches() == 1
 
 
@@ -637,6 +645,8 @@ async def test_an_answer_without_an_instance_gets_a_second_look(times: int, foun
         def respond(sent: Sent) -> Answer:
             if dict(sent.request.query)["action"] == "getTimeZone":
                 return envelope({"timezone": "GMT+8"})
+            if dict(sent.request.query)["action"] == "search":
+                return envelope({"flowInsts": [], "count": 0})
             asked.append(sent)
             row = {"instanceId": first.instance_id, "triggerTime": "2024-01-01 00:00:00"}
             return envelope(None if len(asked) <= times else row)

@@ -28,6 +28,7 @@ from aioflows._core.wire.search_page import SearchPage
 from aioflows._core.wire.zone import Zone
 from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import SessionParts
+from aioflows._net.zone_check import ZoneCheck
 from aioflows.errors import (
     AnswerError,
     Denied,
@@ -95,12 +96,14 @@ class Waits:
     Args:
         parts: the parts of the session.
         dates: dates the rows that answers show.
+        zone_check: checks the zone of these rows.
         rng: the random generator of the jitter.
     """
 
-    def __init__(self, parts: SessionParts, dates: RowDates, rng: Random) -> None:
+    def __init__(self, parts: SessionParts, dates: RowDates, zone_check: ZoneCheck, rng: Random) -> None:
         self._parts = parts
         self._dates = dates
+        self._zone_check = zone_check
         self._rng = rng
         self._plan = SharedPoll(parts.limits.page_size)
         self._calls: dict[str, set[_WaitCall]] = {}
@@ -271,6 +274,7 @@ class Waits:
             self._plan.unknown(name)
         else:
             assert instance.trigger_time is not None
+            await self._zone_check.warn(zone, [instance], None, self._plan.spend)
             self._plan.shown((name, _ms(instance.trigger_time)))
             self._deliver(name, instance, sent)
 
@@ -303,6 +307,7 @@ class Waits:
             rows.append((page.ids[-1], _ms(zone.aware(page.walls[-1:])[0])))
         last = len(page) < look.page_size and (service.cap is None or len(page) < service.cap)
         self._plan.page(rows, len(page), last=last)
+        await self._zone_check.warn(zone, instances, [look.type], self._plan.spend)
         for instance in instances:
             self._deliver(instance.instance_id, instance, sent)
 

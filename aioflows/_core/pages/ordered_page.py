@@ -20,7 +20,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from aioflows._core.clocks.daylight import ShownDates, is_steady, may_change, part_of_year
+from aioflows._core.clocks.daylight import ShownDates, is_steady, part_of_year
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
 from aioflows._core.pages.service_facts import NARROW, ServiceFacts
@@ -211,15 +211,8 @@ class PageReader:
 
     @property
     def dates(self) -> ShownDates | None:
-        """The dates for which rows have shown the offset that the service named.
-
-        None means that it holds for all dates: the user gave the zone, the zone has its changes, or no place
-        with this offset has daylight saving time.
-        """
-        zone = self._zone
-        if zone is None or zone.given or not zone.fixed or not may_change(offset := zone.offset_at(0)):
-            return None
-        return self._service.dates(offset)
+        """The dates for which rows have shown the zone, as of `ServiceFacts.dates_of`."""
+        return None if self._zone is None else self._service.dates_of(self._zone)
 
     def read(self, ask: PageRequest, page: Page) -> OrderedPage:
         """Return a page with rows in scan order.

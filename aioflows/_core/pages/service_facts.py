@@ -7,8 +7,9 @@ open, so they do not prove completeness (see `evidence`).
 
 from __future__ import annotations
 
-from aioflows._core.clocks.daylight import ShownDates
+from aioflows._core.clocks.daylight import ShownDates, may_change
 from aioflows._core.pages.page_size import PageSizeSearch
+from aioflows._core.wire.zone import Zone
 
 __all__ = ["LARGEST_PAGE", "NARROW", "SMALL_PAGE", "ServiceFacts", "larger"]
 
@@ -97,6 +98,16 @@ class ServiceFacts(PageSizeSearch):
         """Note that a narrow window was read in this zone. A wrong offset would have put rows outside it."""
         if zone not in self._pinned:
             self._pinned.append(zone)
+
+    def dates_of(self, zone: Zone) -> ShownDates | None:
+        """Return the dates for which rows have shown the offset of a zone that the service named.
+
+        None means that it holds for all dates: the user gave the zone, the zone has its changes, or no place
+        with this offset has daylight saving time.
+        """
+        if zone.given or not zone.fixed or not may_change(offset := zone.offset_at(0)):
+            return None
+        return self.dates(offset)
 
     def dates(self, offset: int) -> ShownDates:
         """Return the dates for which rows have shown that an offset is right (s east of Greenwich)."""
