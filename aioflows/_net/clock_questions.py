@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
 
 import attrs
 
@@ -70,7 +72,11 @@ class ClockQuestions:
         page = await self._operations.search(query, tally, type, ask)
         if self._zones.inexperienced:
             with suppress(AioflowsError):  # the engine reports that there is no zone
-                await self.learn(page.instances, page.walls, await zone(), type, tally)
+                found = await zone()
+                turns = found.transitions(ask.from_ms, ask.to_ms)
+                offset = None if turns else found.offset_at(ask.from_ms // 1000)
+                read = partial(page.instances, offset=offset)
+                await self.learn(read, page.walls, found, type, tally)
         return page
 
     async def learn(
@@ -110,14 +116,33 @@ class ClockQuestions:
         tally: CallTally | None,
     ) -> None:
         now = (zone.instants(wall)[0] - NAIVE_EPOCH) // _MILLISECOND
-        size = self._service.usual(max(self._page_size, _SAMPLE))
-        for one in sorted(ScheduleType, key=lambda other: other is not type):
-            query = FlowQuery(max(now - _AROUND, 0), now + _AROUND, type=one)
-            with suppress(AioflowsError):  # then the few rows have to suffice
-                page = await self._operations.page(
-                    query, one, self._service.first_page or 0, size, tries=_TRIES, tally=tally
-                )
-                page.instances(attrs.evolve(zone, clocks=noting))
-                if page.ids and not noting.unsure:
-                    break
+        types = sorted(ScheduleType, key=lambda other: other is not type)
+        for first, until in _sides(zone, now):
+            for one in types:
+                if await self._asked(noting, zone, FlowQuery(first, until, type=one), one, tally):
+                    self._answered = True
+                    return
         self._answered = True
+
+    async def _asked(
+        self, noting: NotingClocks, zone: Zone, query: FlowQuery, type: ScheduleType, tally: CallTally | None
+    ) -> bool:
+        """Ask for rows. Return True if the clocks are known by them."""
+        size = self._service.usual(max(self._page_size, _SAMPLE))
+        with suppress(AioflowsError):  # then the few rows have to suffice
+            page = await self._operations.page(
+                query, type, self._service.first_page or 0, size, tries=_TRIES, tally=tally
+            )
+            page.instances(attrs.evolve(zone, clocks=noting), offset=zone.offset_at(query.from_ms // 1000))
+            return bool(page.ids) and not noting.unsure
+        return False
+
+
+def _sides(zone: Zone, now: int) -> list[tuple[int, int]]:
+    """Return the days around an instant (ms since the epoch), cut where clocks change, its own part first.
+
+    Within a part, the times of an hour that comes twice stand for one instant.
+    """
+    bounds = [max(now - _AROUND, 0), now + _AROUND]
+    bounds[1:1] = zone.transitions(*bounds)
+    return sorted(pairwise(bounds), key=lambda side: not side[0] <= now < side[1])

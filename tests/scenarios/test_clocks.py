@@ -295,6 +295,41 @@ def truth_of(path: Path) -> Times:
     }
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("way", ["get", "-trigger_time", "-create_time"])
+async def test_a_clock_of_utc_is_found_out_in_the_hours_around_a_change(
+    way: str, zone: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request shows in which pass of an hour rows were triggered, so these rows count as evidence."""
+    with Emulator(0, zone=zone, first_day="2024-10-20", days=20) as emulator:
+        moments = range(TURN[zone] - 3 * HOUR, TURN[zone] + 3 * HOUR, HOUR // 60)
+        for ms in moments:
+            emulator.insert(ms, type=1, instance_id=str(ms))
+        how: dict[str, Any] = {"user_id": "u", "org_id": "o", "server_timezone": zone}
+        body = _Edited(EmulatorTransport(emulator, latency=0.01), by_utc)
+        rows = []
+        if way == "get":
+            for ms in moments[::45]:
+                async with FlowSession("https://enos.test", http=body, **how) as session:
+                    rows.append(await session.get(str(ms)))
+        else:
+            async with FlowSession("https://enos.test", http=body, **how) as session:
+                query = FlowQuery(emulator.start, emulator.end, type=1, order_by=way)  # type: ignore[arg-type]
+                rows = await session.scan(query).list()
+    assert times_of(rows) == {
+        row.instance_id: tuple(int(row.instance_id) / 1000 + after for after in (0, 7, 90, -0.4))
+        for row in rows
+    }
+    assert caplog.text == ""
+
+
+def by_utc(row: dict[str, Any], _: datetime) -> None:
+    """Print all times but the trigger time in UTC. The id is the trigger time (ms)."""
+    start = EPOCH.replace(tzinfo=None) + timedelta(milliseconds=int(row["instanceId"]))
+    row |= {"startTime": str(start + timedelta(seconds=7)), "endTime": str(start + timedelta(seconds=90))}
+    row |= {"timestamp": str(start - timedelta(seconds=0.4)), "freq": "0 * * * * ? *"}
+
+
 @pytest.mark.parametrize("zone", TURN)
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("order", ["trigger_time", "start_time", "-end_time", "create_time", None])
