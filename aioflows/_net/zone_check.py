@@ -49,6 +49,7 @@ class ZoneCheck:
         self._lock = asyncio.Lock()
         self._settled: set[object] = set()
         self._warned_of: set[object] = set()
+        self._dates: dict[Zone, ShownDates] = {}
         self._warned = False
         self._shift: int | None = None  # the last one that was found (s)
         self._first_page: int | None = None
@@ -97,7 +98,7 @@ class ZoneCheck:
         for one in instances[:1]:
             assert one.trigger_time is not None, "an answer without a trigger time is refused"
             walls = [one.trigger_time.replace(tzinfo=None)]
-            key = _key(zone, self._service.dates_of(zone), str(walls[0]))
+            key = _key(zone, self._dates_of(zone), str(walls[0]))
             if zone.given or key in self._warned_of or self._next(zone, walls) is None or not spend():
                 return
             try:
@@ -128,15 +129,22 @@ class ZoneCheck:
             return
         self._service.pin(zone)
         parts = {part_of_year(str(first)), part_of_year(str(last))}
-        if (dates := self._service.dates_of(zone)) is not None:
+        if (dates := self._dates_of(zone)) is not None:
             if query.to_ms - query.from_ms <= NARROW:
                 dates.note((str(first), str(last)))
             elif len(parts) == 1 and all(map(is_steady, parts)):
                 dates.note((str(first),))
 
+    def _dates_of(self, zone: Zone) -> ShownDates | None:
+        """Return the dates for which rows have shown a zone. None means that it holds for all dates.
+
+        A service may name a place, and not change its clocks as that place does.
+        """
+        return self._service.dates_of(zone) if zone.fixed else self._dates.setdefault(zone, ShownDates())
+
     def _next(self, zone: Zone, walls: Sequence[datetime]) -> int | None:
         """Return a row to search for. None means that the zone is shown for all rows, or cannot be shown."""
-        dates = self._service.dates_of(zone)
+        dates = self._dates_of(zone)
         if dates is None:
             known = self._service.pinned(zone) or (zone, None) in self._settled
             return None if known else _clearest(zone, walls)
@@ -156,7 +164,7 @@ class ZoneCheck:
         if shift:
             self._shift = shift
             raise _wrong(zone, wall, name, shift)
-        dates, time = self._service.dates_of(zone), str(wall)
+        dates, time = self._dates_of(zone), str(wall)
         self._settled.add(_key(zone, dates, time))
         if shift == 0:
             self._service.pin(zone)
