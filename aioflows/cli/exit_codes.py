@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 import sys
 from contextlib import suppress
 
@@ -64,6 +65,8 @@ _MEANINGS = {
 }
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in _MEANINGS.items()) + "."
 
+_ARGUMENT = re.compile(r"FlowSession\((server_timezone|other_timezone)=\.\.\.\)")
+
 # The first match counts, so subclasses stand before their base classes.
 _VERDICTS: tuple[tuple[type[Exception], Exit, str], ...] = (
     (QueryError, Exit.USAGE, ""),
@@ -87,8 +90,13 @@ def exit_for(error: Exception) -> tuple[Exit, str] | None:
     for kind, code, advice in _VERDICTS:
         if isinstance(error, kind):
             parts = [str(error) or kind.__name__, advice, *getattr(error, "__notes__", ())]
-            return code, printable("; ".join(part for part in parts if part))
+            return code, printable(_with_options("; ".join(part for part in parts if part)))
     return None
+
+
+def _with_options(text: str) -> str:
+    """Return a text that advises an argument of a session with the option of the command line instead."""
+    return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), text)
 
 
 def print_error(line: str, code: Exit | None = None) -> None:

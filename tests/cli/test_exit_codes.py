@@ -69,3 +69,9 @@ def test_notes_follow_the_words() -> None:
 
 def test_the_help_lists_every_code() -> None:
     assert all(f"{code.value} " in EPILOG for code in Exit)
+
+
+@pytest.mark.parametrize("name", ["server_timezone", "other_timezone"])
+def test_an_argument_that_an_error_advises_is_named_as_an_option(name: str) -> None:
+    verdict = exit_for(aioflows.CompletenessError(f"give it as FlowSession({name}=...), by its name"))
+    assert verdict == (Exit.INCONSISTENT, f"give it as --{name.replace('_', '-')}, by its name")

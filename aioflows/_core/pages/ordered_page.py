@@ -160,25 +160,32 @@ class OrderedPage:
         """Return a hint at a shift that puts every row into the window. Empty if no shift does.
 
         Most zones differ by whole hours, a few by half hours, and hardly any by quarters. So the smallest
-        shift of whole hours comes first, then of half hours, then of quarters.
+        shift of whole hours comes first, then of half hours, then of quarters. A shift that is half an hour
+        smaller than whole hours is named too.
         """
         for grid in (3600, 1800, 900):
             most = _GREATEST_SHIFT // grid
             shifts = sorted((hop * grid for hop in range(-most, most + 1) if hop), key=abs)
-            fits = [shift for shift in shifts if low <= self.first + shift and self.last + shift < high]
+            fits = [shift for shift in shifts if self._fits(shift, low, high)]
             if fits:
                 break
         else:
             return ""
         shift = fits[0] * (-1 if self._axis.descending else 1)
+        finer = abs(shift) - 1_800  # as where clocks are changed by half an hour
+        either = finer > 0 and self._fits(math.copysign(finer, fits[0]), low, high)
+        minutes = f"{finer // 60} or {abs(shift) // 60}" if either else abs(shift) // 60
         return (
-            f". Every row would lie inside if its time were {abs(shift) // 60} minutes {'later' if shift > 0 else 'earlier'}. "
+            f". Every row would lie inside if its time were {minutes} minutes {'later' if shift > 0 else 'earlier'}. "
             + (
                 "The offset that this session was given is wrong: give the right offset, or none, and run the scan again"
                 if self._given
                 else "Give the zone of the service as FlowSession(server_timezone=...), and run the scan again"
             )
         )
+
+    def _fits(self, shift: float, low: int, high: int) -> bool:
+        return low <= self.first + shift and self.last + shift < high
 
 
 class PageReader:

@@ -93,8 +93,10 @@ def test_a_row_outside_the_window_is_an_error_that_says_how_it_would_fit() -> No
 
 def test_whole_hours_are_advised_before_parts_of_hours() -> None:
     """Hardly any zone differs by a quarter of an hour, though the smallest shift often does."""
-    with pytest.raises(CompletenessError, match=r" 60 minutes earlier"):
+    with pytest.raises(CompletenessError, match=r" were 60 minutes earlier"):
         reading(("a", "01:40:00"), ("b", "01:43:00"), until=START + DAY // 24)
+    with pytest.raises(CompletenessError, match=r" were 30 or 60 minutes earlier"):  # Lord Howe changes by 30
+        reading(("a", "01:10:00"), ("b", "01:20:00"), until=START + DAY // 24)
     with pytest.raises(CompletenessError, match=r" 30 minutes earlier"):
         reading(("a", "00:40:00"), ("b", "01:20:00"), until=START + DAY // 24)
 
