@@ -11,6 +11,7 @@ Nothing is sent if the user gave the zone, if a scan has shown it, or if the row
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
@@ -29,6 +30,8 @@ __all__ = ["ZoneCheck", "likely_types"]
 
 _PAGE_SIZE = 100
 _TRIES = 2
+_MOST_VAIN = 3
+"""Searches for rows that no answer shows, after which no further one is made for the same days."""
 _SECOND = 1_000  # ms
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -48,6 +51,7 @@ class ZoneCheck:
         self._watch = watch
         self._lock = asyncio.Lock()
         self._settled: set[object] = set()
+        self._vain: Counter[object] = Counter()
         self._warned_of: set[object] = set()
         self._dates: dict[Zone, ShownDates] = {}
         self._warned = False
@@ -78,7 +82,8 @@ class ZoneCheck:
             return
         async with self._lock:  # calls at the same time share what is found
             while (row := self._next(zone, walls)) is not None:
-                await self._search_for(zone, walls[row], ids[row], types, tally)
+                if not await self._search_for(zone, walls[row], ids[row], types, tally):
+                    return
 
     async def warn(
         self,
@@ -159,13 +164,21 @@ class ZoneCheck:
 
     async def _search_for(
         self, zone: Zone, wall: datetime, name: str, types: Sequence[ScheduleType], tally: CallTally
-    ) -> None:
+    ) -> bool:
+        """Search for a row. Return True if the zone is right, and False if nothing shows it.
+
+        Raises:
+            CompletenessError: the zone is wrong.
+        """
         shift = await self._find_shift(zone, wall, name, types, tally)
         if shift:
             self._shift = shift
             raise _wrong(zone, wall, name, shift)
         dates, time = self._dates_of(zone), str(wall)
-        self._settled.add(_key(zone, dates, time))
+        key = _key(zone, dates, time)
+        self._vain[key] += shift is None
+        if shift == 0 or self._vain[key] == _MOST_VAIN:
+            self._settled.add(key)
         if shift == 0:
             self._service.pin(zone)
             if dates is not None:
@@ -176,6 +189,7 @@ class ZoneCheck:
                 f"no search shows instance {name!r:.80}, so nothing proves that the service's times are in the zone {zone.tzinfo} that it "
                 "names. If they are not, give their zone as FlowSession(server_timezone=...)"
             )
+        return shift == 0
 
     async def _find_shift(
         self, zone: Zone, wall: datetime, name: str, types: Sequence[ScheduleType], tally: CallTally
