@@ -28,7 +28,7 @@ See docs/algorithms/keyset.md.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import attrs
@@ -81,7 +81,7 @@ class RangeEnd(RangeCheck):
         super().__init__(deliver)
         self.zone: Zone | None = None
         self._ends = frozenset(ends)
-        self._begun: dict[int, frozenset[str]] = {}
+        self._begun: dict[int, Sequence[str]] = {}
         """For each window that begins inside a second, the ids in its answer."""
         self._clear: set[int] = set()
         """Ends inside a second at which no row was found."""
@@ -112,7 +112,7 @@ class RangeEnd(RangeCheck):
                 self._forget()
             self._first_page = ask.page_no if self._first_page is None else min(self._first_page, ask.page_no)
         if ask.from_ms % 1000:
-            self._begun[ask.from_ms] = frozenset(page.ids)
+            self._begun[ask.from_ms] = page.ids
         ids = self._inside(ask, page) if ask.to_ms % 1000 else self._at_the_end(ask, page)
         if self._verdict is _Verdict.INCLUDED and (ids or ask.to_ms % 1000):
             self._todo.append(self.sent(ask))
@@ -153,7 +153,7 @@ class RangeEnd(RangeCheck):
         if not page.ids or ask.field != "trigger_time" or end in self._clear:
             return frozenset()
         if (begun := self._begun.get(end)) is not None:
-            return begun & frozenset(page.ids)
+            return frozenset(begun).intersection(page.ids)
         # A dense second is read from its end, so only an ascending scan has the window behind it first.
         if end not in self._ends and not ask.axis.descending:
             return frozenset()
