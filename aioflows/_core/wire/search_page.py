@@ -171,7 +171,7 @@ class SearchPage:
 
     def pack(self) -> bool:
         """Compress the bytes of the rows, if they are not decoded. Return True if that saved memory."""
-        if not self.body or self._decoded or self._loose:
+        if not (self.body and self.ids) or self._decoded or self._loose:
             return False
         self._packed = PackedRows.of(self.body)
         if self._packed is None:
