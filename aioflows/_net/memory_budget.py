@@ -31,13 +31,16 @@ _FIRST_ROW = 900
 _SCAN = 60_000
 """The bytes of memory for a scan without its pages."""
 
+_USED = 0.87
+"""The share of a budget that is used. The C library keeps about as much more, in holes between objects."""
+
 _SCANS = 8
 """The scans that the budget is divided by if there are fewer, since others may follow."""
 
-_BATCHES = 6
+_BATCHES = 10
 """The batches of instances that a part has room for."""
 
-_FEWEST_ROWS = 16
+_FEWEST_ROWS = 32
 """The rows of the smallest batch."""
 
 _LOOKS = 8
@@ -55,7 +58,7 @@ class MemoryBudget:
     """
 
     def __init__(self, limit: int | None) -> None:
-        self.limit = math.inf if limit is None else limit
+        self.limit = math.inf if limit is None else limit * _USED
         self.held = 0
         """The bytes that all shares hold."""
         self.shares: dict[MemoryShare, None] = {}
@@ -117,7 +120,7 @@ class MemoryShare:
             self._budget.rows += len(page)
             self._budget.bytes += page.size
         self._pages.add(page)
-        if len(page) > self.batch:
+        if len(page) > 2 * self.batch:
             page.pack()
         self.weigh()
         self._budget.make_room(0)

@@ -37,7 +37,7 @@ __all__ = [
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 
-PACKED_TOGETHER = 64  # rows; fewer compress worse, and more have to be decoded for one row
+PACKED_TOGETHER = 32  # rows; fewer compress worse, and more have to be decoded for one row
 MOST_NAMES = 64  # unknown members to learn; answers with more are decoded the slow way
 _LEARNT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
