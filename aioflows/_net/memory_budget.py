@@ -37,7 +37,7 @@ _USED = 0.87
 _SCANS = 8
 """The scans that the budget is divided by if there are fewer, since others may follow."""
 
-_BATCHES = 10
+_BATCHES = 8
 """The batches of instances that a part has room for."""
 
 _FEWEST_ROWS = 32
@@ -120,7 +120,7 @@ class MemoryShare:
             self._budget.rows += len(page)
             self._budget.bytes += page.size
         self._pages.add(page)
-        if len(page) > 2 * self.batch:
+        if len(page) > 3 * self.batch:
             page.pack()
         self.weigh()
         self._budget.make_room(0)
