@@ -88,12 +88,13 @@ class Limits:
             that may have more rows. Default: 500.
         buffer: the number of rows read ahead of the consumer, to a quarter more. The last round of requests may
             exceed that. For large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default: 20,000.
-        memory: the memory for rows that were read and for answers that may come (bytes), from 1,000,000. The
-            scans of a session share its budget in equal parts. It is an estimate from the sizes of answers, and the
-            process may take several times as much. A
-            scan that waits for rows may always have one request under way, whatever the budget, so give at
-            least a few pages for each scan that is open at a time. None means that only *buffer* limits each
-            scan. Default: None.
+        memory: the memory that the scans of a session share (bytes), from 1,000,000. It counts pages that were
+            read, answers that may come, and the rows that each consumer got last, but no rows that you keep. Each
+            scan has an equal part. If parts are small, pages that wait are compressed, and `FlowScan.pages` returns
+            shorter lists. A scan that waits for rows may always have one request under way, whatever the budget.
+            So give at least 600,000 for each scan that is open at a time, or more for rows larger than 1,000 bytes.
+            Orders by other times than the trigger time hold up to twice *buffer* rows on top of it. None means that
+            only *buffer* limits each scan. Default: None.
     """
 
     concurrency: int = attrs.field(default=16, converter=_int, validator=_whole(1, 1024))

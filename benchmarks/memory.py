@@ -2,7 +2,8 @@
 
 Each line is a fresh process, which measures its own peak: MB over what it held after the imports and one small scan, and
 over the imports alone. The emulator runs in another process. Rows are read by pages or one by one and dropped at once; a
-slow consumer rests for a second after every 20,000 rows, so that everything that may be read ahead is.
+slow consumer rests for a second after every 20,000 rows, so that everything that may be read ahead is. Of stalled scans,
+each takes two lists of rows, one scan after the other, and no more; the limit is the budget and a tenth.
 
     python benchmarks/memory.py [--instances 1000000] [--fewer 50000] [--only bomb]
 """
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 
 import attrs
@@ -43,6 +44,8 @@ class Case:
         slow: whether the consumer *rests*.
         by_pages: whether rows are taken by *pages*.
         limit: *MB* that the peak may be over idle; None: it is only told.
+        scans: how many are open at a time.
+        budget: what `Limits` has as memory.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Case:
     slow: bool = False
     by_pages: bool = True
     limit: float | None = None
+    scans: int = 1
+    budget: int | None = None
 
 
 CASES = [
@@ -66,6 +71,12 @@ CASES = [
     Case("fast, pages of 500", "many", page_size=500, limit=64.0),
     Case("fast, pages of 500", "fewer", page_size=500, limit=64.0),
     Case("fast, pages of 500, in no order", "fewer", page_size=500, order=None),
+    Case("20 stalled scans", "fewer", 500, scans=20),
+    Case("20 stalled scans, a budget of 20 MB", "fewer", 500, limit=22.0, scans=20, budget=20_000_000),
+    Case("20 stalled scans, a budget of 50 MB", "fewer", 500, limit=55.0, scans=20, budget=50_000_000),
+    Case("100 stalled scans", "fewer", 500, scans=100),
+    Case("100 stalled scans, a budget of 100 MB", "fewer", 500, limit=110.0, scans=100, budget=100_000_000),
+    Case("200 stalled scans, a budget of 200 MB", "fewer", 500, limit=220.0, scans=200, budget=200_000_000),
 ]
 
 
@@ -89,9 +100,8 @@ def forget_peak() -> None:
 async def measured(case: Case, url: str, start: int, end: int) -> dict[str, float]:
     """Run a case in this process."""
     imports = resident("VmRSS")
-    session = FlowSession(
-        url, user_id="u", org_id="o", limits=Limits(concurrency=16, page_size=case.page_size)
-    )
+    limits = Limits(concurrency=16, page_size=case.page_size, memory=case.budget)
+    session = FlowSession(url, user_id="u", org_id="o", limits=limits)
     async with session:
         if case.service == "bomb":
             await session.server_time()
@@ -101,10 +111,23 @@ async def measured(case: Case, url: str, start: int, end: int) -> dict[str, floa
         idle = resident("VmRSS")
         forget_peak()
         began = time.perf_counter()
-        rows = await read(session, case, start, end)
+        if case.scans > 1:
+            rows = await stall(session, case, start, end)
+        else:
+            rows = await read(session, case, start, end)
         taken = time.perf_counter() - began
     peak = resident("VmHWM")
     return {"rows": rows, "seconds": taken, "over_idle": peak - idle, "over_imports": peak - imports}
+
+
+async def stall(session: FlowSession, case: Case, start: int, end: int) -> int:
+    """Take two lists of rows of each scan, and wait for all that is read ahead."""
+    query = FlowQuery(start, end, type=ScheduleType.PERIODIC, order_by=case.order)
+    async with AsyncExitStack() as stack:
+        scans = [await stack.enter_async_context(session.scan(query)) for _ in range(case.scans)]
+        lists = [[await anext(pages) for _ in range(2)][-1] for pages in [scan.pages() for scan in scans]]
+        await asyncio.sleep(2)
+    return sum(map(len, lists))
 
 
 async def read(session: FlowSession, case: Case, start: int, end: int, most: int | None = None) -> int:

@@ -306,6 +306,46 @@ class TestMemory:
             for scan in scans:
                 await scan.aclose()
 
+    async def test_stalled_scans_keep_the_budget_that_has_room_for_each(self) -> None:
+        """Without compression, one page of each would exceed it."""
+        async with desk(1_000, latency=0.0, limits=Limits(page_size=500, memory=5_000_000)) as here:
+            scans = [here.session.scan(here.query) for _ in range(12)]
+            for scan in scans:
+                await anext(scan.pages())
+            await asyncio.sleep(60)
+            budget = here.session._parts.memory
+            assert budget.rows / len(scans) >= 500
+            assert 1_000_000 < budget.held < 5_000_000
+            for scan in scans:
+                await scan.aclose()
+            assert budget.held == 0
+
+    @pytest.mark.parametrize("order", ["trigger_time", "-trigger_time", None])
+    async def test_a_scan_with_little_memory_goes_on_after_any_row(self, order: SortKey | None) -> None:
+        rng = random.Random(1)
+        async with desk(600, latency=0.0, limits=Limits(page_size=200, memory=1_000_000)) as here:
+            query = FlowQuery(here.query.from_ms, here.query.to_ms, type=1, order_by=order)
+            found: list[str] = []
+            checkpoint, taken, most = None, 1, 1
+            while taken == most:
+                async with here.session.scan(query, resume=checkpoint) as scan:
+                    most, taken = rng.randrange(20, 200), 0
+                    while taken < most and (row := await anext(scan, None)) is not None:
+                        found.append(row.instance_id)
+                        taken += 1
+                    checkpoint = scan.checkpoint()
+            expected = here.expected[::-1] if order == "-trigger_time" else here.expected
+            assert (found if order else sorted(found)) == (expected if order else sorted(expected))
+
+    async def test_an_abandoned_scan_gives_its_memory_back(self) -> None:
+        async with desk(limits=Limits(page_size=50, memory=1_000_000)) as here:
+            scan = here.session.scan(here.query)
+            await anext(scan)
+            budget = here.session._parts.memory
+            assert budget.held
+            scan.reader._abandon()
+            assert not budget.held
+
     @pytest.mark.parametrize("memory", [0, -1, 10, 1.5e9, True, "1GB", math.nan])
     def test_nonsense_is_refused(self, memory: Any) -> None:
         with pytest.raises(QueryError, match="memory must be a whole number from 1,000,000"):

@@ -73,8 +73,8 @@ class Engine:
         self._turns = turns
         self._share = share
         self._memory = memory
-        self._received = self._given = self._last = 0
-        """Rows in all answers, rows that were returned, and those that were returned last."""
+        self._last = 0
+        """The rows that were returned last."""
         self._report = report
         self._zone: asyncio.Task[Zone] | None = None
         self._without_zone: Zone | None = None
@@ -105,6 +105,8 @@ class Engine:
             await self._share.take()
             if self._closed:
                 break
+            if self._memory.limited:
+                self._machine.hand_out_at_most(self._memory.batch)
             with self._share:
                 try:
                     rows = next_rows()
@@ -113,7 +115,6 @@ class Engine:
                         self._report(event)
                 if rows is not DONE and rows is not NEED_PAGES:
                     self._last = len(rows)
-                    self._given += self._last
                 self._start(needed=rows is NEED_PAGES)
             if rows is DONE:
                 return None
@@ -149,6 +150,7 @@ class Engine:
 
     def cancel(self) -> None:
         """Cancel all tasks without waiting. Any thread may call it, also after the loop was closed."""
+        self._memory.close()
         for task in self._take_tasks():
             try:
                 task.get_loop().call_soon_threadsafe(_abandon, task)
@@ -171,9 +173,11 @@ class Engine:
         slots = self._slots - len(self._under_way)
         if self._memory.limited:
             slots = min(slots, self._room(needed=needed))
+        fetch = self._fetch_weighed if self._memory.limited else self._fetch
         for asker, ask in self._machine.wanted(slots):
-            task = asyncio.create_task(self._fetch(asker.type, ask))
+            task = asyncio.create_task(fetch(asker.type, ask))
             self._under_way[task] = (asker, ask)
+            self._memory.coming += ask.page_size
             if self._zone is None:
                 # At the same time as the first search, so that it costs no time.
                 self._zone = asyncio.create_task(self._ask_zone())
@@ -184,11 +188,17 @@ class Engine:
 
     def _room(self, *, needed: bool) -> int:
         """Return how many requests the memory allows. One is allowed if nothing else brings rows."""
-        under_way = len(self._under_way)
-        coming = sum(ask.page_size for _, ask in self._under_way.values())
-        held = self._received - self._given - self._machine.account().duplicates
-        room = self._memory.room(held, self._last, coming)
-        return max(room, 1) if needed and not under_way and not self._disk_tasks else room
+        needed = needed and not self._under_way and not self._disk_tasks
+        room = self._memory.room(self._machine.held, self._last, needed=needed)
+        return max(room, 1) if needed else room
+
+    async def _fetch_weighed(self, type: ScheduleType, ask: PageRequest) -> SearchPage:
+        try:
+            page = await self._fetch(type, ask)
+        finally:
+            self._memory.coming -= ask.page_size
+        self._memory.received(page)
+        return page
 
     async def _feed(self) -> bool:
         """Pass finished tasks to the machine.
@@ -248,8 +258,6 @@ class Engine:
         if error is None:
             page = task.result()
             page.show_in(zone)
-            self._received += len(page.ids)
-            self._memory.received(len(page.ids), page.size)
             asker.received(ask, page)
         elif isinstance(error, AioflowsError):
             asker.failed(ask, error)

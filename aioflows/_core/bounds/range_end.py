@@ -170,7 +170,7 @@ class RangeEnd(RangeCheck):
         if not page.ids or ask.field != "trigger_time" or end in self._clear:
             return frozenset()
         if (begun := self._begun.get(end)) is not None:
-            return begun & frozenset(page.ids)
+            return frozenset(begun).intersection(page.ids)
         # A dense second is read from its end, so only an ascending scan has the window behind it first.
         if end not in self._ends and not ask.axis.descending:
             return frozenset()

@@ -186,6 +186,13 @@ class FilteredScan(Machine):
         asked = attrs.evolve(ask, expression=self._query.expression)
         self._inquiries.begin(type_probe(asked, page, self._zone_known, self._seen, self._others))
 
+    @property
+    def held(self) -> int:
+        return self._machine.held
+
+    def hand_out_at_most(self, rows: int) -> None:
+        self._machine.hand_out_at_most(rows)
+
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         return self._machine.disk_tasks()
 

@@ -40,21 +40,20 @@ class TypeOverlapCheck:
         """The types that had an answer, with or without rows."""
         self.error: CompletenessError | None = None
         """The error for a row that came for two types. None means no such row."""
-        self._ids: dict[ScheduleType, frozenset[str]] = {}
+        self._ids: dict[ScheduleType, Sequence[str]] = {}
 
     def look(self, type: ScheduleType, page: Page) -> None:
         """Compare a page with the first pages of the other types, and set `error` if they share a row."""
         self.answered.add(type)
         if type in self._ids or not page.ids:
             return
-        ids = frozenset(page.ids)
-        for other, others in self._ids.items():
-            if shared := ids & others:
+        for other, ids in self._ids.items():
+            if shared := set(ids).intersection(page.ids):
                 self.error = CompletenessError(
                     f"instance {min(shared)!r} came for type {other.name} and for type {type.name}: the service ignores the "
                     "schedule type, so every row would come once for each type. Query one type"
                 )
-        self._ids[type] = ids
+        self._ids[type] = page.ids  # not a set of them, which would take as much memory again
 
 
 class FilterChecks:

@@ -101,6 +101,14 @@ class Machine(ABC):
     def wanted(self, slots: int) -> list[tuple[Requester, PageRequest]]:
         """Return the requests to start, at most *slots*."""
 
+    @property
+    def held(self) -> int:
+        """The number of rows in memory, of pages or decoded. Default: 0, since all rows are on pages."""
+        return 0
+
+    def hand_out_at_most(self, rows: int) -> None:  # noqa: B027  (optional)
+        """Set the most rows that `next_rows` returns from now on. Default: no limit, since batches are whole."""
+
     def disk_tasks(self) -> list[SpillWrite | SpillRead]:
         """Return the disk tasks to start, each once. Default: no tasks, since rows are held in memory."""
         return []

@@ -29,6 +29,7 @@ from aioflows._core.scans.machine import (
 )
 from aioflows._core.scans.partition import PageSlice, Partition
 from aioflows._core.scans.signals import DONE, NEED_PAGES
+from aioflows._core.scans.taken_rows import TakenRows
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows._tables.raw_rows import Part, RawRows
 from aioflows.checkpoint import Remainder
@@ -36,14 +37,6 @@ from aioflows.events import WindowDone
 from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
 
 __all__ = ["PartitionedScan"]
-
-
-@attrs.frozen(eq=False)
-class _Taken:
-    """Rows to hand out. If rows of several pieces interleave, `order` is the order of all rows, otherwise None."""
-
-    pieces: Sequence[PageSlice]
-    order: Sequence[int] | None
 
 
 class PartitionedScan(Machine):
@@ -81,6 +74,12 @@ class PartitionedScan(Machine):
         self._unread = False  # True if decoding the open run failed, so that no row of it was handed out
         self._given = self._turn = 0
         self._pressed = partitions[0]
+        self._most: int | None = None
+        self._batches: Iterator[TakenRows] = iter(())
+        self._later: TakenRows | None = None
+        """The next batch of the rows that were taken last. None means that all of them were handed out."""
+        self._begun = False
+        """True if an earlier batch of these rows was handed out."""
 
     def account(self) -> ScanAccount:
         return sum((partition.account() for partition in self.partitions), ScanAccount())
@@ -131,14 +130,17 @@ class PartitionedScan(Machine):
         """Return the requests that go before all others, even if nothing is left to be read."""
         return [(partition, ask) for partition in self.partitions for ask in partition.looks()]
 
+    def hand_out_at_most(self, rows: int) -> None:
+        self._most = rows
+
     def next_rows(self) -> Rows:
         taken = self._next()
-        return self._read(taken) if isinstance(taken, _Taken) else taken
+        return self._read(taken) if isinstance(taken, TakenRows) else taken
 
     def next_raw(self) -> Rows | RawRows:
         """Return the next rows as bytes of answers, or decoded if the offset changes or rows are inspected."""
         taken = self._next()
-        if not isinstance(taken, _Taken):
+        if not isinstance(taken, TakenRows):
             return taken
         zone = self._zone_known
         if zone.clocks is not None and (zone.clocks.differ or zone.clocks.unclear):
@@ -159,7 +161,7 @@ class PartitionedScan(Machine):
         # If bytes cover at most half of the rows, decoding all rows here is cheaper.
         return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
 
-    def _last_of(self, taken: _Taken) -> FlowInstance:
+    def _last_of(self, taken: TakenRows) -> FlowInstance:
         """Return a row that has only the id and the trigger time of the last row."""
         at = sum(map(len, taken.pieces)) - 1 if taken.order is None else taken.order[-1]
         for piece in taken.pieces:
@@ -171,7 +173,7 @@ class PartitionedScan(Machine):
             at -= len(piece)
         raise AssertionError("the order has the number of a row that does not exist")
 
-    def _read(self, taken: _Taken) -> list[FlowInstance]:
+    def _read(self, taken: TakenRows) -> list[FlowInstance]:
         rows: list[FlowInstance] = []
         self._unread = True
         for piece in taken.pieces:
@@ -189,12 +191,20 @@ class PartitionedScan(Machine):
         assert self.zone is not None, "set_zone() comes before the first answer"
         return self.zone
 
-    def _next(self) -> _Taken | Waiting:
+    def _next(self) -> TakenRows | Waiting:
         if self._first_pages.error is not None:
             raise self._first_pages.error
+        if self._later is not None:
+            self._begun = True
+            batch, self._later = self._later, next(self._batches, None)
+            return batch
         taken = self._next_merged() if self._merged else self._next_of_any()
-        if isinstance(taken, _Taken):
+        self._begun = False
+        if isinstance(taken, TakenRows):
             self._given += 1
+            if self._most is not None and len(taken) > self._most:
+                self._batches = taken.in_batches(self._most)
+                taken, self._later = next(self._batches), next(self._batches, None)
         return taken
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
@@ -216,14 +226,16 @@ class PartitionedScan(Machine):
         second = None if mark is None else axis.second(mark[0])
         if not self._ordered:
             yield from ((first, until, self._after(partition, first)) for first, until in scan.remaining())
-            if self._open is None or self._open[0] is not partition or (all_handed and not self._unread):
+            if self._open is None or self._open[0] is not partition or (all_handed and self._all_read):
                 return
             run = self._open[1]
+            # Rows of this run were handed out, in this batch or an earlier one.
+            begun = begun or self._begun or (all_handed and not self._unread)
             if begun and second is not None:
                 yield max(run.first, second * 1000), run.until, mark
             else:
                 yield run.first, run.until, self._after(partition, run.first)
-        elif self._unread or not (partition.ended and all_handed and not partition.pieces):
+        elif not (self._all_read and partition.ended and all_handed and not partition.pieces):
             # All partitions share one order, so no partition has rows left before the last row.
             for first, until in scan.spans:
                 if second is None or first // 1000 > second:
@@ -231,18 +243,23 @@ class PartitionedScan(Machine):
                 elif second * 1000 < until:
                     yield max(first, second * 1000), until, mark
 
+    @property
+    def _all_read(self) -> bool:
+        """True if all rows that were taken were decoded to be handed out."""
+        return not self._unread and self._later is None
+
     @staticmethod
     def _after(partition: Partition, first: int) -> tuple[int, str] | None:
         name = partition.handed.get(first // 1000)
         return None if name is None else (partition.scan.axis.second(first // 1000), name)
 
-    def _next_of_any(self) -> _Taken | Waiting:
+    def _next_of_any(self) -> TakenRows | Waiting:
         # If the service ignores the type, a row of this partition may be due in another partition too.
         if len(self.partitions) > 1 and any(partition.unheard for partition in self.partitions):
             return NEED_PAGES
         for partition in self.partitions:
             got = DONE if partition.ended else self._next_of(partition)
-            if isinstance(got, _Taken):
+            if isinstance(got, TakenRows):
                 return got
         return self._at_the_end() if all(partition.ended for partition in self.partitions) else NEED_PAGES
 
@@ -251,16 +268,16 @@ class PartitionedScan(Machine):
         doubtful = any(partition.scan.next_item() is NEED_PAGES for partition in self.partitions)
         return NEED_PAGES if doubtful else DONE
 
-    def _next_merged(self) -> _Taken | Waiting:
+    def _next_merged(self) -> TakenRows | Waiting:
         while True:
             behind = min(self.partitions, key=lambda partition: partition.second)
             if passed := self._passed(behind.second):
-                return _Taken(passed, self._order(passed))
+                return TakenRows(passed, self._order(passed))
             if behind.ended:
                 return self._at_the_end()
             stood = behind.second
             got = self._next_of(behind)
-            if isinstance(got, _Taken):
+            if isinstance(got, TakenRows):
                 behind.pieces += got.pieces
             elif (
                 got is NEED_PAGES and behind.second == stood
@@ -294,7 +311,7 @@ class PartitionedScan(Machine):
                 ]
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=self._descending)
 
-    def _next_of(self, partition: Partition) -> _Taken | Waiting:
+    def _next_of(self, partition: Partition) -> TakenRows | Waiting:
         run = partition.scan.next_item()
         if run is DONE:
             partition.ended = True
@@ -303,11 +320,11 @@ class PartitionedScan(Machine):
         self._open = partition, run
         offset = self._zone_known.offset_at(partition.scan.axis.window(run.first, run.until)[0] // 1000)
         pieces = [PageSlice(partition, page, numbers, offset) for page, numbers in run.batch.parts]
-        taken = _Taken(pieces, run.batch.order)
+        taken = TakenRows(pieces, run.batch.order)
         name = partition.handed.get(run.first // 1000)
         return taken if name is None else self._after_row(taken, run.first // 1000, name)
 
-    def _after_row(self, taken: _Taken, second: int, name: str) -> _Taken:
+    def _after_row(self, taken: TakenRows, second: int, name: str) -> TakenRows:
         """Leave out the rows of a second up to the row with a given id, which were handed out before."""
         pieces, kept = [], []
         for piece in taken.pieces:
@@ -321,6 +338,6 @@ class PartitionedScan(Machine):
             kept += keeps
         pieces = [piece for piece in pieces if piece]
         if taken.order is None:
-            return _Taken(pieces, None)
+            return TakenRows(pieces, None)
         places = list(accumulate(kept, initial=0))
-        return _Taken(pieces, [places[number] for number in taken.order if kept[number]])
+        return TakenRows(pieces, [places[number] for number in taken.order if kept[number]])

@@ -11,10 +11,11 @@ which saves a fifth of the decoding time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from types import GenericAlias
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 import msgspec
 
@@ -25,6 +26,8 @@ __all__ = [
     "NAMES",
     "OTHER_TIMES",
     "Head",
+    "PackedRows",
+    "PackedTimes",
     "Row",
     "RowDecoder",
     "loose_answer",
@@ -34,6 +37,7 @@ __all__ = [
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 
+PACKED_TOGETHER = 32  # rows; fewer compress worse, and more have to be decoded for one row
 MOST_NAMES = 64  # unknown members to learn; answers with more are decoded the slow way
 _LEARNT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
@@ -221,3 +225,79 @@ def naive_times(texts: Sequence[Any]) -> list[datetime]:
         return msgspec.convert(texts, list[Naive])
     except msgspec.ValidationError as error:  # a ValueError only from msgspec 0.21 on
         raise ValueError(str(error)) from None
+
+
+class _RawData(msgspec.Struct, rename="camel"):
+    flow_insts: list[msgspec.Raw]
+
+
+class _RawAnswer(msgspec.Struct):
+    data: _RawData
+
+
+_raw = msgspec.json.Decoder(_RawAnswer)
+
+
+class PackedRows:
+    """The rows of an answer, compressed in parts, so that few rows can be decoded without the others.
+
+    They take about a tenth of their bytes. zlib's fastest level costs less than a decoding.
+
+    Args:
+        rows: the bytes of the rows.
+    """
+
+    __slots__ = ("_parts", "size")
+
+    def __init__(self, rows: Sequence[msgspec.Raw]) -> None:
+        self._parts = [
+            zlib.compress(b",".join(rows[at : at + PACKED_TOGETHER]), 1)
+            for at in range(0, len(rows), PACKED_TOGETHER)
+        ]
+        self.size = sum(map(len, self._parts))
+        """The compressed bytes."""
+
+    @classmethod
+    def of(cls, body: bytes) -> PackedRows | None:
+        """Return the rows of an answer. None means that the answer does not have the usual shape."""
+        try:
+            return cls(_raw.decode(body).data.flow_insts)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return None
+
+    def body(self, part: int | None = None) -> bytes:
+        """Return an answer with the rows of one part. None means all rows."""
+        parts = self._parts if part is None else self._parts[part : part + 1]
+        return b'{"code":0,"data":{"flowInsts":[%b]}}' % b",".join(map(zlib.decompress, parts))
+
+
+_TIME = len("2024-01-01 00:00:00")
+
+
+class PackedTimes(Sequence[str]):
+    """Times as texts, in one text. It takes a fourth of the memory of many texts.
+
+    Args:
+        times: the times, each in the form ``2024-01-01 00:00:00``.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, times: Iterable[str]) -> None:
+        self._text = "".join(times)
+
+    def __len__(self) -> int:
+        return len(self._text) // _TIME
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._text[at : at + _TIME] for at in range(0, len(self._text), _TIME))
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        places = range(0, len(self._text), _TIME)[at]
+        if isinstance(places, int):
+            return self._text[places : places + _TIME]
+        return tuple(self._text[place : place + _TIME] for place in places)

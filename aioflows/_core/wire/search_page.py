@@ -5,6 +5,8 @@ rest is skipped in C. Until the rows are handed out, the page is held as the byt
 half the memory of decoded rows, and the garbage collector does not visit them. When the rows are handed out,
 the bytes are decoded in full. The first decoding costs a third of a full one, and saves as much: decoded rows
 cost more the longer they live.
+
+If memory is short, the bytes are compressed (`SearchPage.pack`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from aioflows._core.wire.codec import Rows, flow_instances
-from aioflows._core.wire.rows import OTHER_TIMES, Row, RowDecoder, loose_rows, naive_times
+from aioflows._core.wire.rows import (
+    OTHER_TIMES,
+    PACKED_TOGETHER,
+    PackedRows,
+    PackedTimes,
+    Row,
+    RowDecoder,
+    loose_rows,
+    naive_times,
+)
 from aioflows._core.wire.zone import Zone
 from aioflows._moments import in_utc, moment
 from aioflows.errors import AnswerError
@@ -29,6 +40,12 @@ __all__ = ["SearchPage", "row_decoder", "row_path"]
 T = TypeVar("T")
 
 _FRACTION = re.compile(r"(:[0-9]{2})[.,][0-9]+")
+
+_COLUMNS, _PACKED_COLUMNS = 230, 110
+"""The bytes of memory for the id and the trigger time of a row, and those of a packed page."""
+
+_DECODED = 1.75
+"""Bytes of memory for a byte of an answer whose rows are decoded."""
 
 row_decoder = RowDecoder()
 """The decoder of all pages, so that members that a service adds are learnt once."""
@@ -50,10 +67,13 @@ class SearchPage:
     """
 
     __slots__ = (
+        "__weakref__",
         "_dated",
         "_decoded",
+        "_first",
         "_instants",
         "_loose",
+        "_packed",
         "_shown_in",
         "_sorter",
         "_walls",
@@ -91,21 +111,24 @@ class SearchPage:
         self._loose: Sequence[dict[str, Any]] = ()
         self._sorter = sorter
         self._dated = False
+        self._packed: PackedRows | None = None
+        self._first = 0
 
     def __len__(self) -> int:
-        return len(self._walls)
+        return len(self.ids)
 
     @property
     def walls(self) -> Sequence[datetime]:
         """The trigger times of the rows, without a zone."""
-        return self._walls
+        return self._walls or naive_times([*self.times])
 
     @property
     def needs_no_zone(self) -> bool:
         """True if there are rows, and all of their times say the instant."""
         if not self._instants or not all(self._instants):
             return False
-        others = [row.get(name) for row in loose_rows(self.body) for name in OTHER_TIMES]
+        body = self.body if self._packed is None else self._packed.body()
+        others = [row.get(name) for row in loose_rows(body) for name in OTHER_TIMES]
         times = [moment(value) for value in others if value not in (None, "")]
         return all(time is not None and time.tzinfo is not None for time in times)
 
@@ -137,6 +160,60 @@ class SearchPage:
         known = [one for one in found if one is not None]
         return known if len(known) == len(found) else offset
 
+    @property
+    def weight(self) -> int:
+        """The memory that the page takes (bytes), estimated."""
+        if self._packed is not None:
+            return _PACKED_COLUMNS * len(self) + self._packed.size
+        columns = _COLUMNS * len(self)
+        decoded = self._decoded or self._loose
+        return columns + len(self.body) + (int(_DECODED * self.size) if decoded else 0)
+
+    def pack(self) -> bool:
+        """Compress the bytes of the rows, if they are not decoded. Return True if that saved memory."""
+        if not (self.body and self.ids) or self._decoded or self._loose:
+            return False
+        self._packed = PackedRows.of(self.body)
+        if self._packed is None:
+            return False
+        self.body = b""
+        if not self._instants:
+            self.times, self._walls = PackedTimes(self.times), ()
+        return True
+
+    def _unpack(self) -> None:
+        assert self._packed is not None
+        self.body, self._packed = self._packed.body(), None
+        if not self._instants:
+            self._walls = tuple(naive_times([*self.times]))
+            self.times = tuple(self.times)
+
+    def _part(self, number: int) -> SearchPage:
+        """Return a page with the rows of one packed part."""
+        assert self._packed is not None
+        first = number * PACKED_TOGETHER
+        rows = slice(first, first + PACKED_TOGETHER)
+        part = SearchPage(self._packed.body(number), [*self.ids[rows]], self.times[rows], sorter=self._sorter)
+        part._first = first
+        return part
+
+    def _instances_of_parts(
+        self, zone: Zone, rows: Sequence[int], offset: int | Sequence[int] | None
+    ) -> list[FlowInstance]:
+        """Return few rows of a packed page. Only the parts that hold them are decoded."""
+        by_part: dict[int, list[int]] = {}
+        for row in rows:
+            by_part.setdefault(row // PACKED_TOGETHER, []).append(row)
+        found: dict[int, FlowInstance] = {}
+        for number, some in by_part.items():
+            first = number * PACKED_TOGETHER
+            own = offset
+            if offset is not None and not isinstance(offset, int):
+                own = offset[first : first + PACKED_TOGETHER]
+            part = self._part(number).instances(zone, [row - first for row in some], offset=own)
+            found.update(zip(some, part, strict=True))
+        return [found[row] for row in rows]
+
     def __repr__(self) -> str:
         return f"Page({len(self)} rows, {self.size:,} bytes)"
 
@@ -159,6 +236,10 @@ class SearchPage:
         if not self.ids:
             return []  # an empty answer may have no list
         offset = self._offsets(zone, offset)
+        if self._packed is not None:
+            if rows is not None and 2 * len(rows) < len(self):
+                return self._instances_of_parts(zone, rows, offset)
+            self._unpack()
         if self._decoded is None and not self._loose:
             self._read()
             self._dated = False
@@ -171,7 +252,7 @@ class SearchPage:
             offset = _picked(offset, rows)
         walls, decoded = _picked(self._walls, rows), _picked(self._decoded or (), rows)
         loose = _picked(self._loose, rows)
-        paths = [row_path(row) for row in rows] if loose else ()
+        paths = [row_path(self._first + row) for row in rows] if loose else ()
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()
         else:  # a page that is handed out in parts is decoded once, and not kept in both forms

@@ -52,6 +52,7 @@ class Reading(RuleBasedStateMachine):
         ordered=st.booleans(),
         slots=st.sampled_from([1, 3, 8]),
         buffer=st.sampled_from([1, 30, 1000]),
+        most=st.sampled_from([None, 1, 3]),
     )
     def begin(
         self,
@@ -65,8 +66,9 @@ class Reading(RuleBasedStateMachine):
         ordered: bool,
         slots: int,
         buffer: int,
+        most: int | None,
     ) -> None:
-        self.size, self.slots, self.buffer = size, slots, buffer
+        self.size, self.slots, self.buffer, self.most = size, slots, buffer, most
         self.cap = size - missing if missing and size - missing > 2 else NEVER
         self.roomy = not crowd
         self.account = Account(descending=descending and ordered, ordered=ordered)
@@ -209,6 +211,8 @@ class Reading(RuleBasedStateMachine):
             [partition], ordered=self.account.ordered, descending=self.account.descending
         )
         self.partitions.set_zone(UTC)
+        if self.most is not None:
+            self.partitions.hand_out_at_most(self.most)
         self.under_way: list[tuple[Requester, PageRequest]] = []
         self.last: FlowInstance | None = None
         self.error: AioflowsError | None = None

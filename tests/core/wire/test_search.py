@@ -532,3 +532,58 @@ class TestAnything:
 def test_a_page_can_be_made_for_a_test() -> None:
     page = SearchPage(b"", ["a"], ["2024-01-01 00:00:00"])
     assert len(page) == 1
+
+
+class TestPackedPage:
+    @given(st.data())
+    @settings(deadline=None)
+    def test_a_packed_page_returns_the_rows_that_were_asked_for(self, data: st.DataObject) -> None:
+        """It holds several parts, one of them with a row of an undocumented type."""
+        texts = [
+            row(number % 60, graph={"n": number}) | {"instanceId": f"{number:04}"} for number in range(300)
+        ]
+        texts[100]["flowId"] = "not a number"
+        plain, packed = read_search(body(*texts)), read_search(body(*texts))
+        assert packed.pack()
+        rows = data.draw(st.lists(st.integers(0, 299), max_size=20, unique=True))
+        assert packed.instances(CHINA, rows) == plain.instances(CHINA, rows)
+        turn = range(299, 150, -1)
+        assert packed.instances(CHINA, turn, offset=28_800) == plain.instances(CHINA, turn, offset=28_800)
+        assert packed.instances(CHINA) == plain.instances(CHINA)
+
+    def test_its_columns_stay_the_same(self) -> None:
+        times = ["2024-01-01 00:00:00.0", "2024-01-01T00:00:01", "2024-01-01 00:00:02"]
+        plain = read_search(body(*(row(number, triggerTime=time) for number, time in enumerate(times))))
+        packed = read_search(body(*(row(number, triggerTime=time) for number, time in enumerate(times))))
+        assert packed.pack()
+        assert (len(packed), packed.ids, [*packed.times]) == (3, plain.ids, [*plain.times])
+        assert [*packed.walls] == [*plain.walls]
+        assert [*packed.times[1:]] == [*plain.times[1:]]
+        assert packed.times[-1] == plain.times[-1]
+
+    def test_times_that_say_the_instant_are_shown_in_the_zone(self) -> None:
+        texts = [row(number, triggerTime=f"2024-01-01T00:00:{number:02}Z") for number in range(10)]
+        plain, packed = read_search(body(*texts)), read_search(body(*texts))
+        assert packed.pack()
+        assert packed.needs_no_zone
+        packed.show_in(CHINA)
+        assert packed.instances(CHINA, [3, 1]) == plain.instances(CHINA, [3, 1])
+
+    def test_an_error_names_the_row_of_the_answer(self) -> None:
+        page = read_search(body(*(row(number % 60) for number in range(99)), row(7, flowName=["no text"])))
+        assert page.pack()
+        with pytest.raises(AnswerError) as caught:
+            page.instances(CHINA, [99])
+        assert "flowInsts[99]" in str(caught.value)
+
+    def test_it_takes_less_memory(self) -> None:
+        texts = [row(number % 60, graph={"a long name": "a long text"}) for number in range(500)]
+        page = read_search(body(*texts))
+        before = page.weight
+        assert page.pack()
+        assert not page.pack()
+        assert page.weight < before / 2
+
+    def test_decoded_rows_are_not_packed(self) -> None:
+        assert not read_search(body(row(), row(2)), whole=True).pack()
+        assert not read_search(body()).pack()
