@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, reject
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from aioflows import (
@@ -228,6 +228,7 @@ ODD_INSTANTS = [0, -1, "", 1_704_067_200, 99_999_999_999, 10**14, 1.7e12, True, 
     "2024-01-01T00:00:00+01:00[Europe/Berlin]", [2024, 1, 1, 0, 0]]  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.fixed_dictionaries(

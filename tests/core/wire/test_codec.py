@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioflows._core.wire.rows import NAMES, Row, RowDecoder
@@ -193,6 +193,7 @@ ANY_TIME = st.one_of(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.fixed_dictionaries(dict.fromkeys(("startTime", "endTime", "timestamp"), ANY_TIME)),
@@ -215,6 +216,7 @@ def test_times_of_a_page_are_what_they_are_if_its_rows_are_read_one_by_one(
 TRIGGERS = ANY_TIME.filter(lambda time: time is not None)
 
 
+@settings(max_examples=40)
 @given(st.lists(TRIGGERS, min_size=2, max_size=3))
 def test_trigger_times_of_a_page_are_those_that_its_rows_have_alone(times: list[Any]) -> None:
     def triggers(*some: Any) -> list[Any]:
