@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
-__all__ = ["in_utc", "moment"]
+__all__ = ["MILLISECONDS", "WIDEST", "in_utc", "moment"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001  (without a zone)
@@ -21,11 +21,14 @@ _TEXT = re.compile(
     r"(?: ?(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-5][0-9])?)(?:\[[\w/+:-]+\])?)?"
 )
 _NUMBER = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
-_WIDEST = 18  # hours; the limit of Java's ZoneOffset
+WIDEST = timedelta(hours=18)
+"""The widest offset: the limit of Java's ``ZoneOffset``."""
 
 # Numbers of these sizes are seconds, milliseconds and so on from 1973 to 5138.
 _UNITS = ((10**8, 1), (10**11, 10**3), (10**14, 10**6), (10**17, 10**9))
 _LARGEST = 10**20
+MILLISECONDS = range(10**11, 10**14)
+"""The whole numbers that are taken for milliseconds."""
 
 
 def moment(value: object) -> datetime | None:
@@ -67,7 +70,7 @@ def _of_text(match: re.Match[str]) -> datetime | None:
     if not match["sign"]:
         return time
     offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
-    if offset > timedelta(hours=_WIDEST):
+    if offset > WIDEST:
         return None
     return time.replace(tzinfo=timezone(-offset if match["sign"] == "-" else offset))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from datetime import timedelta
 from numbers import Real
 
 from aioflows.errors import QueryError
 
-__all__ = ["as_number", "as_whole", "whole_from"]
+__all__ = ["as_number", "as_seconds", "as_whole", "whole_from"]
 
 
 def as_whole(value: object) -> int | None:
@@ -29,6 +31,12 @@ def as_number(value: object) -> float | None:
     if whole is not None:
         return whole
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+
+
+def as_seconds(value: object) -> float | None:
+    """Return a finite duration, a number or a timedelta, in seconds. Return None for any other value."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else as_number(value)
+    return float(seconds) if seconds is not None and math.isfinite(seconds) else None
 
 
 def whole_from(least: int, value: object, name: str, more: str = "") -> int:

@@ -102,8 +102,8 @@ class Checkpoint:
             reads the windows again and skips the rows up to this row. Default: None, which means that no row is
             skipped.
         zone: the zone that rows were read in, over the query's range. The scan can be resumed in this zone
-            only. Default: None, which means that no row was read, or that an earlier release of this package
-            made the checkpoint.
+            only. Default: None, which means that no row was read, that the times of all rows said the instant, or
+            that an earlier release of this package made the checkpoint.
     """
 
     fingerprint: str

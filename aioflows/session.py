@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
@@ -44,7 +43,7 @@ from aioflows._net.transport import Transport
 from aioflows._net.waits import Waits
 from aioflows._net.zone_check import ZoneCheck, likely_types
 from aioflows._net.zones import Zones
-from aioflows._numbers import as_whole, whole_from
+from aioflows._numbers import as_seconds, as_whole, whole_from
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import QueryError, SessionClosed
 from aioflows.follow import FlowFollow, timing_of
@@ -497,7 +496,7 @@ class FlowSession(LoopBound):
         self,
         ids: str,
         until: Until = ...,
-        timeout: float | None = ...,
+        timeout: float | timedelta | None = ...,
         *,
         poll: float = ...,
         grace: float = ...,
@@ -508,7 +507,7 @@ class FlowSession(LoopBound):
         self,
         ids: Iterable[str],
         until: Until = ...,
-        timeout: float | None = ...,
+        timeout: float | timedelta | None = ...,
         *,
         poll: float = ...,
         grace: float = ...,
@@ -518,7 +517,7 @@ class FlowSession(LoopBound):
         self,
         ids: str | Iterable[str],
         until: Until = FlowStatus.is_final,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         *,
         poll: float = 30.0,
         grace: float = 3.0,
@@ -533,25 +532,26 @@ class FlowSession(LoopBound):
             ids: the id of an instance, or several.
             until: the statuses that end the wait: `FlowStatus.is_final`, another function of a `FlowStatus`,
                 a status, or several. Default: every final status.
-            timeout: the longest wait (seconds). None means no limit. Default: None.
+            timeout: the longest wait (seconds, or a ``timedelta``). None means no limit. Default: None.
             poll: the longest interval between two polls (seconds). The first polls are a second apart.
                 Default: 30.
             grace: how long an instance may stay unknown to the service (seconds), as one that is about to
                 be triggered. Default: 3.
 
         Raises:
+            QueryError: a value makes no sense.
             WaitTimeout: an instance had none of the statuses in time. It is a ``TimeoutError``, and names the
                 open instances.
             NotFound: the service does not know an instance, and the grace is over.
         """
         self._check_usable()
+        if not isinstance(ids, Iterable):
+            raise QueryError(f"ids must be the id of an instance, or several ids, not {ids!r}")
         names = [_name("ids", one) for one in ([ids] if isinstance(ids, str) else ids)]
-        if timeout is not None:
-            _seconds("timeout", timeout)
         found = await self._waits.wait(
             names,
             statuses_of(until),
-            timeout=timeout,
+            timeout=None if timeout is None else _seconds("timeout", timeout),
             grace=_seconds("grace", grace),
             longest=max(_seconds("poll", poll), _SHORTEST_POLL),
         )
@@ -578,9 +578,10 @@ class FlowSession(LoopBound):
 
 
 def _seconds(field: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise QueryError(f"{field} must be a number of seconds from 0, not {value!r}")
-    return float(value)
+    seconds = as_seconds(value)
+    if seconds is None or seconds < 0:
+        raise QueryError(f"{field} must be a number of seconds from 0, or a timedelta, not {value!r}")
+    return seconds
 
 
 def _first_outside(query: FlowQuery, instances: Sequence[FlowInstance]) -> tuple[str, datetime] | None:

@@ -8,9 +8,11 @@ import pickle
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aioflows import (
@@ -312,6 +314,10 @@ async def test_a_user_without_rights_is_told_so_at_once() -> None:
         {"ids": "a", "poll": "5"},
         {"ids": "a", "grace": None},
         {"ids": "a", "until": ()},
+        {"ids": "a", "until": FlowInstance.is_final},
+        {"ids": "a", "until": True},
+        {"ids": None},
+        {"ids": 5},
     ],
 )
 async def test_values_that_make_no_sense_are_refused_before_anything_is_sent(given: dict[str, Any]) -> None:
@@ -319,3 +325,11 @@ async def test_values_that_make_no_sense_are_refused_before_anything_is_sent(giv
         with pytest.raises(QueryError):
             await here.session.wait(**given)
         assert not here.transport.sent
+
+
+@pytest.mark.parametrize("timeout", [timedelta(seconds=2), np.float32(2), np.int64(2)])
+@pytest.mark.parametrize("until", [np.int64(FlowStatus.FAIL), [np.int64(FlowStatus.FAIL)]])
+async def test_durations_and_statuses_may_be_those_of_other_libraries(timeout: Any, until: Any) -> None:
+    async with runs() as here:
+        with pytest.raises(WaitTimeout, match="within 2 s"):
+            await here.session.wait(here.start(1), until, timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ import attrs
 from aioflows._net.call import CallRules
 from aioflows._net.gate import Gate
 from aioflows._net.retrying import RetryingCaller
+from aioflows._numbers import as_seconds
 from aioflows.errors import DeadlineExceeded, QueryError
 from aioflows.settings import Limits, RetryPolicy
 
@@ -73,17 +73,12 @@ def deadline_seconds(value: float | timedelta | None) -> float | None:
     """
     if value is None:
         return None
-    seconds: object = value.total_seconds() if isinstance(value, timedelta) else value
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, (int, float))
-        or not math.isfinite(seconds)
-        or seconds <= 0
-    ):
+    seconds = as_seconds(value)
+    if seconds is None or seconds <= 0:
         raise QueryError(
             f"deadline must be a number of seconds above 0, a timedelta above 0, or None, not {value!r}"
         )
-    return float(seconds)
+    return seconds
 
 
 async def in_time(

@@ -12,6 +12,8 @@ second. So:
 4. A share that has used much less than the others goes *ahead*: its work does not wait, for one more slice in
    each step. So a small question does not queue behind bulk scans. But while others wait, no more is done
    ahead than in turn. So any number of small questions leaves half of the loop to bulk scans.
+5. A garbage collection is charged to no share. It takes up to 100 ms, and the scan whose work happens to
+   start it did not make all of the garbage. Charged, it kept equal scans 4 to 9 % apart instead of 2 %.
 
 The rule is start-time fair queueing (Goyal, Vin and Cheng, 1996). The virtual time is the least that a waiting
 share has used, and it never falls. No share is more than `CREDIT` behind it. So a scan that is new, or that
@@ -24,10 +26,12 @@ Handing out rows comes last, because a request that starts a step later also end
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
+from threading import get_ident
 
 __all__ = ["CREDIT", "SLICE", "LoopShare", "LoopSlices"]
 
@@ -97,8 +101,9 @@ class LoopSlices:
         self._work = work
         self._clock = clock
         self._waiting: dict[LoopShare, deque[asyncio.Future[None]]] = {}
-        self._spent = self._began = 0.0
-        self._spent_ahead = 0.0
+        self._spent = self._spent_ahead = 0.0
+        self._began = self._collecting = self._collected = 0.0
+        self._thread = 0
         self._now = 0.0
         """The virtual time (seconds of work)."""
         self._saved = _SAVED
@@ -141,16 +146,20 @@ class LoopSlices:
 
     def begin(self) -> None:
         """Note the begin of a piece of work."""
+        self._thread, self._collected = get_ident(), 0.0
+        gc.callbacks.append(self._collects)
         self._began = self._work()
 
     def end(self, share: LoopShare) -> None:
         """Note the end of a piece of work, and charge it to a share."""
-        work = self._work() - self._began
+        spent = self._work() - self._began
+        gc.callbacks.remove(self._collects)
+        work = spent - self._collected
         if self._goes_ahead(share):
-            self._spent_ahead += work
+            self._spent_ahead += spent
             self._saved -= work
         else:
-            self._spent += work
+            self._spent += spent
             self._saved = min(_SAVED, self._saved + work)
         share.used += work
         if not self._waiting:
@@ -160,6 +169,15 @@ class LoopSlices:
             self._step.cancel()  # otherwise it could run in this step of the loop, whose slice is spent
             self._step = None
         self._go_on()
+
+    def _collects(self, phase: str, _: dict[str, int]) -> None:
+        """Measure a garbage collection. Collections of other threads are not part of the work."""
+        if get_ident() != self._thread:
+            return
+        if phase == "start":
+            self._collecting = self._work()
+        else:
+            self._collected += self._work() - self._collecting
 
     def _go_on(self) -> None:
         if self._step is None:

@@ -137,9 +137,12 @@ class ScanZone:
         return self.zone
 
     def find_none(self) -> Zone:
-        """Return UTC as the zone of rows whose times say the instant, for a service that does not name its zone."""
-        self.take(Zone.parse("UTC"))
-        assert self.zone is not None
+        """Return a zone for rows whose times say the instant, so that it does not matter which one.
+
+        It is used if the service names none, or another one than that of the checkpoint. The next checkpoint has the
+        zone of the checkpoint, or else none.
+        """
+        self.zone = Zone.parse("UTC") if self._used is None else Zone.of_offsets(self._used.offsets)
         return self.zone
 
     def take(self, zone: Zone) -> None:

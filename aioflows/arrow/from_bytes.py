@@ -1,8 +1,9 @@
 """Columns from the bytes of an answer: Arrow parses the JSON, without Python code for each row.
 
-This path reads only answers as the service documents them. An unknown member, a number sent as text, or a
-time in another form is refused, by Arrow or by a check here. Such rows are decoded to instances instead. So
-the result always equals that of `aioflows.arrow.from_instances`.
+This path reads only answers as the service documents them, and times that say the instant, as Java services
+write them. An unknown member, a number sent as text, or a time in another form is refused, by Arrow or by a
+check here. Such rows are decoded to instances instead. So the result always equals that of
+`aioflows.arrow.from_instances`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cache
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
+from aioflows._moments import MILLISECONDS
 from aioflows._tables.columns import (
     CREATED,
     DURATION,
@@ -41,11 +43,19 @@ if TYPE_CHECKING:
 __all__ = ["AnswerColumns"]
 
 _LIST = re.compile(rb'"flowInsts"\s*:\s*\[')
+_TIMES = ("triggerTime", "startTime", "endTime", "timestamp")
+_FIRST = {name: re.compile(rb'"%b"\s*:\s*([0-9"])' % name.encode()) for name in _TIMES}
+"""The begin of the first value of a time that is not null."""
+_OFFSET = re.compile(r"[Z+-]")
+# The forms that both Arrow and `aioflows._moments.moment` read, with offsets up to `WIDEST`.
+_INSTANT = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-7])(:?[0-5]\d)?)$"
 _HOUR = 3_600_000_000  # microseconds
 _LONGEST_START = 4096  # bytes in which the list of rows is searched
 # Arrow's cast also accepts a date without a time, and the year 0; `datetime` accepts neither.
 _SHORTEST_TIME = len("2024-01-01 00:00:00")
 _FIRST_TIME = (datetime(1, 1, 1) - NAIVE_EPOCH) // timedelta(microseconds=1)  # noqa: DTZ001  (as `NAIVE_EPOCH`)
+# Instants that clocks of every zone can show.
+_SHOWN = range(*((datetime(year, 1, 1) - NAIVE_EPOCH) // timedelta(microseconds=1) for year in (2, 9999)))  # noqa: DTZ001
 
 
 class AnswerColumns:
@@ -150,8 +160,9 @@ def _members(parts: Sequence[Part], pool: pa.MemoryPool | None) -> Mapping[str, 
     arrow = pyarrow()
     document = b"".join(piece for part in parts for piece in (b'{"":', _list(part.body), b"}\n"))
     whole = arrow.json.ReadOptions(use_threads=False, block_size=len(document))
+    numbers = frozenset(name for name, first in _FIRST.items() if _is_number(first.search(document)))
     strictly = arrow.json.ParseOptions(
-        explicit_schema=_shape(), unexpected_field_behavior="error", newlines_in_values=True
+        explicit_schema=_shape(numbers), unexpected_field_behavior="error", newlines_in_values=True
     )
     table = arrow.json.read_json(arrow.BufferReader(document), whole, strictly, pool)
     found = table.column(0).chunk(0).values
@@ -160,6 +171,10 @@ def _members(parts: Sequence[Part], pool: pa.MemoryPool | None) -> Mapping[str, 
         raise arrow.ArrowInvalid("the ids differ from those that were read before")
     found.validate(full=True)  # only a full validation checks that texts are UTF-8
     return dict(zip(found.type.names, found.flatten(), strict=True))
+
+
+def _is_number(first: re.Match[bytes] | None) -> bool:
+    return first is not None and first[1] != b'"'
 
 
 def _list(body: bytes) -> memoryview:
@@ -181,12 +196,17 @@ class _Columns:
         self._members = members
         self._ahead = offset // timedelta(microseconds=1)
         self._times: dict[str, pa.Array] = {}
+        self._known: set[str] = set()
+        """The names of the times that say the instant."""
+
+    def __len__(self) -> int:
+        return len(self._member(FIELDS[0]))
 
     def array(self, column: Column) -> pa.Array:
         """Return a column as an array."""
         arrow = pyarrow()
         if column is EXTRA:
-            return arrow.repeat(members_text({}), len(self._member(FIELDS[0])))
+            return arrow.repeat(members_text({}), len(self))
         if column is DURATION:
             return seconds_between(self._instants(START), self._instants(END))
         if column is STATUS_NAME:
@@ -200,11 +220,24 @@ class _Columns:
             ArrowInvalid: a row does. Decoded rows show more (`aioflows._core.clocks.field_clocks`).
         """
         wanted = {column.name for column in columns}
+        if self._known - {TRIGGER.name}:
+            self._check_instants()
+            return
         if wanted & {START.name, END.name, DURATION.name}:
             self._check_distance(TRIGGER, START, 0)
             self._check_distance(START, END, 0)
         if CREATED.name in wanted:
             self._check_distance(TRIGGER, CREATED, -_HOUR)
+
+    def _check_instants(self) -> None:
+        """Check that all times beside the trigger say the instant, so that no clock matters, and none is early."""
+        arrow, compute = pyarrow(), pyarrow().compute
+        shown = [column for column in (START, END, CREATED) if self._member(column).null_count < len(self)]
+        instants = [self._instants(column).view(arrow.int64()) for column in (START, TRIGGER)]
+        if not self._known.issuperset(column.name for column in shown) or (
+            (compute.min(compute.subtract(*instants)).as_py() or 0) < 0
+        ):
+            raise arrow.ArrowInvalid("the clocks of times may differ")
 
     def _check_distance(self, earlier: Column, later: Column, least: int) -> None:
         arrow, compute = pyarrow(), pyarrow().compute
@@ -223,17 +256,50 @@ class _Columns:
     def _instants(self, column: Column) -> pa.Array:
         if column.name not in self._times:
             arrow, compute = pyarrow(), pyarrow().compute
-            texts = self._member(column)
-            walls = texts.cast(arrow.timestamp("us"))
+            found = self._aware(column)
+            times = self._walls(column) if found is None else found
             if column is TRIGGER:
                 # A trigger time has whole seconds (`aioflows._core.wire.search_page`).
-                walls = compute.floor_temporal(walls, unit="second")
-            walls = walls.view(arrow.int64())
-            shortest, first = compute.min(compute.binary_length(texts)).as_py(), compute.min(walls).as_py()
-            if shortest is not None and (shortest < _SHORTEST_TIME or first < _FIRST_TIME):
-                raise arrow.ArrowInvalid("these are not times to Python")
-            self._times[column.name] = compute.subtract(walls, self._ahead).view(types()[Kind.TIME])
+                times = compute.floor_temporal(times, unit="second")
+            times = times.view(arrow.int64())
+            if found is None:
+                times = compute.subtract(times, self._ahead)
+            else:
+                self._known.add(column.name)
+            self._times[column.name] = times.view(types()[Kind.TIME])
         return self._times[column.name]
+
+    def _walls(self, column: Column) -> pa.Array:
+        """Return texts without an offset as times of the clock."""
+        arrow, compute = pyarrow(), pyarrow().compute
+        texts = self._member(column)
+        walls = texts.cast(arrow.timestamp("us"))
+        shortest = compute.min(compute.binary_length(texts)).as_py()
+        first = compute.min(walls.view(arrow.int64())).as_py()
+        if shortest is not None and (shortest < _SHORTEST_TIME or first < _FIRST_TIME):
+            raise arrow.ArrowInvalid("these are not times to Python")
+        return walls
+
+    def _aware(self, column: Column) -> pa.Array | None:
+        """Return times that say the instant. None means that they are texts without an offset."""
+        arrow, compute = pyarrow(), pyarrow().compute
+        values = self._member(column)
+        if arrow.types.is_integer(values.type):
+            least, most = compute.min_max(values).as_py().values()
+            if least not in MILLISECONDS or most not in MILLISECONDS:
+                raise arrow.ArrowInvalid("these are not milliseconds")
+            return compute.multiply(values, 1000).view(arrow.timestamp("us"))
+        if values.null_count == len(values) or not _OFFSET.search(
+            values.drop_null()[0].as_py(), _SHORTEST_TIME
+        ):
+            return None
+        if not compute.all(compute.match_substring_regex(values, _INSTANT)).as_py():
+            raise arrow.ArrowInvalid("these do not all say the instant")
+        times = values.cast(types()[Kind.TIME]).view(arrow.int64())
+        least, most = compute.min_max(times).as_py().values()
+        if least not in _SHOWN or most not in _SHOWN:
+            raise arrow.ArrowInvalid("clocks may not show these times")
+        return times.view(arrow.timestamp("us"))
 
 
 def _on_the_wire(column: Column) -> str:
@@ -242,11 +308,19 @@ def _on_the_wire(column: Column) -> str:
 
 
 @cache
-def _shape() -> pa.Schema:
+def _shape(numbers: frozenset[str] = frozenset()) -> pa.Schema:
+    """Return the members of a row.
+
+    Args:
+        numbers: the names of the times that are numbers in the answer. Default: none.
+    """
     arrow = pyarrow()
     texts = {Kind.NAME: arrow.string(), Kind.TIME: arrow.string()}
     row = [
-        (_on_the_wire(column), texts.get(column.kind) or types()[column.kind])
+        (
+            name := _on_the_wire(column),
+            arrow.int64() if name in numbers else texts.get(column.kind) or types()[column.kind],
+        )
         for column in FIELDS
         if column is not EXTRA
     ]

@@ -277,7 +277,7 @@ class FlowSession:
         self,
         ids: str,
         until: Until = ...,
-        timeout: float | None = ...,
+        timeout: float | timedelta | None = ...,
         *,
         poll: float = ...,
         grace: float = ...,
@@ -288,7 +288,7 @@ class FlowSession:
         self,
         ids: Iterable[str],
         until: Until = ...,
-        timeout: float | None = ...,
+        timeout: float | timedelta | None = ...,
         *,
         poll: float = ...,
         grace: float = ...,
@@ -298,7 +298,7 @@ class FlowSession:
         self,
         ids: str | Iterable[str],
         until: Until = FlowStatus.is_final,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         *,
         poll: float = 30.0,
         grace: float = 3.0,
@@ -311,7 +311,7 @@ class FlowSession:
         if isinstance(ids, str):
             one = ids
             return self._run(lambda: wait(one, until, timeout, poll=poll, grace=grace))
-        several = list(ids)
+        several = list(ids) if isinstance(ids, Iterable) else ids
         return self._run(lambda: wait(several, until, timeout, poll=poll, grace=grace))
 
     def server_timezone(self) -> tzinfo:

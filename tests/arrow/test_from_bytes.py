@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import NoReturn
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, reject
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from aioflows import (
@@ -182,6 +182,90 @@ def test_times_are_read_as_in_rows(times: list[str | None]) -> None:
     changes: list[dict[str, object]] = [{"startTime": time} for time in times]
     body = body_of(numbered(*changes))
     assert AnswerColumns(Layout()).batch(undecoded(body)).equals(decoded(body))
+
+
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+SHANGHAI = timezone(timedelta(hours=8))
+INSTANTS: dict[str, Callable[[datetime], object]] = {
+    "milliseconds": lambda time: int(time.timestamp() * 1000),
+    "Z": lambda time: time.isoformat().replace("+00:00", "Z"),
+    "offset": lambda time: time.astimezone(SHANGHAI).isoformat(" ", "milliseconds"),
+    "basic offset": lambda time: time.strftime("%Y-%m-%dT%H:%M:%S.%f+0000"),
+    "text": lambda time: time.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S"),
+}
+
+
+def in_form(time: datetime | None, form: str) -> object:
+    return None if time is None else INSTANTS[form](time)
+
+
+@pytest.mark.parametrize("form", INSTANTS)
+def test_times_that_say_the_instant_are_not_decoded(form: str) -> None:
+    starts = [FIRST + timedelta(seconds=1.5), None, FIRST + timedelta(minutes=1)]
+    rows = numbered(
+        *(
+            {
+                "triggerTime": in_form(FIRST, form),
+                "startTime": in_form(start, form),
+                "timestamp": in_form(FIRST, form),
+            }
+            for start in starts
+        )
+    )
+    body = body_of(rows)
+    batch = AnswerColumns(Layout()).batch(undecoded(body, None, never))
+    assert batch.equals(decoded(body))
+    assert batch["trigger_time"].to_pylist() == [FIRST] * 3
+    shown = [start and start.replace(microsecond=0) if form == "text" else start for start in starts]
+    assert batch["start_time"].to_pylist() == shown
+
+
+ODD_INSTANTS = [0, -1, "", 1_704_067_200, 99_999_999_999, 10**14, 1.7e12, True, "1704067200000",
+    "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00.9999999+08:00", "2024-01-01T00:00:00+18:00",
+    "2024-01-01T00:00:00+19:00", "2024-01-01t00:00:00z", "2024-01-01T00:00:00 Z", "2024-01-01T00:00Z",
+    "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "2024-02-30T00:00:00Z", "2024-01-01T24:00:00Z",
+    "2024-01-01T00:00:00-00:00", "2024-01-01T00:00:00+08", "2024-01-01T00:00:00+08:60", "2024-01-01T00:00:00,5Z",
+    "2024-01-01T00:00:00+01:00[Europe/Berlin]", [2024, 1, 1, 0, 0]]  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                name: st.one_of(
+                    st.builds(
+                        in_form,
+                        st.none()
+                        | st.integers(-4_000_000, 4_000_000).map(
+                            lambda ms: FIRST + timedelta(milliseconds=ms)
+                        ),
+                        st.sampled_from([*INSTANTS, "milliseconds", "milliseconds"]),
+                    ),
+                    st.sampled_from(ODD_INSTANTS),
+                )
+                for name in ("triggerTime", "startTime", "endTime", "timestamp")
+            },
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_columns_hold_the_instants_that_their_rows_hold(
+    changes: list[dict[str, object]], alike: bool
+) -> None:
+    plain = {
+        name: in_form(FIRST, "milliseconds" if alike else "Z")
+        for name in ("triggerTime", "startTime", "endTime", "timestamp")
+    }
+    body = body_of(numbered(*({**plain, **one} for one in changes)))
+    try:
+        rows = undecoded(body)
+    except AioflowsError:
+        reject()
+    assert AnswerColumns(Layout()).batch(rows).equals(decoded(body))
 
 
 @st.composite

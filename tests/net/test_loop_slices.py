@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from random import Random
 
 import pytest
@@ -173,3 +174,22 @@ class TestShares:
         parts = [work.spent(n, 0.004) for n in range(1, 10)]
         assert max(parts) / min(parts) < 1.05
         assert min(parts) - 2 * CREDIT < work.spent(0, 0.004) - before < max(parts) + CREDIT * 10
+
+    async def test_the_collection_of_everybodys_garbage_is_charged_to_no_scan(self) -> None:
+        work = Work()
+
+        class Garbage:
+            def __init__(self) -> None:
+                self.itself = self
+
+            def __del__(self) -> None:
+                work.now += 0.1
+
+        await work.share.take()
+        with work.share:
+            work.now += 0.004
+            Garbage()
+            gc.collect()
+        assert work.share.used == pytest.approx(0.004)
+        assert work.turns._spent == pytest.approx(0.104), "but the loop was busy for as long"
+        assert work.turns._collects not in gc.callbacks

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from aioflows import AioflowsError, FlowInstance, FlowQuery, FlowSession, Limits, ScheduleType
+from aioflows import AioflowsError, Checkpoint, FlowInstance, FlowQuery, FlowSession, Limits, ScheduleType
 from aioflows.emulator import Emulator, Fault
+from aioflows.query import SortKey
 from tests.support.fakes import EmulatorTransport
 from tests.support.long import long_but
 
@@ -118,6 +119,37 @@ async def test_times_that_say_the_instant_need_no_zone(form: str) -> None:
         with Emulator(**WORLD | trouble, times_as=form) as emulator:
             async with session_to(emulator) as session:
                 assert times(await session.scan(query_of(emulator)).list()) == true
+
+
+UNNAMED = {"faults": [Fault(at=1, times=1_000, on="timezone", kind="http-404")]}
+ZONES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "named": ({}, {}),
+    "not named": (UNNAMED, {}),
+    "named wrongly": ({"claimed_zone": "GMT-3"}, {}),
+    "given": ({}, {"server_timezone": "+08:00"}),
+    "given with changes": ({}, {"server_timezone": "Europe/Berlin"}),
+}
+RESUMED = [("not named", "given"), ("not named", "given with changes"), ("named", "not named"), ("given", "not named"), ("named", "named wrongly")]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", long_but("trigger_time", "start_time", of=ORDERS))
+@pytest.mark.parametrize(("before", "after"), RESUMED)
+async def test_a_scan_whose_times_say_the_instant_is_resumed_whatever_zone_is_known_of_the_service(
+    before: str, after: str, order: SortKey | None
+) -> None:
+    true, found, checkpoint = await rows_of(order, times_as="ms"), list[FlowInstance](), None
+    for zone, limit in ((before, 15), (after, None)):
+        switches, how = ZONES[zone]
+        with Emulator(**WORLD | switches, times_as="ms") as emulator:
+            async with session_to(emulator, **how) as session:
+                scan = session.scan(query_of(emulator, order_by=order), limit=limit, resume=checkpoint)
+                async for row in scan:
+                    found.append(row)
+                checkpoint = Checkpoint.from_json(scan.checkpoint().to_json())
+    if order is None:
+        found.sort(key=lambda row: row.instance_id)
+        true.sort(key=lambda row: row.instance_id)
+    assert times(found) == times(true)
 
 
 async def test_a_wall_clock_time_without_a_zone_ends_the_scan() -> None:

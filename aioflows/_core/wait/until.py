@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from aioflows._numbers import as_whole
 from aioflows.errors import QueryError
 from aioflows.models import FlowStatus
 
@@ -24,10 +25,16 @@ def statuses_of(until: Until) -> frozenset[int]:
         QueryError: the value has another form, or no status ends the wait.
     """
     test: Any = until.fget if isinstance(until, property) else until
-    if isinstance(until, (str, int)):
+    if isinstance(until, str) or as_whole(until) is not None:
         codes = frozenset({_code(until)})
     elif callable(test):
-        codes = frozenset(int(status) for status in FlowStatus if test(status))
+        try:
+            codes = frozenset(int(status) for status in FlowStatus if test(status))
+        except AttributeError as error:
+            raise QueryError(
+                f"until is called with a FlowStatus, which has no such attribute: {error}; give FlowStatus.is_final, or "
+                "a function of a FlowStatus"
+            ) from error
     else:
         codes = frozenset(map(_code, _several(test)))
     if not codes:
@@ -46,6 +53,7 @@ def _several(until: object) -> Iterable[object]:
 def _code(value: object) -> int:
     if isinstance(value, str) and value.upper() in FlowStatus.__members__:
         return int(FlowStatus[value.upper()])
-    if isinstance(value, bool) or not isinstance(value, int):
+    code = as_whole(value)
+    if code is None:
         raise QueryError(f"until: {value!r} is not a status; give members of FlowStatus")
-    return int(value)
+    return code

@@ -13,13 +13,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import GenericAlias
 from typing import Annotated, Any, overload
 
 import msgspec
 
 from aioflows._core.wire.envelope import Envelope, decode, not_utf8, parse
+from aioflows._moments import MILLISECONDS, WIDEST
 from aioflows.errors import AnswerError
 
 __all__ = [
@@ -30,12 +31,16 @@ __all__ = [
     "PackedTimes",
     "Row",
     "RowDecoder",
+    "aware_times",
+    "instant_rows",
     "loose_answer",
     "loose_rows",
     "naive_times",
 ]
 
 Naive = Annotated[datetime, msgspec.Meta(tz=False)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PACKED_TOGETHER = 32  # rows; fewer compress worse, and more have to be decoded for one row
 MOST_NAMES = 64  # unknown members to learn; answers with more are decoded the slow way
@@ -76,6 +81,21 @@ NAMES: tuple[str, ...] = Row.__struct_encode_fields__
 OTHER_TIMES = ("startTime", "endTime", "timestamp")
 """The names of the times of a row beside its trigger time."""
 
+_OTHER_FIELDS = ("start_time", "end_time", "timestamp")
+
+
+_instant_row = msgspec.defstruct(
+    "InstantRow",
+    [
+        (field, str | int | None, msgspec.field(default=None, name=name))
+        for field, name in zip(_OTHER_FIELDS, OTHER_TIMES, strict=True)
+    ],
+    bases=(Row,),
+    gc=False,
+    forbid_unknown_fields=True,
+)
+"""A row whose times are not documented texts. They are converted for all rows at once."""
+
 
 class HeadRow(msgspec.Struct, rename="camel", gc=False):
     """The members of one row by which a page is planned."""
@@ -102,15 +122,17 @@ class RowShape:
 
     Args:
         names: the names of those members. Default: none.
+        base: the type of the documented members. Default: `Row`.
     """
 
-    def __init__(self, names: tuple[str, ...] = ()) -> None:
+    def __init__(self, names: tuple[str, ...] = (), base: type[msgspec.Struct] = Row) -> None:
         self.names = names
+        self._base = base
         fields = [
             (f"unknown_{number}", Any, msgspec.field(default=msgspec.UNSET, name=name))
             for number, name in enumerate(names)
         ]
-        self.row = msgspec.defstruct("Row", fields, bases=(Row,), gc=False, forbid_unknown_fields=True)
+        self.row = msgspec.defstruct("Row", fields, bases=(base,), gc=False, forbid_unknown_fields=True)
         rows: Any = GenericAlias(list, (self.row,)) | None
         data = msgspec.defstruct(
             "Data", [("flow_insts", rows, None), ("count", Any, None)], rename="camel", gc=False
@@ -125,14 +147,18 @@ class RowShape:
         """
         seen = {name for row in rows for name in row if _LEARNT.fullmatch(name)}
         names = (*self.names, *sorted(seen.difference(NAMES, self.names)))
-        return RowShape(names) if len(self.names) < len(names) <= MOST_NAMES else self
+        return RowShape(names, self._base) if len(self.names) < len(names) <= MOST_NAMES else self
 
 
 class RowDecoder:
-    """A decoder for whole answers. It learns the members that rows have beside the documented ones."""
+    """A decoder for whole answers. It learns the members that rows have beside the documented ones.
 
-    def __init__(self) -> None:
-        self._shape = RowShape()
+    Args:
+        base: the type of the documented members. Default: `Row`.
+    """
+
+    def __init__(self, base: type[msgspec.Struct] = Row) -> None:
+        self._shape = RowShape(base=base)
 
     def answer(self, body: bytes) -> Any:
         """Return the decoded envelope and rows.
@@ -167,6 +193,37 @@ def _check_utf8(rows: Sequence[Row]) -> None:
         str(b",".join([row.graph for row in rows]), "utf-8")
     except UnicodeDecodeError as error:
         raise not_utf8(error) from None
+
+
+_instant_decoder = RowDecoder(_instant_row)
+
+
+def instant_rows(body: bytes) -> Sequence[Row] | None:
+    """Return the rows of an answer with a column of times that say the instant, as Java services write them.
+
+    None means that a member has another undocumented form, so that rows are read one by one.
+    """
+    try:
+        rows: Sequence[Any] = _instant_decoder.answer(body).data.flow_insts or ()
+    except msgspec.ValidationError:
+        return None
+    for field in _OTHER_FIELDS:
+        known = [row for row in rows if getattr(row, field) is not None]
+        times = _times([getattr(row, field) for row in known])
+        if times is None:
+            return None
+        for row, time in zip(known, times, strict=True):
+            setattr(row, field, time)
+    return rows
+
+
+def _times(values: Sequence[Any]) -> Sequence[datetime] | None:
+    if (times := aware_times(values)) is not None or not _is_plain(values):
+        return times
+    try:
+        return naive_times(values)
+    except ValueError:
+        return None
 
 
 NoList = Annotated[list[Any], msgspec.Meta(max_length=0)]
@@ -301,3 +358,30 @@ class PackedTimes(Sequence[str]):
         if isinstance(places, int):
             return self._text[places : places + _TIME]
         return tuple(self._text[place : place + _TIME] for place in places)
+
+
+def aware_times(values: Sequence[Any]) -> list[datetime] | None:
+    """Return the times of values that say the instant, all in milliseconds or all as ISO 8601 with an offset.
+
+    They are converted without Python code for each one. None means that some have another form, so that
+    `aioflows._moments.moment` has to read them.
+    """
+    if set(map(type, values)) == {int}:
+        if min(values) not in MILLISECONDS or max(values) not in MILLISECONDS:
+            return None
+        return [_EPOCH + timedelta(milliseconds=value) for value in values]
+    if not _is_plain(values):
+        return None
+    try:
+        times = msgspec.convert(values, list[Aware])
+    except msgspec.ValidationError:
+        return None
+    widest = max((abs(time.utcoffset() or timedelta()) for time in times), default=timedelta())
+    return times if widest <= WIDEST else None
+
+
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Return True if all values are texts without small letters, which msgspec reads in times and `moment` does not."""
+    return set(map(type, values)) <= {str} and (
+        (together := "".join(values)).isascii() and together == together.upper()
+    )

@@ -11,10 +11,12 @@ If memory is short, the bytes are compressed (`SearchPage.pack`).
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import repeat
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +29,8 @@ from aioflows._core.wire.rows import (
     PackedTimes,
     Row,
     RowDecoder,
+    aware_times,
+    instant_rows,
     loose_rows,
     naive_times,
 )
@@ -140,11 +144,15 @@ class SearchPage:
         """
         if not self._instants or zone == self._shown_in:
             return
-        self._walls = tuple(
-            wall if instant is None else zone.shown_at(instant).replace(tzinfo=None, fold=0)
-            for wall, instant in zip(self._walls, self._instants, strict=True)
-        )
-        self.times = tuple(wall.isoformat(" ") for wall in self._walls)
+        if zone.fixed and all(self._instants):
+            ahead = zone.epoch.utcoffset() or timedelta()
+            self._walls = tuple(map(operator.add, self._instants, repeat(ahead)))
+        else:
+            self._walls = tuple(
+                wall if instant is None else zone.shown_at(instant).replace(tzinfo=None, fold=0)
+                for wall, instant in zip(self._walls, self._instants, strict=True)
+            )
+        self.times = tuple(map(str, self._walls))
         self._shown_in = zone
 
     def _offsets(self, zone: Zone, offset: int | Sequence[int] | None) -> int | Sequence[int] | None:
@@ -237,7 +245,7 @@ class SearchPage:
             return []  # an empty answer may have no list
         offset = self._offsets(zone, offset)
         if self._packed is not None:
-            if rows is not None and 2 * len(rows) < len(self):
+            if rows is not None and 2 * len(rows) < len(self) and not self._instants:
                 return self._instances_of_parts(zone, rows, offset)
             self._unpack()
         if self._decoded is None and not self._loose:
@@ -266,7 +274,9 @@ class SearchPage:
         try:
             self._decoded = row_decoder.answer(self.body).data.flow_insts or ()
         except msgspec.ValidationError:
-            self._decoded, self._loose = (), loose_rows(self.body)
+            self._decoded = instant_rows(self.body)
+            if self._decoded is None:
+                self._decoded, self._loose = (), loose_rows(self.body)
 
 
 def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
@@ -311,10 +321,17 @@ def _read_times(
 def _read_forms(
     times: Sequence[Any], ids: Sequence[str]
 ) -> tuple[Sequence[str], Sequence[datetime], Sequence[datetime | None]]:
+    texts = [_FRACTION.sub(r"\1", time) if isinstance(time, str) else time for time in times]
     walls: list[datetime] = []
     instants: list[datetime | None] = []
+    if (known := aware_times(texts)) is not None:
+        instants = [in_utc(time.replace(microsecond=0)) for time in known]
+        if all(instants):
+            walls = [time for time in instants if time is not None]
+            return list(map(str, walls)), walls, instants
+        instants = []
     for number, (time, name) in enumerate(zip(times, ids, strict=True)):
-        found = moment(_FRACTION.sub(r"\1", time) if isinstance(time, str) else time)
+        found = moment(texts[number])
         instant = (
             in_utc(found.replace(microsecond=0)) if found is not None and found.tzinfo is not None else None
         )

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aioflows._core.wire.rows import NAMES, Row, RowDecoder
 from aioflows._core.wire.search import read_search
@@ -15,6 +17,7 @@ from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance, FlowStatus, StoredInstance
 
 CHINA = Zone.parse("GMT+8")
+OTHERS = ("start_time", "end_time", "timestamp")
 
 
 def answer(*rows: dict[str, Any]) -> bytes:
@@ -171,3 +174,58 @@ class TestOddTypes:
         alone, beside, _ = *read(row), *read(row, {"flowId": "x"})
         assert alone == beside
         assert beside.duration == timedelta(seconds=2)
+
+
+ANY_TIME = st.one_of(
+    st.none(),
+    st.sampled_from([1_704_067_200_123, 99_999_999_999, 10**14 - 1, 10**14, 10**20, -1, 0, 1.7e12, True, "", [2024, 1, 1, 0, 0], "1704067200000"]),
+    st.integers(10**11, 10**14),
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["2024-01-01", "2024-02-30", "0001-01-01", "9999-12-31"]),
+            st.sampled_from(["T", " ", "t"]),
+            st.sampled_from(["00:00:00", "23:59:60", "24:00:00", "07:30"]),
+            st.sampled_from(["", ".5", ",5", ".1234567", ".9999999"]),
+            st.sampled_from(["", "Z", "z", " Z", "+08:00", "+0800", "+08", "-18:30", "+23:59", "+01:60"]),
+        ),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.fixed_dictionaries(dict.fromkeys(("startTime", "endTime", "timestamp"), ANY_TIME)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_times_of_a_page_are_what_they_are_if_its_rows_are_read_one_by_one(
+    rows: list[dict[str, Any]],
+) -> None:
+    another = {"flowName": 21}  # which is not a text
+    found, wanted = read(*rows), read(*rows, another)[:-1]
+    for row, one in zip(found, wanted, strict=True):
+        assert [
+            (getattr(row, name), getattr(row, name) and getattr(row, name).tzinfo) for name in OTHERS
+        ] == [(getattr(one, name), getattr(one, name) and getattr(one, name).tzinfo) for name in OTHERS]
+        assert row.extra == one.extra
+
+
+TRIGGERS = ANY_TIME.filter(lambda time: time is not None)
+
+
+@settings(max_examples=40)
+@given(st.lists(TRIGGERS, min_size=2, max_size=3))
+def test_trigger_times_of_a_page_are_those_that_its_rows_have_alone(times: list[Any]) -> None:
+    def triggers(*some: Any) -> list[Any]:
+        return [row.trigger_time for row in read(*({"triggerTime": time} for time in some))]
+
+    try:
+        wanted = [triggers(time)[0] for time in times]
+    except AnswerError:
+        with pytest.raises(AnswerError):
+            triggers(*times)
+    else:
+        assert triggers(*times) == wanted
