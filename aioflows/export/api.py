@@ -8,12 +8,15 @@ not interrupted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
+from functools import partial
+from typing import Any
 
 from aioflows._sealed import digest
 from aioflows._tables.columns import COLUMNS, FIELDS, Layout
 from aioflows._time_zones import time_zone
+from aioflows._worker import run_in_thread
 from aioflows.checkpoint import fingerprint
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
@@ -26,6 +29,8 @@ from aioflows.export.formats.sqlite import SqliteSink
 from aioflows.export.formats.text import Encoder, TextSink
 from aioflows.export.job import Exported, Job, S, Session
 from aioflows.export.journal import JournalEntry
+from aioflows.export.object_store.draft import ObjectDraft
+from aioflows.export.object_store.sinks import ObjectFileSink, ObjectFolderSink, ObjectTextSink
 from aioflows.export.permissions import file_mode
 from aioflows.export.sink import Sink
 from aioflows.export.stream import Stream
@@ -53,6 +58,7 @@ async def export(
     every: int = 20_000,
     watch: Callable[[S], object] | None = None,
     kept: Callable[[int], object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     files: FileSystem | None = None,
 ) -> Exported:
     """Write every instance of a query to a file. The file is either complete or unchanged.
@@ -60,7 +66,7 @@ async def export(
     Args:
         session: an open `FlowSession`.
         query: the instances to export. Rows are written in the order of the query.
-        target: a path, or "-" for standard output.
+        target: a path, the URL of an object such as "s3://bucket/runs.parquet", or "-" for standard output.
         format: the name of a `Format`. Default: None, which means that the ending of the path names the
             format.
         columns: names of columns, in the order wanted. Default: None, which means every column.
@@ -81,16 +87,25 @@ async def export(
         watch: called with the scan whenever rows were taken from it. Default: None, which means no call.
         kept: called after each commit, in another thread, with the number of instances that a later run can
             resume after. Default: None, which means no call.
+        storage_options: options of the object store, as `fsspec` takes them, such as credentials. Default: None,
+            which means those of the environment.
         files: the file system. Default: None, which means the real file system.
 
     Raises:
         QueryError: an argument is not valid, or the target cannot be replaced. Nothing was sent.
-        SinkError: the target cannot be written.
+        SinkError: the target cannot be written. If an object store refuses it from the start, nothing was sent
+            to the service.
         AioflowsError: the scan failed. The rows before the error are kept for ``resume``.
     """
-    destination = Target.named(target, format)
+    destination = Target.named(target, format, storage_options)
     resumable = all(field != "update_time" for field, _ in query.sorters)
-    destination.check(resume=resume, overwrite=overwrite)
+    check = partial(destination.check, resume=resume, overwrite=overwrite)
+    if destination.store is None:
+        check()
+    else:
+        if mode is not None:
+            raise QueryError("mode= (--mode) is for files, and an object has no mode; leave it out")
+        await run_in_thread(check)
     if resume and not resumable:
         raise QueryError(
             "an export by update_time cannot be resumed, because its scan cannot; "
@@ -102,7 +117,7 @@ async def export(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
     )
     files = files or FileSystem()
-    if destination.path is None or destination.special:
+    if destination.special:
         return await job.stream(
             Stream(destination.path, files), _encoder(destination.format, layout, shown, raw=raw)
         )
@@ -114,6 +129,11 @@ async def export(
     layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
     texts += [destination.compression] if destination.compression else []
     fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
+    if destination.store is not None:
+        stored = ObjectDraft(destination.store, destination.name, folder=destination.folder)
+        object_sink = _object_sink(destination, stored, layout, fresh.job, query, shown, raw=raw)
+        return await job.export(object_sink, stored, fresh, resume=resume)
+    assert destination.path is not None
     draft = Draft(destination.path, destination.name, files, mode=bits)
     sink = _sink(destination, draft, layout, fresh.job, query, shown, raw=raw)
     return await job.export(sink, draft, fresh, resume=resume)
@@ -130,7 +150,7 @@ def _encoder(format: Format, layout: Layout, zone: tzinfo, *, raw: bool) -> Enco
 
 def _sink(
     destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, zone: tzinfo, *, raw: bool
-) -> Sink:
+) -> Sink[Draft]:
     match destination.format:
         case Format.PARQUET:
             if not destination.folder:
@@ -143,3 +163,21 @@ def _sink(
         case _:
             encoder = _encoder(destination.format, layout, zone, raw=raw)
             return TextSink(draft, encoder, destination.compression)
+
+
+def _object_sink(
+    destination: Target,
+    draft: ObjectDraft,
+    layout: Layout,
+    job: str,
+    query: FlowQuery,
+    zone: tzinfo,
+    *,
+    raw: bool,
+) -> Sink[ObjectDraft]:
+    if destination.format is not Format.PARQUET:
+        encoder = _encoder(destination.format, layout, zone, raw=raw)
+        return ObjectTextSink(draft, encoder, destination.compression)
+    if not destination.folder:
+        return ObjectFileSink(draft, layout, job)
+    return ObjectFolderSink(draft, layout, job, start=query.from_ms, zone=zone)

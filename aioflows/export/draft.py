@@ -90,6 +90,14 @@ class Draft:
 
     # Clearing, publishing and leaving
 
+    def target_exists(self) -> bool:
+        """Return True if the target exists."""
+        return self.target.exists()
+
+    def has_rows(self) -> bool:
+        """Return True if rows wait to be published."""
+        return self.rows.exists()
+
     def begin_again(self) -> None:
         """Remove everything that was written before."""
         # Rows without a journal are ignored, but a journal without its rows is an error. So the journal goes

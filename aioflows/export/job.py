@@ -16,13 +16,13 @@ import attrs
 from aioflows._tables.raw_rows import RawRows
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
-from aioflows.export.draft import Draft
 from aioflows.export.formats.text import Encoder
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
 from aioflows.export.sink import Sink
 from aioflows.export.stream import Stream
 from aioflows.export.task_queue import TaskQueue
+from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 
@@ -120,7 +120,9 @@ class Job:
             await scan.aclose()
         return Exported(instances)
 
-    async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
+    async def export(
+        self, sink: Sink[Any], draft: Unfinished, fresh: JournalEntry, *, resume: bool
+    ) -> Exported:
         """Write all rows to a draft, and publish the draft as the target."""
         tasks = TaskQueue(draft.name)
         committed = _Committed(fresh, self.kept if self.resumable else lambda _: None)
@@ -141,7 +143,7 @@ class Job:
             await tasks.close(partial(_close, sink, draft, committed, keep=self.resumable))
         return Exported(committed.entry.instances, before)
 
-    async def _copy(self, sink: Sink, committed: _Committed, tasks: TaskQueue) -> None:
+    async def _copy(self, sink: Sink[Any], committed: _Committed, tasks: TaskQueue) -> None:
         entry, loop = committed.entry, asyncio.get_running_loop()
         left = self.limit
         if left is not None and entry.instances:
@@ -193,19 +195,19 @@ class _Committed:
         self._kept = kept
         self.opened = False
 
-    def open(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
+    def open(self, sink: Sink[Any], draft: Unfinished, *, resume: bool) -> None:
         draft.enter()
         self.entry = open_or_resume(sink, draft, self.entry, resume=resume)
         self.opened = True
         self._kept(self.entry.instances)
 
-    def commit(self, sink: Sink, chunks: Sequence[Any], entry: JournalEntry) -> None:
+    def commit(self, sink: Sink[Any], chunks: Sequence[Any], entry: JournalEntry) -> None:
         sink.write(chunks)
         self.entry = sink.commit(entry)
         self._kept(entry.instances)
 
 
-def _chunks(sink: Sink, rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
+def _chunks(sink: Sink[Any], rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
     return (rows,) if isinstance(rows, RawRows) else map(sink.encode, _slices(rows))
 
 
@@ -213,7 +215,7 @@ def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:
     return [rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE)]
 
 
-def _close(sink: Sink, draft: Draft, committed: _Committed, *, keep: bool) -> None:
+def _close(sink: Sink[Any], draft: Unfinished, committed: _Committed, *, keep: bool) -> None:
     """Close the sink and release the draft. Remove the draft's content if no later run can resume it."""
     try:
         sink.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
+from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
 
-__all__ = ["Sink"]
+__all__ = ["D", "Sink"]
+
+D = TypeVar("D", bound=Unfinished)
 
 
-class Sink(ABC):
+class Sink(ABC, Generic[D]):
     """A destination of rows and of the journal entry that counts them.
 
     Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
@@ -29,7 +31,7 @@ class Sink(ABC):
     write_threshold = 2_000
     """Instances that are collected before a thread writes them."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: D) -> None:
         self._draft = draft
 
     @abstractmethod

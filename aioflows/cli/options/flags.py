@@ -109,7 +109,7 @@ Output: TypeAlias = Annotated[
     _output(
         "--output",
         "-o",
-        help="File to write. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
+        help="File to write, or an object such as s3://bucket/runs.parquet. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
         "A name that ends in / is a folder with one Parquet file per day; - is standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
     ),

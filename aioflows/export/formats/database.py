@@ -21,7 +21,7 @@ from aioflows.export.sink import Sink
 __all__ = ["DatabaseSink"]
 
 
-class DatabaseSink(Sink):
+class DatabaseSink(Sink[Draft]):
     """A sink that writes rows to a table.
 
     Args:

@@ -23,8 +23,10 @@ from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
 from aioflows.export.formats.parquet_file import (
     GROUP,
+    GROUP_BYTES,
     add_part,
     memory_pool,
+    merged_groups,
     read_footers,
     read_job,
     read_parts,
@@ -32,18 +34,17 @@ from aioflows.export.formats.parquet_file import (
     write_final_footer,
 )
 from aioflows.export.journal import JournalEntry
-from aioflows.export.sink import Sink
+from aioflows.export.sink import D, Sink
 from aioflows.models import FlowInstance
 
-__all__ = ["FileSink", "FolderSink"]
+__all__ = ["DayParts", "FileSink", "FolderSink", "PartSink"]
 
-_PART_BYTES = 16_000_000  # bytes of columns in a part, or in a row group that is written again
 _TOO_MANY_GROUPS = 4  # as a multiple of the row groups needed; more groups are written again
 _DAY = "trigger_time"
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
 
-class _PartSink(Sink):
+class PartSink(Sink[D]):
     """A sink that collects batches, and writes a part of them at each commit.
 
     Args:
@@ -54,7 +55,7 @@ class _PartSink(Sink):
 
     accepts_raw_rows = True
 
-    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
+    def __init__(self, draft: D, layout: Layout, job: str) -> None:
         super().__init__(draft)
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout, "dictionary")
@@ -68,7 +69,7 @@ class _PartSink(Sink):
 
     def weight(self, chunk: pa.RecordBatch | RawRows) -> float:
         size: int = chunk.size if isinstance(chunk, RawRows) else chunk.get_total_buffer_size()
-        return size / _PART_BYTES
+        return size / GROUP_BYTES
 
     def write(self, chunks: Sequence[pa.RecordBatch | RawRows]) -> None:
         self._batches += self._columns.batches(chunks)
@@ -88,7 +89,7 @@ class _PartSink(Sink):
         )
 
 
-class FileSink(_PartSink):
+class FileSink(PartSink[Draft]):
     """A sink that writes one Parquet file, which grows part by part."""
 
     commit_interval = 5.0
@@ -139,7 +140,7 @@ class FileSink(_PartSink):
             write_final_footer(files, self._path, self._length, self._footers)
             files.rename(self._path, rows)
         else:
-            write_file(files, rows, self._schema, self._merged_groups())
+            write_file(files, rows, self._schema, merged_groups(read_parts(self._path, self._footers)))
         files.sync_folder(self._draft.folder)
 
     @property
@@ -151,26 +152,43 @@ class FileSink(_PartSink):
         groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
         needed: float = max(
             sum(group.num_rows for group in groups) / GROUP,
-            sum(group.total_byte_size for group in groups) / _PART_BYTES,
+            sum(group.total_byte_size for group in groups) / GROUP_BYTES,
         )
         small: bool = len(groups) > _TOO_MANY_GROUPS * (1 + needed)
         return small
 
-    def _merged_groups(self) -> Iterator[pa.Table]:
-        """Yield all rows, in tables as large as a row group."""
-        tables: list[pa.Table] = []
-        for table in read_parts(self._path, self._footers):
-            tables.append(table)
-            rows, size = sum(one.num_rows for one in tables), sum(one.nbytes for one in tables)
-            if rows >= GROUP or size >= _PART_BYTES:
-                yield pa.concat_tables(tables)
-                tables = []
-                pa.default_memory_pool().release_unused()
-        if tables:
-            yield pa.concat_tables(tables)
+
+class DayParts:
+    """The rows of each day.
+
+    Args:
+        layout: the columns to write.
+        start: start of the range (epoch ms), whose day gets a part without rows.
+        zone: the zone of days.
+    """
+
+    def __init__(self, layout: Layout, *, start: int, zone: tzinfo) -> None:
+        self._start, self._zone = start, zone
+        self._names = list(layout.names)
+        if _DAY not in layout.names:
+            layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
+        self.layout = layout
+        """The columns to collect: those to write, and the one that names the day."""
+
+    def split(self, table: pa.Table, *, keep_empty: bool) -> Iterator[tuple[str, pa.Table]]:
+        """Yield each day with its rows.
+
+        Args:
+            table: rows with the columns of `layout`.
+            keep_empty: True to yield a part without rows if there are no rows.
+        """
+        if keep_empty and not table.num_rows:
+            yield _day(self._start, self._zone), table.select(self._names)
+        for day, rows in _by_day(table, self._zone):
+            yield day, rows.select(self._names)
 
 
-class FolderSink(_PartSink):
+class FolderSink(PartSink[Draft]):
     """A sink that writes a folder of Parquet files, partitioned by day.
 
     Args:
@@ -184,11 +202,8 @@ class FolderSink(_PartSink):
     commit_interval = 60.0  # each commit adds at least one file to the folder
 
     def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
-        self._start, self._zone = start, zone
-        self._written_names = layout.names
-        if _DAY not in layout.names:
-            layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
-        super().__init__(draft, layout, job)
+        self._days = DayParts(layout, start=start, zone=zone)
+        super().__init__(draft, self._days.layout, job)
 
     def finished(self, entry: JournalEntry) -> bool:
         part = next(self._draft.target.glob("date=*/*"), None)  # the folder was renamed as a whole
@@ -209,11 +224,9 @@ class FolderSink(_PartSink):
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
         table, files, rows = self._take_table(), self._draft.files, self._draft.rows
-        parts = list(_by_day(table, self._zone))
-        if entry.done and not parts and not self._length:
-            parts = [(_day(self._start, self._zone), table)]
+        parts = list(self._days.split(table, keep_empty=entry.done and not self._length))
         for day, of_day in parts:
-            part = of_day.select(list(self._written_names)).replace_schema_metadata(self._job)
+            part = of_day.replace_schema_metadata(self._job)
             files.folder(rows / f"date={day}")
             write_file(files, rows / f"date={day}" / _name(self._length), part.schema, [part])
             files.sync_folder(rows / f"date={day}")

@@ -23,17 +23,22 @@ from aioflows.export.filesystem import FileSystem, write_atomically
 
 __all__ = [
     "GROUP",
+    "GROUP_BYTES",
     "add_part",
     "memory_pool",
+    "merged_groups",
     "read_footers",
     "read_job",
     "read_parts",
     "write_file",
     "write_final_footer",
+    "write_parquet",
 ]
 
 GROUP = 128_000
 """The most rows of a row group."""
+GROUP_BYTES = 16_000_000
+"""Bytes of columns in a part, or in a row group that is written again."""
 
 # https://parquet.apache.org/docs/file-format/: a file is the magic bytes, the rows, the footer, the length of the
 # footer (4 bytes, little-endian), and the magic bytes.
@@ -65,12 +70,12 @@ def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterabl
 
     def write(part: Path) -> None:
         with _appending(files, part, 0) as out:
-            _write_parquet(out, schema, tables)
+            write_parquet(out, schema, tables)
 
     write_atomically(files, path, write)
 
 
-def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
+def write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
     """Write tables as Parquet, and return the footer."""
     # Only names repeat, so a dictionary of other texts would cost more than it saves.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
@@ -96,6 +101,20 @@ def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> p
     return footers[0]
 
 
+def merged_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of tables in order, in tables as large as a row group."""
+    merged: list[pa.Table] = []
+    for table in tables:
+        merged.append(table)
+        rows, size = sum(one.num_rows for one in merged), sum(one.nbytes for one in merged)
+        if rows >= GROUP or size >= GROUP_BYTES:
+            yield pa.concat_tables(merged)
+            merged = []
+            pa.default_memory_pool().release_unused()
+    if merged:
+        yield pa.concat_tables(merged)
+
+
 # A growing file
 
 
@@ -115,7 +134,7 @@ def add_part(
         # pyarrow's writer refuses a file that is not at position 0. Bytes go to the end of the file all the
         # same, since the file is open for appending.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
-        footer = _write_parquet(out, schema, tables)
+        footer = write_parquet(out, schema, tables)
         return footer, out.tell()
 
 

@@ -30,7 +30,7 @@ class Encoder(Protocol):
         """Return the lines of these instances."""
 
 
-class TextSink(Sink):
+class TextSink(Sink[Draft]):
     """A sink that writes the lines of an encoder to a file.
 
     Args:
