@@ -11,8 +11,10 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 
+import attrs
+
 from aioflows._sealed import digest
-from aioflows._tables.columns import COLUMNS, FIELDS, Layout
+from aioflows._tables.columns import Layout
 from aioflows._time_zones import time_zone
 from aioflows.checkpoint import fingerprint
 from aioflows.errors import QueryError
@@ -44,6 +46,8 @@ async def export(
     columns: Iterable[str] | None = None,
     tasks: bool = False,
     raw: bool = False,
+    nested: bool = False,
+    utf8: bool = False,
     zone: str | tzinfo = UTC,
     mode: int | str | None = None,
     limit: int | None = None,
@@ -66,6 +70,9 @@ async def export(
         columns: names of columns, in the order wanted. Default: None, which means every column.
         tasks: True to write one row for each task of an instance's graph. Default: False.
         raw: True to leave texts that look like formulas unchanged in a CSV file. Default: False.
+        nested: True to write graphs, parameters and other JSON of the service as values in JSON lines. Default:
+            False, which means as texts, so that each column has one type.
+        utf8: True to write JSON lines in UTF-8. Default: False, which means ASCII with escapes.
         zone: the zone of times in CSV, JSON lines and SQLite. Texts with one offset compare as their instants
             do, so a zone with daylight saving time is only for readers. Arrow, Parquet and DuckDB hold
             instants. Default: UTC.
@@ -96,50 +103,65 @@ async def export(
             "an export by update_time cannot be resumed, because its scan cannot; "
             "leave resume=True (--resume) out"
         )
-    shown, bits = time_zone(zone), file_mode(mode)
-    layout = Layout(columns, tasks=tasks, default=FIELDS if destination.format is Format.JSONL else COLUMNS)
+    shown, bits = _Texts(time_zone(zone), raw=raw, nested=nested, utf8=utf8), file_mode(mode)
+    layout = Layout(columns, tasks=tasks)
     job = Job(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
     )
     files = files or FileSystem()
     if destination.path is None or destination.special:
-        return await job.stream(
-            Stream(destination.path, files), _encoder(destination.format, layout, shown, raw=raw)
-        )
-    # Earlier releases wrote times in the service's zone. Such an unfinished export must not be continued in
-    # UTC.
-    texts = [str(shown)] if destination.format in _TEXTS else []
-    if destination.folder and shown is not UTC:
-        texts = [str(shown)]
+        return await job.stream(Stream(destination.path, files), _encoder(destination.format, layout, shown))
     layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
-    texts += [destination.compression] if destination.compression else []
-    fresh = JournalEntry(job=digest([fingerprint(query), *layout_of, *texts]), overwrite=overwrite)
+    identity = [fingerprint(query), *layout_of, *_differences(destination, shown)]
+    fresh = JournalEntry(job=digest(identity), overwrite=overwrite)
     draft = Draft(destination.path, destination.name, files, mode=bits)
-    sink = _sink(destination, draft, layout, fresh.job, query, shown, raw=raw)
+    sink = _sink(destination, draft, layout, fresh.job, query, shown)
     return await job.export(sink, draft, fresh, resume=resume)
 
 
 _TEXTS = (Format.CSV, Format.JSONL, Format.SQLITE)
 
 
-def _encoder(format: Format, layout: Layout, zone: tzinfo, *, raw: bool) -> Encoder:
+@attrs.frozen
+class _Texts:
+    """How values are written as texts: the arguments of `export` with these names."""
+
+    zone: tzinfo
+    raw: bool = attrs.field(kw_only=True)
+    nested: bool = attrs.field(kw_only=True)
+    utf8: bool = attrs.field(kw_only=True)
+
+
+def _differences(destination: Target, texts: _Texts) -> list[object]:
+    """Return what makes the rows of two exports differ besides their queries and columns."""
+    # Earlier releases wrote times in the service's zone, and graphs as values. Such an unfinished export must not
+    # be continued.
+    if destination.format in _TEXTS or (destination.folder and texts.zone is not UTC):
+        found: list[object] = [str(texts.zone)]
+    else:
+        found = []
+    if destination.format is Format.JSONL:
+        found += ["nested" if texts.nested else "texts", texts.utf8]
+    return [*found, destination.compression] if destination.compression else found
+
+
+def _encoder(format: Format, layout: Layout, texts: _Texts) -> Encoder:
     if format is Format.CSV:
-        return CsvEncoder(layout, raw=raw, zone=zone)
-    return JsonLinesEncoder(layout, zone=zone)
+        return CsvEncoder(layout, raw=texts.raw, zone=texts.zone)
+    return JsonLinesEncoder(layout, zone=texts.zone, nested=texts.nested, utf8=texts.utf8)
 
 
 def _sink(
-    destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, zone: tzinfo, *, raw: bool
+    destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, texts: _Texts
 ) -> Sink:
     match destination.format:
         case Format.PARQUET:
             if not destination.folder:
                 return FileSink(draft, layout, job)
-            return FolderSink(draft, layout, job, start=query.from_ms, zone=zone)
+            return FolderSink(draft, layout, job, start=query.from_ms, zone=texts.zone)
         case Format.SQLITE:
-            return SqliteSink(draft, layout, zone=zone)
+            return SqliteSink(draft, layout, zone=texts.zone)
         case Format.DUCKDB:
             return DuckSink(draft, layout)
         case _:
-            encoder = _encoder(destination.format, layout, zone, raw=raw)
-            return TextSink(draft, encoder, destination.compression)
+            return TextSink(draft, _encoder(destination.format, layout, texts), destination.compression)

@@ -36,6 +36,8 @@ class Output:
     columns: flags.Columns = None
     tasks: flags.Tasks = False
     raw: flags.Raw = False
+    nested: flags.Nested = False
+    utf8: flags.Utf8 = False
     mode: flags.Mode = None
     resume: flags.Resume = False
     overwrite: flags.Overwrite = False
@@ -43,7 +45,8 @@ class Output:
     @property
     def has_format_options(self) -> bool:
         """True if an option shapes the rows. The output is then not the table on the terminal."""
-        return self.format is not None or bool(self.columns) or self.tasks or self.raw
+        shaped = self.tasks or self.raw or self.nested or self.utf8
+        return self.format is not None or bool(self.columns) or shaped
 
     @property
     def file(self) -> str | None:
@@ -190,6 +193,8 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         columns=parsing.names(output.columns),
         tasks=output.tasks,
         raw=output.raw,
+        nested=output.nested,
+        utf8=output.utf8,
         mode=output.mode,
         zone=job.zone or UTC,
         limit=job.limit,

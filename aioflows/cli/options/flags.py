@@ -127,6 +127,10 @@ Columns: TypeAlias = Annotated[
 ]
 Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="Write one row per task of the graph.")]
 Raw: TypeAlias = Annotated[bool, _output("--raw", help="Do not escape texts that look like formulas.")]
+Nested: TypeAlias = Annotated[
+    bool, _output("--nested", help="Write graphs in JSON lines as JSON values, not as texts.")
+]
+Utf8: TypeAlias = Annotated[bool, _output("--utf8", help="Write JSON lines in UTF-8, without \\u escapes.")]
 Mode: TypeAlias = Annotated[
     str | None,
     _output(
