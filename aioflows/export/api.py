@@ -26,6 +26,7 @@ from aioflows.export.formats.json_lines import JsonLinesEncoder
 from aioflows.export.formats.parquet import FileSink, FolderSink
 from aioflows.export.formats.sqlite import SqliteSink
 from aioflows.export.formats.text import Encoder, TextSink
+from aioflows.export.increment import check_appendable, series_of
 from aioflows.export.job import Exported, Job, S, Session
 from aioflows.export.journal import JournalEntry
 from aioflows.export.permissions import file_mode
@@ -54,6 +55,7 @@ async def export(
     proven: bool = False,
     resume: bool = False,
     overwrite: bool = False,
+    append: bool = False,
     every: int = 20_000,
     watch: Callable[[S], object] | None = None,
     kept: Callable[[int], object] | None = None,
@@ -83,6 +85,12 @@ async def export(
         proven: as for `FlowSession.scan`. Default: False.
         resume: True to continue an unfinished export, or to begin if no export is unfinished. Default: False.
         overwrite: True to replace a target that exists. Default: False.
+        append: True to add the rows that the target lacks, up to the end of the range. The target goes on where it
+            ends, so a day that was missed is made up for. Databases read the range again, also where it overlaps with
+            what they hold, and the later state of an instance counts. In other formats, rows stay as they were
+            written, and rows that the service got later, before the last row, are not added. A target that does
+            not exist begins with the range. An increment that died is resumed by the same call. Rows must be in the
+            order of trigger times. Default: False.
         every: instances after which the rows are committed. A resumed export does not read committed rows
             again. Default: 20,000.
         watch: called with the scan whenever rows were taken from it. Default: None, which means no call.
@@ -97,7 +105,7 @@ async def export(
     """
     destination = Target.named(target, format)
     resumable = all(field != "update_time" for field, _ in query.sorters)
-    destination.check(resume=resume, overwrite=overwrite)
+    destination.check(resume=resume, overwrite=overwrite, append=append)
     if resume and not resumable:
         raise QueryError(
             "an export by update_time cannot be resumed, because its scan cannot; "
@@ -105,18 +113,24 @@ async def export(
         )
     shown, bits = _Texts(time_zone(zone), raw=raw, nested=nested, utf8=utf8), file_mode(mode)
     layout = Layout(columns, tasks=tasks)
+    if append:
+        check_appendable(query, layout.names, destination.name)
     job = Job(
         session, query, limit, proven, resumable, every, watch or (lambda _: None), kept or (lambda _: None)
     )
     files = files or FileSystem()
     if destination.path is None or destination.special:
         return await job.stream(Stream(destination.path, files), _encoder(destination.format, layout, shown))
-    layout_of = [destination.format, destination.folder, layout.names, tasks, raw, limit]
-    identity = [fingerprint(query), *layout_of, *_differences(destination, shown)]
-    fresh = JournalEntry(job=digest(identity), overwrite=overwrite)
+    layout_of = [destination.format, destination.folder, layout.names, tasks, raw]
+    differences = _differences(destination, shown)
+    identity = [fingerprint(query), *layout_of, limit, *differences]
+    series = series_of(query, [*layout_of, *differences])
+    fresh = JournalEntry(job=digest(identity), overwrite=overwrite, series=series, first_ms=query.from_ms)
     draft = Draft(destination.path, destination.name, files, mode=bits)
-    sink = _sink(destination, draft, layout, fresh.job, query, shown)
-    return await job.export(sink, draft, fresh, resume=resume)
+    if append and mode is None and destination.path.exists():
+        draft.keep_mode()
+    sink = _sink(destination, draft, layout, fresh, query, shown)
+    return await job.export(sink, draft, fresh, resume=resume, append=append)
 
 
 _TEXTS = (Format.CSV, Format.JSONL, Format.SQLITE)
@@ -152,13 +166,14 @@ def _encoder(format: Format, layout: Layout, texts: _Texts) -> Encoder:
 
 
 def _sink(
-    destination: Target, draft: Draft, layout: Layout, job: str, query: FlowQuery, texts: _Texts
+    destination: Target, draft: Draft, layout: Layout, fresh: JournalEntry, query: FlowQuery, texts: _Texts
 ) -> Sink:
+    job, series = fresh.job, fresh.series
     match destination.format:
         case Format.PARQUET:
             if not destination.folder:
-                return FileSink(draft, layout, job)
-            return FolderSink(draft, layout, job, start=query.from_ms, zone=texts.zone)
+                return FileSink(draft, layout, job, series)
+            return FolderSink(draft, layout, job, series, start=query.from_ms, zone=texts.zone)
         case Format.SQLITE:
             return SqliteSink(draft, layout, zone=texts.zone)
         case Format.DUCKDB:

@@ -18,6 +18,7 @@ from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
 from aioflows.export.draft import Draft
 from aioflows.export.formats.text import Encoder
+from aioflows.export.increment import open_increment
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
 from aioflows.export.sink import Sink
@@ -70,8 +71,8 @@ class Exported:
     """The result of an export.
 
     Args:
-        instances: the instances in the target.
-        before: the instances in the target that an earlier run had written. Default: 0.
+        instances: the instances in the target, or with ``append=True`` those that were written to it now.
+        before: how many of these an earlier run had written. Default: 0.
     """
 
     instances: int
@@ -120,17 +121,21 @@ class Job:
             await scan.aclose()
         return Exported(instances)
 
-    async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
+    async def export(
+        self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool, append: bool
+    ) -> Exported:
         """Write all rows to a draft, and publish the draft as the target."""
         tasks = TaskQueue(draft.name)
-        committed = _Committed(fresh, self.kept if self.resumable else lambda _: None)
+        committed = _Committed(fresh, self.query, self.kept if self.resumable else lambda _: None)
         try:
-            await tasks.start(partial(committed.open, sink, draft, resume=resume))
+            begin = committed.open_increment if append else partial(committed.open, resume=resume)
+            await tasks.start(partial(begin, sink, draft))
             await tasks.wait()
             before = committed.entry.instances
             if not committed.entry.done:
                 await self._copy(sink, committed, tasks)
-            await tasks.start(lambda: sink.finish(committed.entry))
+            adds = committed.entry.instances or not committed.entry.base
+            await tasks.start(partial(sink.finish, committed.entry) if adds else partial(_drop, sink, draft))
             await tasks.wait()
         except AioflowsError as error:
             if committed.opened and committed.entry.instances and self.resumable:
@@ -146,7 +151,7 @@ class Job:
         left = self.limit
         if left is not None and entry.instances:
             left = max(0, left - entry.instances)
-        scan = self.session.scan(self.query, limit=left, resume=entry.checkpoint, proven=self.proven)
+        scan = self.session.scan(committed.query, limit=left, resume=entry.checkpoint, proven=self.proven)
         checkpoint = scan.checkpoint if self.resumable else lambda: None
         chunks: list[Any] = []
         # held: instances in `chunks`; since, weight: instances and memory since the last commit; due: the time
@@ -188,14 +193,21 @@ class Job:
 class _Committed:
     """The last journal entry on the disk, which the writing thread replaces."""
 
-    def __init__(self, entry: JournalEntry, kept: Callable[[int], object]) -> None:
+    def __init__(self, entry: JournalEntry, query: FlowQuery, kept: Callable[[int], object]) -> None:
         self.entry = entry
+        self.query = query
         self._kept = kept
         self.opened = False
 
     def open(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
         draft.enter()
         self.entry = open_or_resume(sink, draft, self.entry, resume=resume)
+        self.opened = True
+        self._kept(self.entry.instances)
+
+    def open_increment(self, sink: Sink, draft: Draft) -> None:
+        draft.enter()
+        self.entry, self.query = open_increment(sink, draft, self.entry, self.query)
         self.opened = True
         self._kept(self.entry.instances)
 
@@ -211,6 +223,12 @@ def _chunks(sink: Sink, rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]
 
 def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:
     return [rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE)]
+
+
+def _drop(sink: Sink, draft: Draft) -> None:
+    """Leave the target alone, since it has all rows."""
+    sink.close()
+    draft.begin_again()
 
 
 def _close(sink: Sink, draft: Draft, committed: _Committed, *, keep: bool) -> None:

@@ -6,11 +6,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
 from aioflows.models import FlowInstance
 
-__all__ = ["Sink"]
+__all__ = ["Sink", "Tail"]
+
+
+@attrs.frozen
+class Tail:
+    """The last row of a target.
+
+    Args:
+        second: its trigger time (whole seconds since 1970-01-01 UTC).
+        id: its instance's id.
+    """
+
+    second: int
+    id: str
 
 
 class Sink(ABC):
@@ -28,6 +43,8 @@ class Sink(ABC):
     """True if `write` accepts `RawRows` too."""
     write_threshold = 2_000
     """Instances that are collected before a thread writes them."""
+    replaces = False
+    """True if rows that a target holds already can be written to it again, in place of the earlier ones."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -46,6 +63,22 @@ class Sink(ABC):
     def kept(self) -> JournalEntry | None:
         """Return the journal entry of an earlier run. Default: the journal entry of the draft."""
         return self._draft.kept()
+
+    def published(self) -> JournalEntry | None:
+        """Return the journal entry of the target, or None if it has none. Default: the mark of the target."""
+        return self._draft.published()
+
+    @abstractmethod
+    def tail(self) -> Tail | None:
+        """Return the last row of the target, or None if the target has no rows.
+
+        Raises:
+            QueryError: the target has other columns, or its last row cannot be read.
+        """
+
+    @abstractmethod
+    def adopt(self, entry: JournalEntry, /) -> JournalEntry:
+        """Copy the target into the draft. Return the entry, which then counts the copy."""
 
     @abstractmethod
     def finished(self, entry: JournalEntry, /) -> bool:

@@ -120,19 +120,24 @@ class Target:
             import_extra("pyarrow")
         return cls(name, path, found, compression=compression)
 
-    def check(self, *, resume: bool, overwrite: bool) -> None:
+    def check(self, *, resume: bool, overwrite: bool, append: bool = False) -> None:
         """Check that an export to this target can begin. The content of files is not read.
 
         Raises:
-            QueryError: the target exists and may not be replaced, or the export cannot be resumed.
+            QueryError: the target exists and may not be replaced, or the export cannot be resumed or appended.
         """
+        if append and (self.streams or overwrite):
+            why = "is a stream" if self.streams else "shall be replaced"
+            raise QueryError(
+                f"{self.name!r} {why}, so nothing can be appended to it; leave append=True (--append) out"
+            )
         if self.streams:
             if resume:
                 raise QueryError(
                     f"{self.name!r} is a stream, so an export to it cannot be resumed; "
                     "leave resume=True (--resume) out"
                 )
-        elif self.path is not None and self.path.exists() and not (resume or overwrite):
+        elif self.path is not None and self.path.exists() and not (resume or overwrite or append):
             raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
         if self.folder and self.path is not None and self.path.is_dir():
             for one in self.path.iterdir():

@@ -41,6 +41,7 @@ class Output:
     mode: flags.Mode = None
     resume: flags.Resume = False
     overwrite: flags.Overwrite = False
+    append: flags.Append = False
 
     @property
     def has_format_options(self) -> bool:
@@ -86,7 +87,9 @@ class ScanJob:
         output = self.output
         if output.path is not None:
             # Here, so that an invalid target is refused before the terminal asks for a secret key.
-            Target.named(output.path, output.format).check(resume=output.resume, overwrite=output.overwrite)
+            Target.named(output.path, output.format).check(
+                resume=output.resume, overwrite=output.overwrite, append=output.append
+            )
 
 
 async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
@@ -200,6 +203,7 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         limit=job.limit,
         resume=output.resume,
         overwrite=output.overwrite,
+        append=output.append,
         watch=state.on_rows,
         kept=state.on_saved,
     )
@@ -209,7 +213,7 @@ def _unfinished_note(state: _ScanState, job: ScanJob, *, as_table: bool) -> str:
     if job.output.file is None:
         shown = "shown" if as_table else "written"
         return f"the first {state.rows:,} instances were {shown}" if state.rows else ""
-    return f"{job.output.file} was not written"
+    return f"{job.output.file} was not {'changed' if job.output.append else 'written'}"
 
 
 def _summary(exported: Exported, state: _ScanState, job: ScanJob) -> ScanSummary:

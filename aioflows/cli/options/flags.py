@@ -141,6 +141,9 @@ Mode: TypeAlias = Annotated[
 ]
 Resume: TypeAlias = Annotated[bool, _output("--resume", help="Continue an unfinished export.")]
 Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace an existing file or folder.")]
+Append: TypeAlias = Annotated[
+    bool, _output("--append", help="Add what the file lacks, from its last row to the end of the range.")
+]
 Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Print nothing but errors.")]
 Json: TypeAlias = Annotated[
     bool,

@@ -9,7 +9,8 @@ A line is ASCII without control characters, so it is safe on any terminal and in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -33,6 +34,8 @@ class JsonLinesEncoder:
     """
 
     head = b""
+    end = b"\n"
+    quoted = False
 
     def __init__(
         self, layout: Layout, *, zone: tzinfo = UTC, nested: bool = False, utf8: bool = False
@@ -56,6 +59,13 @@ class JsonLinesEncoder:
         return b"".join(
             [json_of_members(row, self._texts, self._mappings, utf8=self._utf8) + b"\n" for row in rows]
         )
+
+    def decode(self, record: bytes) -> Mapping[str, str]:
+        """Return the members of a line. Raise a ValueError if it has other columns."""
+        members = json.loads(record)
+        if not isinstance(members, dict) or tuple(members) != self._layout.names:
+            raise ValueError("it has other columns")
+        return members
 
 
 def json_line(instance: FlowInstance) -> bytes:
