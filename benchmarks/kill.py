@@ -32,6 +32,7 @@ from pathlib import Path
 import attrs
 import duckdb  # noqa: F401  (what is imported here need not be imported after each fork)
 import pyarrow.compute
+import pyarrow.dataset
 import pyarrow.parquet  # noqa: F401
 
 from aioflows import FlowQuery, FlowSession, Limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from aioflows import FlowInstance, FlowQuery, FlowStatus, QueryError, ServerFault
 from aioflows import export as exports
+from aioflows.emulator import Emulator
 from aioflows.export.filesystem import FileSystem
+from benchmarks.worlds import session_to
 from tests.export.test_failures import Died, Failing
 from tests.export.test_resume import failing, to
 from tests.support.export_cases import QUERY, START, Quick, Timed, instances
@@ -264,3 +267,23 @@ async def test_the_last_record_of_a_csv_file_may_hold_anything(quoted: str, tmp_
         await append(Timed(rows[:until]), QUERY, tmp_path / "out.csv")
     found = [one["flow_name"].removeprefix("'") for one in content(tmp_path / "out.csv")]
     assert found == [quoted * 3] * 4
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("profile", ["cron", "one-second"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet/", ".duckdb"])
+async def test_increments_from_a_service_end_anywhere(ending: str, profile: str, tmp_path: Path) -> None:
+    """Limits cut increments within seconds that all three schedule types share; the next one goes on there."""
+    rng = random.Random(f"{ending}{profile}")
+    target = tmp_path / f"out{ending}"
+    async with (
+        Emulator(instances=1_500, seed=5, profile=profile) as emulator,
+        session_to(emulator, page_size=100) as session,
+    ):
+        query = FlowQuery(emulator.start, emulator.end)
+        while len(content(target) if target.exists() else ()) < 1_500:
+            limit = rng.randrange(1, 400) + (1_500 if ending == ".duckdb" else 0)
+            await append(session, query, to(target, ending), limit=limit)
+        assert (await append(session, query, to(target, ending))).instances in (0, 1_500)
+        await export(session, query, to(tmp_path / f"whole{ending}", ending))
+    assert content(target) == content(tmp_path / f"whole{ending}")
