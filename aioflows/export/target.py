@@ -147,15 +147,26 @@ class Target:
             )
         return cls(url, None, format, folder=folder, compression=compression, store=store)
 
-    def check(self, *, resume: bool, overwrite: bool) -> None:
+    def check(self, *, resume: bool, overwrite: bool, append: bool = False) -> None:
         """Check that an export to this target can begin. The content of files is not read.
 
         The call blocks, and sends requests to an object store.
 
         Raises:
-            QueryError: the target exists and may not be replaced, or the export cannot be resumed.
+            QueryError: the target exists and may not be replaced, or the export cannot be resumed or appended.
             SinkError: the object store cannot be read.
         """
+        if append and (self.streams or overwrite or self.store is not None):
+            why = (
+                "is a stream"
+                if self.streams
+                else "shall be replaced"
+                if overwrite
+                else "is in an object store"
+            )
+            raise QueryError(
+                f"{self.name!r} {why}, so nothing can be appended to it; leave append=True (--append) out"
+            )
         if self.store is not None:
             self._check_in_store(self.store, may_exist=resume or overwrite)
             return
@@ -165,7 +176,7 @@ class Target:
                     f"{self.name!r} is a stream, so an export to it cannot be resumed; "
                     "leave resume=True (--resume) out"
                 )
-        elif self.path is not None and self.path.exists() and not (resume or overwrite):
+        elif self.path is not None and self.path.exists() and not (resume or overwrite or append):
             raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
         if self.folder and self.path is not None and self.path.is_dir():
             self._check_entries(one.name for one in self.path.iterdir())

@@ -9,6 +9,8 @@ each file names the export.
 
 from __future__ import annotations
 
+import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -19,8 +21,10 @@ from aioflows._extras import pa, pc, pq
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows
 from aioflows.arrow import AnswerColumns, arrow_schema, joined, text_batch
+from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
+from aioflows.export.filesystem import write_atomically
 from aioflows.export.formats.parquet_file import (
     GROUP,
     GROUP_BYTES,
@@ -29,18 +33,21 @@ from aioflows.export.formats.parquet_file import (
     merged_groups,
     read_footers,
     read_job,
+    read_last,
+    read_names,
     read_parts,
     write_file,
     write_final_footer,
 )
 from aioflows.export.journal import JournalEntry
-from aioflows.export.sink import D, Sink
+from aioflows.export.sink import D, GrowingSink, Sink, Tail
 from aioflows.models import FlowInstance
 
 __all__ = ["DayParts", "FileSink", "FolderSink", "PartSink"]
 
 _TOO_MANY_GROUPS = 4  # as a multiple of the row groups needed; more groups are written again
-_DAY = "trigger_time"
+_DAY, _ID = _ENDS = "trigger_time", "instance_id"
+_PART = re.compile(r"part-(\d+)\.parquet")
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
 
@@ -51,15 +58,16 @@ class PartSink(Sink[D]):
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
+        series: the identity of all exports that may be appended to each other.
     """
 
     accepts_raw_rows = True
 
-    def __init__(self, draft: D, layout: Layout, job: str) -> None:
+    def __init__(self, draft: D, layout: Layout, job: str, series: str) -> None:
         super().__init__(draft)
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout, "dictionary")
-        self._job = {"aioflows": job}
+        self._job = {"aioflows": job, "aioflows.series": series}
         self._columns = AnswerColumns(layout, memory_pool())
         self._batches: list[pa.RecordBatch] = []
         self._length = 0
@@ -89,14 +97,44 @@ class PartSink(Sink[D]):
         )
 
 
-class FileSink(PartSink[Draft]):
+class _FilePartSink(PartSink[Draft], GrowingSink):
+    """A sink that writes Parquet files, whose metadata names the exports that may be appended."""
+
+    def published(self) -> JournalEntry | None:
+        """Return the journal entry of the target. Without a mark, it has what the metadata of a file says."""
+        return self._draft.published() or self._as_metadata_says()
+
+    def _as_metadata_says(self) -> JournalEntry | None:
+        parts = self._target_files()
+        names = read_names(parts[-1]) if parts else None
+        return None if names is None else JournalEntry(job=names[0], series=names[1], done=True)
+
+    @abstractmethod
+    def _target_files(self) -> list[Path]:
+        """Return the files of the target, in the order of their rows."""
+
+    def _tail_of(self, names: Sequence[str]) -> Tail | None:
+        try:
+            for path in reversed(self._target_files()):
+                row = read_last(path, _ENDS, names)
+                if row is not None:
+                    return Tail(int(row[_DAY].timestamp()), row[_ID])
+        except (ValueError, AttributeError) as error:  # AttributeError: a row without trigger time
+            raise QueryError(
+                f"nothing can be appended to {self._draft.name!r}: {error}; "
+                "give the columns of its first export, or name another target"
+            ) from error
+        return None
+
+
+class FileSink(_FilePartSink):
     """A sink that writes one Parquet file, which grows part by part."""
 
     commit_interval = 5.0
 
-    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
-        super().__init__(draft, layout, job)
-        self._schema = self._schema.with_metadata({"aioflows": job})
+    def __init__(self, draft: Draft, layout: Layout, job: str, series: str) -> None:
+        super().__init__(draft, layout, job, series)
+        self._schema = self._schema.with_metadata(self._job)
         self._footers: list[pq.FileMetaData] = []
 
     @property
@@ -105,6 +143,20 @@ class FileSink(PartSink[Draft]):
 
     def finished(self, entry: JournalEntry) -> bool:
         return self._draft.target.is_file() and read_job(self._draft.target) == entry.job
+
+    def _target_files(self) -> list[Path]:
+        return [self._draft.target]
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._layout.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, target = self._draft.files, self._draft.target
+        if not pq.read_metadata(target).num_rows:
+            return entry  # the new rows begin the file anew
+        write_atomically(files, self._path, lambda part: files.copy(target, part))
+        length = self._path.stat().st_size
+        return attrs.evolve(entry, length=length, adopted=length)
 
     def open(self, entry: JournalEntry) -> None:
         if self._draft.rows.exists() and not self._path.exists():
@@ -169,7 +221,7 @@ class DayParts:
 
     def __init__(self, layout: Layout, *, start: int, zone: tzinfo) -> None:
         self._start, self._zone = start, zone
-        self._names = list(layout.names)
+        self.names = list(layout.names)
         if _DAY not in layout.names:
             layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
         self.layout = layout
@@ -183,27 +235,48 @@ class DayParts:
             keep_empty: True to yield a part without rows if there are no rows.
         """
         if keep_empty and not table.num_rows:
-            yield _day(self._start, self._zone), table.select(self._names)
+            yield _day(self._start, self._zone), table.select(self.names)
         for day, rows in _by_day(table, self._zone):
-            yield day, rows.select(self._names)
+            yield day, rows.select(self.names)
 
 
-class FolderSink(PartSink[Draft]):
+class FolderSink(_FilePartSink):
     """A sink that writes a folder of Parquet files, partitioned by day.
 
     Args:
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
+        series: the identity of all exports that may be appended to each other.
         start: start of the range (epoch ms), whose day gets the part of an export without rows.
         zone: the zone of days.
     """
 
     commit_interval = 60.0  # each commit adds at least one file to the folder
 
-    def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
+    def __init__(
+        self, draft: Draft, layout: Layout, job: str, series: str, *, start: int, zone: tzinfo
+    ) -> None:
         self._days = DayParts(layout, start=start, zone=zone)
-        super().__init__(draft, self._days.layout, job)
+        super().__init__(draft, self._days.layout, job, series)
+
+    def _target_files(self) -> list[Path]:
+        # Later rows are in parts with greater numbers, and within a number on later days.
+        return sorted(self._draft.target.glob("date=*/*"), key=lambda path: (path.name, path.parent.name))
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._days.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, rows = self._draft.files, self._draft.rows
+        files.folder(rows)
+        last = ""
+        for path in self._target_files():
+            files.folder(rows / path.parent.name)
+            files.link(path, rows / path.parent.name / path.name)
+            last = path.name
+        length = _number(last) + 1
+        return attrs.evolve(entry, length=length, adopted=length)
 
     def finished(self, entry: JournalEntry) -> bool:
         part = next(self._draft.target.glob("date=*/*"), None)  # the folder was renamed as a whole
@@ -212,11 +285,14 @@ class FolderSink(PartSink[Draft]):
     def open(self, entry: JournalEntry) -> None:
         files, rows, self._length = self._draft.files, self._draft.rows, entry.length
         counted = set(map(_name, range(entry.length)))
+        needed = set(
+            map(_name, range(entry.adopted, entry.length))
+        )  # a day may have been removed from the target
         if entry.length and not rows.is_dir():
             raise self._missing_parts()
         files.folder(rows)
         found = list(rows.glob("date=*/*"))
-        if counted - {path.name for path in found}:
+        if needed - {path.name for path in found}:
             raise self._missing_parts()
         for path in found:
             if path.name not in counted:
@@ -250,6 +326,11 @@ def _by_day(table: pa.Table, zone: tzinfo) -> Iterator[tuple[str, pa.Table]]:
 
 def _day(ms: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(ms / 1000, zone).date().isoformat()
+
+
+def _number(name: str) -> int:
+    found = _PART.fullmatch(name)
+    return -1 if found is None else int(found[1])
 
 
 def _name(number: int) -> str:

@@ -29,6 +29,8 @@ __all__ = [
     "merged_groups",
     "read_footers",
     "read_job",
+    "read_last",
+    "read_names",
     "read_parts",
     "write_file",
     "write_final_footer",
@@ -55,14 +57,47 @@ def memory_pool() -> pa.MemoryPool:
     return pa.system_memory_pool()
 
 
-def read_job(path: Path) -> str | None:
-    """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
+def read_names(path: Path) -> tuple[str, str] | None:
+    """Return the identity of the export in a file's metadata, and that of its series. None: the file is not Parquet.
+
+    Each is "" if the file does not have it.
+    """
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):
         return None
-    job: bytes = metadata.get(b"aioflows", b"")
-    return job.decode()
+    return metadata.get(b"aioflows", b"").decode(), metadata.get(b"aioflows.series", b"").decode()
+
+
+def read_job(path: Path) -> str | None:
+    """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
+    names = read_names(path)
+    return None if names is None else names[0]
+
+
+def read_last(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[str, Any] | None:
+    """Return some columns of the last row of a file, or None if it has no rows.
+
+    Args:
+        path: the file.
+        columns: the names of the columns to return.
+        names: the names of all columns of the file.
+
+    Raises:
+        ValueError: the file is not Parquet, or has other columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.schema_arrow.names != list(names):
+                raise ValueError("it has other columns")
+            for group in reversed(range(file.num_row_groups)):
+                table = file.read_row_group(group, columns=list(columns))
+                if table.num_rows:
+                    last: dict[str, Any] = table.slice(table.num_rows - 1).to_pylist()[0]
+                    return last
+            return None
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError("it cannot be read as Parquet") from error
 
 
 def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:

@@ -87,8 +87,8 @@ class ObjectFileSink(PartSink[ObjectDraft]):
 
     commit_interval = _COMMIT_INTERVAL
 
-    def __init__(self, draft: ObjectDraft, layout: Layout, job: str) -> None:
-        super().__init__(draft, layout, job)
+    def __init__(self, draft: ObjectDraft, layout: Layout, job: str, series: str) -> None:
+        super().__init__(draft, layout, job, series)
         self._schema = self._schema.with_metadata(self._job)
 
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
@@ -129,15 +129,18 @@ class ObjectFolderSink(PartSink[ObjectDraft]):
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
+        series: the identity of all exports of this kind.
         start: start of the range (epoch ms), whose day gets the part of an export without rows.
         zone: the zone of days.
     """
 
     commit_interval = 60.0  # each commit adds at least one object to the folder
 
-    def __init__(self, draft: ObjectDraft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
+    def __init__(
+        self, draft: ObjectDraft, layout: Layout, job: str, series: str, *, start: int, zone: tzinfo
+    ) -> None:
         self._days = DayParts(layout, start=start, zone=zone)
-        super().__init__(draft, self._days.layout, job)
+        super().__init__(draft, self._days.layout, job, series)
 
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
         return self._draft.is_published()

@@ -291,9 +291,11 @@ async def test_an_error_of_the_store_comes_before_the_first_row_and_shows_no_opt
 
 
 async def test_options_that_do_not_fit_are_refused(bucket: str, tmp_path: Path) -> None:
-    """An object has no mode, and a path no storage options."""
+    """An object has no mode and nothing is appended to it, and a path has no storage options."""
     with pytest.raises(QueryError, match="an object has no mode"):
         await export(Rows(MANY), QUERY, f"memory:/{bucket}/out.csv", mode=0o640)
+    with pytest.raises(QueryError, match="is in an object store, so nothing can be appended to it"):
+        await export(Rows(MANY), QUERY, f"memory:/{bucket}/out.csv", append=True)
     with pytest.raises(QueryError, match="are for object stores"):
         await export(Rows(MANY), QUERY, tmp_path / "out.csv", storage_options={})
 
