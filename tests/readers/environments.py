@@ -46,9 +46,10 @@ class Environment:
     def versions(self, python: Path) -> str:
         """Return the names and versions of the readers."""
         code = (
-            "import sqlite3, sys; from importlib.metadata import version; "
-            f"print(*[f'{{n}} {{version(n)}}' for n in {list(READERS)}], 'SQLite', sqlite3.sqlite_version, "
-            "'Python', sys.version.split()[0])"
+            "import sqlite3, sys; from importlib.metadata import distributions; "
+            "found = {one.name: one.version for one in distributions()}; "
+            f"print(*[f'{{name}} {{found[name]}}' for name in {list(READERS)} if name in found], "
+            "'SQLite', sqlite3.sqlite_version, 'Python', sys.version.split()[0])"
         )
         run = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
         return run.stdout.strip()
