@@ -15,6 +15,7 @@ __all__ = ["import_extra", "pa", "pc", "pq"]
 _EXTRAS: dict[str, tuple[str, str | None]] = {
     "pyarrow": ("Arrow and Parquet need", "arrow"),
     "duckdb": ("an export to DuckDB needs", "arrow"),
+    "fsspec": ("targets in object stores need", "object-stores"),
     "polars": ("a Polars data frame needs", None),
     "pandas": ("a pandas data frame needs", None),
     "plotly": ("a report page needs", "report"),

@@ -1,7 +1,8 @@
 """A flow instance as JSON: the members that JSON lines, ``to_dict`` and ``to_json`` share.
 
 Names are those of the fields, times are ISO 8601 with the offset of UTC, the status is its code, and the graph
-and the parameters are decoded. The JSON is ASCII without control characters.
+and the parameters are decoded. The JSON is ASCII without control characters, or on request UTF-8 in which control
+characters and characters that reorder text stay escaped.
 
 msgspec encodes nearly every row. The standard library, which is three times slower, encodes rows with lone
 surrogates and rows whose graph is not strict JSON. Both give the same JSON.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from json.encoder import encode_basestring_ascii
@@ -28,6 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _IN_UTC = "+00:00"
 _WHOLE_SECONDS = len("1970-01-01T00:00:00")
+# DEL, C1 control characters, line separators, and the marks that reorder text (https://trojansource.codes).
+_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
@@ -88,20 +92,23 @@ def json_of_row(row: Any) -> bytes:
     return _ascii(line)
 
 
-def json_of_members(members: dict[str, object], texts: Iterable[str], mappings: Iterable[str]) -> bytes:
+def json_of_members(
+    members: dict[str, object], texts: Iterable[str], mappings: Iterable[str], *, utf8: bool = False
+) -> bytes:
     """Return some members of a row as JSON.
 
     Args:
         members: the members.
-        texts: the names of those that hold JSON texts.
+        texts: the names of those that hold JSON texts to decode.
         mappings: the names of those that hold decoded members of an answer.
+        utf8: True for UTF-8. Default: False, which means ASCII.
     """
     held = {name: text for name in texts if isinstance(text := members[name], str)}
     try:
         line = _encode(members | {name: value_of(text) for name, text in held.items()}).decode()
     except _UNREADABLE:
         line = _tolerantly(members, held, mappings)
-    return _ascii(line)
+    return _utf8(line) if utf8 else _ascii(line)
 
 
 def utc_text(time: datetime) -> str:
@@ -190,6 +197,10 @@ def _ascii(line: str) -> bytes:
     if b"\\x" in quick or b"\\U" in quick:
         quick = line.encode("ascii", "aioflows.json")
     return quick.replace(b"\x7f", b"\\u007f")
+
+
+def _utf8(line: str) -> bytes:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line).encode()
 
 
 def _escape_surrogates(error: UnicodeError) -> tuple[str, int]:

@@ -5,7 +5,11 @@ kills have met a running process. After each kill the target is not there, or wh
 compared with the undisturbed one, byte for byte where the format is a text, row for row elsewhere. The emulator runs in another
 process.
 
-    python benchmarks/kill.py [--kills 200] [--formats jsonl,csv,parquet,folder,sqlite,duckdb] [--rows 100000] [--seed 1]
+With ``--append``, a target grows by thirty daily increments, of which each is killed and called again until it ends. After each
+kill the target is as it was the day before, or as it is in the end of the day; after the last day it is compared with one export
+of the month.
+
+    python benchmarks/kill.py [--append] [--kills 200] [--formats jsonl,csv,parquet,folder,sqlite,duckdb] [--rows 100000] [--seed 1]
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from pathlib import Path
 import attrs
 import duckdb  # noqa: F401  (what is imported here need not be imported after each fork)
 import pyarrow.compute
+import pyarrow.dataset
 import pyarrow.parquet  # noqa: F401
 
 from aioflows import FlowQuery, FlowSession, Limits
@@ -45,7 +50,9 @@ NAMES = {
 }
 TEXTS = ("jsonl", "csv")
 PAGE, EVERY = 50, 150  # instances in a request, and in what counts at once
-SPAN = 10 * 86_400_000  # ms: a folder has a file for each day
+DAY = 86_400_000  # ms
+SPAN = 10 * DAY  # a folder has a file for each day
+DAYS = 30
 
 
 @attrs.define
@@ -105,6 +112,18 @@ def write(emulator: EmulatorProcess, target: str) -> None:
     asyncio.run(main())
 
 
+def grow(emulator: EmulatorProcess, target: str, first: int, last: int) -> None:
+    """Append some days of the month to a target."""
+
+    async def main() -> None:
+        limits = Limits(page_size=PAGE, concurrency=4)
+        async with FlowSession(emulator.url, user_id="u", org_id="o", limits=limits) as session:
+            query = FlowQuery(emulator.start_ms + first * DAY, emulator.start_ms + last * DAY)
+            await export(session, query, target, append=True, every=EVERY)
+
+    asyncio.run(main())
+
+
 def digest(format: str, target: str) -> str:
     """Tell what is in a target, found out by another process: threads must not be forked."""
     reader, writer = os.pipe()
@@ -152,10 +171,51 @@ def killed(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng
     return outcome
 
 
+def grown(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng: random.Random) -> Outcome:
+    """Let targets of one format grow by daily increments until they were killed so many times, to the end of the month."""
+    outcome, states, span = Outcome(), ["none"], 0.0
+    calm = f"{folder}/calm-{NAMES[format]}"
+    for day in range(DAYS):
+        began = time.perf_counter()
+        if end(begin(lambda: grow(emulator, calm, 0, day + 1))):  # noqa: B023 - it runs before the next day
+            raise SystemExit(f"{format}: an increment that nobody disturbs fails")
+        span = max(span, time.perf_counter() - began)
+        states.append(digest(format, calm))
+    if end(begin(lambda: grow(emulator, f"{folder}/whole-{NAMES[format]}", 0, DAYS))):
+        raise SystemExit(f"{format}: an export that nobody disturbs fails")
+    outcome.unlike += states[-1] != digest(format, f"{folder}/whole-{NAMES[format]}")
+    while outcome.kills < kills:
+        target = f"{folder}/{outcome.exports}-{NAMES[format]}"
+        for day in range(DAYS):
+            while True:
+                child = begin(lambda: grow(emulator, target, max(0, day - 1), day + 1))  # noqa: B023
+                if outcome.kills < kills and rng.random() < 0.7:
+                    time.sleep(rng.uniform(0, span))
+                    os.kill(child, signal.SIGKILL)
+                code = end(child)
+                if code == 0:
+                    break
+                if code != -signal.SIGKILL:
+                    outcome.stuck += 1
+                    return outcome
+                outcome.kills += 1
+                found = digest(format, target) if Path(target).exists() else states[0]
+                # A folder is swapped by two renames, between which there is none.
+                may_lack = day == 0 or format == "folder"
+                outcome.torn += found not in states[day : day + 2] and not (may_lack and found == states[0])
+        outcome.exports += 1
+        outcome.unlike += digest(format, target) != states[-1]
+        beside = [one.name for one in folder.iterdir() if one.name.startswith(".")]
+        outcome.unlike += len(beside)
+        Path(target).unlink() if Path(target).is_file() else shutil.rmtree(target)
+    return outcome
+
+
 def main(options: argparse.Namespace) -> int:
     formats = options.formats.split(",")
     print(
-        f"Python {platform.python_version()}, {platform.machine()}, ten days of {options.rows:,} instances, seed {options.seed}"
+        f"Python {platform.python_version()}, {platform.machine()}, {DAYS if options.append else 10} days of "
+        f"{options.rows:,} instances, seed {options.seed}"
     )
     print(f"{'':10}{'kills':>8}{'exports':>9}{'unlike':>8}{'torn':>6}{'stuck':>7}{'seconds':>9}")
     rng, good = random.Random(options.seed), True
@@ -163,7 +223,8 @@ def main(options: argparse.Namespace) -> int:
         for format in formats:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
-                found = killed(format, options.kills, emulator, Path(folder), rng)
+                work = grown if options.append else killed
+                found = work(format, options.kills, emulator, Path(folder), rng)
                 taken = time.perf_counter() - began
             good = good and found.good
             print(
@@ -177,8 +238,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--append", action="store_true", help="daily increments instead of whole exports")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--formats", default=",".join(NAMES))
-    parser.add_argument("--rows", type=int, default=100_000, help="in a year, of which ten days are exported")
+    parser.add_argument(
+        "--rows", type=int, default=100_000, help="in a year, of which ten days or a month are exported"
+    )
     parser.add_argument("--seed", type=int, default=1)
     sys.exit(main(parser.parse_args()))

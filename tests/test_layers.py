@@ -71,6 +71,7 @@ FOREIGN = {
     "cron_descriptor": "_core.schedule.description",
     "dlt": "dlt",
     "duckdb": "_extras",
+    "fsspec": "_extras",
     "msgspec": "_json_text _instance_json _core.wire",
     "opentelemetry": "telemetry",
     "plotly": "_extras",

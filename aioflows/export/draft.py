@@ -7,16 +7,21 @@ Rules:
 3. A draft belongs to one process at a time. The operating system releases the lock when the process ends.
 
 The folder lies beside the target, because a rename is atomic only within one file system. Only its owner can
-enter the folder, so the log files of a database are protected too. After publishing, the journal stays in the
-folder: a run with ``resume=True`` compares the journal with the target, which may be the same export.
+enter the folder, so the log files of a database are protected too. After publishing, the folder is removed, and the
+target carries the journal as an extended attribute: a run with ``resume=True`` compares it with the target, which may
+be the same export. On a file system without such attributes the journal stays in the folder.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
+
+from aioflows.errors import QueryError
 from aioflows.export.errors import SinkError
 from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.journal import JournalEntry
@@ -80,8 +85,17 @@ class Draft:
         try:
             text = self._journal.read_bytes()
         except FileNotFoundError:
-            return None
+            # Rows without a journal do not count, and the target's entry says nothing about them.
+            return None if self.rows.exists() else self.published()
         return JournalEntry.from_json(text)
+
+    def published(self) -> JournalEntry | None:
+        """Return the journal entry that the target carries, or None if it carries none."""
+        text = self.files.read_mark(self.target)
+        try:
+            return None if text is None else JournalEntry.from_json(text)
+        except QueryError:
+            return None  # the mark of a later release
 
     def keep(self, entry: JournalEntry) -> None:
         """Replace the journal entry. The rows that the entry counts must be on the disk already."""
@@ -89,6 +103,21 @@ class Draft:
         self.files.sync_folder(self.folder)
 
     # Clearing, publishing and leaving
+
+    def target_exists(self) -> bool:
+        """Return True if the target exists."""
+        return self.target.exists()
+
+    def has_rows(self) -> bool:
+        """Return True if rows wait to be published."""
+        return self.rows.exists()
+
+    def keep_mode(self) -> None:
+        """Give the next target the mode bits of the present one."""
+        one = self.target
+        if one.is_dir():
+            one = next(one.rglob("*.*"), one)
+        self._mode = stat.S_IMODE(one.stat().st_mode) & 0o666 | 0o600
 
     def begin_again(self) -> None:
         """Remove everything that was written before."""
@@ -130,13 +159,17 @@ class Draft:
                 )
             if self._mode != 0o600:
                 set_modes(self.files, self.rows, self._mode)
+            entry = self.kept()
+            if entry is not None:
+                self.files.mark(self.rows, attrs.evolve(entry, checkpoint=None).to_json())
             if self.target.is_dir():
                 self.files.rename(self.target, self.folder / _OLD)
             self.files.rename(self.rows, self.target)
             self.files.sync_folder(self.target.parent)
             self.files.sync_folder(self.folder)
-        for path in self.folder.iterdir():
-            if path.name not in (_LOCK, _JOURNAL):
+        needed = (_LOCK, _JOURNAL) if self.files.read_mark(self.target) is None else (_LOCK,)
+        for path in sorted(self.folder.iterdir(), key=lambda path: path.name == _JOURNAL):
+            if path.name not in needed:
                 self.files.remove(path)
 
     def leave(self) -> None:

@@ -20,6 +20,7 @@ __all__ = ["FileSystem", "write_atomically"]
 
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _DUCKDB_STORAGE = "v1.0.0"
+_MARK = "user.aioflows"  # https://man7.org/linux/man-pages/man7/xattr.7.html
 
 
 class FileSystem:
@@ -84,6 +85,38 @@ class FileSystem:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+    def copy(self, path: Path, target: Path) -> None:
+        """Copy the content of a file, and wait until it is on the disk."""
+        self.close(self.open(target))  # only its owner can read it
+        shutil.copyfile(path, target, follow_symlinks=False)
+        descriptor = self.open(target)
+        try:
+            self.sync(descriptor)
+        finally:
+            self.close(descriptor)
+
+    def link(self, path: Path, target: Path) -> None:
+        """Give a file another name. Copy the file where the file system has one name a file."""
+        try:
+            os.link(path, target)
+        except OSError:
+            self.copy(path, target)
+
+    def mark(self, path: Path, text: str) -> bool:
+        """Attach a text to a file or a folder. Return False if the file system cannot do that."""
+        try:
+            os.setxattr(path, _MARK, text.encode())
+        except (AttributeError, OSError):  # Windows and macOS have no such function
+            return False
+        return True
+
+    def read_mark(self, path: Path) -> bytes | None:
+        """Return the text that `mark` attached to a file or a folder, or None if there is none."""
+        try:
+            return os.getxattr(path, _MARK)
+        except (AttributeError, OSError):
+            return None
 
     def sqlite(self, path: str) -> sqlite3.Connection:
         """Open a SQLite database, without implicit transactions."""

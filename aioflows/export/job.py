@@ -18,11 +18,13 @@ from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
 from aioflows.export.draft import Draft
 from aioflows.export.formats.text import Encoder
+from aioflows.export.increment import open_increment
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
-from aioflows.export.sink import Sink
+from aioflows.export.sink import GrowingSink, Sink
 from aioflows.export.stream import Stream
 from aioflows.export.task_queue import TaskQueue
+from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
 
@@ -70,8 +72,8 @@ class Exported:
     """The result of an export.
 
     Args:
-        instances: the instances in the target.
-        before: the instances in the target that an earlier run had written. Default: 0.
+        instances: the instances in the target, or with ``append=True`` those that were written to it now.
+        before: how many of these an earlier run had written. Default: 0.
     """
 
     instances: int
@@ -120,17 +122,33 @@ class Job:
             await scan.aclose()
         return Exported(instances)
 
-    async def export(self, sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> Exported:
+    async def export(
+        self, sink: Sink[Any], draft: Unfinished, fresh: JournalEntry, *, resume: bool
+    ) -> Exported:
         """Write all rows to a draft, and publish the draft as the target."""
+        committed = self._committed(fresh)
+        return await self._write(sink, draft, committed, partial(committed.open, sink, draft, resume=resume))
+
+    async def append(self, sink: GrowingSink, draft: Draft, fresh: JournalEntry) -> Exported:
+        """Write the rows that the target lacks to a draft, and publish the draft as the target."""
+        committed = self._committed(fresh)
+        return await self._write(sink, draft, committed, partial(committed.open_increment, sink, draft))
+
+    def _committed(self, fresh: JournalEntry) -> _Committed:
+        return _Committed(fresh, self.query, self.kept if self.resumable else lambda _: None)
+
+    async def _write(
+        self, sink: Sink[Any], draft: Unfinished, committed: _Committed, begin: Callable[[], None]
+    ) -> Exported:
         tasks = TaskQueue(draft.name)
-        committed = _Committed(fresh, self.kept if self.resumable else lambda _: None)
         try:
-            await tasks.start(partial(committed.open, sink, draft, resume=resume))
+            await tasks.start(begin)
             await tasks.wait()
             before = committed.entry.instances
             if not committed.entry.done:
                 await self._copy(sink, committed, tasks)
-            await tasks.start(lambda: sink.finish(committed.entry))
+            adds = committed.entry.instances or not committed.entry.base
+            await tasks.start(partial(sink.finish, committed.entry) if adds else partial(_drop, sink, draft))
             await tasks.wait()
         except AioflowsError as error:
             if committed.opened and committed.entry.instances and self.resumable:
@@ -141,12 +159,12 @@ class Job:
             await tasks.close(partial(_close, sink, draft, committed, keep=self.resumable))
         return Exported(committed.entry.instances, before)
 
-    async def _copy(self, sink: Sink, committed: _Committed, tasks: TaskQueue) -> None:
+    async def _copy(self, sink: Sink[Any], committed: _Committed, tasks: TaskQueue) -> None:
         entry, loop = committed.entry, asyncio.get_running_loop()
         left = self.limit
         if left is not None and entry.instances:
             left = max(0, left - entry.instances)
-        scan = self.session.scan(self.query, limit=left, resume=entry.checkpoint, proven=self.proven)
+        scan = self.session.scan(committed.query, limit=left, resume=entry.checkpoint, proven=self.proven)
         checkpoint = scan.checkpoint if self.resumable else lambda: None
         chunks: list[Any] = []
         # held: instances in `chunks`; since, weight: instances and memory since the last commit; due: the time
@@ -188,24 +206,31 @@ class Job:
 class _Committed:
     """The last journal entry on the disk, which the writing thread replaces."""
 
-    def __init__(self, entry: JournalEntry, kept: Callable[[int], object]) -> None:
+    def __init__(self, entry: JournalEntry, query: FlowQuery, kept: Callable[[int], object]) -> None:
         self.entry = entry
+        self.query = query
         self._kept = kept
         self.opened = False
 
-    def open(self, sink: Sink, draft: Draft, *, resume: bool) -> None:
+    def open(self, sink: Sink[Any], draft: Unfinished, *, resume: bool) -> None:
         draft.enter()
         self.entry = open_or_resume(sink, draft, self.entry, resume=resume)
         self.opened = True
         self._kept(self.entry.instances)
 
-    def commit(self, sink: Sink, chunks: Sequence[Any], entry: JournalEntry) -> None:
+    def open_increment(self, sink: GrowingSink, draft: Draft) -> None:
+        draft.enter()
+        self.entry, self.query = open_increment(sink, draft, self.entry, self.query)
+        self.opened = True
+        self._kept(self.entry.instances)
+
+    def commit(self, sink: Sink[Any], chunks: Sequence[Any], entry: JournalEntry) -> None:
         sink.write(chunks)
         self.entry = sink.commit(entry)
         self._kept(entry.instances)
 
 
-def _chunks(sink: Sink, rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
+def _chunks(sink: Sink[Any], rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
     return (rows,) if isinstance(rows, RawRows) else map(sink.encode, _slices(rows))
 
 
@@ -213,7 +238,13 @@ def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:
     return [rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE)]
 
 
-def _close(sink: Sink, draft: Draft, committed: _Committed, *, keep: bool) -> None:
+def _drop(sink: Sink[Any], draft: Unfinished) -> None:
+    """Leave the target alone, since it has all rows."""
+    sink.close()
+    draft.begin_again()
+
+
+def _close(sink: Sink[Any], draft: Unfinished, committed: _Committed, *, keep: bool) -> None:
     """Close the sink and release the draft. Remove the draft's content if no later run can resume it."""
     try:
         sink.close()

@@ -9,7 +9,7 @@ from aioflows.checkpoint import Checkpoint
 
 __all__ = ["JournalEntry"]
 
-_VERSION = 1
+_VERSION, _OLDER = 2, 1
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +27,10 @@ class JournalEntry:
         crc: for gzip, the CRC-32 of the text that counts. Default: 0.
         overwrite: True if the export may replace a target that exists.
         done: True if the export is complete.
+        series: the identity of all exports that may be appended to each other. Default: "", which means unknown.
+        base: the state of the target that the draft began with. Default: "", which means that there was none.
+        adopted: the part of `length` that was copied from the target. Default: 0.
+        first_ms: the start of the target's range (epoch ms). Default: None, which means unknown.
     """
 
     job: str
@@ -37,6 +41,10 @@ class JournalEntry:
     checkpoint: Checkpoint | None = None
     overwrite: bool = False
     done: bool = False
+    series: str = ""
+    base: str = ""
+    adopted: int = 0
+    first_ms: int | None = None
 
     def to_json(self) -> str:
         """Return the entry as a JSON text."""
@@ -52,7 +60,7 @@ class JournalEntry:
         """
         content = unsealed(
             text,
-            (_VERSION,),
+            (_VERSION, _OLDER),
             "journal of an unfinished export",
             "give overwrite=True (--overwrite) to begin again",
         )

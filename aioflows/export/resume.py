@@ -8,12 +8,14 @@ Rules:
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from aioflows.errors import QueryError
-from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
 from aioflows.export.sink import Sink
+from aioflows.export.unfinished import Unfinished
 
 __all__ = ["open_or_resume"]
 
@@ -22,7 +24,7 @@ _OTHER = "has another query or other options"
 _AGAIN = "overwrite=True (--overwrite) to begin again"
 
 
-def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: bool) -> JournalEntry:
+def open_or_resume(sink: Sink[Any], draft: Unfinished, fresh: JournalEntry, *, resume: bool) -> JournalEntry:
     """Open a sink, and return the entry to continue from. If the entry is `done`, no more rows are needed.
 
     Args:
@@ -48,7 +50,7 @@ def open_or_resume(sink: Sink, draft: Draft, fresh: JournalEntry, *, resume: boo
     return entry
 
 
-def _check_nothing_is_lost(sink: Sink, draft: Draft) -> None:
+def _check_nothing_is_lost(sink: Sink[Any], draft: Unfinished) -> None:
     kept = sink.kept()
     if kept is not None and kept.instances and kept.checkpoint is not None and _is_unpublished(kept, draft):
         raise QueryError(
@@ -57,8 +59,8 @@ def _check_nothing_is_lost(sink: Sink, draft: Draft) -> None:
         )
 
 
-def _find_resumable(sink: Sink, draft: Draft, fresh: JournalEntry) -> JournalEntry | None:
-    kept, exists = sink.kept(), draft.target.exists()
+def _find_resumable(sink: Sink[Any], draft: Unfinished, fresh: JournalEntry) -> JournalEntry | None:
+    kept, exists = sink.kept(), draft.target_exists()
     if kept is None:
         if exists and not fresh.overwrite:
             raise QueryError(f"{draft.name!r} exists, and there is no export to resume; {_REPLACE}")
@@ -81,5 +83,5 @@ def _find_resumable(sink: Sink, draft: Draft, fresh: JournalEntry) -> JournalEnt
     raise QueryError(f"the earlier export to {draft.name!r} {reason}; {_REPLACE}")
 
 
-def _is_unpublished(kept: JournalEntry, draft: Draft) -> bool:
-    return not kept.done or draft.rows.exists()
+def _is_unpublished(kept: JournalEntry, draft: Unfinished) -> bool:
+    return not kept.done or draft.has_rows()

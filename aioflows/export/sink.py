@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+import attrs
 
 from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
+from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
 
-__all__ = ["Sink"]
+__all__ = ["D", "GrowingSink", "Sink", "Tail"]
+
+D = TypeVar("D", bound=Unfinished)
 
 
-class Sink(ABC):
+@attrs.frozen
+class Tail:
+    """The last row of a target.
+
+    Args:
+        second: its trigger time (whole seconds since 1970-01-01 UTC).
+        id: its instance's id.
+    """
+
+    second: int
+    id: str
+
+
+class Sink(ABC, Generic[D]):
     """A destination of rows and of the journal entry that counts them.
 
     Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
@@ -29,7 +47,7 @@ class Sink(ABC):
     write_threshold = 2_000
     """Instances that are collected before a thread writes them."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: D) -> None:
         self._draft = draft
 
     @abstractmethod
@@ -75,3 +93,26 @@ class Sink(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close all files. Rows that were not committed are dropped. Safe to call more than once."""
+
+
+class GrowingSink(Sink[Draft]):
+    """A sink whose target can be appended to."""
+
+    replaces = False
+    """True if rows that a target holds already can be written to it again, in place of the earlier ones."""
+
+    def published(self) -> JournalEntry | None:
+        """Return the journal entry of the target, or None if it has none. Default: the mark of the target."""
+        return self._draft.published()
+
+    @abstractmethod
+    def tail(self) -> Tail | None:
+        """Return the last row of the target, or None if the target has no rows.
+
+        Raises:
+            QueryError: the target has other columns, or its last row cannot be read.
+        """
+
+    @abstractmethod
+    def adopt(self, entry: JournalEntry, /) -> JournalEntry:
+        """Copy the target into the draft. Return the entry, which then counts the copy."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import os
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 import attrs
 
@@ -12,6 +14,7 @@ from aioflows._extras import import_extra
 from aioflows.errors import QueryError
 from aioflows.export.errors import reason
 from aioflows.export.formats.compression import Compression
+from aioflows.export.object_store.store import ObjectStore, is_url
 
 __all__ = ["Format", "Target"]
 
@@ -40,6 +43,7 @@ _ENDINGS = {
 }
 _FOLDER_ENTRIES = ("date=", "_common_metadata")
 _STREAM_FORMATS = (Format.JSONL, Format.CSV)
+_STORE_FORMATS = (*_STREAM_FORMATS, Format.PARQUET)
 
 
 @attrs.frozen
@@ -48,11 +52,12 @@ class Target:
 
     Args:
         name: the name as the user gave it.
-        path: the path, with links resolved. None means standard output.
+        path: the path, with links resolved. None means standard output, or an object store.
         format: the format.
         special: True for a pipe or a device, which cannot be replaced.
         folder: True for a folder of Parquet files by day.
         compression: how a text file is compressed.
+        store: the object store that the target lies in. None means a file, or a stream.
     """
 
     name: str
@@ -61,20 +66,28 @@ class Target:
     special: bool = False
     folder: bool = False
     compression: Compression = Compression.NONE
+    store: ObjectStore | None = attrs.field(default=None, eq=False)
 
     @property
     def streams(self) -> bool:
         """True if written rows cannot be taken back, so the export cannot be resumed."""
-        return self.path is None or self.special
+        return self.special
 
     @classmethod
-    def named(cls, name: str | os.PathLike[str], format: str | None = None) -> Target:
+    def named(
+        cls,
+        name: str | os.PathLike[str],
+        format: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Target:
         """Return the target with this name. No file is written.
 
         Args:
-            name: a path, or "-" for standard output. A path that ends with "/", or that is a folder, stands
-                for a folder of Parquet files.
+            name: a path, the URL of an object, or "-" for standard output. A path that ends with "/", or that is
+                a folder, stands for a folder of Parquet files.
             format: the name of a `Format`. Default: None, which means that the name's ending decides.
+            storage_options: options of an object store, as fsspec takes them. Default: None, which means those of the
+                environment.
 
         Raises:
             QueryError: the name is not a path, its folder does not exist, or its format is unknown or does
@@ -83,6 +96,12 @@ class Target:
         name, given = os.fspath(name), _format(format)
         if name == _STANDARD_OUTPUT:
             return cls(name, None, _stream_format(given, name), special=True)
+        if is_url(name):
+            return cls._in_store(name, given, ObjectStore(name, storage_options))
+        if storage_options is not None:
+            raise QueryError(
+                f"storage_options= are for object stores, and {name!r} is a path; leave them out"
+            )
         try:
             path = Path(name).resolve()  # a rename would replace a link, not the file that it points to
             special, parent = path.exists() and not path.is_file() and not path.is_dir(), path.parent.is_dir()
@@ -95,8 +114,7 @@ class Target:
         if special:
             return cls(name, path, _stream_format(given, name), special=True)
         slash = name.endswith(("/", os.sep))
-        compression, ending = _compression(path)
-        found = given or _ENDINGS.get(ending) or (Format.PARQUET if slash else None)
+        compression, found = _content(path, given, slash=slash)
         if slash or path.is_dir():
             if found is not Format.PARQUET:
                 raise QueryError(
@@ -107,43 +125,106 @@ class Target:
                     f"{name!r} is a file, but a slash at the end means a folder; leave out the slash"
                 )
             return cls(name, path, found, folder=True)
-        if found is None:
-            raise QueryError(
-                f"the format of {name!r} is unknown; "
-                f"use one of the endings {', '.join(_ENDINGS)}, or give a format"
-            )
-        if compression and found not in _STREAM_FORMATS:
-            raise QueryError(
-                f"{name!r} cannot be written: {found} files are compressed inside; leave {str(compression)!r} out of the name"
-            )
-        if compression is Compression.ZSTD:
-            import_extra("pyarrow")
-        return cls(name, path, found, compression=compression)
+        return cls(name, path, _checked(name, found, compression), compression=compression)
 
-    def check(self, *, resume: bool, overwrite: bool) -> None:
+    @classmethod
+    def _in_store(cls, url: str, given: Format | None, store: ObjectStore) -> Target:
+        folder, key = url.endswith("/"), PurePosixPath(url.partition("://")[2])
+        if len(key.parts) < 2:
+            raise QueryError(
+                f"{url!r} names no object in the bucket; add a name, as in {url.rstrip('/')}/out.parquet"
+            )
+        compression, found = _content(key, given, slash=folder)
+        format = _checked(url, found, Compression.NONE if folder else compression)
+        if format not in _STORE_FORMATS:
+            raise QueryError(
+                f"{url!r} cannot be written: a database changes its file in place, which object stores cannot do; "
+                f"use {', '.join(_STORE_FORMATS)}, or write a file and upload it"
+            )
+        if folder and format is not Format.PARQUET:
+            raise QueryError(
+                f"{url!r} is a folder, and only {Format.PARQUET} can be written to a folder; name an object in the folder"
+            )
+        return cls(url, None, format, folder=folder, compression=compression, store=store)
+
+    def check(self, *, resume: bool, overwrite: bool, append: bool = False) -> None:
         """Check that an export to this target can begin. The content of files is not read.
 
+        The call blocks, and sends requests to an object store.
+
         Raises:
-            QueryError: the target exists and may not be replaced, or the export cannot be resumed.
+            QueryError: the target exists and may not be replaced, or the export cannot be resumed or appended.
+            SinkError: the object store cannot be read.
         """
+        if append and (self.streams or overwrite or self.store is not None):
+            why = (
+                "is a stream"
+                if self.streams
+                else "shall be replaced"
+                if overwrite
+                else "is in an object store"
+            )
+            raise QueryError(
+                f"{self.name!r} {why}, so nothing can be appended to it; leave append=True (--append) out"
+            )
+        if self.store is not None:
+            self._check_in_store(self.store, may_exist=resume or overwrite)
+            return
         if self.streams:
             if resume:
                 raise QueryError(
                     f"{self.name!r} is a stream, so an export to it cannot be resumed; "
                     "leave resume=True (--resume) out"
                 )
-        elif self.path is not None and self.path.exists() and not (resume or overwrite):
+        elif self.path is not None and self.path.exists() and not (resume or overwrite or append):
             raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
         if self.folder and self.path is not None and self.path.is_dir():
-            for one in self.path.iterdir():
-                if not one.name.startswith(_FOLDER_ENTRIES):
-                    raise QueryError(
-                        f"{self.name!r} holds {one.name!r}, so it is not a folder of Parquet files by day; "
-                        "name another folder"
-                    )
+            self._check_entries(one.name for one in self.path.iterdir())
+
+    def _check_in_store(self, store: ObjectStore, *, may_exist: bool) -> None:
+        below = store.sizes(store.path)
+        if self.folder:
+            self._check_entries(below)
+        elif below:
+            raise QueryError(f"{self.name!r} is a folder of objects; use another name")
+        if not may_exist and (below if self.folder else store.exists(store.path)):
+            raise QueryError(f"{self.name!r} exists; give overwrite=True (--overwrite) to replace it")
+
+    def _check_entries(self, names: Iterable[str]) -> None:
+        for name in names:
+            if not name.startswith(_FOLDER_ENTRIES):
+                raise QueryError(
+                    f"{self.name!r} holds {name!r}, so it is not a folder of Parquet files by day; "
+                    "name another folder"
+                )
 
 
-def _compression(path: Path) -> tuple[Compression, str]:
+def _content(path: PurePath, given: Format | None, *, slash: bool) -> tuple[Compression, Format | None]:
+    """Return the compression and the format that a path names. None means that the format is unknown."""
+    compression, ending = _compression(path)
+    return compression, given or _ENDINGS.get(ending) or (Format.PARQUET if slash else None)
+
+
+def _checked(name: str, format: Format | None, compression: Compression) -> Format:
+    """Return the format of a file.
+
+    Raises:
+        QueryError: the format is unknown, or it is not compressed in this way.
+    """
+    if format is None:
+        raise QueryError(
+            f"the format of {name!r} is unknown; use one of the endings {', '.join(_ENDINGS)}, or give a format"
+        )
+    if compression and format not in _STREAM_FORMATS:
+        raise QueryError(
+            f"{name!r} cannot be written: {format} files are compressed inside; leave {str(compression)!r} out of the name"
+        )
+    if compression is Compression.ZSTD:
+        import_extra("pyarrow")
+    return format
+
+
+def _compression(path: PurePath) -> tuple[Compression, str]:
     """Return the compression in the name of a path, and the ending before that, in small letters."""
     last = path.suffix.lower()
     if last in set(Compression):

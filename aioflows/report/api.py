@@ -56,6 +56,8 @@ def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
     """
     plotly_js()
     target = Target.named(name, Format.JSONL)  # a page is text, so a target for text fits
+    if target.store is not None:
+        raise QueryError(f"{target.name!r} is in an object store, and a report is a file; give a path")
     target.check(resume=False, overwrite=overwrite)
     if target.path is not None and not target.special:
         _check_unused(Draft(target.path, target.name, FileSystem()))

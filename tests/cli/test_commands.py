@@ -67,6 +67,14 @@ class TestScan:
         assert china.startswith(first)
         assert china.endswith("+08:00")
 
+    def test_a_file_grows_by_what_it_lacks(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
+        target = str(tmp_path / "out.jsonl")
+        for more in (("--limit", "700"), (), ()):
+            ended = run_here(*scan(emulator, "--append", "-o", target, *more))
+            assert ended.code == 0, ended.err
+        found = ids(Path(target).read_text())
+        assert (len(found), len(set(found))) == (2_000, 2_000)
+
     def test_options_narrow_it_down(self, emulator: EmulatorProcess) -> None:
         ended = run_here(
             *scan(emulator, "--status", "FAIL", "--status", "timeout", "--type", "periodic", "--limit", "7"),

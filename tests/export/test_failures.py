@@ -56,6 +56,9 @@ class Failing(Quick):
             "rename",
             "sync_folder",
             "remove",
+            "copy",
+            "link",
+            "mark",
         ]
         return partial(self._call, name, value) if name in counted else value
 
@@ -162,7 +165,10 @@ def test_every_kind_of_call_is_among_those_that_fail() -> None:
         "rename",
         "sync_folder",
         "remove",
+        "copy",
+        "link",
+        "mark",
         "sqlite",
         "duckdb",
     }
-    assert kinds - failing == {"size", "close", "lock"}
+    assert kinds - failing == {"size", "close", "lock", "read_mark"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable
 from functools import partial
@@ -137,6 +138,45 @@ async def test_what_is_done_is_not_done_again(ending: str, tmp_path: Path) -> No
     assert (await export(again, QUERY, to(target, ending), resume=True)).before == 95
     assert again.handed == 0
     assert len(list(content(target))) == 95
+
+
+has_attributes = pytest.mark.skipif(not hasattr(os, "setxattr"), reason="files have no attributes here")
+
+
+@has_attributes
+async def test_nothing_lies_beside_a_finished_target(ending: str, tmp_path: Path) -> None:
+    target = tmp_path / f"out{ending}"
+    await export(Rows(MANY), QUERY, to(target, ending))
+    assert named(tmp_path) == {target.name}
+    with pytest.raises(ServerFault):
+        await export(
+            Rows(MANY, before=failing(50, ServerFault(1, ""))), QUERY, to(target, ending), overwrite=True
+        )
+    await export(Rows(MANY), QUERY, to(target, ending), resume=True)
+    assert named(tmp_path) == {target.name}
+
+
+@has_attributes
+async def test_a_finished_target_says_by_itself_what_it_is(ending: str, tmp_path: Path) -> None:
+    """Moved to another name it is still known; another query is refused."""
+    await export(Rows(MANY), QUERY, to(tmp_path / f"out{ending}", ending))
+    target = tmp_path / f"moved{ending}"
+    (tmp_path / f"out{ending}").rename(target)
+    assert (await export(Rows(MANY), QUERY, to(target, ending), resume=True)).before == 95
+    with pytest.raises(QueryError, match="another query"):
+        await export(Rows(MANY), FlowQuery(START, QUERY.to_ms - 1), to(target, ending), resume=True)
+
+
+async def test_where_files_have_no_attributes_an_account_stays_beside(ending: str, tmp_path: Path) -> None:
+    class Plain(Quick):
+        def mark(self, path: Path, text: str) -> bool:
+            return False
+
+    target = tmp_path / f"out{ending}"
+    for resume in (False, True):
+        rows = Rows(MANY)
+        done = await export(rows, QUERY, to(target, ending), resume=resume, files=Plain())
+        assert (done.instances, rows.handed) == (95, 0 if resume else 95)
 
 
 async def test_resume_begins_where_there_is_nothing(ending: str, tmp_path: Path) -> None:

@@ -68,6 +68,33 @@ class Rows:
         return _Scan(self, query, begin, end)
 
 
+@attrs.define
+class Timed(Rows):
+    """The same for queries and checkpoints that name times: what a service holds, of which a scan reads a range."""
+
+    def scan(
+        self,
+        query: FlowQuery,
+        *,
+        limit: int | None = None,
+        resume: Checkpoint | None = None,
+        proven: bool = False,
+    ) -> _Scan:
+        after = (query.from_ms // 1000, "")
+        if resume is not None:
+            assert resume.fingerprint == fingerprint(query)
+            after = (resume.remaining[0].after or after) if resume.remaining else (query.to_ms, "")
+        found = sorted((place(row), row.instance_id, row) for row in self.rows)
+        rows = [row for second, id, row in found if second * 1000 < query.to_ms and (second, id) > after]
+        return _TimedScan(self, query, rows, len(rows) if limit is None else min(limit, len(rows)))
+
+
+def place(row: FlowInstance) -> int:
+    """The second of a row."""
+    assert row.trigger_time is not None
+    return int(row.trigger_time.timestamp())
+
+
 class _Scan:
     def __init__(self, given: Rows, query: FlowQuery, begin: int, end: int) -> None:
         self._given, self._query, self._at, self._end = given, query, begin, end
@@ -95,6 +122,29 @@ class _Scan:
 
     async def aclose(self) -> None:
         """Nothing is under way."""
+
+
+class _TimedScan(_Scan):
+    def __init__(self, given: Rows, query: FlowQuery, rows: Sequence[FlowInstance], end: int) -> None:
+        super().__init__(given, query, 0, end)
+        self._rows = rows
+
+    async def __anext__(self) -> list[FlowInstance]:
+        self._given.before(self._at)
+        rows = list(self._rows[self._at : min(self._at + self._given.page, self._end)])
+        if not rows:
+            raise StopAsyncIteration
+        self._at += len(rows)
+        self._given.handed += len(rows)
+        return rows
+
+    def checkpoint(self) -> Checkpoint:
+        last = self._rows[self._at - 1] if self._at else None
+        if self._at == len(self._rows):
+            return Checkpoint(fingerprint(self._query), ())
+        after = None if last is None else (place(last), last.instance_id)
+        left = Remainder(1, self._query.from_ms, self._query.to_ms, after)
+        return Checkpoint(fingerprint(self._query), (left,))
 
 
 class Quick(FileSystem):

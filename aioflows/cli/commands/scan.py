@@ -36,14 +36,18 @@ class Output:
     columns: flags.Columns = None
     tasks: flags.Tasks = False
     raw: flags.Raw = False
+    nested: flags.Nested = False
+    utf8: flags.Utf8 = False
     mode: flags.Mode = None
     resume: flags.Resume = False
     overwrite: flags.Overwrite = False
+    append: flags.Append = False
 
     @property
     def has_format_options(self) -> bool:
         """True if an option shapes the rows. The output is then not the table on the terminal."""
-        return self.format is not None or bool(self.columns) or self.tasks or self.raw
+        shaped = self.tasks or self.raw or self.nested or self.utf8
+        return self.format is not None or bool(self.columns) or shaped
 
     @property
     def file(self) -> str | None:
@@ -83,7 +87,9 @@ class ScanJob:
         output = self.output
         if output.path is not None:
             # Here, so that an invalid target is refused before the terminal asks for a secret key.
-            Target.named(output.path, output.format).check(resume=output.resume, overwrite=output.overwrite)
+            Target.named(output.path, output.format).check(
+                resume=output.resume, overwrite=output.overwrite, append=output.append
+            )
 
 
 async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
@@ -190,11 +196,14 @@ async def _export(session: FlowSession, job: ScanJob, state: _ScanState) -> Expo
         columns=parsing.names(output.columns),
         tasks=output.tasks,
         raw=output.raw,
+        nested=output.nested,
+        utf8=output.utf8,
         mode=output.mode,
         zone=job.zone or UTC,
         limit=job.limit,
         resume=output.resume,
         overwrite=output.overwrite,
+        append=output.append,
         watch=state.on_rows,
         kept=state.on_saved,
     )
@@ -204,7 +213,7 @@ def _unfinished_note(state: _ScanState, job: ScanJob, *, as_table: bool) -> str:
     if job.output.file is None:
         shown = "shown" if as_table else "written"
         return f"the first {state.rows:,} instances were {shown}" if state.rows else ""
-    return f"{job.output.file} was not written"
+    return f"{job.output.file} was not {'changed' if job.output.append else 'written'}"
 
 
 def _summary(exported: Exported, state: _ScanState, job: ScanJob) -> ScanSummary:

@@ -109,7 +109,7 @@ Output: TypeAlias = Annotated[
     _output(
         "--output",
         "-o",
-        help="File to write. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
+        help="File to write, or an object such as s3://bucket/runs.parquet. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
         "A name that ends in / is a folder with one Parquet file per day; - is standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
     ),
@@ -127,6 +127,10 @@ Columns: TypeAlias = Annotated[
 ]
 Tasks: TypeAlias = Annotated[bool, _output("--tasks", help="Write one row per task of the graph.")]
 Raw: TypeAlias = Annotated[bool, _output("--raw", help="Do not escape texts that look like formulas.")]
+Nested: TypeAlias = Annotated[
+    bool, _output("--nested", help="Write graphs in JSON lines as JSON values, not as texts.")
+]
+Utf8: TypeAlias = Annotated[bool, _output("--utf8", help="Write JSON lines in UTF-8, without \\u escapes.")]
 Mode: TypeAlias = Annotated[
     str | None,
     _output(
@@ -137,6 +141,9 @@ Mode: TypeAlias = Annotated[
 ]
 Resume: TypeAlias = Annotated[bool, _output("--resume", help="Continue an unfinished export.")]
 Overwrite: TypeAlias = Annotated[bool, _output("--overwrite", help="Replace an existing file or folder.")]
+Append: TypeAlias = Annotated[
+    bool, _output("--append", help="Add what the file lacks, from its last row to the end of the range.")
+]
 Quiet: TypeAlias = Annotated[bool, _output("--quiet", "-q", help="Print nothing but errors.")]
 Json: TypeAlias = Annotated[
     bool,

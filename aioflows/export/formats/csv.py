@@ -7,8 +7,9 @@ the offset of one zone, and ``status`` is the service's code. A text that a spre
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from aioflows._tables.columns import Column, Kind, Layout, members_text
@@ -32,9 +33,13 @@ class CsvEncoder:
         zone: the zone of times. Default: UTC.
     """
 
+    end = _END.encode()
+    quoted = True
+
     def __init__(self, layout: Layout, *, raw: bool = False, zone: tzinfo = UTC) -> None:
         self._layout = layout
         self._formatters = tuple(_formatter(column, zone, raw=raw) for column in layout.columns)
+        self._raw = raw
         self.head = (",".join(layout.names) + _END).encode()
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
@@ -48,6 +53,16 @@ class CsvEncoder:
             columns[0] = [cell or '""' for cell in columns[0]]
         lines = "".join([",".join(row) + _END for row in zip(*columns, strict=True)])
         return lines.encode("utf-8", "backslashreplace")  # UTF-8 has no lone surrogates
+
+    def decode(self, record: bytes) -> Mapping[str, str]:
+        """Return the cells of a record by column. Raise a ValueError if it has other columns."""
+        (cells,) = csv.reader([record.decode()], strict=True)
+        found = dict(zip(self._layout.names, cells, strict=True))
+        return found if self._raw else {name: _bare(cell) for name, cell in found.items()}
+
+
+def _bare(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def _formatter(column: Column, zone: tzinfo, *, raw: bool) -> Callable[[object], str]:

@@ -2,6 +2,9 @@
 
 The table ``instances`` has the columns of the export. The journal entry stays in the table
 ``aioflows_export``, so the database itself names its export.
+
+Rows of an increment replace earlier rows of the same instances. They come in order behind all others, so the table
+stays in order.
 """
 
 from __future__ import annotations
@@ -13,15 +16,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aioflows._tables.columns import Kind, Layout
+from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
+from aioflows.export.filesystem import write_atomically
 from aioflows.export.journal import JournalEntry
-from aioflows.export.sink import Sink
+from aioflows.export.sink import GrowingSink, Tail
 
 __all__ = ["DatabaseSink"]
 
 
-class DatabaseSink(Sink):
+class DatabaseSink(GrowingSink):
     """A sink that writes rows to a table.
 
     Args:
@@ -29,6 +34,9 @@ class DatabaseSink(Sink):
         layout: the columns.
     """
 
+    replaces = True
+    LAST_SECOND: ClassVar[str]
+    """The SQL expression of the latest trigger time in the table (whole seconds since 1970-01-01 UTC)."""
     LOGS: ClassVar[tuple[str, ...]]
     """The endings of log files beside the database, which are applied when the database is opened."""
     TEXT: ClassVar[str]
@@ -40,6 +48,7 @@ class DatabaseSink(Sink):
         self._layout = layout
         self._connection: Any = None
         self._in_transaction = False
+        self._replacing = False
 
     @property
     @abstractmethod
@@ -56,20 +65,48 @@ class DatabaseSink(Sink):
 
     def kept(self) -> JournalEntry | None:
         """Return the journal entry in the database of the draft, or otherwise in the target."""
-        rows, target = self._draft.rows, self._draft.target
         with self._as_sink_error():
-            if rows.exists():
-                return _read_entry(self._connect(rows))
-        if not target.is_file():
+            if self._draft.rows.exists():
+                return _read_entry(self._connect(self._draft.rows))
+        return self.published()
+
+    def published(self) -> JournalEntry | None:
+        if not self._draft.target.is_file():
             return None
         try:
-            return _read_entry(self._connect_read_only(target))
+            return _read_entry(self._connect_read_only(self._draft.target))
         except self._error as error:
             if self._is_in_use(error):
                 raise SinkError(
                     f"{self._draft.name} cannot be read: another program has opened it, and locked it; close it there"
                 ) from error
             return None  # the target is another file, so no export can be continued
+
+    def tail(self) -> Tail | None:
+        try:
+            with closing(self._connect_read_only(self._draft.target)) as connection:
+                columns = connection.execute("SELECT * FROM instances LIMIT 0").description
+                latest = f"SELECT {self.LAST_SECOND} FROM instances"  # noqa: S608  (a constant)
+                ((second,),) = connection.execute(latest).fetchall()
+        except self._error as error:
+            raise QueryError(
+                f"nothing can be appended to {self._draft.name!r}: it has no table of instances that can be read; "
+                "name another target"
+            ) from error
+        if tuple(one[0] for one in columns) != self._layout.names:
+            raise QueryError(
+                f"nothing can be appended to {self._draft.name!r}: it has other columns; "
+                "give those of its first export, or name another target"
+            )
+        return None if second is None else Tail(int(second), "")
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, target, rows = self._draft.files, self._draft.target, self._draft.rows
+        self._draft.check_alone(self.LOGS)
+        write_atomically(files, rows, lambda part: files.copy(target, part))
+        with self._as_sink_error(), closing(self._connect(rows)) as connection:
+            connection.execute("UPDATE aioflows_export SET mark = ?", (entry.to_json(),))
+        return entry
 
     @abstractmethod
     def _is_in_use(self, error: Exception) -> bool:
@@ -81,6 +118,7 @@ class DatabaseSink(Sink):
     def open(self, entry: JournalEntry) -> None:
         with self._as_sink_error():
             self._connection = self._connect(self._draft.rows)
+            self._replacing = bool(entry.base)
             if entry.checkpoint is None:
                 self._begin()
                 self._connection.execute(f"CREATE TABLE instances ({', '.join(self._definitions())})")

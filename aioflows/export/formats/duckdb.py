@@ -33,6 +33,7 @@ class DuckSink(DatabaseSink):
 
     accepts_raw_rows = True
     write_threshold = 10_000
+    LAST_SECOND = "max(epoch_ms(trigger_time)) // 1000"
     LOGS = (".wal",)
     TEXT = "VARCHAR"
     TYPES = {  # noqa: RUF012  (never changed)
@@ -58,6 +59,10 @@ class DuckSink(DatabaseSink):
         with self._as_sink_error():
             self._begin()
             self._connection.register("rows_of_export", table)
+            if self._replacing:
+                self._connection.execute(
+                    "DELETE FROM instances WHERE instance_id IN (SELECT instance_id FROM rows_of_export)"
+                )
             self._connection.execute("INSERT INTO instances SELECT * FROM rows_of_export")
             self._connection.unregister("rows_of_export")
 

@@ -9,6 +9,8 @@ each file names the export.
 
 from __future__ import annotations
 
+import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -19,46 +21,53 @@ from aioflows._extras import pa, pc, pq
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows
 from aioflows.arrow import AnswerColumns, arrow_schema, joined, text_batch
+from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
+from aioflows.export.filesystem import write_atomically
 from aioflows.export.formats.parquet_file import (
     GROUP,
+    GROUP_BYTES,
     add_part,
     memory_pool,
+    merged_groups,
     read_footers,
     read_job,
+    read_last,
+    read_names,
     read_parts,
     write_file,
     write_final_footer,
 )
 from aioflows.export.journal import JournalEntry
-from aioflows.export.sink import Sink
+from aioflows.export.sink import D, GrowingSink, Sink, Tail
 from aioflows.models import FlowInstance
 
-__all__ = ["FileSink", "FolderSink"]
+__all__ = ["DayParts", "FileSink", "FolderSink", "PartSink"]
 
-_PART_BYTES = 16_000_000  # bytes of columns in a part, or in a row group that is written again
 _TOO_MANY_GROUPS = 4  # as a multiple of the row groups needed; more groups are written again
-_DAY = "trigger_time"
+_DAY, _ID = _ENDS = "trigger_time", "instance_id"
+_PART = re.compile(r"part-(\d+)\.parquet")
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the partition of null
 
 
-class _PartSink(Sink):
+class PartSink(Sink[D]):
     """A sink that collects batches, and writes a part of them at each commit.
 
     Args:
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
+        series: the identity of all exports that may be appended to each other.
     """
 
     accepts_raw_rows = True
 
-    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
+    def __init__(self, draft: D, layout: Layout, job: str, series: str) -> None:
         super().__init__(draft)
         self._layout = layout
         self._schema: pa.Schema = arrow_schema(layout, "dictionary")
-        self._job = {"aioflows": job}
+        self._job = {"aioflows": job, "aioflows.series": series}
         self._columns = AnswerColumns(layout, memory_pool())
         self._batches: list[pa.RecordBatch] = []
         self._length = 0
@@ -68,7 +77,7 @@ class _PartSink(Sink):
 
     def weight(self, chunk: pa.RecordBatch | RawRows) -> float:
         size: int = chunk.size if isinstance(chunk, RawRows) else chunk.get_total_buffer_size()
-        return size / _PART_BYTES
+        return size / GROUP_BYTES
 
     def write(self, chunks: Sequence[pa.RecordBatch | RawRows]) -> None:
         self._batches += self._columns.batches(chunks)
@@ -88,14 +97,44 @@ class _PartSink(Sink):
         )
 
 
-class FileSink(_PartSink):
+class _FilePartSink(PartSink[Draft], GrowingSink):
+    """A sink that writes Parquet files, whose metadata names the exports that may be appended."""
+
+    def published(self) -> JournalEntry | None:
+        """Return the journal entry of the target. Without a mark, it has what the metadata of a file says."""
+        return self._draft.published() or self._as_metadata_says()
+
+    def _as_metadata_says(self) -> JournalEntry | None:
+        parts = self._target_files()
+        names = read_names(parts[-1]) if parts else None
+        return None if names is None else JournalEntry(job=names[0], series=names[1], done=True)
+
+    @abstractmethod
+    def _target_files(self) -> list[Path]:
+        """Return the files of the target, in the order of their rows."""
+
+    def _tail_of(self, names: Sequence[str]) -> Tail | None:
+        try:
+            for path in reversed(self._target_files()):
+                row = read_last(path, _ENDS, names)
+                if row is not None:
+                    return Tail(int(row[_DAY].timestamp()), row[_ID])
+        except (ValueError, AttributeError) as error:  # AttributeError: a row without trigger time
+            raise QueryError(
+                f"nothing can be appended to {self._draft.name!r}: {error}; "
+                "give the columns of its first export, or name another target"
+            ) from error
+        return None
+
+
+class FileSink(_FilePartSink):
     """A sink that writes one Parquet file, which grows part by part."""
 
     commit_interval = 5.0
 
-    def __init__(self, draft: Draft, layout: Layout, job: str) -> None:
-        super().__init__(draft, layout, job)
-        self._schema = self._schema.with_metadata({"aioflows": job})
+    def __init__(self, draft: Draft, layout: Layout, job: str, series: str) -> None:
+        super().__init__(draft, layout, job, series)
+        self._schema = self._schema.with_metadata(self._job)
         self._footers: list[pq.FileMetaData] = []
 
     @property
@@ -104,6 +143,20 @@ class FileSink(_PartSink):
 
     def finished(self, entry: JournalEntry) -> bool:
         return self._draft.target.is_file() and read_job(self._draft.target) == entry.job
+
+    def _target_files(self) -> list[Path]:
+        return [self._draft.target]
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._layout.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, target = self._draft.files, self._draft.target
+        if not pq.read_metadata(target).num_rows:
+            return entry  # the new rows begin the file anew
+        write_atomically(files, self._path, lambda part: files.copy(target, part))
+        length = self._path.stat().st_size
+        return attrs.evolve(entry, length=length, adopted=length)
 
     def open(self, entry: JournalEntry) -> None:
         if self._draft.rows.exists() and not self._path.exists():
@@ -139,7 +192,7 @@ class FileSink(_PartSink):
             write_final_footer(files, self._path, self._length, self._footers)
             files.rename(self._path, rows)
         else:
-            write_file(files, rows, self._schema, self._merged_groups())
+            write_file(files, rows, self._schema, merged_groups(read_parts(self._path, self._footers)))
         files.sync_folder(self._draft.folder)
 
     @property
@@ -151,44 +204,79 @@ class FileSink(_PartSink):
         groups = [one.row_group(number) for one in self._footers for number in range(one.num_row_groups)]
         needed: float = max(
             sum(group.num_rows for group in groups) / GROUP,
-            sum(group.total_byte_size for group in groups) / _PART_BYTES,
+            sum(group.total_byte_size for group in groups) / GROUP_BYTES,
         )
         small: bool = len(groups) > _TOO_MANY_GROUPS * (1 + needed)
         return small
 
-    def _merged_groups(self) -> Iterator[pa.Table]:
-        """Yield all rows, in tables as large as a row group."""
-        tables: list[pa.Table] = []
-        for table in read_parts(self._path, self._footers):
-            tables.append(table)
-            rows, size = sum(one.num_rows for one in tables), sum(one.nbytes for one in tables)
-            if rows >= GROUP or size >= _PART_BYTES:
-                yield pa.concat_tables(tables)
-                tables = []
-                pa.default_memory_pool().release_unused()
-        if tables:
-            yield pa.concat_tables(tables)
+
+class DayParts:
+    """The rows of each day.
+
+    Args:
+        layout: the columns to write.
+        start: start of the range (epoch ms), whose day gets a part without rows.
+        zone: the zone of days.
+    """
+
+    def __init__(self, layout: Layout, *, start: int, zone: tzinfo) -> None:
+        self._start, self._zone = start, zone
+        self.names = list(layout.names)
+        if _DAY not in layout.names:
+            layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
+        self.layout = layout
+        """The columns to collect: those to write, and the one that names the day."""
+
+    def split(self, table: pa.Table, *, keep_empty: bool) -> Iterator[tuple[str, pa.Table]]:
+        """Yield each day with its rows.
+
+        Args:
+            table: rows with the columns of `layout`.
+            keep_empty: True to yield a part without rows if there are no rows.
+        """
+        if keep_empty and not table.num_rows:
+            yield _day(self._start, self._zone), table.select(self.names)
+        for day, rows in _by_day(table, self._zone):
+            yield day, rows.select(self.names)
 
 
-class FolderSink(_PartSink):
+class FolderSink(_FilePartSink):
     """A sink that writes a folder of Parquet files, partitioned by day.
 
     Args:
         draft: the draft that holds the parts.
         layout: the columns.
         job: the identity of the export.
+        series: the identity of all exports that may be appended to each other.
         start: start of the range (epoch ms), whose day gets the part of an export without rows.
         zone: the zone of days.
     """
 
     commit_interval = 60.0  # each commit adds at least one file to the folder
 
-    def __init__(self, draft: Draft, layout: Layout, job: str, *, start: int, zone: tzinfo) -> None:
-        self._start, self._zone = start, zone
-        self._written_names = layout.names
-        if _DAY not in layout.names:
-            layout = Layout((*layout.names, _DAY), tasks=layout.tasks)
-        super().__init__(draft, layout, job)
+    def __init__(
+        self, draft: Draft, layout: Layout, job: str, series: str, *, start: int, zone: tzinfo
+    ) -> None:
+        self._days = DayParts(layout, start=start, zone=zone)
+        super().__init__(draft, self._days.layout, job, series)
+
+    def _target_files(self) -> list[Path]:
+        # Later rows are in parts with greater numbers, and within a number on later days.
+        return sorted(self._draft.target.glob("date=*/*"), key=lambda path: (path.name, path.parent.name))
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._days.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, rows = self._draft.files, self._draft.rows
+        files.folder(rows)
+        last = ""
+        for path in self._target_files():
+            files.folder(rows / path.parent.name)
+            files.link(path, rows / path.parent.name / path.name)
+            last = path.name
+        length = _number(last) + 1
+        return attrs.evolve(entry, length=length, adopted=length)
 
     def finished(self, entry: JournalEntry) -> bool:
         part = next(self._draft.target.glob("date=*/*"), None)  # the folder was renamed as a whole
@@ -197,11 +285,14 @@ class FolderSink(_PartSink):
     def open(self, entry: JournalEntry) -> None:
         files, rows, self._length = self._draft.files, self._draft.rows, entry.length
         counted = set(map(_name, range(entry.length)))
+        needed = set(
+            map(_name, range(entry.adopted, entry.length))
+        )  # a day may have been removed from the target
         if entry.length and not rows.is_dir():
             raise self._missing_parts()
         files.folder(rows)
         found = list(rows.glob("date=*/*"))
-        if counted - {path.name for path in found}:
+        if needed - {path.name for path in found}:
             raise self._missing_parts()
         for path in found:
             if path.name not in counted:
@@ -209,11 +300,9 @@ class FolderSink(_PartSink):
 
     def commit(self, entry: JournalEntry) -> JournalEntry:
         table, files, rows = self._take_table(), self._draft.files, self._draft.rows
-        parts = list(_by_day(table, self._zone))
-        if entry.done and not parts and not self._length:
-            parts = [(_day(self._start, self._zone), table)]
+        parts = list(self._days.split(table, keep_empty=entry.done and not self._length))
         for day, of_day in parts:
-            part = of_day.select(list(self._written_names)).replace_schema_metadata(self._job)
+            part = of_day.replace_schema_metadata(self._job)
             files.folder(rows / f"date={day}")
             write_file(files, rows / f"date={day}" / _name(self._length), part.schema, [part])
             files.sync_folder(rows / f"date={day}")
@@ -237,6 +326,11 @@ def _by_day(table: pa.Table, zone: tzinfo) -> Iterator[tuple[str, pa.Table]]:
 
 def _day(ms: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(ms / 1000, zone).date().isoformat()
+
+
+def _number(name: str) -> int:
+    found = _PART.fullmatch(name)
+    return -1 if found is None else int(found[1])
 
 
 def _name(number: int) -> str:

@@ -23,17 +23,24 @@ from aioflows.export.filesystem import FileSystem, write_atomically
 
 __all__ = [
     "GROUP",
+    "GROUP_BYTES",
     "add_part",
     "memory_pool",
+    "merged_groups",
     "read_footers",
     "read_job",
+    "read_last",
+    "read_names",
     "read_parts",
     "write_file",
     "write_final_footer",
+    "write_parquet",
 ]
 
 GROUP = 128_000
 """The most rows of a row group."""
+GROUP_BYTES = 16_000_000
+"""Bytes of columns in a part, or in a row group that is written again."""
 
 # https://parquet.apache.org/docs/file-format/: a file is the magic bytes, the rows, the footer, the length of the
 # footer (4 bytes, little-endian), and the magic bytes.
@@ -50,14 +57,47 @@ def memory_pool() -> pa.MemoryPool:
     return pa.system_memory_pool()
 
 
-def read_job(path: Path) -> str | None:
-    """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
+def read_names(path: Path) -> tuple[str, str] | None:
+    """Return the identity of the export in a file's metadata, and that of its series. None: the file is not Parquet.
+
+    Each is "" if the file does not have it.
+    """
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):
         return None
-    job: bytes = metadata.get(b"aioflows", b"")
-    return job.decode()
+    return metadata.get(b"aioflows", b"").decode(), metadata.get(b"aioflows.series", b"").decode()
+
+
+def read_job(path: Path) -> str | None:
+    """Return the identity of the export in a file's metadata, or None if the file is not Parquet."""
+    names = read_names(path)
+    return None if names is None else names[0]
+
+
+def read_last(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[str, Any] | None:
+    """Return some columns of the last row of a file, or None if it has no rows.
+
+    Args:
+        path: the file.
+        columns: the names of the columns to return.
+        names: the names of all columns of the file.
+
+    Raises:
+        ValueError: the file is not Parquet, or has other columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.schema_arrow.names != list(names):
+                raise ValueError("it has other columns")
+            for group in reversed(range(file.num_row_groups)):
+                table = file.read_row_group(group, columns=list(columns))
+                if table.num_rows:
+                    last: dict[str, Any] = table.slice(table.num_rows - 1).to_pylist()[0]
+                    return last
+            return None
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError("it cannot be read as Parquet") from error
 
 
 def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
@@ -65,12 +105,12 @@ def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterabl
 
     def write(part: Path) -> None:
         with _appending(files, part, 0) as out:
-            _write_parquet(out, schema, tables)
+            write_parquet(out, schema, tables)
 
     write_atomically(files, path, write)
 
 
-def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
+def write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq.FileMetaData:
     """Write tables as Parquet, and return the footer."""
     # Only names repeat, so a dictionary of other texts would cost more than it saves.
     names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
@@ -96,6 +136,20 @@ def _write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> p
     return footers[0]
 
 
+def merged_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of tables in order, in tables as large as a row group."""
+    merged: list[pa.Table] = []
+    for table in tables:
+        merged.append(table)
+        rows, size = sum(one.num_rows for one in merged), sum(one.nbytes for one in merged)
+        if rows >= GROUP or size >= GROUP_BYTES:
+            yield pa.concat_tables(merged)
+            merged = []
+            pa.default_memory_pool().release_unused()
+    if merged:
+        yield pa.concat_tables(merged)
+
+
 # A growing file
 
 
@@ -115,7 +169,7 @@ def add_part(
         # pyarrow's writer refuses a file that is not at position 0. Bytes go to the end of the file all the
         # same, since the file is open for appending.
         os.lseek(out.fileno(), 0, os.SEEK_SET)
-        footer = _write_parquet(out, schema, tables)
+        footer = write_parquet(out, schema, tables)
         return footer, out.tell()
 
 

@@ -32,6 +32,7 @@ class SqliteSink(DatabaseSink):
 
     accepts_raw_rows = False
     write_threshold = 2_000
+    LAST_SECOND = "max(CAST(strftime('%s', trigger_time) AS INTEGER))"
     LOGS = ("-journal", "-wal", "-shm")  # https://sqlite.org/tempfiles.html
     TEXT = "TEXT"
     TYPES = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER", Kind.NUMBER: "REAL"}  # noqa: RUF012  (never changed)
@@ -57,6 +58,12 @@ class SqliteSink(DatabaseSink):
     def write(self, chunks: Sequence[list[tuple[object, ...]]]) -> None:
         with self._as_sink_error():
             self._begin()
+            if self._replacing:
+                at = self._layout.names.index("instance_id")
+                ids = {row[at] for row in chain.from_iterable(chunks)}
+                self._connection.executemany(
+                    "DELETE FROM instances WHERE instance_id = ?", [(one,) for one in ids]
+                )
             self._connection.executemany(self._insert, chain.from_iterable(chunks))
 
     def _connect(self, path: Path) -> sqlite3.Connection:

@@ -5,19 +5,27 @@ A text file may be compressed (`compression`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
 from typing import Protocol
 
 import attrs
 
+from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
+from aioflows.export.filesystem import write_atomically
 from aioflows.export.formats.compression import Compression, compressor
+from aioflows.export.formats.text_tail import last_record, open_text
 from aioflows.export.journal import JournalEntry
-from aioflows.export.sink import Sink
+from aioflows.export.sink import GrowingSink, Tail
 from aioflows.models import FlowInstance
 
 __all__ = ["Encoder", "TextSink"]
+
+_BLOCK = 1_000_000
 
 
 class Encoder(Protocol):
@@ -25,12 +33,23 @@ class Encoder(Protocol):
 
     head: bytes
     """The first bytes of a file, such as the header of CSV."""
+    end: bytes
+    """The bytes that end a record."""
+    quoted: bool
+    """True if the bytes that end a record may also stand within it, between quotes."""
 
     def encode(self, instances: Sequence[FlowInstance], /) -> bytes:
         """Return the lines of these instances."""
 
+    def decode(self, record: bytes, /) -> Mapping[str, str]:
+        """Return the trigger time and the id in a record, under the names of their columns.
 
-class TextSink(Sink):
+        Raises:
+            ValueError: the record has other columns.
+        """
+
+
+class TextSink(GrowingSink):
     """A sink that writes the lines of an encoder to a file.
 
     Args:
@@ -50,6 +69,43 @@ class TextSink(Sink):
 
     def finished(self, entry: JournalEntry) -> bool:
         return self._draft.target.is_file() and self._draft.target.stat().st_size == entry.length
+
+    def tail(self) -> Tail | None:
+        try:
+            row = self._last_row()
+            if row is None:
+                return None
+            return Tail(int(datetime.fromisoformat(row["trigger_time"]).timestamp()), row["instance_id"])
+        except (ValueError, TypeError, EOFError, zlib.error) as error:
+            raise QueryError(
+                f"nothing can be appended to {self._draft.name!r}: {error}; "
+                "give the columns and options of its first export, or name another target"
+            ) from error
+
+    def _last_row(self) -> Mapping[str, str] | None:
+        encoder, target = self._encoder, self._draft.target
+        with closing(open_text(target, self._compression)) as file:
+            if file.read(len(encoder.head)) != encoder.head:
+                raise ValueError("it has other columns")
+        record = last_record(target, self._compression, encoder.end, quoted=encoder.quoted)
+        is_head = record is not None and record + encoder.end == encoder.head
+        return None if record is None or is_head else encoder.decode(record)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        files, target = self._draft.files, self._draft.target
+        if self._compression is not Compression.GZIP:
+            write_atomically(files, self._draft.rows, lambda part: files.copy(target, part))
+            length = self._draft.rows.stat().st_size
+            return attrs.evolve(entry, length=length, adopted=length)
+        # A gzip member that has ended cannot be continued, and many readers stop behind the first member.
+        self.open(entry)
+        with closing(open_text(target, self._compression)) as file:
+            file.read(len(self._encoder.head))
+            while block := file.read(_BLOCK):
+                self.write([block])
+        entry = self.commit(entry)
+        self.close()
+        return attrs.evolve(entry, adopted=entry.length)
 
     def open(self, entry: JournalEntry) -> None:
         files = self._draft.files

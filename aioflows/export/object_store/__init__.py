@@ -1,0 +1,1 @@
+"""Exports to object stores such as Amazon S3, through fsspec."""

@@ -1,0 +1,194 @@
+"""The calls to an object store: one class around an fsspec file system, whose errors are `SinkError`s.
+
+An object appears whole or not at all. Nothing is renamed, changed in place or locked, since object stores
+cannot do that. Messages never show the values of options, which may be secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from aioflows._extras import import_extra
+from aioflows.errors import AioflowsError, QueryError
+from aioflows.export.errors import SinkError, reason
+
+__all__ = ["ObjectStore", "is_url"]
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # at least two letters, since C:// is a path of Windows
+_CREDENTIALS = re.compile(r"://[^/@]*:[^/@]*@")
+_PATTERN = re.compile(r"[*?\[\]]")  # fsspec expands these in names
+_NOT_STORES = ("file", "local", "http", "https", "data")
+_MISSING = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
+_STARS = "***"
+_BLOCK = 8 * 2**20
+"""The least bytes of a part of a multipart upload. S3 refuses parts below 5 MiB."""
+_MOST_BLOCKS = (
+    5_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html: at most 10,000 parts
+)
+
+
+def is_url(name: str) -> bool:
+    """Return True if a name is a URL such as ``s3://bucket/key``, and not a path."""
+    return _URL.match(name) is not None
+
+
+class ObjectStore:
+    """An object store. Methods block, so they are called in a thread.
+
+    Args:
+        url: the URL of the target.
+        options: options of the store, as fsspec takes them. None means those of the environment.
+
+    Raises:
+        QueryError: the URL is not one of an object in a store, or the library for the store is missing.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
+        if _CREDENTIALS.search(url):
+            raise QueryError(
+                "the target's URL holds credentials, which would appear in messages; "
+                "leave them out, and give them as storage_options= or in the environment"
+            )
+        self.url = url
+        self._options = dict(options or {})
+        self._protocol = _URL.findall(url)[0].lower()
+        if self._protocol in _NOT_STORES:
+            raise QueryError(f"{url!r} is not an object store; give a path, or a URL such as s3://bucket/key")
+        if _PATTERN.search(url):
+            raise QueryError(
+                f"{url!r} holds one of *, ?, [ and ], which stand for patterns; use another name"
+            )
+        fsspec = import_extra("fsspec")
+        try:
+            fsspec.get_filesystem_class(self._protocol)
+        except ImportError as error:
+            raise QueryError(
+                f"{self._protocol}:// needs a library that is not installed: {error}; for s3://, install enos-aioflows[s3]"
+            ) from None
+        except ValueError:
+            raise QueryError(
+                f"{url!r} has the unknown protocol {self._protocol!r}; use s3://bucket/key"
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self.url!r})"
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        with self._as_sink_error():
+            files, path = import_extra("fsspec.core").url_to_fs(
+                self.url, **self._options, skip_instance_cache=True
+            )
+            return files, path.rstrip("/")
+
+    @property
+    def _files(self) -> Any:
+        files = self._opened[0]
+        files.invalidate_cache()  # other programs write to the store as well
+        return files
+
+    @property
+    def path(self) -> str:
+        """The path of the target in the store, with its bucket."""
+        return self._opened[1]
+
+    # Reading
+
+    def exists(self, path: str) -> bool:
+        """Return True if an object has this path."""
+        with self._as_sink_error():
+            return bool(self._files.isfile(path))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of an object, or None if it does not exist."""
+        with self._as_sink_error():
+            try:
+                content: bytes = self._files.cat_file(path)
+            except FileNotFoundError:
+                return None
+        return content
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the sizes (bytes) of all objects below a folder, by their paths below it."""
+        with self._as_sink_error():
+            found = self._files.find(folder, detail=True)
+        start = f"{folder}/"
+        return {
+            path.removeprefix(start): one["size"] for path, one in found.items() if path.startswith(start)
+        }
+
+    def size(self, path: str) -> int:
+        """Return the size of an object (bytes)."""
+        with self._as_sink_error():
+            return int(self._files.info(path)["size"])
+
+    # Writing
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write an object in one step."""
+        with self._as_sink_error():
+            self._files.pipe_file(path, content)
+
+    def write(self, path: str, size: int, fill: Callable[[Any], object]) -> None:
+        """Write a large object piece by piece. It appears when it is complete.
+
+        Args:
+            path: the path of the object.
+            size: about how large it will be (bytes).
+            fill: writes the content to a file.
+        """
+        with self._as_sink_error():
+            files = self._files
+            with files.transaction:
+                # Closing the file after an error would store the pieces written so far in some stores.
+                file = files.open(path, "wb", block_size=max(_BLOCK, size // _MOST_BLOCKS))
+                fill(file)
+                file.close()
+
+    def copy(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        """Copy objects within the store, each in one step."""
+        if sources:
+            with self._as_sink_error():
+                self._files.copy(list(sources), list(targets))
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove objects."""
+        if paths:
+            with self._as_sink_error():
+                self._files.rm(list(paths))
+
+    @contextmanager
+    def _as_sink_error(self) -> Iterator[None]:
+        """Convert the errors of the block, which every library has of its own, into `SinkError`s."""
+        try:
+            yield
+        except AioflowsError:
+            raise
+        except Exception as error:  # noqa: BLE001  (stores raise errors of many libraries)
+            raise SinkError(f"{self.url} cannot be written: {self._reason(error)}") from None
+
+    def _reason(self, error: Exception) -> str:
+        if type(error).__name__ in _MISSING:
+            return "no credentials were found; set those of the environment, such as AWS_ACCESS_KEY_ID, or give storage_options="
+        text = " ".join(reason(error).split()) or type(error).__name__
+        for value in _texts(self._options):
+            text = text.replace(value, _STARS)
+        if isinstance(error, PermissionError):
+            return f"the store refuses the credentials: {text}; check them, and their right to write there"
+        if isinstance(error, FileNotFoundError):
+            return f"the store does not find it: {text}; check the name of the bucket, which must exist"
+        return text
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts in the values of nested options."""
+    if isinstance(value, str):
+        if value:
+            yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
