@@ -23,6 +23,7 @@ __all__ = ["CsvEncoder"]
 _FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n", "\0")
 # https://owasp.org/www-community/attacks/CSV_Injection: Chinese and Japanese spreadsheets take the full-width forms as well
 _OBJECT = ('{"', '[{"')  # such a text is no formula, and must be quoted
+_MOST_KNOWN = 10_000  # names whose cells are kept for other pages
 _QUOTED = re.compile(r'[",\r\n]')
 _END = "\r\n"  # RFC 4180, 2.1
 
@@ -43,6 +44,7 @@ class CsvEncoder:
         self._layout = layout
         self._zone = zone
         self._raw = raw
+        self._known: dict[Any, str] = {}
         self.accepts_raw_rows = zone is UTC and not layout.tasks
         """True if `convert` may be called."""
         self.head = (",".join(layout.names) + _END).encode()
@@ -83,19 +85,35 @@ class CsvEncoder:
             return ["" if value is None else repr(value) for value in values]
         if kind is Kind.MEMBERS:
             return self._texts([None if value is None else members_text(value) for value in values])
-        if kind is Kind.JSON:
+        if kind is Kind.TEXT and _are_plain(values):
+            return values
+        if kind is Kind.JSON and len(set(values)) > len(values) // 2:
             return [_json_cell(text, raw=self._raw) for text in values]
         return self._texts(values)
 
     def _texts(self, values: Sequence[Any]) -> Sequence[str]:
-        cells = {value: "" if value is None else _cell(str(value), raw=self._raw) for value in set(values)}
-        return [cells[value] for value in values]
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        known = self._known
+        for value in set(values).difference(known):
+            known[value] = "" if value is None else _cell(str(value), raw=self._raw)
+        return [known[value] for value in values]
 
     def decode(self, record: bytes) -> Mapping[str, str]:
         """Return the cells of a record by column. Raise a ValueError if it has other columns."""
         (cells,) = csv.reader([record.decode()], strict=True)
         found = dict(zip(self._layout.names, cells, strict=True))
         return found if self._raw else {name: _bare(cell) for name, cell in found.items()}
+
+
+def _are_plain(values: Sequence[str | None]) -> bool:
+    """Return True if all values are texts that a cell holds as they are."""
+    try:
+        together = "".join(values)  # type: ignore[arg-type]  # None raises the error below
+    except TypeError:
+        return False
+    starts = {text[:1] for text in values if text is not None}
+    return starts.isdisjoint(("", *_FORMULA)) and not _QUOTED.search(together)
 
 
 def _bare(cell: str) -> str:
