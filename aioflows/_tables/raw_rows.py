@@ -85,7 +85,6 @@ class RawRows:
         return rows if self.order is None else [rows[number] for number in self.order]
 
 
-@attrs.frozen(eq=False)
 class EncodedRows:
     """Rows in the form of a file format.
 
@@ -94,11 +93,14 @@ class EncodedRows:
         count: the number of rows.
     """
 
-    chunk: Any = attrs.field(repr=False)
-    count: int
+    __slots__ = ("_count", "chunk")
+
+    def __init__(self, chunk: Any, count: int) -> None:
+        self.chunk = chunk
+        self._count = count
 
     def __len__(self) -> int:
-        return self.count
+        return self._count
 
 
 def encoded_rows(encode: Callable[[RawRows], Any]) -> Callable[[RawRows], EncodedRows | list[FlowInstance]]:
