@@ -141,6 +141,21 @@ def test_times_of_many_hours_are_moved_to_utc_one_by_one(zone: str) -> None:
     assert_alike(TO_JSON, body_of(numbered(*times[20:30])), Zone.parse(zone))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"startTime": "2023-12-31 16:00:01", "endTime": "2023-12-31 16:00:02"},
+        {"startTime": "2024-01-01 08:00:01", "endTime": "2024-01-01 08:00:02"},
+        {"endTime": "2024-01-01 08:00:02"},
+        {"timestamp": "2023-12-31 16:00:00.0"},
+    ],
+)
+def test_rows_whose_times_hint_at_another_clock_are_decoded(odd: dict[str, object]) -> None:
+    # Only decoded rows are dated by the clocks that their scan has found out.
+    assert undecoded(body_of(numbered({}))).parts[0].columns() is not None
+    assert undecoded(body_of(numbered(odd))).parts[0].columns() is None
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_come_in_the_order_asked_for(form: str) -> None:
     body = body_of(numbered({}, {"flowName": "a\r\nb\n"}, {"more": 1}))
@@ -161,6 +176,9 @@ def test_the_lines_of_instances_are_those_of_each() -> None:
 
 
 @given(st.text())
+@example("é\\x")
+@example("\\é")
+@example("🔋é\\")
 def test_ascii_escapes_every_character_as_json_does(text: str) -> None:
     try:
         line = b'"%b"' % text.replace("\\", "\\\\").encode()
