@@ -34,10 +34,8 @@ FILES = {
     "parquet": "rows.parquet",
     "duckdb": "rows.duckdb",
 }
-MOST = {"json_lines": 3.0, "ndjson": 3.0, "jsonl": 3.0, "csv": 2.7, "sqlite": 2.7}
+MOST = {"json_lines": 3.0, "ndjson": 3.0, "jsonl": 3.0, "csv": 2.7, "sqlite": 3.5}
 """The greatest cost of an output over the bare scan."""
-MOST_OF_ORJSON = 5.0
-"""The greatest cost of the lines of a page over `orjson.loads` of its bytes."""
 
 
 async def bare(session: FlowSession, query: FlowQuery, _: Path) -> None:
