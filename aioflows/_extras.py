@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from aioflows.errors import QueryError
 
-__all__ = ["import_extra", "pa", "pc", "pq"]
+__all__ = ["import_extra", "pa", "pc", "pq", "require_extra"]
 
 _EXTRAS: dict[str, tuple[str, str | None]] = {
     "pyarrow": ("Arrow and Parquet need", "arrow"),
@@ -22,6 +24,16 @@ _EXTRAS: dict[str, tuple[str, str | None]] = {
 }
 
 
+def require_extra(name: str) -> None:
+    """Check that an optional library is installed, without importing it.
+
+    Raises:
+        QueryError: the library is not installed.
+    """
+    if sys.modules.get(name) is None and (name in sys.modules or find_spec(name) is None):
+        raise _missing(name)
+
+
 def import_extra(name: str) -> Any:
     """Import a module of an optional library, and return it.
 
@@ -31,10 +43,13 @@ def import_extra(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        library = name.partition(".")[0]
-        needs, extra = _EXTRAS[library]
-        install = library if extra is None else f"enos-aioflows[{extra}]"
-        raise QueryError(f"{needs} {library}, which is not installed; install {install}") from None
+        raise _missing(name.partition(".")[0]) from None
+
+
+def _missing(library: str) -> QueryError:
+    needs, extra = _EXTRAS[library]
+    install = library if extra is None else f"enos-aioflows[{extra}]"
+    return QueryError(f"{needs} {library}, which is not installed; install {install}")
 
 
 class _LateModule:

@@ -12,16 +12,14 @@ surrogates and rows whose graph is not strict JSON. Both give the same JSON.
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
-from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import msgspec
 
+from aioflows._json_lines import UNREADABLE, as_ascii, as_utf8
 from aioflows._json_text import decoded, text_of, value_of
 
 __all__ = ["json_of_members", "json_of_row", "members_of_row", "utc_text"]
@@ -30,9 +28,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _IN_UTC = "+00:00"
 _WHOLE_SECONDS = len("1970-01-01T00:00:00")
-# DEL, C1 control characters, line separators, and the marks that reorder text (https://trojansource.codes).
-_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -74,7 +69,7 @@ def members_of_row(row: Any) -> dict[str, Any]:
         members["status"] = None if row._status is None else int(row._status)
         if members["extra"]:
             members["extra"] = _decode(_encode(members["extra"]))
-    except _UNREADABLE:
+    except UNREADABLE:
         members = json.loads(json_of_row(row))
     return members
 
@@ -82,14 +77,14 @@ def members_of_row(row: Any) -> dict[str, Any]:
 def json_of_row(row: Any) -> bytes:
     """Return a flow instance as JSON."""
     try:
-        line = _encode(_read(row)).decode()
-    except _UNREADABLE:
+        line = _encode(_read(row))
+    except UNREADABLE:
         texts = {"parameters": text_of(row._parameters), "graph": text_of(row._graph)}
         members = msgspec.structs.asdict(_with(row, None, None))
         line = _tolerantly(
             members | texts, {name: text for name, text in texts.items() if text is not None}, ["extra"]
         )
-    return _ascii(line)
+    return as_ascii(line)
 
 
 def json_of_members(
@@ -105,10 +100,10 @@ def json_of_members(
     """
     held = {name: text for name in texts if isinstance(text := members[name], str)}
     try:
-        line = _encode(members | {name: value_of(text) for name, text in held.items()}).decode()
-    except _UNREADABLE:
+        line = _encode(members | {name: value_of(text) for name, text in held.items()})
+    except UNREADABLE:
         line = _tolerantly(members, held, mappings)
-    return _utf8(line) if utf8 else _ascii(line)
+    return as_utf8(line) if utf8 else as_ascii(line)
 
 
 def utc_text(time: datetime) -> str:
@@ -175,38 +170,14 @@ def _text(row: Any, field: str, stored: datetime | None, offset: timedelta | Non
     return utc_text(time)
 
 
-def _tolerantly(members: dict[str, Any], texts: dict[str, str], mappings: Iterable[str]) -> str:
+def _tolerantly(members: dict[str, Any], texts: dict[str, str], mappings: Iterable[str]) -> bytes:
     try:
-        return _encode_slow(members | {name: decoded(text) for name, text in texts.items()})
+        return _encode_slow(members | {name: decoded(text) for name, text in texts.items()}).encode()
     except (ValueError, TypeError, RecursionError):  # NaN, a graph nested too deep, or no JSON at all
-        return _encode_slow(members | texts | {name: _as_repr(members[name]) for name in mappings})
+        return _encode_slow(members | texts | {name: _as_repr(members[name]) for name in mappings}).encode()
 
 
 def _as_repr(members: object) -> object:
     return (
         {name: repr(value) for name, value in members.items()} if isinstance(members, dict) else repr(members)
     )
-
-
-def _ascii(line: str) -> bytes:
-    # DEL (U+007F) is the one ASCII control character that JSON encoders do not escape (RFC 8259, 7).
-    if line.isascii():
-        return line.encode().replace(b"\x7f", b"\\u007f")
-    quick = line.encode("ascii", "backslashreplace")
-    # Python writes characters below U+0100 as \xNN, and those above U+FFFF as \UNNNNNNNN. JSON knows only \uNNNN.
-    if b"\\x" in quick or b"\\U" in quick:
-        quick = line.encode("ascii", "aioflows.json")
-    return quick.replace(b"\x7f", b"\\u007f")
-
-
-def _utf8(line: str) -> bytes:
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line).encode()
-
-
-def _escape_surrogates(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return encode_basestring_ascii(error.object[error.start : error.end])[1:-1], error.end
-
-
-codecs.register_error("aioflows.json", _escape_surrogates)

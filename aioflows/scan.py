@@ -72,6 +72,19 @@ class FlowScan(AsyncIterator[FlowInstance]):
         """
         return AsyncCalls(self.reader.next_page)
 
+    def json_lines(self, *, nested: bool = True, utf8: bool = False) -> AsyncIterator[bytes]:
+        """Return an iterator of JSON lines, in the same order: the lines of many instances at a time.
+
+        The lines are those of `FlowInstance.to_json`, each with its line feed. They are made from the bytes of answers,
+        at a fraction of the cost of making each line from its instance.
+
+        Args:
+            nested: True to write the graph, the parameters and ``extra`` as JSON values. False means texts that hold
+                JSON, as in an export. Default: True.
+            utf8: True for UTF-8. Default: False, which means ASCII.
+        """
+        return AsyncCalls(self.reader.lines(nested=nested, utf8=utf8))
+
     def undecoded(self) -> AsyncIterator[_Rows | RawRows]:
         """Return an iterator of lists of instances, or of `RawRows` for rows that need not be decoded.
 

@@ -14,12 +14,17 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
 
 import orjson
 
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
-from aioflows.export import json_line
+from aioflows._tables.json_lines import line_encoder
+from aioflows._tables.raw_rows import Part, RawRows
+from aioflows._tables.row_columns import read_columns
+from aioflows.export import json_line, json_lines
 from aioflows.models import FlowInstance
 from benchmarks.rows import answer
 
@@ -62,6 +67,19 @@ def read_all(rows: Iterable[FlowInstance]) -> None:
         one.trigger_time, one.start_time, one.end_time, one.timestamp, one.status  # noqa: B018
 
 
+def lines_of(body: bytes, *, nested: bool) -> bytes:
+    page, ahead = read_search(body), ZONE.epoch.utcoffset() or timedelta()
+    every = range(len(page))
+    part = Part(
+        body,
+        page.ids,
+        every,
+        partial(page.instances, ZONE),
+        partial(read_columns, body, page.ids, every, ahead),
+    )
+    return line_encoder(nested=nested).convert(RawRows([part], None, ahead, FlowInstance(page.ids[-1])))
+
+
 def main() -> None:
     print(
         f"Python {platform.python_version()}, orjson {orjson.__version__}, {platform.machine()}, {sys.platform}"
@@ -86,6 +104,9 @@ def main() -> None:
         ("... a wrong type in one row", lambda: at_once(wrong), wrong),
         ("... a wrong type in every row", lambda: at_once(all_wrong), all_wrong),
         ("json_line of every row", lambda: b"".join(map(json_line, rows)), body),
+        ("json_lines of all rows", lambda: json_lines(rows), body),
+        ("lines from the bytes", lambda: lines_of(body, nested=True), body),
+        ("... with graphs as texts", lambda: lines_of(body, nested=False), body),
     ]
     for name, call, given in lines:
         middle, low, high = ratio(call, lambda given=given: orjson.loads(given))  # type: ignore[misc]

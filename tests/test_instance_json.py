@@ -20,7 +20,6 @@ from tests.support.instances import ODD_ROWS
 def general(instance: FlowInstance) -> bytes:
     """Give the line of the encoder that takes any columns and any zone."""
     encoder = JsonLinesEncoder(Layout([column.name for column in FIELDS]), nested=True)
-    encoder._usual = False
     return encoder.encode([instance])
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,17 +25,14 @@ from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.scans.machine import Machine
 from aioflows._core.scans.partition import Partition
 from aioflows._core.scans.partitions import PartitionedScan
-from aioflows._core.sorted.null_probe import NullProbes
-from aioflows._core.sorted.service_order import ServiceOrderScan
-from aioflows._core.sorted.sort_keys import SortOrder
-from aioflows._core.sorted.sorted_scan import SortedScan
-from aioflows._core.sorted.sorted_windows import Window
-from aioflows._core.sorted.tie_order import TieOrderScan
 from aioflows.checkpoint import Checkpoint, Position, Remainder
 from aioflows.errors import QueryError
 from aioflows.models import FlowInstance, ScheduleType
 from aioflows.query import FlowQuery
 from aioflows.settings import Limits
+
+if TYPE_CHECKING:
+    from aioflows._core.sorted.sorted_windows import Window
 
 __all__ = ["make_machine"]
 
@@ -81,8 +79,9 @@ def make_machine(
         machine = _by_trigger_time_and_others(setup, limit)
     else:
         machine = _by_other_fields(setup, limit, proven=proven)
-    by_walk = isinstance(
-        machine, (PartitionedScan, TieOrderScan)
+    by_walk = "update_time" not in fields and fields[:1] in (
+        [],
+        ["trigger_time"],
     )  # it hands out only rows that its partitions have checked
     checks = setup.checks
     if (checks is None or by_walk) and len(query.status) < _SEVERAL and query.type is not ScheduleType.MANUAL:
@@ -170,7 +169,12 @@ class _ScanSetup:
         )
 
 
+# The other orders are imported with the first scan that asks for one.
+
+
 def _by_update_time(setup: _ScanSetup) -> Machine:
+    from aioflows._core.sorted.service_order import ServiceOrderScan  # noqa: PLC0415
+
     walk = attrs.evolve(setup, confirm=True).walk(ordered=False)
     page_size, buffer = setup.limits.page_size, setup.limits.buffer
     return ServiceOrderScan(
@@ -179,6 +183,10 @@ def _by_update_time(setup: _ScanSetup) -> Machine:
 
 
 def _by_trigger_time_and_others(setup: _ScanSetup, limit: int | None) -> Machine:
+    from aioflows._core.sorted.null_probe import NullProbes  # noqa: PLC0415
+    from aioflows._core.sorted.sort_keys import SortOrder  # noqa: PLC0415
+    from aioflows._core.sorted.tie_order import TieOrderScan  # noqa: PLC0415
+
     query, order = setup.query, SortOrder(setup.query.sorters, setup.service, setup.after)
     walk = setup.walk(ordered=True, limit=limit, noted=order.note)
     windows = [(partition.type, query.from_ms, query.to_ms) for partition in walk.partitions]
@@ -186,6 +194,9 @@ def _by_trigger_time_and_others(setup: _ScanSetup, limit: int | None) -> Machine
 
 
 def _by_other_fields(setup: _ScanSetup, limit: int | None, *, proven: bool) -> Machine:
+    from aioflows._core.sorted.sort_keys import SortOrder  # noqa: PLC0415
+    from aioflows._core.sorted.sorted_scan import SortedScan  # noqa: PLC0415
+
     order = SortOrder(setup.query.sorters, setup.service, setup.after)
     return SortedScan(
         setup.walk(ordered=False, noted=order.note),

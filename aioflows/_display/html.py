@@ -7,7 +7,6 @@ show one name as another.
 from __future__ import annotations
 
 import enum
-import html
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -34,6 +33,8 @@ def facts(title: str, values: Iterable[tuple[str, object]]) -> str:
 
 
 def _text(value: object) -> str:
+    import html  # noqa: PLC0415  (its table of entities is slow to import, and only notebooks need it)
+
     return html.escape(printable(_plain(value), _MOST_CHARACTERS))
 
 

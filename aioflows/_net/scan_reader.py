@@ -37,8 +37,17 @@ from aioflows._net.retrying import CallTally
 from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
-from aioflows._tables.raw_rows import RawRows
-from aioflows.arrow import AnswerColumns, BatchForm, Names, frame_maker, text_batch
+from aioflows._tables.json_lines import line_encoder
+from aioflows._tables.raw_rows import RawRows, encoded_rows
+from aioflows.arrow import (
+    AnswerColumns,
+    BatchForm,
+    Names,
+    frame_maker,
+    is_imported,
+    pyarrow,
+    text_batch,
+)
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
@@ -53,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = ["ScanReader", "SessionParts"]
 
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
+_LINES = 500  # instances whose lines are made at once
 
 _LEAST_PAGE = 100  # rows; smaller ones cost more than they save
 _BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
@@ -204,24 +214,45 @@ class ScanReader(SessionBound):
         return self.handout.take_page(most)
 
     async def next_as(
-        self, convert: Callable[[RawRows], _T], most: int | None = None
+        self, convert: Callable[[RawRows], _T | list[FlowInstance]], most: int | None = None
     ) -> _T | list[FlowInstance]:
-        """Return the next rows: converted from the bytes of an answer, or as at most *most* instances."""
+        """Return the next rows: converted from the bytes of an answer, or as at most *most* instances.
+
+        The function may return instances as well.
+        """
         handout = self.handout
         if handout.at < handout.end or handout.limited:
             return await self.next_page(most)
         rows: list[FlowInstance] | RawRows = await self._read(self._machine.next_raw)
-        if not isinstance(rows, RawRows):
-            handout.fill(rows)
-            return handout.take_page(most)
-        try:
-            made = convert(rows)
-        except AioflowsError as error:
-            handout.miss()
-            await self._fail(error)
-            raise
-        handout.count(rows)
-        return made
+        if isinstance(rows, RawRows):
+            try:
+                made = convert(rows)
+            except AioflowsError as error:
+                handout.miss()
+                await self._fail(error)
+                raise
+            if not isinstance(made, list):
+                handout.count(rows)
+                return made
+            rows = made
+        handout.fill(rows)
+        return handout.take_page(most)
+
+    def lines(self, *, nested: bool, utf8: bool) -> Callable[[], Coroutine[Any, Any, bytes]]:
+        """Return a function that returns the next rows as JSON lines.
+
+        Args:
+            nested: True to write the graph, the parameters and ``extra`` as JSON values, not as texts.
+            utf8: True for UTF-8, False for ASCII.
+        """
+        encoder = line_encoder(nested=nested, utf8=utf8)
+        convert = encoded_rows(encoder.convert)
+
+        async def next_lines() -> bytes:
+            rows = await self.next_as(convert, _LINES)
+            return encoder.encode(rows) if isinstance(rows, list) else rows.chunk
+
+        return next_lines
 
     def batches(
         self, columns: Iterable[str] | None, *, tasks: bool, names: Names | None
@@ -242,6 +273,8 @@ class ScanReader(SessionBound):
         form, answer_columns = BatchForm(layout, names), AnswerColumns(layout)
 
         async def next_batch() -> pa.RecordBatch:
+            if not is_imported():  # the event loop goes on meanwhile
+                await to_thread(pyarrow)
             rows = await self.next_as(answer_columns.batch, _BATCH)
             return form.batch(text_batch(layout, rows) if isinstance(rows, list) else rows)
 

@@ -246,14 +246,16 @@ def shared_epoch(instances: Sequence[FlowInstance]) -> datetime | None:
     return epoch if type(epoch.tzinfo) is timezone else None
 
 
-def whole(column: Column, values: Values) -> list[int | None]:
+def whole(column: Column, values: Values) -> Sequence[int | None]:
     """Return the values of a column of integers, checked to fit into 64 bits.
 
     Raises:
         QueryError: a value does not fit.
     """
-    numbers = [None if value is None else int(value) for value in values]
-    for number in numbers:
+    numbers: Sequence[int | None] = values
+    if not set(map(type, values)) <= {int, type(None)}:
+        numbers = [None if value is None else int(value) for value in values]
+    for number in set(numbers):
         if number is not None and not -(2**63) <= number < 2**63:
             raise QueryError(
                 f"{column.name} holds {number}, which has more than 64 bits; "

@@ -13,7 +13,7 @@ A batch is made from instances (`from_instances`) or, at less cost, from the und
 
 from aioflows.arrow.from_bytes import AnswerColumns
 from aioflows.arrow.from_instances import text_batch
-from aioflows.arrow.schema import Names, arrow_schema, joined
+from aioflows.arrow.schema import Names, arrow_schema, is_imported, joined, pyarrow
 from aioflows.arrow.tables import BatchForm, frame_maker
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "Names",
     "arrow_schema",
     "frame_maker",
+    "is_imported",
     "joined",
+    "pyarrow",
     "text_batch",
 ]

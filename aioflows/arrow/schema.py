@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Names",
     "arrow_schema",
+    "check_names",
+    "is_imported",
     "joined",
     "names_of",
     "pyarrow",
@@ -38,8 +40,7 @@ def arrow_schema(layout: Layout, names: Names | None = None) -> pa.Schema:
     Raises:
         QueryError: the type of names is unknown, or pyarrow is not installed.
     """
-    if names not in (None, *get_args(Names)):
-        raise QueryError(f"names must be 'text', 'dictionary' or None, not {names!r}")
+    check_names(names)
     arrow, type_of = pyarrow(), types()
     fields = []
     for column in layout.columns:
@@ -48,6 +49,12 @@ def arrow_schema(layout: Layout, names: Names | None = None) -> pa.Schema:
         )
         fields.append((column.name, arrow.string() if is_text else type_of[column.kind]))
     return arrow.schema(fields)
+
+
+def check_names(names: object) -> None:
+    """Check the type of names. Raise a QueryError if it is unknown."""
+    if names not in (None, *get_args(Names)):
+        raise QueryError(f"names must be 'text', 'dictionary' or None, not {names!r}")
 
 
 def joined(
@@ -101,6 +108,11 @@ def pyarrow() -> Any:
     for module in ("pyarrow.compute", "pyarrow.json"):
         import_extra(module)
     return import_extra("pyarrow")
+
+
+def is_imported() -> bool:
+    """Return True if `pyarrow` needs to import nothing. The first import takes some tenths of a second."""
+    return pyarrow.cache_info().currsize > 0
 
 
 @cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from aioflows._extras import import_extra
+from aioflows._extras import import_extra, require_extra
 from aioflows._tables.columns import STATUS_NAME, Layout
-from aioflows.arrow.schema import Names, arrow_schema, pyarrow
+from aioflows.arrow.schema import Names, arrow_schema, check_names, pyarrow
 from aioflows.models import FlowStatus
 
 if TYPE_CHECKING:
@@ -37,11 +37,21 @@ class BatchForm:
     """
 
     def __init__(self, layout: Layout, names: Names | None = None) -> None:
-        self.schema: pa.Schema = arrow_schema(layout, names)
+        check_names(names)
+        require_extra("pyarrow")
+        self._layout, self._names = layout, names
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of the batches. Reading it imports pyarrow."""
+        return arrow_schema(self._layout, self._names)
+
+    @cached_property
+    def _known(self) -> dict[int, pa.Array]:
         arrow = pyarrow()
-        self._known: dict[int, pa.Array] = {
+        return {
             at: arrow.array([one.name for one in FlowStatus] if column is STATUS_NAME else [], arrow.string())
-            for at, column in enumerate(layout.columns)
+            for at, column in enumerate(self._layout.columns)
             if arrow.types.is_dictionary(self.schema.field(at).type)
         }
 

@@ -2,8 +2,8 @@
 
 from aioflows.export.api import export
 from aioflows.export.errors import ReaderGone, SinkError
-from aioflows.export.formats.json_lines import json_line
+from aioflows.export.formats.json_lines import json_line, json_lines
 from aioflows.export.job import Exported
 from aioflows.export.target import Format, Target
 
-__all__ = ["Exported", "Format", "ReaderGone", "SinkError", "Target", "export", "json_line"]
+__all__ = ["Exported", "Format", "ReaderGone", "SinkError", "Target", "export", "json_line", "json_lines"]

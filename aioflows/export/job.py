@@ -7,13 +7,13 @@ checkpoint of the entry fits its rows, even if the thread writes the rows later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from aioflows._tables.raw_rows import RawRows
+from aioflows._tables.raw_rows import EncodedRows, RawRows, encoded_rows
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
 from aioflows.export.draft import Draft
@@ -112,9 +112,10 @@ class Job:
             await stream.open()
             if encoder.head:
                 await stream.write(encoder.head)
-            async for rows in scan.pages():
-                for some in _slices(rows):
-                    await stream.write(encoder.encode(some))
+            convert = encoded_rows(encoder.convert) if encoder.accepts_raw_rows else None
+            async for rows in _pages(scan, convert):
+                for chunk in _chunks(encoder.encode, rows):
+                    await stream.write(chunk)
                 instances += len(rows)
                 self.watch(scan)
         finally:
@@ -171,14 +172,14 @@ class Job:
         # of the next commit at the latest.
         held, since, weight, due = 0, 0, 0.0, loop.time() + sink.commit_interval
         try:
-            pages = scan.undecoded() if sink.accepts_raw_rows else scan.pages()
+            pages = scan.undecoded() if sink.accepts_raw_rows else _pages(scan, sink.convert)
             while True:
                 error = None
                 try:
                     rows = await anext(pages, None)
                 except AioflowsError as caught:
                     rows, error = None, caught
-                for chunk in _chunks(sink, rows or ()):
+                for chunk in _chunks(sink.encode, rows or ()):
                     chunks.append(chunk)
                     weight += sink.weight(chunk)
                     await asyncio.sleep(0)
@@ -230,8 +231,32 @@ class _Committed:
         self._kept(entry.instances)
 
 
-def _chunks(sink: Sink[Any], rows: Sequence[FlowInstance] | RawRows) -> Iterable[Any]:
-    return (rows,) if isinstance(rows, RawRows) else map(sink.encode, _slices(rows))
+def _pages(
+    scan: Any, convert: Callable[[RawRows], EncodedRows | list[FlowInstance]] | None
+) -> AsyncIterator[list[FlowInstance] | EncodedRows]:
+    """Return the rows of a scan, encoded from the bytes of answers where that is possible."""
+    reader = None if convert is None else getattr(scan, "reader", None)
+    pages: AsyncIterator[list[FlowInstance]] = scan.pages()
+    return pages if reader is None else _encoded(partial(reader.next_as, convert))
+
+
+async def _encoded(
+    read: Callable[[], Awaitable[list[FlowInstance] | EncodedRows]],
+) -> AsyncIterator[list[FlowInstance] | EncodedRows]:
+    while True:
+        try:
+            rows = await read()
+        except StopAsyncIteration:
+            return
+        yield rows
+
+
+def _chunks(
+    encode: Callable[[Sequence[FlowInstance]], Any], rows: Sequence[FlowInstance] | RawRows | EncodedRows
+) -> Iterable[Any]:
+    if isinstance(rows, EncodedRows):
+        return (rows.chunk,)
+    return (rows,) if isinstance(rows, RawRows) else map(encode, _slices(rows))
 
 
 def _slices(rows: Sequence[FlowInstance]) -> list[Sequence[FlowInstance]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from aioflows._tables.raw_rows import EncodedRows, RawRows
 from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
 from aioflows.export.unfinished import Unfinished
@@ -34,7 +35,7 @@ class Tail:
 class Sink(ABC, Generic[D]):
     """A destination of rows and of the journal entry that counts them.
 
-    Only `encode` and `weight` are called on the event loop. All other methods are called in a thread.
+    Only `encode`, `convert` and `weight` are called on the event loop. All other methods are called in a thread.
 
     Args:
         draft: the draft that holds the rows.
@@ -53,6 +54,14 @@ class Sink(ABC, Generic[D]):
     @abstractmethod
     def encode(self, instances: Sequence[FlowInstance], /) -> Any:
         """Return instances as a chunk for `write`."""
+
+    @property
+    def convert(self) -> Callable[[RawRows], EncodedRows | list[FlowInstance]] | None:
+        """A function that makes a chunk for `write` from rows that are bytes of answers.
+
+        Default: None, which means that they are decoded before.
+        """
+        return None
 
     def weight(self, chunk: Any, /) -> float:  # noqa: ARG002
         """Return the memory of a chunk, as a share of the limit before a commit.

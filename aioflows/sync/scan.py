@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from aioflows._net.async_calls import or_none
 from aioflows._net.scan_reader import ScanReader
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowScan"]
 
+_T = TypeVar("_T")
 # Within the class, `list` is a method.
 _Rows: TypeAlias = list[FlowInstance]
 
@@ -50,12 +51,17 @@ class FlowScan(Puller[ScanReader]):
         """
         return self._calls(lambda: self._next_of(self._reader.handout.take_page))
 
+    def json_lines(self, *, nested: bool = True, utf8: bool = False) -> Iterator[bytes]:
+        """Return an iterator of JSON lines, those of many instances at a time; see `aioflows.FlowScan.json_lines`."""
+        read = self._reader.lines(nested=nested, utf8=utf8)
+        return self._calls(lambda: self._next_made(read))
+
     def record_batches(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return an iterator of Arrow record batches; see `aioflows.FlowScan.record_batches`."""
         read, _ = self._reader.batches(columns, tasks=tasks, names=names)
-        return self._calls(lambda: self._next_batch(read))
+        return self._calls(lambda: self._next_made(read))
 
     def to_arrow(
         self, columns: Iterable[str] | None = None, *, tasks: bool = False, names: Names | None = None
@@ -87,7 +93,7 @@ class FlowScan(Puller[ScanReader]):
         consumer takes them. An error of the scan is one of the consumer's errors, with the same text.
         """
         read, form = self._reader.batches(None, tasks=False, names=None)
-        batches = self._calls(lambda: self._next_batch(read))
+        batches = self._calls(lambda: self._next_made(read))
         return form.stream(batches).__arrow_c_stream__(requested_schema)
 
     def list(self) -> _Rows:
@@ -100,12 +106,12 @@ class FlowScan(Puller[ScanReader]):
         with self._one_at_a_time:
             return self._on_loop(self._reader.read_first)
 
-    def _next_batch(self, read: Callable[[], Coroutine[Any, Any, pa.RecordBatch]]) -> pa.RecordBatch:
+    def _next_made(self, read: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         with self._one_at_a_time:
-            batch = self._on_loop(partial(or_none, read))
-        if batch is None:
+            made = self._on_loop(partial(or_none, read))
+        if made is None:
             raise StopIteration
-        return batch
+        return made
 
     def _need_rows(self) -> None:
         if not self._reader.handout.held:

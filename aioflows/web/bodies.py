@@ -1,7 +1,7 @@
 """The bodies of answers: the rows of a scan or of a follow as chunks of bytes.
 
 1. A chunk is made when the one before it was sent, so a slow client slows the scan.
-2. A chunk holds at most `_ROWS` rows, so little waits in the buffers of a server.
+2. A chunk holds at most `_ROWS` rows, or a little more than `_LINES` bytes, so little waits in the buffers of a server.
 3. `StreamBody.last_words` follows the rows if an error ends them, and then the connection is cut. So no client
    takes a part for the whole.
 """
@@ -9,16 +9,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from datetime import UTC
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
-from aioflows._extras import import_extra
+from aioflows._extras import require_extra
 from aioflows._tables.columns import Kind, Layout
-from aioflows.arrow import arrow_schema, text_batch
+from aioflows._tables.json_lines import line_encoder
+from aioflows._tables.raw_rows import encoded_rows
+from aioflows.arrow import arrow_schema, is_imported, pyarrow, text_batch
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint
 from aioflows.errors import AioflowsError, QueryError, Throttled
-from aioflows.export.formats.json_lines import line_encoder
 from aioflows.follow import FlowFollow
 from aioflows.models import FlowInstance
 from aioflows.scan import FlowScan
@@ -33,10 +35,12 @@ BUFFER = 500
 """The rows that a scan behind an answer reads ahead of its client."""
 KEEP_ALIVE = 15.0  # seconds: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.7)
 _ROWS = 100  # about 100 kB
+_LINES = 100_000  # bytes
 _LONGEST_ID = 7_500  # characters: servers accept headers of 8 kB, and the id comes back as one
 _FOLLOW_PATIENCE = 1.0  # seconds
 
-_encode_lines = line_encoder(UTC).encode
+_encoder = line_encoder()
+_encode_lines, _convert_lines = _encoder.encode, encoded_rows(_encoder.convert)
 
 
 class StreamBody(ABC):
@@ -122,10 +126,26 @@ class LinesBody(StreamBody):
         self._complete = complete
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        while rows := await self._next_rows():
-            yield _encode_lines(rows)
+        while lines := await self._next_lines():
+            start = 0
+            while start < len(lines):
+                end = lines.find(b"\n", start + _LINES) + 1 or len(lines)
+                yield lines[start:end]
+                start = end
         if self._complete:
             yield json_bytes({"complete": True, "rows": self._count}) + b"\n"
+
+    async def _next_lines(self) -> bytes:
+        """Return the next lines. No bytes mean that there are no more."""
+        if not isinstance(self.rows, FlowScan):
+            return _encode_lines(await self._next_rows())
+        try:
+            rows = await self.rows.reader.next_as(_convert_lines, _ROWS)
+        except StopAsyncIteration:
+            return b""
+        self._count += len(rows)
+        lines: bytes = _encode_lines(rows) if isinstance(rows, list) else rows.chunk
+        return lines
 
     def last_words(self, error: AioflowsError) -> bytes:
         return json_bytes(self._told(error)) + b"\n"
@@ -214,16 +234,21 @@ class ArrowBody(StreamBody):
     ) -> None:
         super().__init__(rows, signer, buffer)
         self._layout = Layout(columns, tasks=tasks)
-        self._arrow: Any = import_extra("pyarrow")
-        text = self._arrow.string()
-        fields = zip(self._layout.columns, arrow_schema(self._layout), strict=True)
-        self._schema = self._arrow.schema(
-            [field.with_type(text) if column.kind is Kind.NAME else field for column, field in fields]
-        )
+        require_extra("pyarrow")
         if isinstance(rows, FlowScan):
             self._batches = rows.record_batches(self._layout.names, tasks=tasks)
 
+    @cached_property
+    def _schema(self) -> Any:
+        text = pyarrow().string()
+        fields = zip(self._layout.columns, arrow_schema(self._layout), strict=True)
+        return pyarrow().schema(
+            [field.with_type(text) if column.kind is Kind.NAME else field for column, field in fields]
+        )
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
+        if not is_imported():  # the event loop goes on meanwhile
+            await to_thread(pyarrow)
         head = self._schema.serialize().to_pybytes()
         while (batch := await self._batch()) is not None:
             for start in range(0, batch.num_rows, _ROWS):
@@ -239,9 +264,9 @@ class ArrowBody(StreamBody):
             batch = await anext(self._batches, None)
         if batch is None:
             return None
-        is_name = self._arrow.types.is_dictionary
+        is_name = pyarrow().types.is_dictionary
         arrays = [array.dictionary_decode() if is_name(array.type) else array for array in batch.columns]
-        return self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema)
+        return pyarrow().RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def last_words(self, error: AioflowsError) -> bytes:  # noqa: ARG002  (Arrow has no place for it)
         return self._TORN

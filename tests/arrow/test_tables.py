@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -143,3 +145,27 @@ async def test_an_unknown_type_of_names_is_refused_before_anything_is_sent() -> 
         with pytest.raises(QueryError, match="names must be"):
             await scan.to_arrow(names=wrong)
         assert scan.stats.requests == 0
+
+
+@pytest.mark.long
+def test_pyarrow_is_imported_beside_the_event_loop() -> None:
+    program = """
+import asyncio, sys, threading
+from aioflows import FlowQuery, FlowSession
+from aioflows.emulator import Emulator
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pyarrow.lib":
+            print(threading.current_thread() is threading.main_thread())
+
+async def main():
+    async with Emulator(50) as emulator, FlowSession(emulator.url, user_id="u", org_id="o") as session:
+        sys.meta_path.insert(0, Watch())
+        scan = session.scan(FlowQuery(emulator.start, emulator.end))
+        print(sum([batch.num_rows async for batch in scan.record_batches()]))
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "50"]

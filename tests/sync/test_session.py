@@ -111,6 +111,8 @@ def test_every_way_to_read_a_scan_gives_the_same() -> None:
         assert [[one.instance_id for one in way] for way in ways] == [expected] * 3
         batches = session.scan(query).record_batches(["instance_id"])
         assert [name for batch in batches for name in batch.column(0).to_pylist()] == expected
+        lines = b"".join(session.scan(query).json_lines())
+        assert lines == b"".join([one.to_json() + b"\n" for one in session.scan(query)])
         first = session.scan(query).first()
         assert first is not None
         assert first.instance_id == expected[0]

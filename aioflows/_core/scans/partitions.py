@@ -32,6 +32,7 @@ from aioflows._core.scans.signals import DONE, NEED_PAGES
 from aioflows._core.scans.taken_rows import TakenRows
 from aioflows._core.wire.zone import Zone, wall_seconds
 from aioflows._tables.raw_rows import Part, RawRows
+from aioflows._tables.row_columns import read_columns
 from aioflows.checkpoint import Remainder
 from aioflows.events import WindowDone
 from aioflows.models import NAIVE_EPOCH, FlowInstance, ScheduleType
@@ -147,19 +148,19 @@ class PartitionedScan(Machine):
             return self._read(taken)
         if self.noted is not None or self._checks is not None or not zone.fixed or not taken.pieces:
             return self._read(taken)
-        parts = [
-            # A small piece of a page goes without the bytes, since each piece would decode the whole page.
-            Part(
-                piece.page.body if 2 * len(piece) > len(piece.page.ids) else b"",
-                piece.page.ids,
-                piece.numbers,
-                partial(piece.read, zone),
-            )
-            for piece in taken.pieces
-        ]
-        undecoded = RawRows(parts, taken.order, zone.epoch.utcoffset() or timedelta(), self._last_of(taken))
+        ahead = zone.epoch.utcoffset() or timedelta()
+        parts = [self._part(piece, zone, ahead) for piece in taken.pieces]
+        undecoded = RawRows(parts, taken.order, ahead, self._last_of(taken))
         # If bytes cover at most half of the rows, decoding all rows here is cheaper.
         return undecoded if 2 * undecoded.covered > len(undecoded) else self._read(taken)
+
+    @staticmethod
+    def _part(piece: PageSlice, zone: Zone, ahead: timedelta) -> Part:
+        ids, numbers, read, body = piece.page.ids, piece.numbers, partial(piece.read, zone), piece.page.body
+        if 2 * len(piece) <= len(ids) or not body:
+            # A small piece of a page goes without the bytes, since each piece would decode the whole page.
+            return Part(b"", ids, numbers, read)
+        return Part(body, ids, numbers, read, partial(read_columns, body, ids, numbers, ahead))
 
     def _last_of(self, taken: TakenRows) -> FlowInstance:
         """Return a row that has only the id and the trigger time of the last row."""

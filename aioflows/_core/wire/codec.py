@@ -14,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 import msgspec
-from cattrs.gen import make_dict_structure_fn, override
 
 from aioflows._core.wire.rows import NAMES, OTHER_TIMES, Row
 from aioflows._json_text import as_member
 from aioflows._moments import moment
 from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance, StoredInstance, into_instances
+
+if TYPE_CHECKING:
+    import cattrs
 
 __all__ = ["Rows", "flow_instances"]
 
@@ -104,7 +106,12 @@ def _any(value: object, _: object = None) -> object:
 _HOOKS = {"str": _text, "int": _whole, "bool": _flag, "FlowStatus": _whole, "Json": _any}
 
 
+@cache
 def _converter() -> cattrs.Converter:
+    # cattrs takes a tenth of the time in which this package is imported, so it is imported with the first page.
+    import cattrs  # noqa: PLC0415
+    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
+
     converter = cattrs.Converter(detailed_validation=True)
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(StoredInstance)
     overrides: dict[str, Any] = {
@@ -177,8 +184,10 @@ def _one(row: Mapping[str, Any], path: str) -> StoredInstance:
 
 
 def _by_hand(row: Mapping[str, Any], path: str) -> StoredInstance:
+    import cattrs  # noqa: PLC0415  (as in `_converter`)
+
     try:
-        return _CONVERTER.structure(row, StoredInstance)
+        return _converter().structure(row, StoredInstance)
     except cattrs.BaseValidationError as error:
         problem, _, field = cattrs.transform_error(error, "", _error_text)[0].rpartition(" @ .")
         raise AnswerError(problem, f"{path}.{_WIRE_NAME.get(field, field)}") from None
@@ -188,13 +197,10 @@ def _error_text(error: BaseException, _: object) -> str:
     return str(error)
 
 
-_CONVERTER = _converter()
-
-
 def flow_instances(rows: Rows) -> list[FlowInstance]:
     """Return flow instances from rows.
 
     Raises:
         AnswerError: a row cannot be read. The error names the path.
     """
-    return _CONVERTER.structure(rows, list[FlowInstance])
+    return _converter().structure(rows, list[FlowInstance])

@@ -6,13 +6,14 @@ A text file may be compressed (`compression`).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Protocol
 
 import attrs
 
+from aioflows._tables.raw_rows import EncodedRows, RawRows, encoded_rows
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
 from aioflows.export.errors import SinkError
@@ -38,6 +39,9 @@ class Encoder(Protocol):
     quoted: bool
     """True if the bytes that end a record may also stand within it, between quotes."""
 
+    accepts_raw_rows: bool
+    """True if `convert` may be called."""
+
     def encode(self, instances: Sequence[FlowInstance], /) -> bytes:
         """Return the lines of these instances."""
 
@@ -47,6 +51,9 @@ class Encoder(Protocol):
         Raises:
             ValueError: the record has other columns.
         """
+
+    def convert(self, rows: RawRows, /) -> bytes:
+        """Return the lines of rows that are bytes of answers."""
 
 
 class TextSink(GrowingSink):
@@ -66,6 +73,10 @@ class TextSink(GrowingSink):
 
     def encode(self, instances: Sequence[FlowInstance]) -> bytes:
         return self._encoder.encode(instances)
+
+    @property
+    def convert(self) -> Callable[[RawRows], EncodedRows | list[FlowInstance]] | None:
+        return encoded_rows(self._encoder.convert) if self._encoder.accepts_raw_rows else None
 
     def finished(self, entry: JournalEntry) -> bool:
         return self._draft.target.is_file() and self._draft.target.stat().st_size == entry.length
