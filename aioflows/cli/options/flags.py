@@ -16,12 +16,34 @@ _output = partial(typer.Option, rich_help_panel="Output")
 
 # Instances
 
-From: TypeAlias = Annotated[str, _query("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
-To: TypeAlias = Annotated[str, _query(help="End of the range of trigger times, exclusive.")]
+From: TypeAlias = Annotated[
+    str | None,
+    _query(
+        "--from",
+        help="First trigger time: 2024-01-01T00:00+08:00, 2024-01-01, today, yesterday, 7d (seven days ago), or "
+        "epoch seconds or milliseconds.",
+        show_default=False,
+    ),
+]
+To: TypeAlias = Annotated[
+    str | None,
+    _query("--to", help="End of the range of trigger times, exclusive. As --from.", show_default="now"),
+]
+Last: TypeAlias = Annotated[
+    str | None,
+    _query(
+        "--last",
+        help="Range of trigger times that ends now, instead of --from and --to: 30m, 24h, 7d, 2w, today; or "
+        "yesterday, the whole day.",
+        show_default=False,
+    ),
+]
 LocalZone: TypeAlias = Annotated[
     str | None,
     _query(
-        help="Zone of dates, of times without a zone, and of the times that are written, as in Asia/Shanghai."
+        "--zone",
+        help="Zone of dates and of times without a zone, as in Asia/Shanghai. Times are written in it too.",
+        show_default="that of the service; written times: UTC, but on a terminal that of the service",
     ),
 ]
 TypeName: TypeAlias = Annotated[str, _query(help="Schedule type: manual, periodic, temporary or all.")]
@@ -192,10 +214,16 @@ AuditJson: TypeAlias = Annotated[
 
 Since: TypeAlias = Annotated[
     str | None,
-    _query(help="First trigger time, as in 2024-01-01T00:00+08:00.", show_default="now"),
+    _query(
+        "--since",
+        help="First trigger time: 2024-01-01T00:00+08:00, 2024-01-01, today, yesterday, 24h (24 hours ago), or "
+        "epoch seconds or milliseconds.",
+        show_default="now",
+    ),
 ]
 Until: TypeAlias = Annotated[
-    str | None, _query(help="End of the range of trigger times, exclusive.", show_default="none")
+    str | None,
+    _query("--until", help="End of the range of trigger times, exclusive. As --since.", show_default="none"),
 ]
 Changes: TypeAlias = Annotated[
     bool,
@@ -251,6 +279,31 @@ Grace: TypeAlias = Annotated[
 ]
 WaitJson: TypeAlias = Annotated[
     bool, _output("--json", help="Print instances as JSON, one object per line, and errors too.")
+]
+
+# Get and count
+
+WrittenZone: TypeAlias = Annotated[
+    str | None,
+    _output(
+        "--zone",
+        help="Zone of the times that are written, as in Asia/Shanghai.",
+        show_default="UTC, and on a terminal that of the service",
+    ),
+]
+GetJson: TypeAlias = Annotated[
+    bool,
+    _output(
+        "--json",
+        help="Print instances as JSON, one object per line, on a terminal as well, and errors too.",
+    ),
+]
+CountBy: TypeAlias = Annotated[
+    str | None,
+    _output("--by", help="Count apart: status, flow, day or owner.", show_default="one number for all"),
+]
+CountJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print one JSON object, and errors as JSON too.")
 ]
 
 # The emulated deployment
