@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from aioflows import Limits, __version__
+from aioflows import Limits, QueryError, __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
 from aioflows.cli.commands.audit import AuditJob, AuditOptions, audit
@@ -306,6 +306,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
     except ReaderGone:
         return Exit.COMPLETE
+    except QueryError as error:  # of a profile, which is read before its command begins
+        print_error(f"error: {printable(str(error), 2000)}")
+        return Exit.USAGE
     except SinkError as error:
         print_error(f"error: {error}")
         return Exit.SINK

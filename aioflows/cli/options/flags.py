@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+from aioflows.cli.options.profiles import use_profile
 
 _query = partial(typer.Option, rich_help_panel="Instances")
 _connection = partial(typer.Option, rich_help_panel="Service and credentials")
@@ -58,6 +61,21 @@ Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instance
 
 # Service and credentials
 
+
+def _use_profile(context: typer.Context, value: str | None) -> str | None:
+    return use_profile(context, value, os.environ)
+
+
+ProfileName: TypeAlias = Annotated[
+    str | None,
+    _connection(
+        "--profile",
+        help="Profile in the file of profiles, or AIOFLOWS_PROFILE. Its values are the defaults of other options.",
+        show_default="none",
+        callback=_use_profile,
+        is_eager=True,
+    ),
+]
 Url: TypeAlias = Annotated[str | None, _connection(help="Address of the API gateway, or AIOFLOWS_URL.")]
 UserId: TypeAlias = Annotated[
     str | None, _connection(help="User that sends the requests, or AIOFLOWS_USER_ID.")
