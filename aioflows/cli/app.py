@@ -42,7 +42,6 @@ app = typer.Typer(
     name="aioflows",
     help="Read every EnOS flow instance exactly once, in order.",
     epilog=EPILOG,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

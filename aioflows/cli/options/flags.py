@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from aioflows.cli.options.profiles import use_profile
+from aioflows import FlowStatus, ScheduleType
+from aioflows.cli.options.profiles import ProfileFile, use_profile
+from aioflows.query import SORT_FIELDS
 
 _query = partial(typer.Option, rich_help_panel="Instances")
 _connection = partial(typer.Option, rich_help_panel="Service and credentials")
 _limits = partial(typer.Option, rich_help_panel="Limits")
 _polling = partial(typer.Option, rich_help_panel="Polling")
 _output = partial(typer.Option, rich_help_panel="Output")
+
+
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    """Return the words that a shell may complete a text to."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
 
 # Instances
 
@@ -49,14 +62,29 @@ LocalZone: TypeAlias = Annotated[
         show_default="that of the service; written times: UTC, but on a terminal that of the service",
     ),
 ]
-TypeName: TypeAlias = Annotated[str, _query(help="Schedule type: manual, periodic, temporary or all.")]
+TypeName: TypeAlias = Annotated[
+    str,
+    _query(
+        help="Schedule type: manual, periodic, temporary or all.",
+        autocompletion=_one_of("all", *(kind.name.lower() for kind in ScheduleType)),
+    ),
+]
 Status: TypeAlias = Annotated[
     list[str] | None,
-    _query(help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option."),
+    _query(
+        help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option.",
+        autocompletion=_one_of(*(status.name for status in FlowStatus)),
+    ),
 ]
 Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.")]
 Expression: TypeAlias = Annotated[str, _query(help="Part of the instance's id or the flow's name.")]
-OrderBy: TypeAlias = Annotated[str, _query(help="trigger_time, -trigger_time, or none.")]
+OrderBy: TypeAlias = Annotated[
+    str,
+    _query(
+        help="trigger_time, -trigger_time, or none.",
+        autocompletion=_one_of("none", *SORT_FIELDS, *(f"-{field}" for field in SORT_FIELDS)),
+    ),
+]
 Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instances.", show_default="no limit")]
 
 # Service and credentials
@@ -66,6 +94,10 @@ def _use_profile(context: typer.Context, value: str | None) -> str | None:
     return use_profile(context, value, os.environ)
 
 
+def _profile_names(incomplete: str) -> list[str]:
+    return [name for name in ProfileFile.of(os.environ).names() if name.startswith(incomplete)]
+
+
 ProfileName: TypeAlias = Annotated[
     str | None,
     _connection(
@@ -73,6 +105,7 @@ ProfileName: TypeAlias = Annotated[
         help="Profile in the file of profiles, or AIOFLOWS_PROFILE. Its values are the defaults of other options.",
         show_default="none",
         callback=_use_profile,
+        autocompletion=_profile_names,
         is_eager=True,
     ),
 ]
@@ -156,7 +189,12 @@ Output: TypeAlias = Annotated[
 ]
 FileFormat: TypeAlias = Annotated[
     str | None,
-    _output("--format", help="jsonl, csv, parquet, sqlite or duckdb.", show_default="by the suffix"),
+    _output(
+        "--format",
+        help="jsonl, csv, parquet, sqlite or duckdb.",
+        show_default="by the suffix",
+        autocompletion=_one_of("jsonl", "csv", "parquet", "sqlite", "duckdb"),
+    ),
 ]
 Columns: TypeAlias = Annotated[
     list[str] | None,
@@ -318,7 +356,12 @@ GetJson: TypeAlias = Annotated[
 ]
 CountBy: TypeAlias = Annotated[
     str | None,
-    _output("--by", help="Count apart: status, flow, day or owner.", show_default="one number for all"),
+    _output(
+        "--by",
+        help="Count apart: status, flow, day or owner.",
+        show_default="one number for all",
+        autocompletion=_one_of("status", "flow", "day", "owner"),
+    ),
 ]
 CountJson: TypeAlias = Annotated[
     bool, _output("--json", help="Print one JSON object, and errors as JSON too.")

@@ -175,10 +175,7 @@ class ProfileFile:
             QueryError: the file cannot be read, or others can read its keys; the profile is unknown; or a key of
                 it is unknown or has an invalid value.
         """
-        try:
-            stored = tomllib.loads(read_text("the file of profiles", self.path, _LONGEST_FILE))
-        except tomllib.TOMLDecodeError as error:
-            raise QueryError(f"the file of profiles {str(self.path)!r} is not TOML: {error}") from None
+        stored = self._read()
         found = stored.get(name)
         if not isinstance(found, dict):
             known = [one for one, value in stored.items() if isinstance(value, dict)]
@@ -194,6 +191,19 @@ class ProfileFile:
         if "secret-file" in options:
             _refuse_readable(Path(options["secret-file"]), "it holds a secret key")
         return StoredProfile(name, options, {key: found[key] for key in found if key in _KEYS})
+
+    def names(self) -> list[str]:
+        """Return the names of all profiles, for the shell. A file that cannot be read has none."""
+        try:
+            return [name for name, value in self._read().items() if isinstance(value, dict)]
+        except QueryError:
+            return []
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(read_text("the file of profiles", self.path, _LONGEST_FILE))
+        except tomllib.TOMLDecodeError as error:
+            raise QueryError(f"the file of profiles {str(self.path)!r} is not TOML: {error}") from None
 
     def _check(self, name: str, key: str, value: object) -> None:
         where = f"profile {name} in {self.path}"
@@ -211,9 +221,9 @@ class ProfileFile:
         if not _CHECKS[known[key]](value):
             raise QueryError(f"{where}: {key} must be {known[key]}")
 
-    def _value(self, key: str, value: object) -> object:
+    def _value(self, key: str, value: Any) -> Any:
         """Return a value. A path is relative to the folder of the file, and ``~`` is the user's folder."""
-        return str(self.path.parent / Path(str(value)).expanduser()) if key in _PATHS else value
+        return str(self.path.parent / Path(value).expanduser()) if key in _PATHS else value
 
 
 def _nearest(text: str, known: Sequence[str] | Mapping[str, str]) -> str:
