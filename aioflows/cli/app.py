@@ -16,6 +16,7 @@ from aioflows.cli.command import command
 from aioflows.cli.commands.audit import AuditJob, AuditOptions, audit
 from aioflows.cli.commands.count import CountJob, count
 from aioflows.cli.commands.demo import Demo, demo
+from aioflows.cli.commands.doctor import doctor
 from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
 from aioflows.cli.commands.get import get
@@ -246,6 +247,17 @@ async def count_command(
     times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
     await count(connection, attrs.evolve(job, query=selection.query(*times, "none")))
     return Exit.COMPLETE
+
+
+@command(app, "doctor")
+async def doctor_command(
+    *,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    as_json: flags.DoctorJson = False,
+) -> Exit:
+    """Examine the service and the options for it, and say what is wrong and what to do. It only reads."""
+    return await doctor(connection, limit_options.limits(), as_json=as_json)
 
 
 @command(app, "emulate", interruptible=False)

@@ -13,11 +13,12 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 import attrs
 
-from aioflows import AppKey, Event, FlowSession, Limits, QueryError
+from aioflows import AppKey, Event, FlowSession, Limits, QueryError, RetryPolicy, Transport
 from aioflows.cli.options import flags
 from aioflows.cli.options.parsing import headers, read_text
 from aioflows.cli.options.profiles import ProfileFile
@@ -66,43 +67,60 @@ class ConnectionOptions:
     typed: list[str] = attrs.field(factory=list, init=False, repr=False, eq=False)
     """The secret key that a user typed, so that a second session of the command does not ask for it again."""
 
-    def session(self, limits: Limits, observer: Callable[[Event], None] | None = None) -> FlowSession:
+    @property
+    def resolved(self) -> Connection:
+        """The connection that the options and this process's environment describe."""
+        interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        return self.resolve(os.environ, self._ask if interactive else None)
+
+    def _ask(self, prompt: str) -> str:
+        if not self.typed:
+            self.typed.append(getpass.getpass(prompt))
+        return self.typed[0]
+
+    def session(
+        self,
+        limits: Limits,
+        observer: Callable[[Event], None] | None = None,
+        *,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        transport: Transport | None = None,
+        zone: tzinfo | None = None,
+    ) -> FlowSession:
         """Return a session with the service. On a terminal, ask for a secret key that is missing.
 
         Args:
             limits: limits of the session.
             observer: called with each event of the session. Default: None.
+            retry: rules for retries.
+            transport: sends the requests, instead of one with these options. Default: None.
+            zone: zone of the service, instead of that of the options. Default: None.
 
         Raises:
             QueryError: an option is missing or invalid, or an option and a variable differ.
         """
-        interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
-
-        def ask(prompt: str) -> str:
-            if not self.typed:
-                self.typed.append(getpass.getpass(prompt))
-            return self.typed[0]
-
         if self.proxy is not None and "@" in self.proxy:
             raise QueryError(
                 "--proxy holds a user or a password, which other users of this machine can see; set HTTPS_PROXY "
                 "to that address and give --trust-env"
             )
-        service = self.resolve(os.environ, ask if interactive else None)
+        service = self.resolved
         return FlowSession(
             service.url,
             user_id=service.user_id,
             org_id=service.org_id,
             auth=service.auth,
             limits=limits,
-            server_timezone=self.server_timezone,
+            server_timezone=self.server_timezone if zone is None else zone,
             other_timezone=self.other_timezone,
             first_page=self.first_page,
             observer=observer,
             allow_http=self.allow_http,
-            proxy=self.proxy,
-            trust_env=self.trust_env,
-            ssl=self.cacert,
+            http=transport,
+            proxy=self.proxy if transport is None else None,
+            trust_env=self.trust_env and transport is None,
+            ssl=self.cacert if transport is None else None,
+            retry=retry,
             headers=headers(self.header),
             timeout=self.timeout,
         )

@@ -367,6 +367,10 @@ CountJson: TypeAlias = Annotated[
     bool, _output("--json", help="Print one JSON object, and errors as JSON too.")
 ]
 
+DoctorJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print each check as JSON, one object per line, and errors too.")
+]
+
 # The emulated deployment
 
 Instances: TypeAlias = Annotated[int, typer.Option(help="Number of instances.")]

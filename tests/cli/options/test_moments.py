@@ -154,7 +154,9 @@ class TestPeriod:
         ],
         ids=str,
     )
-    def test_what_makes_no_sense_is_refused(self, texts: tuple[str | None, str | None, str | None], words: str) -> None:
+    def test_what_makes_no_sense_is_refused(
+        self, texts: tuple[str | None, str | None, str | None], words: str
+    ) -> None:
         with pytest.raises(QueryError, match=words):
             Period(NOW, *texts)
 
