@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import attrs
 import typer
 
-from aioflows import Limits, __version__
+from aioflows import Limits, QueryError, __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
 from aioflows.cli.commands.audit import AuditJob, AuditOptions, audit
+from aioflows.cli.commands.count import CountJob, count
 from aioflows.cli.commands.demo import Demo, demo
+from aioflows.cli.commands.doctor import doctor
 from aioflows.cli.commands.emulate import emulate, parse_switches
 from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
+from aioflows.cli.commands.get import get
 from aioflows.cli.commands.report import ReportJob, report
 from aioflows.cli.commands.scan import Output, ScanJob, scan
 from aioflows.cli.commands.wait import WaitOptions, wait
 from aioflows.cli.exit_codes import EPILOG, Exit, print_error
 from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
-from aioflows.cli.options.groups import LimitOptions, QueryOptions
+from aioflows.cli.options.groups import LimitOptions, QueryOptions, RangeOptions
+from aioflows.cli.options.moments import moves, time, with_fixed_times
 from aioflows.cli.output.console import console_on
 from aioflows.cli.output.standard_output import checked_standard_output, standard_output
+from aioflows.cli.service_zone import zone_of_times
 from aioflows.emulator import Emulator
 from aioflows.export import ReaderGone, SinkError
 
@@ -36,11 +43,14 @@ app = typer.Typer(
     name="aioflows",
     help="Read every EnOS flow instance exactly once, in order.",
     epilog=EPILOG,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @command(app, "demo")
@@ -67,8 +77,7 @@ async def demo_command(
 async def scan_command(
     *,
     context: typer.Context,
-    from_: flags.From,
-    to: flags.To,
+    range_: RangeOptions,
     selection: QueryOptions,
     order_by: flags.OrderBy = "trigger_time",
     limit: flags.Limit = None,
@@ -79,10 +88,9 @@ async def scan_command(
     as_json: flags.Json = False,
 ) -> Exit:
     """Write every matching instance to the terminal, a pipe or a file."""
-    zone = parsing.zone(selection.zone)
-    query = selection.query(parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone), order_by)
+    period, zone = range_.period(_now()), parsing.zone(selection.zone)
     job = ScanJob(
-        query,
+        selection.query(0, 0, order_by),
         limit=limit,
         limits=limit_options.limits(),
         output=output,
@@ -91,15 +99,16 @@ async def scan_command(
         arguments=context.obj,
         zone=zone,
     )
-    await scan(connection, job)
+    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    query, arguments = selection.query(*times, order_by), period.fixed(job.arguments, times)
+    await scan(connection, attrs.evolve(job, query=query, arguments=arguments))
     return Exit.COMPLETE
 
 
 @command(app, "report")
 async def report_command(
     *,
-    from_: flags.From,
-    to: flags.To,
+    range_: RangeOptions,
     selection: QueryOptions,
     limit: flags.Limit = None,
     connection: ConnectionOptions,
@@ -110,10 +119,9 @@ async def report_command(
     quiet: flags.Quiet = False,
 ) -> Exit:
     """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
-    zone = parsing.zone(selection.zone)
-    query = selection.query(parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone))
+    period, zone = range_.period(_now()), parsing.zone(selection.zone)
     job = ReportJob(
-        query,
+        selection.query(0, 0),
         limit=limit,
         limits=limit_options.limits(),
         output=output,
@@ -122,15 +130,15 @@ async def report_command(
         overwrite=overwrite,
         quiet=quiet,
     )
-    await report(connection, job)
+    times = period.times(await zone_of_times(connection, selection.zone, period.texts))
+    await report(connection, attrs.evolve(job, query=selection.query(*times)))
     return Exit.COMPLETE
 
 
 @command(app, "audit")
 async def audit_command(
     *,
-    from_: flags.From,
-    to: flags.To,
+    range_: RangeOptions,
     selection: AuditOptions,
     connection: ConnectionOptions,
     limit_options: LimitOptions,
@@ -140,8 +148,9 @@ async def audit_command(
     as_json: flags.AuditJson = False,
 ) -> Exit:
     """List the scheduled runs that have no instance, came twice or came late. Exit with 7 if runs are missing."""
+    period = range_.period(_now())
     job = AuditJob(
-        selection.query(from_, to),
+        selection.query(0, 0),
         late=selection.limit,
         whole_range=selection.whole_range,
         limits=limit_options.limits(),
@@ -150,7 +159,8 @@ async def audit_command(
         quiet=quiet,
         as_json=as_json,
     )
-    return await audit(connection, job)
+    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    return await audit(connection, attrs.evolve(job, query=selection.query(*times)))
 
 
 @command(app, "follow")
@@ -167,10 +177,16 @@ async def follow_command(
     checkpoint: flags.CheckpointFile = None,
 ) -> Exit:
     """Show new instances as they appear, until Ctrl-C."""
-    zone = parsing.zone(selection.zone)
-    first = None if since is None else parsing.time(since, "--since", zone)
-    last = _FAR_FUTURE_MS if until is None else parsing.time(until, "--until", zone)
-    query = selection.query(first or 0, last)
+    now, given = _now(), {"--since": since, "--until": until}
+    texts = {option: text for option, text in given.items() if text is not None}
+    for option, text in texts.items():
+        time(
+            text, option, UTC, now=now
+        )  # an invalid time is refused before the service is asked for its zone
+    zone = await zone_of_times(connection, selection.zone, texts.values())
+    times = {option: time(text, option, zone, now=now) for option, text in texts.items()}
+    first = times.get("--since")
+    query = selection.query(first or 0, times.get("--until", _FAR_FUTURE_MS))
     job = FollowJob(
         query,
         since=first,
@@ -178,8 +194,10 @@ async def follow_command(
         polling=polling,
         checkpoint_file=checkpoint,
         limits=limit_options.limits(),
-        arguments=context.obj,
-        zone=zone,
+        arguments=with_fixed_times(
+            context.obj, {option: times[option] for option, text in texts.items() if moves(text)}
+        ),
+        zone=parsing.zone(selection.zone),
     )
     await follow(connection, job)
     return Exit.COMPLETE
@@ -196,6 +214,50 @@ async def wait_command(
 ) -> Exit:
     """Wait until instances are finished. Exit with 8 if one failed, and with 9 if one was cancelled or skipped."""
     return await wait(connection, ids, waiting, quiet=quiet, as_json=as_json)
+
+
+@command(app, "get")
+async def get_command(
+    *,
+    ids: flags.InstanceIds,
+    zone: flags.WrittenZone = None,
+    connection: ConnectionOptions,
+    as_json: flags.GetJson = False,
+) -> Exit:
+    """Show instances by their ids. Exit with 11 if the service does not know one of them."""
+    return await get(connection, ids, zone=parsing.zone(zone), as_json=as_json)
+
+
+@command(app, "count")
+async def count_command(
+    *,
+    range_: RangeOptions,
+    selection: QueryOptions,
+    by: flags.CountBy = None,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    quiet: flags.Quiet = False,
+    as_json: flags.CountJson = False,
+) -> Exit:
+    """Count instances. Each is read, so that the number is exact; a service need not know it."""
+    period, zone = range_.period(_now()), parsing.zone(selection.zone)
+    # Without an order, rows need not wait for each other.
+    query = selection.query(0, 0, "none")
+    job = CountJob(query, by, limit_options.limits(), zone=zone, quiet=quiet, as_json=as_json)
+    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    await count(connection, attrs.evolve(job, query=selection.query(*times, "none")))
+    return Exit.COMPLETE
+
+
+@command(app, "doctor")
+async def doctor_command(
+    *,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    as_json: flags.DoctorJson = False,
+) -> Exit:
+    """Examine the service and the options for it, and say what is wrong and what to do. It only reads."""
+    return await doctor(connection, limit_options.limits(), as_json=as_json)
 
 
 @command(app, "emulate", interruptible=False)
@@ -255,6 +317,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return app(args=given, prog_name="aioflows", standalone_mode=False, obj=given) or Exit.COMPLETE
     except ReaderGone:
         return Exit.COMPLETE
+    except QueryError as error:  # of a profile, which is read before its command begins
+        print_error(f"error: {printable(str(error), 2000)}")
+        return Exit.USAGE
     except SinkError as error:
         print_error(f"error: {error}")
         return Exit.SINK

@@ -47,7 +47,9 @@ def command(
         def run(**given: Any) -> None:
             as_json = given.get("as_json", False)
             grouped = {
-                name: group(**{field.name: given.pop(field.name) for field in attrs.fields(group)})
+                name: group(
+                    **{field.name: given.pop(field.name) for field in attrs.fields(group) if field.init}
+                )
                 for name, group in groups.items()
             }
             raise typer.Exit(
@@ -70,4 +72,5 @@ def _options(group: type[attrs.AttrsInstance]) -> list[inspect.Parameter]:
     return [
         inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
         for field in attrs.fields(group)
+        if field.init
     ]

@@ -45,7 +45,14 @@ SCAN = ["scan", *FROM_TO, *WHERE]
         ([*SCAN, "--format", "xml"], "unknown format 'xml'; known formats: jsonl"),
         ([*SCAN, "--columns", "instance_id,statsu"], "did you mean 'status'?"),
         ([*SCAN, "--columns", "task_id"], "needs one row for each task"),
-        (["scan", *WHERE, "--from", "2024-01-01T00:00", "--to", "2025-01-01T00:00Z"], "add a zone, as in"),
+        (
+            ["scan", *WHERE, "--from", "2024-02-30", "--to", "2025-01-01T00:00Z"],
+            "--from '2024-02-30' is not a time",
+        ),
+        (["scan", *WHERE, "--last", "7 fortnights"], "give it as in 30m, 24h, 7d or 2w"),
+        (["scan", *WHERE, "--last", "7d", "--to", "now"], "--last cannot be used with"),
+        (["count", *WHERE, "--last", "7d", "--by", "colour"], "is not one of status, flow, day, owner"),
+        (["get", *WHERE], "ID..."),
         (["scan", *WHERE, "--from", "2025-01-01T00:00Z", "--to", "2024-01-01T00:00Z"], "is after"),
         (["scan", *FROM_TO, "--url", "ftp://x", "--user-id", "u", "--org-id", "o"], "https://"),
         (
@@ -88,7 +95,9 @@ def test_a_port_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "address already in use" in capsys.readouterr().err.lower()
 
 
-@pytest.mark.parametrize("command", [[], ["scan"], ["audit"], ["demo"], ["emulate"], ["wait"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [[], ["scan"], ["audit"], ["count"], ["demo"], ["emulate"], ["get"], ["wait"]], ids=str
+)
 def test_the_help_lists_the_exit_codes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == Exit.COMPLETE
     words = capsys.readouterr().out.split()

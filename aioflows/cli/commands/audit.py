@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
 from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows.audit import audit as audit_of
 from aioflows.cli.exit_codes import Exit
-from aioflows.cli.options import flags, parsing
+from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.audit_report import json_lines, print_audit
 from aioflows.cli.output.console import console_on
@@ -37,10 +37,8 @@ class AuditOptions:
     late: flags.LateMinutes = 60.0
     whole_range: flags.WholeRange = False
 
-    def query(self, from_: str, to: str) -> FlowQuery:
-        """Return the query for a range, given as texts."""
-        zone = parsing.zone(self.zone)
-        first, last = parsing.time(from_, "--from", zone), parsing.time(to, "--to", zone)
+    def query(self, first: datetime | int, last: datetime | int) -> FlowQuery:
+        """Return the query for a range."""
         return FlowQuery(first, last, owner=self.owner, expression=self.expression)
 
     @property

@@ -3,6 +3,8 @@
 1. A key or a password is never read from an option: other users of the machine can see the command lines of
    processes. Headers may come from a file for that reason.
 2. An option and an environment variable that differ are an error. Choosing one might read the wrong service.
+3. An option and a variable each replace the value of a profile. But the keys of a profile go to its own service
+   only.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 import attrs
 
-from aioflows import AppKey, Event, FlowSession, Limits, QueryError
+from aioflows import AppKey, Event, FlowSession, Limits, QueryError, RetryPolicy, Transport
 from aioflows.cli.options import flags
 from aioflows.cli.options.parsing import headers, read_text
+from aioflows.cli.options.profiles import ProfileFile
 from aioflows.cli.output.console import is_terminal
 
 __all__ = ["Connection", "ConnectionOptions"]
@@ -46,6 +50,7 @@ class Connection:
 class ConnectionOptions:
     """The options that select the service and the user."""
 
+    profile: flags.ProfileName = None
     url: flags.Url = None
     user_id: flags.UserId = None
     org_id: flags.OrgId = None
@@ -59,38 +64,63 @@ class ConnectionOptions:
     cacert: flags.CaCert = None
     header: flags.Header = None
     timeout: flags.Timeout = None
+    typed: list[str] = attrs.field(factory=list, init=False, repr=False, eq=False)
+    """The secret key that a user typed, so that a second session of the command does not ask for it again."""
 
-    def session(self, limits: Limits, observer: Callable[[Event], None] | None = None) -> FlowSession:
+    @property
+    def resolved(self) -> Connection:
+        """The connection that the options and this process's environment describe."""
+        interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        return self.resolve(os.environ, self._ask if interactive else None)
+
+    def _ask(self, prompt: str) -> str:
+        if not self.typed:
+            self.typed.append(getpass.getpass(prompt))
+        return self.typed[0]
+
+    def session(
+        self,
+        limits: Limits,
+        observer: Callable[[Event], None] | None = None,
+        *,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        transport: Transport | None = None,
+        zone: tzinfo | None = None,
+    ) -> FlowSession:
         """Return a session with the service. On a terminal, ask for a secret key that is missing.
 
         Args:
             limits: limits of the session.
             observer: called with each event of the session. Default: None.
+            retry: rules for retries.
+            transport: sends the requests, instead of one with these options. Default: None.
+            zone: zone of the service, instead of that of the options. Default: None.
 
         Raises:
             QueryError: an option is missing or invalid, or an option and a variable differ.
         """
-        interactive = is_terminal(sys.stdin) and is_terminal(sys.stderr)
         if self.proxy is not None and "@" in self.proxy:
             raise QueryError(
                 "--proxy holds a user or a password, which other users of this machine can see; set HTTPS_PROXY "
                 "to that address and give --trust-env"
             )
-        service = self.resolve(os.environ, getpass.getpass if interactive else None)
+        service = self.resolved
         return FlowSession(
             service.url,
             user_id=service.user_id,
             org_id=service.org_id,
             auth=service.auth,
             limits=limits,
-            server_timezone=self.server_timezone,
+            server_timezone=self.server_timezone if zone is None else zone,
             other_timezone=self.other_timezone,
             first_page=self.first_page,
             observer=observer,
             allow_http=self.allow_http,
-            proxy=self.proxy,
-            trust_env=self.trust_env,
-            ssl=self.cacert,
+            http=transport,
+            proxy=self.proxy if transport is None else None,
+            trust_env=self.trust_env and transport is None,
+            ssl=self.cacert if transport is None else None,
+            retry=retry,
             headers=headers(self.header),
             timeout=self.timeout,
         )
@@ -105,12 +135,35 @@ class ConnectionOptions:
         Raises:
             QueryError: an option is missing, or an option and a variable differ.
         """
+        url = _required("--url", self.url, "AIOFLOWS_URL", environment)
         return Connection(
-            _required("--url", self.url, "AIOFLOWS_URL", environment),
+            url,
             _required("--user-id", self.user_id, "AIOFLOWS_USER_ID", environment),
             _required("--org-id", self.org_id, "AIOFLOWS_ORG_ID", environment),
-            _read_keys(environment, self.secret_file, ask),
+            _read_keys(self._with_profile(url, environment), self.secret_file, ask),
         )
+
+    def _with_profile(self, url: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the environment with the keys of the profile, where it has no others.
+
+        Raises:
+            QueryError: the profile has keys, but *url* is not its own.
+        """
+        own = [environment.get(name) for name in ("AIOFLOWS_ACCESS_KEY", "AIOFLOWS_SECRET_KEY")]
+        if self.profile is None or all(own):
+            return environment
+        stored = ProfileFile.of(environment).profile(self.profile)
+        if stored.has_secrets and stored.options.get("url") != url:
+            raise QueryError(
+                f"the keys of profile {self.profile} are for the url in that profile, not for another one; set "
+                "AIOFLOWS_ACCESS_KEY and AIOFLOWS_SECRET_KEY, or add a profile for that url"
+            )
+        if own[0]:
+            return environment
+        keys = {"AIOFLOWS_ACCESS_KEY": stored.access_key(environment)}
+        if not environment.get("AIOFLOWS_SECRET_KEY") and self.secret_file is None:
+            keys["AIOFLOWS_SECRET_KEY"] = stored.secret_key(environment)
+        return {**environment, **{name: key for name, key in keys.items() if key is not None}}
 
 
 def _required(option: str, given: str | None, variable: str, environment: Mapping[str, str]) -> str:

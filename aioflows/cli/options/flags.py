@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+from aioflows import FlowStatus, ScheduleType
+from aioflows.cli.options.profiles import ProfileFile, use_profile
+from aioflows.query import SORT_FIELDS
 
 _query = partial(typer.Option, rich_help_panel="Instances")
 _connection = partial(typer.Option, rich_help_panel="Service and credentials")
@@ -14,28 +20,95 @@ _limits = partial(typer.Option, rich_help_panel="Limits")
 _polling = partial(typer.Option, rich_help_panel="Polling")
 _output = partial(typer.Option, rich_help_panel="Output")
 
+
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    """Return the words that a shell may complete a text to."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
 # Instances
 
-From: TypeAlias = Annotated[str, _query("--from", help="First trigger time, as in 2024-01-01T00:00+08:00.")]
-To: TypeAlias = Annotated[str, _query(help="End of the range of trigger times, exclusive.")]
+From: TypeAlias = Annotated[
+    str | None,
+    _query(
+        "--from",
+        help="First trigger time: 2024-01-01T00:00+08:00, 2024-01-01, today, yesterday, 7d (seven days ago), or "
+        "epoch seconds or milliseconds.",
+        show_default=False,
+    ),
+]
+To: TypeAlias = Annotated[
+    str | None,
+    _query("--to", help="End of the range of trigger times, exclusive. As --from.", show_default="now"),
+]
+Last: TypeAlias = Annotated[
+    str | None,
+    _query(
+        "--last",
+        help="Range of trigger times that ends now, instead of --from and --to: 30m, 24h, 7d, 2w, today; or "
+        "yesterday, the whole day.",
+        show_default=False,
+    ),
+]
 LocalZone: TypeAlias = Annotated[
     str | None,
     _query(
-        help="Zone of dates, of times without a zone, and of the times that are written, as in Asia/Shanghai."
+        "--zone",
+        help="Zone of dates and of times without a zone, as in Asia/Shanghai. Times are written in it too.",
+        show_default="that of the service; written times: UTC, but on a terminal that of the service",
     ),
 ]
-TypeName: TypeAlias = Annotated[str, _query(help="Schedule type: manual, periodic, temporary or all.")]
+TypeName: TypeAlias = Annotated[
+    str,
+    _query(
+        help="Schedule type: manual, periodic, temporary or all.",
+        autocompletion=_one_of("all", *(kind.name.lower() for kind in ScheduleType)),
+    ),
+]
 Status: TypeAlias = Annotated[
     list[str] | None,
-    _query(help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option."),
+    _query(
+        help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option.",
+        autocompletion=_one_of(*(status.name for status in FlowStatus)),
+    ),
 ]
 Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.")]
 Expression: TypeAlias = Annotated[str, _query(help="Part of the instance's id or the flow's name.")]
-OrderBy: TypeAlias = Annotated[str, _query(help="trigger_time, -trigger_time, or none.")]
+OrderBy: TypeAlias = Annotated[
+    str,
+    _query(
+        help="trigger_time, -trigger_time, or none.",
+        autocompletion=_one_of("none", *SORT_FIELDS, *(f"-{field}" for field in SORT_FIELDS)),
+    ),
+]
 Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instances.", show_default="no limit")]
 
 # Service and credentials
 
+
+def _use_profile(context: typer.Context, value: str | None) -> str | None:
+    return use_profile(context, value, os.environ)
+
+
+def _profile_names(incomplete: str) -> list[str]:
+    return [name for name in ProfileFile.of(os.environ).names() if name.startswith(incomplete)]
+
+
+ProfileName: TypeAlias = Annotated[
+    str | None,
+    _connection(
+        "--profile",
+        help="Profile in the file of profiles, or AIOFLOWS_PROFILE. Its values are the defaults of other options.",
+        show_default="none",
+        callback=_use_profile,
+        autocompletion=_profile_names,
+        is_eager=True,
+    ),
+]
 Url: TypeAlias = Annotated[str | None, _connection(help="Address of the API gateway, or AIOFLOWS_URL.")]
 UserId: TypeAlias = Annotated[
     str | None, _connection(help="User that sends the requests, or AIOFLOWS_USER_ID.")
@@ -116,7 +189,12 @@ Output: TypeAlias = Annotated[
 ]
 FileFormat: TypeAlias = Annotated[
     str | None,
-    _output("--format", help="jsonl, csv, parquet, sqlite or duckdb.", show_default="by the suffix"),
+    _output(
+        "--format",
+        help="jsonl, csv, parquet, sqlite or duckdb.",
+        show_default="by the suffix",
+        autocompletion=_one_of("jsonl", "csv", "parquet", "sqlite", "duckdb"),
+    ),
 ]
 Columns: TypeAlias = Annotated[
     list[str] | None,
@@ -199,10 +277,16 @@ AuditJson: TypeAlias = Annotated[
 
 Since: TypeAlias = Annotated[
     str | None,
-    _query(help="First trigger time, as in 2024-01-01T00:00+08:00.", show_default="now"),
+    _query(
+        "--since",
+        help="First trigger time: 2024-01-01T00:00+08:00, 2024-01-01, today, yesterday, 24h (24 hours ago), or "
+        "epoch seconds or milliseconds.",
+        show_default="now",
+    ),
 ]
 Until: TypeAlias = Annotated[
-    str | None, _query(help="End of the range of trigger times, exclusive.", show_default="none")
+    str | None,
+    _query("--until", help="End of the range of trigger times, exclusive. As --since.", show_default="none"),
 ]
 Changes: TypeAlias = Annotated[
     bool,
@@ -258,6 +342,40 @@ Grace: TypeAlias = Annotated[
 ]
 WaitJson: TypeAlias = Annotated[
     bool, _output("--json", help="Print instances as JSON, one object per line, and errors too.")
+]
+
+# Get and count
+
+WrittenZone: TypeAlias = Annotated[
+    str | None,
+    _output(
+        "--zone",
+        help="Zone of the times that are written, as in Asia/Shanghai.",
+        show_default="UTC, and on a terminal that of the service",
+    ),
+]
+GetJson: TypeAlias = Annotated[
+    bool,
+    _output(
+        "--json",
+        help="Print instances as JSON, one object per line, on a terminal as well, and errors too.",
+    ),
+]
+CountBy: TypeAlias = Annotated[
+    str | None,
+    _output(
+        "--by",
+        help="Count apart: status, flow, day or owner.",
+        show_default="one number for all",
+        autocompletion=_one_of("status", "flow", "day", "owner"),
+    ),
+]
+CountJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print one JSON object, and errors as JSON too.")
+]
+
+DoctorJson: TypeAlias = Annotated[
+    bool, _output("--json", help="Print each check as JSON, one object per line, and errors too.")
 ]
 
 # The emulated deployment

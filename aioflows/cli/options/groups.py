@@ -8,8 +8,29 @@ import attrs
 
 from aioflows import FlowQuery, Limits
 from aioflows.cli.options import flags, parsing
+from aioflows.cli.options.moments import Period
 
-__all__ = ["LimitOptions", "QueryOptions"]
+__all__ = ["LimitOptions", "QueryOptions", "RangeOptions"]
+
+
+@attrs.frozen
+class RangeOptions:
+    """The options for a range of trigger times."""
+
+    from_: flags.From = None
+    to: flags.To = None
+    last: flags.Last = None
+
+    def period(self, now: datetime) -> Period:
+        """Return the range as it was typed.
+
+        Args:
+            now: the present time.
+
+        Raises:
+            QueryError: an option is missing or invalid.
+        """
+        return Period(now, self.from_, self.to, self.last)
 
 
 @attrs.frozen

@@ -1,12 +1,10 @@
-"""Parsers for the texts of options: times, zones, statuses, orders, lists of names and files."""
+"""Parsers for the texts of options: zones, days, statuses, orders, lists of names and files."""
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import cast
 
@@ -14,14 +12,9 @@ from aioflows import FlowStatus, QueryError, ScheduleType
 from aioflows._time_zones import time_zone
 from aioflows.query import SortKey
 
-__all__ = ["day", "headers", "names", "order", "read_text", "schedule_type", "statuses", "time", "zone"]
+__all__ = ["day", "headers", "names", "order", "read_text", "schedule_type", "statuses", "zone"]
 
-_TIME = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?P<clock>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?)?(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
-)
 _LONGEST_HEADER_FILE = 100_000
-_AS_IN = "as in 2024-01-01T00:00+08:00"
 
 
 def zone(text: str | None) -> tzinfo | None:
@@ -38,33 +31,6 @@ def zone(text: str | None) -> tzinfo | None:
         raise QueryError(f"--zone {error}") from None
 
 
-def time(text: str, option: str, zone: tzinfo | None = None) -> datetime:
-    """Return the moment that a text describes.
-
-    Args:
-        text: ISO 8601 time with a zone. With `zone`, also a time without a zone, or a date, for its midnight.
-        option: name of the option, for messages.
-        zone: zone of a text without a zone. Default: None, such a text is an error.
-
-    Raises:
-        QueryError: the text is not a time, it has no zone, or the zone's clocks skip or repeat that time.
-    """
-    match, given = _TIME.fullmatch(text.strip()), None
-    if match is not None:
-        with suppress(ValueError):  # February 30
-            given = datetime.fromisoformat(text.strip())
-    if match is None or given is None:
-        raise QueryError(f"{option} {text!r} is not a time; give it {_AS_IN}")
-    if match["zone"] is not None:
-        if match["clock"] is None:
-            raise QueryError(f"{option} {text!r} is a date with a zone; give the time of day too, {_AS_IN}")
-        return given
-    if zone is None:
-        missing = "a time of day and a zone" if match["clock"] is None else "a zone"
-        raise QueryError(f"{option} {text!r} has no zone; add {missing}, {_AS_IN}, or give --zone")
-    return _local(given, zone, option)
-
-
 def day(text: str | None) -> date | None:
     """Return the date that a text describes, or None for None.
 
@@ -77,22 +43,6 @@ def day(text: str | None) -> date | None:
         return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007  (a date has no zone)
     except ValueError:
         raise QueryError(f"--day {text!r} is not a date; give it as in 2024-01-31") from None
-
-
-def _local(naive: datetime, zone: tzinfo, option: str) -> datetime:
-    """Return a local time with its zone.
-
-    Raises:
-        QueryError: the clocks of the zone skip or repeat the time.
-    """
-    first, second = naive.replace(tzinfo=zone), naive.replace(tzinfo=zone, fold=1)
-    if first.utcoffset() == second.utcoffset():
-        return first
-    # PEP 495: converted to UTC and back, a skipped time lands before the gap (fold=1) or after it (fold=0).
-    back = [moment.astimezone(UTC).astimezone(zone) for moment in (first, second)]
-    reason = "exists twice" if back[0].replace(tzinfo=None) == naive else "does not exist: the clocks skip it"
-    either = " or ".join(sorted(moment.isoformat(timespec="minutes") for moment in back))
-    raise QueryError(f"{option} {naive.isoformat(sep=' ')} {reason} in {zone}; give {either}")
 
 
 def statuses(texts: Iterable[str]) -> tuple[FlowStatus, ...]:

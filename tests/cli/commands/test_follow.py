@@ -118,7 +118,7 @@ async def test_with_a_checkpoint_it_goes_on_where_it_was_stopped(tmp_path: Path)
     [
         (["--checkpoint", "/nowhere/mark"], "there is no folder '/nowhere'"),
         (["--checkpoint", "README.md"], "not a checkpoint of aioflows"),
-        (["--since", "yesterday"], "--since 'yesterday' is not a time"),
+        (["--since", "noon"], "--since 'noon' is not a time"),
         (["--settle-time", "-1"], "settle_time must be a number of seconds"),
         (["--min-wait", "5", "--max-wait", "1"], "min_wait must be more than 0 seconds"),
         (["--least", "5", "--most", "1"], "min_wait must be more than 0 seconds"),
