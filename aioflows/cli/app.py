@@ -108,6 +108,7 @@ async def report_command(
     day: flags.Day = None,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
+    as_json: flags.Json = False,
 ) -> Exit:
     """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
     zone = parsing.zone(selection.zone)
@@ -121,6 +122,7 @@ async def report_command(
         day=parsing.day(day),
         overwrite=overwrite,
         quiet=quiet,
+        as_json=as_json,
     )
     await report(connection, job)
     return Exit.COMPLETE
@@ -165,6 +167,7 @@ async def follow_command(
     polling: PollOptions,
     limit_options: LimitOptions,
     checkpoint: flags.CheckpointFile = None,
+    as_json: flags.FollowJson = False,
 ) -> Exit:
     """Show new instances as they appear, until Ctrl-C."""
     zone = parsing.zone(selection.zone)
@@ -180,6 +183,7 @@ async def follow_command(
         limits=limit_options.limits(),
         arguments=context.obj,
         zone=zone,
+        as_json=as_json,
     )
     await follow(connection, job)
     return Exit.COMPLETE

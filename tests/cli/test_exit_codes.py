@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import aioflows
-from aioflows.cli.exit_codes import EPILOG, Exit, exit_for
+from aioflows.cli.exit_codes import EPILOG, Exit, broken, exit_for
 from aioflows.export import SinkError
 
 CASES = [
@@ -69,3 +69,15 @@ def test_notes_follow_the_words() -> None:
 
 def test_the_help_lists_every_code() -> None:
     assert all(f"{code.value} " in EPILOG for code in Exit)
+
+
+def test_a_line_is_broken_between_words_and_a_command_to_copy_is_not() -> None:
+    line = (
+        "interrupted; 200 instances are kept; to resume, run: aioflows scan --url https://enos.test --resume"
+    )
+    assert broken(line, 30).splitlines() == [
+        "interrupted; 200 instances are",
+        "kept",
+        "to resume, run:",
+        "aioflows scan --url https://enos.test --resume",
+    ]

@@ -228,6 +228,11 @@ CheckpointFile: TypeAlias = Annotated[
     ),
 ]
 
+FollowJson: TypeAlias = Annotated[
+    bool,
+    _output("--json", help="Print waits and errors to standard error as JSON, one object per line."),
+]
+
 # Wait
 
 InstanceIds: TypeAlias = Annotated[
