@@ -214,6 +214,7 @@ async def emulate_command(
     page_cap: flags.PageCap = None,
     first_page: flags.EmulatedFirstPage = 0,
     zone: flags.EmulatedZone = "+08:00",
+    live: flags.Live = False,
     set: flags.Switches = None,
 ) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
@@ -226,6 +227,7 @@ async def emulate_command(
         "page_cap": page_cap,
         "first_page": first_page,
         "zone": zone,
+        "live": live,
     }
     emulator = Emulator(**(given | extra), port=port, path=path)
     await emulate(emulator, console_on(sys.stdout))

@@ -280,6 +280,13 @@ PageCap: TypeAlias = Annotated[
 ]
 EmulatedFirstPage: TypeAlias = Annotated[int, typer.Option(help="Number of the first page, 0 or 1.")]
 EmulatedZone: TypeAlias = Annotated[str, typer.Option(help="Zone of the service's times.")]
+Live: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="Let flows run by their schedules as time goes on, after a past that ended at midnight.",
+    ),
+]
 Switches: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

@@ -20,7 +20,7 @@ from rich.table import Column
 from rich.text import Text
 
 from aioflows import Event, FlowScan, Paused
-from aioflows.cli.exit_codes import json_record, print_to_stderr
+from aioflows.cli.exit_codes import json_record, print_message, print_to_stderr
 from aioflows.cli.output.progress import Progress, delay_text
 from aioflows.cli.output.service_wait import ServiceWait
 from aioflows.cli.output.wait_notice import WaitNotice, json_notice, plain_notice
@@ -243,7 +243,7 @@ def meter_of(console: Console | None, progress: Progress | None, *, quiet: bool,
         return json_meter(print_to_stderr, progress)
     if progress is not None and console is not None:
         return live_meter(console, progress)
-    return _LogMeter((json_notice if as_json else plain_notice)(print_to_stderr))
+    return _LogMeter(json_notice(print_to_stderr) if as_json else plain_notice(print_message))
 
 
 def live_meter(console: Console, progress: Progress | None = None) -> Meter:

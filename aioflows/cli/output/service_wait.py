@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,9 +34,10 @@ __all__ = ["OUTAGES", "ServiceWait"]
 OUTAGES = (TransportError, ServerFault, Throttled, AnswerError)
 """The errors that may pass. Any other error is an answer of the service."""
 
+_ADVICE = re.compile(r"; |, while ")  # after it, an error says what it may mean, and what to do
 _SLOW = 3.0
 _LATE_RETRY = 1.0  # seconds by which the gate may delay a retry
-_LONGEST_REASON = 200  # characters of an error
+_LONGEST_REASON = 100  # characters of an error
 
 
 class ServiceWait:
@@ -115,7 +117,9 @@ class ServiceWait:
     @property
     def reason(self) -> str:
         """The error of the last attempt, or "no answer"."""
-        return "no answer" if self._error is None else printable(str(self._error), _LONGEST_REASON)
+        if self._error is None:
+            return "no answer"
+        return printable(_ADVICE.split(str(self._error), 1)[0], _LONGEST_REASON)
 
     def text(self) -> str:
         """Return a text such as ``waiting 12s: no answer``, or "" for a wait that is not shown."""
