@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
@@ -393,6 +394,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     if isinstance(error, OSError):
+        # asyncio writes "Connect call failed ('127.0.0.1', 1)". Resolvers have numbers of their own.
+        if error.errno and error.errno > 0 and not isinstance(error, socket.gaierror):
+            return os.strerror(error.errno)
         return error.strerror or (
             str(error) if isinstance(error, aiohttp.ClientError) else type(error).__name__
         )

@@ -117,6 +117,7 @@ async def report_command(
     day: flags.Day = None,
     overwrite: flags.Overwrite = False,
     quiet: flags.Quiet = False,
+    as_json: flags.Json = False,
 ) -> Exit:
     """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
     period, zone = range_.period(_now()), parsing.zone(selection.zone)
@@ -129,6 +130,7 @@ async def report_command(
         day=parsing.day(day),
         overwrite=overwrite,
         quiet=quiet,
+        as_json=as_json,
     )
     times = period.times(await zone_of_times(connection, selection.zone, period.texts))
     await report(connection, attrs.evolve(job, query=selection.query(*times)))
@@ -175,6 +177,7 @@ async def follow_command(
     polling: PollOptions,
     limit_options: LimitOptions,
     checkpoint: flags.CheckpointFile = None,
+    as_json: flags.FollowJson = False,
 ) -> Exit:
     """Show new instances as they appear, until Ctrl-C."""
     now, given = _now(), {"--since": since, "--until": until}
@@ -198,6 +201,7 @@ async def follow_command(
             context.obj, {option: times[option] for option, text in texts.items() if moves(text)}
         ),
         zone=parsing.zone(selection.zone),
+        as_json=as_json,
     )
     await follow(connection, job)
     return Exit.COMPLETE
@@ -272,6 +276,7 @@ async def emulate_command(
     page_cap: flags.PageCap = None,
     first_page: flags.EmulatedFirstPage = 0,
     zone: flags.EmulatedZone = "+08:00",
+    live: flags.Live = False,
     set: flags.Switches = None,
 ) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
@@ -284,6 +289,7 @@ async def emulate_command(
         "page_cap": page_cap,
         "first_page": first_page,
         "zone": zone,
+        "live": live,
     }
     emulator = Emulator(**(given | extra), port=port, path=path)
     await emulate(emulator, console_on(sys.stdout))

@@ -6,6 +6,7 @@ import enum
 import json
 import re
 import sys
+import textwrap
 from contextlib import suppress
 
 from aioflows import (
@@ -23,9 +24,19 @@ from aioflows import (
     WaitTimeout,
 )
 from aioflows._display.text import printable
+from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.export import SinkError
 
-__all__ = ["EPILOG", "Exit", "exit_for", "json_record", "print_error", "print_to_stderr"]
+__all__ = [
+    "EPILOG",
+    "Exit",
+    "broken",
+    "exit_for",
+    "json_record",
+    "print_error",
+    "print_message",
+    "print_to_stderr",
+]
 
 
 class Exit(enum.IntEnum):
@@ -66,6 +77,7 @@ _MEANINGS = {
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in _MEANINGS.items()) + "."
 
 _ARGUMENT = re.compile(r"FlowSession\((server_timezone|other_timezone)=\.\.\.\)")
+_COMMAND = "to resume, run: "
 
 # The first match counts, so subclasses stand before their base classes.
 _VERDICTS: tuple[tuple[type[Exception], Exit, str], ...] = (
@@ -106,9 +118,24 @@ def print_error(line: str, code: Exit | None = None) -> None:
         line: text of the error.
         code: exit code of the command; with a code, the error is printed as a JSON object. Default: None.
     """
-    if code is not None:
-        line = json_record("error", exit=int(code), meaning=_MEANINGS[code], message=line)
+    if code is None:
+        print_message(line)
+    else:
+        print_to_stderr(json_record("error", exit=int(code), meaning=_MEANINGS[code], message=line))
+
+
+def print_message(line: str) -> None:
+    """Print a line for people on standard error. Break it between words on a terminal that is too narrow for it."""
+    if is_terminal(sys.stderr):
+        line = broken(line, console_on(sys.stderr).width)
     print_to_stderr(line)
+
+
+def broken(line: str, width: int) -> str:
+    """Return a line with line breaks between words. A command to copy begins a line, and is not broken."""
+    text, command, rest = line.partition(_COMMAND)
+    lines = textwrap.wrap(text.rstrip("; "), width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([*lines, *([command.strip(), rest] if command else [])])
 
 
 def print_to_stderr(line: str) -> None:

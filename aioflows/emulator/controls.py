@@ -26,6 +26,8 @@ class Controls:
     def _require_open(self) -> Assembly:
         if self._assembly is None:
             raise RuntimeError("the emulator is not open; use `with`, `async with` or open()")
+        if self._assembly.life is not None:
+            self._assembly.life.advance(self._settings.server_ms())
         return self._assembly
 
     # Span and number of the rows
@@ -38,6 +40,8 @@ class Controls:
     @property
     def end_ms(self) -> int:
         """The first instant after all rows, in ms since the epoch: the present of the emulated platform."""
+        if self._settings.meanwhile.live:
+            return max(self._span.end, int(self._settings.server_ms()) + 1)
         return self._span.end
 
     @property
@@ -48,7 +52,7 @@ class Controls:
     @property
     def end(self) -> datetime:
         """`end_ms` as a datetime in the server's zone."""
-        return self._datetime(self._span.end)
+        return self._datetime(self.end_ms)
 
     def _datetime(self, ms: int) -> datetime:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(self._zone)

@@ -18,6 +18,7 @@ from aioflows.emulator.gateway.throttling import Limiter, http_date
 from aioflows.emulator.gateway.tokens import TOKEN_PATHS, Gateway
 from aioflows.emulator.reply import Reply, json_reply, plain
 from aioflows.emulator.service.changes import Changes
+from aioflows.emulator.service.live import Life
 from aioflows.emulator.service.operations import Route, Service, envelope, route
 from aioflows.emulator.service.options import Quirks
 from aioflows.emulator.service.request_log import Record
@@ -58,6 +59,7 @@ class Deployment:
         access: what the gateway requires.
         trouble: the faults.
         changes: the changes between answers.
+        life: the runs that go on as time does. None means that time brings no run.
         record: the log of requests.
         seed: the seed of all random draws.
     """
@@ -70,12 +72,14 @@ class Deployment:
         access: Access,
         trouble: Trouble,
         changes: Changes,
+        life: Life | None,
         record: Record,
         seed: int,
     ) -> None:
         self._service = service
         self._quirks = quirks
         self._changes = changes
+        self._life = life
         self._record = record
         self._rng = random.Random(f"{seed} latency")
         self._script = Script(trouble, seed)
@@ -147,6 +151,8 @@ class Deployment:
 
     def _serve(self, visit: _Visit, now_ms: int) -> Reply:
         service, found = self._service, visit.route
+        if self._life is not None:
+            self._life.advance(now_ms)
         if found.operation == "search":
             return self._search(visit)
         if found.operation == "get":

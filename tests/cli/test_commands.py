@@ -16,7 +16,17 @@ import pytest
 from aioflows.emulator import EmulatorProcess
 from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
-from tests.support.commands import PATIENCE, ROOT, command, environment, run, run_here, started, wait_until
+from tests.support.commands import (
+    PATIENCE,
+    ROOT,
+    Ended,
+    command,
+    environment,
+    run,
+    run_here,
+    started,
+    wait_until,
+)
 from tests.support.export_readers import content
 from tests.support.long import long_but
 
@@ -30,6 +40,12 @@ def scan(emulator: EmulatorProcess, *more: str) -> tuple[str, ...]:
 
 def ids(lines: str) -> list[str]:
     return [json.loads(line)["instance_id"] for line in lines.splitlines()]
+
+
+def summary(ended: Ended) -> str:
+    """The beginning of the one line that an export ends with."""
+    (line,) = ended.err.splitlines()
+    return " · ".join(line.split(" · ")[:3])
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +106,9 @@ class TestScan:
     def test_a_file_appears_and_is_not_overwritten(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
         target = tmp_path / "out.jsonl"
         first = run(*scan(emulator, "-o", str(target)))
-        assert (first.code, first.out, first.err) == (0, "", "")
+        assert (first.code, first.out) == (0, "")
+        kept = f"complete · {target}, {target.stat().st_size / 1e6:.1f} MB"
+        assert summary(first) == f"{kept} · 2,000 rows"
         assert len(ids(target.read_text())) == 2_000
         second = run_here(*scan(emulator, "-o", str(target)))
         assert second.code == 2
@@ -98,7 +116,10 @@ class TestScan:
             second.err == f"error: {str(target)!r} exists; give overwrite=True (--overwrite) to replace it\n"
         )
         third = run_here(*scan(emulator, "-o", str(target), "--resume"))
-        assert (third.code, third.err) == (0, "")
+        assert (third.code, summary(third)) == (
+            0,
+            f"{kept} · 2,000 of 2,000 instances were written by earlier runs",
+        )
         assert len(ids(target.read_text())) == 2_000
 
     def test_a_file_that_was_cut_off_is_gone_on_with(self, emulator: EmulatorProcess, tmp_path: Path) -> None:
@@ -132,7 +153,8 @@ class TestScan:
     def test_a_name_tells_the_format(self, emulator: EmulatorProcess, name: str, tmp_path: Path) -> None:
         more = ("--columns", "instance_id,task_id", "--tasks", "--limit", "20")
         ended = run_here(*scan(emulator, "-o", f"{tmp_path}/{name}", *more))
-        assert (ended.code, ended.out, ended.err) == (0, "", "")
+        assert (ended.code, ended.out) == (0, "")
+        assert summary(ended).startswith(f"as many as asked for · {tmp_path}/{name}, ")
         rows = content(tmp_path / name)
         assert len({row["instance_id"] for row in rows}) == 20
         assert len(rows) > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import aioflows
-from aioflows.cli.exit_codes import EPILOG, Exit, exit_for
+from aioflows.cli.exit_codes import EPILOG, Exit, broken, exit_for
 from aioflows.export import SinkError
 
 CASES = [
@@ -75,3 +75,15 @@ def test_the_help_lists_every_code() -> None:
 def test_an_argument_that_an_error_advises_is_named_as_an_option(name: str) -> None:
     verdict = exit_for(aioflows.CompletenessError(f"give it as FlowSession({name}=...), by its name"))
     assert verdict == (Exit.INCONSISTENT, f"give it as --{name.replace('_', '-')}, by its name")
+
+
+def test_a_line_is_broken_between_words_and_a_command_to_copy_is_not() -> None:
+    line = (
+        "interrupted; 200 instances are kept; to resume, run: aioflows scan --url https://enos.test --resume"
+    )
+    assert broken(line, 30).splitlines() == [
+        "interrupted; 200 instances are",
+        "kept",
+        "to resume, run:",
+        "aioflows scan --url https://enos.test --resume",
+    ]

@@ -212,7 +212,8 @@ class TestSignals:
         ) as process:
             wait_until((tmp_path / ".out.jsonl.aioflows" / "lock").exists, process)
             process.send_signal(signal.SIGHUP)
-            assert over(process) == Ended(0, "", "")
+            ended = over(process)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (0, "", 1)
         assert len(list(content(tmp_path / "out.jsonl"))) == ROWS
 
 
@@ -272,7 +273,7 @@ class TestRoom:
             ended = over(process)
         assert refused(ended, named(tmp_path, ending)), ended
         assert content(tmp_path / f"out{ending}") == before
-        done = run_here(*words, "--resume")
+        done = run_here(*words, "--resume", "--quiet")
         assert (done.code, done.err) == (0, "")
         assert content(tmp_path / f"out{ending}") == whole(ending)
 
@@ -290,7 +291,7 @@ class TestRoom:
             assert refused(ended, named(folder, ending)), ended
             assert content(folder / f"out{ending}") == before
             (folder / "else").unlink()
-            done = run_here(*words, "--resume")
+            done = run_here(*words, "--resume", "--quiet")
             assert (done.code, done.err) == (0, "")
             assert content(folder / f"out{ending}") == whole(ending)
 
@@ -335,7 +336,7 @@ class TestRoom:
             assert second.err == words
             first.send_signal(signal.SIGTERM)
             assert over(first).code == 143
-        assert run_here(*scan(emulator, name)) == Ended(0, "", "")
+        assert run_here(*scan(emulator, name, "--quiet")) == Ended(0, "", "")
 
     def test_what_exists_and_what_is_something_else_is_refused_before_anything_is_sent(
         self, ending: str, tmp_path: Path

@@ -10,11 +10,12 @@ import attrs
 from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows.audit import audit as audit_of
 from aioflows.cli.exit_codes import Exit
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.audit_report import json_lines, print_audit
 from aioflows.cli.output.console import console_on
-from aioflows.cli.output.meters import live_meter, no_meter
+from aioflows.cli.output.meters import meter_of
 from aioflows.cli.output.missing_runs import write_missing
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.standard_output import standard_output
@@ -93,15 +94,18 @@ async def audit(connection: ConnectionOptions, job: AuditJob) -> Exit:
     """Audit a range, print or write what was found, and return the exit code."""
     console = console_on(sys.stderr)
     screen = standard_output() if job.as_json or not (job.quiet or job.output == "-") else None
-    show_meter = not job.quiet and not job.as_json and console.is_terminal
-    meter = live_meter(console, Progress.of(job.query, None)) if show_meter else no_meter()
-    session = connection.session(job.limits, meter.on_event)
+    meter = meter_of(
+        console if console.is_terminal else None,
+        Progress.of(job.query, None),
+        quiet=job.quiet,
+        as_json=job.as_json,
+    )
+    opened = open_session(connection, job.limits, meter)
     try:
-        async with session:
-            with meter:
-                report = await audit_of(
-                    session, job.query, late=job.late, whole_range=job.whole_range, watch=meter.show
-                )
+        async with opened as session:
+            report = await audit_of(
+                session, job.query, late=job.late, whole_range=job.whole_range, watch=meter.show
+            )
     except AioflowsError as error:
         if job.output not in (None, "-"):
             error.add_note(f"{job.output} was not written")

@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -50,16 +51,24 @@ async def emulate(emulator: Emulator, console: Console) -> None:
         console.print(Text.assemble(("serving ", "bold"), f"{emulator.instances:,} instances at ", address))
         console.print("read them with")
         console.print(Text(f"  {example_command(emulator)}"), soft_wrap=True)
+        if emulator.meanwhile.live:
+            console.print("follow what happens with")
+            console.print(Text(f"  {example_command(emulator, 'follow')}"), soft_wrap=True)
         console.print("until Ctrl-C")
         console.file.flush()  # a parent process may wait for the address on a pipe
         await asyncio.Event().wait()
 
 
-def example_command(emulator: Emulator) -> str:
-    """Return a command line that reads the deployment."""
-    arguments = ["aioflows", "scan", "--url", emulator.url]
+def example_command(emulator: Emulator, name: str = "scan") -> str:
+    """Return a command line that reads or follows the deployment."""
+    arguments = ["aioflows", name, "--url", emulator.url]
     arguments += ["--user-id", emulator.quirks.user_id or "u", "--org-id", emulator.quirks.org_id or "o"]
-    arguments += ["--from", emulator.start.isoformat(), "--to", emulator.end.isoformat()]
+    if name == "scan":
+        second = timedelta(seconds=1 if emulator.meanwhile.live else 0)
+        end = (emulator.end + second).replace(microsecond=0)
+        arguments += ["--from", emulator.start.isoformat(), "--to", end.isoformat()]
+    else:
+        arguments.append("--changes")
     if emulator.quirks.claimed_zone is not None:
         arguments += ["--server-timezone", emulator.world.zone]
     keys = "AIOFLOWS_ACCESS_KEY=… AIOFLOWS_SECRET_KEY=… " if emulator.access.app_key is not None else ""

@@ -1,8 +1,10 @@
 """``aioflows follow``: writes new instances to a terminal or a pipe, as they appear.
 
-1. Rows are written before the checkpoint that counts them. After a crash in between, these rows are written
+1. Once the first poll has succeeded, errors that may pass do not end the follow. It polls again, at first
+   after the shortest wait between polls, and later after the longest.
+2. Rows are written before the checkpoint that counts them. After a crash in between, these rows are written
    again, and none is missing.
-2. After a signal or an error, a last checkpoint is saved. It counts exactly the rows that were written.
+3. After a signal or an error, a last checkpoint is saved. It counts exactly the rows that were written.
 """
 
 from __future__ import annotations
@@ -27,18 +29,21 @@ from aioflows import (
     QueryError,
 )
 from aioflows.cli.commands.scan import resume_command
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal
+from aioflows.cli.output.meters import meter_of
 from aioflows.cli.output.row_table import RowTable
+from aioflows.cli.output.service_wait import OUTAGES
 from aioflows.export import SinkError
 from aioflows.export.errors import as_sink_error
 from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.formats.json_lines import line_encoder
 from aioflows.export.stream import Stream
 
-__all__ = ["FollowJob", "PollOptions", "follow"]
+__all__ = ["BatchSink", "FollowJob", "FollowWriter", "PollOptions", "follow"]
 
 _SAVE_INTERVAL = 30.0
 """Seconds between checkpoints while nothing appears. A resumed follow then has less to read again."""
@@ -48,7 +53,9 @@ _LAST_WRITE_TIMEOUT = 5.0
 """Seconds that a write may take after a signal. So a stopped reader of the pipe cannot block the exit."""
 
 
-class _Sink(Protocol):
+class BatchSink(Protocol):
+    """A target for the rows of a follow."""
+
     async def write(self, rows: Sequence[FlowInstance], /) -> None: ...
 
 
@@ -87,6 +94,7 @@ class FollowJob:
         arguments: arguments of the command line, without the program.
         zone: zone of the times that are written. Default: None, which means UTC, and on a terminal the zone
             of the service.
+        as_json: True to print waits and errors as JSON objects. Default: False.
     """
 
     query: FlowQuery
@@ -97,24 +105,29 @@ class FollowJob:
     limits: Limits
     arguments: tuple[str, ...]
     zone: tzinfo | None = None
+    as_json: bool = False
 
 
 async def follow(connection: ConnectionOptions, job: FollowJob) -> None:
     """Write instances as they appear, until the query's range is over."""
     resume = _read_checkpoint(job.checkpoint_file)  # before the terminal asks for a secret key
-    session = connection.session(job.limits)
-    flow_follow = session.follow(
-        job.query,
-        since=job.since,
-        changes=job.changes,
-        settle_time=job.polling.settle,
-        watch_time=job.polling.watch,
-        min_wait=job.polling.least,
-        max_wait=job.polling.most,
-        resume=resume,
-    )
-    async with _open_sink(job.zone) as sink, session, flow_follow:
-        writer = _FollowWriter(flow_follow, sink, job.checkpoint_file)
+    meter = meter_of(None, None, quiet=False, as_json=job.as_json)
+    opened = open_session(connection, job.limits, meter)
+    async with (
+        _open_sink(job.zone) as sink,
+        opened as session,
+        session.follow(
+            job.query,
+            since=job.since,
+            changes=job.changes,
+            settle_time=job.polling.settle,
+            watch_time=job.polling.watch,
+            min_wait=job.polling.least,
+            max_wait=job.polling.most,
+            resume=resume,
+        ) as flow_follow,
+    ):
+        writer = FollowWriter(flow_follow, sink, job.checkpoint_file, job.polling)
         try:
             await writer.run()
         except (AioflowsError, asyncio.CancelledError) as error:
@@ -123,11 +136,21 @@ async def follow(connection: ConnectionOptions, job: FollowJob) -> None:
             raise
 
 
-class _FollowWriter:
-    """A writer of the rows of a follow, which also saves the follow's checkpoint."""
+class FollowWriter:
+    """A writer of the rows of a follow, which also saves the follow's checkpoint.
 
-    def __init__(self, flow_follow: FlowFollow, sink: _Sink, path: Path | None) -> None:
+    Args:
+        flow_follow: the follow.
+        sink: gets the rows.
+        path: file for the checkpoint. None means no checkpoint.
+        polling: times of the polls.
+    """
+
+    def __init__(
+        self, flow_follow: FlowFollow, sink: BatchSink, path: Path | None, polling: PollOptions
+    ) -> None:
         self._follow = flow_follow
+        self._polling = polling
         self._batches = flow_follow.batches()
         self._sink = sink
         self._path = path
@@ -136,22 +159,36 @@ class _FollowWriter:
         """True if every row taken from the follow was written."""
 
     async def run(self) -> None:
-        more = True
-        while more:
-            waiting = asyncio.ensure_future(anext(self._batches, None))
+        """Write rows until the follow ends, or raises an error that does not pass."""
+        pause = self._polling.least
+        while True:
             try:
-                while not (await asyncio.wait([waiting], timeout=_SAVE_INTERVAL))[0]:
-                    self._save_checkpoint()
-            except asyncio.CancelledError:
-                waiting.cancel()
-                await asyncio.wait([waiting])
-                if not waiting.cancelled() and waiting.exception() is None:  # rows came with the signal
-                    await self._write(waiting.result() or ())
-                raise
-            rows = waiting.result()
+                rows = await self._next_rows()
+            except OUTAGES:
+                if not self._follow.stats.polls:  # the service may never have worked
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, self._polling.most)
+                continue
+            pause = self._polling.least
             await self._write(rows or ())
             self._save_checkpoint()
-            more = rows is not None
+            if rows is None:
+                return
+
+    async def _next_rows(self) -> list[FlowInstance] | None:
+        """Return the next rows, or None at the end. Save the checkpoint at intervals meanwhile."""
+        waiting = asyncio.ensure_future(anext(self._batches, None))
+        try:
+            while not (await asyncio.wait([waiting], timeout=_SAVE_INTERVAL))[0]:
+                self._save_checkpoint()
+        except asyncio.CancelledError:
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            if not waiting.cancelled() and waiting.exception() is None:  # rows came with the signal
+                await self._write(waiting.result() or ())
+            raise
+        return waiting.result()
 
     async def _write(self, rows: Sequence[FlowInstance]) -> None:
         """Write all of some rows, even if a signal comes meanwhile."""
@@ -196,7 +233,7 @@ class _FollowWriter:
 
 
 @asynccontextmanager
-async def _open_sink(zone: tzinfo | None) -> AsyncIterator[_Sink]:
+async def _open_sink(zone: tzinfo | None) -> AsyncIterator[BatchSink]:
     if is_terminal(sys.stdout):
         yield RowTable(console_on(sys.stdout), zone)
     else:

@@ -10,15 +10,15 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 import attrs
-from rich.console import Console
 
 from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, ScanStats
 from aioflows._display.secret import STARS
-from aioflows.cli.exit_codes import print_to_stderr
+from aioflows.cli.exit_codes import print_message, print_to_stderr
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, is_terminal
-from aioflows.cli.output.meters import Meter, json_meter, live_meter, no_meter
+from aioflows.cli.output.meters import Meter, meter_of
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.row_table import RowTable
 from aioflows.cli.output.scan_summary import ScanSummary
@@ -99,17 +99,21 @@ async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
     # Rows on the same terminal would break the bar.
     rows_on_terminal = not as_table and job.output.file is None and is_terminal(sys.stdout)
     show_meter = not job.quiet and not rows_on_terminal and console.is_terminal
-    meter = _meter(job, console if show_meter else None)
-    session = connection.session(job.limits, meter.on_event)
+    meter = meter_of(
+        console if show_meter else None,
+        Progress.of(job.query, job.limit),
+        quiet=job.quiet,
+        as_json=job.as_json,
+    )
+    opened = open_session(connection, job.limits, meter)
     state = _ScanState(meter)
     try:
-        async with session:
-            with meter:
-                exported = await (
-                    _show(session, job, RowTable(console, job.zone), state)
-                    if as_table
-                    else _export(session, job, state)
-                )
+        async with opened as session:
+            exported = await (
+                _show(session, job, RowTable(console, job.zone), state)
+                if as_table
+                else _export(session, job, state)
+            )
     except (AioflowsError, asyncio.CancelledError) as error:
         if state.saved and isinstance(
             error, asyncio.CancelledError
@@ -122,8 +126,8 @@ async def scan(connection: ConnectionOptions, job: ScanJob) -> None:
     summary = _summary(exported, state, job)
     if job.as_json and not job.quiet:
         print_to_stderr(summary.json())
-    elif show_meter:
-        print_to_stderr(summary.line())
+    elif not job.quiet and (show_meter or summary.is_kept):
+        print_message(summary.line())
 
 
 def resume_command(arguments: tuple[str, ...], *more: str) -> str:
@@ -149,13 +153,6 @@ def _shown(arguments: Sequence[str]) -> Iterator[str]:
         else:
             yield argument
         before = argument
-
-
-def _meter(job: ScanJob, console: Console | None) -> Meter:
-    progress = Progress.of(job.query, job.limit)
-    if job.as_json and not job.quiet:
-        return json_meter(print_to_stderr, progress)
-    return no_meter() if console is None else live_meter(console, progress)
 
 
 class _ScanState:

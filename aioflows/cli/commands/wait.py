@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC
 
 import attrs
@@ -13,10 +12,12 @@ import attrs
 from aioflows import FlowInstance, FlowSession, FlowStatus, Limits, NotFound, WaitTimeout
 from aioflows._display.text import printable
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.parsing import statuses
-from aioflows.cli.output.console import console_on, is_terminal
+from aioflows.cli.output.console import console_on
+from aioflows.cli.output.meters import CountMeter, Meter, meter_of
 from aioflows.export.formats.json_lines import line_encoder
 
 __all__ = ["WaitOptions", "wait"]
@@ -48,11 +49,13 @@ async def wait(
         as_json: True to print each instance as a JSON object.
     """
     ids = list(dict.fromkeys(ids))
-    async with connection.session(Limits()) as session:
+    meter = _meter(len(ids), quiet=quiet, as_json=as_json)
+    async with open_session(connection, Limits(), meter) as session:
         waits = [asyncio.create_task(_one(session, name, options)) for name in ids]
+        if isinstance(meter, CountMeter):
+            meter.count(waits)
         try:
-            with _progress(waits, quiet=quiet or as_json):
-                await asyncio.gather(*waits)
+            await asyncio.gather(*waits)
         finally:
             for task in waits:
                 task.cancel()
@@ -101,17 +104,9 @@ def _status_name(instance: FlowInstance) -> str:
     return getattr(instance.status, "name", str(instance.status))
 
 
-@contextmanager
-def _progress(waits: Sequence[asyncio.Task[object]], *, quiet: bool) -> Iterator[None]:
-    """Show on a terminal how many instances are finished."""
-    if quiet or not is_terminal(sys.stderr):
-        yield
-        return
-
-    def text() -> str:
-        return f"{sum(one.done() for one in waits):,} of {len(waits):,} finished"
-
-    with console_on(sys.stderr).status(text()) as status:
-        for one in waits:
-            one.add_done_callback(lambda _: status.update(text()))
-        yield
+def _meter(total: int, *, quiet: bool, as_json: bool) -> Meter:
+    """Return a meter that shows on a terminal how many instances are finished."""
+    console = console_on(sys.stderr)
+    if console.is_terminal and not quiet and not as_json:
+        return CountMeter(console, total)
+    return meter_of(None, None, quiet=quiet, as_json=as_json)

@@ -319,6 +319,11 @@ CheckpointFile: TypeAlias = Annotated[
     ),
 ]
 
+FollowJson: TypeAlias = Annotated[
+    bool,
+    _output("--json", help="Print waits and errors to standard error as JSON, one object per line."),
+]
+
 # Wait
 
 InstanceIds: TypeAlias = Annotated[
@@ -400,6 +405,13 @@ PageCap: TypeAlias = Annotated[
 ]
 EmulatedFirstPage: TypeAlias = Annotated[int, typer.Option(help="Number of the first page, 0 or 1.")]
 EmulatedZone: TypeAlias = Annotated[str, typer.Option(help="Zone of the service's times.")]
+Live: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="Let flows run by their schedules as time goes on, after a past that ended at midnight.",
+    ),
+]
 Switches: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from aioflows._display.text import printable
 from aioflows.audit import AuditReport, LateRun, unjudged_notes
-from aioflows.cli.output.console import format_duration
+from aioflows.cli.output.console import fold_line, format_duration
 from aioflows.cli.output.row_table import fit_to_width
 
 __all__ = ["json_lines", "print_audit"]
@@ -59,13 +59,15 @@ def print_audit(report: AuditReport, console: Console) -> None:
     stopped = sorted(report.stopped, key=lambda one: one.last, reverse=True)
     lines += _section(
         "stopped",
-        ((one.flow_name, f"last {_time(one.last)}, {one.expected:,} scheduled since") for one in stopped),
+        ((one.flow_name, f"last {_time(one.last)}, {one.expected:,} due since") for one in stopped),
         width,
         len(stopped),
     )
     lines += _unjudged(report)
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
+    lines = [
+        *fold_line(lines[0], console),
+        *(part for line in lines[1:] for part in fold_line(line, console, 12)),
+    ]
     console.print(Group(*lines))
 
 

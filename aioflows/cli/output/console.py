@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 from aioflows import ScanStats
 
-__all__ = ["console_on", "format_duration", "is_terminal", "rows_per_second", "stats_line"]
+__all__ = ["console_on", "fold_line", "format_duration", "is_terminal", "rows_per_second", "stats_line"]
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -29,6 +30,24 @@ def console_on(stream: TextIO | None) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+def fold_line(line: Text, console: Console, indent: int = 0) -> list[Text]:
+    """Return a line as lines that fit a console, broken between words.
+
+    Args:
+        line: text whose first *indent* characters are a label.
+        console: console that the lines must fit.
+        indent: columns by which further lines are indented. Default: 0.
+    """
+    if line.cell_len <= console.width:
+        return [line]
+    pieces = line[indent:].wrap(console, max(10, console.width - indent))
+    for piece in pieces:
+        piece.rstrip()
+    return [
+        Text.assemble(" " * indent if place else line[:indent], piece) for place, piece in enumerate(pieces)
+    ]
 
 
 def format_duration(duration: timedelta | None) -> str:

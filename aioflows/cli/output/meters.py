@@ -5,25 +5,32 @@ A meter never stops the scan: if the terminal was closed, the meter prints nothi
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bar
+from rich.spinner import Spinner
 from rich.table import Column
 from rich.text import Text
 
 from aioflows import Event, FlowScan, Paused
-from aioflows.cli.exit_codes import json_record
+from aioflows.cli.exit_codes import json_record, print_message, print_to_stderr
 from aioflows.cli.output.progress import Progress, delay_text
+from aioflows.cli.output.service_wait import ServiceWait
+from aioflows.cli.output.wait_notice import WaitNotice, json_notice, plain_notice
 
-__all__ = ["Meter", "json_meter", "live_meter", "no_meter", "plain_meter"]
+__all__ = ["CountMeter", "Meter", "json_meter", "live_meter", "meter_of", "no_meter", "plain_meter"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_RECORDS = 1.0
+_WIDE = 100  # columns of a terminal with room for a long bar
+_SPINNER_AND_SHARE = 8  # columns of the spinner, of the percentage, and of the spaces between all four
 
 
 class Meter(AbstractContextManager["Meter"], Protocol):
@@ -39,12 +46,17 @@ class Meter(AbstractContextManager["Meter"], Protocol):
 class _TextColumn(ProgressColumn):
     """The text beside the bar: the reason for a wait, or else the progress of the scan."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, console: Console, beside: int) -> None:
         super().__init__(Column(no_wrap=True, overflow="ellipsis"))
         self._progress = progress
+        self._console = console
+        self._beside = beside
 
     def render(self, task: Task) -> Text:
-        return Text(self._progress.waiting or task.description)
+        snapshot, width = self._progress.snapshot, self._console.width - self._beside
+        return Text(
+            self._progress.waiting or (task.description if snapshot is None else snapshot.line(width))
+        )
 
 
 class _LiveMeter:
@@ -52,11 +64,12 @@ class _LiveMeter:
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._progress = progress
+        bar = 16 if console.width >= _WIDE else 8
         self._bar = Bar(
             SpinnerColumn(),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=bar),
             TextColumn("{task.percentage:>3.0f}%", markup=False),
-            _TextColumn(progress),
+            _TextColumn(progress, console, bar + _SPINNER_AND_SHARE),
             console=console,
             transient=True,
             refresh_per_second=5,
@@ -64,7 +77,7 @@ class _LiveMeter:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("connecting", total=1.0)
+        self._task = self._bar.add_task("waiting for the service", total=1.0)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -76,10 +89,60 @@ class _LiveMeter:
 
     def show(self, scan: FlowScan) -> None:
         if (snapshot := self._progress.show(scan)) is not None:
-            self._bar.update(self._task, completed=snapshot.share, description=snapshot.line())
+            self._bar.update(self._task, completed=snapshot.share)
 
     def on_event(self, event: Event) -> None:
         self._progress.on_event(event)
+
+
+class CountMeter:
+    """A line on a terminal that counts tasks, and shows the wait for the service. It is erased at the end.
+
+    Args:
+        console: the terminal.
+        total: number of tasks.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._tasks: Sequence[asyncio.Task[object]] = ()
+        self._total = total
+        self._service = ServiceWait()
+        self._console = console
+        self._spinner = Spinner("dots")
+        self._live = Live(
+            get_renderable=self._line,
+            console=console,
+            transient=True,
+            refresh_per_second=5,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def count(self, tasks: Sequence[asyncio.Task[object]]) -> None:
+        """Count the tasks that are done."""
+        self._tasks = tasks
+
+    def _line(self) -> RenderableType:
+        count = f"{sum(task.done() for task in self._tasks):,} of {self._total:,} finished"
+        text = Text(" · ".join(filter(None, (count, self._service.text()))))
+        text.truncate(max(1, self._console.width - 2), overflow="ellipsis")
+        self._spinner.text = text
+        return self._spinner
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # the terminal was closed
+            self._live.stop()
+
+    def show(self, scan: FlowScan) -> None:
+        """Do nothing. Tasks are counted, not rows."""
+
+    def on_event(self, event: Event) -> None:
+        """Process an event of the session."""
+        self._service.on_event(event)
 
 
 class _SilentMeter:
@@ -96,6 +159,19 @@ class _SilentMeter:
 
     def on_event(self, event: Event) -> None:
         pass
+
+
+class _LogMeter(_SilentMeter):
+    """A meter that shows only waits for the service, as lines."""
+
+    def __init__(self, notice: WaitNotice) -> None:
+        self._notice = notice
+
+    def __exit__(self, *_: object) -> None:
+        self._notice.__exit__()
+
+    def on_event(self, event: Event) -> None:
+        self._notice.on_event(event)
 
 
 class _PlainMeter(_SilentMeter):
@@ -129,7 +205,16 @@ class _PlainMeter(_SilentMeter):
 
 
 class _JsonMeter(_PlainMeter):
-    """A meter that writes a JSON object at intervals, and one for each pause."""
+    """A meter that writes a JSON object at intervals, one for each pause, and others while there is no answer."""
+
+    def __init__(
+        self, write: Callable[[str], None], interval: float, progress: Progress, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(write, interval, progress, clock)
+        self._notice = json_notice(write, clock)
+
+    def __exit__(self, *_: object) -> None:
+        self._notice.__exit__()
 
     def _write_snapshot(self) -> None:
         snapshot = self._progress.snapshot
@@ -138,8 +223,27 @@ class _JsonMeter(_PlainMeter):
 
     def on_event(self, event: Event) -> None:
         self._progress.on_event(event)
+        self._notice.on_event(event)
         if isinstance(event, Paused):
             self._write(json_record("waiting", seconds=round(event.seconds, 3), reason=delay_text(event)))
+
+
+def meter_of(console: Console | None, progress: Progress | None, *, quiet: bool, as_json: bool) -> Meter:
+    """Return the meter for the options of a command.
+
+    Args:
+        console: the terminal for a bar. None means that there is no bar.
+        progress: progress of the scan. None means that only waits for the service are shown, as lines.
+        quiet: True to show nothing.
+        as_json: True to write JSON objects.
+    """
+    if quiet:
+        return no_meter()
+    if progress is not None and as_json:
+        return json_meter(print_to_stderr, progress)
+    if progress is not None and console is not None:
+        return live_meter(console, progress)
+    return _LogMeter(json_notice(print_to_stderr) if as_json else plain_notice(print_message))
 
 
 def live_meter(console: Console, progress: Progress | None = None) -> Meter:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Self
 
@@ -28,7 +28,8 @@ from aioflows import (
     WindowDone,
 )
 from aioflows._display.text import printable
-from aioflows.cli.output.console import format_duration, rows_per_second, stats_line
+from aioflows.cli.output.console import format_duration, rows_per_second
+from aioflows.cli.output.service_wait import ServiceWait
 from aioflows.cli.output.time_left import DensityEstimate, RowsLeft, TimeLeft
 
 __all__ = ["Progress", "ProgressSnapshot", "delay_text"]
@@ -55,14 +56,21 @@ class ProgressSnapshot:
     in_flight: int
     left: float | None
 
-    def line(self) -> str:
-        """Return the progress as one line."""
-        parts = [stats_line(self.stats), f"{self.in_flight} in flight"]
-        if self.stats.rate is not None:
-            parts.append(f"throttled to {self.stats.rate:,.0f} requests/s")
+    def line(self, width: int | None = None) -> str:
+        """Return the progress as one line. If *width* columns are too few, leave out the least important parts."""
+        stats = self.stats
+        ranked = [(0, f"{stats.rows_yielded:,} rows"), (5, f"{stats.requests:,} requests")]
+        ranked.append((2, f"{rows_per_second(stats):,.0f} rows/s"))
+        if stats.retries:
+            ranked.append((4, f"{stats.retries:,} retries"))
+        ranked.append((6, f"{self.in_flight} in flight"))
+        if stats.rate is not None:
+            ranked.append((3, f"throttled to {stats.rate:,.0f} requests/s"))
         if self.left is not None:
-            parts.append(f"about {format_duration(timedelta(seconds=self.left))} left")
-        return " · ".join(parts)
+            ranked.append((1, f"about {format_duration(timedelta(seconds=self.left))} left"))
+        while width is not None and len(ranked) > 1 and len(_joined(ranked)) > width:
+            ranked.remove(max(ranked))
+        return _joined(ranked)
 
     def to_dict(self) -> dict[str, object]:
         """Return the progress as the members of a JSON object."""
@@ -79,6 +87,10 @@ class ProgressSnapshot:
             "elapsed": round(stats.elapsed, 3),
             "left": None if self.left is None else round(self.left, 1),
         }
+
+
+def _joined(ranked: Iterable[tuple[int, str]]) -> str:
+    return " · ".join(text for _, text in ranked)
 
 
 class Progress:
@@ -105,6 +117,7 @@ class Progress:
         self._next = 0.0
         self._until = 0.0
         self._delay: Event | None = None
+        self._service = ServiceWait(clock=clock)
         self.snapshot: ProgressSnapshot | None = None
 
     @classmethod
@@ -114,6 +127,7 @@ class Progress:
 
     def on_event(self, event: Event) -> None:
         """Process an event of the session."""
+        self._service.on_event(event)
         match event:
             case RequestSent():
                 self._in_flight += 1
@@ -129,9 +143,12 @@ class Progress:
 
     @property
     def waiting(self) -> str:
-        """Text for the present wait and its remaining seconds, or "" if the scan does not wait."""
+        """Text for the present wait and its seconds, or "" if the scan does not wait."""
         left = self._until - self._clock()
-        return "" if self._delay is None or left <= 0 else delay_text(self._delay, left)
+        delayed = self._delay if left > 0 else None
+        if isinstance(delayed, Paused):  # the service answers, so its own word is better
+            return delay_text(delayed, left)
+        return self._service.text() or (delay_text(delayed, left) if delayed else "")
 
     def show(self, scan: FlowScan) -> ProgressSnapshot | None:
         """Return a snapshot of the scan's progress, or None if the last snapshot is too recent."""

@@ -29,6 +29,7 @@ _STYLES = {
 _LONGEST_ID = 64
 _TIME = 19
 _NARROW, _WIDE = 8, 14  # INTERNAL_ERROR has 14 letters; the frequent statuses have at most 7
+_WITH_DURATIONS = 72  # columns of a terminal with room for a duration and a name
 _GAP = "  "
 
 
@@ -57,7 +58,7 @@ class RowTable:
     """A table of flow instances: time, id, status, duration, name.
 
     The first rows determine the widths, so that each row can be printed at once. An id is never cut, so that
-    users can copy it. The name is last and gets the remaining width.
+    users can copy it. The name is last and gets the remaining width. A narrow terminal has no room for durations.
 
     Args:
         console: console to print on.
@@ -68,6 +69,7 @@ class RowTable:
         self._console = console
         self._id = 0
         self._status = _WIDE if console.width >= 100 else _NARROW
+        self._durations = console.width >= _WITH_DURATIONS
         self._zone = zone
 
     async def write(self, rows: Sequence[FlowInstance]) -> None:
@@ -88,7 +90,7 @@ class RowTable:
         cells += [
             fit_to_width("instance", self._id),
             fit_to_width("status", self._status),
-            "duration",
+            *(["duration"] if self._durations else []),
             "flow",
         ]
         return self._cut(Text(_GAP.join(cells), style="bold"))
@@ -107,7 +109,8 @@ class RowTable:
         line.append(
             fit_to_width(format_status(row.status, row.status_desc), self._status), status_style(row.status)
         )
-        line.append(_GAP + format_duration(row.duration).rjust(8), "dim")
+        if self._durations:
+            line.append(_GAP + format_duration(row.duration).rjust(8), "dim")
         line.append(_GAP + printable(row.flow_name or "–", 200))
         return self._cut(line)
 

@@ -57,9 +57,14 @@ class ScanSummary:
         return min(self.page_size, self.stats.page_cap or self.page_size)
 
     @property
+    def is_kept(self) -> bool:
+        """True if the output is a file or a folder, and not a terminal, a pipe or a device."""
+        return self.output is not None and (Path(self.output).is_file() or Path(self.output).is_dir())
+
+    @property
     def size(self) -> int | None:
         """Size of the output (bytes). None means a terminal, a pipe, or an output that cannot be read."""
-        if self.output is None:
+        if self.output is None or not self.is_kept:
             return None
         path = Path(self.output)
         try:

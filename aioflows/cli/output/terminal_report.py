@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aioflows import FlowStatus
 from aioflows._display.text import printable
-from aioflows.cli.output.console import format_duration
+from aioflows.cli.output.console import fold_line, format_duration
 from aioflows.cli.output.row_table import fit_to_width
 from aioflows.report import FAILURES, Facts, ScheduledRuns, Tally, quantile
 from aioflows.report.flow_totals import FlowTotal, FlowTotals
@@ -20,17 +20,20 @@ __all__ = ["print_report"]
 
 _DAYS = 7
 _FLOWS = 3
+_LABEL = 18  # columns of the labels
+_SCREEN = 24  # lines
+_WIDE_HOURS = 80  # columns of a terminal with room for two columns an hour
 _LEVELS = "▁▂▃▄▅▆▇█"
 _SHADES = "░▒▓█"
 
 
 def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console) -> None:
-    """Print a report in at most 24 lines."""
+    """Print a report in at most 24 lines. A terminal of fewer than 80 columns may take more lines."""
     lines = [_head(tally.totals), _dim(f"{_range(tally)}; {facts.verdict}")]
     if tally.counts:
         lines += [
             Text(),
-            *_heat_map(tally),
+            *_heat_map(tally, 2 if console.width >= _WIDE_HOURS else 1),
             Text(),
             _failures(tally, console.width - 24),
             _durations(tally),
@@ -39,6 +42,10 @@ def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Conso
         ]
         lines += _flows("slowest", tally.totals.slowest(_FLOWS), console.width)
         lines += _flows("failing", tally.totals.most_failing(_FLOWS), console.width)
+    folded = [fold_line(lines[0], console), fold_line(lines[1], console)]
+    folded += [fold_line(line, console, _LABEL) for line in lines[2:]]
+    if console.width < _WIDE_HOURS or sum(map(len, folded)) <= _SCREEN:
+        lines = [line for part in folded for line in part]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     console.print(Group(*lines))
@@ -63,8 +70,13 @@ def _range(tally: Tally) -> str:
     return f"{_day(tally, min(rows))} to {_day(tally, max(rows))} ({tally.zone})"
 
 
-def _heat_map(tally: Tally) -> list[Text]:
-    """Return a line for each of the newest days: a shade for the failures of each hour, or a dot for none."""
+def _heat_map(tally: Tally, cells: int) -> list[Text]:
+    """Return a line for each of the newest days: a shade for the failures of each hour, or a dot for none.
+
+    Args:
+        tally: tally of the instances.
+        cells: columns of an hour.
+    """
     total: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
     for (row, hour, _, status), count in tally.counts.items():
@@ -72,16 +84,16 @@ def _heat_map(tally: Tally) -> list[Text]:
         failed[row, hour] += count if status in FAILURES else 0
     rows = sorted({row for row, _ in total})
     most = max((failed[row, hour] for row, hour in total if row in rows[-_DAYS:]), default=0)
-    head = "".join(f"{hour:02}".ljust(6) for hour in range(0, 24, 3))
+    head = "".join(f"{hour:02}".ljust(3 * cells) for hour in range(0, 24, 3))
     lines = [_dim(f"{'failures, by hour':18}{head}  of")]
     for row in rows[-_DAYS:]:
         line = Text(f"{_day(tally, row):18}")
         for hour in range(24):
             at = (row, hour)
             if failed[at]:
-                line.append(_SHADES[math.ceil(len(_SHADES) * failed[at] / most) - 1] * 2, "red")
+                line.append(_SHADES[math.ceil(len(_SHADES) * failed[at] / most) - 1] * cells, "red")
             else:
-                line.append("· " if total[at] else "  ", "green")
+                line.append(("·" if total[at] else " ").ljust(cells), "green")
         line.append(
             f"  {sum(failed[row, h] for h in range(24)):,} / {sum(total[row, h] for h in range(24)):,}"
         )
@@ -126,7 +138,7 @@ def _scheduled(runs: ScheduledRuns) -> list[Text]:
         Text.assemble(
             f"{'scheduled runs':18}{runs.expected:,} expected · ",
             (f"{runs.missing:,} missing", "bold red" if runs.missing else ""),
-            f" · {runs.doubled:,} twice · {runs.late:,} late · {runs.stopped:,} flows stopped",
+            f" · {runs.doubled:,} twice · {runs.late:,} late · {runs.stopped:,} stopped",
         )
     ]
     if runs.first_missing:

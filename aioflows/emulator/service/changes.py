@@ -94,6 +94,25 @@ class Changes:
             self._store.insert(type, trigger_ms, id, (chosen.number, code, start, end, trigger_ms, end))
         return id
 
+    def trigger(self, trigger_ms: int, *, type: int, status: int, flow: int) -> str:
+        """Add a row of a run that has not started, and return its id."""
+        self._made += 1
+        plain = f"{self._flows[flow].id}-{self._ids.stamp(trigger_ms)}"
+        id = self._ids.shaped(plain)
+        if self._store.row(id) is not None:
+            id = f"{id}-n{self._made}"
+        with self._record(id):
+            self._store.insert(type, trigger_ms, id, (flow, status, None, None, trigger_ms, trigger_ms))
+        return id
+
+    def move_on(self, id: str, status: int, start_ms: int, end_ms: int | None) -> None:
+        """Set the status and the times of a run, unless the row was removed."""
+        row = self._store.row(id)
+        if row is not None:
+            with self._record(id):
+                update = max(row[9] + 1, start_ms if end_ms is None else end_ms)
+                self._store.put(id, (*row[:5], status, start_ms, end_ms, row[8], update))
+
     def delete(self, id: str) -> None:
         """Remove a row."""
         with self._record(id, must_exist=True):

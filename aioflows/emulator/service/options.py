@@ -239,6 +239,9 @@ class Meanwhile:
         new_rows: inserted rows are "matching" the search, or "other", or "both" occur. Default: "both".
         stale_searches: the most searches by which an answer is out of date, at random, as with a replica that
             lags behind. Default: 0.
+        live: True if the platform lives: the time span ends at the last midnight before the emulator is made,
+            and since then flows run by their schedules, and people start some. Each run waits, runs and ends
+            as the time of the service goes on. `World.first_day` is not used. Default: False.
     """
 
     changes_per_search: float = attrs.field(default=0, validator=checks.number(0, 10_000))
@@ -252,3 +255,4 @@ class Meanwhile:
     )
     new_rows: str = attrs.field(default="both", validator=checks.one_of("both", "matching", "other"))
     stale_searches: int = attrs.field(default=0, validator=checks.whole(0, 10_000))
+    live: bool = attrs.field(default=False, validator=checks.flag)

@@ -64,6 +64,17 @@ def draw_cron(cycle: str, firings: int, span_ms: int, rng: random.Random) -> Cro
     return Cron(cycle, f"0 {minute} {hour} {day} * ? *", offset=offset, day=day)
 
 
+def read_cron(cycle: str, text: str) -> Cron:
+    """Return the cron of a flow, from its cycle and its seven fields as `draw_cron` writes them."""
+    _, minute, hour, day, _, weekday, _ = text.split()
+    if cycle == "mi":
+        return Cron(cycle, text, step=int(minute.removeprefix("0/")) * _MINUTE)
+    if cycle == "H":
+        return Cron(cycle, text, step=int(hour.removeprefix("0/")) * _HOUR, offset=int(minute) * _MINUTE)
+    number = _WEEKDAYS.index(weekday) if cycle == "W" else int(day) if cycle == "M" else 0
+    return Cron(cycle, text, offset=int(hour) * _HOUR + int(minute) * _MINUTE, day=number)
+
+
 def _time_of_day(rng: random.Random) -> tuple[int, int]:
     """Return a random hour and minute: 60 % are midnight, 20 % a full hour of the early morning."""
     kind = rng.random()

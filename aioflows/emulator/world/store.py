@@ -68,6 +68,16 @@ class Store:
             made.append(attrs.evolve(flow, tasks=tuple((id, name) for id, name in flow.tasks)))
         return made
 
+    def latest_scheduled(self) -> dict[int, int]:
+        """Return the latest trigger time (ms) of a scheduled run, by number of the flow."""
+        return dict(self.execute("SELECT flow, max(trigger_ms) FROM inst WHERE type = 1 GROUP BY flow"))
+
+    def with_status(self, statuses: Sequence[int]) -> list[tuple[str, int | None]]:
+        """Return the id and the start (ms) of the rows with one of some statuses."""
+        marks = ", ".join("?" * len(statuses))
+        query = f"SELECT id, start_ms FROM inst WHERE status IN ({marks}) ORDER BY trigger_ms, number"  # noqa: S608
+        return list(self.execute(query, statuses))
+
     def planted(self) -> list[PlantedRun]:
         """Return the planted runs, in the order of trigger times."""
         return [PlantedRun(*row) for row in self.execute("SELECT * FROM planted ORDER BY rowid")]

@@ -55,7 +55,8 @@ def test_nothing_that_matches_is_a_line(url: str) -> None:
 def test_a_page_is_written_and_not_written_over(url: str, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     ended = report(url, "-o", str(path), "--day", "2024-01-02")
-    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (0, "", 1)
+    assert f" · {path} · " in ended.err
     before = path.read_bytes()
     assert before.startswith(b"<!DOCTYPE html>")
     again = report(url, "-o", str(path))

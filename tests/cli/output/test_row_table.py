@@ -108,3 +108,10 @@ def test_a_status_is_named(status: int | None, description: str | None, shown: s
 )
 def test_a_text_is_cut_or_filled_to_a_width_in_cells(text: str, width: int, shown: str) -> None:
     assert fit_to_width(text, width) == shown
+
+
+async def test_a_narrow_terminal_shows_the_name_instead_of_the_duration() -> None:
+    head, row = await lines([instance(flow_name="风机_日统计_2024")], width=60)
+    assert head.split() == ["time", "UTC+08:00", "instance", "status", "flow"]
+    assert row.endswith("风机_日…")
+    assert cell_len(row) <= 60
