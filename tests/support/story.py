@@ -90,6 +90,7 @@ async def session_with(
     latency: float = 0.01,
     sockets: bool = False,
     observer: Callable[[object], None] | None = None,
+    server_timezone: str | None = None,
 ) -> AsyncIterator[tuple[FlowSession, EmulatorTransport | None]]:
     """A session with an emulator that is open: through memory, or over sockets where it is being served."""
     sockets = sockets or bool(url)
@@ -104,6 +105,7 @@ async def session_with(
         http=transport or http,
         limits=Limits(page_size=page_size, concurrency=concurrency, buffer=buffer),
         retry=retry,
+        server_timezone=server_timezone,
         observer=observer,
         allow_http=bool(url),
     ) as session:

@@ -50,6 +50,36 @@ def test_two_looks_at_nothing_have_no_request_about_another_type_between(slots: 
     assert all(before[0] is after[0] for before, after in last_looks)
 
 
+def test_no_row_goes_out_before_each_type_has_answered_once() -> None:
+    """A service that ignores the type shows by the answers to the others that a row is not of its type."""
+    rows = [(START + second * 1000, f"{second}") for second in range(5)]
+    service = ModelService(rows)
+    scans = [
+        KeysetScan(
+            [(START, START + 60_000)],
+            service=ServiceFacts(0),
+            descending=False,
+            ordered=False,
+            page_size=10,
+            concurrency=2,
+            alone=False,
+        )
+        for _ in ScheduleType
+    ]
+    partitions = PartitionedScan(list(map(Partition, ScheduleType, scans)), ordered=False, descending=False)
+    partitions.set_zone(Zone.parse("UTC"))
+    heard: set[ScheduleType] = set()
+    waiting: list[tuple[Requester, PageRequest]] = []
+    while len(heard) < len(ScheduleType):
+        assert partitions.next_rows() is NEED_PAGES, f"only {heard} answered, and rows go out"
+        waiting += partitions.wanted(3)
+        # All answers of one type come before the first of another.
+        asker, ask = min(waiting, key=lambda one: (one[0].type not in heard, one[0].type))
+        waiting.remove((asker, ask))
+        asker.received(ask, service.answer(ask) if asker.type is ScheduleType.MANUAL else ModelPage([], []))
+        heard.add(asker.type)
+
+
 def left_in(row: Row, windows: list[Remainder], *, descending: bool) -> bool:
     for one in windows:
         if one.from_ms <= row[0] < one.to_ms:

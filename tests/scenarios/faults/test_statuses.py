@@ -150,7 +150,7 @@ class TestTooMany:
     async def test_eight_who_are_refused_together_come_back_one_by_one_and_none_too_early(self) -> None:
         with world_of(Fault(1, "storm", seconds=5)) as emulator:
             query = FlowQuery(emulator.start, emulator.end, type=1)
-            async with session_with(emulator, **SESSION) as (session, transport):
+            async with session_with(emulator, server_timezone="GMT+8", **SESSION) as (session, transport):
                 pages = await asyncio.gather(*(session.page(query, number, 20) for number in range(8)))
             assert transport is not None
             got = [one.instance_id for page in pages for one in page.instances]
