@@ -58,7 +58,8 @@ async def main() -> None:
         emulator, url = None, os.environ.get("AIOFLOWS_URL")
         key = os.environ.get("AIOFLOWS_ACCESS_KEY")
         if url is None:
-            emulator = await stack.enter_async_context(Emulator(1_000, seed=1))
+            # With the same seed, two runs within a second would have failures of the same ids.
+            emulator = await stack.enter_async_context(Emulator(1_000, seed=os.getpid()))
             url = emulator.url
         session = FlowSession(
             url,
