@@ -35,6 +35,7 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.memory_budget import MemoryBudget
 from aioflows._net.observers import Observer, Observers
 from aioflows._net.operations import Operations, checked_instances
+from aioflows._net.range_cuts import windows_of
 from aioflows._net.retrying import RetryingCaller
 from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import ScanReader, SessionParts
@@ -488,6 +489,43 @@ class FlowSession(LoopBound):
             return await self._dates.read(read, walls, [name], zone)
 
         return await in_time(ask(), seconds, _LATE)
+
+    async def cuts(
+        self,
+        query: FlowQuery,
+        n: SupportsIndex,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> list[FlowQuery]:
+        """Return the query cut by trigger time into at most *n* queries of about as many instances each.
+
+        Together they match exactly what the query matches, so that they can be read by several processes or
+        machines. They are in the order of the query. Their bounds are whole seconds, so a second is never cut,
+        and there are fewer of them where a second has more instances than a part.
+
+        The bounds are found by searches for single rows: at most 60, or 5 % of the searches that reading the
+        range takes, and at most 120 if the service refuses deep pages. They take about four times the latency
+        of a search. The sizes of the parts are estimates, so nothing is lost if instances come or go meanwhile.
+
+        Args:
+            query: the query.
+            n: the greatest number of queries, from 1.
+            retry: the rules for retries of these requests. Default: None, those of the session.
+            deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
+
+        Raises:
+            DeadlineExceeded: the deadline has passed.
+        """
+        if not isinstance(query, FlowQuery):
+            raise QueryError(f"cuts() takes a FlowQuery, not {query!r}")
+        parts, seconds = whole_from(1, n, "n"), deadline_seconds(deadline)
+        tally = self._tally(retry)
+        self._check_usable()
+        found = windows_of(
+            query, parts, self.limits.page_size, self._parts.operations, self._parts.zones, tally
+        )
+        return await in_time(found, seconds, _LATE)
 
     # Waiting
 

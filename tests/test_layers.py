@@ -47,6 +47,7 @@ ORDER = [
         "_core.bounds",
         "_core.dense_second",
         "_core.planning",
+        "_core.cuts",
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow", "_core.wait"),

@@ -272,6 +272,17 @@ class FlowSession:
         """Return one flow instance by its id; see `aioflows.FlowSession.get`."""
         return self._run(lambda: self._session.get(instance_id, retry=retry, deadline=deadline))
 
+    def cuts(
+        self,
+        query: FlowQuery,
+        n: SupportsIndex,
+        *,
+        retry: RetryPolicy | None = None,
+        deadline: float | timedelta | None = None,
+    ) -> list[FlowQuery]:
+        """Return the query cut into at most *n* queries of about as many instances; see `aioflows.FlowSession.cuts`."""
+        return self._run(lambda: self._session.cuts(query, n, retry=retry, deadline=deadline))
+
     @overload
     def wait(  # type: ignore[overload-overlap]  # a text is an iterable of texts as well
         self,
