@@ -132,7 +132,7 @@ RUNS = long_but(Run(20, 1), of=[Run(20, 1), Run(60, 1), Run(60, 2)])
     "switches",
     [
         {},
-        {"ties": "unstable", "page_cap": 7},
+        pytest.param({"ties": "unstable", "page_cap": 7}, marks=pytest.mark.long),
         pytest.param({"first_page": 1, "page_zero": "error", "zone": "+05:30"}, marks=pytest.mark.long),
         {"fault_share": 0.15},
         pytest.param({"stale_searches": 2}, marks=pytest.mark.long),
@@ -220,7 +220,7 @@ async def _all(following: FlowFollow) -> list[FlowInstance]:
 # Stopped, and gone on with
 
 
-@pytest.mark.parametrize("changes", [False, True])
+@pytest.mark.parametrize("changes", long_but(True, of=[False, True]))
 @pytest.mark.parametrize("run", RUNS, ids=str)
 async def test_it_may_be_stopped_and_resumed_any_number_of_times(run: Run, changes: bool) -> None:
     async with scene(run.seed) as here:
@@ -253,7 +253,7 @@ async def test_it_may_be_stopped_and_resumed_any_number_of_times(run: Run, chang
             assert not changes or told[-1] == here.history[name][-1]
 
 
-@pytest.mark.parametrize("seconds", [0.025, 0.05, 0.3])
+@pytest.mark.parametrize("seconds", long_but(0.05, of=[0.025, 0.05, 0.3]))
 async def test_steps_that_time_out_lose_nothing(seconds: float) -> None:
     async with scene() as here:  # where an answer takes 0.02 s
         query = here.query(20)
@@ -403,7 +403,7 @@ async def test_what_comes_after_a_long_quiet_is_followed_exactly(
         assert not changes or all(last[name] == codes[-1] for name, codes in here.history.items())
 
 
-@pytest.mark.parametrize("empty_answers", long_but(0, 4, of=[0, 3, 4]))
+@pytest.mark.parametrize("empty_answers", long_but(4, of=[0, 3, 4]))
 async def test_what_comes_after_a_long_quiet_is_soon_told_whatever_is_falsely_empty(
     empty_answers: int,
 ) -> None:

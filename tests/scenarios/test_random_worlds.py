@@ -15,7 +15,7 @@ from tests.support.worlds.lies import LIES, Heard
 from tests.support.worlds.play import Given, Played, play
 from tests.support.worlds.service import DAY, Quirks, Row
 
-SLICE = 40
+SLICE = 25
 LONG = 1_000
 
 
@@ -39,12 +39,12 @@ def _check(first: int, worlds: int, *, dishonest: bool = False) -> None:
 
 
 def test_a_slice_of_honest_worlds_is_read() -> None:
-    """Of forty services with any mixture of quirks, nearly all are read exactly, where some set of requests can."""
+    """Of twenty-five services with any mixture of quirks, nearly all are read exactly, where some set of requests can."""
     _check(0, SLICE)
 
 
 def test_a_slice_of_dishonest_worlds_is_not_believed() -> None:
-    """Of forty services that lie, nearly all make an error, and lose nothing without a word."""
+    """Of twenty-five services that lie, nearly all make an error, and lose nothing without a word."""
     _check(0, SLICE, dishonest=True)
 
 
