@@ -115,6 +115,12 @@ def test_times_are_read_as_in_rows(times: list[str | None]) -> None:
     assert AnswerColumns(Layout()).batch(undecoded(body)).equals(decoded(body))
 
 
+def test_an_end_in_the_year_0_is_read_as_in_rows() -> None:
+    """Without a start, no clock tells that it is odd. Arrow has that year, and Python has not."""
+    body = body_of(numbered({"startTime": None, "endTime": "0000-01-01 00:00:00"}))
+    assert AnswerColumns(Layout()).batch(undecoded(body)).equals(decoded(body))
+
+
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 SHANGHAI = timezone(timedelta(hours=8))
 INSTANTS: dict[str, Callable[[datetime], object]] = {
