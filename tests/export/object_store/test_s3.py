@@ -155,13 +155,18 @@ async def test_exports_that_are_killed_again_and_again_end_with_every_row(
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     target, rng = f"bucket/{tmp_path.name}/out{ending}", random.Random(1)
-    arguments = [sys.executable, "-c", EXPORT, emulator.url, str(begin), str(end), f"s3://{target}"]
-    kills, code = 0, -signal.SIGKILL
+    program = [sys.executable, "-c", EXPORT, emulator.url, str(begin), str(end)]
+    began = time.monotonic()
+    assert run([*program, f"s3://bucket/{tmp_path.name}/alone{ending}"], environment, None) == 0
+    longest = time.monotonic() - began  # so that kills fall into the export, on any machine
+    kills, runs, code = 0, 0, -signal.SIGKILL
     while code == -signal.SIGKILL:
-        code = run(arguments, environment, rng.uniform(0.8, 2.5) if kills < 8 else None)
+        life = rng.uniform(0.4, 0.9) * longest if kills < 8 else None
+        code = run([*program, f"s3://{target}"], environment, life)
+        runs += 1
         kills += code != 0
         if not ending.endswith("/") and files.exists(target):
-            scratch = tmp_path / f"after-{kills}"
+            scratch = tmp_path / f"after-{runs}"
             scratch.mkdir()
             assert sorted(map(repr, stored(files, target, scratch))) == sorted(map(repr, whole))
         files.invalidate_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -136,6 +137,8 @@ class WorldTransport:
 def play(world: World) -> list[Played]:
     """Play a world; return its scans, one after the other."""
     loop = ReplayLoop()
+    collects = gc.isenabled()
+    gc.disable()  # a collection inside a piece of work is measured, and when it comes is not drawn
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _, __: None)
     played: list[Played] = []
@@ -146,6 +149,8 @@ def play(world: World) -> list[Played]:
             played[-1].error = error
     finally:
         _clear(loop)
+        if collects:
+            gc.enable()
     return played
 
 
