@@ -406,7 +406,7 @@ class Weighed(ModelService):
         return ModelPage(page.ids[:kept], page.times[:kept], b"x" * sum(bytes_of[:kept]))
 
 
-@pytest.mark.parametrize("page_size", [20, 100])
+@pytest.mark.parametrize("page_size", long_but(20, of=[20, 100]))
 @pytest.mark.parametrize(
     ("most_bytes", "count"), [(5_000, 5), (20_000, 11), (20_000, 60), (60_000, 40), (60_000, 90)]
 )

@@ -160,7 +160,7 @@ def test_the_falling_order_is_the_exact_reverse_of_the_rising_one(order: tuple[S
     assert forth == back[::-1]
 
 
-@pytest.mark.parametrize("proven", [False, True])
+@pytest.mark.parametrize("proven", long_but(True, of=[False, True]))
 @pytest.mark.parametrize("order", long_but(ORDERS[2], of=ORDERS[:9]), ids=str)
 def test_the_rows_that_are_held_stay_within_two_and_a_half_times_the_buffer(
     order: tuple[SortKey, ...], proven: bool
@@ -281,7 +281,7 @@ def changing(rows: list[FullRow], passing: list[FullRow], seed: int, share: floa
 
 
 @pytest.mark.parametrize("share", long_but(0.5, of=[0.1, 0.5, 1.0]))
-@pytest.mark.parametrize("order", long_but(ORDERS[0], ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
+@pytest.mark.parametrize("order", long_but(ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
 def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
     order: tuple[SortKey, ...], share: float
 ) -> None:
@@ -296,7 +296,7 @@ def test_what_is_proven_holds_every_lasting_row_once_and_in_order_under_change(
 
 
 @pytest.mark.parametrize("share", long_but(0.3, of=[0.05, 0.3, 1.0]))
-@pytest.mark.parametrize("order", long_but(ORDERS[0], ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
+@pytest.mark.parametrize("order", long_but(ORDERS[8], of=[*ORDERS[:6], ORDERS[8]]), ids=str)
 def test_what_is_merged_holds_them_too_or_the_scan_says_that_it_cannot(
     order: tuple[SortKey, ...], share: float
 ) -> None:
