@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from aioflows._net.async_calls import AsyncCalls
 from aioflows._net.scan_reader import ScanReader
 from aioflows._tables.raw_rows import RawRows
-from aioflows.arrow import Names
 from aioflows.checkpoint import Checkpoint
 from aioflows.models import FlowInstance
 from aioflows.query import FlowQuery
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
+    from aioflows.arrow import Names
 
 __all__ = ["FlowScan"]
 

@@ -16,8 +16,6 @@ import attrs
 
 from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.seen_filters import SeenFilters
-from aioflows._core.follow.poll_timing import PollTiming
-from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wait.until import Until, statuses_of
 from aioflows._core.wire.endpoints import Address
@@ -26,7 +24,6 @@ from aioflows._net.access_token import AccessTokens
 from aioflows._net.call import CallTally
 from aioflows._net.call_options import deadline_seconds, in_time, limits_within, rules_for
 from aioflows._net.clock_questions import ClockQuestions
-from aioflows._net.follow_reader import FollowReader
 from aioflows._net.gate import Gate
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.http_options import connection_options
@@ -35,19 +32,16 @@ from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.memory_budget import MemoryBudget
 from aioflows._net.observers import Observer, Observers
 from aioflows._net.operations import Operations, checked_instances
-from aioflows._net.range_cuts import windows_of
 from aioflows._net.retrying import RetryingCaller
 from aioflows._net.row_dates import RowDates
 from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.short_door import FlowInstances
 from aioflows._net.transport import Transport
-from aioflows._net.waits import Waits
 from aioflows._net.zone_check import ZoneCheck, likely_types
 from aioflows._net.zones import Zones
 from aioflows._numbers import as_seconds, as_whole, whole_from
 from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import QueryError, SessionClosed
-from aioflows.follow import FlowFollow, timing_of
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery, epoch_ms
 from aioflows.scan import FlowScan
@@ -56,6 +50,10 @@ from aioflows.settings import AppKey, Limits, RetryPolicy, Timeouts
 if TYPE_CHECKING:
     from aiohttp import ClientSession
     from yarl import URL
+
+    from aioflows._net.follow_reader import FollowReader
+    from aioflows._net.waits import Waits
+    from aioflows.follow import FlowFollow
 
 __all__ = ["FlowSession"]
 
@@ -180,7 +178,8 @@ class FlowSession(LoopBound):
         )
         self._dates = RowDates(questions, self.flow_instances)
         self._zone_check = ZoneCheck(operations, service, watch)
-        self._waits = Waits(self._parts, self._dates, self._zone_check, rng or Random())
+        self._rng = rng or Random()
+        self._waits: Waits | None = None
         self._readers: WeakSet[ScanReader] = WeakSet()
         self._followers: WeakSet[FollowReader] = WeakSet()
         self._state, self._entered = "not entered", False
@@ -227,7 +226,8 @@ class FlowSession(LoopBound):
             await follower.close_with_session()
         for reader in list(self._readers):
             await reader.close_with_session()
-        await self._waits.aclose()
+        if self._waits is not None:
+            await self._waits.aclose()
         await self._transport.close()
 
     # Scans
@@ -360,6 +360,11 @@ class FlowSession(LoopBound):
                 value is invalid. If the zone must be asked from the service, the follow raises this error
                 before its first row.
         """
+        from aioflows._core.follow.poll_timing import PollTiming  # noqa: PLC0415  (few sessions follow)
+        from aioflows._core.follow.polling import FollowMachine  # noqa: PLC0415
+        from aioflows._net.follow_reader import FollowReader  # noqa: PLC0415
+        from aioflows.follow import FlowFollow, timing_of  # noqa: PLC0415
+
         timing = timing_of((settle_time, watch_time, min_wait, max_wait), (settle, watch, least, most))
         if not isinstance(query, FlowQuery):
             raise QueryError(f"follow() takes a FlowQuery, not {query!r}")
@@ -517,6 +522,8 @@ class FlowSession(LoopBound):
         Raises:
             DeadlineExceeded: the deadline has passed.
         """
+        from aioflows._net.range_cuts import windows_of  # noqa: PLC0415  (few sessions cut)
+
         if not isinstance(query, FlowQuery):
             raise QueryError(f"cuts() takes a FlowQuery, not {query!r}")
         parts, seconds = whole_from(1, n, "n"), deadline_seconds(deadline)
@@ -586,7 +593,7 @@ class FlowSession(LoopBound):
         if not isinstance(ids, Iterable):
             raise QueryError(f"ids must be the id of an instance, or several ids, not {ids!r}")
         names = [_name("ids", one) for one in ([ids] if isinstance(ids, str) else ids)]
-        found = await self._waits.wait(
+        found = await self._shared_waits().wait(
             names,
             statuses_of(until),
             timeout=None if timeout is None else _seconds("timeout", timeout),
@@ -594,6 +601,13 @@ class FlowSession(LoopBound):
             longest=max(_seconds("poll", poll), _SHORTEST_POLL),
         )
         return found[0] if isinstance(ids, str) else found
+
+    def _shared_waits(self) -> Waits:
+        from aioflows._net.waits import Waits  # noqa: PLC0415  (few sessions wait)
+
+        if self._waits is None:
+            self._waits = Waits(self._parts, self._dates, self._zone_check, self._rng)
+        return self._waits
 
     async def server_timezone(self) -> tzinfo:
         """Return the zone of the service's times: the given one, or the one that the service names now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pkgutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -35,6 +36,57 @@ def test_the_list_of_names_is_sorted_and_true() -> None:
 def test_an_editor_completes_public_names_only() -> None:
     assert dir(aioflows) == list(aioflows.__all__)
     assert not [name for name in vars(aioflows) if not name.startswith("_") and _is_foreign(name)]
+
+
+def test_type_checkers_and_programs_find_the_same_names() -> None:
+    tree = ast.parse(inspect.getsource(aioflows))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    assert isinstance(checked.test, ast.Name)
+    assert checked.test.id == "_TYPE_CHECKING"
+    homes = {
+        alias.name: node.module
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {*homes, "__version__"} == set(aioflows.__all__)
+    for name, home in homes.items():
+        assert getattr(aioflows, name) is getattr(import_module(home or ""), name)
+
+
+def test_public_modules_need_no_import_and_unknown_names_are_refused() -> None:
+    code = "import aioflows; print(aioflows.errors.QueryError.__name__, aioflows.stats.Proof.__name__); aioflows.FlowScann"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout == "QueryError Proof\n"
+    assert run.stderr.splitlines()[-1] == "AttributeError: module 'aioflows' has no attribute 'FlowScann'"
+
+
+def test_importing_the_package_loads_nothing_that_is_not_used() -> None:
+    """The names are those of the slowest parts. `benchmarks/imports.py` has the figures."""
+    code = "import aioflows, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = {name for name in run.stdout.split() if name.split(".")[0] == "aioflows"}
+    assert loaded == {"aioflows", "aioflows._lazy", "aioflows._version"}
+    slow = {"aiohttp", "attr", "asyncio", "cattrs", "msgspec", "pyarrow", "rich", "ssl", "typer"}
+    assert not slow & set(run.stdout.split())
+
+
+def test_a_session_loads_neither_tables_nor_the_code_for_what_it_was_not_asked_for() -> None:
+    code = "import sys; from aioflows import FlowSession; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    kept_out = {
+        "arrow",
+        "sync",
+        "export",
+        "follow",
+        "telemetry",
+        "_core.follow",
+        "_core.wait.looks",
+        "_core.cuts",
+    }
+    assert not {f"aioflows.{name}" for name in kept_out} & set(run.stdout.split())
 
 
 def _is_foreign(name: str) -> bool:

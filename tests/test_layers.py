@@ -16,6 +16,7 @@ ORDER = [
         "errors",
         "_numbers",
         "_version",
+        "_lazy",
         "_extras",
         "_sealed",
         "_worker",
@@ -56,7 +57,7 @@ ORDER = [
 # An edge imports what is named here, and from itself.
 EDGES = {
     "emulator": "errors models",
-    "export": "errors _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
+    "export": "errors _lazy _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models _extras _display stats export audit",
     "web": "errors _extras _tables models query checkpoint arrow scan follow export",
     "telemetry": "aioflows",

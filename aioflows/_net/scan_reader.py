@@ -37,17 +37,7 @@ from aioflows._net.retrying import CallTally
 from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
-from aioflows._tables.json_lines import line_encoder
 from aioflows._tables.raw_rows import RawRows, encoded_rows
-from aioflows.arrow import (
-    AnswerColumns,
-    BatchForm,
-    Names,
-    frame_maker,
-    is_imported,
-    pyarrow,
-    text_batch,
-)
 from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
@@ -58,6 +48,8 @@ from aioflows.stats import ScanPlan, ScanStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from aioflows.arrow import BatchForm, Names
 
 __all__ = ["ScanReader", "SessionParts"]
 
@@ -245,6 +237,8 @@ class ScanReader(SessionBound):
             nested: True to write the graph, the parameters and ``extra`` as JSON values, not as texts.
             utf8: True for UTF-8, False for ASCII.
         """
+        from aioflows._tables.json_lines import line_encoder  # noqa: PLC0415  (few scans write lines)
+
         encoder = line_encoder(nested=nested, utf8=utf8)
         convert = encoded_rows(encoder.convert)
 
@@ -269,6 +263,14 @@ class ScanReader(SessionBound):
         Raises:
             QueryError: a column or the type of names is unknown, or pyarrow is not installed.
         """
+        from aioflows.arrow import (  # noqa: PLC0415  (few scans make tables)
+            AnswerColumns,
+            BatchForm,
+            is_imported,
+            pyarrow,
+            text_batch,
+        )
+
         layout = Layout(columns, tasks=tasks)
         form, answer_columns = BatchForm(layout, names), AnswerColumns(layout)
 
@@ -311,6 +313,8 @@ class ScanReader(SessionBound):
         Raises:
             QueryError: a column or the type of names is unknown, or pyarrow or the library is not installed.
         """
+        from aioflows.arrow import frame_maker  # noqa: PLC0415
+
         make = frame_maker(library)
         return await to_thread(make, await self.read_table(columns, tasks=tasks, names=names))
 

@@ -1,4 +1,7 @@
-"""The commands and their options. The package `commands` holds what each command does."""
+"""The commands and their options. The package `commands` holds what each command does.
+
+Each function imports what its command does. So help, completion and a wrong option need neither aiohttp nor the planner.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,25 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from aioflows import Limits, QueryError, __version__
+from aioflows import __version__
 from aioflows._display.text import printable
 from aioflows.cli.command import command
-from aioflows.cli.commands.audit import AuditJob, AuditOptions, audit
-from aioflows.cli.commands.count import CountJob, count
-from aioflows.cli.commands.demo import Demo, demo
-from aioflows.cli.commands.doctor import doctor
-from aioflows.cli.commands.emulate import emulate, parse_switches
-from aioflows.cli.commands.follow import FollowJob, PollOptions, follow
-from aioflows.cli.commands.get import get
-from aioflows.cli.commands.report import ReportJob, report
-from aioflows.cli.commands.scan import Output, ScanJob, scan
-from aioflows.cli.commands.wait import WaitOptions, wait
 from aioflows.cli.exit_codes import EPILOG, Exit, print_error
 from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
-from aioflows.cli.options.groups import LimitOptions, QueryOptions, RangeOptions
+from aioflows.cli.options.groups import (
+    AuditOptions,
+    LimitOptions,
+    OutputOptions,
+    PollOptions,
+    QueryOptions,
+    RangeOptions,
+    WaitOptions,
+)
 from aioflows.cli.options.moments import moves, time, with_fixed_times
 from aioflows.cli.output.console import console_on
 from aioflows.cli.output.standard_output import checked_standard_output, standard_output
-from aioflows.cli.service_zone import zone_of_times
-from aioflows.emulator import Emulator
+from aioflows.errors import QueryError
 from aioflows.export import ReaderGone, SinkError
 
 __all__ = ["run"]
@@ -66,6 +66,9 @@ async def demo_command(
     concurrency: flags.Concurrency = 16,
 ) -> Exit:
     """Read an emulated deployment to its end, and check that nothing is missing."""
+    from aioflows import Limits
+    from aioflows.cli.commands.demo import Demo, demo
+
     # The demo consumes rows as fast as they come, so the scan may read far ahead.
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
@@ -83,11 +86,14 @@ async def scan_command(
     limit: flags.Limit = None,
     connection: ConnectionOptions,
     limit_options: LimitOptions,
-    output: Output,
+    output: OutputOptions,
     quiet: flags.Quiet = False,
     as_json: flags.Json = False,
 ) -> Exit:
     """Write every matching instance to the terminal, a pipe or a file."""
+    from aioflows.cli.commands.scan import ScanJob, scan
+    from aioflows.cli.service_zone import zone_of_times
+
     period, zone = range_.period(_now()), parsing.zone(selection.zone)
     job = ScanJob(
         selection.query(0, 0, order_by),
@@ -120,6 +126,9 @@ async def report_command(
     as_json: flags.Json = False,
 ) -> Exit:
     """Report outcomes and durations by day, hour and flow, on the terminal or as an offline HTML page."""
+    from aioflows.cli.commands.report import ReportJob, report
+    from aioflows.cli.service_zone import zone_of_times
+
     period, zone = range_.period(_now()), parsing.zone(selection.zone)
     job = ReportJob(
         selection.query(0, 0),
@@ -150,6 +159,9 @@ async def audit_command(
     as_json: flags.AuditJson = False,
 ) -> Exit:
     """List the scheduled runs that have no instance, came twice or came late. Exit with 7 if runs are missing."""
+    from aioflows.cli.commands.audit import AuditJob, audit
+    from aioflows.cli.service_zone import zone_of_times
+
     period = range_.period(_now())
     job = AuditJob(
         selection.query(0, 0),
@@ -180,12 +192,14 @@ async def follow_command(
     as_json: flags.FollowJson = False,
 ) -> Exit:
     """Show new instances as they appear, until Ctrl-C."""
+    from aioflows.cli.commands.follow import FollowJob, follow
+    from aioflows.cli.service_zone import zone_of_times
+
     now, given = _now(), {"--since": since, "--until": until}
     texts = {option: text for option, text in given.items() if text is not None}
     for option, text in texts.items():
-        time(
-            text, option, UTC, now=now
-        )  # an invalid time is refused before the service is asked for its zone
+        # An invalid time is refused before the service is asked for its zone.
+        time(text, option, UTC, now=now)
     zone = await zone_of_times(connection, selection.zone, texts.values())
     times = {option: time(text, option, zone, now=now) for option, text in texts.items()}
     first = times.get("--since")
@@ -217,6 +231,8 @@ async def wait_command(
     as_json: flags.WaitJson = False,
 ) -> Exit:
     """Wait until instances are finished. Exit with 8 if one failed, and with 9 if one was cancelled or skipped."""
+    from aioflows.cli.commands.wait import wait
+
     return await wait(connection, ids, waiting, quiet=quiet, as_json=as_json)
 
 
@@ -229,6 +245,8 @@ async def get_command(
     as_json: flags.GetJson = False,
 ) -> Exit:
     """Show instances by their ids. Exit with 11 if the service does not know one of them."""
+    from aioflows.cli.commands.get import get
+
     return await get(connection, ids, zone=parsing.zone(zone), as_json=as_json)
 
 
@@ -244,6 +262,9 @@ async def count_command(
     as_json: flags.CountJson = False,
 ) -> Exit:
     """Count instances. Each is read, so that the number is exact; a service need not know it."""
+    from aioflows.cli.commands.count import CountJob, count
+    from aioflows.cli.service_zone import zone_of_times
+
     period, zone = range_.period(_now()), parsing.zone(selection.zone)
     # Without an order, rows need not wait for each other.
     query = selection.query(0, 0, "none")
@@ -261,6 +282,8 @@ async def doctor_command(
     as_json: flags.DoctorJson = False,
 ) -> Exit:
     """Examine the service and the options for it, and say what is wrong and what to do. It only reads."""
+    from aioflows.cli.commands.doctor import doctor
+
     return await doctor(connection, limit_options.limits(), as_json=as_json)
 
 
@@ -280,6 +303,9 @@ async def emulate_command(
     set: flags.Switches = None,
 ) -> Exit:
     """Serve an emulated deployment until Ctrl-C."""
+    from aioflows.cli.commands.emulate import emulate, parse_switches
+    from aioflows.emulator import Emulator
+
     extra = parse_switches(set or ())
     given: dict[str, Any] = {
         "instances": instances,

@@ -9,7 +9,9 @@ import sys
 import textwrap
 from contextlib import suppress
 
-from aioflows import (
+from aioflows._display.text import printable
+from aioflows.cli.output.console import console_on, is_terminal
+from aioflows.errors import (
     AioflowsError,
     BadCredentials,
     CompletenessError,
@@ -23,8 +25,6 @@ from aioflows import (
     TransportError,
     WaitTimeout,
 )
-from aioflows._display.text import printable
-from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.export import SinkError
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import attrs
 
@@ -11,7 +11,6 @@ from aioflows import AioflowsError, FlowQuery, Limits, QueryError
 from aioflows.audit import audit as audit_of
 from aioflows.cli.exit_codes import Exit
 from aioflows.cli.first_contact import open_session
-from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.audit_report import json_lines, print_audit
 from aioflows.cli.output.console import console_on
@@ -21,37 +20,7 @@ from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.standard_output import standard_output
 from aioflows.export import Target
 
-__all__ = ["AuditJob", "AuditOptions", "audit"]
-
-
-@attrs.frozen
-class AuditOptions:
-    """The options of an audit, besides its range.
-
-    Raises:
-        QueryError: an option has an invalid value.
-    """
-
-    zone: flags.LocalZone = None
-    owner: flags.Owner = ""
-    expression: flags.Expression = ""
-    late: flags.LateMinutes = 60.0
-    whole_range: flags.WholeRange = False
-
-    def query(self, first: datetime | int, last: datetime | int) -> FlowQuery:
-        """Return the query for a range."""
-        return FlowQuery(first, last, owner=self.owner, expression=self.expression)
-
-    @property
-    def limit(self) -> timedelta:
-        """The longest time from trigger to start that is not late."""
-        try:
-            limit = timedelta(minutes=self.late)
-        except (OverflowError, ValueError):
-            limit = timedelta(-1)
-        if limit < timedelta():
-            raise QueryError(f"--late must be a number of minutes that is not negative, not {self.late}")
-        return limit
+__all__ = ["AuditJob", "audit"]
 
 
 @attrs.frozen

@@ -30,8 +30,8 @@ from aioflows import (
 )
 from aioflows.cli.commands.scan import resume_command
 from aioflows.cli.first_contact import open_session
-from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.groups import PollOptions
 from aioflows.cli.options.parsing import read_text
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.meters import meter_of
@@ -43,7 +43,7 @@ from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.formats.json_lines import line_encoder
 from aioflows.export.stream import Stream
 
-__all__ = ["BatchSink", "FollowJob", "FollowWriter", "PollOptions", "follow"]
+__all__ = ["BatchSink", "FollowJob", "FollowWriter", "follow"]
 
 _SAVE_INTERVAL = 30.0
 """Seconds between checkpoints while nothing appears. A resumed follow then has less to read again."""
@@ -68,16 +68,6 @@ class _JsonLinesSink:
 
     async def write(self, rows: Sequence[FlowInstance], /) -> None:
         await self._stream.write(self._encode(rows))
-
-
-@attrs.frozen
-class PollOptions:
-    """The options for the polls of a follow."""
-
-    settle: flags.SettleTime = 60.0
-    watch: flags.WatchTime = 86_400.0
-    least: flags.MinWait = 2.0
-    most: flags.MaxWait = 60.0
 
 
 @attrs.frozen

@@ -15,8 +15,9 @@ from aioflows import AioflowsError, FlowQuery, FlowScan, FlowSession, Limits, Sc
 from aioflows._display.secret import STARS
 from aioflows.cli.exit_codes import print_message, print_to_stderr
 from aioflows.cli.first_contact import open_session
-from aioflows.cli.options import flags, parsing
+from aioflows.cli.options import parsing
 from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.groups import OutputOptions
 from aioflows.cli.output.console import console_on, is_terminal
 from aioflows.cli.output.meters import Meter, meter_of
 from aioflows.cli.output.progress import Progress
@@ -24,35 +25,7 @@ from aioflows.cli.output.row_table import RowTable
 from aioflows.cli.output.scan_summary import ScanSummary
 from aioflows.export import Exported, Target, export
 
-__all__ = ["Output", "ScanJob", "resume_command", "scan"]
-
-
-@attrs.frozen
-class Output:
-    """The options for the output of a scan."""
-
-    path: flags.Output = None
-    format: flags.FileFormat = None
-    columns: flags.Columns = None
-    tasks: flags.Tasks = False
-    raw: flags.Raw = False
-    nested: flags.Nested = False
-    utf8: flags.Utf8 = False
-    mode: flags.Mode = None
-    resume: flags.Resume = False
-    overwrite: flags.Overwrite = False
-    append: flags.Append = False
-
-    @property
-    def has_format_options(self) -> bool:
-        """True if an option shapes the rows. The output is then not the table on the terminal."""
-        shaped = self.tasks or self.raw or self.nested or self.utf8
-        return self.format is not None or bool(self.columns) or shaped
-
-    @property
-    def file(self) -> str | None:
-        """Name of the file or folder that is written. None means standard output."""
-        return None if self.path == "-" else self.path
+__all__ = ["ScanJob", "resume_command", "scan"]
 
 
 @attrs.frozen
@@ -77,7 +50,7 @@ class ScanJob:
     query: FlowQuery
     limit: int | None
     limits: Limits
-    output: Output
+    output: OutputOptions
     quiet: bool
     as_json: bool
     arguments: tuple[str, ...]

@@ -7,33 +7,22 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC
 
-import attrs
-
 from aioflows import FlowInstance, FlowSession, FlowStatus, Limits, NotFound, WaitTimeout
 from aioflows._display.text import printable
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
 from aioflows.cli.first_contact import open_session
-from aioflows.cli.options import flags
 from aioflows.cli.options.connection import ConnectionOptions
+from aioflows.cli.options.groups import WaitOptions
 from aioflows.cli.options.parsing import statuses
 from aioflows.cli.output.console import console_on
-from aioflows.cli.output.meters import CountMeter, Meter, meter_of
+from aioflows.cli.output.live_meters import CountMeter
+from aioflows.cli.output.meters import Meter, meter_of
 from aioflows.export.formats.json_lines import line_encoder
 
-__all__ = ["WaitOptions", "wait"]
+__all__ = ["wait"]
 
 _FAILED = {FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT}
 _CANCELLED = {FlowStatus.CANCEL, FlowStatus.SKIP}
-
-
-@attrs.frozen
-class WaitOptions:
-    """The options of a wait."""
-
-    until: flags.UntilStatus = None
-    within: flags.Within = None
-    poll: flags.PollInterval = 30.0
-    grace: flags.Grace = 3.0
 
 
 async def wait(

@@ -15,14 +15,18 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
-from aioflows import AppKey, Event, FlowSession, Limits, QueryError, RetryPolicy, Transport
 from aioflows.cli.options import flags
 from aioflows.cli.options.parsing import headers, read_text
 from aioflows.cli.options.profiles import ProfileFile
 from aioflows.cli.output.console import is_terminal
+from aioflows.errors import QueryError
+
+if TYPE_CHECKING:
+    from aioflows import AppKey, Event, FlowSession, Limits, RetryPolicy, Transport
 
 __all__ = ["Connection", "ConnectionOptions"]
 
@@ -83,7 +87,7 @@ class ConnectionOptions:
         limits: Limits,
         observer: Callable[[Event], None] | None = None,
         *,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        retry: RetryPolicy | None = None,
         transport: Transport | None = None,
         zone: tzinfo | None = None,
     ) -> FlowSession:
@@ -92,13 +96,15 @@ class ConnectionOptions:
         Args:
             limits: limits of the session.
             observer: called with each event of the session. Default: None.
-            retry: rules for retries.
+            retry: rules for retries. Default: None, those of the library.
             transport: sends the requests, instead of one with these options. Default: None.
             zone: zone of the service, instead of that of the options. Default: None.
 
         Raises:
             QueryError: an option is missing or invalid, or an option and a variable differ.
         """
+        from aioflows import FlowSession, RetryPolicy
+
         if self.proxy is not None and "@" in self.proxy:
             raise QueryError(
                 "--proxy holds a user or a password, which other users of this machine can see; set HTTPS_PROXY "
@@ -120,7 +126,7 @@ class ConnectionOptions:
             proxy=self.proxy if transport is None else None,
             trust_env=self.trust_env and transport is None,
             ssl=self.cacert if transport is None else None,
-            retry=retry,
+            retry=RetryPolicy() if retry is None else retry,
             headers=headers(self.header),
             timeout=self.timeout,
         )
@@ -179,6 +185,8 @@ def _required(option: str, given: str | None, variable: str, environment: Mappin
 def _read_keys(
     environment: Mapping[str, str], secret_file: Path | None, ask: Callable[[str], str] | None
 ) -> AppKey | None:
+    from aioflows import AppKey
+
     access, secret = environment.get("AIOFLOWS_ACCESS_KEY"), environment.get("AIOFLOWS_SECRET_KEY")
     if secret_file is not None:
         if secret:

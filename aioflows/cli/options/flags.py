@@ -10,9 +10,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from aioflows import FlowStatus, ScheduleType
 from aioflows.cli.options.profiles import ProfileFile, use_profile
-from aioflows.query import SORT_FIELDS
 
 _query = partial(typer.Option, rich_help_panel="Instances")
 _connection = partial(typer.Option, rich_help_panel="Service and credentials")
@@ -28,6 +26,24 @@ def _one_of(*words: str) -> Callable[[str], list[str]]:
         return [word for word in words if word.startswith(incomplete)]
 
     return complete
+
+
+def _types(incomplete: str) -> list[str]:
+    from aioflows import ScheduleType
+
+    return _one_of("all", *(kind.name.lower() for kind in ScheduleType))(incomplete)
+
+
+def _statuses(incomplete: str) -> list[str]:
+    from aioflows import FlowStatus
+
+    return _one_of(*(status.name for status in FlowStatus))(incomplete)
+
+
+def _orders(incomplete: str) -> list[str]:
+    from aioflows.query import SORT_FIELDS
+
+    return _one_of("none", *SORT_FIELDS, *(f"-{field}" for field in SORT_FIELDS))(incomplete)
 
 
 # Instances
@@ -66,14 +82,14 @@ TypeName: TypeAlias = Annotated[
     str,
     _query(
         help="Schedule type: manual, periodic, temporary or all.",
-        autocompletion=_one_of("all", *(kind.name.lower() for kind in ScheduleType)),
+        autocompletion=_types,
     ),
 ]
 Status: TypeAlias = Annotated[
     list[str] | None,
     _query(
         help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option.",
-        autocompletion=_one_of(*(status.name for status in FlowStatus)),
+        autocompletion=_statuses,
     ),
 ]
 Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.")]
@@ -82,7 +98,7 @@ OrderBy: TypeAlias = Annotated[
     str,
     _query(
         help="trigger_time, -trigger_time, or none.",
-        autocompletion=_one_of("none", *SORT_FIELDS, *(f"-{field}" for field in SORT_FIELDS)),
+        autocompletion=_orders,
     ),
 ]
 Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instances.", show_default="no limit")]

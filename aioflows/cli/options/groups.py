@@ -1,16 +1,28 @@
-"""Groups of options that several commands share. The options for the service are in `connection`."""
+"""Groups of options of the commands. The options for the service are in `connection`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
-from aioflows import FlowQuery, Limits
 from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.moments import Period
+from aioflows.errors import QueryError
 
-__all__ = ["LimitOptions", "QueryOptions", "RangeOptions"]
+if TYPE_CHECKING:
+    from aioflows import FlowQuery, Limits
+
+__all__ = [
+    "AuditOptions",
+    "LimitOptions",
+    "OutputOptions",
+    "PollOptions",
+    "QueryOptions",
+    "RangeOptions",
+    "WaitOptions",
+]
 
 
 @attrs.frozen
@@ -54,6 +66,8 @@ class QueryOptions:
         Raises:
             QueryError: an option has an invalid value.
         """
+        from aioflows import FlowQuery
+
         return FlowQuery(
             first,
             last,
@@ -79,4 +93,86 @@ class LimitOptions:
         Raises:
             QueryError: a number is out of range.
         """
+        from aioflows import Limits
+
         return Limits(concurrency=self.concurrency, rate=self.rate, page_size=self.page_size)
+
+
+@attrs.frozen
+class OutputOptions:
+    """The options for the output of a scan."""
+
+    path: flags.Output = None
+    format: flags.FileFormat = None
+    columns: flags.Columns = None
+    tasks: flags.Tasks = False
+    raw: flags.Raw = False
+    nested: flags.Nested = False
+    utf8: flags.Utf8 = False
+    mode: flags.Mode = None
+    resume: flags.Resume = False
+    overwrite: flags.Overwrite = False
+    append: flags.Append = False
+
+    @property
+    def has_format_options(self) -> bool:
+        """True if an option shapes the rows. The output is then not the table on the terminal."""
+        shaped = self.tasks or self.raw or self.nested or self.utf8
+        return self.format is not None or bool(self.columns) or shaped
+
+    @property
+    def file(self) -> str | None:
+        """Name of the file or folder that is written. None means standard output."""
+        return None if self.path == "-" else self.path
+
+
+@attrs.frozen
+class AuditOptions:
+    """The options of an audit, besides its range.
+
+    Raises:
+        QueryError: an option has an invalid value.
+    """
+
+    zone: flags.LocalZone = None
+    owner: flags.Owner = ""
+    expression: flags.Expression = ""
+    late: flags.LateMinutes = 60.0
+    whole_range: flags.WholeRange = False
+
+    def query(self, first: datetime | int, last: datetime | int) -> FlowQuery:
+        """Return the query for a range."""
+        from aioflows import FlowQuery
+
+        return FlowQuery(first, last, owner=self.owner, expression=self.expression)
+
+    @property
+    def limit(self) -> timedelta:
+        """The longest time from trigger to start that is not late."""
+        try:
+            limit = timedelta(minutes=self.late)
+        except (OverflowError, ValueError):
+            limit = timedelta(-1)
+        if limit < timedelta():
+            raise QueryError(f"--late must be a number of minutes that is not negative, not {self.late}")
+        return limit
+
+
+@attrs.frozen
+class PollOptions:
+    """The options for the polls of a follow."""
+
+    settle: flags.SettleTime = 60.0
+    watch: flags.WatchTime = 86_400.0
+    least: flags.MinWait = 2.0
+    most: flags.MaxWait = 60.0
+
+
+@attrs.frozen
+class WaitOptions:
+    """The options of a wait."""
+
+    until: flags.UntilStatus = None
+    within: flags.Within = None
+    poll: flags.PollInterval = 30.0
+    grace: flags.Grace = 3.0

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import attrs
 
-from aioflows import QueryError
+from aioflows.errors import QueryError
 
 __all__ = ["Period", "duration", "moves", "needs_zone", "time", "with_fixed_times", "without_options"]
 

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from aioflows import FlowStatus, QueryError, ScheduleType
-from aioflows._time_zones import time_zone
-from aioflows.query import SortKey
+from aioflows.errors import QueryError
+
+if TYPE_CHECKING:
+    from aioflows.models import FlowStatus, ScheduleType
+    from aioflows.query import SortKey
 
 __all__ = ["day", "headers", "names", "order", "read_text", "schedule_type", "statuses", "zone"]
 
@@ -26,6 +28,8 @@ def zone(text: str | None) -> tzinfo | None:
     if text is None:
         return None
     try:
+        from aioflows._time_zones import time_zone
+
         return time_zone(text)
     except QueryError as error:
         raise QueryError(f"--zone {error}") from None
@@ -56,6 +60,8 @@ def statuses(texts: Iterable[str]) -> tuple[FlowStatus, ...]:
 
 
 def _status(text: str) -> FlowStatus:
+    from aioflows.models import FlowStatus
+
     known = {status.name: status for status in FlowStatus} | {
         str(status.value): status for status in FlowStatus
     }
@@ -73,6 +79,8 @@ def schedule_type(text: str) -> ScheduleType | None:
     Raises:
         QueryError: the type is unknown.
     """
+    from aioflows.models import ScheduleType
+
     known: dict[str, ScheduleType | None] = {kind.name.lower(): kind for kind in ScheduleType}
     known["all"] = None
     if text.lower() not in known:

@@ -19,8 +19,8 @@ from typing import Any
 import attrs
 import typer
 
-from aioflows import QueryError
 from aioflows.cli.options.parsing import read_text
+from aioflows.errors import QueryError
 
 __all__ = ["PLACE", "ProfileFile", "StoredProfile", "use_profile"]
 

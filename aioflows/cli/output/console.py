@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 from datetime import timedelta
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
-from aioflows import ScanStats
+    from aioflows import ScanStats
 
 __all__ = ["console_on", "fold_line", "format_duration", "is_terminal", "rows_per_second", "stats_line"]
 
@@ -22,6 +23,8 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def console_on(stream: TextIO | None) -> Console:
     """Return a console on a stream. It writes control codes only to a terminal, even with FORCE_COLOR."""
+    from rich.console import Console
+
     return Console(
         file=io.StringIO() if stream is None else stream,
         force_terminal=is_terminal(stream),
@@ -42,6 +45,8 @@ def fold_line(line: Text, console: Console, indent: int = 0) -> list[Text]:
     """
     if line.cell_len <= console.width:
         return [line]
+    from rich.text import Text
+
     pieces = line[indent:].wrap(console, max(10, console.width - indent))
     for piece in pieces:
         piece.rstrip()

@@ -17,7 +17,8 @@ from aioflows import (
     TransportError,
 )
 from aioflows._net.transport import Answer, Request
-from aioflows.cli.commands.follow import FollowWriter, PollOptions
+from aioflows.cli.commands.follow import FollowWriter
+from aioflows.cli.options.groups import PollOptions
 from aioflows.emulator import Emulator
 from tests.support.fakes import EmulatorTransport, answer, loop_time
 
