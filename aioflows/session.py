@@ -230,6 +230,14 @@ class FlowSession(LoopBound):
             await self._waits.aclose()
         await self._transport.close()
 
+    @property
+    def transport(self) -> Transport:
+        """The transport that sends the requests, for a transport of yours that notes or changes what it sends.
+
+        Give yours to another session as *http*. Each session closes its own.
+        """
+        return self._transport
+
     # Scans
 
     def flow_instances(

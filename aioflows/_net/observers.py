@@ -81,7 +81,7 @@ class Observers:
         """Send an event to the log and to the observer."""
         level = _LEVELS.get(type(event), logging.DEBUG)
         if _log.isEnabledFor(level):
-            _log.log(level, "%s", format_event(event))
+            _log.log(level, "%s", format_event(event), extra={"event": event})
         if self._observer is None:
             return
         try:

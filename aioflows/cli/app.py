@@ -105,7 +105,9 @@ async def scan_command(
         arguments=context.obj,
         zone=zone,
     )
-    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    times = period.times(
+        await zone_of_times(connection, selection.zone, period.texts, quiet=quiet, as_json=as_json)
+    )
     query, arguments = selection.query(*times, order_by), period.fixed(job.arguments, times)
     await scan(connection, attrs.evolve(job, query=query, arguments=arguments))
     return Exit.COMPLETE
@@ -141,7 +143,9 @@ async def report_command(
         quiet=quiet,
         as_json=as_json,
     )
-    times = period.times(await zone_of_times(connection, selection.zone, period.texts))
+    times = period.times(
+        await zone_of_times(connection, selection.zone, period.texts, quiet=quiet, as_json=as_json)
+    )
     await report(connection, attrs.evolve(job, query=selection.query(*times)))
     return Exit.COMPLETE
 
@@ -173,7 +177,9 @@ async def audit_command(
         quiet=quiet,
         as_json=as_json,
     )
-    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    times = period.times(
+        await zone_of_times(connection, selection.zone, period.texts, quiet=quiet, as_json=as_json)
+    )
     return await audit(connection, attrs.evolve(job, query=selection.query(*times)))
 
 
@@ -200,7 +206,7 @@ async def follow_command(
     for option, text in texts.items():
         # An invalid time is refused before the service is asked for its zone.
         time(text, option, UTC, now=now)
-    zone = await zone_of_times(connection, selection.zone, texts.values())
+    zone = await zone_of_times(connection, selection.zone, texts.values(), as_json=as_json)
     times = {option: time(text, option, zone, now=now) for option, text in texts.items()}
     first = times.get("--since")
     query = selection.query(first or 0, times.get("--until", _FAR_FUTURE_MS))
@@ -269,7 +275,9 @@ async def count_command(
     # Without an order, rows need not wait for each other.
     query = selection.query(0, 0, "none")
     job = CountJob(query, by, limit_options.limits(), zone=zone, quiet=quiet, as_json=as_json)
-    times = period.times(await zone_of_times(connection, selection.zone, period.texts, as_json=as_json))
+    times = period.times(
+        await zone_of_times(connection, selection.zone, period.texts, quiet=quiet, as_json=as_json)
+    )
     await count(connection, attrs.evolve(job, query=selection.query(*times, "none")))
     return Exit.COMPLETE
 

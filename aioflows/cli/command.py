@@ -28,7 +28,8 @@ def command(
 ) -> Callable[[_AsyncCommand], _AsyncCommand]:
     """Return a decorator that adds a function to an application as a command.
 
-    The function's docstring is the command's help. A parameter ``as_json`` is also passed to `run_command`.
+    The function's docstring is the command's help. Parameters ``as_json`` and ``quiet`` are also passed to
+    `run_command`.
 
     Args:
         app: application that the command is added to.
@@ -45,7 +46,7 @@ def command(
             options += _options(hint) if parameter.name in groups else [parameter.replace(annotation=hint)]
 
         def run(**given: Any) -> None:
-            as_json = given.get("as_json", False)
+            how = {name: given.get(name, False) for name in ("as_json", "quiet")}
             grouped = {
                 name: group(
                     **{field.name: given.pop(field.name) for field in attrs.fields(group) if field.init}
@@ -53,9 +54,7 @@ def command(
                 for name, group in groups.items()
             }
             raise typer.Exit(
-                run_command(
-                    lambda: function(**given, **grouped), interruptible=interruptible, as_json=as_json
-                )
+                run_command(lambda: function(**given, **grouped), interruptible=interruptible, **how)
             )
 
         # typer reads the options from the signature.

@@ -10,7 +10,7 @@ import textwrap
 from contextlib import suppress
 
 from aioflows._display.text import printable
-from aioflows.cli.output.console import console_on, is_terminal
+from aioflows.cli.output.console import console_of_bar, console_on, is_terminal
 from aioflows.errors import (
     AioflowsError,
     BadCredentials,
@@ -36,6 +36,7 @@ __all__ = [
     "print_error",
     "print_message",
     "print_to_stderr",
+    "with_options",
 ]
 
 
@@ -102,11 +103,11 @@ def exit_for(error: Exception) -> tuple[Exit, str] | None:
     for kind, code, advice in _VERDICTS:
         if isinstance(error, kind):
             parts = [str(error) or kind.__name__, advice, *getattr(error, "__notes__", ())]
-            return code, printable(_with_options("; ".join(part for part in parts if part)))
+            return code, printable(with_options("; ".join(part for part in parts if part)))
     return None
 
 
-def _with_options(text: str) -> str:
+def with_options(text: str) -> str:
     """Return a text that advises an argument of a session with the option of the command line instead."""
     return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), text)
 
@@ -125,7 +126,14 @@ def print_error(line: str, code: Exit | None = None) -> None:
 
 
 def print_message(line: str) -> None:
-    """Print a line for people on standard error. Break it between words on a terminal that is too narrow for it."""
+    """Print a line for people on standard error. Break it between words on a terminal that is too narrow for it.
+
+    A line goes above a bar that is shown.
+    """
+    if (console := console_of_bar()) is not None:
+        with suppress(OSError):  # the terminal was closed
+            console.print(broken(line, console.width), soft_wrap=True)
+        return
     if is_terminal(sys.stderr):
         line = broken(line, console_on(sys.stderr).width)
     print_to_stderr(line)

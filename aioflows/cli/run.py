@@ -15,6 +15,7 @@ from typing import Any
 
 from aioflows._display.text import printable
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
+from aioflows.cli.output.log_lines import shown_warnings
 from aioflows.cli.output.standard_output import discard_output
 from aioflows.export import ReaderGone
 
@@ -42,7 +43,11 @@ class _Stopped(Exception):
 
 
 def run_command(
-    work: Callable[[], Coroutine[Any, Any, Exit]], *, interruptible: bool = True, as_json: bool = False
+    work: Callable[[], Coroutine[Any, Any, Exit]],
+    *,
+    interruptible: bool = True,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> Exit:
     """Run a command on a new event loop, print at most one line about its end, and return its exit code.
 
@@ -51,9 +56,11 @@ def run_command(
         interruptible: False for a command that ends normally with a signal: the exit code is then 0, and
             nothing is printed. Default: True.
         as_json: True to print the line as a JSON object. Default: False.
+        quiet: True to print no warnings of the library. Default: False.
     """
     try:
-        return asyncio.run(_run_until_signal(work))
+        with shown_warnings(quiet=quiet, as_json=as_json):
+            return asyncio.run(_run_until_signal(work))
     except KeyboardInterrupt:
         code, line = Exit.INTERRUPTED, "interrupted"
     except _Stopped as stopped:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import tzinfo
 
 from aioflows import Limits
-from aioflows.cli.exit_codes import json_record, print_to_stderr
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.moments import needs_zone
 from aioflows.cli.options.parsing import zone
+from aioflows.cli.output.meters import meter_of
 
 __all__ = ["zone_of_times"]
 
-_SILENT = 1.0
-"""Seconds without an answer after which a user is told what is waited for."""
-
 
 async def zone_of_times(
-    connection: ConnectionOptions, given: str | None, texts: Iterable[str | None], *, as_json: bool = False
+    connection: ConnectionOptions,
+    given: str | None,
+    texts: Iterable[str | None],
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
 ) -> tzinfo | None:
     """Return the zone for times as a user typed them: the given one, or the service's if a text needs one.
 
@@ -27,6 +29,7 @@ async def zone_of_times(
         connection: the service.
         given: the zone that the user gave, as a text. None means none.
         texts: the times. None means that a time was not given.
+        quiet: True to print no wait. Default: False.
         as_json: True to print a long wait as a JSON object. Default: False.
 
     Raises:
@@ -35,20 +38,6 @@ async def zone_of_times(
     """
     if given is not None or not any(text is not None and needs_zone(text) for text in texts):
         return zone(given)
-    async with connection.session(Limits()) as session:
-        asking = asyncio.ensure_future(session.server_timezone())
-        try:
-            if not (await asyncio.wait([asking], timeout=_SILENT))[0]:
-                _print_waiting(as_json=as_json)
-            return await asking
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-
-
-def _print_waiting(*, as_json: bool) -> None:
-    reason = "the service is asked for its zone, since a time has none"
-    if as_json:
-        print_to_stderr(json_record("waiting", reason=reason, seconds=None))
-    else:
-        print_to_stderr(f"waiting: {reason}; --zone avoids the question")
+    meter = meter_of(None, None, quiet=quiet, as_json=as_json)
+    async with open_session(connection, Limits(), meter) as session:
+        return await session.server_timezone()

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 import attrs
-from rich.text import Text
 
 from aioflows import (
     AioflowsError,
@@ -22,10 +21,11 @@ from aioflows import (
     ScheduleType,
 )
 from aioflows._display.text import printable
-from aioflows.cli.exit_codes import json_record, print_to_stderr
+from aioflows.cli.exit_codes import json_record, print_message
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on
-from aioflows.cli.output.meters import live_meter, no_meter
+from aioflows.cli.output.meters import meter_of
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.standard_output import standard_output
 
@@ -102,15 +102,19 @@ class Counted:
 async def count(connection: ConnectionOptions, job: CountJob) -> None:
     """Count the instances of a job, and print their number."""
     screen, console = standard_output(), console_on(sys.stderr)
-    show_meter = not (job.quiet or job.as_json) and console.is_terminal
-    meter = live_meter(console, Progress.of(job.query, None)) if show_meter else no_meter()
+    meter = meter_of(
+        console if console.is_terminal else None,
+        Progress.of(job.query, None),
+        quiet=job.quiet,
+        as_json=job.as_json,
+    )
     groups: Counter[str] = Counter()
-    async with connection.session(job.limits, meter.on_event) as session:
-        with meter:
-            async with session.scan(job.query) as scan:
-                async for rows in scan.pages():
-                    groups.update(_keys(rows, job))
-                    meter.show(scan)
+    async with open_session(connection, job.limits, meter) as session:
+        async with session.scan(job.query) as scan:
+            # What counts all together is not decoded.
+            async for rows in scan.undecoded() if job.by is None else scan.pages():
+                groups.update({"": len(rows)} if not isinstance(rows, list) else _keys(rows, job))
+                meter.show(scan)
         counted = Counted(groups, scan.stats, await service_total(session, job.query, scan.stats))
     if job.as_json:
         print(_record(counted, job), file=screen)
@@ -118,13 +122,15 @@ async def count(connection: ConnectionOptions, job: CountJob) -> None:
     if job.by is None:
         print(counted.total, file=screen)
     else:
+        from rich.text import Text
+
         width = len(f"{counted.total:,}")
         for name, number in [*counted.ordered(job.by), ("all", counted.total)]:
             line = Text(f"{number:>{width},}  {printable(name, 200)}")
             line.no_wrap, line.overflow = True, "ignore"
             console_on(screen).print(line, soft_wrap=True)
     if counted.note and not job.quiet:
-        print_to_stderr(counted.note)
+        print_message(counted.note)
 
 
 def _keys(rows: Sequence[FlowInstance], job: CountJob) -> Sequence[str]:

@@ -17,7 +17,6 @@ from aioflows import (
     AioflowsError,
     Answer,
     Denied,
-    FlowPage,
     FlowQuery,
     FlowSession,
     Limits,
@@ -34,7 +33,9 @@ from aioflows.cli.exit_codes import Exit
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.checklist import json_lines, print_checks
 from aioflows.cli.output.console import console_on
+from aioflows.cli.output.meters import meter_of
 from aioflows.cli.output.standard_output import standard_output
+from aioflows.cli.zone_search import RowSearch
 
 __all__ = ["RecordingTransport", "doctor", "examine"]
 
@@ -45,11 +46,6 @@ _SMALL_PAGE = 50
 _SHOWN_HEADERS = ("date", "retry-after", "ratelimit", "rate-limit", "quota")
 _LONGEST_HEADER = 80
 _DAY = timedelta(days=1)
-_QUARTER = timedelta(minutes=15)
-_MOST_SHIFT = 104  # quarters of an hour: the zones of the world lie 26 hours apart
-_MARGIN = timedelta(
-    minutes=7
-)  # no bound of a window is near the row, since services treat bounds in several ways
 _FIRST_MS = 1_000_000_000_000  # milliseconds since 1970: September 2001, before any EnOS
 
 
@@ -109,12 +105,14 @@ async def doctor(connection: ConnectionOptions, limits: Limits, *, as_json: bool
     seen = Examination(service.url, service.user_id, service.org_id, service.auth is not None)
     seen.zone_given = connection.server_timezone is not None
 
-    def session(zone: tzinfo | None) -> FlowSession:
-        inner = options.session(limits)._transport  # noqa: SLF001  (one with these options)
-        recorder = RecordingTransport(inner, seen.received)
-        return options.session(limits, retry=_RETRY, transport=recorder, zone=zone)
+    meter = meter_of(None, None, quiet=False, as_json=as_json)
 
-    await examine(session, seen, time.time)
+    def session(zone: tzinfo | None) -> FlowSession:
+        recorder = RecordingTransport(options.session(limits).transport, seen.received)
+        return options.session(limits, meter.on_event, retry=_RETRY, transport=recorder, zone=zone)
+
+    with meter:
+        await examine(session, seen, time.time)
     checks = judge(seen)
     if as_json:
         for line in json_lines(checks, seen):
@@ -201,34 +199,13 @@ async def _pages_of(session: FlowSession, query: FlowQuery) -> list[SentPage]:
 
 async def _check_zone(session: FlowSession, seen: Examination, query: FlowQuery) -> None:
     """Ask for a row around its trigger time. If it is not there, find out where it is."""
-    row = next(page for page in seen.pages if page.ids)
-    assert isinstance(row.found, FlowPage)
-    instance = row.found.instances[0]
-    moment = instance.trigger_time
-    assert moment is not None
-    base = first_page(seen.pages) or 0
-    query = attrs.evolve(query, expression=instance.instance_id, order_by="trigger_time")
-
-    async def is_between(first: timedelta, last: timedelta) -> bool:
-        window = attrs.evolve(query, from_trigger_time=moment + first, to_trigger_time=moment + last)
-        page = await session.page(window, base, row.size)
-        return any(one.instance_id == instance.instance_id for one in page.instances)
-
+    page, row = next(page for page in seen.pages if page.ids), seen.row
+    assert row is not None
+    assert row.trigger_time is not None
+    search = RowSearch(session, query, first_page(seen.pages) or 0, page.size, row, row.trigger_time)
     try:
-        seen.row_again = await is_between(-_MARGIN, _QUARTER - _MARGIN)
+        seen.row_again = await search.is_shown()
         if not seen.row_again:
-            seen.row_shift = await _shift(is_between)
+            seen.row_shift = await search.shift()
     except AioflowsError as error:
         seen.row_error = error
-
-
-async def _shift(is_between: Callable[[timedelta, timedelta], Awaitable[bool]]) -> timedelta | None:
-    """Return how much later a row lies than its trigger time says, by halves. None means that it is nowhere."""
-    low, high = -_MOST_SHIFT, _MOST_SHIFT
-    if not await is_between(low * _QUARTER - _MARGIN, high * _QUARTER - _MARGIN):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        is_low = await is_between(low * _QUARTER - _MARGIN, middle * _QUARTER - _MARGIN)
-        low, high = (low, middle) if is_low else (middle, high)
-    return low * _QUARTER

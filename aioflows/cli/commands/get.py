@@ -8,9 +8,10 @@ from datetime import UTC, tzinfo
 
 from aioflows import FlowInstance, FlowSession, Limits, NotFound
 from aioflows.cli.exit_codes import Exit, exit_for, print_error
+from aioflows.cli.first_contact import open_session
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.output.console import console_on, is_terminal
-from aioflows.cli.output.row_table import RowTable
+from aioflows.cli.output.meters import meter_of
 from aioflows.cli.output.standard_output import standard_output
 from aioflows.export.formats.json_lines import line_encoder
 
@@ -29,12 +30,15 @@ async def get(
         as_json: True to print JSON lines to a terminal as well, and errors as JSON objects.
     """
     screen = standard_output()
-    async with connection.session(Limits()) as session:
+    meter = meter_of(None, None, quiet=False, as_json=as_json)
+    async with open_session(connection, Limits(), meter) as session:
         found = await _read(session, list(dict.fromkeys(ids)))
     instances = [one for one in found if isinstance(one, FlowInstance)]
     if as_json or not is_terminal(screen):
         screen.write(line_encoder(zone or UTC).encode(instances).decode())
     elif instances:
+        from aioflows.cli.output.row_table import RowTable
+
         await RowTable(console_on(screen), zone).write(instances)
     screen.flush()
     unknown = [one for one in found if isinstance(one, NotFound)]

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import attrs
 
-from aioflows import AioflowsError, FlowPage
+from aioflows import AioflowsError, FlowInstance, FlowPage
 
 __all__ = ["Examination", "Received", "SentPage", "parsed_date"]
 
@@ -112,13 +112,18 @@ class Examination:
         return None
 
     @property
+    def row(self) -> FlowInstance | None:
+        """The oldest instance of the first page that has any, so that it has neighbours. None means that none was read."""
+        page = next((one.found for one in self.pages if one.ids), None)
+        return page.instances[-1] if isinstance(page, FlowPage) else None
+
+    @property
     def row_zone(self) -> tzinfo | None:
         """The zone in which a row is printed, as far as its moment shows it. None means that it was not found."""
         named = None if isinstance(self.zone, AioflowsError) or self.zone is None else self.zone
-        page = next((one.found for one in self.pages if one.ids), None)
-        if self.row_shift is None or named is None or not isinstance(page, FlowPage):
+        if self.row_shift is None or named is None or self.row is None:
             return None
-        moment = page.instances[0].trigger_time
+        moment = self.row.trigger_time
         offset = None if moment is None else moment.astimezone(named).utcoffset()
         return None if offset is None else timezone(offset - self.row_shift)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +15,16 @@ if TYPE_CHECKING:
 
     from aioflows import ScanStats
 
-__all__ = ["console_on", "fold_line", "format_duration", "is_terminal", "rows_per_second", "stats_line"]
+__all__ = [
+    "bar_on",
+    "console_of_bar",
+    "console_on",
+    "fold_line",
+    "format_duration",
+    "is_terminal",
+    "rows_per_second",
+    "stats_line",
+]
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -33,6 +44,25 @@ def console_on(stream: TextIO | None) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+_bars: list[Console] = []
+"""The consoles on which something moves at the bottom. Other lines must go through the same console."""
+
+
+@contextmanager
+def bar_on(console: Console) -> Iterator[None]:
+    """Mark a console as one on which something moves within the block."""
+    _bars.append(console)
+    try:
+        yield
+    finally:
+        _bars.remove(console)
+
+
+def console_of_bar() -> Console | None:
+    """Return the console on which something moves. None means that there is none."""
+    return _bars[-1] if _bars else None
 
 
 def fold_line(line: Text, console: Console, indent: int = 0) -> list[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -16,6 +16,7 @@ from rich.table import Column
 from rich.text import Text
 
 from aioflows import Event, FlowScan
+from aioflows.cli.output.console import bar_on
 from aioflows.cli.output.progress import Progress
 from aioflows.cli.output.service_wait import ServiceWait
 
@@ -46,6 +47,8 @@ class BarMeter:
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._progress = progress
+        self._console = console
+        self._shown = ExitStack()
         bar = 16 if console.width >= _WIDE else 8
         self._bar = Bar(
             SpinnerColumn(),
@@ -62,10 +65,12 @@ class BarMeter:
         self._task = self._bar.add_task("waiting for the service", total=1.0)
 
     def __enter__(self) -> Self:
+        self._shown.enter_context(bar_on(self._console))
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._shown.close()
         with suppress(OSError):  # the terminal was closed
             self._bar.stop()
 
@@ -90,6 +95,7 @@ class CountMeter:
         self._total = total
         self._service = ServiceWait()
         self._console = console
+        self._shown = ExitStack()
         self._spinner = Spinner("dots")
         self._live = Live(
             get_renderable=self._line,
@@ -112,10 +118,12 @@ class CountMeter:
         return self._spinner
 
     def __enter__(self) -> Self:
+        self._shown.enter_context(bar_on(self._console))
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._shown.close()
         with suppress(OSError):  # the terminal was closed
             self._live.stop()
 

@@ -111,7 +111,7 @@ class WaitNotice(AbstractContextManager["WaitNotice"]):
 
 def plain_notice(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> WaitNotice:
     """Return a notice that writes lines."""
-    return WaitNotice(write, ServiceWait(0.8, at_once=False, clock=clock), _SECONDS_BETWEEN_LINES)
+    return WaitNotice(write, ServiceWait(0.55, at_once=False, clock=clock), _SECONDS_BETWEEN_LINES)
 
 
 def json_notice(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> WaitNotice:

@@ -216,6 +216,14 @@ def test_a_fault_that_passes_is_lived_through() -> None:
     assert exit_of(checks) == Exit.COMPLETE
 
 
+@pytest.mark.parametrize("claimed", ["GMT+3", "Asia/Kathmandu"])
+def test_a_wrong_zone_is_found_by_few_requests(claimed: str) -> None:
+    """Two show the neighbours of a row's time, and one or a few more show the row."""
+    seen = examined(SetUp({"claimed_zone": claimed}))[1]
+    assert str(seen.row_zone) == "UTC+08:00"
+    assert seen.attempts <= examined(SetUp())[1].attempts + 5
+
+
 @pytest.mark.parametrize("name", ["a wrong secret", "a zone that is not that of the rows"])
 def test_it_is_printed_and_written_as_json_without_a_secret(name: str) -> None:
     checks, seen = examined(BROKEN[name][0])
