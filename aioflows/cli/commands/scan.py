@@ -195,4 +195,5 @@ def _summary(exported: Exported, state: _ScanState, job: ScanJob) -> ScanSummary
         job.limit,
         job.limits.page_size,
         job.output.file,
+        job.zone,
     )

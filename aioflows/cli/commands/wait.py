@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC
+from typing import TextIO
 
 from aioflows import FlowInstance, FlowSession, FlowStatus, Limits, NotFound, WaitTimeout
 from aioflows._display.text import printable
@@ -17,6 +18,7 @@ from aioflows.cli.options.parsing import statuses
 from aioflows.cli.output.console import console_on
 from aioflows.cli.output.live_meters import CountMeter
 from aioflows.cli.output.meters import Meter, meter_of
+from aioflows.cli.output.standard_output import standard_output
 from aioflows.export.formats.json_lines import line_encoder
 
 __all__ = ["wait"]
@@ -37,6 +39,9 @@ async def wait(
         quiet: True to print errors only.
         as_json: True to print each instance as a JSON object.
     """
+    screen = (
+        None if quiet else standard_output()
+    )  # it may be closed, which a user wants to know before the wait
     ids = list(dict.fromkeys(ids))
     meter = _meter(len(ids), quiet=quiet, as_json=as_json)
     async with open_session(connection, Limits(), meter) as session:
@@ -51,8 +56,8 @@ async def wait(
             await asyncio.gather(*waits, return_exceptions=True)
     outcomes = [task.result() for task in waits]
     done = [outcome for outcome in outcomes if isinstance(outcome, FlowInstance)]
-    if not quiet:
-        _print(done, as_json=as_json)
+    if screen is not None:
+        _print(done, screen, as_json=as_json)
     codes = {Exit.COMPLETE}
     for outcome in outcomes:
         if isinstance(outcome, FlowInstance):
@@ -80,13 +85,13 @@ def _exit_of(instance: FlowInstance) -> Exit:
     return Exit.CANCELLED if instance.status in _CANCELLED else Exit.COMPLETE
 
 
-def _print(instances: Sequence[FlowInstance], *, as_json: bool) -> None:
+def _print(instances: Sequence[FlowInstance], screen: TextIO, *, as_json: bool) -> None:
     if as_json:
         text = line_encoder(UTC).encode(instances).decode()
     else:
         text = "".join(f"{printable(one.instance_id)} {_status_name(one)}\n" for one in instances)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    screen.write(text)
+    screen.flush()
 
 
 def _status_name(instance: FlowInstance) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 from aioflows._display.text import printable
 from aioflows.cli.diagnosis.checks import CheckOutcome, SetupCheck, exit_of
 from aioflows.cli.diagnosis.examination import Examination
+from aioflows.cli.output.console import fold_line
 
 __all__ = ["json_lines", "print_checks"]
 
@@ -29,10 +30,16 @@ def print_checks(checks: Sequence[SetupCheck], seen: Examination, console: Conso
     for check in checks:
         sign, style = _SIGNS[check.outcome]
         line = Text.assemble((f"{sign} ", style), (f"{check.name:<{width}}  ", "bold"))
-        console.print(line.append(printable(check.message, _LONGEST)), soft_wrap=True)
+        _print(line.append(printable(check.message, _LONGEST)), console, width + 4)
         if check.advice:
-            console.print(Text(" " * (width + 4) + f"→ {check.advice}", style), soft_wrap=True)
+            _print(Text(" " * (width + 4) + f"→ {check.advice}", style), console, width + 6)
     console.print(Text(f"requests sent: {seen.attempts:,}; all of them only read", "dim"), soft_wrap=True)
+
+
+def _print(line: Text, console: Console, indent: int) -> None:
+    """Print a line, on a terminal with line breaks between words."""
+    for part in fold_line(line, console, indent) if console.is_terminal else [line]:
+        console.print(part, soft_wrap=True)
 
 
 def json_lines(checks: Sequence[SetupCheck], seen: Examination) -> Iterator[str]:

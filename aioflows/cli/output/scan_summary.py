@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import attrs
 
 from aioflows import FlowQuery, ScanStats
 from aioflows._display.text import printable
+from aioflows._time_zones import time_zone
 from aioflows.cli.exit_codes import json_record
 from aioflows.cli.output.console import rows_per_second
+from aioflows.errors import QueryError
 
 __all__ = ["ScanSummary"]
 
@@ -30,6 +33,7 @@ class ScanSummary:
         limit: largest number of instances. Default: None, every instance.
         page_size: rows per request. Default: 500.
         output: file or folder that was written. Default: None, a terminal or a pipe.
+        zone: zone of the times in the line. Default: None, that of the service if the scan knows it.
     """
 
     query: FlowQuery
@@ -39,6 +43,7 @@ class ScanSummary:
     limit: int | None = None
     page_size: int = 500
     output: str | None = None
+    zone: tzinfo | None = None
 
     @property
     def outcome(self) -> str:
@@ -76,7 +81,8 @@ class ScanSummary:
     def line(self) -> str:
         """Return the summary as one line."""
         stats, size = self.stats, self.size
-        ratio = f", {stats.requests / self.least:.2f} × full pages of {self._page:,}" if self.least else ""
+        is_whole = self.least and self.limit is None
+        ratio = f", {stats.requests / self.least:.2f} × full pages of {self._page:,}" if is_whole else ""
         parts = [self.outcome]
         if self.output is not None:
             parts.append(printable(self.output) + ("" if size is None else f", {_format_size(size)}"))
@@ -89,8 +95,15 @@ class ScanSummary:
                 f"{stats.retries:,} retries, {stats.throttled:,} throttled, waited {stats.waited:.1f} s"
             )
         parts.append(self._proven())
-        parts.append(f"from {_time(self.query.from_ms)} to {_time(self.query.to_ms)}")
+        zone = self._zone_of_times()
+        parts.append(f"from {_time(self.query.from_ms, zone)} to {_time(self.query.to_ms, zone)}")
         return " · ".join(parts)
+
+    def _zone_of_times(self) -> tzinfo:
+        if self.zone is None and self.stats.time_zone is not None:
+            with suppress(QueryError):  # a zone of the user's own need not have a name
+                return time_zone(self.stats.time_zone)
+        return self.zone or UTC
 
     def _proven(self) -> str:
         counted = f", {len(self.stats.counted):,} of them by counting" if self.stats.counted else ""
@@ -126,8 +139,8 @@ class ScanSummary:
         )
 
 
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(
+def _time(ms: int, zone: tzinfo = UTC) -> str:
+    return datetime.fromtimestamp(ms / 1000, zone).isoformat(
         timespec="milliseconds" if ms % 1000 else "seconds"
     )
 

@@ -18,7 +18,7 @@ from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["print_report"]
 
-_DAYS = 7
+_DAYS, _FEWEST_DAYS = 7, 3
 _FLOWS = 3
 _LABEL = 18  # columns of the labels
 _SCREEN = 24  # lines
@@ -28,12 +28,31 @@ _SHADES = "░▒▓█"
 
 
 def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console) -> None:
-    """Print a report in at most 24 lines. A terminal of fewer than 80 columns may take more lines."""
+    """Print a report in at most 24 lines. A terminal of fewer than 80 columns may take more lines.
+
+    A long line is broken, and fewer days are shown in return.
+    """
+    for days in range(_DAYS, _FEWEST_DAYS - 1, -1):
+        lines = _lines(tally, facts, runs, console, days)
+        folded = [
+            part
+            for place, line in enumerate(lines)
+            for part in fold_line(line, console, _LABEL if place > 1 else 0)
+        ]
+        if console.width < _WIDE_HOURS or len(folded) <= _SCREEN:
+            lines = folded
+            break
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    console.print(Group(*lines))
+
+
+def _lines(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console, days: int) -> list[Text]:
     lines = [_head(tally.totals), _dim(f"{_range(tally)}; {facts.verdict}")]
     if tally.counts:
         lines += [
             Text(),
-            *_heat_map(tally, 2 if console.width >= _WIDE_HOURS else 1),
+            *_heat_map(tally, 2 if console.width >= _WIDE_HOURS else 1, days),
             Text(),
             _failures(tally, console.width - 24),
             _durations(tally),
@@ -42,13 +61,7 @@ def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Conso
         ]
         lines += _flows("slowest", tally.totals.slowest(_FLOWS), console.width)
         lines += _flows("failing", tally.totals.most_failing(_FLOWS), console.width)
-    folded = [fold_line(lines[0], console), fold_line(lines[1], console)]
-    folded += [fold_line(line, console, _LABEL) for line in lines[2:]]
-    if console.width < _WIDE_HOURS or sum(map(len, folded)) <= _SCREEN:
-        lines = [line for part in folded for line in part]
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
-    console.print(Group(*lines))
+    return lines
 
 
 def _head(totals: FlowTotals) -> Text:
@@ -70,12 +83,13 @@ def _range(tally: Tally) -> str:
     return f"{_day(tally, min(rows))} to {_day(tally, max(rows))} ({tally.zone})"
 
 
-def _heat_map(tally: Tally, cells: int) -> list[Text]:
+def _heat_map(tally: Tally, cells: int, days: int) -> list[Text]:
     """Return a line for each of the newest days: a shade for the failures of each hour, or a dot for none.
 
     Args:
         tally: tally of the instances.
         cells: columns of an hour.
+        days: the most days that are shown.
     """
     total: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
@@ -83,10 +97,10 @@ def _heat_map(tally: Tally, cells: int) -> list[Text]:
         total[row, hour] += count
         failed[row, hour] += count if status in FAILURES else 0
     rows = sorted({row for row, _ in total})
-    most = max((failed[row, hour] for row, hour in total if row in rows[-_DAYS:]), default=0)
+    most = max((failed[row, hour] for row, hour in total if row in rows[-days:]), default=0)
     head = "".join(f"{hour:02}".ljust(3 * cells) for hour in range(0, 24, 3))
     lines = [_dim(f"{'failures, by hour':18}{head}  of")]
-    for row in rows[-_DAYS:]:
+    for row in rows[-days:]:
         line = Text(f"{_day(tally, row):18}")
         for hour in range(24):
             at = (row, hour)

@@ -18,6 +18,8 @@ __all__ = ["WaitNotice", "json_notice", "plain_notice"]
 
 _INTERVAL = 0.1
 """Seconds between looks at the wait. No event tells that an answer does not come."""
+_LATE = 0.1
+"""Seconds by which a look is late if this program was busy, as while it loads a library."""
 _SECONDS_BETWEEN_LINES = 60.0
 _SECONDS_BETWEEN_RECORDS = 5.0
 
@@ -83,11 +85,17 @@ class WaitNotice(AbstractContextManager["WaitNotice"]):
                 self._told = shown
                 self._write(self._waiting(shown))
         if seconds is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_INTERVAL, self._look_again)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_INTERVAL, self._look_again)
 
     def _look_again(self) -> None:
-        self._timer = None
-        self.look()
+        timer, self._timer = self._timer, None
+        if timer is not None and asyncio.get_running_loop().time() > timer.when() + _LATE:
+            self._look_later()  # something kept the loop from reading an answer that may be there
+        else:
+            self.look()
 
     def _waiting(self, seconds: float) -> str:
         since, wait = self._now() - timedelta(seconds=seconds), self._wait
