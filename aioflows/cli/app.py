@@ -61,7 +61,7 @@ async def demo_command(
     profile: flags.Profile = "cron",
     latency: flags.Latency = 20.0,
     faults: flags.Faults = 0.0,
-    order: flags.OrderBy = "trigger_time",
+    order: flags.DemoOrder = "trigger_time",
     page_size: flags.PageSize = 500,
     concurrency: flags.Concurrency = 16,
 ) -> Exit:

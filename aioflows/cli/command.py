@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias, get_type_hints
+from pathlib import Path
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 import attrs
 import typer
+from typer.models import OptionInfo
 
 from aioflows.cli.exit_codes import EPILOG, Exit
 from aioflows.cli.run import run_command
@@ -57,6 +59,8 @@ def command(
                 run_command(lambda: function(**given, **grouped), interruptible=interruptible, **how)
             )
 
+        for option in options:
+            _name_value(option.annotation)
         # typer reads the options from the signature.
         vars(run)["__signature__"] = inspect.Signature(options)
         run.__doc__ = function.__doc__
@@ -64,6 +68,18 @@ def command(
         return function
 
     return register
+
+
+_VALUES = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "FILE"}
+
+
+def _name_value(hint: Any) -> None:
+    """Give an option a word for its value, instead of its type in Python."""
+    declared, *rest = get_args(hint) or (None,)
+    kinds = {declared, *get_args(declared), *(inner for one in get_args(declared) for inner in get_args(one))}
+    for info in rest:
+        if isinstance(info, OptionInfo) and info.metavar is None:
+            info.metavar = next((word for kind, word in _VALUES.items() if kind in kinds), None)
 
 
 def _options(group: type[attrs.AttrsInstance]) -> list[inspect.Parameter]:

@@ -65,7 +65,7 @@ def test_a_scan_is_a_table_with_a_closing_line(screen: tuple[int, str]) -> None:
     assert len(rows) == 1_000
     closing = lines[-2:]  # broken between words, since the terminal is narrower
     assert closing[0].startswith("complete · 1,000 rows · ")
-    assert closing[1].endswith(" to 2024-12-31T16:00:00+00:00")
+    assert closing[1].endswith(" to 2025-01-01T00:00:00+08:00")
     assert all(len(line) <= 100 for line in closing)
 
 

@@ -89,16 +89,27 @@ Status: TypeAlias = Annotated[
     list[str] | None,
     _query(
         help="SUCCESS, FAIL, TIMEOUT, …; separate several by commas, or repeat the option.",
+        show_default="every status",
         autocompletion=_statuses,
     ),
 ]
-Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.")]
-Expression: TypeAlias = Annotated[str, _query(help="Part of the instance's id or the flow's name.")]
+Owner: TypeAlias = Annotated[str, _query(help="User name of the owner.", show_default="every owner")]
+Expression: TypeAlias = Annotated[
+    str, _query(help="Part of the instance's id or the flow's name.", show_default="every one")
+]
 OrderBy: TypeAlias = Annotated[
     str,
     _query(
-        help="trigger_time, -trigger_time, or none.",
+        help="trigger_time, start_time, end_time, create_time or update_time; with a leading - the latest comes "
+        "first. In the order none, rows come sooner.",
         autocompletion=_orders,
+    ),
+]
+DemoOrder: TypeAlias = Annotated[
+    str,
+    _query(
+        help="trigger_time, -trigger_time, or none.",
+        autocompletion=_one_of("trigger_time", "-trigger_time", "none"),
     ),
 ]
 Limit: TypeAlias = Annotated[int | None, _query(help="Largest number of instances.", show_default="no limit")]
@@ -125,16 +136,22 @@ ProfileName: TypeAlias = Annotated[
         is_eager=True,
     ),
 ]
-Url: TypeAlias = Annotated[str | None, _connection(help="Address of the API gateway, or AIOFLOWS_URL.")]
-UserId: TypeAlias = Annotated[
-    str | None, _connection(help="User that sends the requests, or AIOFLOWS_USER_ID.")
+Url: TypeAlias = Annotated[
+    str | None,
+    _connection(help="Address of the API gateway. Required: here, in AIOFLOWS_URL or in a profile."),
 ]
-OrgId: TypeAlias = Annotated[str | None, _connection(help="Organization of the user, or AIOFLOWS_ORG_ID.")]
+UserId: TypeAlias = Annotated[
+    str | None, _connection(help="User that sends the requests. Required, or AIOFLOWS_USER_ID.")
+]
+OrgId: TypeAlias = Annotated[
+    str | None, _connection(help="Organization of the user. Required, or AIOFLOWS_ORG_ID.")
+]
 SecretFile: TypeAlias = Annotated[
     Path | None,
     _connection(
         help="File with the secret key, instead of AIOFLOWS_SECRET_KEY. Without both, a terminal asks for "
-        "the key. The access key is in AIOFLOWS_ACCESS_KEY."
+        "the key. The access key is in AIOFLOWS_ACCESS_KEY.",
+        show_default="none",
     ),
 ]
 ServerTimezone: TypeAlias = Annotated[
@@ -156,7 +173,7 @@ AllowHttp: TypeAlias = Annotated[
 Proxy: TypeAlias = Annotated[
     str | None,
     _connection(
-        help="HTTP proxy, as in http://proxy.example.com:3128. If it has a password, set HTTPS_PROXY and give "
+        help="HTTP proxy, as in http://proxy:3128. If it has a password, set HTTPS_PROXY and give "
         "--trust-env.",
         show_default="none",
     ),
@@ -179,17 +196,21 @@ Header: TypeAlias = Annotated[
         "--header",
         help="Header of each request, as in 'X-Team: data', or @FILE with one a line, which other users of "
         "the machine cannot see. Repeat the option for several.",
+        show_default="none",
     ),
 ]
 Timeout: TypeAlias = Annotated[
-    float | None, _connection(help="Time for one attempt at a request, in seconds.", show_default="60")
+    float | None,
+    _connection(help="Time for one attempt at a request, in seconds.", show_default="60, for doctor 10"),
 ]
 
 # Limits
 
 PageSize: TypeAlias = Annotated[int, _limits(help="Instances per request.")]
 Concurrency: TypeAlias = Annotated[int, _limits(help="Largest number of requests in flight.")]
-Rate: TypeAlias = Annotated[float | None, _limits(help="Requests per second.", show_default="no limit")]
+Rate: TypeAlias = Annotated[
+    float | None, _limits(help="Largest number of requests per second.", show_default="no limit")
+]
 
 # Output
 
@@ -198,7 +219,7 @@ Output: TypeAlias = Annotated[
     _output(
         "--output",
         "-o",
-        help="File to write, or an object such as s3://bucket/runs.parquet. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
+        help="File to write, or an object as s3://bucket/runs.csv. Its suffix selects the format: .jsonl, .csv, .parquet, .sqlite or .duckdb. "
         "A name that ends in / is a folder with one Parquet file per day; - is standard output.",
         show_default="a table on a terminal, JSON lines elsewhere",
     ),
@@ -243,7 +264,7 @@ Json: TypeAlias = Annotated[
     bool,
     _output(
         "--json",
-        help="Print progress, the summary and errors to standard error as JSON, one object per line.",
+        help="Print progress, waits, the summary and errors to standard error as JSON, one object per line.",
     ),
 ]
 
