@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -56,7 +57,9 @@ async def progress(file: Path) -> None:
         with meter:
             await export(session, query, file, watch=watch)
         stats = scans[0].stats
-    account = ScanSummary(query, stats, stats.rows_yielded, output=str(file)).line()
+    account = ScanSummary(
+        query, stats, stats.rows_yielded, output=str(file), zone=ZoneInfo("Asia/Shanghai")
+    ).line()
     shown.print(Text(account.replace(str(file), file.name)))
     (HERE / "progress.svg").write_text(shown.export_svg(title="aioflows scan"), encoding="utf-8")
 
