@@ -371,5 +371,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         format_message = getattr(error, "format_message", None)
         if format_message is None:
             raise
-        print_error(f"error: {printable(' '.join(format_message().split()))}; see aioflows --help")
+        problem = printable(" ".join(format_message().split())).rstrip(".")
+        print_error(f"error: {problem}{' See' if problem.endswith('?') else '; see'} aioflows --help")
         return Exit.USAGE

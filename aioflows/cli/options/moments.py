@@ -178,7 +178,7 @@ class Period:
             raise QueryError(
                 f"{self.options[0]} is missing; add it, {_AS_IN}, or give --last, as in --last 7d"
             )
-        self.times(UTC)
+        self._times(UTC)
 
     @property
     def texts(self) -> tuple[str | None, ...]:
@@ -197,8 +197,18 @@ class Period:
             zone: the zone of texts without a zone.
 
         Raises:
-            QueryError: a text is invalid, or it has no zone and *zone* is None.
+            QueryError: a text is invalid, it has no zone and *zone* is None, or the range ends before it starts.
         """
+        first, last = self._times(zone)
+        if first > last:
+            start, end = (
+                moment.astimezone(first.tzinfo).isoformat(" ", "seconds") for moment in (first, last)
+            )
+            until = f"now, {end}" if self.last is None else f"{self.options[1]}, {end}"
+            raise QueryError(f"{self.options[0]}, {start}, is after {until}; give an earlier start")
+        return first, last
+
+    def _times(self, zone: tzinfo | None) -> tuple[datetime, datetime]:
         if self.length is not None and self.length.strip().lower() in ("today", "yesterday"):
             first = time(self.length, "--last", zone, now=self.now)
             is_over = self.length.strip().lower() == "yesterday"

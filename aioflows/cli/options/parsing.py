@@ -32,7 +32,8 @@ def zone(text: str | None) -> tzinfo | None:
 
         return time_zone(text)
     except QueryError as error:
-        raise QueryError(f"--zone {error}") from None
+        text = str(error).removesuffix(", or as a tzinfo")
+        raise QueryError(f"--zone {text}") from None
 
 
 def day(text: str | None) -> date | None:

@@ -142,6 +142,14 @@ class TestPeriod:
     def test_a_range_without_an_end_ends_now(self) -> None:
         assert Period(NOW, "2024-03-01").times(UTC) == (datetime(2024, 3, 1, tzinfo=UTC), NOW)
 
+    def test_a_range_that_ends_before_it_starts_is_told_in_the_words_of_its_options(self) -> None:
+        with pytest.raises(
+            QueryError, match=r"--from, 2024-03-11 00:00:00\+08:00, is after now, 2024-03-10 04:30:00\+08:00"
+        ):
+            Period(NOW, "tomorrow").times(CHINA)
+        with pytest.raises(QueryError, match=r"--from, 2024-03-02 .* is after --to, 2024-03-01 "):
+            Period(NOW, "2024-03-02", "2024-03-01").times(CHINA)
+
     @pytest.mark.parametrize(
         ("texts", "words"),
         [
