@@ -15,7 +15,10 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final, Protocol
 
 from aioflows._core.governor.frames import LONGEST_WAIT, GovernorFrame, SessionFrame, WindowReport
@@ -25,6 +28,7 @@ __all__ = ["GovernedGate", "PermitLine"]
 
 _log: Final = logging.getLogger("aioflows")
 _LAST_WORDS: Final = 2.0  # seconds that closing waits for a connection, to report what was read
+_REMEMBERED: Final = 4_096  # messages with permits
 _KEPT: Final = 1_000  # reports that are kept while the governor is gone
 
 
@@ -89,6 +93,9 @@ class GovernedGate(Gate):
         self._stopped = False  # a pause began after the last permit was given
         self._stopped_until = 0.0
         self._found: float | None = None  # the rate that the governor knows
+        self._given: deque[tuple[float, float]] = deque(
+            maxlen=_REMEMBERED
+        )  # when permits came, and were given
         self._told = False  # the log says that the governor is gone
         self._frame = SessionFrame()
         self._pending = False
@@ -138,20 +145,20 @@ class GovernedGate(Gate):
         super().throttled(entered, pause)
         if self._state is _State.GOVERNED:
             self._unheard += pause > 0
-            self._frame.refused.append((self._age(entered), min(pause, LONGEST_WAIT)))
+            self._frame.refused.append((self._permit_of(entered), min(pause, LONGEST_WAIT)))
             self._note()
 
     def unavailable(self, entered: float) -> bool:
         """Record a refusal without a reason. Return True if too many attempts seem to be the reason."""
         if self._state is _State.GOVERNED:
-            self._frame.unavailable.append(self._age(entered))
+            self._frame.unavailable.append(self._permit_of(entered))
             self._note()
         return super().unavailable(entered)
 
     def closed(self, entered: float) -> bool:
         """Record a closed connection. Return True if too many attempts seem to be the reason."""
         if self._state is _State.GOVERNED:
-            self._frame.closed.append(self._age(entered))
+            self._frame.closed.append(self._permit_of(entered))
             self._note()
         return super().closed(entered)
 
@@ -222,6 +229,7 @@ class GovernedGate(Gate):
         if frame.share:
             self._share, self._found = frame.share, frame.rate or None
         if frame.go:
+            self._given.append((self._clock(), frame.at))
             self._take(frame.go)
         if frame.pause:
             self._stopped = True
@@ -254,6 +262,7 @@ class GovernedGate(Gate):
         self._kept.read = self._frame.read + self._kept.read
         self._frame = SessionFrame()
         self._permits = self._asked = self._used = self._unheard = 0
+        self._given.clear()
         self._stopped, self._stopped_until, until = False, 0.0, self._stopped_until
         self._state = _State.ALONE
         self._gap = max(self._own_gap, 1 / self._share)
@@ -286,8 +295,13 @@ class GovernedGate(Gate):
             frame, self._frame = self._frame, SessionFrame()
             self._line.send(frame)
 
-    def _age(self, entered: float) -> float:
-        return round(min(max(0.0, self._clock() - entered), LONGEST_WAIT), 4)
+    def _permit_of(self, entered: float) -> float:
+        """Return when the governor gave the permit of an attempt (seconds of the governor's clock).
+
+        Permits are used as soon as they come, so it is the last that came before the attempt entered.
+        """
+        place = bisect_right(self._given, entered, key=itemgetter(0))
+        return self._given[place - 1][1] if place else 0.0
 
     # What differs from a gate without a governor
 

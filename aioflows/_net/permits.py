@@ -121,12 +121,12 @@ class GovernedSession:
 
     def _refusals(self, frame: SessionFrame, now: float) -> None:
         gate, wait = self._desk.gate, frame.wait
-        for age, asked in frame.refused:
-            gate.throttled(now - age, asked)
+        for moment, asked in frame.refused:
+            gate.throttled(min(moment, now), asked)
             wait = max(wait, asked)
         self._desk.refused += len(frame.refused)
-        self._desk.refused += sum(gate.unavailable(now - age) for age in frame.unavailable)
-        self._desk.refused += sum(gate.closed(now - age) for age in frame.closed)
+        self._desk.refused += sum(gate.unavailable(min(moment, now)) for moment in frame.unavailable)
+        self._desk.refused += sum(gate.closed(min(moment, now)) for moment in frame.closed)
         self._frame.heard += (frame.wait > 0) + sum(asked > 0 for _, asked in frame.refused)
         if wait:
             self._desk.pause(wait)
@@ -168,6 +168,7 @@ class GovernedSession:
             frame.share, frame.rate = share, self._desk.gate.rate or 0.0
         if frame != GovernorFrame():
             self._frame = GovernorFrame()
+            frame.at = _now()
             self._send(frame)
 
 

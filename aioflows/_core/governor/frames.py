@@ -2,7 +2,8 @@
 
 1. A line longer than `LONGEST_LINE`, an unknown field, a negative number or a number that is too large is a
    `BadFrame`, and whoever sent it is cut off.
-2. Moments travel as ages (seconds), because two machines have no clock in common.
+2. Moments are those of the governor's clock (seconds), which its messages show. So a refusal tells when its
+   permit was given, however late it comes, and two machines need no clock in common.
 3. A message holds all that happened in one step of a loop. So a request costs one line each way.
 """
 
@@ -33,6 +34,7 @@ LONGEST_WAIT = 86_400.0  # seconds that a refusal may ask for
 
 _Count = Annotated[int, Meta(ge=0, le=10_000)]
 _Seconds = Annotated[float, Meta(ge=0, le=LONGEST_WAIT)]
+_Moment = Annotated[float, Meta(ge=0, le=1e12)]
 _Rate = Annotated[float, Meta(gt=0, le=1e9)]
 _Key = Annotated[str, Meta(max_length=128)]
 _Time = Annotated[int, Meta(ge=0, le=2**53)]
@@ -95,9 +97,9 @@ class SessionFrame(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tru
         done: permits of requests that are over.
         back: permits that were not used.
         ask: permits that are wanted.
-        refused: the age of each refused request, and the wait that the service asked for (seconds).
-        unavailable: the ages of requests that were refused without a reason.
-        closed: the ages of requests whose connection was closed.
+        refused: when each refused request got its permit, and the wait that the service asked for (seconds).
+        unavailable: the same moments of requests that were refused without a reason.
+        closed: those of requests whose connection was closed.
         wait: the rest of a pause that began without the governor (seconds).
         announced: ranges that are to be read.
         read: windows that were read.
@@ -108,9 +110,9 @@ class SessionFrame(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tru
     done: _Count = 0
     back: _Count = 0
     ask: _Count = 0
-    refused: list[tuple[_Seconds, _Seconds]] = msgspec.field(default_factory=list)
-    unavailable: list[_Seconds] = msgspec.field(default_factory=list)
-    closed: list[_Seconds] = msgspec.field(default_factory=list)
+    refused: list[tuple[_Moment, _Seconds]] = msgspec.field(default_factory=list)
+    unavailable: list[_Moment] = msgspec.field(default_factory=list)
+    closed: list[_Moment] = msgspec.field(default_factory=list)
     wait: _Seconds = 0.0
     announced: list[WindowReport] = msgspec.field(default_factory=list)
     read: list[WindowReport] = msgspec.field(default_factory=list)
@@ -121,6 +123,7 @@ class GovernorFrame(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tr
     """What a governor says to one session.
 
     Args:
+        at: when the message was sent (seconds of the governor's clock).
         go: permits, which were given before the pause of the same message.
         pause: the rest of a pause (seconds). 0 means that none began.
         heard: the number of waits of this session that the governor knows of by now.
@@ -129,6 +132,7 @@ class GovernorFrame(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tr
         pong: True as the answer to a ping.
     """
 
+    at: _Moment = 0.0
     go: _Count = 0
     pause: _Seconds = 0.0
     heard: _Count = 0
