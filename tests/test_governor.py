@@ -167,7 +167,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         {"host": "0.0.0.0"},
     ):
         with pytest.raises(QueryError):
-            Governor(**arguments)  # type: ignore[arg-type]
+            Governor(**arguments)
     with pytest.raises(QueryError, match=r"Governor\.address"):
         FlowSession("http://127.0.0.1", user_id="u", org_id="o", governor="127.0.0.1:9")
     governor = Governor()

@@ -49,7 +49,12 @@ class Line:
 
         def deliver(frame: GovernorFrame) -> None:
             line = encode_frame(frame)
-            self._later(lambda: number == self._number and gate.received(decode_frame(line, GovernorFrame)))
+
+            def arrive() -> None:
+                if number == self._number:
+                    gate.received(decode_frame(line, GovernorFrame))
+
+            self._later(arrive)
 
         self.session = self.desk.join(deliver)
         gate.joined(None, 0.0)
@@ -58,10 +63,12 @@ class Line:
     def send(self, frame: SessionFrame) -> None:
         self.sent += 1
         session, line = self.session, encode_frame(frame)
-        if session is not None:
-            self._later(
-                lambda: session is self.session and session.received(decode_frame(line, SessionFrame))
-            )
+
+        def arrive() -> None:
+            if session is not None and session is self.session:
+                session.received(decode_frame(line, SessionFrame))
+
+        self._later(arrive)
 
     def cut(self) -> None:
         """End the connection, as the death of either process does."""
