@@ -224,6 +224,11 @@ def fingerprint(query: FlowQuery) -> str:
     return digest(_asked(query))
 
 
+def range_free_fingerprint(query: FlowQuery) -> str:
+    """Return a text that two queries share if, and only if, they differ in nothing but their range."""
+    return digest({name: value for name, value in _asked(query).items() if name not in ("from", "to")})
+
+
 def follow_fingerprint(query: FlowQuery, *, changes: bool) -> str:
     """Return a text that two follows share if, and only if, their queries and *changes* are equal."""
     return digest({**_asked(query), "changes": changes})

@@ -16,6 +16,8 @@ import attrs
 
 from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.governor.address import GovernorAddress
+from aioflows._core.governor.frames import WindowReport
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wait.until import Until, statuses_of
 from aioflows._core.wire.endpoints import Address
@@ -25,6 +27,8 @@ from aioflows._net.call import CallTally
 from aioflows._net.call_options import deadline_seconds, in_time, limits_within, rules_for
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.gate import Gate
+from aioflows._net.governed_gate import GovernedGate
+from aioflows._net.governor_line import GovernorLine
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.http_options import connection_options
 from aioflows._net.loop_bound import LoopBound
@@ -40,7 +44,13 @@ from aioflows._net.transport import Transport
 from aioflows._net.zone_check import ZoneCheck, likely_types
 from aioflows._net.zones import Zones
 from aioflows._numbers import as_seconds, as_whole, whole_from
-from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
+from aioflows.checkpoint import (
+    Checkpoint,
+    FollowCheckpoint,
+    fingerprint,
+    follow_fingerprint,
+    range_free_fingerprint,
+)
 from aioflows.errors import QueryError, SessionClosed
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery, epoch_ms
@@ -99,6 +109,8 @@ class FlowSession(LoopBound):
             Default: None.
         first_page: the number of the service's first page, 0 or 1. None means that the session finds out.
             Default: None.
+        governor: the address of an `aioflows.governor.Governor`, which limits the requests of many sessions
+            together. Default: None.
         observer: a function that is called with each `Event`, on the event loop, so it must return quickly.
             Its first error is logged, and its errors do not affect the session. Default: None.
         allow_http: True to accept plain HTTP to another host than this machine. Default: False.
@@ -132,6 +144,7 @@ class FlowSession(LoopBound):
         server_timezone: str | tzinfo | None = None,
         other_timezone: str | tzinfo | None = None,
         first_page: int | None = None,
+        governor: str | None = None,
         observer: Observer | None = None,
         allow_http: bool = False,
         rng: Random | None = None,
@@ -143,7 +156,8 @@ class FlowSession(LoopBound):
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         other = None if other_timezone is None else Zone.parse(other_timezone)
-        self._gate = Gate(limits.concurrency, limits.rate)
+        self._governed = None if governor is None else _governed_gate(governor, limits)
+        self._gate = self._governed or Gate(limits.concurrency, limits.rate)
         options, added = connection_options(
             self._address, http, proxy, ssl, headers, user_agent, timeout, trust_env=trust_env
         )
@@ -175,6 +189,7 @@ class FlowSession(LoopBound):
             turns,
             watch,
             MemoryBudget(limits.memory),
+            self._governed,
         )
         self._dates = RowDates(questions, self.flow_instances)
         self._zone_check = ZoneCheck(operations, service, watch)
@@ -229,6 +244,8 @@ class FlowSession(LoopBound):
         if self._waits is not None:
             await self._waits.aclose()
         await self._transport.close()
+        if self._governed is not None:
+            await self._governed.aclose()
 
     @property
     def transport(self) -> Transport:
@@ -540,7 +557,10 @@ class FlowSession(LoopBound):
         found = windows_of(
             query, parts, self.limits.page_size, self._parts.operations, self._parts.zones, tally
         )
-        return await in_time(found, seconds, _LATE)
+        cut = await in_time(found, seconds, _LATE)
+        if self._governed is not None:
+            self._governed.announce(WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms))
+        return cut
 
     # Waiting
 
@@ -657,3 +677,8 @@ def _name(field: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise QueryError(f"{field} must be a text and not blank, not {value!r}")
     return value
+
+
+def _governed_gate(text: str, limits: Limits) -> GovernedGate:
+    address = GovernorAddress.parse(text)
+    return GovernedGate(limits.concurrency, limits.rate, GovernorLine(address), address.share)

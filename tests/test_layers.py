@@ -49,10 +49,11 @@ ORDER = [
         "_core.dense_second",
         "_core.planning",
         "_core.cuts",
+        "_core.governor",
         "_core.proofs",
     ),
     *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow", "_core.wait"),
-    *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync"),
+    *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync", "governor"),
 ]
 # An edge imports what is named here, and from itself.
 EDGES = {
@@ -75,7 +76,7 @@ FOREIGN = {
     "dlt": "dlt",
     "duckdb": "_extras",
     "fsspec": "_extras",
-    "msgspec": "_json_text _json_lines _instance_json _tables.row_columns _core.wire",
+    "msgspec": "_json_text _json_lines _instance_json _tables.row_columns _core.wire _core.governor",
     "opentelemetry": "telemetry",
     "plotly": "_extras",
     "pyarrow": "_extras",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import attrs
 
 from aioflows._core.filters.seen_filters import SeenFilters
+from aioflows._core.governor.frames import WindowReport
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
@@ -29,6 +30,7 @@ from aioflows._net.call_options import in_time
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
+from aioflows._net.governed_gate import GovernedGate
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.memory_budget import MemoryBudget, MemoryShare
 from aioflows._net.observers import Observers, ScanWatch
@@ -38,7 +40,7 @@ from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows, encoded_rows
-from aioflows.checkpoint import Checkpoint, fingerprint
+from aioflows.checkpoint import Checkpoint, fingerprint, range_free_fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance, ScheduleType
@@ -78,6 +80,7 @@ class SessionParts:
     turns: LoopSlices
     watch: Observers
     memory: MemoryBudget
+    governed: GovernedGate | None = None
 
 
 class ScanReader(SessionBound):
@@ -128,6 +131,7 @@ class ScanReader(SessionBound):
         self._machine = self._make_machine(parts.limits)
         self._parts = parts
         self.query = query
+        self._is_whole = limit is None and resume is None and growing is None and confirm
         self._zone = ScanZone(parts.zones, query.from_ms, query.to_ms, resume)
         if growing is not None:
             self._zone.take(growing)
@@ -350,6 +354,7 @@ class ScanReader(SessionBound):
         if rows is None:
             self._over = True
             await self._finish(ScanOutcome.COMPLETE)
+            self._report_window()
             raise StopAsyncIteration
         return rows
 
@@ -434,6 +439,21 @@ class ScanReader(SessionBound):
         if self._loop is not None and not self._ended:
             self._ended = self._loop.time()
         await self._engine.aclose()
+
+    def _report_window(self) -> None:
+        """Tell the governor, if there is one, that the whole range of the query was read."""
+        if self._parts.governed is None or not self._is_whole:
+            return
+        query, stats = self.query, self.stats
+        report = WindowReport(
+            range_free_fingerprint(query),
+            query.from_ms,
+            query.to_ms,
+            stats.rows_yielded,
+            stats.requests,
+            {proof.value: count for proof, count in stats.proofs.items()},
+        )
+        self._parts.governed.report(report)
 
     def _report_end(self, outcome: ScanOutcome) -> None:
         self._watch.ended(outcome, self.handout.taken, self._tally.requests, self._elapsed, self._error)

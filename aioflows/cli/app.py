@@ -59,7 +59,7 @@ async def demo_command(
     instances: flags.Instances = 100_000,
     seed: flags.Seed = 1,
     profile: flags.Profile = "cron",
-    latency: flags.Latency = 20.0,
+    latency: flags.Latency = "0.02",
     faults: flags.Faults = 0.0,
     order: flags.DemoOrder = "trigger_time",
     page_size: flags.PageSize = 500,
@@ -72,7 +72,7 @@ async def demo_command(
     # The demo consumes rows as fast as they come, so the scan may read far ahead.
     ahead = min(max(20_000, 8 * concurrency * page_size), 1_000_000)
     limits = Limits(concurrency=concurrency, page_size=page_size, buffer=ahead)
-    job = Demo(instances, seed, profile, latency / 1000, faults, limits, parsing.order(order))
+    job = Demo(instances, seed, profile, parsing.latency(latency), faults, limits, parsing.order(order))
     return await demo(job, console_on(standard_output()))
 
 
@@ -301,7 +301,7 @@ async def emulate_command(
     instances: flags.Instances = 10_000,
     seed: flags.Seed = 1,
     profile: flags.Profile = "cron",
-    latency: flags.Latency = 0.0,
+    latency: flags.Latency = "0",
     port: flags.Port = 0,
     path: flags.InstancesFile = None,
     page_cap: flags.PageCap = None,
@@ -319,7 +319,7 @@ async def emulate_command(
         "instances": instances,
         "seed": seed,
         "profile": profile,
-        "latency": latency / 1000,
+        "latency": parsing.latency(latency),
         "page_cap": page_cap,
         "first_page": first_page,
         "zone": zone,

@@ -276,7 +276,7 @@ class TestService:
 class TestDemo:
     def test_it_proves_that_nothing_is_missing(self) -> None:
         ended = run(
-            "demo", "--instances", "1500", "--page-size", "100", "--latency", "1", env={"FORCE_COLOR": "1"}
+            "demo", "--instances", "1500", "--page-size", "100", "--latency", "1ms", env={"FORCE_COLOR": "1"}
         )
         assert ended.code == 0
         assert "✓ complete   1,500 of 1,500 instances, each exactly once" in ended.out

@@ -105,7 +105,7 @@ def test_json_can_be_asked_for(emulator: EmulatorProcess) -> None:
 
 
 def test_a_demo_ends_with_its_account() -> None:
-    code, content = shown("demo", "--instances", "1000", "--latency", "1")
+    code, content = shown("demo", "--instances", "1000", "--latency", "1ms")
     plain = OWN_CODES.sub("", content)
     assert code == 0
     assert "1,000 of 1,000 instances, each exactly once" in plain

@@ -430,7 +430,9 @@ Profile: TypeAlias = Annotated[
         help="Distribution in time: cron, uniform, bursty, midnight, sparse-then-dense or one-second."
     ),
 ]
-Latency: TypeAlias = Annotated[float, typer.Option(help="Time until an answer, in milliseconds.")]
+Latency: TypeAlias = Annotated[
+    str, typer.Option(metavar="SECONDS", help="Time until an answer, in seconds or as in 20ms.")
+]
 Faults: TypeAlias = Annotated[float, typer.Option(help="Share of the requests that fail, as in 0.05.")]
 Port: TypeAlias = Annotated[int, typer.Option(help="Port on 127.0.0.1.", show_default="a free port")]
 InstancesFile: TypeAlias = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from aioflows.models import FlowStatus, ScheduleType
     from aioflows.query import SortKey
 
-__all__ = ["day", "headers", "names", "order", "read_text", "schedule_type", "statuses", "zone"]
+__all__ = ["day", "headers", "latency", "names", "order", "read_text", "schedule_type", "statuses", "zone"]
 
 _LONGEST_HEADER_FILE = 100_000
+_LATENCY = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+) ?(?P<unit>ms|s)?", re.ASCII)
+_LONGEST_WITHOUT_UNIT = 10.0  # seconds
 
 
 def zone(text: str | None) -> tzinfo | None:
@@ -98,6 +101,27 @@ def order(text: str) -> SortKey | tuple[SortKey, ...] | None:
         return None
     fields = cast("tuple[SortKey, ...]", tuple(part.strip() for part in text.split(",")))
     return fields[0] if len(fields) == 1 else fields
+
+
+def latency(text: str) -> float:
+    """Return the time that an emulated answer takes (seconds).
+
+    Args:
+        text: seconds, as in ``0.02``, or a number with its unit, as in ``20ms`` or ``20s``.
+
+    Raises:
+        QueryError: it is not such a time. A number above 10 needs its unit, since it may be meant in
+            milliseconds.
+    """
+    found = _LATENCY.fullmatch(text.strip())
+    if found is None:
+        raise QueryError(f"--latency {text!r} is not a time; give seconds, as in 0.02, or a unit, as in 20ms")
+    seconds = float(found["number"]) / (1000 if found["unit"] == "ms" else 1)
+    if not found["unit"] and seconds > _LONGEST_WITHOUT_UNIT:
+        raise QueryError(
+            f"--latency {text} would be so many seconds for each answer; give {text}ms, or {text}s if that is meant"
+        )
+    return seconds
 
 
 def headers(texts: Iterable[str] | None) -> dict[str, str]:

@@ -46,6 +46,24 @@ class TestStatuses:
             parsing.statuses([text])
 
 
+class TestLatency:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [("0", 0), ("0.02", 0.02), (".5", 0.5), ("20ms", 0.02), ("20 ms", 0.02), ("30s", 30)],
+    )
+    def test_it_is_in_seconds_as_in_the_emulator_or_has_its_unit(self, text: str, seconds: float) -> None:
+        assert parsing.latency(text) == seconds
+
+    def test_a_number_that_looks_like_milliseconds_is_refused(self) -> None:
+        with pytest.raises(QueryError, match="give 20ms, or 20s if that is meant"):
+            parsing.latency("20")
+
+    @pytest.mark.parametrize("text", ["", "fast", "-1", "nan", "1m", "1e3"])
+    def test_what_is_no_time_is_refused(self, text: str) -> None:
+        with pytest.raises(QueryError, match="is not a time"):
+            parsing.latency(text)
+
+
 class TestTypeAndOrder:
     def test_a_type_is_read_by_its_name(self) -> None:
         assert parsing.schedule_type("Periodic") is ScheduleType.PERIODIC
