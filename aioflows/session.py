@@ -177,6 +177,7 @@ class FlowSession(LoopBound):
             turns,
             watch,
             MemoryBudget(limits.memory),
+            self._address.gateway,
         )
         self._dates = RowDates(questions, self.flow_instances)
         self._zone_check = ZoneCheck(operations, service, watch)

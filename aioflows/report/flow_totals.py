@@ -11,8 +11,9 @@ import attrs
 
 from aioflows.models import FlowInstance, FlowStatus
 
-__all__ = ["FAILURES", "FlowTotal", "FlowTotals"]
+__all__ = ["FAILURES", "FINISHED", "FlowTotal", "FlowTotals", "status_name"]
 
+FINISHED = frozenset(status for status in FlowStatus if status.is_final)
 FAILURES = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 
 
@@ -23,7 +24,8 @@ class FlowTotal:
     Args:
         name: name of the flow in its first instance.
         instances: number of instances. Default: 0.
-        failed: number of instances that ended in one of `FAILURES`. Default: 0.
+        finished: number of instances whose status is final. Default: 0.
+        failed: number of finished instances whose status is one of `FAILURES`. Default: 0.
         ran: number of instances that have a start and an end. Default: 0.
         time: total duration of the instances that ran. Default: 0.
         longest: longest duration of an instance. Default: 0.
@@ -31,6 +33,7 @@ class FlowTotal:
 
     name: str
     instances: int = 0
+    finished: int = 0
     failed: int = 0
     ran: int = 0
     time: timedelta = timedelta()
@@ -62,6 +65,7 @@ class FlowTotals:
             if flow is None:
                 flow = self._flows[key] = FlowTotal(instance.flow_name or "")
             flow.instances += 1
+            flow.finished += status in FINISHED
             flow.failed += status in FAILURES
             if duration is not None:
                 flow.ran += 1
@@ -73,6 +77,16 @@ class FlowTotals:
         """Number of flows."""
         return len(self._flows)
 
+    @property
+    def finished(self) -> int:
+        """Number of instances whose status is final."""
+        return sum(self.statuses[status] for status in FINISHED)
+
+    @property
+    def failed(self) -> int:
+        """Number of instances whose status is one of `FAILURES`."""
+        return sum(self.statuses[status] for status in FAILURES)
+
     def slowest(self, most: int = 5) -> list[FlowTotal]:
         """Return the flows with the longest average duration, the slowest first."""
         ran = (flow for flow in self._flows.values() if flow.ran)
@@ -81,4 +95,11 @@ class FlowTotals:
     def most_failing(self, most: int = 5) -> list[FlowTotal]:
         """Return the flows with the most failures, the worst first. Flows without failures are left out."""
         failing = (flow for flow in self._flows.values() if flow.failed)
-        return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.instances))
+        return heapq.nlargest(most, failing, key=lambda flow: (flow.failed, flow.failed / flow.finished))
+
+
+def status_name(status: FlowStatus | int | None) -> str:
+    """Return the name of a status. A status that is not in the vendor's table has its code."""
+    if isinstance(status, FlowStatus):
+        return status.name
+    return "no status" if status is None else f"status {status}"

@@ -24,9 +24,9 @@ import attrs
 
 from aioflows._display.text import printable
 from aioflows.models import FlowInstance, FlowStatus
-from aioflows.report.flow_totals import FlowTotals
+from aioflows.report.flow_totals import FAILURES, FlowTotals
 
-__all__ = ["EDGES", "Bounds", "DurationTotal", "Run", "Tally", "quantile"]
+__all__ = ["EDGES", "Bounds", "DurationTotal", "Run", "Tally", "delay_quantile", "quantile"]
 
 EDGES = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
@@ -44,6 +44,8 @@ Count = tuple[int, int, int, Status]
 """Row (ordinal of the day divided by the span), hour, source, status."""
 Length = tuple[int, int, Status, int]
 """Row, source, status, bucket of `EDGES`."""
+Delay = tuple[int, int, Status, int]
+"""Row, source, status, bucket of `EDGES`."""
 
 
 @attrs.frozen
@@ -54,11 +56,13 @@ class Bounds:
         cells: largest number of counts. Default: 120,000.
         days: number of newest days whose runs are kept. Default: 7.
         runs: largest number of runs kept per day. Default: 2,000.
+        failures: largest number of failed instances kept, the newest. Default: 1,000.
     """
 
     cells: int = 120_000
     days: int = 7
     runs: int = 2_000
+    failures: int = 1_000
 
 
 @attrs.define
@@ -116,12 +120,15 @@ class Tally:
         self.counts: Counter[Count] = Counter()
         self.lengths: dict[Length, DurationTotal] = {}
         self.sources: list[tuple[str, str]] = [("other flows", "")]
+        self.delays: Counter[Delay] = Counter()
         self.left_out: Counter[int] = Counter()
+        self.failures_left_out = 0
         self._day = None if day is None else day.toordinal()
         self._bounds = bounds or Bounds()
         self._known: dict[tuple[int | str | None, str | None], int] = {}
         self._fold: dict[int, int] = {}
         self._runs: dict[int, list[Run]] = {}
+        self._failures: list[Run] = []
 
     @property
     def instances(self) -> int:
@@ -144,7 +151,7 @@ class Tally:
             if self.zone is None:
                 self.zone = instance.trigger_time.tzinfo
             self._add(instance, instance.trigger_time.astimezone(self.zone))
-        while len(self.counts) + len(self.lengths) > self._bounds.cells and self._shrink():
+        while self.cells > self._bounds.cells and self._shrink():
             pass
 
     def runs(self) -> Iterator[tuple[int, list[Run]]]:
@@ -152,6 +159,16 @@ class Tally:
         for day in sorted(self._runs):
             self._trim(day)
             yield day, self._runs[day]
+
+    @property
+    def cells(self) -> int:
+        """Number of counts."""
+        return len(self.counts) + len(self.lengths) + len(self.delays)
+
+    def failures(self) -> list[Run]:
+        """Return the failed instances that are kept, the newest first."""
+        self._trim_failures()
+        return self._failures[::-1]
 
     def counted_source(self, source: int) -> int:
         """Return the source under which instances of a source are counted: the source, or "other flows"."""
@@ -168,20 +185,29 @@ class Tally:
             self.lengths.setdefault((row, counted, status, part), DurationTotal()).add(
                 DurationTotal(1, ms, max(ms, 0))
             )
-        if day == self._day or (self._day is None and self._admit_day(day)):
+        start = instance.start_time
+        if start is not None and start >= local:
+            self.delays[row, counted, status, bisect_right(EDGES, (start - local).total_seconds())] += 1
+        kept = day == self._day or (self._day is None and self._admit_day(day))
+        if not kept and status not in FAILURES:
+            return
+        run = Run(
+            _ms(local),
+            printable(instance.instance_id, _LONGEST_NAME),
+            source,
+            status,
+            _ms_or_none(start),
+            _ms_or_none(instance.end_time),
+        )
+        if kept:
             runs = self._runs.setdefault(day, [])
-            runs.append(
-                Run(
-                    _ms(local),
-                    printable(instance.instance_id, _LONGEST_NAME),
-                    source,
-                    status,
-                    _ms_or_none(instance.start_time),
-                    _ms_or_none(instance.end_time),
-                )
-            )
+            runs.append(run)
             if len(runs) >= 2 * self._bounds.runs:
                 self._trim(day)
+        if status in FAILURES:
+            self._failures.append(run)
+            if len(self._failures) >= 2 * self._bounds.failures:
+                self._trim_failures()
 
     def _source(self, instance: FlowInstance) -> int:
         # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
@@ -213,6 +239,12 @@ class Tally:
         self.left_out[day] += len(runs[self._bounds.runs :])
         del runs[self._bounds.runs :]
 
+    def _trim_failures(self) -> None:
+        self._failures.sort()
+        surplus = max(0, len(self._failures) - self._bounds.failures)
+        self.failures_left_out += surplus
+        del self._failures[:surplus]
+
     def _shrink(self) -> bool:
         sizes: Counter[int] = Counter()
         for (_, _, source, _), count in self.counts.items():
@@ -230,9 +262,11 @@ class Tally:
         return True
 
     def _rebuild_cells(self) -> None:
-        before = self.counts, self.lengths, self._scale
-        self.counts, self.lengths, self._scale = Counter(), {}, self.span
-        ratio = self.span // before[2]
+        before, delays, scale = (self.counts, self.lengths), self.delays, self._scale
+        self.counts, self.lengths, self.delays, self._scale = Counter(), {}, Counter(), self.span
+        ratio = self.span // scale
+        for (row, source, status, part), count in delays.items():
+            self.delays[row // ratio, self.counted_source(source), status, part] += count
         for (row, hour, source, status), count in before[0].items():
             self.counts[row // ratio, hour, self.counted_source(source), status] += count
         for (row, source, status, part), total in before[1].items():
@@ -248,16 +282,28 @@ def quantile(tally: Tally, share: float) -> timedelta | None:
         tally: counts of the runs.
         share: share of the runs that last at most as long (0 to 1).
     """
-    parts = [0] * (len(EDGES) + 1)
-    longest = 0.0
+    counts: Counter[int] = Counter()
     for (_, _, _, part), total in tally.lengths.items():
-        parts[part] += total.runs
-        longest = max(longest, total.longest / 1000)
+        counts[part] += total.runs
+    longest = max((total.longest / 1000 for total in tally.lengths.values()), default=0.0)
+    return _quantile(counts, share, longest)
+
+
+def delay_quantile(tally: Tally, share: float) -> timedelta | None:
+    """Return a quantile of the times from the trigger time to the start, as `quantile` does."""
+    counts: Counter[int] = Counter()
+    for (_, _, _, part), runs in tally.delays.items():
+        counts[part] += runs
+    return _quantile(counts, share, math.inf)
+
+
+def _quantile(counts: Counter[int], share: float, longest: float) -> timedelta | None:
+    parts = [counts[part] for part in range(len(EDGES) + 1)]
     left = share * sum(parts)
     for part, runs in enumerate(parts):
         if runs and left <= runs:
             low = EDGES[part - 1] if part else 0
-            high = min(EDGES[part] if part < len(EDGES) else math.inf, max(low, longest))
+            high = min(EDGES[part] if part < len(EDGES) else 2 * low, max(low, longest))
             return timedelta(seconds=low + (high - low) * left / runs)
         left -= runs
     return None

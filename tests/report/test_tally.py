@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.report import FAILURES, Bounds, Tally, quantile
-from tests.support.report_cases import START, ZONE, counted, rows
+from aioflows.report import FAILURES, Bounds, Tally, gaps, quantile, time_axis
+from tests.support.report_cases import FAILED, START, ZONE, counted, day, facts, name, rows
 
 
 def tallied(some: list[FlowInstance], *, page: int = 100, bounds: Bounds | None = None) -> Tally:
@@ -65,14 +65,14 @@ def test_of_the_newest_days_the_first_runs_are_kept_and_the_others_are_counted()
     days = dict(tally.runs())
     last = (START.astimezone(ZONE) + timedelta(days=5)).toordinal()
     assert sorted(days) == [last - 1, last]
-    for day, runs in days.items():
+    for number, runs in days.items():
         mine = sorted(
             (one.trigger_time, one.instance_id)
             for one in some
-            if one.trigger_time and one.trigger_time.astimezone(ZONE).toordinal() == day
+            if one.trigger_time and one.trigger_time.astimezone(ZONE).toordinal() == number
         )
         assert [run.instance_id for run in runs] == [name for _, name in mine[:10]]
-        assert tally.left_out[day] == len(mine) - 10
+        assert tally.left_out[number] == len(mine) - 10
 
 
 def test_a_chosen_day_is_kept_whichever_are_newer() -> None:
@@ -128,3 +128,20 @@ def test_quantiles_lie_within_the_part_that_the_exact_ones_are_in() -> None:
     assert timedelta(seconds=30) <= found[0] <= timedelta(seconds=60)
     assert timedelta(seconds=60) <= found[1] <= timedelta(seconds=100)
     assert quantile(Tally(), 0.5) is None
+
+
+def test_the_newest_failed_instances_are_kept_and_the_others_are_counted() -> None:
+    some = rows(500, days=6)
+    tally = tallied(some, bounds=Bounds(failures=10))
+    failed = [one for one in some if name(one) in FAILED]
+    newest = sorted(((one.trigger_time, one.instance_id) for one in failed if one.trigger_time), reverse=True)
+    assert [run.instance_id for run in tally.failures()] == [id for _, id in newest[:10]]
+    assert tally.failures_left_out == len(failed) - 10
+
+
+def test_the_time_axis_has_days_without_instances_too() -> None:
+    some = [one for one in rows(600, days=4) if day(one) != "2024-02-29"]
+    tally = tallied(some)
+    axis = time_axis(tally, facts())
+    assert len(axis) == 4
+    assert gaps(tally, axis) == [(axis[1], axis[1])]
