@@ -18,13 +18,14 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from operator import itemgetter
 
 import attrs
 
 from aioflows._display.text import printable
 from aioflows.models import FlowInstance, FlowStatus
-from aioflows.report.flow_totals import FAILURES, FlowTotals
+from aioflows.report.flow_totals import FAILURES, FlowTotals, durations_ms
 
 __all__ = ["EDGES", "Bounds", "DurationTotal", "Run", "Tally", "delay_quantile", "quantile"]
 
@@ -32,6 +33,8 @@ EDGES = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
 """Limits of the duration buckets (seconds). A duration equal to a limit is in the bucket above the limit."""
+
+_EDGES_MS = tuple(1000 * edge for edge in EDGES)
 
 _FOLDED = 0  # the number of the source "other flows"
 _MIN_FLOWS = 20
@@ -98,6 +101,23 @@ class Run:
     end: int | None = attrs.field(order=False)
 
 
+_Run = tuple[datetime, str, int, Status, datetime | None, datetime | None]
+"""The trigger time, the id, the source, the status, the start and the end of an instance."""
+_TIME_AND_ID = itemgetter(0, 1)
+
+
+def _run(run: _Run) -> Run:
+    trigger, instance_id, source, status, start, end = run
+    return Run(
+        _ms(trigger),
+        printable(instance_id, _LONGEST_NAME),
+        source,
+        status,
+        _ms_or_none(start),
+        _ms_or_none(end),
+    )
+
+
 class Tally:
     """The counts of flow instances by day, hour, flow, owner and status.
 
@@ -127,8 +147,8 @@ class Tally:
         self._bounds = bounds or Bounds()
         self._known: dict[tuple[int | str | None, str | None], int] = {}
         self._fold: dict[int, int] = {}
-        self._runs: dict[int, list[Run]] = {}
-        self._failures: list[Run] = []
+        self._runs: dict[int, list[_Run]] = {}
+        self._failures: list[_Run] = []
 
     @property
     def instances(self) -> int:
@@ -143,14 +163,56 @@ class Tally:
     def add(self, instances: Iterable[FlowInstance]) -> None:
         """Add instances to the counts."""
         rows = list(instances)
-        self.totals.add(rows)
-        for instance in rows:
-            if instance.trigger_time is None:
+        durations = durations_ms(rows)
+        self.totals.add(rows, durations)
+        known, fold, counts, lengths, delays = self._known, self._fold, self.counts, self.lengths, self.delays
+        zone, day, kept = self.zone, -1, False
+        for instance, ms in zip(rows, durations, strict=True):  # one loop, since calls for each row cost most
+            trigger, flow_id, start = instance.trigger_time, instance.flow_id, instance.start_time
+            if trigger is None:
                 self.undated += 1
                 continue
-            if self.zone is None:
-                self.zone = instance.trigger_time.tzinfo
-            self._add(instance, instance.trigger_time.astimezone(self.zone))
+            if zone is None:
+                zone = self.zone = trigger.tzinfo
+            local = trigger if trigger.tzinfo is zone else trigger.astimezone(zone)
+            if local.toordinal() != day:
+                day = local.toordinal()
+                kept = day == self._day or (self._day is None and self._admit_day(day))
+            # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
+            key = instance.flow_name if flow_id is None else flow_id, instance.owner
+            source = known.get(key)
+            if source is None:
+                source = known[key] = self._new_source(instance)
+            row, status, counted = day // self.span, instance.status, fold.get(source, source)
+            counts[row, local.hour, counted, status] += 1
+            if ms is not None:
+                length = row, counted, status, bisect_right(_EDGES_MS, ms)
+                total = lengths.get(length)
+                if total is None:
+                    total = lengths[length] = DurationTotal()
+                total.runs += 1
+                total.ms += ms
+                total.longest = max(total.longest, ms)
+            if start is not None:
+                waited = start - trigger
+                if (
+                    type(trigger.tzinfo) is not timezone
+                ):  # Python subtracts wall clocks within one zone (PEP 495)
+                    waited = start.astimezone(UTC) - trigger.astimezone(UTC)
+                if waited.days >= 0:
+                    seconds = waited.days * 86_400 + waited.seconds
+                    delays[row, counted, status, bisect_right(EDGES, seconds)] += 1
+            if kept or status in FAILURES:
+                run = local, instance.instance_id, source, status, start, instance.end_time
+                if kept:
+                    self._runs.setdefault(day, []).append(run)
+                if status in FAILURES:
+                    self._failures.append(run)
+        for number, runs in self._runs.items():
+            if len(runs) >= 2 * self._bounds.runs:
+                self._trim(number)
+        if len(self._failures) >= 2 * self._bounds.failures:
+            self._trim_failures()
         while self.cells > self._bounds.cells and self._shrink():
             pass
 
@@ -158,7 +220,7 @@ class Tally:
         """Yield the days whose runs are kept, oldest first, with their runs by trigger time."""
         for day in sorted(self._runs):
             self._trim(day)
-            yield day, self._runs[day]
+            yield day, [*map(_run, self._runs[day])]
 
     @property
     def cells(self) -> int:
@@ -168,58 +230,18 @@ class Tally:
     def failures(self) -> list[Run]:
         """Return the failed instances that are kept, the newest first."""
         self._trim_failures()
-        return self._failures[::-1]
+        return [*map(_run, reversed(self._failures))]
 
     def counted_source(self, source: int) -> int:
         """Return the source under which instances of a source are counted: the source, or "other flows"."""
         return self._fold.get(source, source)
 
-    def _add(self, instance: FlowInstance, local: datetime) -> None:
-        day, status, duration = local.toordinal(), instance.status, instance.duration
-        source = self._source(instance)
-        row, counted = day // self.span, self.counted_source(source)
-        self.counts[row, local.hour, counted, status] += 1
-        if duration is not None:
-            ms = round(duration.total_seconds() * 1000)
-            part = bisect_right(EDGES, ms / 1000)
-            self.lengths.setdefault((row, counted, status, part), DurationTotal()).add(
-                DurationTotal(1, ms, max(ms, 0))
-            )
-        start = instance.start_time
-        if start is not None and start >= local:
-            self.delays[row, counted, status, bisect_right(EDGES, (start - local).total_seconds())] += 1
-        kept = day == self._day or (self._day is None and self._admit_day(day))
-        if not kept and status not in FAILURES:
-            return
-        run = Run(
-            _ms(local),
-            printable(instance.instance_id, _LONGEST_NAME),
-            source,
-            status,
-            _ms_or_none(start),
-            _ms_or_none(instance.end_time),
-        )
-        if kept:
-            runs = self._runs.setdefault(day, [])
-            runs.append(run)
-            if len(runs) >= 2 * self._bounds.runs:
-                self._trim(day)
-        if status in FAILURES:
-            self._failures.append(run)
-            if len(self._failures) >= 2 * self._bounds.failures:
-                self._trim_failures()
-
-    def _source(self, instance: FlowInstance) -> int:
-        # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
-        key = (instance.flow_name if instance.flow_id is None else instance.flow_id, instance.owner)
-        source = self._known.get(key)
-        if source is None:
-            source = self._known[key] = len(self.sources)
-            name = printable(instance.flow_name or "–", _LONGEST_NAME)
-            if instance.flow_id is not None:
-                name = f"{name} ({instance.flow_id})"
-            self.sources.append((name, printable(instance.owner or "–", _LONGEST_NAME)))
-        return source
+    def _new_source(self, instance: FlowInstance) -> int:
+        name = printable(instance.flow_name or "–", _LONGEST_NAME)
+        if instance.flow_id is not None:
+            name = f"{name} ({instance.flow_id})"
+        self.sources.append((name, printable(instance.owner or "–", _LONGEST_NAME)))
+        return len(self.sources) - 1
 
     # Keeping the size within its bounds
 
@@ -235,12 +257,12 @@ class Tally:
 
     def _trim(self, day: int) -> None:
         runs = self._runs[day]
-        runs.sort()
+        runs.sort(key=_TIME_AND_ID)
         self.left_out[day] += len(runs[self._bounds.runs :])
         del runs[self._bounds.runs :]
 
     def _trim_failures(self) -> None:
-        self._failures.sort()
+        self._failures.sort(key=_TIME_AND_ID)
         surplus = max(0, len(self._failures) - self._bounds.failures)
         self.failures_left_out += surplus
         del self._failures[:surplus]
