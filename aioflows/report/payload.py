@@ -24,9 +24,10 @@ def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) 
     days = list(tally.runs())
     failures = tally.failures()
     listed = [*failures, *(run for _, runs in days for run in runs)]
-    used = {0, *(key[2] for key in tally.counts), *(run.source for run in listed)}
+    cells = tally.counts()
+    used = {0, *(key[2] for key in cells), *(run.source for run in listed)}
     source_index = {source: index for index, source in enumerate(sorted(used))}
-    found = {key[3] for key in tally.counts} | {run.status for run in listed}
+    found = {key[3] for key in cells} | {run.status for run in listed}
     order = sorted(found, key=_rank)
     status_index = {status: index for index, status in enumerate(order)}
     names: dict[tuple[bool, str], int] = {}
@@ -38,16 +39,15 @@ def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) 
             [names.setdefault((source == 0, name), len(names)), owners.setdefault(owner, len(owners))]
         )
     counts = [
-        (row, hour, source_index[s], status_index[status], n)
-        for (row, hour, s, status), n in tally.counts.items()
+        (row, hour, source_index[s], status_index[status], n) for (row, hour, s, status), n in cells.items()
     ]
     lengths = [
         (row, source_index[s], status_index[status], part, total.runs, total.ms, total.longest)
-        for (row, s, status, part), total in tally.lengths.items()
+        for (row, s, status, part), total in tally.lengths().items()
     ]
     delays = [
         (row, source_index[s], status_index[status], part, n)
-        for (row, s, status, part), n in tally.delays.items()
+        for (row, s, status, part), n in tally.delays().items()
     ]
     return {
         "instances": tally.instances,

@@ -47,8 +47,11 @@ Count = tuple[int, int, int, Status]
 """Row (ordinal of the day divided by the span), hour, source, status."""
 Length = tuple[int, int, Status, int]
 """Row, source, status, bucket of `EDGES`."""
-Delay = tuple[int, int, Status, int]
-"""Row, source, status, bucket of `EDGES`."""
+
+# A count has one whole number as its key: the row, the hour or the bucket, the source and the status. A tuple
+# would cost more than a count, and would be looked at by each garbage collection.
+_PARTS, _SOURCES, _STATUSES = 32, 1 << 24, 1 << 16
+_ROW, _PART = _PARTS * _SOURCES * _STATUSES, _SOURCES * _STATUSES
 
 
 @attrs.frozen
@@ -68,25 +71,19 @@ class Bounds:
     failures: int = 1_000
 
 
-@attrs.define
+@attrs.frozen
 class DurationTotal:
     """The total duration of some runs.
 
     Args:
-        runs: number of runs. Default: 0.
-        ms: total duration (milliseconds). Default: 0.
-        longest: longest duration (milliseconds). Default: 0.
+        runs: number of runs.
+        ms: total duration (milliseconds).
+        longest: longest duration (milliseconds), at least 0.
     """
 
-    runs: int = 0
-    ms: int = 0
-    longest: int = 0
-
-    def add(self, other: DurationTotal) -> None:
-        """Add other runs."""
-        self.runs += other.runs
-        self.ms += other.ms
-        self.longest = max(self.longest, other.longest)
+    runs: int
+    ms: int
+    longest: int
 
 
 @attrs.frozen(order=True)
@@ -134,13 +131,14 @@ class Tally:
         self.totals = FlowTotals()
         self.undated = 0
         self.span = 1
-        self._scale = (
-            1  # days that each row of `counts` and `lengths` covers; `span` may be greater for a moment
-        )
-        self.counts: Counter[Count] = Counter()
-        self.lengths: dict[Length, DurationTotal] = {}
+        self._counts: dict[int, int] = {}
+        self._length_runs: dict[int, int] = {}
+        self._length_ms: dict[int, int] = {}
+        self._longest: dict[int, int] = {}
+        self._delays: dict[int, int] = {}
+        self._statuses: list[Status] = []
+        self._status_index: dict[Status, int] = {}
         self.sources: list[tuple[str, str]] = [("other flows", "")]
-        self.delays: Counter[Delay] = Counter()
         self.left_out: Counter[int] = Counter()
         self.failures_left_out = 0
         self._day = None if day is None else day.toordinal()
@@ -165,7 +163,9 @@ class Tally:
         rows = list(instances)
         durations = durations_ms(rows)
         self.totals.add(rows, durations)
-        known, fold, counts, lengths, delays = self._known, self._fold, self.counts, self.lengths, self.delays
+        known, fold, counts, delays = self._known, self._fold, self._counts, self._delays
+        runs, total_ms, longest = self._length_runs, self._length_ms, self._longest
+        statuses = self._status_index
         zone, day, kept = self.zone, -1, False
         for instance, ms in zip(rows, durations, strict=True):  # one loop, since calls for each row cost most
             trigger, flow_id, start = instance.trigger_time, instance.flow_id, instance.start_time
@@ -183,16 +183,20 @@ class Tally:
             source = known.get(key)
             if source is None:
                 source = known[key] = self._new_source(instance)
-            row, status, counted = day // self.span, instance.status, fold.get(source, source)
-            counts[row, local.hour, counted, status] += 1
+            status = instance.status
+            index = statuses.get(status)
+            if index is None:
+                index = statuses[status] = len(self._statuses)
+                self._statuses.append(status)
+            cell = day // self.span * _ROW + fold.get(source, source) * _STATUSES + index
+            place = cell + local.hour * _PART
+            counts[place] = counts.get(place, 0) + 1
             if ms is not None:
-                length = row, counted, status, bisect_right(_EDGES_MS, ms)
-                total = lengths.get(length)
-                if total is None:
-                    total = lengths[length] = DurationTotal()
-                total.runs += 1
-                total.ms += ms
-                total.longest = max(total.longest, ms)
+                place = cell + bisect_right(_EDGES_MS, ms) * _PART
+                runs[place] = runs.get(place, 0) + 1
+                total_ms[place] = total_ms.get(place, 0) + ms
+                if ms > longest.get(place, 0):
+                    longest[place] = ms
             if start is not None:
                 waited = start - trigger
                 if (
@@ -200,16 +204,16 @@ class Tally:
                 ):  # Python subtracts wall clocks within one zone (PEP 495)
                     waited = start.astimezone(UTC) - trigger.astimezone(UTC)
                 if waited.days >= 0:
-                    seconds = waited.days * 86_400 + waited.seconds
-                    delays[row, counted, status, bisect_right(EDGES, seconds)] += 1
+                    place = cell + bisect_right(EDGES, waited.days * 86_400 + waited.seconds) * _PART
+                    delays[place] = delays.get(place, 0) + 1
             if kept or status in FAILURES:
                 run = local, instance.instance_id, source, status, start, instance.end_time
                 if kept:
                     self._runs.setdefault(day, []).append(run)
                 if status in FAILURES:
                     self._failures.append(run)
-        for number, runs in self._runs.items():
-            if len(runs) >= 2 * self._bounds.runs:
+        for number, listed in self._runs.items():
+            if len(listed) >= 2 * self._bounds.runs:
                 self._trim(number)
         if len(self._failures) >= 2 * self._bounds.failures:
             self._trim_failures()
@@ -225,7 +229,39 @@ class Tally:
     @property
     def cells(self) -> int:
         """Number of counts."""
-        return len(self.counts) + len(self.lengths) + len(self.delays)
+        return len(self._counts) + len(self._length_runs) + len(self._delays)
+
+    @property
+    def rows(self) -> set[int]:
+        """The rows that have instances: ordinals of days divided by the span."""
+        return {place // _ROW for place in self._counts}
+
+    def counts(self) -> dict[Count, int]:
+        """Return the number of instances by row, hour, source and status."""
+        return {self._cell(place): n for place, n in self._counts.items()}
+
+    def lengths(self) -> dict[Length, DurationTotal]:
+        """Return the duration of the runs by row, source, status and bucket."""
+        found = {}
+        for place, runs in self._length_runs.items():
+            row, part, source, status = self._cell(place)
+            total = DurationTotal(runs, self._length_ms[place], self._longest.get(place, 0))
+            found[row, source, status, part] = total
+        return found
+
+    def delays(self) -> dict[Length, int]:
+        """Return the number of runs by row, source, status and bucket of the time from the trigger to the start."""
+        found = {}
+        for place, runs in self._delays.items():
+            row, part, source, status = self._cell(place)
+            found[row, source, status, part] = runs
+        return found
+
+    def _cell(self, place: int) -> Count:
+        rest, status = divmod(place, _STATUSES)
+        rest, source = divmod(rest, _SOURCES)
+        row, part = divmod(rest, _PARTS)
+        return row, part, source, self._statuses[status]
 
     def failures(self) -> list[Run]:
         """Return the failed instances that are kept, the newest first."""
@@ -268,33 +304,39 @@ class Tally:
         del self._failures[:surplus]
 
     def _shrink(self) -> bool:
+        span = self.span
         sizes: Counter[int] = Counter()
-        for (_, _, source, _), count in self.counts.items():
-            sizes[source] += count
+        for place, count in self._counts.items():
+            sizes[place // _STATUSES % _SOURCES] += count
         del sizes[_FOLDED]
         if len(sizes) > _MIN_FLOWS:
             keep = max(_MIN_FLOWS, len(sizes) // 2)
             least = sorted(sizes, key=lambda source: (-sizes[source], source))[keep:]
             self._fold |= dict.fromkeys(least, _FOLDED)
-        elif self.span != _SPANS[-1]:
-            self.span = _SPANS[_SPANS.index(self.span) + 1]
+        elif span != _SPANS[-1]:
+            self.span = _SPANS[_SPANS.index(span) + 1]
         else:
             return False
-        self._rebuild_cells()
-        return True
+        ratio, fold = self.span // span, self._fold
 
-    def _rebuild_cells(self) -> None:
-        before, delays, scale = (self.counts, self.lengths), self.delays, self._scale
-        self.counts, self.lengths, self.delays, self._scale = Counter(), {}, Counter(), self.span
-        ratio = self.span // scale
-        for (row, source, status, part), count in delays.items():
-            self.delays[row // ratio, self.counted_source(source), status, part] += count
-        for (row, hour, source, status), count in before[0].items():
-            self.counts[row // ratio, hour, self.counted_source(source), status] += count
-        for (row, source, status, part), total in before[1].items():
-            self.lengths.setdefault(
-                (row // ratio, self.counted_source(source), status, part), DurationTotal()
-            ).add(total)
+        def moved(place: int) -> int:
+            row, rest = divmod(place, _ROW)
+            part, rest = divmod(rest, _PART)
+            source, status = divmod(rest, _STATUSES)
+            return row // ratio * _ROW + part * _PART + fold.get(source, source) * _STATUSES + status
+
+        for cells in (self._counts, self._length_runs, self._length_ms, self._delays):
+            before = [*cells.items()]
+            cells.clear()
+            for place, n in before:
+                to = moved(place)
+                cells[to] = cells.get(to, 0) + n
+        before = [*self._longest.items()]
+        self._longest.clear()
+        for place, ms in before:
+            to = moved(place)
+            self._longest[to] = max(self._longest.get(to, 0), ms)
+        return True
 
 
 def quantile(tally: Tally, share: float) -> timedelta | None:
@@ -305,16 +347,17 @@ def quantile(tally: Tally, share: float) -> timedelta | None:
         share: share of the runs that last at most as long (0 to 1).
     """
     counts: Counter[int] = Counter()
-    for (_, _, _, part), total in tally.lengths.items():
+    lengths = tally.lengths()
+    for (_, _, _, part), total in lengths.items():
         counts[part] += total.runs
-    longest = max((total.longest / 1000 for total in tally.lengths.values()), default=0.0)
+    longest = max((total.longest / 1000 for total in lengths.values()), default=0.0)
     return _quantile(counts, share, longest)
 
 
 def delay_quantile(tally: Tally, share: float) -> timedelta | None:
     """Return a quantile of the times from the trigger time to the start, as `quantile` does."""
     counts: Counter[int] = Counter()
-    for (_, _, _, part), runs in tally.delays.items():
+    for (_, _, _, part), runs in tally.delays().items():
         counts[part] += runs
     return _quantile(counts, share, math.inf)
 

@@ -20,7 +20,7 @@ def time_axis(tally: Tally, facts: Facts) -> Sequence[int]:
     Days that have not begun are left out. If the range has far more days than its instances, the axis is from
     the first instance to the last one. The same holds for a scan that stopped at its limit.
     """
-    found = {key[0] for key in tally.counts}
+    found = tally.rows
     axis = found
     if facts.whole:
         until = min(facts.to_ms - 1, int(facts.made.timestamp() * 1000))
@@ -33,7 +33,7 @@ def time_axis(tally: Tally, facts: Facts) -> Sequence[int]:
 
 def gaps(tally: Tally, axis: Sequence[int]) -> list[tuple[int, int]]:
     """Return the runs of rows without instances, each by its first and its last row."""
-    found = {key[0] for key in tally.counts}
+    found = tally.rows
     runs: list[tuple[int, int]] = []
     for row in axis:
         if row in found:

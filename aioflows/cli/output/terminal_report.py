@@ -32,7 +32,7 @@ def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Conso
     """Print a report in at most 24 lines. A terminal of fewer than 80 columns may take more lines."""
     axis = time_axis(tally, facts)
     lines = [_head(tally.totals), _dim(f"{_range(tally, axis)}; {facts.verdict}")]
-    if axis and tally.counts:
+    if axis and tally.rows:
         lines += [
             Text(),
             *_heat_map(tally, axis, 2 if console.width >= _WIDE_HOURS else 1),
@@ -66,7 +66,7 @@ def _head(totals: FlowTotals) -> Text:
 
 
 def _range(tally: Tally, axis: Sequence[int]) -> str:
-    if not tally.counts:
+    if not tally.rows:
         return "nothing matches"
     return f"{_day(tally, axis[0])} to {_day(tally, axis[-1])} ({tally.zone})"
 
@@ -81,7 +81,7 @@ def _heat_map(tally: Tally, axis: Sequence[int], cells: int) -> list[Text]:
     """
     total: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
-    for (row, hour, _, status), count in tally.counts.items():
+    for (row, hour, _, status), count in tally.counts().items():
         total[row, hour] += count
         failed[row, hour] += count if status in FAILURES else 0
     rows = axis[-_DAYS:]
@@ -106,7 +106,7 @@ def _heat_map(tally: Tally, axis: Sequence[int], cells: int) -> list[Text]:
 def _failures(tally: Tally, axis: Sequence[int], width: int) -> Text:
     """Return a line of blocks over the whole range. A block stands for several days if the range has many."""
     failed: Counter[int] = Counter()
-    for (row, _, _, status), count in tally.counts.items():
+    for (row, _, _, status), count in tally.counts().items():
         failed[row] += count if status in FAILURES else 0
     first, last = axis[0], axis[-1]
     each = math.ceil((last - first + 1) / max(10, width))
