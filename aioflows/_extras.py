@@ -20,7 +20,6 @@ _EXTRAS: dict[str, tuple[str, str | None]] = {
     "fsspec": ("targets in object stores need", "object-stores"),
     "polars": ("a Polars data frame needs", None),
     "pandas": ("a pandas data frame needs", None),
-    "plotly": ("a report page needs", "report"),
 }
 
 

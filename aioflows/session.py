@@ -189,6 +189,7 @@ class FlowSession(LoopBound):
             turns,
             watch,
             MemoryBudget(limits.memory),
+            self._address.gateway,
             self._governed,
         )
         self._dates = RowDates(questions, self.flow_instances)

@@ -59,7 +59,7 @@ ORDER = [
 EDGES = {
     "emulator": "errors models",
     "export": "errors _lazy _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
-    "report": "errors _time_zones models _extras _display stats export audit",
+    "report": "errors _time_zones models query scan _display stats export audit",
     "web": "errors _extras _tables models query checkpoint arrow scan follow export",
     "telemetry": "aioflows",
     "airflow": "aioflows sync",
@@ -78,7 +78,6 @@ FOREIGN = {
     "fsspec": "_extras",
     "msgspec": "_json_text _json_lines _instance_json _tables.row_columns _core.wire _core.governor",
     "opentelemetry": "telemetry",
-    "plotly": "_extras",
     "pyarrow": "_extras",
     "pydantic_core": "_pydantic_schema",
     "rich": "cli",

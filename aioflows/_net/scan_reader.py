@@ -80,6 +80,7 @@ class SessionParts:
     turns: LoopSlices
     watch: Observers
     memory: MemoryBudget
+    gateway: str
     governed: GovernedGate | None = None
 
 
@@ -512,6 +513,11 @@ class ScanReader(SessionBound):
     @property
     def _elapsed(self) -> float:
         return 0.0 if self._loop is None else (self._ended or self._loop.time()) - self._began
+
+    @property
+    def gateway(self) -> str:
+        """The URL of the gateway that is asked."""
+        return self._parts.gateway
 
     def plan(self) -> ScanPlan:
         left, page_size = self.checkpoint().remaining, self._parts.limits.page_size

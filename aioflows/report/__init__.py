@@ -4,7 +4,8 @@ from aioflows.report.api import report, report_target
 from aioflows.report.facts import Facts
 from aioflows.report.flow_totals import FAILURES
 from aioflows.report.scheduled_runs import RunAudit, ScheduledRuns
-from aioflows.report.tally import Bounds, Run, Tally, quantile
+from aioflows.report.tally import Bounds, Run, Tally, delay_quantile, quantile
+from aioflows.report.time_axis import gaps, time_axis
 
 __all__ = [
     "FAILURES",
@@ -14,7 +15,10 @@ __all__ = [
     "RunAudit",
     "ScheduledRuns",
     "Tally",
+    "delay_quantile",
+    "gaps",
     "quantile",
     "report",
     "report_target",
+    "time_axis",
 ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import date, tzinfo
-from typing import Protocol, TypeVar
 
 from aioflows.errors import QueryError
 from aioflows.export import Format, Target
@@ -14,34 +13,16 @@ from aioflows.export.draft import Draft
 from aioflows.export.errors import as_sink_error
 from aioflows.export.filesystem import FileSystem, write_atomically
 from aioflows.export.stream import Stream
-from aioflows.models import FlowInstance
 from aioflows.report.facts import Facts
-from aioflows.report.page import page, plotly_js
+from aioflows.report.page import page
 from aioflows.report.scheduled_runs import RunAudit
 from aioflows.report.tally import Tally
-from aioflows.stats import ScanPlan, ScanStats
+from aioflows.scan import FlowScan
 
 __all__ = ["report", "report_target"]
 
 
-class ReportableScan(Protocol):
-    """The part of a scan that a report needs."""
-
-    @property
-    def stats(self) -> ScanStats:
-        """Statistics of the scan."""
-
-    def pages(self) -> AsyncIterator[list[FlowInstance]]:
-        """Iterate over lists of instances."""
-
-    def plan(self) -> ScanPlan:
-        """Return the windows that are left."""
-
-    async def aclose(self) -> None:
-        """Close the scan."""
-
-
-S = TypeVar("S", bound=ReportableScan)
+_SUFFIXES = (".html", ".htm")
 
 
 def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
@@ -52,12 +33,13 @@ def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
         overwrite: True if an existing file may be replaced.
 
     Raises:
-        QueryError: the path is invalid, the file exists and must not be replaced, or plotly is not installed.
+        QueryError: the path is invalid or does not end with ".html", or the file exists and must not be replaced.
     """
-    plotly_js()
     target = Target.named(name, Format.JSONL)  # a page is text, so a target for text fits
     if target.store is not None:
         raise QueryError(f"{target.name!r} is in an object store, and a report is a file; give a path")
+    if target.path is not None and not target.special and target.path.suffix.lower() not in _SUFFIXES:
+        raise QueryError(f"{target.name!r} does not end with .html, and a report is an HTML page; add .html")
     target.check(resume=False, overwrite=overwrite)
     if target.path is not None and not target.special:
         _check_unused(Draft(target.path, target.name, FileSystem()))
@@ -65,13 +47,13 @@ def report_target(name: str | os.PathLike[str], *, overwrite: bool) -> Target:
 
 
 async def report(
-    scan: S,
+    scan: FlowScan,
     path: str | os.PathLike[str],
     *,
     zone: tzinfo | None = None,
     day: date | None = None,
     overwrite: bool = False,
-    watch: Callable[[S], object] | None = None,
+    watch: Callable[[FlowScan], object] | None = None,
     files: FileSystem | None = None,
 ) -> Tally:
     """Read a scan to its end, write a page about it, and return its counts.
@@ -86,7 +68,7 @@ async def report(
         files: file system. Default: None, which means the real file system.
 
     Raises:
-        QueryError: the page cannot be written to that path, or plotly is not installed. Nothing was sent.
+        QueryError: the page cannot be written to that path. Nothing was sent.
         SinkError: writing the page failed.
         AioflowsError: the scan failed. Nothing was written.
     """
@@ -100,7 +82,7 @@ async def report(
                 watch(scan)
     finally:
         await scan.aclose()
-    content = page(tally, Facts.of(scan.plan(), scan.stats), runs.finish()).encode()
+    content = page(tally, Facts.of(scan), runs.finish()).encode()
     if target.path is None or target.special:
         stream = Stream(target.path, files)
         try:

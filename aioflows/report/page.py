@@ -12,13 +12,16 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from aioflows._extras import import_extra
 from aioflows.report.facts import Facts
 from aioflows.report.payload import embedded, payload
 from aioflows.report.scheduled_runs import ScheduledRuns
 from aioflows.report.tally import Tally
 
-__all__ = ["page", "plotly_js"]
+__all__ = ["page"]
+
+_SCRIPTS = ("figures.js", "charts.js", "tables.js", "page.js")
+_PLOTLY = "plotly/plotly-cartesian.min.js"
+"""The charting library: plotly.js-cartesian-dist-min 4.1.1 of the npm registry (MIT), with its licence beside it."""
 
 
 def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
@@ -28,11 +31,8 @@ def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
         tally: counts of the instances.
         facts: origin of the report.
         runs: scheduled runs. Default: None, which means a page without their panel.
-
-    Raises:
-        QueryError: plotly is not installed.
     """
-    library, script = plotly_js(), _part("page.js")
+    library, script = _part(_PLOTLY), "".join(map(_part, _SCRIPTS))
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; "
         f"style-src 'unsafe-inline'; script-src {_hash(library)} {_hash(script)}"
@@ -46,16 +46,6 @@ def page(tally: Tally, facts: Facts, runs: ScheduledRuns | None = None) -> str:
     }
     pieces = _part("page.html").split("%%")  # the text and the names of parts take turns
     return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
-
-
-@cache
-def plotly_js() -> str:
-    """Return the JavaScript of plotly, which draws the charts.
-
-    Raises:
-        QueryError: plotly is not installed.
-    """
-    return str(import_extra("plotly.offline").get_plotlyjs())
 
 
 @cache

@@ -11,9 +11,10 @@ import attrs
 from aioflows._time_zones import time_at
 from aioflows.models import FlowStatus
 from aioflows.report.facts import Facts
-from aioflows.report.flow_totals import FAILURES
+from aioflows.report.flow_totals import FAILURES, FINISHED, status_name
 from aioflows.report.scheduled_runs import ScheduledRuns
 from aioflows.report.tally import EDGES, Run, Status, Tally
+from aioflows.report.time_axis import time_axis
 
 __all__ = ["embedded", "payload"]
 
@@ -21,9 +22,12 @@ __all__ = ["embedded", "payload"]
 def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) -> dict[str, Any]:
     """Return the data of the page as a JSON-ready dict."""
     days = list(tally.runs())
-    used = {0, *(key[2] for key in tally.counts), *(run.source for _, runs in days for run in runs)}
+    failures = tally.failures()
+    listed = [*failures, *(run for _, runs in days for run in runs)]
+    cells = tally.counts()
+    used = {0, *(key[2] for key in cells), *(run.source for run in listed)}
     source_index = {source: index for index, source in enumerate(sorted(used))}
-    found = {key[3] for key in tally.counts} | {run.status for _, runs in days for run in runs}
+    found = {key[3] for key in cells} | {run.status for run in listed}
     order = sorted(found, key=_rank)
     status_index = {status: index for index, status in enumerate(order)}
     names: dict[tuple[bool, str], int] = {}
@@ -35,27 +39,37 @@ def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) 
             [names.setdefault((source == 0, name), len(names)), owners.setdefault(owner, len(owners))]
         )
     counts = [
-        (row, hour, source_index[s], status_index[status], n)
-        for (row, hour, s, status), n in tally.counts.items()
+        (row, hour, source_index[s], status_index[status], n) for (row, hour, s, status), n in cells.items()
     ]
     lengths = [
         (row, source_index[s], status_index[status], part, total.runs, total.ms, total.longest)
-        for (row, s, status, part), total in tally.lengths.items()
+        for (row, s, status, part), total in tally.lengths().items()
     ]
-    rows = sorted({key[0] for key in tally.counts})
+    delays = [
+        (row, source_index[s], status_index[status], part, n)
+        for (row, s, status, part), n in tally.delays().items()
+    ]
     return {
         "instances": tally.instances,
         "undated": tally.undated,
         "folded": tally.folded,
         "span": tally.span,
-        "rows": {row: date.fromordinal(max(1, row * tally.span)).isoformat() for row in rows},
+        "rows": {
+            row: date.fromordinal(max(1, row * tally.span)).isoformat() for row in time_axis(tally, facts)
+        },
         "edges": EDGES,
         "names": [name for _, name in names],
         "owners": list(owners),
         "sources": sources,
-        "states": [{"name": _name(status), "failure": status in FAILURES} for status in order],
+        "states": [
+            {"name": status_name(status), "failure": status in FAILURES, "final": status in FINISHED}
+            for status in order
+        ],
         "counts": list(zip(*sorted(counts), strict=True)),
         "lengths": list(zip(*sorted(lengths), strict=True)),
+        "delays": list(zip(*sorted(delays), strict=True)),
+        "failures": _runs(tally, failures, source_index, status_index),
+        "failures_left_out": tally.failures_left_out,
         "days": [
             {
                 "day": date.fromordinal(day).isoformat(),
@@ -64,6 +78,8 @@ def payload(tally: Tally, facts: Facts, scheduled: ScheduledRuns | None = None) 
             }
             for day, runs in days
         ],
+        "selection": facts.selection,
+        "service": facts.service,
         "zone": str(tally.zone or "UTC"),
         "service_zone": facts.stats.time_zone or "unknown",
         "from": _shown(facts.from_ms, tally.zone),
@@ -120,9 +136,3 @@ def _rank(status: Status) -> tuple[int, int]:
     if status in known:
         return 0, known.index(FlowStatus(status))
     return 1, -99 if status is None else int(status)
-
-
-def _name(status: Status) -> str:
-    if isinstance(status, FlowStatus):
-        return status.name
-    return "no status" if status is None else f"status {status}"

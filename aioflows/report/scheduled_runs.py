@@ -32,6 +32,8 @@ class ScheduledRuns:
         stopped: number of flows without an instance at the end of the range. Default: 0.
         first_missing: for the first missing runs, the name and the id of the flow, and the time. Default:
             empty.
+        first_late: for the first late runs, the name and the id of the flow, the id of the instance, the time, and
+            the delay (seconds). Default: empty.
         first_stopped: for the flows that stopped last, the name, the id, the time of the last instance, and the
             number of runs scheduled since then. Default: empty.
         unjudged: the instances and flows that were not judged, and the reasons, in one line. Default: "".
@@ -44,6 +46,7 @@ class ScheduledRuns:
     late: int = 0
     stopped: int = 0
     first_missing: Sequence[tuple[str, int, str]] = ()
+    first_late: Sequence[tuple[str, int, str, str, int]] = ()
     first_stopped: Sequence[tuple[str, int, str, int]] = ()
     unjudged: str = ""
 
@@ -61,6 +64,16 @@ class ScheduledRuns:
             first_missing=[
                 (_name(one.flow_name), one.flow_id, _time(one.trigger_time))
                 for one in islice(report.missing, _LISTED)
+            ],
+            first_late=[
+                (
+                    _name(one.flow_name),
+                    one.flow_id,
+                    printable(one.instance_id, _LONGEST_NAME),
+                    _time(one.trigger_time),
+                    int(one.delay.total_seconds()),
+                )
+                for one in islice(report.late, _LISTED)
             ],
             first_stopped=[
                 (_name(one.flow_name), one.flow_id, _time(one.last), one.expected)

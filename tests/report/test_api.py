@@ -103,3 +103,27 @@ async def test_a_full_disk_is_a_sink_error_and_leaves_what_was_there(tmp_path: P
         await written(path, overwrite=True, files=Full())
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["report.json", "report", "html"])
+async def test_a_name_that_is_no_page_is_refused_before_anything_is_sent(tmp_path: Path, name: str) -> None:
+    with Emulator(instances=10, seed=3) as emulator:
+        http = EmulatorTransport(emulator)
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=http) as session:
+            scan = session.scan(FlowQuery(emulator.start, emulator.end))
+            with pytest.raises(QueryError, match=r"does not end with \.html"):
+                await report(scan, tmp_path / name)
+            assert scan.stats.requests == 0
+
+
+async def test_the_page_says_what_was_asked_for_and_of_which_service(tmp_path: Path) -> None:
+    with Emulator(instances=100, seed=3) as emulator:
+        http = EmulatorTransport(emulator)
+        async with FlowSession("https://enos.test", user_id="u", org_id="o", http=http) as session:
+            query = FlowQuery(
+                emulator.start, emulator.end, type="periodic", status=("FAIL", "TIMEOUT"), owner="ann"
+            )
+            await report(session.scan(query), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '"selection":"periodic flow instances with status FAIL or TIMEOUT of owner ann"' in page
+    assert '"service":"https://enos.test"' in page

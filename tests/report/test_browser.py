@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,12 @@ def check(page: Any, figures: Figures) -> None:
     """Compare everything that is shown with what an outsider counts."""
     page.wait_for_selector(DRAWN)
     shown = {one: figure(page, one) for one in ("instances", "failed", "running", "flows", "success")}
-    ended = figures.success + figures.failed
     assert shown == {
         "instances": f"{figures.instances:,}",
         "failed": f"{figures.failed:,}",
         "running": f"{figures.running:,}",
         "flows": f"{figures.flows:,}",
-        "success": f"{100 * figures.success / ended:.1f} %" if ended else "–",
+        "success": f"{100 * figures.success / figures.finished:.1f} %" if figures.finished else "–",
     }
     charts = page.evaluate(
         "Object.fromEntries(['heat', 'time', 'length', 'slow'].map(id => [id, document.getElementById(id).data]))"
@@ -105,8 +105,14 @@ def check(page: Any, figures: Figures) -> None:
     )
     assert {line[0]: line[1] for line in table} == {
         when: f"{sum(n for (one, _), n in figures.hours.items() if one == when):,}"
-        for when in {one for one, _ in figures.hours}
+        for when in [line[0] for line in table]
     }
+    assert {line[0] for line in table} >= {one for one, _ in figures.hours}
+
+
+def choose_flow(page: Any, text: str) -> None:
+    page.fill("#flow", text)
+    page.press("#flow", "Enter")
 
 
 def fitting_runs(
@@ -139,7 +145,7 @@ def test_every_number_follows_every_filter(opened: Callable[..., Opened]) -> Non
     page, faults = opened(SOME)
     page.select_option("#owner", label="ann")
     check(page, counted(SOME, lambda one: one.owner == "ann"))
-    page.select_option("#flow", label="plain (4)")
+    choose_flow(page, "plain (4)")
     check(page, counted(SOME, lambda one: one.flow_id == 4))
     page.select_option("#from", label="2024-02-29")
     page.select_option("#to", label="2024-03-01")
@@ -177,7 +183,7 @@ def test_the_heat_map_shows_instances_and_shares_too(opened: Callable[..., Opene
     page.wait_for_selector(DRAWN)
     values = page.evaluate("document.getElementById('heat').data[0].z.flat().filter(one => one !== null)")
     assert sorted(values) == pytest.approx(
-        sorted(100 * figures.failures[at] / n for at, n in figures.hours.items())
+        sorted(100 * figures.failures[at] / n for at, n in figures.finishes.items())
     )
     assert faults == []
 
@@ -203,7 +209,7 @@ def test_the_timeline_shows_the_runs_of_the_day_that_is_chosen_at_the_service_s_
 
 def test_hostile_names_are_text(opened: Callable[..., Opened]) -> None:
     page, faults = opened(SOME)
-    assert page.title() == "Flow instances: a report"
+    assert page.title().startswith("Flow instances, 2024-02-28 00:00 to")
     assert page.locator("main img, main b, main a[href^='javascript'], main svg a").count() == 0
     listed = page.eval_on_selector_all("#by-flow tbody th", "all => all.map(one => one.textContent)")
     for number in (0, 1, 2, 4):
@@ -246,4 +252,71 @@ def test_it_is_legible_in_either_scheme_and_fits_the_screen(
     for ink in (light[0], light[2]):
         assert abs(ink - light[1]) > 0.6
     assert (light[1] < 0.3) is (scheme == "dark")
+    assert faults == []
+
+
+def test_days_without_instances_are_gaps_that_are_named(opened: Callable[..., Opened]) -> None:
+    some = [one for one in rows(600, days=20) if not "2024-03-05" <= day(one) <= "2024-03-07"]
+    page, faults = opened(some)
+    assert "No instances on 3 of 20 days: 2024-03-05 to 2024-03-07." in page.text_content("#heat-note")
+    for chart in ("heat", "time"):
+        shaded = page.evaluate(f"document.getElementById('{chart}').layout.shapes.length")
+        assert (chart, shaded) == (chart, 1)
+        assert page.locator(f"#{chart} .annotation-text", has_text="no instances").count() == 1
+    days = page.evaluate("document.getElementById('heat').data[0].x")
+    assert days[6:10] == ["2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08"]
+    assert faults == []
+
+
+def test_axes_of_counts_have_whole_numbers(opened: Callable[..., Opened]) -> None:
+    page, _ = opened(SOME[:7])
+    for chart in ("time", "length", "queue"):
+        ticks = page.eval_on_selector_all(f"#{chart} .ytick text", "all => all.map(one => one.textContent)")
+        assert ticks == [f"{int(tick)}" for tick in ticks], chart
+
+
+def test_failed_instances_are_listed_with_their_ids(opened: Callable[..., Opened]) -> None:
+    page, _ = opened(SOME)
+    failed = sorted((one for one in SOME if name(one) in FAILED), key=_newest, reverse=True)
+    shown = page.eval_on_selector_all("#failures tbody th", "all => all.map(one => one.textContent)")
+    assert shown == [one.instance_id for one in failed[: len(shown)]]
+    assert len(shown) == 15
+    page.select_option("#owner", label="ann")
+    page.wait_for_selector(DRAWN)
+    mine = sum(one.owner == "ann" for one in failed)
+    assert f"15 of {mine}" in page.text_content("#failures caption")
+
+
+def _newest(instance: FlowInstance) -> tuple[datetime, str]:
+    assert instance.trigger_time is not None
+    return instance.trigger_time, instance.instance_id
+
+
+def test_a_table_is_sorted_and_copied_as_a_whole(opened: Callable[..., Opened]) -> None:
+    page, faults = opened(rows(600, flows=40), permissions=["clipboard-read", "clipboard-write"])
+    page.click("#by-flow thead button:text-is('instances')")
+    assert page.get_attribute("#by-flow thead th:nth-child(2)", "aria-sort") == "descending"
+    page.click("#by-flow caption button")
+    page.wait_for_selector("#by-flow caption button:text-matches('Copied')")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[0].startswith("flow,instances,failures,failed of finished")
+    instances = [int(line[1].replace(",", "")) for line in csv.reader(lines[1:])]
+    assert len(instances) == 40
+    assert instances == sorted(instances, reverse=True)
+    assert sum(instances) == 600
+    assert faults == []
+
+
+def test_a_link_shows_what_its_sender_had_chosen(opened: Callable[..., Opened]) -> None:
+    page, faults = opened(SOME)
+    page.select_option("#owner", label="ann")
+    choose_flow(page, "plain")
+    page.get_by_label("TIMEOUT").uncheck()
+    fits = counted(SOME, lambda one: one.owner == "ann" and one.flow_id == 4 and name(one) != "TIMEOUT")
+    check(page, fits)
+    page.goto("about:blank")
+    page.go_back()
+    page.wait_for_selector(DRAWN)
+    assert page.input_value("#flow") == "plain"
+    check(page, fits)
     assert faults == []

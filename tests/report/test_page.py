@@ -6,13 +6,11 @@ import base64
 import hashlib
 import json
 import re
-import sys
 
 import pytest
 
-from aioflows import QueryError
 from aioflows.report import Tally
-from aioflows.report.page import page, plotly_js
+from aioflows.report.page import page
 from aioflows.report.payload import embedded
 from tests.support.report_cases import HOSTILE, ZONE, facts, rows
 
@@ -60,10 +58,3 @@ def test_the_policy_allows_its_own_two_scripts_and_no_network() -> None:
     ]
     assert rules["script-src"].split() == hashes
     assert text.index("Content-Security-Policy") < text.index("<style")
-
-
-def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    plotly_js.cache_clear()
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(QueryError, match=r"install enos-aioflows\[report\]"):
-        plotly_js()

@@ -63,7 +63,7 @@ def printed(emulator: Emulator, **selection: Any) -> tuple[ScheduledRuns, list[s
                 tally.add(rows)
                 runs.add(rows)
         found = runs.finish()
-        print_report(tally, Facts.of(scan.plan(), scan.stats), found, Console(file=out, width=80))
+        print_report(tally, Facts.of(scan), found, Console(file=out, width=80))
         return found, out.getvalue().splitlines()
 
     return run_virtual(main())

@@ -16,6 +16,7 @@ ZONE = timezone(timedelta(hours=8))
 START = datetime(2024, 2, 27, 16, tzinfo=UTC)
 """Midnight in `ZONE`."""
 FAILED = {"FAIL", "TIMEOUT", "INTERNAL_ERROR"}
+FINISHED = FAILED | {"SUCCESS", "CANCEL", "SKIP"}
 HOSTILE = [
     "</script><script>document.title='gone'</script>",
     "<img src=x onerror=\"document.title='gone'\">",
@@ -53,7 +54,7 @@ def rows(count: int, seed: int = 1, days: int = 4, flows: int = 5) -> list[FlowI
 def facts() -> Facts:
     begin = int(START.timestamp() * 1000)
     return Facts(
-        begin, begin + 4 * 86_400_000, True, ScanStats(requests=3, windows=2, time_zone="GMT+8"), START
+        begin, begin + 4 * 86_400_000, True, ScanStats(requests=3, windows=2, time_zone="GMT+8"), made=START
     )
 
 
@@ -63,11 +64,13 @@ class Figures:
 
     instances: int
     success: int
+    finished: int
     failed: int
     running: int
     flows: int
     hours: Counter[tuple[str, int]]
     failures: Counter[tuple[str, int]]
+    finishes: Counter[tuple[str, int]]
     ran: int
     longest: float
 
@@ -87,23 +90,28 @@ def counted(some: Iterable[FlowInstance], fits: Callable[[FlowInstance], bool] =
     names = Counter(map(name, mine))
     hours: Counter[tuple[str, int]] = Counter()
     failures: Counter[tuple[str, int]] = Counter()
+    finishes: Counter[tuple[str, int]] = Counter()
     for one in mine:
         assert one.trigger_time is not None
         at = (day(one), one.trigger_time.astimezone(ZONE).hour)
         hours[at] += 1
         if name(one) in FAILED:
             failures[at] += 1
+        if name(one) in FINISHED:
+            finishes[at] += 1
     took = [
         (one.end_time - one.start_time).total_seconds() for one in mine if one.start_time and one.end_time
     ]
     return Figures(
         len(mine),
         names["SUCCESS"],
+        sum(names[one] for one in FINISHED),
         sum(names[one] for one in FAILED),
         names["RUNNING"],
         len({one.flow_id for one in mine}),
         hours,
         failures,
+        finishes,
         len(took),
         max(took, default=0.0),
     )

@@ -90,7 +90,7 @@ async def report(connection: ConnectionOptions, job: ReportJob) -> None:
                     tally.add(rows)
                     runs.add(rows)
                     meter.show(scan)
-            facts = Facts.of(scan.plan(), scan.stats)
+            facts = Facts.of(scan)
     except AioflowsError as error:
         if job.output not in (None, "-"):
             error.add_note(f"{job.output} was not written")

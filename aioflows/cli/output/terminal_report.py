@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from rich.console import Console, Group
@@ -13,7 +14,7 @@ from aioflows import FlowStatus
 from aioflows._display.text import printable
 from aioflows.cli.output.console import fold_line, format_duration
 from aioflows.cli.output.row_table import fit_to_width
-from aioflows.report import FAILURES, Facts, ScheduledRuns, Tally, quantile
+from aioflows.report import FAILURES, Facts, ScheduledRuns, Tally, delay_quantile, gaps, quantile, time_axis
 from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["print_report"]
@@ -48,13 +49,15 @@ def print_report(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Conso
 
 
 def _lines(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console, days: int) -> list[Text]:
-    lines = [_head(tally.totals), _dim(f"{_range(tally)}; {facts.verdict}")]
-    if tally.counts:
+    axis = time_axis(tally, facts)
+    lines = [_head(tally.totals), _dim(f"{_range(tally, axis)}; {facts.verdict}")]
+    if axis and tally.rows:
         lines += [
             Text(),
-            *_heat_map(tally, 2 if console.width >= _WIDE_HOURS else 1, days),
+            *_heat_map(tally, axis[-days:], 2 if console.width >= _WIDE_HOURS else 1),
             Text(),
-            _failures(tally, console.width - 24),
+            _failures(tally, axis, console.width - 24),
+            *_gaps(tally, axis),
             _durations(tally),
             *_scheduled(runs),
             Text(),
@@ -65,9 +68,8 @@ def _lines(tally: Tally, facts: Facts, runs: ScheduledRuns, console: Console, da
 
 
 def _head(totals: FlowTotals) -> Text:
-    states, failed = totals.statuses, sum(totals.statuses[status] for status in FAILURES)
-    ended = states[FlowStatus.SUCCESS] + failed
-    rate = f"{states[FlowStatus.SUCCESS] / ended:.1%}" if ended else "–"
+    states, failed, finished = totals.statuses, totals.failed, totals.finished
+    rate = f"{states[FlowStatus.SUCCESS] / finished:.1%}" if finished else "–"
     return Text.assemble(
         (f"{totals.instances:,} instances", "bold"),
         f" · {rate} success · ",
@@ -76,31 +78,30 @@ def _head(totals: FlowTotals) -> Text:
     )
 
 
-def _range(tally: Tally) -> str:
-    rows = [key[0] for key in tally.counts]
-    if not rows:
+def _range(tally: Tally, axis: Sequence[int]) -> str:
+    if not tally.rows:
         return "nothing matches"
-    return f"{_day(tally, min(rows))} to {_day(tally, max(rows))} ({tally.zone})"
+    return f"{_day(tally, axis[0])} to {_day(tally, axis[-1])} ({tally.zone})"
 
 
-def _heat_map(tally: Tally, cells: int, days: int) -> list[Text]:
-    """Return a line for each of the newest days: a shade for the failures of each hour, or a dot for none.
+def _heat_map(tally: Tally, axis: Sequence[int], cells: int) -> list[Text]:
+    """Return a line for each day: a shade for the failures of each hour, or a dot for none.
 
     Args:
         tally: tally of the instances.
+        axis: rows of the days.
         cells: columns of an hour.
-        days: the most days that are shown.
     """
     total: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
-    for (row, hour, _, status), count in tally.counts.items():
+    for (row, hour, _, status), count in tally.counts().items():
         total[row, hour] += count
         failed[row, hour] += count if status in FAILURES else 0
-    rows = sorted({row for row, _ in total})
-    most = max((failed[row, hour] for row, hour in total if row in rows[-days:]), default=0)
+    shown = set(axis)
+    most = max((failed[row, hour] for row, hour in total if row in shown), default=0)
     head = "".join(f"{hour:02}".ljust(3 * cells) for hour in range(0, 24, 3))
     lines = [_dim(f"{'failures, by hour':18}{head}  of")]
-    for row in rows[-days:]:
+    for row in axis:
         line = Text(f"{_day(tally, row):18}")
         for hour in range(24):
             at = (row, hour)
@@ -115,12 +116,12 @@ def _heat_map(tally: Tally, cells: int, days: int) -> list[Text]:
     return lines
 
 
-def _failures(tally: Tally, width: int) -> Text:
+def _failures(tally: Tally, axis: Sequence[int], width: int) -> Text:
     """Return a line of blocks over the whole range. A block stands for several days if the range has many."""
     failed: Counter[int] = Counter()
-    for (row, _, _, status), count in tally.counts.items():
+    for (row, _, _, status), count in tally.counts().items():
         failed[row] += count if status in FAILURES else 0
-    first, last = min(failed), max(failed)
+    first, last = axis[0], axis[-1]
     each = math.ceil((last - first + 1) / max(10, width))
     sums = [
         sum(failed[row] for row in range(low, min(low + each, last + 1)))
@@ -133,9 +134,24 @@ def _failures(tally: Tally, width: int) -> Text:
     return Text.assemble(f"{'failures in time':18}", (blocks, "red"), f" ≤ {most:,}")
 
 
+def _gaps(tally: Tally, axis: Sequence[int]) -> list[Text]:
+    """Return a line that names the longest time without instances, if there is one."""
+    found = gaps(tally, axis)
+    if not found:
+        return []
+    first, last = max(found, key=lambda gap: (gap[1] - gap[0], gap[1]))
+    days = sum(last - first + 1 for first, last in found) * tally.span
+    named = _day(tally, first) if first == last else f"{_day(tally, first)} to {_day(tally, last)}"
+    more = " at the longest" if len(found) > 1 else ""
+    return [Text(f"{'no instances':18}on {days:,} of {len(axis) * tally.span:,} days: {named}{more}")]
+
+
 def _durations(tally: Tally) -> Text:
     shares = [(share, quantile(tally, share)) for share in (0.5, 0.9, 0.99)]
     parts = [f"{share:.0%} in about {format_duration(took)}" for share, took in shares if took is not None]
+    waited = delay_quantile(tally, 0.95)
+    if waited is not None:
+        parts.append(f"95% started after {format_duration(waited)}")
     return Text(f"{'durations':18}" + (", ".join(parts) or "nothing has a start and an end"))
 
 
@@ -169,7 +185,7 @@ def _flows(title: str, flows: list[FlowTotal], width: int) -> list[Text]:
         figures = (
             f"{format_duration(flow.mean)} on average of {flow.ran:,}"
             if title == "slowest"
-            else f"{flow.failed:,} of {flow.instances:,}"
+            else f"{flow.failed:,} of {flow.finished:,} finished"
         )
         name = fit_to_width(printable(flow.name or "–", 100), max(10, min(34, width - 48)))
         lines.append(Text.assemble(f"{'' if place else title:18}", name, "  ", figures))
