@@ -16,13 +16,13 @@ import attrs
 from aioflows._tables.raw_rows import EncodedRows, RawRows, encoded_rows
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
-from aioflows.export.draft import Draft
-from aioflows.export.formats.text import Encoder
+from aioflows.export.formats.encoder import Encoder
 from aioflows.export.increment import open_increment
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
-from aioflows.export.sink import GrowingSink, Sink
+from aioflows.export.sink import GrowingSink, Sink, Tail
 from aioflows.export.stream import Stream
+from aioflows.export.tail_check import check_tail
 from aioflows.export.task_queue import TaskQueue
 from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
@@ -130,7 +130,7 @@ class Job:
         committed = self._committed(fresh)
         return await self._write(sink, draft, committed, partial(committed.open, sink, draft, resume=resume))
 
-    async def append(self, sink: GrowingSink, draft: Draft, fresh: JournalEntry) -> Exported:
+    async def append(self, sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> Exported:
         """Write the rows that the target lacks to a draft, and publish the draft as the target."""
         committed = self._committed(fresh)
         return await self._write(sink, draft, committed, partial(committed.open_increment, sink, draft))
@@ -147,6 +147,8 @@ class Job:
             await tasks.wait()
             before = committed.entry.instances
             if not committed.entry.done:
+                if committed.tail is not None:
+                    await check_tail(self.session, committed.query, committed.tail, draft.name)
                 await self._copy(sink, committed, tasks)
             adds = committed.entry.instances or not committed.entry.base
             await tasks.start(partial(sink.finish, committed.entry) if adds else partial(_drop, sink, draft))
@@ -210,6 +212,7 @@ class _Committed:
     def __init__(self, entry: JournalEntry, query: FlowQuery, kept: Callable[[int], object]) -> None:
         self.entry = entry
         self.query = query
+        self.tail: Tail | None = None
         self._kept = kept
         self.opened = False
 
@@ -219,9 +222,10 @@ class _Committed:
         self.opened = True
         self._kept(self.entry.instances)
 
-    def open_increment(self, sink: GrowingSink, draft: Draft) -> None:
+    def open_increment(self, sink: GrowingSink[Any], draft: Unfinished) -> None:
         draft.enter()
-        self.entry, self.query = open_increment(sink, draft, self.entry, self.query)
+        opened = open_increment(sink, draft, self.entry, self.query)
+        self.entry, self.query, self.tail = opened.entry, opened.query, opened.tail
         self.opened = True
         self._kept(self.entry.instances)
 
