@@ -224,7 +224,19 @@ class ObjectDraft:
             size: about how large it will be (bytes).
             fill: writes the content to a file.
         """
-        self.store.write(self.target, size, fill, replaces=entry.base or None)
+
+        def fill_and_look(file: Any) -> None:
+            fill(file)
+            if entry.base and self.state() != entry.base:
+                raise self._replaced()
+
+        self.store.write(self.target, size, fill_and_look, replaces=entry.base or None)
+
+    def _replaced(self) -> SinkError:
+        return SinkError(
+            f"{self.name} was replaced by another program since the increment began; "
+            "run the same command again, which adds what is missing"
+        )
 
     def state(self) -> str:
         """Return a text that changes whenever the target is replaced."""
@@ -276,10 +288,7 @@ class ObjectDraft:
         assert self._entry is not None
         if self.has_rows():
             if self._entry.base and not self.may_publish(self._entry):
-                raise SinkError(
-                    f"{self.name} was replaced by another program since the increment began; "
-                    "run the same command again, which adds what is missing"
-                )
+                raise self._replaced()
             # If an earlier run died while it wrote the target, the target is its own.
             if not (overwrite or self._progress.publishing) and self.target_exists():
                 raise SinkError(

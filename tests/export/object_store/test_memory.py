@@ -20,7 +20,7 @@ from aioflows.export.journal import JournalEntry
 from aioflows.export.object_store.draft import ObjectDraft
 from aioflows.export.object_store.store import ObjectStore
 from aioflows.report.api import report_target
-from tests.support.export_cases import QUERY, Rows, instances
+from tests.support.export_cases import QUERY, Quick, Rows, instances
 from tests.support.export_readers import content
 from tests.support.long import long_but
 from tests.support.object_stores import below, stored
@@ -179,6 +179,9 @@ class Dying(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 fsspec.register_implementation("dying", Dying)
 
 
+@pytest.mark.parametrize(
+    "ending", long_but(".csv.gz", ".parquet/", of=[one for one in ENDINGS if one != ".duckdb"])
+)
 async def test_a_process_that_dies_before_any_request_is_gone_on_with(
     bucket: str, files: Any, ending: str, tmp_path: Path
 ) -> None:
@@ -188,7 +191,14 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
     while died:
         place, died = f"{bucket}/{steps}/out{ending}", False
         try:
-            await export(Rows(MANY[:60]), QUERY, f"dying:/{place}", every=20, storage_options={"left": steps})
+            await export(
+                Rows(MANY[:60]),
+                QUERY,
+                f"dying:/{place}",
+                every=20,
+                files=Quick(),
+                storage_options={"left": steps},
+            )
         except SinkError:
             died = True
         scratch = tmp_path / f"{steps}"
@@ -196,7 +206,7 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
         if died and not ending.endswith("/") and files.exists(f"{bucket}/{steps}/out{ending}"):
             (scratch / "early").mkdir()
             assert stored(files, f"{bucket}/{steps}/out{ending}", scratch / "early") == whole
-        done = await export(Rows(MANY[:60]), QUERY, f"memory:/{place}", every=20, resume=True)
+        done = await export(Rows(MANY[:60]), QUERY, f"memory:/{place}", every=20, files=Quick(), resume=True)
         assert done.instances == 60
         assert stored(files, f"{bucket}/{steps}/out{ending}", scratch) == whole
         steps += 1
