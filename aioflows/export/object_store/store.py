@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from aioflows._sealed import digest
 from aioflows.errors import AioflowsError, QueryError
 from aioflows.export.errors import SinkError, reason
 
-__all__ = ["ObjectStore", "is_url"]
+__all__ = ["ObjectReader", "ObjectStore", "is_url"]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # at least two letters, since C:// is a path of Windows
 _CREDENTIALS = re.compile(r"://[^/@]*:[^/@]*@")
@@ -139,10 +139,10 @@ class ObjectStore:
             found = self._files.find(folder, detail=True)
         return digest([[path, one["size"], _state_of(one)] for path, one in sorted(found.items())])
 
-    def open(self, path: str) -> Any:
+    def open(self, path: str) -> ObjectReader:
         """Open an object for reading. The caller closes it."""
         with self._as_sink_error():
-            return self._files.open(path, "rb", block_size=_BLOCK)
+            return ObjectReader(self._files.open(path, "rb", block_size=_BLOCK), self._as_sink_error)
 
     def download(self, path: str, target: Path) -> None:
         """Copy an object to a file."""
@@ -238,6 +238,47 @@ class ObjectStore:
         if isinstance(error, FileNotFoundError):
             return f"the store does not find it: {text}; check the name of the bucket, which must exist"
         return text
+
+
+class ObjectReader(io.RawIOBase):
+    """An object that is open for reading. Its errors are those of the store, so that no reader takes them for its own.
+
+    Args:
+        file: the file of fsspec.
+        converted: returns a context manager that converts the errors of its block.
+    """
+
+    def __init__(self, file: Any, converted: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__()
+        self._file, self._converted = file, converted
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        with self._converted():
+            content: bytes = self._file.read(size)
+        return content
+
+    def readinto(self, buffer: Any, /) -> int:
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        place: int = self._file.seek(offset, whence)
+        return place
+
+    def tell(self) -> int:
+        place: int = self._file.tell()
+        return place
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _state_of(info: Mapping[str, Any]) -> str:

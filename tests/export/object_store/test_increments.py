@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("fsspec", reason="fsspec is not installed (pip install 'enos-aioflows[object-stores]')")
 
 import fsspec
+from fsspec.implementations.memory import MemoryFileSystem
 
 from aioflows import FlowQuery, FlowStatus, QueryError, ServerFault
 from aioflows.export import SinkError, export
@@ -249,3 +251,33 @@ async def test_an_object_that_was_replaced_meanwhile_is_not_overwritten(
         await append(Timed(ROWS, before=replace), days(0, 4), url, every=10)
     await append(Timed(ROWS), days(0, 4), url)
     assert stored(files, target, tmp_path) == await whole(tmp_path, ending)
+
+
+class Unreadable(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """The store in memory, which breaks off while an object is read."""
+
+    protocol = "unreadable"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("unreadable://", "memory://")))
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        file = super()._open(path, mode, **options)
+        return _Broken(file.getvalue()) if mode == "rb" else file
+
+
+class _Broken(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError("the server is gone")
+
+
+fsspec.register_implementation("unreadable", Unreadable)
+
+
+@pytest.mark.parametrize("ending", long_but(".parquet", of=FILES))
+async def test_an_object_that_cannot_be_read_is_not_taken_for_another_file(place: str, ending: str) -> None:
+    """If the store fails while the last row is read, that is told, and not that the target is no such file."""
+    await append(Timed(ROWS), days(0, 1), f"memory://{place}/out{ending}")
+    with pytest.raises(SinkError, match="the server is gone"):
+        await append(Timed(ROWS), days(0, 4), f"unreadable://{place}/out{ending}")
