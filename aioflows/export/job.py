@@ -30,6 +30,7 @@ from aioflows.query import FlowQuery
 
 __all__ = ["Exported", "Job", "S", "ScanSource", "Session"]
 
+_RESUME, _REPEAT = "resume=True (--resume)", "the same command"
 _SLICE = 500  # instances that are encoded at once; then other tasks of the event loop run
 
 
@@ -133,13 +134,20 @@ class Job:
     async def append(self, sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> Exported:
         """Write the rows that the target lacks to a draft, and publish the draft as the target."""
         committed = self._committed(fresh)
-        return await self._write(sink, draft, committed, partial(committed.open_increment, sink, draft))
+        return await self._write(
+            sink, draft, committed, partial(committed.open_increment, sink, draft), _REPEAT
+        )
 
     def _committed(self, fresh: JournalEntry) -> _Committed:
         return _Committed(fresh, self.query, self.kept if self.resumable else lambda _: None)
 
     async def _write(
-        self, sink: Sink[Any], draft: Unfinished, committed: _Committed, begin: Callable[[], None]
+        self,
+        sink: Sink[Any],
+        draft: Unfinished,
+        committed: _Committed,
+        begin: Callable[[], None],
+        again: str = _RESUME,
     ) -> Exported:
         tasks = TaskQueue(draft.name)
         try:
@@ -156,7 +164,7 @@ class Job:
         except AioflowsError as error:
             if committed.opened and committed.entry.instances and self.resumable:
                 kept = f"{committed.entry.instances:,} instances are kept"
-                error.add_note(f"{kept}; go on with resume=True (--resume)")
+                error.add_note(f"{kept}; go on with {again}")
             raise
         finally:
             await tasks.close(partial(_close, sink, draft, committed, keep=self.resumable))

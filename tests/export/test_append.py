@@ -209,8 +209,9 @@ async def test_an_increment_that_died_is_resumed_by_the_same_call(ending: str, t
     target = tmp_path / f"out{ending}"
     await append(Timed(ROWS), days(0, 2), to(target, ending))
     before, broken = content(target), Timed(ROWS, before=failing(50, ServerFault(1, "")))
-    with pytest.raises(ServerFault):
+    with pytest.raises(ServerFault) as caught:
         await append(broken, days(2, 6), to(target, ending), every=10)
+    assert caught.value.__notes__ == ["50 instances are kept; go on with the same command"]
     assert content(target) == before
     rest, looked_for = Timed(ROWS), 1  # the last row of the target
     done = await append(rest, days(2, 6), to(target, ending), every=10)

@@ -139,11 +139,12 @@ def write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq
         for table in tables:
             # Batches have different dictionaries, for which the writer would use plain encoding.
             writer.write_table(table.cast(schema).unify_dictionaries(memory_pool()), row_group_size=GROUP)
+        writer.close()
     except BaseException:
         with suppress(Exception):  # an error of closing would hide the first error
             writer.close()
+        writer.is_open = False  # its finalizer would close it again, and print an error
         raise
-    writer.close()
     return footers[0]
 
 

@@ -259,8 +259,8 @@ class ObjectDraft:
 
     def begin_again(self) -> None:
         """Remove everything that was written before, but for what the journal says of the target."""
-        if not self._is_owner():
-            return  # what is there belongs to a later run
+        if self.store.is_broken or not self._is_owner():
+            return  # it would fail as slowly as before, or what is there belongs to a later run
         # Parts without a journal are ignored, but a journal without its parts is an error.
         held = self._held()
         if held is not None:

@@ -62,6 +62,8 @@ class ObjectStore:
             )
         self.url = url
         self._options = dict(options or {})
+        self.is_broken = False
+        """True if a request has failed for good, so that no further one should be sent."""
         self._protocol = _URL.findall(url)[0].lower()
         if self._protocol in _NOT_STORES:
             raise QueryError(f"{url!r} is not an object store; give a path, or a URL such as s3://bucket/key")
@@ -225,6 +227,7 @@ class ObjectStore:
         except AioflowsError:
             raise
         except Exception as error:  # noqa: BLE001  (stores raise errors of many libraries)
+            self.is_broken = True
             raise SinkError(f"{self.url} cannot be written: {self._reason(error)}") from None
 
     def _reason(self, error: Exception) -> str:
