@@ -27,6 +27,7 @@ from aioflows.models import FlowInstance
 __all__ = ["ObjectDatabaseSink"]
 
 _BLOCK = 1_000_000
+_PART_ROWS = 50_000  # a part is read into memory when it is stored
 _FRESH = JournalEntry(job="", overwrite=True)
 
 
@@ -59,6 +60,9 @@ class ObjectDatabaseSink(GrowingSink[ObjectDraft]):
     @property
     def convert(self) -> Callable[[RawRows], EncodedRows | list[FlowInstance]] | None:
         return self._encoder.convert
+
+    def weight(self, chunk: Any) -> float:
+        return len(chunk) / _PART_ROWS
 
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
         return self._draft.is_published()

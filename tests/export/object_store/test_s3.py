@@ -188,7 +188,7 @@ def month(first: int, last: int) -> FlowQuery:
     return FlowQuery(START + timedelta(days=first), START + timedelta(days=last))
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl.zst", ".parquet", ".parquet/", ".duckdb"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet/", ".duckdb"])
 async def test_thirty_increments_hold_what_one_export_of_the_month_holds(
     files: Any, options: dict[str, Any], ending: str, tmp_path: Path
 ) -> None:
@@ -204,7 +204,7 @@ async def test_thirty_increments_hold_what_one_export_of_the_month_holds(
     assert stored(files, target, tmp_path) == content(tmp_path / "disk" / f"out{ending}".rstrip("/"))
 
 
-@pytest.mark.parametrize("ending", [".csv.gz", ".parquet/", ".sqlite"])
+@pytest.mark.parametrize("ending", [".csv.gz", ".sqlite"])
 async def test_increments_that_are_killed_lose_and_repeat_no_row(
     files: Any, endpoint: str, emulator: EmulatorProcess, ending: str, tmp_path: Path
 ) -> None:
