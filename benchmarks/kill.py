@@ -9,7 +9,11 @@ With ``--append``, a target grows by thirty daily increments, of which each is k
 kill the target is as it was the day before, or as it is in the end of the day; after the last day it is compared with one export
 of the month.
 
-    python benchmarks/kill.py [--append] [--kills 200] [--formats jsonl,csv,parquet,folder,sqlite,duckdb] [--rows 100000] [--seed 1]
+With ``--s3``, the targets lie on an S3 server in another process (moto's; extra ``test-object-stores``). A folder of objects is
+filled by one copy after the other, so after a kill it may hold a part of the rows.
+
+    python benchmarks/kill.py [--append] [--s3] [--kills 200] [--formats jsonl,csv,csv.gz,jsonl.zst,parquet,folder,sqlite,duckdb]
+        [--rows 100000] [--seed 1]
 """
 
 from __future__ import annotations
@@ -22,12 +26,17 @@ import platform
 import random
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import duckdb  # noqa: F401  (what is imported here need not be imported after each fork)
@@ -39,10 +48,13 @@ from aioflows import FlowQuery, FlowSession, Limits
 from aioflows.emulator import EmulatorProcess
 from aioflows.export import export
 from tests.support.export_readers import content
+from tests.support.object_stores import copied
 
 NAMES = {
     "jsonl": "out.jsonl",
     "csv": "out.csv",
+    "csv.gz": "out.csv.gz",
+    "jsonl.zst": "out.jsonl.zst",
     "parquet": "out.parquet",
     "folder": "out.parquet/",
     "sqlite": "out.sqlite",
@@ -53,6 +65,8 @@ PAGE, EVERY = 50, 150  # instances in a request, and in what counts at once
 DAY = 86_400_000  # ms
 SPAN = 10 * DAY  # a folder has a file for each day
 DAYS = 30
+NOTHING, PART = "nothing", "part"
+"""What is in a target that is not there, and in one that has some of the rows in order."""
 
 
 @attrs.define
@@ -124,34 +138,141 @@ def grow(emulator: EmulatorProcess, target: str, first: int, last: int) -> None:
     asyncio.run(main())
 
 
-def digest(format: str, target: str) -> str:
-    """Tell what is in a target, found out by another process: threads must not be forked."""
-    reader, writer = os.pipe()
+class Place(ABC):
+    """Where targets lie."""
 
-    def read() -> None:
-        path = Path(target)
-        seen = path.read_bytes() if format in TEXTS else repr(content(path)).encode()
-        os.write(writer, hashlib.sha256(seen).hexdigest().encode())
+    @abstractmethod
+    def target(self, name: str) -> str:
+        """Give what `export` takes for a name."""
 
-    child = begin(read)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        found = pipe.read()
-    return found if end(child) == 0 else "unreadable"
+    @abstractmethod
+    def rows(self, format: str, name: str) -> Sequence[bytes] | None:
+        """Give the rows of a target, or for a text its bytes, or None if it is not there."""
+
+    @abstractmethod
+    def clear(self) -> int:
+        """Remove all but what begins with "whole-"; give the number of things that no target should leave."""
+
+    def digest(self, format: str, name: str, *, whole: str = "") -> str:
+        """Tell what is in a target, found out by another process: threads must not be forked.
+
+        Args:
+            format: its format.
+            name: its name.
+            whole: the name of a target; if that holds all these rows in order and more, they are `PART`.
+        """
+        reader, writer = os.pipe()
+
+        def read() -> None:
+            found = self.rows(format, name)
+            told = NOTHING if found is None else hashlib.sha256(b"\n".join(found)).hexdigest()
+            if found is not None and whole:
+                rest = iter(self.rows(format, whole) or ())
+                if all(row in rest for row in found) and next(rest, None) is not None:
+                    told = PART
+            os.write(writer, told.encode())
+
+        child = begin(read)
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            told = pipe.read()
+        return told if end(child) == 0 else "unreadable"
 
 
-def killed(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng: random.Random) -> Outcome:
+@attrs.frozen
+class Disk(Place):
+    """A folder."""
+
+    folder: Path
+
+    def target(self, name: str) -> str:
+        return f"{self.folder}/{name}"
+
+    def rows(self, format: str, name: str) -> Sequence[bytes] | None:
+        path = self.folder / name.rstrip("/")
+        return _rows(format, path) if path.exists() else None
+
+    def clear(self) -> int:
+        left = [path for path in self.folder.iterdir() if not path.name.startswith(("whole-", ".whole-"))]
+        for path in left:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return sum(path.name.startswith(".") for path in left)
+
+
+@attrs.frozen
+class Bucket(Place):
+    """A bucket of an S3 server."""
+
+    folder: Path
+    bucket: str
+
+    def target(self, name: str) -> str:
+        return f"s3://{self.bucket}/{name}"
+
+    def rows(self, format: str, name: str) -> Sequence[bytes] | None:
+        files, path = _s3(), f"{self.bucket}/{name}"
+        if not files.exists(path):
+            return None
+        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+            return _rows(format, copied(files, path, Path(scratch)))
+
+    def clear(self) -> int:
+        def remove() -> None:
+            files = _s3()
+            files.rm(
+                [one for one in files.find(self.bucket) if "/whole-" not in one and "/.whole-" not in one]
+            )
+
+        return int(end(begin(remove)) != 0)
+
+
+def _s3() -> Any:
+    import s3fs  # noqa: PLC0415
+
+    return s3fs.S3FileSystem(skip_instance_cache=True)
+
+
+def _rows(format: str, path: Path) -> Sequence[bytes]:
+    return [path.read_bytes()] if format in TEXTS else [repr(row).encode() for row in content(path)]
+
+
+@contextmanager
+def s3_server() -> Iterator[None]:
+    """Run an S3 server, and let the environment name it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        os.environ |= {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        try:
+            for _ in range(100):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield
+        finally:
+            server.terminate()
+
+
+def killed(format: str, kills: int, emulator: EmulatorProcess, place: Place, rng: random.Random) -> Outcome:
     """Export one format until it was killed so many times, and came to its end after the last of them."""
-    outcome = Outcome()
+    outcome, name = Outcome(), f"whole-{NAMES[format]}"
     began = time.perf_counter()
-    if end(begin(lambda: write(emulator, f"{folder}/whole-{NAMES[format]}"))):
+    if end(begin(lambda: write(emulator, place.target(name)))):
         raise SystemExit(f"{format}: an export that nobody disturbs fails")
     span = time.perf_counter() - began
-    whole = digest(format, f"{folder}/whole-{NAMES[format]}")
+    whole = place.digest(format, name)
     while outcome.kills < kills:
-        target = f"{folder}/{outcome.exports}-{NAMES[format]}"
+        target = f"{outcome.exports}-{NAMES[format]}"
         while True:
-            child = begin(lambda: write(emulator, target))  # noqa: B023 - it runs before the next one is named
+            child = begin(lambda: write(emulator, place.target(target)))  # noqa: B023 - it runs before the next one
             if outcome.kills < kills:
                 time.sleep(rng.uniform(0, span))
                 os.kill(child, signal.SIGKILL)
@@ -162,33 +283,32 @@ def killed(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng
                 outcome.stuck += 1
                 return outcome
             outcome.kills += 1
-            outcome.torn += Path(target).exists() and digest(format, target) != whole
+            found = place.digest(format, target, whole=name if _is_filled_slowly(format, place) else "")
+            outcome.torn += found not in (NOTHING, PART, whole)
         outcome.exports += 1
-        outcome.unlike += digest(format, target) != whole
-        for left in folder.iterdir():
-            if not left.name.startswith(("whole-", ".whole-")):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        outcome.unlike += place.digest(format, target) != whole
+        place.clear()
     return outcome
 
 
-def grown(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng: random.Random) -> Outcome:
+def grown(format: str, kills: int, emulator: EmulatorProcess, place: Place, rng: random.Random) -> Outcome:
     """Let targets of one format grow by daily increments until they were killed so many times, to the end of the month."""
-    outcome, states, span = Outcome(), ["none"], 0.0
-    calm = f"{folder}/calm-{NAMES[format]}"
+    outcome, states, span = Outcome(), [NOTHING], 0.0
+    calm, whole = f"whole-calm-{NAMES[format]}", f"whole-{NAMES[format]}"
     for day in range(DAYS):
         began = time.perf_counter()
-        if end(begin(lambda: grow(emulator, calm, 0, day + 1))):  # noqa: B023 - it runs before the next day
+        if end(begin(lambda: grow(emulator, place.target(calm), 0, day + 1))):  # noqa: B023 - it runs before the next day
             raise SystemExit(f"{format}: an increment that nobody disturbs fails")
         span = max(span, time.perf_counter() - began)
-        states.append(digest(format, calm))
-    if end(begin(lambda: grow(emulator, f"{folder}/whole-{NAMES[format]}", 0, DAYS))):
+        states.append(place.digest(format, calm))
+    if end(begin(lambda: grow(emulator, place.target(whole), 0, DAYS))):
         raise SystemExit(f"{format}: an export that nobody disturbs fails")
-    outcome.unlike += states[-1] != digest(format, f"{folder}/whole-{NAMES[format]}")
+    outcome.unlike += states[-1] != place.digest(format, whole)
     while outcome.kills < kills:
-        target = f"{folder}/{outcome.exports}-{NAMES[format]}"
+        target = f"{outcome.exports}-{NAMES[format]}"
         for day in range(DAYS):
             while True:
-                child = begin(lambda: grow(emulator, target, max(0, day - 1), day + 1))  # noqa: B023
+                child = begin(lambda: grow(emulator, place.target(target), max(0, day - 1), day + 1))  # noqa: B023
                 if outcome.kills < kills and rng.random() < 0.7:
                     time.sleep(rng.uniform(0, span))
                     os.kill(child, signal.SIGKILL)
@@ -199,16 +319,31 @@ def grown(format: str, kills: int, emulator: EmulatorProcess, folder: Path, rng:
                     outcome.stuck += 1
                     return outcome
                 outcome.kills += 1
-                found = digest(format, target) if Path(target).exists() else states[0]
-                # A folder is swapped by two renames, between which there is none.
+                slowly = _is_filled_slowly(format, place)
+                found = place.digest(format, target, whole=whole if slowly else "")
+                # A folder on a disk is swapped by two renames, between which there is none.
                 may_lack = day == 0 or format == "folder"
-                outcome.torn += found not in states[day : day + 2] and not (may_lack and found == states[0])
+                may_be = (
+                    *states[day : day + 2],
+                    *([PART] if slowly else []),
+                    *([NOTHING] if may_lack else []),
+                )
+                outcome.torn += found not in may_be
         outcome.exports += 1
-        outcome.unlike += digest(format, target) != states[-1]
-        beside = [one.name for one in folder.iterdir() if one.name.startswith(".")]
-        outcome.unlike += len(beside)
-        Path(target).unlink() if Path(target).is_file() else shutil.rmtree(target)
+        outcome.unlike += place.digest(format, target) != states[-1]
+        outcome.unlike += place.clear()
     return outcome
+
+
+def _is_filled_slowly(format: str, place: Place) -> bool:
+    return format == "folder" and isinstance(place, Bucket)
+
+
+def _bucket(folder: Path) -> Bucket:
+    bucket = f"bucket-{time.time_ns()}"
+    if end(begin(lambda: _s3().mkdir(bucket))):
+        raise SystemExit("the S3 server does not answer")
+    return Bucket(folder, bucket)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -219,12 +354,20 @@ def main(options: argparse.Namespace) -> int:
     )
     print(f"{'':10}{'kills':>8}{'exports':>9}{'unlike':>8}{'torn':>6}{'stuck':>7}{'seconds':>9}")
     rng, good = random.Random(options.seed), True
-    with EmulatorProcess(instances=options.rows, seed=options.seed, latency=0.002) as emulator:
+    with ExitStack() as stack:
+        if options.s3:
+            import s3fs  # noqa: F401, PLC0415
+
+            stack.enter_context(s3_server())
+        emulator = stack.enter_context(
+            EmulatorProcess(instances=options.rows, seed=options.seed, latency=0.002)
+        )
         for format in formats:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
                 work = grown if options.append else killed
-                found = work(format, options.kills, emulator, Path(folder), rng)
+                place = _bucket(Path(folder)) if options.s3 else Disk(Path(folder))
+                found = work(format, options.kills, emulator, place, rng)
                 taken = time.perf_counter() - began
             good = good and found.good
             print(
@@ -239,6 +382,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--append", action="store_true", help="daily increments instead of whole exports")
+    parser.add_argument("--s3", action="store_true", help="targets on an S3 server")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--formats", default=",".join(NAMES))
     parser.add_argument(

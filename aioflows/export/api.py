@@ -25,17 +25,19 @@ from aioflows.export.draft import Draft
 from aioflows.export.filesystem import FileSystem
 from aioflows.export.formats.csv import CsvEncoder
 from aioflows.export.formats.duckdb import DuckSink
+from aioflows.export.formats.encoder import Encoder
 from aioflows.export.formats.json_lines import JsonLinesEncoder
 from aioflows.export.formats.parquet import FileSink, FolderSink
 from aioflows.export.formats.sqlite import SqliteSink
-from aioflows.export.formats.text import Encoder, TextSink
+from aioflows.export.formats.text import TextSink
 from aioflows.export.increment import check_appendable, series_of
 from aioflows.export.job import Exported, Job, S, Session
 from aioflows.export.journal import JournalEntry
+from aioflows.export.object_store.database import ObjectDatabaseSink
 from aioflows.export.object_store.draft import ObjectDraft
 from aioflows.export.object_store.sinks import ObjectFileSink, ObjectFolderSink, ObjectTextSink
 from aioflows.export.permissions import file_mode
-from aioflows.export.sink import GrowingSink, Sink
+from aioflows.export.sink import GrowingSink
 from aioflows.export.stream import Stream
 from aioflows.export.target import Format, Target
 from aioflows.query import FlowQuery
@@ -143,7 +145,9 @@ async def export(
     fresh = JournalEntry(job=digest(identity), overwrite=overwrite, series=series, first_ms=query.from_ms)
     if destination.store is not None:
         stored = ObjectDraft(destination.store, destination.name, folder=destination.folder)
-        object_sink = _object_sink(destination, stored, layout, fresh, query, shown)
+        object_sink = _object_sink(destination, stored, layout, fresh, query, shown, files)
+        if append:
+            return await job.append(object_sink, stored, fresh)
         return await job.export(object_sink, stored, fresh, resume=resume)
     assert destination.path is not None
     draft = Draft(destination.path, destination.name, files, mode=bits)
@@ -189,7 +193,7 @@ def _encoder(format: Format, layout: Layout, texts: _Texts) -> Encoder:
 
 def _sink(
     destination: Target, draft: Draft, layout: Layout, fresh: JournalEntry, query: FlowQuery, texts: _Texts
-) -> GrowingSink:
+) -> GrowingSink[Draft]:
     job, series = fresh.job, fresh.series
     match destination.format:
         case Format.PARQUET:
@@ -211,7 +215,12 @@ def _object_sink(
     fresh: JournalEntry,
     query: FlowQuery,
     texts: _Texts,
-) -> Sink[ObjectDraft]:
+    files: FileSystem,
+) -> GrowingSink[ObjectDraft]:
+    if destination.format is Format.SQLITE:
+        return ObjectDatabaseSink(draft, lambda local: SqliteSink(local, layout, zone=texts.zone), files)
+    if destination.format is Format.DUCKDB:
+        return ObjectDatabaseSink(draft, lambda local: DuckSink(local, layout), files)
     if destination.format is not Format.PARQUET:
         return ObjectTextSink(draft, _encoder(destination.format, layout, texts), destination.compression)
     if not destination.folder:

@@ -108,6 +108,16 @@ class Draft:
         """Return True if the target exists."""
         return self.target.exists()
 
+    def state(self) -> str:
+        """Return a text that changes whenever the target is replaced."""
+        found = self.target.stat()
+        size = 0 if stat.S_ISDIR(found.st_mode) else found.st_size
+        return f"{found.st_ino}-{size}-{found.st_mtime_ns}"
+
+    def may_publish(self, entry: JournalEntry) -> bool:
+        """Return True if complete rows fit the present target. A draft holds the target that it began with."""
+        return not self.target.exists() or entry.base == self.state()
+
     def has_rows(self) -> bool:
         """Return True if rows wait to be published."""
         return self.rows.exists()

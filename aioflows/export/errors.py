@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from aioflows.errors import AioflowsError
 
-__all__ = ["ReaderGone", "SinkError", "as_sink_error", "reason"]
+__all__ = ["DraftDamaged", "ReaderGone", "SinkError", "as_sink_error", "reason"]
 
 
 class SinkError(AioflowsError):
@@ -16,6 +16,21 @@ class SinkError(AioflowsError):
 
 class ReaderGone(SinkError):
     """The reader of the output has closed the pipe, as ``head`` does after its last line."""
+
+
+class DraftDamaged(SinkError):
+    """Rows that the journal of an unfinished export counts are missing.
+
+    Args:
+        name: the target's name.
+        lost: the rows that are missing, as a clause.
+    """
+
+    def __init__(self, name: str, lost: str) -> None:
+        super().__init__(
+            f"the unfinished export of {name} cannot be resumed: {lost}; "
+            "give overwrite=True (--overwrite) to begin again"
+        )
 
 
 @contextmanager

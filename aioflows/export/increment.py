@@ -1,6 +1,7 @@
 """The start of an increment: the rows that a target lacks, up to the end of a range.
 
 An increment is an export whose draft begins with a copy of the target, and whose scan begins where the target ends.
+In an object store the target is copied at the end only, or for a folder not at all.
 So a target is whole at any time here too, and it holds its own checkpoint, which is its last row:
 
 1. Rows are in the total order of trigger times and ids. So every row behind the last row is missing, and no row before
@@ -13,26 +14,42 @@ So a target is whole at any time here too, and it holds its own checkpoint, whic
 
 from __future__ import annotations
 
-import stat
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import attrs
 
 from aioflows._sealed import digest
 from aioflows.checkpoint import Checkpoint, Remainder, fingerprint
 from aioflows.errors import QueryError
-from aioflows.export.draft import Draft
+from aioflows.export.errors import DraftDamaged
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
 from aioflows.export.sink import GrowingSink, Tail
+from aioflows.export.unfinished import Unfinished
 from aioflows.models import ScheduleType
 from aioflows.query import FlowQuery
 
-__all__ = ["check_appendable", "open_increment", "series_of"]
+__all__ = ["Increment", "check_appendable", "open_increment", "series_of"]
 
 _FAR_MS = 4_102_444_800_000  # 2100-01-01
 _NEEDED = ("instance_id", "trigger_time")
+
+
+@attrs.frozen
+class Increment:
+    """An increment that is open.
+
+    Args:
+        entry: the entry to continue from. If it is `done`, no row is missing.
+        query: the query for the rows that are missing.
+        tail: the last row of the target. Default: None, which means that there is no target, or no row in it.
+    """
+
+    entry: JournalEntry
+    query: FlowQuery
+    tail: Tail | None = None
 
 
 def check_appendable(query: FlowQuery, columns: tuple[str, ...], name: str) -> None:
@@ -59,57 +76,69 @@ def series_of(query: FlowQuery, options: list[object]) -> str:
 
 
 def open_increment(
-    sink: GrowingSink, draft: Draft, fresh: JournalEntry, query: FlowQuery
-) -> tuple[JournalEntry, FlowQuery]:
+    sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry, query: FlowQuery
+) -> Increment:
     """Open a sink for the rows that its target lacks. If there is no target, open it for a whole export.
 
     Args:
         sink: the destination of the rows.
-        draft: the sink's draft, which this process has locked.
+        draft: the sink's draft, which this process owns.
         fresh: the entry of an export without rows.
         query: the instances that the target shall hold in the end.
-
-    Returns:
-        The entry to continue from, and the query for the rows that are missing. If the entry is `done`, none is.
 
     Raises:
         QueryError: the target has another query or other options, or cannot tell where it ends.
         SinkError: the draft or the target cannot be read.
     """
     kept = _published_if_complete(sink, draft)
-    if not draft.target.exists():
+    if not draft.target_exists():
         if kept is not None and kept.base:
             draft.begin_again()  # the target that it began with was removed
-        return open_or_resume(sink, draft, fresh, resume=True), query
+        return Increment(_open_first(sink, draft, fresh), query)
+    base = (
+        draft.state()
+    )  # before the last row is read, so that a row of a later target does not count for this one
     first = _check_series(sink, draft, fresh, query)
-    tail, base = sink.tail(), _state_of(draft.target)
+    tail = sink.tail()
     missing = _missing(query, tail, replaces=sink.replaces)
     fresh = attrs.evolve(
         fresh, job=digest([fresh.job, base]), base=base, overwrite=True, first_ms=first, done=missing is None
     )
     if missing is None:
         draft.begin_again()
-        return fresh, query
-    if kept is not None and kept.job == fresh.job and kept.checkpoint is not None:
-        sink.open(kept)
-        return kept, missing
+        return Increment(fresh, query)
+    if kept is not None and not kept.done and kept.job == fresh.job and kept.checkpoint is not None:
+        with suppress(DraftDamaged):
+            sink.open(kept)
+            return Increment(kept, missing, tail)
     draft.begin_again()
     entry = sink.adopt(attrs.evolve(fresh, checkpoint=_checkpoint(missing, tail, replaces=sink.replaces)))
     sink.open(entry)
-    return entry, missing
+    return Increment(entry, missing, tail)
 
 
-def _published_if_complete(sink: GrowingSink, draft: Draft) -> JournalEntry | None:
+def _open_first(sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> JournalEntry:
+    try:
+        return open_or_resume(sink, draft, fresh, resume=True)
+    except DraftDamaged:
+        draft.begin_again()  # the service still has all rows
+        return open_or_resume(sink, draft, fresh, resume=True)
+
+
+def _published_if_complete(sink: GrowingSink[Any], draft: Unfinished) -> JournalEntry | None:
     """Publish a draft that an earlier run completed. Return the entry of a draft that is not complete."""
-    kept, target = sink.kept(), draft.target
-    if kept is None or not draft.rows.exists() or not kept.done:
+    kept = sink.kept()
+    if kept is None or not draft.has_rows() or not kept.done:
         return kept
-    if not target.exists() or kept.base == _state_of(target):
+    if draft.may_publish(kept):
         sink.finish(kept)
+        draft.enter()  # publishing has released a draft in an object store
     return None
 
 
-def _check_series(sink: GrowingSink, draft: Draft, fresh: JournalEntry, query: FlowQuery) -> int | None:
+def _check_series(
+    sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry, query: FlowQuery
+) -> int | None:
     """Check that a target holds rows of this query. Return the start of its range (epoch ms), or None if unknown."""
     held = sink.published()
     if held is None:
@@ -141,9 +170,3 @@ def _checkpoint(query: FlowQuery, tail: Tail | None, *, replaces: bool) -> Check
     types = list(ScheduleType) if query.type is None else [query.type]
     left = [Remainder(int(one), query.from_ms, query.to_ms, after) for one in types]
     return Checkpoint(fingerprint(query), tuple(left))
-
-
-def _state_of(target: Path) -> str:
-    found = target.stat()
-    size = 0 if stat.S_ISDIR(found.st_mode) else found.st_size
-    return f"{found.st_ino}-{size}-{found.st_mtime_ns}"

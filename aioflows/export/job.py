@@ -16,13 +16,13 @@ import attrs
 from aioflows._tables.raw_rows import EncodedRows, RawRows, encoded_rows
 from aioflows.checkpoint import Checkpoint
 from aioflows.errors import AioflowsError
-from aioflows.export.draft import Draft
-from aioflows.export.formats.text import Encoder
+from aioflows.export.formats.encoder import Encoder
 from aioflows.export.increment import open_increment
 from aioflows.export.journal import JournalEntry
 from aioflows.export.resume import open_or_resume
-from aioflows.export.sink import GrowingSink, Sink
+from aioflows.export.sink import GrowingSink, Sink, Tail
 from aioflows.export.stream import Stream
+from aioflows.export.tail_check import check_tail
 from aioflows.export.task_queue import TaskQueue
 from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
@@ -30,6 +30,7 @@ from aioflows.query import FlowQuery
 
 __all__ = ["Exported", "Job", "S", "ScanSource", "Session"]
 
+_RESUME, _REPEAT = "resume=True (--resume)", "the same command"
 _SLICE = 500  # instances that are encoded at once; then other tasks of the event loop run
 
 
@@ -130,16 +131,23 @@ class Job:
         committed = self._committed(fresh)
         return await self._write(sink, draft, committed, partial(committed.open, sink, draft, resume=resume))
 
-    async def append(self, sink: GrowingSink, draft: Draft, fresh: JournalEntry) -> Exported:
+    async def append(self, sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> Exported:
         """Write the rows that the target lacks to a draft, and publish the draft as the target."""
         committed = self._committed(fresh)
-        return await self._write(sink, draft, committed, partial(committed.open_increment, sink, draft))
+        return await self._write(
+            sink, draft, committed, partial(committed.open_increment, sink, draft), _REPEAT
+        )
 
     def _committed(self, fresh: JournalEntry) -> _Committed:
         return _Committed(fresh, self.query, self.kept if self.resumable else lambda _: None)
 
     async def _write(
-        self, sink: Sink[Any], draft: Unfinished, committed: _Committed, begin: Callable[[], None]
+        self,
+        sink: Sink[Any],
+        draft: Unfinished,
+        committed: _Committed,
+        begin: Callable[[], None],
+        again: str = _RESUME,
     ) -> Exported:
         tasks = TaskQueue(draft.name)
         try:
@@ -147,6 +155,8 @@ class Job:
             await tasks.wait()
             before = committed.entry.instances
             if not committed.entry.done:
+                if committed.tail is not None:
+                    await check_tail(self.session, committed.query, committed.tail, draft.name)
                 await self._copy(sink, committed, tasks)
             adds = committed.entry.instances or not committed.entry.base
             await tasks.start(partial(sink.finish, committed.entry) if adds else partial(_drop, sink, draft))
@@ -154,7 +164,7 @@ class Job:
         except AioflowsError as error:
             if committed.opened and committed.entry.instances and self.resumable:
                 kept = f"{committed.entry.instances:,} instances are kept"
-                error.add_note(f"{kept}; go on with resume=True (--resume)")
+                error.add_note(f"{kept}; go on with {again}")
             raise
         finally:
             await tasks.close(partial(_close, sink, draft, committed, keep=self.resumable))
@@ -210,6 +220,7 @@ class _Committed:
     def __init__(self, entry: JournalEntry, query: FlowQuery, kept: Callable[[int], object]) -> None:
         self.entry = entry
         self.query = query
+        self.tail: Tail | None = None
         self._kept = kept
         self.opened = False
 
@@ -219,9 +230,10 @@ class _Committed:
         self.opened = True
         self._kept(self.entry.instances)
 
-    def open_increment(self, sink: GrowingSink, draft: Draft) -> None:
+    def open_increment(self, sink: GrowingSink[Any], draft: Unfinished) -> None:
         draft.enter()
-        self.entry, self.query = open_increment(sink, draft, self.entry, self.query)
+        opened = open_increment(sink, draft, self.entry, self.query)
+        self.entry, self.query, self.tail = opened.entry, opened.query, opened.tail
         self.opened = True
         self._kept(self.entry.instances)
 

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from aioflows._tables.raw_rows import EncodedRows, RawRows
-from aioflows.export.draft import Draft
 from aioflows.export.journal import JournalEntry
 from aioflows.export.unfinished import Unfinished
 from aioflows.models import FlowInstance
@@ -25,7 +24,7 @@ class Tail:
 
     Args:
         second: its trigger time (whole seconds since 1970-01-01 UTC).
-        id: its instance's id.
+        id: the id of its instance.
     """
 
     second: int
@@ -104,14 +103,14 @@ class Sink(ABC, Generic[D]):
         """Close all files. Rows that were not committed are dropped. Safe to call more than once."""
 
 
-class GrowingSink(Sink[Draft]):
+class GrowingSink(Sink[D]):
     """A sink whose target can be appended to."""
 
     replaces = False
     """True if rows that a target holds already can be written to it again, in place of the earlier ones."""
 
     def published(self) -> JournalEntry | None:
-        """Return the journal entry of the target, or None if it has none. Default: the mark of the target."""
+        """Return the journal entry of the target, or None if it is unknown. Default: the one that the draft knows."""
         return self._draft.published()
 
     @abstractmethod
@@ -124,4 +123,4 @@ class GrowingSink(Sink[Draft]):
 
     @abstractmethod
     def adopt(self, entry: JournalEntry, /) -> JournalEntry:
-        """Copy the target into the draft. Return the entry, which then counts the copy."""
+        """Begin a draft with the rows of the target. Return the entry, which then counts those that were copied."""

@@ -43,7 +43,6 @@ _ENDINGS = {
 }
 _FOLDER_ENTRIES = ("date=", "_common_metadata")
 _STREAM_FORMATS = (Format.JSONL, Format.CSV)
-_STORE_FORMATS = (*_STREAM_FORMATS, Format.PARQUET)
 
 
 @attrs.frozen
@@ -136,11 +135,6 @@ class Target:
             )
         compression, found = _content(key, given, slash=folder)
         format = _checked(url, found, Compression.NONE if folder else compression)
-        if format not in _STORE_FORMATS:
-            raise QueryError(
-                f"{url!r} cannot be written: a database changes its file in place, which object stores cannot do; "
-                f"use {', '.join(_STORE_FORMATS)}, or write a file and upload it"
-            )
         if folder and format is not Format.PARQUET:
             raise QueryError(
                 f"{url!r} is a folder, and only {Format.PARQUET} can be written to a folder; name an object in the folder"
@@ -156,19 +150,13 @@ class Target:
             QueryError: the target exists and may not be replaced, or the export cannot be resumed or appended.
             SinkError: the object store cannot be read.
         """
-        if append and (self.streams or overwrite or self.store is not None):
-            why = (
-                "is a stream"
-                if self.streams
-                else "shall be replaced"
-                if overwrite
-                else "is in an object store"
-            )
+        if append and (self.streams or overwrite):
+            why = "is a stream" if self.streams else "shall be replaced"
             raise QueryError(
                 f"{self.name!r} {why}, so nothing can be appended to it; leave append=True (--append) out"
             )
         if self.store is not None:
-            self._check_in_store(self.store, may_exist=resume or overwrite)
+            self._check_in_store(self.store, may_exist=resume or overwrite or append)
             return
         if self.streams:
             if resume:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aioflows import FlowInstance, FlowQuery, FlowStatus, QueryError, ServerFault
+from aioflows import CompletenessError, FlowInstance, FlowQuery, FlowStatus, QueryError, ServerFault
 from aioflows import export as exports
 from aioflows.emulator import Emulator
 from aioflows.export.filesystem import FileSystem
@@ -209,12 +209,13 @@ async def test_an_increment_that_died_is_resumed_by_the_same_call(ending: str, t
     target = tmp_path / f"out{ending}"
     await append(Timed(ROWS), days(0, 2), to(target, ending))
     before, broken = content(target), Timed(ROWS, before=failing(50, ServerFault(1, "")))
-    with pytest.raises(ServerFault):
+    with pytest.raises(ServerFault) as caught:
         await append(broken, days(2, 6), to(target, ending), every=10)
+    assert caught.value.__notes__ == ["50 instances are kept; go on with the same command"]
     assert content(target) == before
-    rest = Timed(ROWS)
+    rest, looked_for = Timed(ROWS), 1  # the last row of the target
     done = await append(rest, days(2, 6), to(target, ending), every=10)
-    assert (done.before, done.instances) == (50, 50 + rest.handed)
+    assert (done.before, done.instances) == (50, 50 + rest.handed - looked_for)
     assert content(target) == await whole(tmp_path / "whole", ending)
     assert named(tmp_path) == {target.name, "whole"}
 
@@ -287,3 +288,25 @@ async def test_increments_from_a_service_end_anywhere(ending: str, profile: str,
         assert (await append(session, query, to(target, ending))).instances in (0, 1_500)
         await export(session, query, to(tmp_path / f"whole{ending}", ending))
     assert content(target) == content(tmp_path / f"whole{ending}")
+
+
+@pytest.mark.parametrize("ending", long_but(".csv", of=[".csv", ".parquet/", ".sqlite", ".duckdb"]))
+@pytest.mark.parametrize(("held", "read"), [(0, "+07:00"), (0, "+09:00"), (1, "+08:00"), (-1, "+08:00")])
+async def test_a_target_of_another_zone_is_told_from_its_last_row(
+    ending: str, held: int, read: str, tmp_path: Path
+) -> None:
+    """If the target or the session has a time some hours off, nothing is appended: rows would be lost or repeated."""
+    target = tmp_path / f"out{ending}"
+    async with Emulator(instances=3, seed=1, zone="+08:00") as emulator:
+        query = FlowQuery(emulator.start - timedelta(hours=2), emulator.end)
+        async with session_to(emulator) as session:
+            rows = [row async for row in session.flow_instances(query)][:-1]
+        later = timedelta(hours=held)
+        shifted = [attrs.evolve(row, trigger_time=(row.trigger_time or START) + later) for row in rows]
+        await append(Timed(shifted), query, to(target, ending))
+        before = content(target)
+        async with session_to(emulator, server_timezone=read) as session:
+            with pytest.raises((QueryError, CompletenessError), match="zone"):
+                await append(session, query, to(target, ending))
+    assert content(target) == before
+    assert len(before) == len(rows) > 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.export_readers import content
 
-__all__ = ["below", "stored"]
+__all__ = ["below", "copied", "stored"]
 
 
 def below(files: Any, folder: str) -> list[str]:
@@ -24,6 +24,11 @@ def stored(files: Any, target: str, scratch: Path) -> list[dict[str, Any]]:
         target: the path of the target, with a slash at its end if it is a folder.
         scratch: a folder that holds nothing of that name.
     """
+    return content(copied(files, target, scratch))
+
+
+def copied(files: Any, target: str, scratch: Path) -> Path:
+    """Copy a target to the disk, and give the path of the copy. The arguments are those of `stored`."""
     files.invalidate_cache()
     copy = scratch / target.rstrip("/").rpartition("/")[2]
     if target.endswith("/"):
@@ -33,4 +38,4 @@ def stored(files: Any, target: str, scratch: Path) -> list[dict[str, Any]]:
             part.write_bytes(files.cat_file(path))
     else:
         copy.write_bytes(files.cat_file(target))
-    return content(copy)
+    return copy

@@ -55,10 +55,11 @@ class _Gzip:
 
     Args:
         entry: the journal entry that the file is continued from.
+        begun: True if the head of the file is written already.
     """
 
-    def __init__(self, entry: JournalEntry) -> None:
-        self._head = b"" if entry.length else _GZIP_HEAD
+    def __init__(self, entry: JournalEntry, *, begun: bool) -> None:
+        self._head = b"" if begun else _GZIP_HEAD
         self._crc, self._size = entry.crc, entry.size
         self._deflate = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
 
@@ -92,13 +93,14 @@ class _Zstandard:
         return self._codec.compress(text, asbytes=True) if text else b"", entry
 
 
-def compressor(compression: Compression, entry: JournalEntry) -> Compressor:
+def compressor(compression: Compression, entry: JournalEntry, *, begun: bool) -> Compressor:
     """Return the compressor for a file.
 
     Args:
         compression: how the file is compressed.
         entry: the journal entry that the file is continued from.
+        begun: True if the beginning of the file is written already.
     """
     if compression is Compression.GZIP:
-        return _Gzip(entry)
+        return _Gzip(entry, begun=begun)
     return _Zstandard() if compression is Compression.ZSTD else _Plain()

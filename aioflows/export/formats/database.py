@@ -26,7 +26,7 @@ from aioflows.export.sink import GrowingSink, Tail
 __all__ = ["DatabaseSink"]
 
 
-class DatabaseSink(GrowingSink):
+class DatabaseSink(GrowingSink[Draft]):
     """A sink that writes rows to a table.
 
     Args:
@@ -35,8 +35,10 @@ class DatabaseSink(GrowingSink):
     """
 
     replaces = True
-    LAST_SECOND: ClassVar[str]
-    """The SQL expression of the latest trigger time in the table (whole seconds since 1970-01-01 UTC)."""
+    INSERT: ClassVar[str] = "INSERT"
+    """The SQL words that insert rows. A resumed scan may bring an instance again, and the later state counts."""
+    SECOND: ClassVar[str]
+    """The SQL expression of a row's trigger time (whole seconds since 1970-01-01 UTC)."""
     LOGS: ClassVar[tuple[str, ...]]
     """The endings of log files beside the database, which are applied when the database is opened."""
     TEXT: ClassVar[str]
@@ -86,8 +88,11 @@ class DatabaseSink(GrowingSink):
         try:
             with closing(self._connect_read_only(self._draft.target)) as connection:
                 columns = connection.execute("SELECT * FROM instances LIMIT 0").description
-                latest = f"SELECT {self.LAST_SECOND} FROM instances"  # noqa: S608  (a constant)
-                ((second,),) = connection.execute(latest).fetchall()
+                rows = f"SELECT {self.SECOND} AS second, instance_id FROM instances"  # noqa: S608  (a constant)
+                latest = (
+                    f"{rows} WHERE trigger_time IS NOT NULL ORDER BY second DESC, instance_id DESC LIMIT 1"
+                )
+                row = connection.execute(latest).fetchone()
         except self._error as error:
             raise QueryError(
                 f"nothing can be appended to {self._draft.name!r}: it has no table of instances that can be read; "
@@ -98,7 +103,7 @@ class DatabaseSink(GrowingSink):
                 f"nothing can be appended to {self._draft.name!r}: it has other columns; "
                 "give those of its first export, or name another target"
             )
-        return None if second is None else Tail(int(second), "")
+        return None if row is None else Tail(int(row[0]), row[1])
 
     def adopt(self, entry: JournalEntry) -> JournalEntry:
         files, target, rows = self._draft.files, self._draft.target, self._draft.rows
@@ -132,6 +137,24 @@ class DatabaseSink(GrowingSink):
             self._connection.execute("COMMIT")
         self._in_transaction = False
         return entry
+
+    def add_rows_of(self, path: Path) -> None:
+        """Add the rows of another database with the same columns, in their order."""
+        quoted = str(path).replace("'", "''")
+        with self._as_sink_error():
+            if self._in_transaction:
+                self._connection.execute("COMMIT")  # SQLite attaches a database between transactions only
+            self._connection.execute(f"ATTACH '{quoted}' AS part")
+            self._connection.execute("BEGIN")
+            if self._replacing:
+                self._connection.execute(
+                    "DELETE FROM instances WHERE instance_id IN (SELECT instance_id FROM part.instances)"
+                )
+            rows = "SELECT * FROM part.instances ORDER BY rowid"
+            self._connection.execute(f"{self.INSERT} INTO instances {rows}")
+            self._connection.execute("COMMIT")
+            self._in_transaction = False
+            self._connection.execute("DETACH part")
 
     def finish(self, entry: JournalEntry) -> None:
         if self._draft.rows.exists():  # an earlier run may have published the rows

@@ -33,7 +33,7 @@ class DuckSink(DatabaseSink):
 
     accepts_raw_rows = True
     write_threshold = 10_000
-    LAST_SECOND = "max(epoch_ms(trigger_time)) // 1000"
+    SECOND = "epoch_ms(trigger_time) // 1000"
     LOGS = (".wal",)
     TEXT = "VARCHAR"
     TYPES = {  # noqa: RUF012  (never changed)

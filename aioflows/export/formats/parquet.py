@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -23,7 +26,7 @@ from aioflows._tables.raw_rows import RawRows
 from aioflows.arrow import AnswerColumns, arrow_schema, joined, text_batch
 from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
-from aioflows.export.errors import SinkError
+from aioflows.export.errors import DraftDamaged
 from aioflows.export.filesystem import write_atomically
 from aioflows.export.formats.parquet_file import (
     GROUP,
@@ -43,7 +46,7 @@ from aioflows.export.journal import JournalEntry
 from aioflows.export.sink import D, GrowingSink, Sink, Tail
 from aioflows.models import FlowInstance
 
-__all__ = ["DayParts", "FileSink", "FolderSink", "PartSink"]
+__all__ = ["DayParts", "FileSink", "FolderSink", "GrowingPartSink", "PartSink", "part_number"]
 
 _TOO_MANY_GROUPS = 4  # as a multiple of the row groups needed; more groups are written again
 _DAY, _ID = _ENDS = "trigger_time", "instance_id"
@@ -90,33 +93,34 @@ class PartSink(Sink[D]):
         self.close()
         return table
 
-    def _missing_parts(self) -> SinkError:
-        return SinkError(
-            f"the unfinished export of {self._draft.name} cannot be resumed: some of its parts are missing; "
-            "give overwrite=True (--overwrite) to begin again"
-        )
+    def _missing_parts(self) -> DraftDamaged:
+        return DraftDamaged(self._draft.name, "some of its parts are missing")
 
 
-class _FilePartSink(PartSink[Draft], GrowingSink):
+class GrowingPartSink(PartSink[D], GrowingSink[D]):
     """A sink that writes Parquet files, whose metadata names the exports that may be appended."""
 
     def published(self) -> JournalEntry | None:
-        """Return the journal entry of the target. Without a mark, it has what the metadata of a file says."""
+        """Return the journal entry of the target. If it is unknown, it has what the metadata of a file says."""
         return self._draft.published() or self._as_metadata_says()
 
     def _as_metadata_says(self) -> JournalEntry | None:
-        parts = self._target_files()
-        names = read_names(parts[-1]) if parts else None
+        files = self._target_files()
+        if not files:
+            return None
+        with closing(files[-1]()) as file:
+            names = read_names(file)
         return None if names is None else JournalEntry(job=names[0], series=names[1], done=True)
 
     @abstractmethod
-    def _target_files(self) -> list[Path]:
-        """Return the files of the target, in the order of their rows."""
+    def _target_files(self) -> list[Callable[[], Any]]:
+        """Return functions that open the files of the target, in the order of their rows."""
 
     def _tail_of(self, names: Sequence[str]) -> Tail | None:
         try:
-            for path in reversed(self._target_files()):
-                row = read_last(path, _ENDS, names)
+            for opened in reversed(self._target_files()):
+                with closing(opened()) as file:
+                    row = read_last(file, _ENDS, names)
                 if row is not None:
                     return Tail(int(row[_DAY].timestamp()), row[_ID])
         except (ValueError, AttributeError) as error:  # AttributeError: a row without trigger time
@@ -127,7 +131,7 @@ class _FilePartSink(PartSink[Draft], GrowingSink):
         return None
 
 
-class FileSink(_FilePartSink):
+class FileSink(GrowingPartSink[Draft]):
     """A sink that writes one Parquet file, which grows part by part."""
 
     commit_interval = 5.0
@@ -144,8 +148,8 @@ class FileSink(_FilePartSink):
     def finished(self, entry: JournalEntry) -> bool:
         return self._draft.target.is_file() and read_job(self._draft.target) == entry.job
 
-    def _target_files(self) -> list[Path]:
-        return [self._draft.target]
+    def _target_files(self) -> list[Callable[[], Any]]:
+        return [partial(self._draft.target.open, "rb")]
 
     def tail(self) -> Tail | None:
         return self._tail_of(self._layout.names)
@@ -240,7 +244,7 @@ class DayParts:
             yield day, rows.select(self.names)
 
 
-class FolderSink(_FilePartSink):
+class FolderSink(GrowingPartSink[Draft]):
     """A sink that writes a folder of Parquet files, partitioned by day.
 
     Args:
@@ -260,7 +264,10 @@ class FolderSink(_FilePartSink):
         self._days = DayParts(layout, start=start, zone=zone)
         super().__init__(draft, self._days.layout, job, series)
 
-    def _target_files(self) -> list[Path]:
+    def _target_files(self) -> list[Callable[[], Any]]:
+        return [partial(path.open, "rb") for path in self._target_paths()]
+
+    def _target_paths(self) -> list[Path]:
         # Later rows are in parts with greater numbers, and within a number on later days.
         return sorted(self._draft.target.glob("date=*/*"), key=lambda path: (path.name, path.parent.name))
 
@@ -271,11 +278,11 @@ class FolderSink(_FilePartSink):
         files, rows = self._draft.files, self._draft.rows
         files.folder(rows)
         last = ""
-        for path in self._target_files():
+        for path in self._target_paths():
             files.folder(rows / path.parent.name)
             files.link(path, rows / path.parent.name / path.name)
             last = path.name
-        length = _number(last) + 1
+        length = part_number(last) + 1
         return attrs.evolve(entry, length=length, adopted=length)
 
     def finished(self, entry: JournalEntry) -> bool:
@@ -328,7 +335,8 @@ def _day(ms: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(ms / 1000, zone).date().isoformat()
 
 
-def _number(name: str) -> int:
+def part_number(name: str) -> int:
+    """Return the number in the name of a part in a folder, or -1 if another program gave the name."""
     found = _PART.fullmatch(name)
     return -1 if found is None else int(found[1])
 

@@ -28,6 +28,7 @@ __all__ = [
     "memory_pool",
     "merged_groups",
     "read_footers",
+    "read_groups",
     "read_job",
     "read_last",
     "read_names",
@@ -57,13 +58,16 @@ def memory_pool() -> pa.MemoryPool:
     return pa.system_memory_pool()
 
 
-def read_names(path: Path) -> tuple[str, str] | None:
+def read_names(file: Any) -> tuple[str, str] | None:
     """Return the identity of the export in a file's metadata, and that of its series. None: the file is not Parquet.
 
     Each is "" if the file does not have it.
+
+    Args:
+        file: the file, open for reading, or its path.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_schema(file).metadata or {}
     except (pa.ArrowException, OSError):
         return None
     return metadata.get(b"aioflows", b"").decode(), metadata.get(b"aioflows.series", b"").decode()
@@ -75,11 +79,11 @@ def read_job(path: Path) -> str | None:
     return None if names is None else names[0]
 
 
-def read_last(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[str, Any] | None:
+def read_last(opened: Any, columns: Sequence[str], names: Sequence[str]) -> dict[str, Any] | None:
     """Return some columns of the last row of a file, or None if it has no rows.
 
     Args:
-        path: the file.
+        opened: the file, open for reading.
         columns: the names of the columns to return.
         names: the names of all columns of the file.
 
@@ -87,7 +91,7 @@ def read_last(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[
         ValueError: the file is not Parquet, or has other columns.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(opened) as file:
             if file.schema_arrow.names != list(names):
                 raise ValueError("it has other columns")
             for group in reversed(range(file.num_row_groups)):
@@ -98,6 +102,13 @@ def read_last(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[
             return None
     except (pa.ArrowException, OSError) as error:
         raise ValueError("it cannot be read as Parquet") from error
+
+
+def read_groups(opened: Any) -> Iterator[pa.Table]:
+    """Yield the rows of each row group of a file that is open for reading."""
+    with pq.ParquetFile(opened) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
 
 
 def write_file(files: FileSystem, path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
@@ -128,11 +139,12 @@ def write_parquet(out: Any, schema: pa.Schema, tables: Iterable[pa.Table]) -> pq
         for table in tables:
             # Batches have different dictionaries, for which the writer would use plain encoding.
             writer.write_table(table.cast(schema).unify_dictionaries(memory_pool()), row_group_size=GROUP)
+        writer.close()
     except BaseException:
         with suppress(Exception):  # an error of closing would hide the first error
             writer.close()
+        writer.is_open = False  # its finalizer would close it again, and print an error
         raise
-    writer.close()
     return footers[0]
 
 

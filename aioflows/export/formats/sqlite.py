@@ -34,7 +34,8 @@ class SqliteSink(DatabaseSink):
 
     accepts_raw_rows = False
     write_threshold = 2_000
-    LAST_SECOND = "max(CAST(strftime('%s', trigger_time) AS INTEGER))"
+    INSERT = "INSERT OR REPLACE"
+    SECOND = "CAST(strftime('%s', trigger_time) AS INTEGER)"
     LOGS = ("-journal", "-wal", "-shm")  # https://sqlite.org/tempfiles.html
     TEXT = "TEXT"
     TYPES = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER", Kind.NUMBER: "REAL"}  # noqa: RUF012  (never changed)
@@ -44,8 +45,7 @@ class SqliteSink(DatabaseSink):
         super().__init__(draft, layout)
         self._zone = zone
         places = ", ".join("?" * len(layout.columns))
-        # A resumed scan may bring an instance again, and the later state counts.
-        self._insert = f"INSERT OR REPLACE INTO instances VALUES ({places})"  # noqa: S608  (only question marks)
+        self._insert = f"{self.INSERT} INTO instances VALUES ({places})"
 
     def encode(self, instances: Sequence[FlowInstance]) -> list[tuple[object, ...]]:
         return database_rows(self._layout, InstanceColumns(self._layout, instances, self._zone))

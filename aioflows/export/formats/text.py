@@ -5,58 +5,28 @@ A text file may be compressed (`compression`).
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import attrs
 
 from aioflows._tables.raw_rows import EncodedRows, RawRows, encoded_rows
-from aioflows.errors import QueryError
 from aioflows.export.draft import Draft
-from aioflows.export.errors import SinkError
+from aioflows.export.errors import DraftDamaged
 from aioflows.export.filesystem import write_atomically
 from aioflows.export.formats.compression import Compression, compressor
-from aioflows.export.formats.text_tail import last_record, open_text
+from aioflows.export.formats.encoder import Encoder
+from aioflows.export.formats.text_tail import opened_text, tail_of
 from aioflows.export.journal import JournalEntry
 from aioflows.export.sink import GrowingSink, Tail
 from aioflows.models import FlowInstance
 
-__all__ = ["Encoder", "TextSink"]
+__all__ = ["TextSink"]
 
 _BLOCK = 1_000_000
 
 
-class Encoder(Protocol):
-    """An encoder of instances as lines that can be concatenated."""
-
-    head: bytes
-    """The first bytes of a file, such as the header of CSV."""
-    end: bytes
-    """The bytes that end a record."""
-    quoted: bool
-    """True if the bytes that end a record may also stand within it, between quotes."""
-
-    accepts_raw_rows: bool
-    """True if `convert` may be called."""
-
-    def encode(self, instances: Sequence[FlowInstance], /) -> bytes:
-        """Return the lines of these instances."""
-
-    def decode(self, record: bytes, /) -> Mapping[str, str]:
-        """Return the trigger time and the id in a record, under the names of their columns.
-
-        Raises:
-            ValueError: the record has other columns.
-        """
-
-    def convert(self, rows: RawRows, /) -> bytes:
-        """Return the lines of rows that are bytes of answers."""
-
-
-class TextSink(GrowingSink):
+class TextSink(GrowingSink[Draft]):
     """A sink that writes the lines of an encoder to a file.
 
     Args:
@@ -82,25 +52,9 @@ class TextSink(GrowingSink):
         return self._draft.target.is_file() and self._draft.target.stat().st_size == entry.length
 
     def tail(self) -> Tail | None:
-        try:
-            row = self._last_row()
-            if row is None:
-                return None
-            return Tail(int(datetime.fromisoformat(row["trigger_time"]).timestamp()), row["instance_id"])
-        except (ValueError, TypeError, EOFError, zlib.error) as error:
-            raise QueryError(
-                f"nothing can be appended to {self._draft.name!r}: {error}; "
-                "give the columns and options of its first export, or name another target"
-            ) from error
-
-    def _last_row(self) -> Mapping[str, str] | None:
-        encoder, target = self._encoder, self._draft.target
-        with closing(open_text(target, self._compression)) as file:
-            if file.read(len(encoder.head)) != encoder.head:
-                raise ValueError("it has other columns")
-        record = last_record(target, self._compression, encoder.end, quoted=encoder.quoted)
-        is_head = record is not None and record + encoder.end == encoder.head
-        return None if record is None or is_head else encoder.decode(record)
+        return tail_of(
+            partial(self._draft.target.open, "rb"), self._compression, self._encoder, self._draft.name
+        )
 
     def adopt(self, entry: JournalEntry) -> JournalEntry:
         files, target = self._draft.files, self._draft.target
@@ -110,7 +64,7 @@ class TextSink(GrowingSink):
             return attrs.evolve(entry, length=length, adopted=length)
         # A gzip member that has ended cannot be continued, and many readers stop behind the first member.
         self.open(entry)
-        with closing(open_text(target, self._compression)) as file:
+        with opened_text(partial(target.open, "rb"), self._compression) as file:
             file.read(len(self._encoder.head))
             while block := file.read(_BLOCK):
                 self.write([block])
@@ -122,13 +76,10 @@ class TextSink(GrowingSink):
         files = self._draft.files
         self._descriptor = files.open(self._draft.rows)
         if files.size(self._descriptor) < entry.length:
-            raise SinkError(
-                f"the unfinished export of {self._draft.name} cannot be resumed: "
-                "the file is shorter than its journal says; give overwrite=True (--overwrite) to begin again"
-            )
+            raise DraftDamaged(self._draft.name, "the file is shorter than its journal says")
         files.truncate(self._descriptor, entry.length)
         self._length = entry.length
-        self._compressor = compressor(self._compression, entry)
+        self._compressor = compressor(self._compression, entry, begun=bool(entry.length))
         if not entry.length:
             self.write([self._encoder.head])
 

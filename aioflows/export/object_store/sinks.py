@@ -1,10 +1,17 @@
-"""The sinks of object stores: each commit stores a part, and the target is made of the parts at the end."""
+"""The sinks of object stores: each commit stores a part, and the target is made of the parts at the end.
+
+The parts of an increment hold the new rows. At the end, one object is made of the old target and the parts, and a folder
+gets the parts beside its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import tzinfo
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -12,22 +19,24 @@ import attrs
 from aioflows._extras import pa, pq
 from aioflows._tables.columns import Layout
 from aioflows.export.formats.compression import Compression, compressor
-from aioflows.export.formats.parquet import DayParts, PartSink
-from aioflows.export.formats.parquet_file import memory_pool, merged_groups, write_parquet
-from aioflows.export.formats.text import Encoder
+from aioflows.export.formats.encoder import Encoder
+from aioflows.export.formats.parquet import DayParts, GrowingPartSink, part_number
+from aioflows.export.formats.parquet_file import memory_pool, merged_groups, read_groups, write_parquet
+from aioflows.export.formats.text_tail import opened_text, tail_of
 from aioflows.export.journal import JournalEntry
 from aioflows.export.object_store.draft import ObjectDraft
-from aioflows.export.sink import Sink
+from aioflows.export.sink import GrowingSink, Tail
 from aioflows.models import FlowInstance
 
 __all__ = ["ObjectFileSink", "ObjectFolderSink", "ObjectTextSink"]
 
+_BLOCK = 1_000_000
 _COMMIT_INTERVAL = 30.0  # seconds; a commit costs three requests to the store
 _PART_BYTES = 16_000_000  # bytes of text in memory before a commit
 _PARQUET = ".parquet"
 
 
-class ObjectTextSink(Sink[ObjectDraft]):
+class ObjectTextSink(GrowingSink[ObjectDraft]):
     """A sink that writes the lines of an encoder to an object.
 
     Args:
@@ -53,12 +62,30 @@ class ObjectTextSink(Sink[ObjectDraft]):
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
         return self._draft.is_published()
 
+    def tail(self) -> Tail | None:
+        return tail_of(self._draft.open_target, self._compression, self._encoder, self._draft.name)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        if self._compression is not Compression.GZIP:
+            return entry
+        # The checksum at the end is one of the whole text.
+        whole = compressor(self._compression, entry, begun=False)
+        for block in self._target_text():
+            whole.add(block)
+        return whole.commit(entry)[1]
+
+    def _target_text(self) -> Iterator[bytes]:
+        with opened_text(self._draft.open_target, self._compression) as text:
+            while block := text.read(_BLOCK):
+                yield block
+
     def open(self, entry: JournalEntry) -> None:
         self._draft.parts(entry.length)
         self._draft.continue_after(entry.length)
         self._length = entry.length
-        self._compressor = compressor(self._compression, entry)
-        if not entry.length:
+        begun = bool(entry.length or entry.base)
+        self._compressor = compressor(self._compression, entry, begun=begun)
+        if not begun:
             self.write([self._encoder.head])
 
     def write(self, chunks: Sequence[bytes]) -> None:
@@ -76,13 +103,36 @@ class ObjectTextSink(Sink[ObjectDraft]):
         return entry
 
     def finish(self, entry: JournalEntry) -> None:
-        self._draft.publish_with(partial(_join, self._draft, entry), overwrite=entry.overwrite)
+        self._draft.publish_with(partial(self._join, entry), overwrite=entry.overwrite)
+
+    def _join(self, entry: JournalEntry) -> None:
+        parts = self._draft.parts(entry.length)
+
+        def fill(file: Any) -> None:
+            if entry.base:
+                self._copy_target(file)
+            for content in self._draft.contents(parts):
+                file.write(content)
+
+        old = self._draft.target_size() if entry.base else 0
+        self._draft.write_target(entry, old + sum(parts.values()), fill)
+
+    def _copy_target(self, file: Any) -> None:
+        if self._compression is not Compression.GZIP:
+            with closing(self._draft.open_target()) as old:
+                shutil.copyfileobj(old, file, _BLOCK)
+            return
+        # A gzip member that has ended cannot be continued, and many readers stop behind the first member.
+        whole = compressor(self._compression, JournalEntry(job=""), begun=False)
+        for block in self._target_text():
+            file.write(whole.add(block))
+        file.write(whole.commit(JournalEntry(job=""))[0])
 
     def close(self) -> None:
         self._pieces = []
 
 
-class ObjectFileSink(PartSink[ObjectDraft]):
+class ObjectFileSink(GrowingPartSink[ObjectDraft]):
     """A sink that writes one Parquet object. Its parts are Parquet objects of fewer rows."""
 
     commit_interval = _COMMIT_INTERVAL
@@ -93,6 +143,15 @@ class ObjectFileSink(PartSink[ObjectDraft]):
 
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
         return self._draft.is_published()
+
+    def _target_files(self) -> list[Callable[[], Any]]:
+        return [self._draft.open_target]
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._layout.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        return entry
 
     def open(self, entry: JournalEntry) -> None:
         self._draft.parts(entry.length)
@@ -116,13 +175,20 @@ class ObjectFileSink(PartSink[ObjectDraft]):
         parts = self._draft.parts(entry.length)
 
         def fill(file: Any) -> None:
-            tables = (pq.read_table(pa.BufferReader(one)) for one in self._draft.contents(parts))
-            write_parquet(file, self._schema, merged_groups(tables))
+            held = self._old_groups() if entry.base else ()
+            new = (pq.read_table(pa.BufferReader(one)) for one in self._draft.contents(parts))
+            write_parquet(file, self._schema, merged_groups(chain(held, new)))
 
-        self._draft.store.write(self._draft.target, sum(parts.values()), fill)
+        old = self._draft.target_size() if entry.base else 0
+        self._draft.write_target(entry, old + sum(parts.values()), fill)
+
+    def _old_groups(self) -> Iterator[pa.Table]:
+        with closing(self._draft.open_target()) as file:
+            for table in read_groups(file):
+                yield table.cast(self._schema)
 
 
-class ObjectFolderSink(PartSink[ObjectDraft]):
+class ObjectFolderSink(GrowingPartSink[ObjectDraft]):
     """A sink that writes a folder of Parquet objects, partitioned by day.
 
     Args:
@@ -145,8 +211,23 @@ class ObjectFolderSink(PartSink[ObjectDraft]):
     def finished(self, entry: JournalEntry) -> bool:  # noqa: ARG002
         return self._draft.is_published()
 
+    def _target_files(self) -> list[Callable[[], Any]]:
+        draft = self._draft
+        return [partial(draft.store.open, f"{draft.target}/{path}") for path in self._target_paths()]
+
+    def _target_paths(self) -> list[str]:
+        """Return the paths of the objects in the target, in the order of their rows."""
+        return sorted(self._draft.store.sizes(self._draft.target), key=_place)
+
+    def tail(self) -> Tail | None:
+        return self._tail_of(self._days.names)
+
+    def adopt(self, entry: JournalEntry) -> JournalEntry:
+        length = max((part_number(_name(path)) for path in self._target_paths()), default=-1) + 1
+        return attrs.evolve(entry, length=length, adopted=length)
+
     def open(self, entry: JournalEntry) -> None:
-        self._draft.parts(entry.length)
+        self._draft.parts(entry.length, first=entry.adopted)
         self._draft.continue_after(entry.length)
         self._length = entry.length
 
@@ -168,20 +249,16 @@ class ObjectFolderSink(PartSink[ObjectDraft]):
 
     def _copy_parts(self, entry: JournalEntry) -> None:
         draft, store = self._draft, self._draft.store
-        named = {one: f"{draft.target}/{_published_name(one)}" for one in draft.parts(entry.length)}
-        old = {f"{draft.target}/{path}" for path in store.sizes(draft.target)} - set(named.values())
-        store.copy(list(named), list(named.values()))
-        store.remove(sorted(old))
-
-
-def _join(draft: ObjectDraft, entry: JournalEntry) -> None:
-    parts = draft.parts(entry.length)
-
-    def fill(file: Any) -> None:
-        for content in draft.contents(parts):
-            file.write(content)
-
-    draft.store.write(draft.target, sum(parts.values()), fill)
+        parts = draft.parts(entry.length, first=entry.adopted)
+        named = {one: _published_name(one) for one in parts}
+        old = set(store.sizes(draft.target)) - set(named.values())
+        if entry.base:
+            # In the order of rows, so that the last row tells at any time which rows are there.
+            for one in sorted(named, key=lambda one: _place(named[one])):
+                store.copy([one], [f"{draft.target}/{named[one]}"])
+            return
+        store.copy(list(named), [f"{draft.target}/{name}" for name in named.values()])
+        store.remove([f"{draft.target}/{path}" for path in sorted(old)])
 
 
 def _parquet(schema: pa.Schema, table: pa.Table) -> bytes:
@@ -191,7 +268,16 @@ def _parquet(schema: pa.Schema, table: pa.Table) -> bytes:
     return content
 
 
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Return what sorts the objects of a folder by their rows: parts, and within a part days."""
+    return _name(path), path
+
+
 def _published_name(path: str) -> str:
-    """Return the path in the target of a part at this path in the draft."""
+    """Return the path below the target of a part at this path in the draft."""
     folder, _, name = path.rpartition("/")
-    return f"{folder.rpartition('/')[2]}/part-{name.partition('-')[0]}{_PARQUET}"
+    return f"{_name(folder)}/part-{name.partition('-')[0]}{_PARQUET}"

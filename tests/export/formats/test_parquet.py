@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -17,6 +21,7 @@ from aioflows import FlowInstance, QueryError, ServerFault
 from aioflows._tables.columns import Layout
 from aioflows.arrow import arrow_schema
 from aioflows.export import SinkError, export
+from aioflows.export.formats.parquet_file import write_parquet
 from tests.support.export_cases import QUERY, Rows, instances
 
 pytestmark = pytest.mark.real_time
@@ -122,3 +127,34 @@ async def test_the_days_of_a_folder_are_those_of_the_zone_asked_for(tmp_path: Pa
         "a": "2024-01-01",
         "b": "2024-01-02",
     }
+
+
+class Full(io.BytesIO):
+    """A file on a disk that has room for some bytes.
+
+    Args:
+        room: how many.
+    """
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, content: Any, /) -> int:
+        if self.tell() + len(content) > self._room:
+            raise OSError(28, "No space left on device")
+        return super().write(content)
+
+
+def test_a_full_disk_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that could not be closed does not print a second error when it is collected."""
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    table = pa.table({"id": [f"{number}" for number in range(1_000)]})
+    whole = io.BytesIO()
+    write_parquet(whole, table.schema, [table])
+    for room in (0, 10, len(whole.getvalue()) // 2, len(whole.getvalue()) - 10):
+        with pytest.raises(OSError, match="No space left"):
+            write_parquet(Full(room), table.schema, [table])
+        gc.collect()
+    assert not told

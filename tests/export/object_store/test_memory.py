@@ -16,16 +16,17 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from aioflows import QueryError, ServerFault
 from aioflows.export import SinkError, Target, export
+from aioflows.export.journal import JournalEntry
 from aioflows.export.object_store.draft import ObjectDraft
 from aioflows.export.object_store.store import ObjectStore
 from aioflows.report.api import report_target
-from tests.support.export_cases import QUERY, Rows, instances
+from tests.support.export_cases import QUERY, Quick, Rows, instances
 from tests.support.export_readers import content
 from tests.support.long import long_but
 from tests.support.object_stores import below, stored
 
 MANY = instances(95)
-ENDINGS = (".jsonl", ".csv", ".csv.gz", ".jsonl.zst", ".parquet", ".parquet/")
+ENDINGS = (".jsonl", ".csv", ".csv.gz", ".jsonl.zst", ".parquet", ".parquet/", ".sqlite", ".duckdb")
 
 pytestmark = pytest.mark.real_time
 
@@ -178,6 +179,9 @@ class Dying(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 fsspec.register_implementation("dying", Dying)
 
 
+@pytest.mark.parametrize(
+    "ending", long_but(".csv.gz", ".parquet/", of=[one for one in ENDINGS if one != ".duckdb"])
+)
 async def test_a_process_that_dies_before_any_request_is_gone_on_with(
     bucket: str, files: Any, ending: str, tmp_path: Path
 ) -> None:
@@ -187,7 +191,14 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
     while died:
         place, died = f"{bucket}/{steps}/out{ending}", False
         try:
-            await export(Rows(MANY[:60]), QUERY, f"dying:/{place}", every=20, storage_options={"left": steps})
+            await export(
+                Rows(MANY[:60]),
+                QUERY,
+                f"dying:/{place}",
+                every=20,
+                files=Quick(),
+                storage_options={"left": steps},
+            )
         except SinkError:
             died = True
         scratch = tmp_path / f"{steps}"
@@ -195,7 +206,7 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
         if died and not ending.endswith("/") and files.exists(f"{bucket}/{steps}/out{ending}"):
             (scratch / "early").mkdir()
             assert stored(files, f"{bucket}/{steps}/out{ending}", scratch / "early") == whole
-        done = await export(Rows(MANY[:60]), QUERY, f"memory:/{place}", every=20, resume=True)
+        done = await export(Rows(MANY[:60]), QUERY, f"memory:/{place}", every=20, files=Quick(), resume=True)
         assert done.instances == 60
         assert stored(files, f"{bucket}/{steps}/out{ending}", scratch) == whole
         steps += 1
@@ -217,6 +228,23 @@ async def test_the_newest_of_two_exports_goes_on(
         await export(Rows(MANY, before=take_over), QUERY, url, every=10)
     assert (await export(Rows(MANY), QUERY, url, every=10, resume=True)).before >= 30
     assert stored(files, f"{bucket}/out{ending}", tmp_path) == await on_disk(tmp_path, ending)
+
+
+async def test_an_older_export_without_rows_leaves_the_newer_one_alone(bucket: str, files: Any) -> None:
+    """An export that another one has overtaken before its first commit removes nothing of that one."""
+    url = f"memory:/{bucket}/out.csv"
+
+    def overtaken(handed: int) -> None:
+        if handed == 0:
+            draft = ObjectDraft(ObjectStore(url), url, folder=False)
+            draft.enter()
+            draft.continue_after(0)
+            draft.put_part(0, b"rows")
+            draft.keep(JournalEntry(job="", length=1))
+
+    with pytest.raises(SinkError, match="is being written by another export"):
+        await export(Rows(MANY, before=overtaken), QUERY, url, every=10)
+    assert len(below(files, f"{bucket}/.out.csv.aioflows")) == 4
 
 
 async def test_another_export_is_not_mixed_in(bucket: str) -> None:
@@ -247,8 +275,7 @@ async def test_parts_that_are_missing_are_an_error(bucket: str, files: Any, endi
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("memory://bucket/out.sqlite", "a database changes its file in place"),
-        ("memory://bucket/out.duckdb", "a database changes its file in place"),
+        ("memory://bucket/out.sqlite/", "only parquet can be written to a folder"),
         ("memory://bucket", "names no object in the bucket"),
         ("memory://bucket/", "names no object in the bucket"),
         ("memory://bucket/out", "the format of .* is unknown"),
@@ -291,11 +318,9 @@ async def test_an_error_of_the_store_comes_before_the_first_row_and_shows_no_opt
 
 
 async def test_options_that_do_not_fit_are_refused(bucket: str, tmp_path: Path) -> None:
-    """An object has no mode and nothing is appended to it, and a path has no storage options."""
+    """An object has no mode, and a path has no storage options."""
     with pytest.raises(QueryError, match="an object has no mode"):
         await export(Rows(MANY), QUERY, f"memory:/{bucket}/out.csv", mode=0o640)
-    with pytest.raises(QueryError, match="is in an object store, so nothing can be appended to it"):
-        await export(Rows(MANY), QUERY, f"memory:/{bucket}/out.csv", append=True)
     with pytest.raises(QueryError, match="are for object stores"):
         await export(Rows(MANY), QUERY, tmp_path / "out.csv", storage_options={})
 
