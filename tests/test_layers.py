@@ -52,7 +52,15 @@ ORDER = [
         "_core.governor",
         "_core.proofs",
     ),
-    *("_core.scans", "_core.filters", "_core.sorted", "_core.strategy", "_core.follow", "_core.wait"),
+    *(
+        "_core.scans",
+        "_core.filters",
+        "_core.sorted",
+        "_core.strategy",
+        "_core.follow",
+        "_core.wait",
+        "_core.board",
+    ),
     *("_net", "scan", "follow", "session", "schedule", "audit", "aioflows", "sync", "governor"),
 ]
 # An edge imports what is named here, and from itself.
@@ -61,15 +69,16 @@ EDGES = {
     "export": "errors _lazy _time_zones models _extras _instance_json _sealed _worker _tables arrow query checkpoint",
     "report": "errors _time_zones models query scan _display stats export audit",
     "web": "errors _extras _tables models query checkpoint arrow scan follow export",
+    "board": "errors _sealed _statuses _display models query checkpoint events _core.board scan follow session export web",
     "telemetry": "aioflows",
     "airflow": "aioflows sync",
     "dlt": "aioflows _extras _tables arrow query checkpoint sync",
-    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit",
+    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit board",
     "__main__": "cli",
 }
 FOREIGN = {
     "airflow": "airflow",
-    "aiohttp": "_net.http emulator.server web.aiohttp_stream",
+    "aiohttp": "_net.http emulator.server web.aiohttp_stream board.aiohttp_application",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",
     "cron_descriptor": "_core.schedule.description",

@@ -6,6 +6,7 @@ Both doors to a follow own one, as with `ScanReader`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import attrs
@@ -15,6 +16,7 @@ from aioflows._core.follow.polling import FollowMachine
 from aioflows._core.pages.ordered_page import Misplaced
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
+from aioflows._net.observers import Observers
 from aioflows._net.operations import checked_instances
 from aioflows._net.scan_reader import ScanReader, SessionParts
 from aioflows._net.session_bound import SessionBound
@@ -75,6 +77,7 @@ class FollowReader(SessionBound):
         self._due: float | None = None
         self._bell = asyncio.Event()
         self._busy = False
+        self._noted: Callable[[Sequence[FlowInstance], ScheduleType], None] | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -83,6 +86,15 @@ class FollowReader(SessionBound):
 
     def _repr_html_(self) -> str:
         return facts(repr(self), attrs.asdict(self.stats).items())
+
+    def note_types(self, noted: Callable[[Sequence[FlowInstance], ScheduleType], None]) -> None:
+        """Call a function with rows and their schedule type, before a row that is new is handed out."""
+        self._noted = noted
+
+    @property
+    def observers(self) -> Observers:
+        """The receivers of the events of the session."""
+        return self._parts.watch
 
     # Reading
 
@@ -178,6 +190,8 @@ class FollowReader(SessionBound):
                 order_by="trigger_time",
             )
             self._scan = ScanReader(self._parts, window, growing=self._known_zone)
+            if self._noted is not None and not step.status:  # else a filter may stand around the scan
+                self._scan.note_types(self._noted)
         rows: list[FlowInstance] | None = None
         try:
             with suppress(StopAsyncIteration):
@@ -219,6 +233,8 @@ class FollowReader(SessionBound):
             if page is None:
                 whole = False
             else:
+                if self._noted is not None:
+                    self._noted(page, types[len(pages)])
                 pages.append(page)
                 rows += page
         if step.status:

@@ -66,8 +66,16 @@ class Observers:
     def __init__(self, observer: Observer | None = None) -> None:
         if observer is not None and (not callable(observer) or inspect.iscoroutinefunction(observer)):
             raise QueryError(f"observer must be a plain function that takes an event, not {observer!r}")
-        self._observer = observer
+        self._observers = [] if observer is None else [observer]
         self._failed = False
+
+    def add(self, observer: Observer) -> None:
+        """Call a further observer with each event, until it is removed."""
+        self._observers = [*self._observers, observer]
+
+    def remove(self, observer: Observer) -> None:
+        """Call an observer no more. Safe to call more than once."""
+        self._observers = [one for one in self._observers if one != observer]
 
     def warn(self, text: str) -> None:
         """Write a warning to the log."""
@@ -75,17 +83,19 @@ class Observers:
 
     def wanted(self, kind: type[Event]) -> bool:
         """Return True if the observer or the log receives events of this type."""
-        return self._observer is not None or _log.isEnabledFor(_LEVELS.get(kind, logging.DEBUG))
+        return bool(self._observers) or _log.isEnabledFor(_LEVELS.get(kind, logging.DEBUG))
 
     def emit(self, event: Event) -> None:
         """Send an event to the log and to the observer."""
         level = _LEVELS.get(type(event), logging.DEBUG)
         if _log.isEnabledFor(level):
             _log.log(level, "%s", format_event(event), extra={"event": event})
-        if self._observer is None:
-            return
+        for observer in self._observers:
+            self._call(observer, event)
+
+    def _call(self, observer: Observer, event: Event) -> None:
         try:
-            self._observer(event)
+            observer(event)
         except Exception:  # noqa: BLE001  (an error of the observer must not end a scan)
             if not self._failed:  # an observer may fail at every event
                 self._failed = True

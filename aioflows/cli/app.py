@@ -21,14 +21,16 @@ from aioflows.cli.options import flags, parsing
 from aioflows.cli.options.connection import ConnectionOptions
 from aioflows.cli.options.groups import (
     AuditOptions,
+    BoardOptions,
     LimitOptions,
     OutputOptions,
     PollOptions,
     QueryOptions,
     RangeOptions,
+    ServerOptions,
     WaitOptions,
 )
-from aioflows.cli.options.moments import moves, time, with_fixed_times
+from aioflows.cli.options.moments import duration, moves, time, with_fixed_times
 from aioflows.cli.output.console import console_on
 from aioflows.cli.output.standard_output import checked_standard_output, standard_output
 from aioflows.errors import QueryError
@@ -293,6 +295,31 @@ async def doctor_command(
     from aioflows.cli.commands.doctor import doctor
 
     return await doctor(connection, limit_options.limits(), as_json=as_json)
+
+
+@command(app, "board", interruptible=False)
+async def board_command(
+    *,
+    address: flags.BoardUrl = None,
+    selection: BoardOptions,
+    server: ServerOptions,
+    connection: ConnectionOptions,
+    limit_options: LimitOptions,
+    as_json: flags.FollowJson = False,
+) -> Exit:
+    """Serve a live board: what runs, fails, is late or missing. Without a service, that of an emulated one."""
+    from aioflows.cli.commands.board import BoardJob, board, board_duration, with_url
+
+    job = BoardJob(
+        selection.query,
+        duration(selection.last, "--last"),
+        board_duration(selection.late, "--late", "minutes"),
+        server=server,
+        limits=limit_options.limits(),
+        as_json=as_json,
+    )
+    await board(with_url(connection, address), job, console_on(sys.stdout))
+    return Exit.COMPLETE
 
 
 @command(app, "emulate", interruptible=False)

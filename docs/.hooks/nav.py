@@ -14,6 +14,7 @@ GUIDE = [
     "arrow",
     "instances",
     "report",
+    "board",
     "command-line",
     "web",
     "observability",

@@ -3,7 +3,8 @@
     python docs/images/make.py
 
 ``progress.svg`` shows the line of ``aioflows scan`` while it runs and after it has ended, as `rich` records it.
-``report.png`` is a page of ``aioflows report`` in Chromium, if one is installed. Both read the emulator.
+``report.png`` is a page of ``aioflows report`` and ``board.png`` that of ``aioflows board``, in Chromium, if one is
+installed. All read the emulator.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from rich.console import Console
 from rich.text import Text
 
 from aioflows import FlowQuery, FlowScan, FlowSession
+from aioflows.board import application
+from aioflows.board.aiohttp_application import serve
 from aioflows.cli.output.meters import live_meter
 from aioflows.cli.output.scan_summary import ScanSummary
 from aioflows.emulator import EmulatorProcess
@@ -81,10 +84,33 @@ async def page(file: Path) -> None:
     )
 
 
+async def live_board() -> None:
+    """Take a picture of a board, as `aioflows board` shows it."""
+    from playwright.async_api import async_playwright  # noqa: PLC0415  (only this picture needs it)
+
+    if CHROMIUM is None:
+        print("there is no Chromium here, so board.png stays as it is")
+        return
+    async with (
+        EmulatorProcess(instances=20_000, days=4, seed=1, live=True, missed=40, late=40) as emulator,
+        FlowSession(emulator.url, user_id="u", org_id="o") as session,
+        serve(application(session, title="an emulated service"), "127.0.0.1", 0) as port,
+        async_playwright() as playwright,
+    ):
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = await chromium.new_page(viewport={"width": 1280, "height": 720})
+        await page.goto(f"http://127.0.0.1:{port}/")
+        await page.wait_for_selector("#history", state="hidden")
+        await asyncio.sleep(8)  # the rows are put in order every few seconds
+        await page.screenshot(path=HERE / "board.png")
+        await chromium.close()
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         await progress(Path(folder) / "year.parquet")
         await page(Path(folder) / "report.html")
+    await live_board()
 
 
 if __name__ == "__main__":

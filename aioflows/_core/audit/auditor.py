@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from aioflows._core.audit.findings import (
     DoubledRun,
@@ -31,13 +32,32 @@ from aioflows._core.audit.flow_period import FlowPeriod
 from aioflows._core.schedule.wall_clock import DAY, WallClock
 from aioflows._core.wire.zone import Zone
 from aioflows.errors import QueryError
-from aioflows.models import FlowInstance, FlowStatus
+from aioflows.models import FlowStatus
 
-__all__ = ["Auditor"]
+__all__ = ["AuditableRun", "Auditor"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_STARTED = (FlowStatus.INIT, FlowStatus.WAIT, FlowStatus.READY)
 _EARLY = timedelta(minutes=-1)
+
+
+class AuditableRun(Protocol):
+    """What an audit reads of a `FlowInstance`."""
+
+    @property
+    def instance_id(self) -> str: ...
+    @property
+    def flow_id(self) -> int | None: ...
+    @property
+    def flow_name(self) -> str | None: ...
+    @property
+    def freq(self) -> str | None: ...
+    @property
+    def status(self) -> FlowStatus | int | None: ...
+    @property
+    def trigger_time(self) -> datetime | None: ...
+    @property
+    def start_time(self) -> datetime | None: ...
 
 
 class Auditor:
@@ -72,7 +92,7 @@ class Auditor:
             0,
         )  # the day, its first instant and its end; one second of a day with two offsets
 
-    def add(self, rows: Sequence[FlowInstance]) -> None:
+    def add(self, rows: Sequence[AuditableRun]) -> None:
         """Audit further instances.
 
         Raises:
@@ -140,7 +160,7 @@ class Auditor:
             assert self._clock is not None
             flow.run_beside(~place, second, self._clock)
 
-    def _not_started(self, flow: FlowPeriod, row: FlowInstance, time: datetime) -> None:
+    def _not_started(self, flow: FlowPeriod, row: AuditableRun, time: datetime) -> None:
         self._findings.unstarted += 1
         if row.status in _NOT_STARTED:
             self._waits.append((flow.text, row.instance_id, time))
@@ -186,7 +206,7 @@ class Auditor:
             ]
         return findings
 
-    def _skip(self, row: FlowInstance) -> None:
+    def _skip(self, row: AuditableRun) -> None:
         if row.trigger_time is None:
             self._findings.undated += 1
         else:
@@ -212,7 +232,7 @@ class Auditor:
         low = day * DAY - offsets.first
         return day, low, low + DAY
 
-    def _next_period(self, before: FlowPeriod | None, row: FlowInstance, second: int) -> FlowPeriod:
+    def _next_period(self, before: FlowPeriod | None, row: AuditableRun, second: int) -> FlowPeriod:
         """Begin the period of a new flow, or of a flow whose schedule has changed."""
         assert row.flow_id is not None
         assert self._clock is not None
@@ -337,7 +357,7 @@ class Auditor:
             self._texts.append(text)
 
 
-def _out_of_order(row: FlowInstance) -> QueryError:
+def _out_of_order(row: AuditableRun) -> QueryError:
     return QueryError(
         f"instance {row.instance_id!r} is out of order: its trigger time precedes that of the instance before; "
         "audit a scan whose order_by is 'trigger_time'"

@@ -457,3 +457,26 @@ Switches: TypeAlias = Annotated[
         "--set", help="Another switch, as in ties=unstable; python -m aioflows.emulator --help lists them."
     ),
 ]
+
+BoardUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="URL", help="Address of the API gateway, as --url.", show_default="an emulated service"
+    ),
+]
+BoardLast: TypeAlias = Annotated[
+    str, _query("--last", help="How far back the board looks: 6h, 24h, 7d. At most 31 days.")
+]
+BoardHost: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        help="Address to listen at. Beyond this machine, the board's own address begins with a token, which "
+        "AIOFLOWS_BOARD_TOKEN may set.",
+    ),
+]
+BoardPort: TypeAlias = Annotated[int, typer.Option("--port", help="Port.", show_default="a free port")]
+BoardCheckpoint: TypeAlias = Annotated[
+    Path | None,
+    _output("--checkpoint", help="File from which the board goes on after a restart.", show_default="none"),
+]

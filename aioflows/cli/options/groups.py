@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditOptions",
+    "BoardOptions",
     "LimitOptions",
     "OutputOptions",
     "PollOptions",
     "QueryOptions",
     "RangeOptions",
+    "ServerOptions",
     "WaitOptions",
 ]
 
@@ -176,3 +178,33 @@ class WaitOptions:
     within: flags.Within = None
     poll: flags.PollInterval = 30.0
     grace: flags.Grace = 3.0
+
+
+@attrs.frozen
+class BoardOptions:
+    """The options that select what a board shows."""
+
+    last: flags.BoardLast = "24h"
+    late: flags.LateMinutes = 10.0
+    type: flags.TypeName = "all"
+    owner: flags.Owner = ""
+    expression: flags.Expression = ""
+
+    @property
+    def query(self) -> FlowQuery:
+        """The query for the selected instances, of no range."""
+        from aioflows import FlowQuery
+
+        type = parsing.schedule_type(self.type)
+        return FlowQuery(0, 0, type=type, owner=self.owner, expression=self.expression)
+
+
+@attrs.frozen
+class ServerOptions:
+    """The options for where a board is served, and how often it asks."""
+
+    host: flags.BoardHost = "127.0.0.1"
+    port: flags.BoardPort = 0
+    least: flags.MinWait = 2.0
+    most: flags.MaxWait = 10.0
+    checkpoint: flags.BoardCheckpoint = None

@@ -1,0 +1,256 @@
+"""A board over a service that lives on, in virtual time: its counts are those of a scan, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aioflows import FlowQuery, FlowSession, FlowStatus, QueryError
+from aioflows._net.transport import Answer, Request
+from aioflows.board import BoardApplication, application
+from aioflows.board.aiohttp_application import serve
+from aioflows.emulator import Emulator
+from tests.support.board_client import BoardClient
+from tests.support.fakes import EmulatorTransport, answer, loop_time
+
+EPOCH = 1_735_689_600_000
+
+
+class ThrottledTransport(EmulatorTransport):
+    """Refuses every request from one time until another (seconds)."""
+
+    refuses = (0.0, 0.0)
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: float) -> Answer:
+        if self.refuses[0] <= loop_time() < self.refuses[1]:
+            await asyncio.sleep(0.01)
+            return answer(b"too many", 429, retry_after="5")
+        return await super().send(request, headers, timeout)
+
+
+class Browser:
+    """A client of an ASGI application, which asks and follows as the page does."""
+
+    def __init__(self, board: BoardApplication, root: str = "") -> None:
+        self.board = board
+        self.root = root
+        self.client = BoardClient()
+        self.id = ""
+        self.resets = 0
+
+    async def get(
+        self, path: str, query: str = "", method: str = "GET", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request"}
+
+        await self.board(self._scope(path, query, method, headers), receive, send)
+        found = {name.decode(): text.decode() for name, text in sent[0]["headers"]}
+        return sent[0]["status"], found, b"".join(one.get("body", b"") for one in sent[1:])
+
+    def _scope(self, path: str, query: str, method: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        pairs = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+        path = f"{self.root}{path}"
+        return {
+            "type": "http", "method": method, "path": path, "root_path": self.root, "headers": pairs,
+            "query_string": query.encode(),
+        }  # fmt: skip
+
+    async def load(self) -> None:
+        _, _, body = await self.get("/state")
+        state = json.loads(gzip.decompress(body))
+        self.client, self.id = BoardClient(), state["id"]
+        self.client.take(state)
+
+    async def listen(self) -> None:
+        """Take events until the stream ends, as with `EventSource`."""
+        buffer = b""
+
+        async def send(message: Any) -> None:
+            nonlocal buffer
+            buffer += message.get("body", b"")
+            while b"\n\n" in buffer:
+                event, buffer = buffer.split(b"\n\n", 1)
+                self._event(event.decode())
+
+        async def receive() -> dict[str, Any]:
+            return dict(await asyncio.get_running_loop().create_future())
+
+        await self.board(self._scope("/events", f"after={self.id}", "GET", {}), receive, send)
+
+    def _event(self, text: str) -> None:
+        fields = dict(line.split(": ", 1) for line in text.splitlines())
+        if fields.get("event") == "reset":
+            self.resets += 1
+        elif "id" in fields:
+            self.client.take(json.loads(fields["data"]))
+            self.id = fields["id"]
+
+
+@asynccontextmanager
+async def served(
+    instances: int = 3_000, **options: Any
+) -> AsyncIterator[tuple[Emulator, ThrottledTransport, FlowSession, BoardApplication]]:
+    with Emulator(instances, days=2, seed=4, live=True, now=lambda: EPOCH + loop_time() * 1000) as emulator:
+        transport = ThrottledTransport(emulator, epoch_ms=EPOCH, latency=0.02)
+        session = FlowSession("http://gateway.test", user_id="u", org_id="o", http=transport, allow_http=True)
+        board = application(session, **options)
+        async with session, board:
+            yield emulator, transport, session, board
+
+
+async def scanned(session: FlowSession, client: BoardClient) -> Counter[str]:
+    first = client.info["first"] * 600_000
+    rows = await session.scan(FlowQuery(first, await session.server_time())).list()
+    return Counter(str(one.status) for one in rows)
+
+
+async def agrees(session: FlowSession, browser: Browser) -> None:
+    """Wait until the board and a scan of its range agree. A scan in a moment of change may be ahead of a poll."""
+    async with asyncio.timeout(60):
+        while browser.client.info["history"]["share"] < 1:  # noqa: ASYNC110  (a page polls nothing, a test may)
+            await asyncio.sleep(0.1)
+        while browser.client.by_status != await scanned(session, browser.client):  # noqa: ASYNC110
+            await asyncio.sleep(0.7)
+
+
+@pytest.mark.long
+async def test_counts_are_those_of_a_scan_after_changes_and_a_throttled_minute() -> None:
+    async with served() as (emulator, transport, session, board):
+        browser = Browser(board)
+        await browser.load()
+        listening = asyncio.create_task(browser.listen())
+        await agrees(session, browser)
+        assert browser.client.info["history"] == {"share": 1}
+        transport.refuses = loop_time(), loop_time() + 60
+        await asyncio.sleep(30)
+        assert browser.client.info["service"]["state"] in ("throttled", "down")
+        await asyncio.sleep(40)
+        await agrees(session, browser)
+        assert browser.client.info["service"] == {"state": "ok"}
+        now = int(EPOCH + loop_time() * 1000)
+        late = [emulator.insert(now - hours * 3_600_000, status=-1) for hours in range(1, 20)]
+        for id in late[:5]:
+            emulator.delete(id)
+        emulator.set_status(late[7], int(FlowStatus.SUCCESS))
+        await asyncio.sleep(40)  # a scan finds what no poll shows
+        await agrees(session, browser)
+        again = Browser(board)
+        await again.load()
+        assert again.client.by_status == browser.client.by_status
+        listening.cancel()
+
+
+@pytest.mark.long
+async def test_clients_cost_the_service_nothing_and_a_client_that_stops_reading_holds_nobody() -> None:
+    async def requests(clients: int) -> int:
+        async with served(600) as (_, transport, _, board):
+            readers = [Browser(board) for _ in range(clients)]
+            for one in readers:
+                await one.load()
+            listening = [asyncio.create_task(one.listen()) for one in readers]
+            blocked = asyncio.get_running_loop().create_future()
+
+            async def stuck(_: Any) -> None:
+                await blocked
+
+            for one in readers[1::10]:
+                scope = one._scope("/events", f"after={one.id}", "GET", {})
+                listening.append(asyncio.create_task(board(scope, blocked.__await__, stuck)))  # type: ignore[arg-type]
+            await asyncio.sleep(100)
+            sent = len(transport.sent)
+            for one in readers:
+                assert one.client.by_status == readers[0].client.by_status
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
+            return sent
+
+    assert await requests(40) <= 1.1 * await requests(1)
+
+
+async def test_a_client_that_lacks_too_much_is_told_to_load_the_whole() -> None:
+    async with served(300) as (_, _, _, board):
+        browser = Browser(board)
+        await browser.load()
+        browser.id = "of-another-board"
+        async with asyncio.timeout(5):
+            await browser.listen()
+        assert browser.resets == 1
+
+
+async def test_an_address_needs_its_token_and_a_host_that_is_known() -> None:
+    async with served(100, token="a-long-token-of-letters", hosts=("localhost",)) as (_, _, _, board):
+        browser = Browser(board, root="/below")
+        ask = browser.get
+        assert (await ask("/a-long-token-of-letters/", host="localhost:80"))[0] == 200
+        for path in ("/", "/state", "/a-long-token-of-letter/state", "/wrong/"):
+            assert (await ask(path, host="localhost"))[0] == 403
+        assert (await ask("/a-long-token-of-letters/", host="evil.example"))[0] == 403
+        assert (await ask("/a-long-token-of-letters/", method="POST", host="localhost"))[0] == 405
+        assert (await ask("/a-long-token-of-letters/nothing", host="localhost"))[0] == 404
+
+
+async def test_the_page_loads_nothing_and_cannot_be_framed() -> None:
+    async with served(100) as (_, _, _, board):
+        status, headers, body = await Browser(board).get("/")
+        text = gzip.decompress(body).decode()
+        assert status == 200
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in text
+        assert len(text) < 200_000
+        for path in ("/state", "/runs", "/instance", "/nothing"):
+            assert "frame-ancestors 'none'" in (await Browser(board).get(path))[1]["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"last": timedelta(seconds=1)},
+        {"last": 24},
+        {"late": timedelta(0)},
+        {"query": FlowQuery(0, 0, status=FlowStatus.FAIL)},
+    ],
+)
+async def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    async with FlowSession("https://gateway.test", user_id="u", org_id="o") as session:
+        with pytest.raises(QueryError):
+            application(session, **wrong)
+
+
+@pytest.mark.real_time
+async def test_a_port_that_cannot_be_had_is_said() -> None:
+    async with FlowSession("https://gateway.test", user_id="u", org_id="o") as session:
+        with pytest.raises(QueryError, match=r"cannot listen at 127\.0\.0\.1, port 99999"):
+            async with serve(application(session), "127.0.0.1", 99_999):
+                pass
+
+
+async def test_no_work_is_left_where_the_session_is_closed() -> None:
+    with Emulator(50, days=2, live=True, now=lambda: EPOCH + loop_time() * 1000) as emulator:
+        transport = EmulatorTransport(emulator, epoch_ms=EPOCH)
+        session = FlowSession("http://gateway.test", user_id="u", org_id="o", http=transport, allow_http=True)
+        async with session:
+            board = application(session)
+            board.start()
+            await asyncio.sleep(10)
+        async with asyncio.timeout(20):
+            await board.ended()
+        assert board._feed.state.fact("service")["state"] == "stopped"
