@@ -124,17 +124,24 @@ def streak_of(runs: Iterable[BoardRun]) -> Streak | None:
 
     Runs that were cancelled or skipped are neither a success nor a failure.
     """
-    ended = [run for run in runs if run.status in FAILED or run.status == FlowStatus.SUCCESS]
-    ended.sort(key=lambda run: (run.trigger_time, run.instance_id), reverse=True)
-    failures = 0
-    while failures < len(ended) and ended[failures].status in FAILED:
-        failures += 1
+    runs = list(runs)
+    success = max(map(_place, (run for run in runs if run.status == FlowStatus.SUCCESS)), default=None)
+    failures = [run for run in runs if run.status in FAILED and (success is None or _place(run) > success)]
     if not failures:
         return None
-    last, first = ended[0], ended[failures - 1]
-    success = ended[failures].trigger_ms if failures < len(ended) else None
+    first, last = min(failures, key=_place), max(failures, key=_place)
     assert last.status is not None
-    return Streak(failures, first.trigger_ms, success, last.instance_id, int(last.status))
+    return Streak(
+        len(failures),
+        first.trigger_ms,
+        None if success is None else ms_of(success[0]),
+        last.instance_id,
+        int(last.status),
+    )
+
+
+def _place(run: BoardRun) -> tuple[datetime, str]:
+    return run.trigger_time, run.instance_id
 
 
 def p95_of(runs: Iterable[BoardRun]) -> int | None:

@@ -26,6 +26,7 @@ _LONGEST_NAME = 200
 _MOST_STATUSES = 64
 _OTHER = "OTHER"
 _MOST_JUDGED = 300
+_MANY_RUNS = 1_000
 
 
 class BoardState:
@@ -54,6 +55,8 @@ class BoardState:
         self._p95: dict[int, int] = {}
         self._changed: Changes = {}
         self._changed_flows: set[int] = set()
+        self._stale_p95: dict[int, int] = {}  # by flow, the number of the call that computes it
+        self._calls = 0
         self._mark = 0
         self.changed_bins: set[int] = set()
         """The bins whose runs have changed. Whoever saves them clears the set."""
@@ -227,8 +230,12 @@ class BoardState:
         """Return the changes since the last call.
 
         Streaks and durations of at most `_MOST_JUDGED` flows are computed in a call, so that no call takes long.
-        The others follow in later calls.
+        The others follow in later calls, and so do the durations of flows with many runs.
         """
+        self._calls += 1
+        for flow in [flow for flow, call in self._stale_p95.items() if call <= self._calls]:
+            del self._stale_p95[flow]
+            self._set("p95", self._p95, flow, p95_of(self._flow_runs[flow].values()))
         for _ in range(min(_MOST_JUDGED, len(self._changed_flows))):
             self._judge_flow(self._changed_flows.pop())
         changed, self._changed = self._changed, {}
@@ -236,13 +243,16 @@ class BoardState:
 
     def _judge_flow(self, flow: int) -> None:
         runs = self._flow_runs[flow].values()
-        streak, p95 = streak_of(runs), p95_of(runs)
+        streak = streak_of(runs)
         shown = None
         if streak is not None:
             status = self._number_of(self._statuses, "status", str(_status(streak.status)))
             shown = [streak.failures, streak.since_ms, streak.success_ms, streak.instance_id, status]
         self._set("fail", self._failing, flow, shown)
-        self._set("p95", self._p95, flow, p95)
+        if len(runs) < _MANY_RUNS:
+            self._set("p95", self._p95, flow, p95_of(runs))
+        else:
+            self._stale_p95.setdefault(flow, self._calls + len(runs) // _MANY_RUNS)
 
     def _set(self, kind: str, values: dict[int, Any], key: int, value: Any) -> None:
         if values.get(key) == value:

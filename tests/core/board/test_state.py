@@ -127,6 +127,15 @@ def test_a_flow_fails_since_the_first_failure_behind_its_last_success() -> None:
     assert shown[:4] == [2, NOW_MS - 30 * MINUTE, NOW_MS - 40 * MINUTE, "e"]
 
 
+def test_the_p95_of_a_flow_with_many_runs_comes_a_few_calls_later() -> None:
+    many = [row(f"m{n}", n % 1400, flow=1, lasts=1 + n / 1000) for n in range(2_500)]
+    state = state_with(*many, *(row(f"f{n}", n, flow=2, lasts=2) for n in range(20)))
+    shown = [state.changes().get("p95", {}) for _ in range(4)]
+    assert [len(one) for one in shown] == [1, 0, 1, 0]
+    assert list(shown[0].values()) == [2 * MINUTE]
+    assert list(shown[2].values()) == [round((1 + 2.375) * MINUTE)]
+
+
 def test_runs_before_the_first_bin_are_dropped_as_time_goes_on() -> None:
     state = state_with(row("old", 23 * 60 + 45), row("new", 5))
     state.told_time(NOW_MS + HOUR)
