@@ -20,6 +20,7 @@ GUIDE = [
     "emulator",
     "sync",
     "errors",
+    "decoder",
     "real-service",
     "sessions",
     "times",
