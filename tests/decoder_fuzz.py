@@ -43,8 +43,12 @@ def answers() -> list[bytes]:
 
 
 def _state(rows: Sequence[FlowInstance]) -> list[Any]:
-    """Return all that rows hold, with its types, since 1 equals True."""
-    return [[(type(value), value) for value in row.__getstate__()] for row in rows]
+    """Return all that rows hold, with its types, since 1 equals True.
+
+    The last value, `extra`, is None or an empty dictionary in rows without unknown members.
+    """
+    states = [row.__getstate__() for row in rows]
+    return [[(type(value), value) for value in (*state[:-1], state[-1] or None)] for state in states]
 
 
 def _rows(page: SearchPage, zone: Zone, numbers: Sequence[int] | None) -> Any:

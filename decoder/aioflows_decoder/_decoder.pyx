@@ -13,7 +13,10 @@ from types import MemberDescriptorType
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.datetime cimport datetime_new, import_datetime
+from cpython.datetime cimport (
+    datetime, datetime_day, datetime_hour, datetime_microsecond, datetime_minute, datetime_month, datetime_new,
+    datetime_second, datetime_tzinfo, datetime_year, import_datetime,
+)
 from cpython.list cimport PyList_GET_ITEM, PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -727,6 +730,22 @@ cdef class Decoder:
                 copy_slot(made, <PyObject*>row, self.offsets[field])
             copy_slot(made, <PyObject*>row, self.extra)
             found.append(copy)
+        return found
+
+    def aware(self, walls, tzinfo):
+        """Return times without zone as times of a zone: in the first pass, if its clocks show them twice."""
+        cdef list found = []
+        cdef object last = None, time = None
+        cdef datetime wall
+        for wall in walls:
+            if wall is not last:
+                if datetime_tzinfo(wall) is not None:
+                    raise TypeError("a time has a zone")
+                last = wall
+                time = datetime_new(
+                    datetime_year(wall), datetime_month(wall), datetime_day(wall), datetime_hour(wall),
+                    datetime_minute(wall), datetime_second(wall), datetime_microsecond(wall), tzinfo)
+            found.append(time)
         return found
 
     def finish(self, list rows not None, times, epoch):

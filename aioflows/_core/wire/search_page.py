@@ -106,7 +106,7 @@ class SearchPage:
         decoder: Decoder | None = None,
         plan: Plan | None = None,
     ) -> None:
-        if not all(ids):
+        if plan is None and not all(ids):
             raise AnswerError("there is no id", f"{row_path(list(map(bool, ids)).index(False))}.instanceId")
         # Tuples, since the garbage collector stops tracking a tuple of texts, but visits a list of them each
         # time.
