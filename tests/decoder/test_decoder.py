@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import tomllib
@@ -16,10 +17,15 @@ from hypothesis import strategies as st
 from aioflows._compiled import compiled_decoder
 from aioflows._core.wire.search import read_search
 from aioflows._core.wire.zone import Zone
+from aioflows._tables.columns import Layout
+from aioflows.arrow.from_bytes import AnswerColumns
+from aioflows.arrow.from_instances import text_batch
+from aioflows.arrow.from_plans import planned_members
 from aioflows.models import FlowInstance, StoredInstance
-from tests.decoder_fuzz import compare, run
+from tests.decoder_fuzz import answers, compare, run
 from tests.support.long import long_but
-from tests.support.odd_answers import PLAIN, body_of, damaged, near_times, numbered, odd_rows
+from tests.support.mutations import mutated
+from tests.support.odd_answers import PLAIN, body_of, damaged, near_times, numbered, odd_rows, undecoded
 
 if TYPE_CHECKING:
     from aioflows_decoder import Decoder
@@ -164,6 +170,34 @@ class TestThePureWayIsTheContract:
         for name, text in zip(names, texts, strict=True):
             compare(decoder, plain(**{name: text}))
         compare(decoder, plain(**dict(zip(names, texts, strict=True))))
+
+
+class TestItsColumns:
+    @pytest.mark.parametrize("seed", long_but(0, of=range(12)))
+    def test_batches_equal_those_of_instances(self, decoder: Decoder, seed: int) -> None:
+        """Answers are honest or changed, one alone or several at once, and rows are all or some of them."""
+        rng, read = random.Random(seed), 0
+        layout, berlin = Layout(), Zone.parse("+01:00")
+        for _ in range(30 if seed == 0 else 300):
+            bodies = [body for body in (mutated(answers(), rng) for _ in range(6)) if decoder.plan(body)]
+            for some in (bodies, *([body] for body in bodies)):
+                chunks = [undecoded(body, zone=berlin) for body in some]
+                parts = [part for chunk in chunks for part in chunk.parts]
+                if not some or (members := planned_members(parts)) is None:
+                    continue
+                read += 1
+                assert len(members) == len([*members])
+                batches = AnswerColumns(layout).batches(chunks)
+                for batch, chunk in zip(batches, chunks, strict=True):
+                    batch.validate(full=True)
+                    assert batch.equals(text_batch(layout, chunk.read()))
+        assert read
+
+    def test_a_member_that_there_is_not_has_no_column(self, decoder: Decoder) -> None:
+        with pytest.raises(KeyError):
+            decoder.column([], "more")
+        assert decoder.column([], "flowName") == (0, 0, b"", bytes(4), b"")
+        assert decoder.column([], "virtual") == (0, 0, b"", b"", None)
 
 
 class TestItsInstances:

@@ -140,6 +140,11 @@ class SearchPage:
         return self._walls or naive_times([*self.times])
 
     @property
+    def plan(self) -> Plan | None:
+        """What the compiled decoder has noted of the answer, if it is to read the rows."""
+        return self._plan
+
+    @property
     def needs_no_zone(self) -> bool:
         """True if there are rows, and all of their times say the instant."""
         if not self._instants or not all(self._instants):
