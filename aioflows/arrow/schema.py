@@ -91,6 +91,7 @@ def seconds_between(starts: pa.Array, ends: pa.Array) -> pa.Array:
     return arrow.compute.divide(microseconds.cast(arrow.float64()), 1e6)
 
 
+@cache
 def wire_name(column: Column) -> str:
     """Return the name of a column in answers."""
     first, *others = column.name.split("_")
