@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from aioflows._tables.columns import Layout
 from aioflows.arrow.from_bytes import AnswerColumns
 from aioflows.arrow.from_instances import text_batch
 from aioflows.arrow.from_plans import planned_members
-from aioflows.models import FlowInstance, StoredInstance
+from aioflows.models import NAIVE_EPOCH, FlowInstance, StoredInstance
 from tests.decoder_fuzz import answers, compare, run
 from tests.support.long import long_but
 from tests.support.mutations import mutated
@@ -178,7 +179,7 @@ class TestItsColumns:
         """Answers are honest or changed, one alone or several at once, and rows are all or some of them."""
         rng, read = random.Random(seed), 0
         layout, berlin = Layout(), Zone.parse("+01:00")
-        for _ in range(30 if seed == 0 else 300):
+        for _ in range(10 if seed == 0 else 300):
             bodies = [body for body in (mutated(answers(), rng) for _ in range(6)) if decoder.plan(body)]
             for some in (bodies, *([body] for body in bodies)):
                 chunks = [undecoded(body, zone=berlin) for body in some]
@@ -209,6 +210,23 @@ class TestItsInstances:
     ) -> None:
         with pytest.raises((TypeError, AttributeError)):
             type(decoder)(stored, finished)
+
+    @settings(max_examples=30)
+    @given(
+        walls=st.lists(st.datetimes(timezones=st.none())),
+        zone=st.sampled_from(["GMT+8", "Europe/Berlin", "-03:30"]),
+    )
+    def test_times_with_zone_are_the_sums_of_the_pure_way(
+        self, decoder: Decoder, walls: list[datetime], zone: str
+    ) -> None:
+        epoch = Zone.parse(zone).epoch
+        found = decoder.aware(walls, Zone.parse(zone).tzinfo)
+        assert [(time.replace(tzinfo=None), time.tzinfo, time.fold) for time in found] == [
+            (time.replace(tzinfo=None), time.tzinfo, time.fold)
+            for time in (epoch + (wall - NAIVE_EPOCH) for wall in walls)
+        ]
+        with pytest.raises(TypeError):
+            decoder.aware([epoch], epoch.tzinfo or UTC)
 
     def test_a_row_is_finished_once(self, decoder: Decoder) -> None:
         plan = decoder.plan(plain())
