@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import attrs
 
+from aioflows._compiled import decoder_name
 from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.seen_filters import SeenFilters
 from aioflows._core.governor.address import GovernorAddress
@@ -202,7 +203,8 @@ class FlowSession(LoopBound):
 
     def __repr__(self) -> str:
         return (
-            f"<FlowSession {self._address.gateway} {self._state}, {len(self._readers)} scans, {self._gate!r}>"
+            f"<FlowSession {self._address.gateway} {self._state}, {len(self._readers)} scans, {self._gate!r}, "
+            f"decoder: {decoder_name()}>"
         )
 
     async def __aenter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 The same rows, read in each way by a fresh process, in turn, A B A B, from ready-made answers (`benchmarks.canned`); "x" is the
 median of ratios to the hand-tuned loop of the same round, which is told all pages beforehand, keeps no order and proves
-nothing. "by start time" is an order in which nothing can go out before the last page has come, here with its proof;
+nothing. Where the compiled decoder is installed, it is at work but in the ways called "pure Python". "by start time" is an order in which nothing can go out before the last page has come, here with its proof;
 "failing" has one answer in a hundred replaced by HTTP 503.
 
     python benchmarks/costs.py [--days 19] [--rounds 3] [--latencies 0 50] [--page-size 500]
@@ -16,10 +16,12 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
+from aioflows._compiled import compiled_decoder
 from benchmarks.canned import A_DAY, CannedService
 from benchmarks.runs import middle, ratio, run
 
 BASE = "hand-tuned"
+PURE = "pure Python"
 WAYS = {
     BASE: BASE,
     "in no order": "in no order",
@@ -29,6 +31,12 @@ WAYS = {
     "in order, failing": "pages()",
     "by start time, proven": "by start time",
 }
+if compiled_decoder() is not None:
+    WAYS |= {
+        f"{way}, {PURE}": reader
+        for way, reader in WAYS.items()
+        if way in ("in no order", "in order", "in order, row by row")
+    }
 FAILING = 100
 
 
@@ -41,15 +49,16 @@ def compare(latency: float, options: argparse.Namespace) -> None:
         failing = open_until_then.enter_context(CannedService(rows, latency / 1000, failing=FAILING))
         for _ in range(options.rounds):
             for way, reader in WAYS.items():
-                found[way].append(run(reader, failing if "failing" in way else sound, options.page_size))
+                service = failing if "failing" in way else sound
+                found[way].append(run(reader, service, options.page_size, pure=PURE in way))
                 assert found[way][-1]["rows"] == rows, f"{way}: {found[way][-1]['rows']:,} of {rows:,} rows"
     print(
         f"\n{rows:,} rows, {latency:g} ms, pages of {options.page_size}, 16 in flight, {options.rounds} rounds"
     )
-    print(f"{'':30}{'seconds':>9}{'x':>7}{'CPU s':>8}{'x':>7}{'requests':>10}{'peak MB':>9}")
+    print(f"{'':36}{'seconds':>9}{'x':>7}{'CPU s':>8}{'x':>7}{'requests':>10}{'peak MB':>9}")
     for way, results in found.items():
         print(
-            f"{way:30}{middle(results, 'seconds'):9.2f}{ratio(results, found[BASE], 'seconds'):7.2f}"
+            f"{way:36}{middle(results, 'seconds'):9.2f}{ratio(results, found[BASE], 'seconds'):7.2f}"
             f"{middle(results, 'cpu'):8.2f}{ratio(results, found[BASE], 'cpu'):7.2f}"
             f"{middle(results, 'searches'):10,.0f}{middle(results, 'peak'):9.0f}",
             flush=True,

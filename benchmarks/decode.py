@@ -19,7 +19,8 @@ from functools import partial
 
 import orjson
 
-from aioflows._core.wire.search import read_search
+from aioflows._compiled import decoder_name
+from aioflows._core.wire.search import read_purely, read_search
 from aioflows._core.wire.zone import Zone
 from aioflows._tables.json_lines import line_encoder
 from aioflows._tables.raw_rows import Part, RawRows
@@ -58,6 +59,10 @@ def at_once(body: bytes) -> list[FlowInstance]:
     return read_search(body, whole=True).instances(ZONE)
 
 
+def pure(body: bytes) -> list[FlowInstance]:
+    return read_purely(body).instances(ZONE)
+
+
 def by_and_by(body: bytes) -> list[FlowInstance]:
     return read_search(body).instances(ZONE)
 
@@ -82,7 +87,7 @@ def lines_of(body: bytes, *, nested: bool) -> bytes:
 
 def main() -> None:
     print(
-        f"Python {platform.python_version()}, orjson {orjson.__version__}, {platform.machine()}, {sys.platform}"
+        f"Python {platform.python_version()}, orjson {orjson.__version__}, decoder: {decoder_name()}, {platform.machine()}, {sys.platform}"
     )
     body = answer(500)
     print(
@@ -98,6 +103,7 @@ def main() -> None:
         ("read_search: what a page is planned by", lambda: read_search(body), body),
         ("instances: all fields", lambda: page.instances(ZONE), body),
         ("both", lambda: by_and_by(body), body),
+        ("both without the compiled decoder", lambda: pure(body), body),
         ("both in one pass (whole=True)", lambda: at_once(body), body),
         ("... and every time and status read", lambda: read_all(at_once(body)), body),
         ("... an unknown member in every row", lambda: at_once(wider), wider),

@@ -46,6 +46,7 @@ class Page:
     times: list[str]
     body: bytes = b""
     count: int | None = None
+    plan: None = None
 
     @property
     def size(self) -> int:

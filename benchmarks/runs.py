@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,12 +15,16 @@ from benchmarks.canned import CannedService
 __all__ = ["middle", "ratio", "run"]
 
 
-def run(name: str, service: CannedService, page_size: int, *flags: str) -> dict[str, Any]:
-    """Let one of the `CONTESTANTS` read, and give its rows, seconds, CPU seconds, peak in MB over the imports, and requests."""
+def run(name: str, service: CannedService, page_size: int, *flags: str, pure: bool = False) -> dict[str, Any]:
+    """Let one of the `CONTESTANTS` read, and give its rows, seconds, CPU seconds, peak in MB over the imports, and requests.
+
+    With *pure*, it reads without the compiled decoder.
+    """
     service.counted()
     numbers = [str(number) for number in (service.start_ms, service.end_ms, page_size)]
     command = [sys.executable, "-m", "benchmarks.contestants", name, service.url, *numbers, *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    variables = os.environ | {"AIOFLOWS_PURE": "1"} if pure else None
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     if done.returncode:
         raise SystemExit(done.stderr)
     found: dict[str, Any] = json.loads(done.stdout)

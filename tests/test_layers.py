@@ -31,6 +31,7 @@ ORDER = [
         "_instance_json",
         "settings",
         "models",
+        "_compiled",
         "_tables",
         "query",
         "checkpoint",
@@ -73,11 +74,12 @@ EDGES = {
     "telemetry": "aioflows",
     "airflow": "aioflows sync",
     "dlt": "aioflows _extras _tables arrow query checkpoint sync",
-    "cli": "aioflows _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit board",
+    "cli": "aioflows _compiled _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit board",
     "__main__": "cli",
 }
 FOREIGN = {
     "airflow": "airflow",
+    "aioflows_decoder": "_compiled",
     "aiohttp": "_net.http emulator.server web.aiohttp_stream board.aiohttp_application",
     "backoff": "_net.retrying",
     "cattrs": "_core.wire.codec",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from aioflows._tables.columns import Layout
 from aioflows._tables.text_columns import InstanceColumns, TextColumns
 from aioflows.models import FlowInstance
+
+if TYPE_CHECKING:
+    from aioflows_decoder import Plan
 
 __all__ = ["EncodedRows", "Part", "RawRows", "encoded_rows"]
 
@@ -29,6 +32,7 @@ class Part:
         read: decodes the wanted rows.
         columns: returns the wanted rows as columns, or None if they must be decoded with `read`. Default: None is
             returned.
+        plan: what the compiled decoder has noted of the answer. Default: None, nothing.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -36,6 +40,7 @@ class Part:
     numbers: Sequence[int] = attrs.field(repr=False)
     read: Callable[[], list[FlowInstance]] = attrs.field(repr=False)
     columns: Callable[[], TextColumns | None] = attrs.field(default=lambda: None, repr=False)
+    plan: Plan | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(eq=False)

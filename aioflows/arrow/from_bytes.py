@@ -1,5 +1,7 @@
 """Columns from the bytes of an answer: Arrow parses the JSON, without Python code for each row.
 
+Where the compiled decoder is installed, it makes the arrays of members instead (`from_plans`), and parses nothing again.
+
 This path reads only answers as the service documents them, and times that say the instant, as Java services
 write them. An unknown member, a number sent as text, or a time in another form is refused, by Arrow or by a
 check here. Such rows are decoded to instances instead. So the result always equals that of
@@ -34,7 +36,8 @@ from aioflows._tables.columns import (
 )
 from aioflows._tables.raw_rows import Part, RawRows
 from aioflows.arrow.from_instances import text_batch
-from aioflows.arrow.schema import names_of, pyarrow, seconds_between, types
+from aioflows.arrow.from_plans import planned_members
+from aioflows.arrow.schema import names_of, pyarrow, seconds_between, types, wire_name
 from aioflows.models import NAIVE_EPOCH, FlowInstance
 
 if TYPE_CHECKING:
@@ -109,7 +112,8 @@ class AnswerColumns:
 
     def _of_answers(self, parts: Sequence[Part], offset: timedelta) -> list[pa.RecordBatch]:
         with suppress(pyarrow().ArrowException):
-            columns = _Columns(_members(parts, self._pool), offset)
+            members = planned_members(parts)
+            columns = _Columns(_members(parts, self._pool) if members is None else members, offset)
             arrays = [columns.array(column) for column in self._layout.columns]
             columns.check_clocks(self._layout.columns)
             batch = pyarrow().RecordBatch.from_arrays(arrays, self._layout.names)
@@ -251,7 +255,7 @@ class _Columns:
             raise arrow.ArrowInvalid("the clocks of times may differ")
 
     def _member(self, column: Column) -> pa.Array:
-        return self._members[_on_the_wire(column)]
+        return self._members[wire_name(column)]
 
     def _instants(self, column: Column) -> pa.Array:
         if column.name not in self._times:
@@ -270,9 +274,11 @@ class _Columns:
         return self._times[column.name]
 
     def _walls(self, column: Column) -> pa.Array:
-        """Return texts without an offset as times of the clock."""
+        """Return times without an offset as those of the clock."""
         arrow, compute = pyarrow(), pyarrow().compute
         texts = self._member(column)
+        if arrow.types.is_timestamp(texts.type):
+            return texts
         walls = texts.cast(arrow.timestamp("us"))
         shortest = compute.min(compute.binary_length(texts)).as_py()
         first = compute.min(walls.view(arrow.int64())).as_py()
@@ -281,9 +287,11 @@ class _Columns:
         return walls
 
     def _aware(self, column: Column) -> pa.Array | None:
-        """Return times that say the instant. None means that they are texts without an offset."""
+        """Return times that say the instant. None means that they are those of a clock."""
         arrow, compute = pyarrow(), pyarrow().compute
         values = self._member(column)
+        if arrow.types.is_timestamp(values.type):
+            return None
         if arrow.types.is_integer(values.type):
             least, most = compute.min_max(values).as_py().values()
             if least not in MILLISECONDS or most not in MILLISECONDS:
@@ -302,11 +310,6 @@ class _Columns:
         return times.view(arrow.timestamp("us"))
 
 
-def _on_the_wire(column: Column) -> str:
-    first, *others = column.name.split("_")
-    return "".join([first, *map(str.capitalize, others)])
-
-
 @cache
 def _shape(numbers: frozenset[str] = frozenset()) -> pa.Schema:
     """Return the members of a row.
@@ -318,7 +321,7 @@ def _shape(numbers: frozenset[str] = frozenset()) -> pa.Schema:
     texts = {Kind.NAME: arrow.string(), Kind.TIME: arrow.string()}
     row = [
         (
-            name := _on_the_wire(column),
+            name := wire_name(column),
             arrow.int64() if name in numbers else texts.get(column.kind) or types()[column.kind],
         )
         for column in FIELDS

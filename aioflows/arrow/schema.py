@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from aioflows._extras import import_extra
-from aioflows._tables.columns import STATUS_NAME, STATUS_NAMES, Kind, Layout
+from aioflows._tables.columns import STATUS_NAME, STATUS_NAMES, Column, Kind, Layout
 from aioflows.errors import QueryError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "pyarrow",
     "seconds_between",
     "types",
+    "wire_name",
 ]
 
 Names: TypeAlias = Literal["text", "dictionary"]
@@ -88,6 +89,13 @@ def seconds_between(starts: pa.Array, ends: pa.Array) -> pa.Array:
     arrow = pyarrow()
     microseconds = arrow.compute.subtract(ends, starts).view(arrow.int64())
     return arrow.compute.divide(microseconds.cast(arrow.float64()), 1e6)
+
+
+@cache
+def wire_name(column: Column) -> str:
+    """Return the name of a column in answers."""
+    first, *others = column.name.split("_")
+    return "".join([first, *map(str.capitalize, others)])
 
 
 def names_of(codes: pa.Array) -> pa.Array:

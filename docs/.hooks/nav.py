@@ -21,6 +21,7 @@ GUIDE = [
     "emulator",
     "sync",
     "errors",
+    "decoder",
     "real-service",
     "sessions",
     "times",

@@ -35,6 +35,7 @@ class ModelPage:
     times: Sequence[str]
     body: bytes = b""
     count: int | None = None
+    plan: None = None
 
     def __post_init__(self) -> None:
         self.body = self.body or b"a row that was not decoded yet" * len(self.ids)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from aioflows._core.wire.zone import Zone
 from aioflows.models import FlowInstance
+
+if TYPE_CHECKING:
+    from aioflows_decoder import Plan
 
 __all__ = ["NOTHING", "Batch", "Nothing", "Page"]
 
@@ -28,6 +31,11 @@ class Page(Protocol):
     @property
     def body(self) -> bytes:
         """The bytes of the answer. Empty once its rows are decoded."""
+        ...
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the compiled decoder has noted of the answer. None means nothing."""
         ...
 
     @property
@@ -64,6 +72,7 @@ class Nothing:
     ids: Sequence[str] = ()
     times: Sequence[str] = ()
     body: bytes = b""
+    plan: Plan | None = None
     size: int = 0
 
     def instances(self, zone: Zone, rows: Sequence[int], *, offset: int | None = None) -> list[FlowInstance]:  # noqa: ARG002

@@ -160,7 +160,9 @@ class PartitionedScan(Machine):
         if 2 * len(piece) <= len(ids) or not body:
             # A small piece of a page goes without the bytes, since each piece would decode the whole page.
             return Part(b"", ids, numbers, read)
-        return Part(body, ids, numbers, read, partial(read_columns, body, ids, numbers, ahead))
+        return Part(
+            body, ids, numbers, read, partial(read_columns, body, ids, numbers, ahead), piece.page.plan
+        )
 
     def _last_of(self, taken: TakenRows) -> FlowInstance:
         """Return a row that has only the id and the trigger time of the last row."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from aioflows._compiled import compiled_decoder
 from aioflows._core.wire.envelope import (
     BOM,
     Unlisted,
@@ -23,7 +24,7 @@ from aioflows._core.wire.rows import Head, Loose, loose_answer
 from aioflows._core.wire.search_page import SearchPage, row_decoder, row_path
 from aioflows.errors import AnswerError
 
-__all__ = ["read_search"]
+__all__ = ["read_purely", "read_search"]
 
 _LIST = b'"flowInsts"'
 _LONGEST_START = 4096  # bytes in which the envelope's list of rows is looked for
@@ -70,6 +71,30 @@ def read_search(
         page_no: the page number in the request. The count of a later page may be that of all rows. Default:
             0.
         sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
+
+    Raises:
+        ServiceError: the service refused.
+        AnswerError: this is not a page. The error names the problem and the path.
+        BrokenBody: the answer ends too early.
+    """
+    body = body.removeprefix(BOM)
+    decoder = compiled_decoder()
+    plan = None if decoder is None else decoder.plan(body)
+    if decoder is None or plan is None:
+        return read_purely(body, throttle_codes, whole=whole, page_no=page_no, sorter=sorter)
+    decoded = decoder.rows(plan) if whole else None
+    return SearchPage(body, plan.ids, plan.times, plan.count, decoded, sorter, decoder, plan)
+
+
+def read_purely(
+    body: bytes,
+    throttle_codes: Collection[int] = (),
+    *,
+    whole: bool = False,
+    page_no: int = 0,
+    sorter: tuple[str, bool] | None = None,
+) -> SearchPage:
+    """Return the page of an answer as `read_search` does, but without the compiled decoder.
 
     Raises:
         ServiceError: the service refused.

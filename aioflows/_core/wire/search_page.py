@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,7 +27,6 @@ from aioflows._core.wire.rows import (
     PACKED_TOGETHER,
     PackedRows,
     PackedTimes,
-    Row,
     RowDecoder,
     aware_times,
     instant_rows,
@@ -38,6 +37,9 @@ from aioflows._core.wire.zone import Zone
 from aioflows._moments import in_utc, moment
 from aioflows.errors import AnswerError
 from aioflows.models import FlowInstance
+
+if TYPE_CHECKING:
+    from aioflows_decoder import Decoder, Plan
 
 __all__ = ["SearchPage", "row_decoder", "row_path"]
 
@@ -65,6 +67,8 @@ class SearchPage:
         count: the number of rows that the service reports. Default: None, which means that it reports none.
         decoded: the rows, if they are decoded already. Then the bytes are not kept. Default: None.
         sorter: the field that the page was sorted by, and True if it is descending. Default: None, unknown.
+        decoder: the compiled decoder, if the rows are read by it. Default: None.
+        plan: what it has made of the answer, if it is still to read the rows. Default: None.
 
     Raises:
         AnswerError: an id is empty, or a trigger time cannot be read.
@@ -74,10 +78,13 @@ class SearchPage:
         "__weakref__",
         "_dated",
         "_decoded",
+        "_decoder",
         "_first",
+        "_handed",
         "_instants",
         "_loose",
         "_packed",
+        "_plan",
         "_shown_in",
         "_sorter",
         "_walls",
@@ -91,17 +98,19 @@ class SearchPage:
     def __init__(
         self,
         body: bytes,
-        ids: list[str],
+        ids: Sequence[str],
         times: Sequence[Any],
         count: int | None = None,
-        decoded: Sequence[Row] | None = None,
+        decoded: Sequence[Any] | None = None,
         sorter: tuple[str, bool] | None = None,
+        decoder: Decoder | None = None,
+        plan: Plan | None = None,
     ) -> None:
-        if not all(ids):
+        if plan is None and not all(ids):
             raise AnswerError("there is no id", f"{row_path(list(map(bool, ids)).index(False))}.instanceId")
         # Tuples, since the garbage collector stops tracking a tuple of texts, but visits a list of them each
         # time.
-        seconds, walls, instants = _read_times(times, ids)
+        seconds, walls, instants = _read_times(times, ids) if plan is None else (times, plan.walls, ())
         self._walls = tuple(walls)
         self.ids: Sequence[str] = tuple(ids)
         self.times: Sequence[str] = tuple(seconds)
@@ -112,6 +121,10 @@ class SearchPage:
         """The bytes of the answer. 0 means that it was decoded at once."""
         self.body = body if self.size else b""
         self._decoded = decoded
+        """Decoded rows: those of `Row`, or with a compiled decoder those of `StoredInstance`."""
+        self._decoder, self._plan = decoder, plan if decoded is None else None
+        self._handed = False
+        """True if some of the decoded rows were handed out themselves, not as instances made of them."""
         self._loose: Sequence[dict[str, Any]] = ()
         self._sorter = sorter
         self._dated = False
@@ -125,6 +138,11 @@ class SearchPage:
     def walls(self) -> Sequence[datetime]:
         """The trigger times of the rows, without a zone."""
         return self._walls or naive_times([*self.times])
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the compiled decoder has noted of the answer, if it is to read the rows."""
+        return self._plan
 
     @property
     def needs_no_zone(self) -> bool:
@@ -175,6 +193,7 @@ class SearchPage:
             return _PACKED_COLUMNS * len(self) + self._packed.size
         columns = _COLUMNS * len(self)
         decoded = self._decoded or self._loose
+        columns += 0 if self._plan is None else self._plan.size
         return columns + len(self.body) + (int(_DECODED * self.size) if decoded else 0)
 
     def pack(self) -> bool:
@@ -184,7 +203,7 @@ class SearchPage:
         self._packed = PackedRows.of(self.body)
         if self._packed is None:
             return False
-        self.body = b""
+        self.body, self._plan = b"", None
         if not self._instants:
             self.times, self._walls = PackedTimes(self.times), ()
         return True
@@ -202,7 +221,7 @@ class SearchPage:
         first = number * PACKED_TOGETHER
         rows = slice(first, first + PACKED_TOGETHER)
         part = SearchPage(self._packed.body(number), [*self.ids[rows]], self.times[rows], sorter=self._sorter)
-        part._first = first
+        part._first, part._decoder = first, self._decoder
         return part
 
     def _instances_of_parts(
@@ -253,6 +272,8 @@ class SearchPage:
             self._dated = False
         if self._decoded and not self._dated and zone.clocks is not None:
             # All rows of the page, since few rows show less about their clocks.
+            if self._handed and self._decoder is not None:
+                self._decoded, self._handed = self._decoder.copies(self._decoded), False
             self._dated = zone.clocks.date(self._decoded, self._walls, zone, offset, self._sorter)
         if rows is None:
             rows = range(len(self))
@@ -264,13 +285,36 @@ class SearchPage:
         if self.body and len(rows) == len(self):
             self._decoded, self._loose = None, ()
         else:  # a page that is handed out in parts is decoded once, and not kept in both forms
-            self.body = b""
+            self.body, self._plan = b"", None
+        if self._decoder is not None and decoded:
+            return self._finished(self._decoder, decoded, rows, zone.aware(walls, offset), zone)
         date = (
             None if zone.clocks is None else partial(zone.clocks.date, walls=walls, zone=zone, offset=offset)
         )
         return flow_instances(Rows(zone.aware(walls, offset), zone.epoch, decoded, loose, paths, date))
 
+    def _finished(
+        self,
+        decoder: Decoder,
+        decoded: Sequence[Any],
+        rows: Sequence[int],
+        times: Sequence[datetime],
+        zone: Zone,
+    ) -> list[FlowInstance]:
+        """Return rows of the compiled decoder as instances. Rows that may have been handed out are copied."""
+        if self._handed or not isinstance(rows, range):
+            return decoder.finish(decoder.copies(decoded), times, zone.epoch)
+        self._handed = self._decoded is not None
+        return decoder.finish(list(decoded), times, zone.epoch)
+
     def _read(self) -> None:
+        self._handed = False
+        if self._decoder is not None:
+            plan = self._plan or self._decoder.plan(self.body)
+            if plan is not None:
+                self._decoded = self._decoder.rows(plan)
+                return
+            self._decoder = None
         try:
             self._decoded = row_decoder.answer(self.body).data.flow_insts or ()
         except msgspec.ValidationError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from aioflows._compiled import decoder_name
 from aioflows._display.text import printable
 from aioflows.cli.diagnosis.checks import CheckOutcome, SetupCheck, exit_of
 from aioflows.cli.diagnosis.examination import Examination
@@ -33,7 +34,8 @@ def print_checks(checks: Sequence[SetupCheck], seen: Examination, console: Conso
         _print(line.append(printable(check.message, _LONGEST)), console, width + 4)
         if check.advice:
             _print(Text(" " * (width + 4) + f"→ {check.advice}", style), console, width + 6)
-    console.print(Text(f"requests sent: {seen.attempts:,}; all of them only read", "dim"), soft_wrap=True)
+    last = f"requests sent: {seen.attempts:,}; all of them only read. Decoder of answers: {decoder_name()}"
+    console.print(Text(last, "dim"), soft_wrap=True)
 
 
 def _print(line: Text, console: Console, indent: int) -> None:
@@ -56,4 +58,12 @@ def json_lines(checks: Sequence[SetupCheck], seen: Examination) -> Iterator[str]
         )
     code = exit_of(list(checks))
     failed = [check.name for check in checks if check.outcome is CheckOutcome.FAILED]
-    yield json.dumps({"kind": "doctor", "exit": int(code), "failed": failed, "requests": seen.attempts})
+    yield json.dumps(
+        {
+            "kind": "doctor",
+            "exit": int(code),
+            "failed": failed,
+            "requests": seen.attempts,
+            "decoder": decoder_name(),
+        }
+    )

@@ -28,6 +28,7 @@ class Rows:
     at: Sequence[int]
     body: bytes = b""
     count: int | None = None
+    plan: None = None
 
     @property
     def size(self) -> int:
