@@ -77,7 +77,23 @@ _MEANINGS = {
 }
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in _MEANINGS.items()) + "."
 
-_ARGUMENT = re.compile(r"FlowSession\((server_timezone|other_timezone)=\.\.\.\)")
+_OPTIONS = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"FlowSession\((server_timezone|other_timezone)=\.\.\.\)", r"\1"),
+        (r"^base_url\b", "--url"),
+        (r"^ssl\b", "--cacert"),
+        (r"\bpass allow_http=True\b", "give --allow-http"),
+        (r"\b(?:pass|give) auth=AppKey\(\.\.\.\)", "set AIOFLOWS_ACCESS_KEY and AIOFLOWS_SECRET_KEY"),
+        (r", or as a tzinfo\b", ""),
+        (r"\bwithout resume=", "without --resume"),
+        (r"\bwith a longer timeout\b", "with a longer --within"),
+    )
+)
+"""Words of the library's errors, and what a command line has instead."""
+_NAMED = re.compile(
+    r"\b(?:server|other)_timezone\b|^(?:user_id|org_id|page_size|concurrency|rate|first_page|timeout|proxy|limit)\b"
+)
 _COMMAND = "to resume, run: "
 
 # The first match counts, so subclasses stand before their base classes.
@@ -108,8 +124,10 @@ def exit_for(error: Exception) -> tuple[Exit, str] | None:
 
 
 def with_options(text: str) -> str:
-    """Return a text that advises an argument of a session with the option of the command line instead."""
-    return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), text)
+    """Return a text of the library with the options of the command line, instead of the library's arguments."""
+    for pattern, words in _OPTIONS:
+        text = pattern.sub(words, text)
+    return _NAMED.sub(lambda found: "--" + found[0].replace("_", "-"), text)
 
 
 def print_error(line: str, code: Exit | None = None) -> None:

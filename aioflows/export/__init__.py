@@ -23,3 +23,7 @@ else:
     )
 
 __all__ = ["Exported", "Format", "ReaderGone", "SinkError", "Target", "export", "json_line", "json_lines"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

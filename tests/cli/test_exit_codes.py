@@ -71,6 +71,21 @@ def test_the_help_lists_every_code() -> None:
     assert all(f"{code.value} " in EPILOG for code in Exit)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("base_url 'x' must begin with https://", "--url 'x' must begin with https://"),
+        ("use https://, or pass allow_http=True if", "use https://, or give --allow-http if"),
+        ("pass auth=AppKey(...)", "set AIOFLOWS_ACCESS_KEY and AIOFLOWS_SECRET_KEY"),
+        ('"UTC" or "Asia/Shanghai", or as a tzinfo', '"UTC" or "Asia/Shanghai"'),
+        ("page_size must be 1", "--page-size must be 1"),
+        ("the page_size of a flow", "the page_size of a flow"),
+    ],
+)
+def test_an_error_of_the_library_names_options_and_variables(text: str, words: str) -> None:
+    assert exit_for(aioflows.QueryError(text)) == (Exit.USAGE, words)
+
+
 @pytest.mark.parametrize("name", ["server_timezone", "other_timezone"])
 def test_an_argument_that_an_error_advises_is_named_as_an_option(name: str) -> None:
     verdict = exit_for(aioflows.CompletenessError(f"give it as FlowSession({name}=...), by its name"))

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -71,6 +71,8 @@ IN_FILES = [
 WITHOUT_SERVICE = ("demo", "emulate", "help", "help of scan", "version")
 ON_OUTPUT = [name for name in COMMANDS if name not in IN_FILES and "checkpoint" not in name]
 ASKING = [name for name in COMMANDS if name not in WITHOUT_SERVICE]
+_QUIET_START = 0.3
+"""Seconds in which the program starts and says its version on a quiet machine of 2026."""
 FULL = "error: standard output cannot be written: No space left on device\n"
 _SLOW = ("waiting for the service since", "the service answers again")
 CLOSED = "error: standard output is closed; open it, or name a file to write to\n"
@@ -168,9 +170,11 @@ def disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def best_of(times: int, work: Callable[[], tuple[Ended, float]]) -> tuple[Ended, float]:
-    """Return the fastest run, since other programs share the machine."""
-    return min((work() for _ in range(times)), key=lambda one: one[1])
+def slowness() -> float:
+    """Return how many times longer a program starts here now than on a quiet machine: other programs share this one."""
+    began = time.monotonic()
+    assert run("--version").code == 0
+    return max(1.0, (time.monotonic() - began) / _QUIET_START)
 
 
 @pytest.mark.parametrize("dead", ["refused", "no TLS"])
@@ -180,15 +184,10 @@ def test_a_service_that_cannot_be_reached_ends_a_command_within_two_seconds(
 ) -> None:
     url = service.url.replace("http:", "https:") if dead == "no TLS" else nobody()
 
-    def timed() -> tuple[Ended, float]:
-        began = time.monotonic()
-        ended = redirected(words_of(name, service, tmp_path / "x"), "", url)
-        return ended, time.monotonic() - began
-
-    ended, seconds = timed()
-    if seconds > 2:
-        ended, seconds = best_of(3, timed)
-    assert seconds < 2
+    began = time.monotonic()
+    ended = redirected(words_of(name, service, tmp_path / "x"), "", url)
+    seconds = time.monotonic() - began
+    assert seconds < 2 or seconds < 2 * slowness()
     assert ended.code == Exit.INCOMPLETE
     if name == "doctor":
         assert "✗ reach" in ended.out
@@ -225,7 +224,7 @@ def test_a_silent_service_is_waited_for_in_words_and_a_signal_ends_the_wait(
             process.terminate()
             _, rest = process.communicate()
             connection.close()
-    assert seconds < 1
+    assert seconds < 1 or seconds < slowness()
     assert process.returncode == Exit.TERMINATED
     assert rest.count("\n") == 1
     if as_json:

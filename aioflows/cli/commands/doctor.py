@@ -104,6 +104,7 @@ async def doctor(connection: ConnectionOptions, limits: Limits, *, as_json: bool
     service = options.resolved
     seen = Examination(service.url, service.user_id, service.org_id, service.auth is not None)
     seen.zone_given = connection.server_timezone is not None
+    seen.first_page_given = connection.first_page
 
     meter = meter_of(None, None, quiet=False, as_json=as_json)
 

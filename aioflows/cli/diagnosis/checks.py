@@ -26,15 +26,19 @@ from aioflows import (
     TransportError,
 )
 from aioflows.cli.diagnosis.examination import Examination
-from aioflows.cli.diagnosis.page_checks import pages_text
+from aioflows.cli.diagnosis.page_checks import first_page, pages_text
 from aioflows.cli.exit_codes import Exit
 
 __all__ = ["CheckOutcome", "SetupCheck", "exit_of", "judge"]
 
 _SKEW_WARNED = 5.0
 """Seconds. A gateway refuses signatures that are minutes old."""
+_SLOW = 1.0
+"""Seconds. A page takes longer than the requests that are measured here."""
 _KEY_CODES = {1001, 1004, 1202, 1203, 1204, 401, 403}
 """Codes by which gateways refuse a request without keys, or with wrong ones."""
+
+_HTTP_REFUSALS = {401, 403}
 
 
 class CheckOutcome(enum.StrEnum):
@@ -94,9 +98,15 @@ def _reach(seen: Examination, error: AioflowsError | None) -> SetupCheck:
     answers = [one for one in seen.received if one.status is not None]
     if answers or not isinstance(error, TransportError):
         fastest = min((one.seconds for one in answers), default=0.0)
-        return SetupCheck(
-            "reach", CheckOutcome.OK, f"{seen.url} answers, the fastest request took {fastest * 1000:,.0f} ms"
-        )
+        text = f"{seen.url} answers, the fastest request took {fastest * 1000:,.0f} ms"
+        if fastest >= _SLOW:
+            return SetupCheck(
+                "reach",
+                CheckOutcome.WARNING,
+                text,
+                "ask who runs the service; with a higher --concurrency more requests wait at the same time",
+            )
+        return SetupCheck("reach", CheckOutcome.OK, text)
     return SetupCheck("reach", CheckOutcome.FAILED, str(error), _way_to(error))
 
 
@@ -134,6 +144,13 @@ def _gateway(_: Examination, error: AioflowsError | None) -> SetupCheck:
     is_refusal = isinstance(error, (BadCredentials, TokenExpired, Throttled, Denied))
     if isinstance(error, ServiceError) and not is_refusal and error.code not in _KEY_CODES:
         return SetupCheck("gateway", CheckOutcome.FAILED, f"nothing serves that address: {error}", _PATH)
+    if isinstance(error, ServiceError) and error.code in _HTTP_REFUSALS:
+        return SetupCheck(
+            "gateway",
+            CheckOutcome.WARNING,
+            f"HTTP status {error.code} came, without the code of an EnOS service, as from a firewall or a login before it",
+            "check that --url is the address of the API gateway, and that this machine may reach it",
+        )
     return SetupCheck("gateway", CheckOutcome.OK, "the answer is that of an EnOS gateway")
 
 
@@ -226,6 +243,10 @@ def _option(zone: tzinfo) -> str:
 
 
 def _pages(seen: Examination) -> SetupCheck:
+    shown = first_page(seen.pages)
+    if shown is not None and seen.first_page_given not in (None, shown):
+        text = f"pages count from {shown}, and not from {seen.first_page_given}"
+        return SetupCheck("pages", CheckOutcome.FAILED, text, f"give --first-page {shown}, or leave it out")
     bad = next((one.error for one in seen.pages if one.error is not None), None)
     if all(one.error is not None for one in seen.pages):
         text = "no page was read" if bad is None else f"no page can be read: {bad}"

@@ -71,6 +71,7 @@ class Examination:
         org_id: the organization.
         has_keys: True if requests are signed.
         zone_given: True if the user gave the zone of the service.
+        first_page_given: the number of the first page that the user gave. None means none.
         received: every attempt at a request, in order.
         time: the service's time.
         time_at: the local time in the middle of that request.
@@ -86,6 +87,7 @@ class Examination:
     org_id: str
     has_keys: bool
     zone_given: bool = False
+    first_page_given: int | None = None
     received: list[Received] = attrs.field(factory=list)
     time: datetime | AioflowsError | None = None
     time_at: float = 0.0

@@ -36,6 +36,7 @@ OUTAGES = (TransportError, ServerFault, Throttled, AnswerError)
 
 _ADVICE = re.compile(r"; |, while ")  # after it, an error says what it may mean, and what to do
 _SLOW = 3.0
+_PAUSE = 5.0  # seconds; a log is not told of shorter pauses that the service asked for
 _LATE_RETRY = 1.0  # seconds by which the gate may delay a retry
 _LONGEST_REASON = 100  # characters of an error
 
@@ -106,7 +107,13 @@ class ServiceWait:
         if seconds is None:
             return None
         at_once = self._at_once and self._error is not None and not self.reached
-        return seconds if at_once or seconds >= max(self._least, _SLOW * self._slowest) else None
+        # A service that says how long to wait is not dead.
+        least = (
+            max(self._least, _PAUSE)
+            if isinstance(self._error, Throttled) and not self._at_once
+            else self._least
+        )
+        return seconds if at_once or seconds >= max(least, _SLOW * self._slowest) else None
 
     @property
     def next_try(self) -> float | None:

@@ -42,6 +42,7 @@ class SetUp:
     auth: AppKey | None = None
     page_size: int = 500
     zone: str | None = None
+    first_page: int | None = None
     transport: Callable[[], Transport] | None = None
 
 
@@ -50,6 +51,7 @@ def examined(setup: SetUp) -> tuple[list[SetupCheck], Examination]:
 
     async def run() -> Examination:
         seen = Examination("http://127.0.0.1", setup.user_id, "o", setup.auth is not None)
+        seen.first_page_given = setup.first_page
         with Emulator(**GOOD | setup.service) as emulator:
 
             def session(zone: tzinfo | None) -> FlowSession:
@@ -156,6 +158,14 @@ BROKEN = {
         SetUp({"refuse_page_size_above": 100}),
         ("pages", "a page of 500 rows is refused", "give --page-size 50 or", Exit.INCOMPLETE),
     ),
+    "a firewall before the gateway": (
+        SetUp(transport=telling(answer("<html>Forbidden</html>", 403))),
+        ("keys", "asks for keys", "set AIOFLOWS_ACCESS_KEY", Exit.AUTH),
+    ),
+    "another first page": (
+        SetUp(first_page=1),
+        ("pages", "pages count from 0, and not from 1", "give --first-page 0", Exit.INCOMPLETE),
+    ),
     "too many requests": (
         SetUp({"rate": 0.001, "throttle": "429-seconds", "burst": 2}),
         ("rate", "too many requests", "a lower --rate", Exit.INCOMPLETE),
@@ -209,6 +219,19 @@ def test_a_clock_that_is_wrong_is_a_warning(skew: float, words: str, keys: bool)
     assert clock.outcome is CheckOutcome.WARNING
     assert words in clock.message
     assert exit_of(checks) == Exit.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("setup", "where", "words"),
+    [
+        (BROKEN["a firewall before the gateway"][0], "gateway", "HTTP status 403 came, without the code of"),
+        (SetUp({"latency": 3.0}), "reach", "the fastest request took 3,0"),
+    ],
+)
+def test_what_need_not_be_a_fault_is_a_warning(setup: SetUp, where: str, words: str) -> None:
+    warned = [check for check in examined(setup)[0] if check.outcome is CheckOutcome.WARNING]
+    assert [check.name for check in warned] == [where]
+    assert words in warned[0].message
 
 
 def test_a_fault_that_passes_is_lived_through() -> None:

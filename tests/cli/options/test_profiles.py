@@ -67,7 +67,7 @@ def test_limits_may_stand_in_it_and_are_checked_as_options_are(
 ) -> None:
     write(place, PLAIN + "page-size = 0\n")
     assert run([*SCAN, "--profile", "prod"]) == 2
-    assert "page_size must be a whole number from 1" in capsys.readouterr().err
+    assert "--page-size must be a whole number from 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
