@@ -291,7 +291,15 @@ async def test_increments_from_a_service_end_anywhere(ending: str, profile: str,
 
 
 @pytest.mark.parametrize("ending", long_but(".csv", of=[".csv", ".parquet/", ".sqlite", ".duckdb"]))
-@pytest.mark.parametrize(("held", "read"), [(0, "+07:00"), (0, "+09:00"), (1, "+08:00"), (-1, "+08:00")])
+@pytest.mark.parametrize(
+    ("held", "read"),
+    [
+        (0, "+07:00"),
+        (1, "+08:00"),
+        pytest.param(0, "+09:00", marks=pytest.mark.long),
+        pytest.param(-1, "+08:00", marks=pytest.mark.long),
+    ],
+)
 async def test_a_target_of_another_zone_is_told_from_its_last_row(
     ending: str, held: int, read: str, tmp_path: Path
 ) -> None:
