@@ -111,6 +111,7 @@ def open_increment(
         with suppress(DraftDamaged):
             sink.open(kept)
             return Increment(kept, missing, tail)
+        sink.close()
     draft.begin_again()
     entry = sink.adopt(attrs.evolve(fresh, checkpoint=_checkpoint(missing, tail, replaces=sink.replaces)))
     sink.open(entry)
@@ -121,6 +122,7 @@ def _open_first(sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) 
     try:
         return open_or_resume(sink, draft, fresh, resume=True)
     except DraftDamaged:
+        sink.close()
         draft.begin_again()  # the service still has all rows
         return open_or_resume(sink, draft, fresh, resume=True)
 

@@ -233,6 +233,26 @@ async def test_an_increment_that_died_does_not_hold_up_the_next(ending: str, tmp
     assert named(tmp_path) == {target.name, "whole"}
 
 
+@pytest.mark.parametrize("ending", long_but(".csv", of=[".csv", ".parquet", ".parquet/"]))
+@pytest.mark.parametrize("first", [1, 0])
+async def test_a_damaged_draft_does_not_hold_up_an_increment(ending: str, first: int, tmp_path: Path) -> None:
+    """Rows that an increment has committed and lost are read again, since the target and the service have all."""
+    target, draft = tmp_path / f"out{ending}", tmp_path / f".out{ending.rstrip('/')}.aioflows"
+    if first:
+        await append(Timed(ROWS), days(0, first), to(target, ending))
+    with pytest.raises(ServerFault):
+        await append(
+            Timed(ROWS, before=failing(50, ServerFault(1, ""))), days(0, 6), to(target, ending), every=10
+        )
+    for path in draft.rglob("*"):
+        if path.is_file() and path.name not in ("journal.json", "lock"):
+            path.unlink() if ending.endswith("/") else path.write_bytes(b"")
+    done = await append(Timed(ROWS), days(0, 6), to(target, ending))
+    assert done.before == 0
+    assert content(target) == await whole(tmp_path / "whole", ending)
+    assert named(tmp_path) == {target.name, "whole"}
+
+
 @pytest.mark.parametrize("way", ["full", "died"])
 @pytest.mark.parametrize("ending", long_but(of=ENDINGS))
 async def test_whichever_call_fails_nothing_is_torn(ending: str, way: str, tmp_path: Path) -> None:
@@ -291,7 +311,15 @@ async def test_increments_from_a_service_end_anywhere(ending: str, profile: str,
 
 
 @pytest.mark.parametrize("ending", long_but(".csv", of=[".csv", ".parquet/", ".sqlite", ".duckdb"]))
-@pytest.mark.parametrize(("held", "read"), [(0, "+07:00"), (0, "+09:00"), (1, "+08:00"), (-1, "+08:00")])
+@pytest.mark.parametrize(
+    ("held", "read"),
+    [
+        (0, "+07:00"),
+        (1, "+08:00"),
+        pytest.param(0, "+09:00", marks=pytest.mark.long),
+        pytest.param(-1, "+08:00", marks=pytest.mark.long),
+    ],
+)
 async def test_a_target_of_another_zone_is_told_from_its_last_row(
     ending: str, held: int, read: str, tmp_path: Path
 ) -> None:
