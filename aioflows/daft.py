@@ -58,10 +58,10 @@ def read(session: FlowSession, query: FlowQuery, *, columns: Iterable[str] | Non
     if not isinstance(query, FlowQuery):
         raise QueryError(f"read() takes a FlowQuery, not {query!r}")
     layout = Layout(None if columns is None else tuple(columns))  # refuses unknown columns
-    return _Source(session, query, layout.names).read()
+    return _InstanceSource(session, query, layout.names).read()
 
 
-class _Source(DataSource):  # type: ignore[misc]  # Daft is optional
+class _InstanceSource(DataSource):  # type: ignore[misc]  # Daft is optional
     """The instances of a query, as `read` describes them."""
 
     def __init__(self, session: FlowSession, query: FlowQuery, columns: tuple[str, ...]) -> None:
@@ -87,10 +87,10 @@ class _Source(DataSource):  # type: ignore[misc]  # Daft is optional
         limit = pushdowns.limit if narrowed.exact else None
         if narrowed.query is not None:
             # A query without columns, as for a count, needs rows all the same.
-            yield _Task(self._session, narrowed.query, columns or self._columns[:1], limit)
+            yield _ScanTask(self._session, narrowed.query, columns or self._columns[:1], limit)
 
 
-class _Task(DataSourceTask):  # type: ignore[misc]  # Daft is optional
+class _ScanTask(DataSourceTask):  # type: ignore[misc]  # Daft is optional
     """One scan."""
 
     def __init__(
