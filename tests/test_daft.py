@@ -5,8 +5,11 @@ python -m pytest -q -m long tests/test_daft.py
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,6 +198,13 @@ def test_ten_rows_of_very_many_take_three_requests() -> None:
             query = FlowQuery(emulator.start_ms, emulator.end_ms, type=ScheduleType.PERIODIC)
             assert len(daft_read(session, query).limit(10).to_pydict()["instance_id"]) == 10
     assert sum(isinstance(event, RequestSent) for event in sent) <= 3  # the zone among them
+
+
+def test_the_guide_is_right() -> None:
+    page = (Path(__file__).parent.parent / "docs/guide/clusters.md").read_text(encoding="utf-8")
+    code = page.split("<!-- daft -->\n```py\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "instance_id" in done.stdout
 
 
 def test_an_error_of_the_service_ends_the_collection(desk: Desk) -> None:

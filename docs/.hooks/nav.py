@@ -22,6 +22,7 @@ GUIDE = [
     "errors",
     "real-service",
     "sessions",
+    "clusters",
     "times",
 ]
 

@@ -14,7 +14,6 @@ from aioflows._net.gate import FIRST
 from aioflows._net.governed_gate import GovernedGate
 from tests.support.permit_lines import Desk, Line
 
-
 QUERY = FlowQuery(1_700_000_000_000, 1_700_000_100_000)
 
 
