@@ -29,7 +29,7 @@ def read(url: str, governor: str, folder: Path, window: FlowQuery) -> int:
     pq.write_table(
         table, folder / f"{window.from_ms}.parquet"
     )  # a window that is read again replaces its file
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def main(folder: Path) -> None:
