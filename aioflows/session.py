@@ -17,8 +17,6 @@ import attrs
 from aioflows._compiled import decoder_name
 from aioflows._core.clocks.field_clocks import FieldClocks
 from aioflows._core.filters.seen_filters import SeenFilters
-from aioflows._core.governor.address import GovernorAddress
-from aioflows._core.governor.frames import WindowReport
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.wait.until import Until, statuses_of
 from aioflows._core.wire.endpoints import Address
@@ -28,8 +26,6 @@ from aioflows._net.call import CallTally
 from aioflows._net.call_options import deadline_seconds, in_time, limits_within, rules_for
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.gate import Gate
-from aioflows._net.governed_gate import GovernedGate
-from aioflows._net.governor_line import GovernorLine
 from aioflows._net.http import AiohttpTransport
 from aioflows._net.http_options import connection_options
 from aioflows._net.loop_bound import LoopBound
@@ -45,13 +41,7 @@ from aioflows._net.transport import Transport
 from aioflows._net.zone_check import ZoneCheck, likely_types
 from aioflows._net.zones import Zones
 from aioflows._numbers import as_seconds, as_whole, whole_from
-from aioflows.checkpoint import (
-    Checkpoint,
-    FollowCheckpoint,
-    fingerprint,
-    follow_fingerprint,
-    range_free_fingerprint,
-)
+from aioflows.checkpoint import Checkpoint, FollowCheckpoint, fingerprint, follow_fingerprint
 from aioflows.errors import QueryError, SessionClosed
 from aioflows.models import FlowInstance, FlowPage, FlowStatus
 from aioflows.query import FlowQuery, epoch_ms
@@ -63,6 +53,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from aioflows._net.follow_reader import FollowReader
+    from aioflows._net.governed_gate import GovernedGate
     from aioflows._net.waits import Waits
     from aioflows.follow import FlowFollow
 
@@ -562,7 +553,7 @@ class FlowSession(LoopBound):
         )
         cut = await in_time(found, seconds, _LATE)
         if self._governed is not None:
-            self._governed.announce(WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms))
+            self._governed.announce(query)
         return cut
 
     # Waiting
@@ -683,5 +674,9 @@ def _name(field: str, value: object) -> str:
 
 
 def _governed_gate(text: str, limits: Limits) -> GovernedGate:
+    from aioflows._core.governor.address import GovernorAddress  # noqa: PLC0415  (few sessions need it)
+    from aioflows._net.governed_gate import GovernedGate  # noqa: PLC0415
+    from aioflows._net.governor_line import GovernorLine  # noqa: PLC0415
+
     address = GovernorAddress.parse(text)
     return GovernedGate(limits.concurrency, limits.rate, GovernorLine(address), address.share)

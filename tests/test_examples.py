@@ -15,7 +15,7 @@ from tests.support.applications import APPLICATIONS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PATIENCE = 90
-COVERED = {"audit_failures.py", "follow.py", "frames.py", "notebook.ipynb"}
+COVERED = {"audit_failures.py", "follow.py", "frames.py", "notebook.ipynb", "processes.py"}
 
 
 def run(*arguments: str) -> list[str]:
@@ -64,6 +64,17 @@ def test_the_frames_answer_a_question_each() -> None:
     text = "\n".join(run(str(EXAMPLES / "frames.py")))
     assert text.index("pandas:") < text.index("Polars:") < text.index("DuckDB:")
     assert "SUCCESS" in text
+
+
+@pytest.mark.long
+def test_the_processes_read_every_window_behind_one_limit(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    lines = run(str(EXAMPLES / "processes.py"), str(tmp_path))
+    assert lines == ["20,000 rows in 8 windows", "20,000 rows, 0 requests refused, complete: True"]
+    assert len(list(tmp_path.glob("*.parquet"))) == 8
+    page = (EXAMPLES.parent / "docs/guide/clusters.md").read_text(encoding="utf-8")
+    function = page.split("```py\ndef read(url: str")[1].split("```")[0]
+    assert function in (EXAMPLES / "processes.py").read_text(encoding="utf-8")
 
 
 def notebook() -> dict[str, Any]:

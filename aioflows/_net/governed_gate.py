@@ -23,6 +23,9 @@ from typing import Final, Protocol
 
 from aioflows._core.governor.frames import LONGEST_WAIT, GovernorFrame, SessionFrame, WindowReport
 from aioflows._net.gate import Gate, Ticket, _loop_time
+from aioflows.checkpoint import range_free_fingerprint
+from aioflows.query import FlowQuery
+from aioflows.stats import ScanStats
 
 __all__ = ["GovernedGate", "PermitLine"]
 
@@ -173,12 +176,21 @@ class GovernedGate(Gate):
             self._stopped_until = max(self._stopped_until, moment)
         return news
 
-    def announce(self, report: WindowReport) -> None:
-        """Tell the governor that a range is to be read."""
+    def announce(self, query: FlowQuery) -> None:
+        """Tell the governor that a query is to be read."""
+        report = WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms)
         self._report(self._frame.announced, self._kept.announced, report)
 
-    def report(self, report: WindowReport) -> None:
-        """Tell the governor that a window was read completely."""
+    def report(self, query: FlowQuery, stats: ScanStats) -> None:
+        """Tell the governor that a query was read completely."""
+        report = WindowReport(
+            range_free_fingerprint(query),
+            query.from_ms,
+            query.to_ms,
+            stats.rows_yielded,
+            stats.requests,
+            {proof.value: count for proof, count in stats.proofs.items()},
+        )
         self._report(self._frame.read, self._kept.read, report)
 
     def _report(self, now: list[WindowReport], later: list[WindowReport], report: WindowReport) -> None:

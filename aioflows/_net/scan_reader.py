@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import attrs
 
 from aioflows._core.filters.seen_filters import SeenFilters
-from aioflows._core.governor.frames import WindowReport
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
@@ -30,7 +29,6 @@ from aioflows._net.call_options import in_time
 from aioflows._net.clock_questions import ClockQuestions
 from aioflows._net.engine import Engine
 from aioflows._net.gate import Gate
-from aioflows._net.governed_gate import GovernedGate
 from aioflows._net.loop_slices import LoopSlices
 from aioflows._net.memory_budget import MemoryBudget, MemoryShare
 from aioflows._net.observers import Observers, ScanWatch
@@ -40,7 +38,7 @@ from aioflows._net.session_bound import SessionBound
 from aioflows._net.zones import ScanZone, Zones
 from aioflows._tables.columns import Layout
 from aioflows._tables.raw_rows import RawRows, encoded_rows
-from aioflows.checkpoint import Checkpoint, fingerprint, range_free_fingerprint
+from aioflows.checkpoint import Checkpoint, fingerprint
 from aioflows.errors import AioflowsError
 from aioflows.events import ScanOutcome
 from aioflows.models import FlowInstance, ScheduleType
@@ -51,6 +49,7 @@ from aioflows.stats import ScanPlan, ScanStats
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from aioflows._net.governed_gate import GovernedGate
     from aioflows.arrow import BatchForm, Names
 
 __all__ = ["ScanReader", "SessionParts"]
@@ -443,18 +442,8 @@ class ScanReader(SessionBound):
 
     def _report_window(self) -> None:
         """Tell the governor, if there is one, that the whole range of the query was read."""
-        if self._parts.governed is None or not self._is_whole:
-            return
-        query, stats = self.query, self.stats
-        report = WindowReport(
-            range_free_fingerprint(query),
-            query.from_ms,
-            query.to_ms,
-            stats.rows_yielded,
-            stats.requests,
-            {proof.value: count for proof, count in stats.proofs.items()},
-        )
-        self._parts.governed.report(report)
+        if self._parts.governed is not None and self._is_whole:
+            self._parts.governed.report(self.query, self.stats)
 
     def _report_end(self, outcome: ScanOutcome) -> None:
         self._watch.ended(outcome, self.handout.taken, self._tally.requests, self._elapsed, self._error)

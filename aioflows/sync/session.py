@@ -112,6 +112,11 @@ class FlowSession:
         self._thread: LoopThread | None = None
         self._entered = False
 
+    @property
+    def limits(self) -> Limits:
+        """The limits of the session."""
+        return self._session.limits
+
     def __repr__(self) -> str:
         return f"<sync {self._session!r}>"
 

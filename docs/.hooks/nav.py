@@ -24,6 +24,7 @@ GUIDE = [
     "decoder",
     "real-service",
     "sessions",
+    "clusters",
     "times",
 ]
 

@@ -8,10 +8,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from aioflows._core.governor.frames import BadFrame, SessionFrame, WindowReport
+from aioflows import FlowQuery, ScanStats
+from aioflows._core.governor.frames import BadFrame, SessionFrame
 from aioflows._net.gate import FIRST
 from aioflows._net.governed_gate import GovernedGate
 from tests.support.permit_lines import Desk, Line
+
+QUERY = FlowQuery(1_700_000_000_000, 1_700_000_100_000)
 
 
 def now() -> float:
@@ -271,8 +274,8 @@ class TestAlone:
         gate, line = desk.session()
         await attempts(gate, 1)
         line.cut()
-        gate.announce(WindowReport("q", 0, 10))
-        gate.report(WindowReport("q", 0, 10, 5))
+        gate.announce(QUERY)
+        gate.report(QUERY, ScanStats(rows_yielded=5))
         line.connect()
         await asyncio.sleep(1)
         assert desk.account().ok
@@ -280,8 +283,8 @@ class TestAlone:
     async def test_closing_waits_until_what_was_read_is_told(self) -> None:
         desk = Desk()
         gate, _ = desk.session()
-        gate.announce(WindowReport("q", 0, 10))
-        gate.report(WindowReport("q", 0, 10, 5))
+        gate.announce(QUERY)
+        gate.report(QUERY, ScanStats(rows_yielded=5))
         await gate.aclose()
         await asyncio.sleep(1)
 
