@@ -34,9 +34,18 @@ from aioflows.settings import Limits
 if TYPE_CHECKING:
     from aioflows._core.sorted.sorted_windows import Window
 
-__all__ = ["make_machine"]
+__all__ = ["make_machine", "page_size_for"]
 
 _SEVERAL = 2
+
+_PAGES_AHEAD, _LEAST_PAGE = 4, 100
+"""The pages that a buffer has room for: one of each schedule type, and the rows that the consumer got last. Pages
+that are smaller than so many rows cost more than they save."""
+
+
+def page_size_for(limits: Limits) -> int:
+    """Return the rows per request: fewer than the limits say, if the buffer has no room for a few such pages."""
+    return min(limits.page_size, max(_LEAST_PAGE, limits.buffer // _PAGES_AHEAD))
 
 
 def make_machine(
@@ -67,8 +76,10 @@ def make_machine(
     Raises:
         QueryError: the order is not possible.
     """
-    setup = _ScanSetup(query, service, limits, resume, confirm=confirm, growing=growing)
     fields = [field for field, _ in query.sorters]
+    if fields[:1] in ([], ["trigger_time"]):
+        limits = attrs.evolve(limits, page_size=page_size_for(limits))
+    setup = _ScanSetup(query, service, limits, resume, confirm=confirm, growing=growing)
     machine: Machine
     if "update_time" in fields:
         _check_update_time(query, resume, proven=proven)

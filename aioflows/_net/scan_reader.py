@@ -20,7 +20,7 @@ from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.scans.handout import Handout
 from aioflows._core.scans.machine import Waiting
 from aioflows._core.scans.partitions import PartitionedScan
-from aioflows._core.strategy import make_machine
+from aioflows._core.strategy import make_machine, page_size_for
 from aioflows._core.wire.zone import Zone
 from aioflows._display.html import facts
 from aioflows._net.async_calls import or_none
@@ -57,7 +57,6 @@ __all__ = ["ScanReader", "SessionParts"]
 _BATCH = 1_000  # instances per record batch that is made from decoded instances
 _LINES = 500  # instances whose lines are made at once
 
-_LEAST_PAGE = 100  # rows; smaller ones cost more than they save
 _BY_TRIGGER_TIME = (None, "trigger_time", "-trigger_time")
 _LATE = "resume with session.scan(query, resume=error.checkpoint), or give a later deadline"
 
@@ -171,9 +170,10 @@ class ScanReader(SessionBound):
         """
         limits = self._parts.limits
         if self._loop is None and self.query.order_by in _BY_TRIGGER_TIME and rows < limits.buffer:
-            page_size = min(limits.page_size, max(_LEAST_PAGE, rows // 2))
+            limits = attrs.evolve(limits, buffer=rows)
+            page_size = page_size_for(limits)
             concurrency = min(limits.concurrency, max(2, rows // page_size))
-            limits = attrs.evolve(limits, buffer=rows, page_size=page_size, concurrency=concurrency)
+            limits = attrs.evolve(limits, page_size=page_size, concurrency=concurrency)
             self._parts = attrs.evolve(self._parts, limits=limits)
             self._machine = self._make_machine(limits)
             self._engine = self._make_engine()

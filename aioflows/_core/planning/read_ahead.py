@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import attrs
+
 from aioflows._core.pages.page import Page
 
-__all__ = ["BATCHES_BEFORE_ALL", "ReadAhead"]
+__all__ = ["BATCHES_BEFORE_ALL", "ReadAhead", "RowReserve", "RowsElsewhere"]
 
 _LOOK_AHEAD = (1, 4)
 """The most requests under way before the consumer has asked for a second and a third batch.
@@ -83,3 +85,77 @@ class ReadAhead:
         """Return the number of rows that may wait: the buffer, or fewer if the rows are large."""
         rows = _WEIGHT * self.rows_received / self._bytes if self._bytes else math.inf
         return min(self._buffer, max(rows, _ROUNDS * self._concurrency * page_size))
+
+    def most(self, page_size: int) -> float:
+        """Return the number of rows that may wait or come.
+
+        It is a quarter more than the number that may wait, or one round of requests more if that is less.
+        """
+        room = self.room(page_size)
+        return room + min(room / 4, self._concurrency * page_size)
+
+
+@attrs.frozen
+class RowsElsewhere:
+    """The rows of the buffer that the rest of a merged scan uses.
+
+    Args:
+        held: rows that other partitions hold. Default: 0.
+        reserved: rows that the consumer got last, and rows that requests of other partitions may bring. Default: 0.
+        must: True if the consumer waits and no request is under way, so that one request is sent although the
+            buffer has no room for it. None means that the partition is alone, and decides this itself. Default: None.
+        first: True if no partition is farther behind. Default: True.
+    """
+
+    held: int = 0
+    reserved: int = 0
+    must: bool | None = None
+    first: bool = True
+
+
+@attrs.define
+class RowReserve:
+    """The rows that are reserved before requests are started, since every request brings its rows some time.
+
+    1. All rows together stay under `most`: rows that wait, rows that the consumer got last, and rows that may come.
+    2. The last part of it, a page at least, is for requests near the first gap of the partition that is farthest
+       behind. Only rows of that gap free the rows behind it.
+
+    Args:
+        room: rows that may wait.
+        most: rows that may wait or come.
+        page: the rows of a request.
+        taken: rows that wait or may come now.
+        must: True if one request is started whatever the room.
+        first: True if no other partition is farther behind.
+    """
+
+    room: float
+    most: float
+    page: int
+    taken: float
+    must: bool
+    first: bool
+
+    @property
+    def _far(self) -> float:
+        """Rows in all at which only requests near the first gap may be started."""
+        return max(min(self.room, self.most - self.page), self.most - 2 * self.page)
+
+    def fits(self, rows: int) -> bool:
+        """Return True if another request may be started, which may bring at least so many rows."""
+        limit = self.most if self.first else self._far
+        return self.must or self.taken + max(rows, self.page) <= limit
+
+    def start(self, rows: int) -> None:
+        """Reserve the rows of a request."""
+        self.taken += rows
+        self.must = False
+
+    @property
+    def share(self) -> float:
+        """The part of the buffer, from its start, in which another request may begin: from 0 to 1."""
+        far, after = self._far, self.taken + self.page
+        if self.must or after <= far:
+            return 1.0
+        return max(0.0, (self.most - after) / (self.most - far))

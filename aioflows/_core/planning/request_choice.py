@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -45,7 +45,9 @@ class Move:
     """The request of the reader of a dense second. None means that `ask_for` makes the request."""
 
 
-def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
+def moves(
+    gaps: Gaps, page: int, slots: int, budget: float, share: Callable[[], float] = lambda: 1.0
+) -> Iterator[Move]:
     """Yield the requests worth starting, best first. Cut windows where requests begin.
 
     Args:
@@ -53,6 +55,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         page: the size of a full page (rows).
         slots: the number of requests that can be under way.
         budget: the rows, known or expected, that may lie before a request. Infinite if order does not matter.
+        share: returns the part of the budget in which the next request may begin. Default: all of it.
     """
     size = WindowSize.of(page, slots, budget, sum(gap.expected for gap in gaps))
     before: float = gaps.ready
@@ -61,7 +64,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
     # If more than *slots* second looks were postponed, the number of gaps would grow without bound.
     while at < len(gaps) and len(postponed) <= slots:
         gap = gaps[at]
-        if gap.error is not None or (at and before > budget):
+        if gap.error is not None or (at and before > budget * share()):
             break
         if gap.dense is not None:
             for ask in gap.dense.wanted():
@@ -84,7 +87,7 @@ def moves(gaps: Gaps, page: int, slots: int, budget: float) -> Iterator[Move]:
         if not gap.isolated or not any(one.asked for one in gaps):
             yield from _ends(gap, page, gap.expected)
     if not any(gap.error for gap in gaps):
-        yield from _shared(gaps, size, budget)
+        yield from _shared(gaps, size, budget, share)
 
 
 def _join_on(gaps: Gaps, gap: Gap) -> None:
@@ -114,9 +117,9 @@ def _ends(gap: Gap, page: int, rows: float) -> Iterator[Move]:
         yield Move(gap, backward=True)
 
 
-def _shared(gaps: Gaps, size: WindowSize, budget: float) -> Iterator[Move]:
+def _shared(gaps: Gaps, size: WindowSize, budget: float, share: Callable[[], float]) -> Iterator[Move]:
     """Yield requests for parts of the largest gap while slots are left over."""
-    while (gap := _largest(gaps, size.page, budget)) is not None:
+    while (gap := _largest(gaps, size.page, budget * share())) is not None:
         if gap.start.ask is None or gap.end.ask is None:
             yield Move(gap, backward=gap.end.ask is None)
             continue

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 from typing import Literal
 
 from aioflows._core.pages.evidence import ScanEvidence
@@ -27,7 +26,7 @@ from aioflows._core.pages.page_request import Direction, PageRequest
 from aioflows._core.pages.service_facts import ServiceFacts
 from aioflows._core.planning.gap_request import ask_for
 from aioflows._core.planning.keyset_state import KeysetOptions, KeysetState
-from aioflows._core.planning.read_ahead import ReadAhead
+from aioflows._core.planning.read_ahead import ReadAhead, RowReserve, RowsElsewhere
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.planning.request_choice import Move, moves
 from aioflows._core.scans.account import ScanAccount
@@ -39,6 +38,8 @@ from aioflows.stats import CountedWindow, Proof
 
 __all__ = ["KeysetScan"]
 
+_NOTHING_ELSE = RowsElsewhere()
+
 
 class KeysetScan:
     """The keyset scan of one schedule type.
@@ -48,8 +49,8 @@ class KeysetScan:
         service: the facts that the session knows about the service. All scans of a session share them.
         descending: True if the latest rows come first. Default: False.
         concurrency: requests that may be under way. Default: 16.
-        buffer: rows to read ahead of the consumer, fewer if the rows are large. Requests under way may add a
-            quarter. Default: 20,000.
+        buffer: rows to read ahead of the consumer, fewer if the rows are large. With the rows that requests
+            under way may bring, it is a quarter more. Default: 20,000.
         limit: rows that the consumer takes in all. Default: None, which means every row.
         page_size, ordered, splits, filtered, alone, confirm, growing: see `KeysetOptions`.
     """
@@ -80,7 +81,10 @@ class KeysetScan:
         self._reader = PageReader(service)
         self._ordered = ordered
         self._read_ahead = ReadAhead(buffer, concurrency, ordered=ordered)
-        self._under_way: set[PageRequest] = set()
+        self._under_way: dict[PageRequest, int] = {}
+        """The requests under way, each with the rows that it may bring."""
+        self._waited_for = True
+        """True if the last call of `next_item` found no rows."""
         self.rows_released = 0
         self._begin(
             KeysetState(
@@ -131,6 +135,18 @@ class KeysetScan:
         """Rows that were read and not yet released."""
         return self._release.rows
 
+    @property
+    def coming(self) -> int:
+        """Rows that the requests under way may bring."""
+        return sum(self._under_way.values())
+
+    def _rows_of(self, ask: PageRequest, move: Move | None = None) -> int:
+        """Return the rows that a request may bring."""
+        rows, cap = ask.page_size, self._service.cap
+        if move is not None and move.ask is None and not move.gap.edge(ask.backward).page_size:
+            rows = min(rows, self._state.page_size)  # a larger page is only a precaution where few rows are
+        return rows if cap is None else min(rows, cap)
+
     def account(self) -> ScanAccount:
         """Return the figures so far."""
         return ScanAccount(
@@ -175,16 +191,17 @@ class KeysetScan:
             return asks
         while len(asks) < slots and (follow_up := self._follow_ups.next()) is not None:
             asks.append(follow_up)
-        self._under_way.update(asks)
+        for ask in asks:
+            self._under_way[ask] = self._rows_of(ask)
         return asks
 
-    def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
+    def wanted(self, slots: int, elsewhere: RowsElsewhere = _NOTHING_ELSE) -> list[PageRequest]:
         """Return the requests to start.
 
         Args:
             slots: the most requests to return. Windows are cut for these requests and the requests under way,
                 or for the scan's concurrency if that is more.
-            elsewhere: rows of the buffer that other scans use. Default: 0.
+            elsewhere: rows of the buffer that the rest of a merged scan uses. Default: none.
         """
         workers = max(self._concurrency, slots + len(self._under_way))
         if self._read_ahead.unlimited:
@@ -199,25 +216,47 @@ class KeysetScan:
             slots = self._read_ahead.slots(
                 slots, len(self._under_way), stuck=self._stuck, zone_checked=self._zone_shown.waited
             )
-        # Requests under way take no memory yet, so not all of them count. Otherwise slots would stay empty while
-        # the first rows are late.
-        page_size = self._state.page_size
-        room = self._read_ahead.room(page_size)
-        coming = min(room / 4, self._concurrency * page_size)
-        budget = min(max(room + coming - elsewhere, 1), self._limit - self.rows_released)
-        held = self._gaps.ready if self._ordered else self.held
-        if slots > 0 and held < budget:
-            chosen = moves(self._gaps, self._state.full_page, workers, budget if self._ordered else math.inf)
-            planned = len(asks)
-            for move in islice(chosen, slots):
-                ask = self._ask(move)
-                self._under_way.add(ask)
-                asks.append(ask)
-            slots -= len(asks) - planned
+        if slots > 0:
+            planned = self._read_on(slots, workers, elsewhere)
+            asks += planned
+            slots -= len(planned)
         if slots > 0 and self._gaps and self._read_ahead.unlimited:
             self._prover.empty_stretches.settle(slots, self._under_way)
             asks += self.pressing(slots)
         return asks or self._look_at_page_0(slots) or self._look_at_zone(slots)
+
+    def _read_on(self, slots: int, workers: int, elsewhere: RowsElsewhere) -> list[PageRequest]:
+        """Return at most *slots* requests for gaps, as far as the buffer has room for their rows."""
+        page_size = self._state.page_size
+        most = self._read_ahead.most(page_size)
+        budget = min(max(most - elsewhere.held, 1), self._limit - self.rows_released)
+        if (self._gaps.ready if self._ordered else self.held) >= budget:
+            return []
+        must = not self._under_way and self._waited_for if elsewhere.must is None else elsewhere.must
+        reserve = RowReserve(
+            self._read_ahead.room(page_size),
+            most,
+            self._service.full(page_size) if self._service.cap else page_size,
+            elsewhere.held + elsewhere.reserved + self.held + self.coming,
+            must,
+            elsewhere.first,
+        )
+        size = self._state.full_page
+        if self._ordered:
+            chosen = moves(self._gaps, size, workers, budget, lambda: reserve.share)
+        else:
+            chosen = moves(self._gaps, size, workers, math.inf)
+        asks: list[PageRequest] = []
+        while len(asks) < slots and reserve.fits(0) and (move := next(chosen, None)) is not None:
+            ask = self._ask_for(move) if move.ask is None else move.ask
+            rows = self._rows_of(ask, move)
+            if move.ask is None and not reserve.fits(rows):
+                break  # a larger page for a dense second waits until it has room
+            self._begin_move(move, ask)
+            reserve.start(rows)
+            self._under_way[ask] = rows
+            asks.append(ask)
+        return asks
 
     def _look_at_zone(self, slots: int) -> list[PageRequest]:
         """Return a request for the second of a row, if nothing else is left and no answer shows the zone."""
@@ -248,18 +287,22 @@ class KeysetScan:
         ask = None if slots <= 0 or self._under_way else self._first_page.look_at_page_0()
         if ask is None:
             return []
-        self._under_way.add(ask)
+        self._under_way[ask] = self._rows_of(ask)
         return [ask]
 
-    def _ask(self, move: Move) -> PageRequest:
-        gap = move.gap
+    def _begin_move(self, move: Move, ask: PageRequest) -> None:
+        """Note that the request of a move is sent."""
         if move.ask is not None:
-            self._follow_ups.expect(move.ask, partial(self._answers.dense_answered, gap, move.ask))
-            return move.ask
+            self._follow_ups.expect(ask, partial(self._answers.dense_answered, move.gap, ask))
+        else:
+            self._first_page.add(ask)
+            move.gap.edge(ask.backward).ask = ask
+
+    def _ask_for(self, move: Move) -> PageRequest:
         usual = self._state.page_size
         tried = any(self._service.unsure_of(ask.page_size) for ask in self._under_way)
-        ask = ask_for(
-            gap,
+        return ask_for(
+            move.gap,
             backward=move.backward,
             gaps=self._gaps,
             service=self._service,
@@ -267,9 +310,6 @@ class KeysetScan:
             usual=self._service.settled(usual) if tried else usual,
             pinned=self._reader.pinned,
         )
-        self._first_page.add(ask)
-        gap.edge(ask.backward).ask = ask
-        return ask
 
     def received(self, ask: PageRequest, page: Page) -> None:
         """Process the answer to a request."""
@@ -287,7 +327,7 @@ class KeysetScan:
             raise RuntimeError(
                 f"{ask} was not asked, or was answered before: answer each request of wanted() once"
             )
-        self._under_way.remove(ask)
+        del self._under_way[ask]
 
     # Rows, and windows that are left
 
@@ -298,6 +338,11 @@ class KeysetScan:
             AioflowsError: the scan's error, after everything before the error was released.
         """
         self._read_ahead.asked_for_more()
+        item = self._next_item()
+        self._waited_for = item is NEED_PAGES
+        return item
+
+    def _next_item(self) -> ProvenRun | Literal[Signal.NEED_PAGES, Signal.DONE]:
         if self._first_page.check.unsure:
             if self._first_page.check.asked and not self._under_way and self._frontier.error is not None:
                 raise self._frontier.error

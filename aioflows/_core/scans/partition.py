@@ -15,6 +15,7 @@ from aioflows._core.bounds.repeated_hour import RepeatedHour
 from aioflows._core.pages.filter_checks import TypeOverlapCheck
 from aioflows._core.pages.page import Page
 from aioflows._core.pages.page_request import PageRequest
+from aioflows._core.planning.read_ahead import RowsElsewhere
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.keyset import KeysetScan
 from aioflows._core.wire.zone import Zone, wall_seconds
@@ -133,7 +134,7 @@ class Partition:
         """Return at most `slots` requests that an answer made necessary."""
         return self._sent(self.scan.pressing(slots))
 
-    def wanted(self, slots: int, elsewhere: int = 0) -> list[PageRequest]:
+    def wanted(self, slots: int, elsewhere: RowsElsewhere) -> list[PageRequest]:
         """Return the requests to start. See `KeysetScan.wanted` for the arguments."""
         while asks := self.scan.wanted(slots, elsewhere):
             if sent := self._sent(asks):

@@ -17,7 +17,7 @@ import attrs
 
 from aioflows._core.pages.filter_checks import FilterChecks, TypeOverlapCheck
 from aioflows._core.pages.page_request import PageRequest
-from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL
+from aioflows._core.planning.read_ahead import BATCHES_BEFORE_ALL, RowsElsewhere
 from aioflows._core.planning.reorder_buffer import ProvenRun
 from aioflows._core.scans.account import ScanAccount
 from aioflows._core.scans.machine import (
@@ -73,7 +73,9 @@ class PartitionedScan(Machine):
         self.zone: Zone | None = None
         self._open: tuple[Partition, ProvenRun] | None = None
         self._unread = False  # True if decoding the open run failed, so that no row of it was handed out
-        self._given = self._turn = 0
+        self._given = self._turn = self._handed = 0
+        self._waited_for = True
+        """True if the consumer waits for rows."""
         self._pressed = partitions[0]
         self._most: int | None = None
         self._batches: Iterator[TakenRows] = iter(())
@@ -81,6 +83,8 @@ class PartitionedScan(Machine):
         """The next batch of the rows that were taken last. None means that all of them were handed out."""
         self._begun = False
         """True if an earlier batch of these rows was handed out."""
+        self._before = 0
+        """The rows of the batch that was handed out last."""
 
     def account(self) -> ScanAccount:
         return sum((partition.account() for partition in self.partitions), ScanAccount())
@@ -119,13 +123,27 @@ class PartitionedScan(Machine):
         partitions = [*self.partitions[self._turn :], *self.partitions[: self._turn]]
         if self._merged:
             partitions.sort(key=lambda partition: partition.second)
+        else:
+            partitions.sort(key=lambda partition: not partition.unheard)  # all others wait for them
         for partition in partitions:
             if self._merged and self._given < BATCHES_BEFORE_ALL and partition.second > partitions[0].second:
                 break  # the consumer may stop after a few rows, so only the first partition is read
             asks += [
-                (partition, ask) for ask in partition.wanted(slots - len(asks), held - partition.scan.held)
+                (partition, ask)
+                for ask in partition.wanted(
+                    slots - len(asks),
+                    self._elsewhere(partition, held, first=not self._merged or partition is partitions[0]),
+                )
             ]
         return asks
+
+    def _elsewhere(self, partition: Partition, held: int, *, first: bool) -> RowsElsewhere:
+        """Return the rows of the buffer that a partition may not use, of all that are held."""
+        idle = not any(one.scan.under_way for one in self.partitions)
+        coming = sum(one.scan.coming for one in self.partitions if one is not partition)
+        return RowsElsewhere(
+            held - partition.scan.held, self._handed + coming, must=idle and self._waited_for, first=first
+        )
 
     def looks(self) -> list[tuple[Requester, PageRequest]]:
         """Return the requests that go before all others, even if nothing is left to be read."""
@@ -199,15 +217,20 @@ class PartitionedScan(Machine):
             raise self._first_pages.error
         if self._later is not None:
             self._begun = True
+            self._handed -= self._before
             batch, self._later = self._later, next(self._batches, None)
+            self._before = len(batch)
             return batch
         taken = self._next_merged() if self._merged else self._next_of_any()
         self._begun = False
+        self._waited_for = taken is NEED_PAGES
+        self._handed = self._before = len(taken) if isinstance(taken, TakenRows) else 0
         if isinstance(taken, TakenRows):
             self._given += 1
             if self._most is not None and len(taken) > self._most:
                 self._batches = taken.in_batches(self._most)
                 taken, self._later = next(self._batches), next(self._batches, None)
+                self._before = len(taken)
         return taken
 
     def remaining(self, last: FlowInstance | None, begun: bool, all_handed: bool) -> list[Remainder]:
