@@ -18,11 +18,11 @@ from aioflows import Event, FlowQuery, FlowSession, Limits, Paused, RequestSent,
 from aioflows.emulator import EmulatorProcess
 
 GUISES = {
-    "429": 0.92,
-    "503": 0.92,
-    "envelope": 0.92,
-    "429-seconds": 0.88,
-    "503-seconds": 0.88,
+    "429": 0.97,
+    "503": 0.97,
+    "envelope": 0.97,
+    "429-seconds": 0.9,
+    "503-seconds": 0.9,
     "429-date": 0.88,
 }
 """How "too many" is said, and the least share of the rate that is to be used."""

@@ -40,7 +40,10 @@ Ticket = tuple[int, int]
 FIRST: Ticket = (0, 0)
 """The ticket of attempts that enter before all others."""
 
-_APART = 0.003  # seconds between the first entries, and between those after a pause
+_APART = 0.003
+_PROBING = 0.006  # the same before `_TOLD` answers, if more than `_AT_FIRST` attempts may be inside
+_TOLD = 18  # answers that show that the service has no small burst
+_SURE = 0.001  # seconds between entries after them
 _Place = tuple[Ticket, "asyncio.Future[None]"]
 
 _ROUNDS_AHEAD = 4  # rounds by which the first ticket of a scan is before those that enter in turn
@@ -79,6 +82,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._next_entry = 0.0  # the end of the gap after the last entry
         self._paused_until = 0.0
+        self._answers = 0  # up to `_TOLD`
         self._apart = concurrency  # entries that still have to be kept apart
         self._room = min(concurrency, _AT_FIRST)  # attempts that may be inside so far
 
@@ -144,6 +148,7 @@ class Gate:
     def accepted(self) -> None:
         """Record that the service answered."""
         self._pace.accepted(self._clock())
+        self._answers = min(_TOLD, self._answers + 1)
         if self._room < self.limit:
             self._room += 1
 
@@ -205,6 +210,7 @@ class Gate:
 
     def _let_in(self, ticket: Ticket) -> None:
         self._inside += 1
+        self._pace.sent(self._clock())
         self._round = max(self._round, ticket[0])
 
     def _opens(self) -> float:
@@ -214,8 +220,14 @@ class Gate:
         gap = max(self._gap, self._pace.gap(now))
         if self._apart:
             self._apart -= 1
-            gap = max(gap, _APART)
+            gap = max(gap, self._apart_by())
         self._next_entry = now + gap
+
+    def _apart_by(self) -> float:
+        """Return the seconds between entries, so that few are sent before the first refusal has come."""
+        if self.limit <= _AT_FIRST:
+            return _APART
+        return _PROBING if self._answers < _TOLD else _SURE
 
     async def _wait(self, ticket: Ticket) -> None:
         while True:

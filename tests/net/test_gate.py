@@ -197,19 +197,18 @@ class TestComplaint:
         complained = now()
         gate.throttled(entered=0.0, pause=0.0)
         first, second, third = await entries(gate, 3)
-        assert first - complained == pytest.approx(1 / 16)
-        assert [second - first, third - second] == pytest.approx([1 / 16, 1 / 16])
+        assert first - complained == pytest.approx(1 / 32)
+        assert [second - first, third - second] == pytest.approx([1 / 32, 1 / 32])
 
     async def test_answers_set_the_rate(self) -> None:
         gate = Gate(16)
         for _ in range(50):
             await asyncio.sleep(0.02)
-            gate.accepted()
+            async with gate:
+                gate.accepted()
         gate.throttled(entered=1.0, pause=0.0)
         moments = await entries(gate, 10)
-        assert moments[-1] - moments[0] == pytest.approx(9 / 200, rel=0.2), (
-            "four times as many, to find out quickly"
-        )
+        assert moments[-1] - moments[0] == pytest.approx(9 / 100, rel=0.2), "twice as many, to find out soon"
 
     async def test_one_refusal_without_a_reason_says_nothing_of_the_rate(self) -> None:
         gate = Gate(16)

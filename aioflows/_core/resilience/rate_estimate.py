@@ -7,12 +7,13 @@
    the burst, divided by the length of the stretch, are never more than the rate. The quotient equals the rate
    if the bucket was full when the stretch began and empty when the stretch ended. The bucket is empty at a
    refusal. Of all stretches that end with a refusal, one began with a full bucket. So the largest quotient is
-   the bound. The burst is the number of requests accepted at once before the first refusal. The time of the
-   burst does not count as part of a stretch, since the rate added tokens in this time.
+   the bound. In the same way the largest excess over the rate before the first refusal is the burst. Times are
+   those of sending, and requests under way count as accepted, so that a latency does not change the estimate.
 3. If the refusal came too soon for such an estimate, the rate is halved. A bound that is a guess grows
-   quickly, with time and with the number of answers. A bound that was estimated grows along a cubic curve,
-   which is flat near the bound and steep far from the bound (TCP CUBIC, RFC 9438). So a rate that the service
-   accepts again is found soon.
+   quickly, with time and with the number of answers, and less quickly if a refusal costs a pause. A bound that
+   was estimated grows along a cubic curve, which is flat near the bound and steep far from the bound (TCP
+   CUBIC, RFC 9438). So a rate that the service accepts again is found soon. During a pause the bucket fills, so
+   the rate is a little higher afterwards, until a part of the burst is used up.
 4. Refusals that come at the same frequency at every rate are not about the rate. Then the bound is dropped.
 5. A service that answers no request is down, whatever the rate.
 6. A connection that is closed without an answer has usually been idle too long, so one closed connection shows
@@ -28,26 +29,40 @@ The estimate does no input or output: time is an argument (seconds). See docs/al
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 
 __all__ = ["RateEstimate"]
 
 # Measurement of the accepted rate
-_AT_ONCE = 0.25  # seconds in which the accepted requests count as the burst
 _LEAST_STRETCH = 0.25  # seconds of the shortest stretch that is measured
 _SURE_STRETCH = 1.0  # seconds of a stretch in which an error in the burst has little effect
-_TELLING = 4  # answers beyond the burst that a measured stretch must have
-_REMEMBERED = 1024  # answers of which the times are kept
+_TELLING = 4  # requests beyond the burst that a measured stretch must have
+_REMEMBERED = 1024  # requests of which the times are kept
+_STEPS = 4  # steps from a rate to the burst that it leaves, and back
 
 # Change of the bound
-_START = 4.0  # first guess, as a multiple of the last second's answers: so high that a refusal comes soon
-_AT_START = 4  # least number of answers from which the first guess is made
-_SEARCH = 3.0  # factor of a guess in each second, or in each _ANSWERS answers if these take longer
-_ANSWERS = 8  # answers for one step of growth
+_START = 2.0  # first guess, as a multiple of the requests of the last second
+_AT_START, _AT_START_DEAR = 16, 10  # least requests for that; the second one if a refusal costs a pause
+_SEARCH, _SEARCH_DEAR = (
+    3.0,
+    2.0,
+)  # factor of a guess in each second; the second one if a refusal costs a pause
+_ANSWERS = 8  # answers for one step of this growth, if they take longer than a second
 _LESS = 0.98  # highest share of a refused rate that is tried next
 _HALF = 0.5  # share of a refused rate that is tried next without a sure estimate
-_WARY = 0.97  # share of an estimated rate that is tried if a refusal costs a pause
-_GAIN, _GAINED_AFTER = 0.1, 20.0  # share that an estimated bound gains, and the seconds until then
+_NO_BURST = (
+    2.0  # requests at once below which a limiter has no burst, so that it refuses what is too fast at once
+)
+_AS_PACED = 0.95  # least share of the refused rate that is tried next at such a limiter
+_RUN = 10  # answers since the last refusal that show that the rate was not far too high
+_CATCH_UP, _CAUGHT_UP = (
+    1.15,
+    0.5,
+)  # factor of the rate after a pause, and the share of the burst that it uses up
+_GAIN = 0.1  # share that an estimated bound gains, within seconds:
+_GAINED_AFTER = 20.0  # if a refusal costs a pause, and otherwise:
+_GAINED_ANSWERS, _GAINED_SOON, _GAINED_LATE = 300, 8.0, 30.0  # the time of so many answers, with its bounds
 _LEAST, _MOST = 1.0, 5_000.0  # requests per second; a rate above the second value drops the bound
 
 # Refusals that come at every rate
@@ -75,8 +90,13 @@ class RateEstimate:
         self._guessed = True
         self._set_at = -1.0
         self._resumed_at = 0.0
-        self._burst, self._burst_took = 0, 0.0
-        self._answered: deque[float] = deque(maxlen=_REMEMBERED)  # times of answers since the last episode
+        self._emptied_at = -math.inf  # when the request was sent whose refusal set the bound
+        self._burst = 0.0
+        self._catch_up = 0.0  # seconds of a faster rate after the last pause
+        self._opening: list[tuple[int, float]] = []  # the stretches that ended at the first refusal
+        self._sent: list[float] = []  # when requests were sent, and when those that were refused were
+        self._refused: list[float] = []
+        self._answers = 0
         self._in_a_row = 0
         self._silent = 0
         self._says_unavailable = False
@@ -92,9 +112,14 @@ class RateEstimate:
         if self.bound is None:
             return None
         since = max(0.0, now - self._resumed_at)
+        dear = self._resumed_at > self._set_at
         if self._guessed:
-            return self.bound * math.pow(_SEARCH, min(since, len(self._answered) / _ANSWERS))
-        return self.bound * (1 + _GAIN * (since / _GAINED_AFTER) ** 3)
+            search = _SEARCH_DEAR if dear else _SEARCH
+            return self.bound * math.pow(search, min(since, self._answers / _ANSWERS))
+        soon = min(_GAINED_LATE, max(_GAINED_SOON, _GAINED_ANSWERS / self.bound))
+        after = _GAINED_AFTER if dear else soon
+        rate = self.bound * (1 + _GAIN * (since / after) ** 3)
+        return rate * _CATCH_UP if since < self._catch_up else rate
 
     def gap(self, now: float) -> float:
         """Return the seconds that must lie between two requests."""
@@ -103,9 +128,15 @@ class RateEstimate:
             rate = self.bound = None
         return 0.0 if rate is None else 1 / rate
 
+    def sent(self, now: float) -> None:
+        """Record that a request was sent."""
+        self._sent.append(now)
+        if len(self._sent) > 2 * _REMEMBERED:
+            del self._sent[:_REMEMBERED]
+
     def accepted(self, now: float) -> None:
         """Record that the service has answered a request."""
-        self._answered.append(now)
+        self._answers += 1
         self._answered_at = now
         self._in_a_row = self._silent = 0
         if self._closed:
@@ -118,6 +149,7 @@ class RateEstimate:
             True if the refusal counts as "too many requests", and True if it sets the bound anew.
         """
         if not self._says_unavailable and self._in_a_row + 1 < _UNAVAILABLE:
+            self._note_refusal(sent)
             self._in_a_row += 1
             return False, False
         self._says_unavailable = True
@@ -136,6 +168,8 @@ class RateEstimate:
             return False, False
         self._closed = min(self._closed + 1, _CLOSED)
         self._says_closed = self._closed >= _CLOSED or (self._says_closed and self.bound is not None)
+        if not self._says_closed:
+            self._note_refusal(sent)
         return self._says_closed, self._says_closed and self.throttled(sent, now)
 
     def rest(self, now: float) -> float:
@@ -153,43 +187,69 @@ class RateEstimate:
             pause: the pause of all requests after the refusal (seconds). Default: 0.
         """
         self._in_a_row += 1
+        self._note_refusal(sent)
         if sent < self._set_at or (not pause and self._is_chance(sent)):
             return False
         rate = self.rate(sent)
+        stretches = self._stretches(sent)
+        self._catch_up = 0.0
         if rate is None:
-            self._burst = self._answers_since(now - _AT_ONCE)
-            self._burst_took = now - self._answered[-self._burst] if self._burst else 0.0
-            self._guessed = True
-            self.bound = _START * max(_AT_START, self._answers_since(now - 1))
-        elif self._answered or self._silent < _SILENT:
-            found = self._found(now)
-            self._guessed = found is None
-            if found is None or now - self._resumed_at < _SURE_STRETCH:
-                found = max(found or 0.0, rate * _HALF)  # a short stretch magnifies an error in the burst
-            self.bound = max(_LEAST, min(rate * _LESS, found * _WARY if pause else found))
-        self._silent += not self._answered
-        self._set_at, self._resumed_at = now, now + pause
-        self._answered.clear()
+            self._guessed, self._opening = True, stretches
+            recent = (count for count, length in stretches if length <= 1)
+            self.bound = _START * max(_AT_START_DEAR if pause else _AT_START, *recent, 0)
+        elif self._answers or self._silent < _SILENT:
+            self._set_bound(rate, self._found(stretches, sent), sent, pause)
+        self._silent += not self._answers
+        self._set_at, self._resumed_at, self._emptied_at = now, now + pause, sent
+        self._answers = 0
         return True
 
-    def _answers_since(self, moment: float) -> int:
-        return sum(answered >= moment for answered in self._answered)
+    def _set_bound(self, rate: float, found: float | None, sent: float, pause: float) -> None:
+        """Set the bound after the refusal of a request that was sent at some rate."""
+        if self._burst < _NO_BURST and self._answers >= _RUN and not pause:
+            found = max(found or 0.0, rate * _AS_PACED)
+        self._guessed = found is None
+        if found is None or sent - self._resumed_at < _SURE_STRETCH:
+            found = max(found or 0.0, rate * _HALF)  # a short stretch magnifies an error in the burst
+        bound = self.bound = max(_LEAST, min(rate * _LESS, found))
+        if pause and not self._guessed:
+            left = _CAUGHT_UP * min(self._burst, bound * pause)
+            self._catch_up = left / (bound * (_CATCH_UP - 1))
 
-    def _found(self, now: float) -> float | None:
-        """Return the rate that the answers since the last episode support. None means too few answers."""
-        count, began = len(self._answered), now - self._burst_took
-        stretches = [
-            # 0.5: at a refusal the bucket still holds half a token on average, since whole tokens are spent.
-            (count - number + 0.5 - self._burst) / (began - moment)
-            for number, moment in enumerate(self._answered)
-            if began - moment >= _LEAST_STRETCH and count - number - self._burst >= _TELLING
+    def _note_refusal(self, sent: float) -> None:
+        insort(self._refused, sent)
+        del self._refused[:-_REMEMBERED]
+
+    def _stretches(self, sent: float) -> list[tuple[int, float]]:
+        """Return the accepted requests and the length (seconds) of each stretch that ends at a refusal.
+
+        Each stretch begins with a request after the last episode. Requests that are under way count as accepted.
+        The first stretch is the longest.
+        """
+        begin, end = bisect_right(self._sent, self._emptied_at), bisect_left(self._sent, sent)
+        refused = bisect_left(self._refused, sent)
+        return [
+            (end - at - refused + bisect_left(self._refused, self._sent[at]), sent - self._sent[at])
+            for at in range(begin, end)
         ]
-        since = now - self._set_at
-        if self._resumed_at == self._set_at and since >= _LEAST_STRETCH and count >= _TELLING:
-            stretches.append(
-                count / since
+
+    def _found(self, stretches: list[tuple[int, float]], sent: float) -> float | None:
+        """Return the rate that the requests since the last episode support. None means too few."""
+        rate = 0.0
+        for _ in range(_STEPS):
+            self._burst = burst = max((count - rate * length for count, length in self._opening), default=0.0)
+            quotients = (
+                (count - burst) / length
+                for count, length in stretches
+                if length >= _LEAST_STRETCH and count - burst >= _TELLING
+            )
+            rate = max(quotients, default=0.0)
+        count, since = stretches[0][0] if stretches else 0, sent - self._emptied_at
+        if since >= _LEAST_STRETCH and count >= _TELLING:
+            rate = max(
+                rate, count / since
             )  # no burst is subtracted, since the last refusal left the bucket empty
-        return max(stretches, default=None)
+        return rate or None
 
     def _is_chance(self, sent: float) -> bool:
         """Return True if refusals come at the same frequency however low the rate is."""
@@ -200,7 +260,7 @@ class RateEstimate:
             self._fallen *= (
                 _FALLEN  # "not about the rate" was wrong, so the next such verdict needs more evidence
             )
-        rate, run = self.rate(sent), len(self._answered)
+        rate, run = self.rate(sent), self._answers
         if rate is None:
             return False
         usual = sum(self._runs) / len(self._runs) if self._runs else 0.0

@@ -46,6 +46,7 @@ def driven(
     """Sends as fast as the pace allows, some seconds apart; gives how many were answered and how many refused."""
     now, answered, refused = begin, 0, 0
     while now < end:
+        pace.sent(now)
         if limiter.takes(now):
             answered += 1
             pace.accepted(now)
@@ -76,6 +77,7 @@ def closed(pace: RateEstimate, service: Service, begin: float, end: float) -> tu
     """The same as `driven` where a refusal is a closed connection, and the pace's rests are kept."""
     now, answered, refused = begin, 0, 0
     while now < end:
+        pace.sent(now)
         if service.takes(now):
             answered += 1
             pace.accepted(now)
@@ -257,12 +259,12 @@ class TestPace:
     def test_nothing_is_learnt_in_a_pause(self) -> None:
         pace = RateEstimate()
         pace.throttled(0.0, 0.0, pause=60.0)
-        assert pace.gap(30.0) == pace.gap(60.0) == 1 / 16
+        assert pace.gap(30.0) == pace.gap(60.0) == 1 / 20
 
     @pytest.mark.parametrize("rate", [37.0, 40.0, 43.0])
     def test_after_two_pauses_it_is_little_below_what_is_borne_and_never_above(self, rate: float) -> None:
         pace = RateEstimate()
-        _, refused = driven(pace, Limiter(rate, 10), 0.0, 2.0, pause=1.0, apart=0.003)
+        _, refused = driven(pace, Limiter(rate, 10), 0.0, 4.0, pause=1.0, apart=0.003)
         assert refused == 2
         assert pace.bound is not None
         assert 0.96 < pace.bound / rate < 1.0
@@ -278,6 +280,7 @@ class TestPace:
     def test_a_service_that_answers_nothing_is_down_and_says_nothing_of_its_rate(self) -> None:
         pace = RateEstimate()
         for n in range(40):
+            pace.sent(n / 40)
             pace.accepted(n / 40)
         for n in range(1, 1000):
             pace.throttled(float(n), float(n))
