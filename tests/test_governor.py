@@ -240,7 +240,7 @@ def test_two_processes_use_the_rate_of_a_service_and_are_hardly_refused() -> Non
     answered = account.requests - account.refused - planned.requests + planned.refused
     assert answered / seconds / 40 > 0.7  # the start and the end of both processes are part of the time
     # The first seconds, in which the rate is found out, are a large part of so short a read.
-    assert account.refused / account.requests < 0.06
+    assert account.refused / account.requests < 0.1
 
 
 @pytest.mark.long
