@@ -9,7 +9,8 @@ needs ``pip install 'enos-aioflows[daft]'``, and the session is that of `aioflow
 1. Each collection reads anew, by one scan. So all of it keeps to the limits of one session, and is proven complete.
 2. Filters on ``status``, ``status_name``, ``owner`` and ``trigger_time`` make the query narrower. Daft applies every
    filter again. So a filter that the service cannot apply costs requests, but no row.
-3. A limit ends the scan early. It is part of the scan if nothing is left for Daft to filter.
+3. A limit ends the scan early. If nothing is left for Daft to filter, it is part of the scan. Then schedule types
+   are read in turn, since a limit of Daft names no order.
 4. Only the columns that are used are made.
 """
 
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 import attrs
 
-from aioflows import FlowQuery, FlowStatus, QueryError
+from aioflows import FlowQuery, FlowStatus, Limits, QueryError, ScheduleType
 from aioflows._tables.columns import Layout
 from aioflows.arrow import arrow_schema
 from aioflows.query import epoch_ms
@@ -40,6 +41,10 @@ except ImportError as error:
 __all__ = ["read"]
 
 _BATCHES_END: Final = None
+_MOST_FREQUENT_FIRST: Final = (
+    ScheduleType.PERIODIC,
+    *(one for one in ScheduleType if one is not ScheduleType.PERIODIC),
+)
 _CODES: Final = {int(status) for status in FlowStatus}
 _NAMES: Final = {status.name: int(status) for status in FlowStatus}
 
@@ -91,7 +96,7 @@ class _InstanceSource(DataSource):  # type: ignore[misc]  # Daft is optional
 
 
 class _ScanTask(DataSourceTask):  # type: ignore[misc]  # Daft is optional
-    """One scan."""
+    """One scan, or one for each schedule type if there is a limit."""
 
     def __init__(
         self, session: FlowSession, query: FlowQuery, columns: tuple[str, ...], limit: int | None
@@ -104,14 +109,28 @@ class _ScanTask(DataSourceTask):  # type: ignore[misc]  # Daft is optional
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         """Yield the rows. The session has a loop of its own, so Daft's waits for it in a thread."""
+        left = self._limit
+        for query in self._queries():
+            with self._session.scan(query, limit=left, limits=self._limits(left)) as scan:
+                batches = scan.record_batches(self._columns, names="text")
+                while (batch := await asyncio.to_thread(next, batches, _BATCHES_END)) is not None:
+                    left = None if left is None else left - batch.num_rows
+                    yield RecordBatch.from_arrow_record_batches([batch], batch.schema)
+            if left == 0:
+                return
+
+    def _queries(self) -> list[FlowQuery]:
+        """Return the query, or one for each schedule type if few rows of any order are wanted."""
+        if self._limit is None or self._query.type is not None:
+            return [self._query]
+        return [attrs.evolve(self._query, type=one) for one in _MOST_FREQUENT_FIRST]
+
+    def _limits(self, left: int | None) -> Limits:
+        """Return the limits of a scan that reads nothing ahead of its last row."""
         limits = self._session.limits
-        if self._limit is not None:  # nothing is read ahead of it
-            pages = max(1, math.ceil(self._limit / limits.page_size))
-            limits = attrs.evolve(limits, concurrency=min(limits.concurrency, pages))
-        with self._session.scan(self._query, limit=self._limit, limits=limits) as scan:
-            batches = scan.record_batches(self._columns, names="text")
-            while (batch := await asyncio.to_thread(next, batches, _BATCHES_END)) is not None:
-                yield RecordBatch.from_arrow_record_batches([batch], batch.schema)
+        if left is None:
+            return limits
+        return attrs.evolve(limits, concurrency=min(limits.concurrency, max(1, -(-left // limits.page_size))))
 
 
 def _schema(columns: tuple[str, ...]) -> daft.Schema:
