@@ -85,10 +85,10 @@ class Limits:
         rate: the greatest rate (requests per second). None means as fast as the service allows. Default:
             None.
         page_size: the number of rows per request, 1 to 10,000. A larger page is requested only for a second
-            that may have more rows, and smaller pages if *buffer* has no room for four. Default: 500.
+            that may have more rows, and smaller pages if *buffer* has no room for a few. Default: 500.
         buffer: the number of rows read ahead of the consumer, to a quarter more. It counts rows that wait, rows
             that the consumer got last, and rows that requests in flight may bring. Pages have at least 100 rows, or
-            *page_size* if that is less, so about 400 rows is the smallest buffer that is kept. A scan that waits
+            *page_size* if that is less, so 400 rows, or four pages, is the smallest buffer that is kept. A scan that waits
             for rows may always have one request in flight, and holds a second with more rows as a whole. Orders by
             start, end or creation time hold up to twice as much, and the rows that requests in flight bring. For
             large rows the limit is 15 MB of answers, or 2.5 rounds of requests if that is more. Default: 20,000.

@@ -38,14 +38,17 @@ __all__ = ["make_machine", "page_size_for"]
 
 _SEVERAL = 2
 
-_PAGES_AHEAD, _LEAST_PAGE = 4, 100
-"""The pages that a buffer has room for: one of each schedule type, and the rows that the consumer got last. Pages
-that are smaller than so many rows cost more than they save."""
+_LEAST_PAGE = 100
+"""Pages that are smaller than so many rows cost more than they save."""
 
 
-def page_size_for(limits: Limits) -> int:
-    """Return the rows per request: fewer than the limits say, if the buffer has no room for a few such pages."""
-    return min(limits.page_size, max(_LEAST_PAGE, limits.buffer // _PAGES_AHEAD))
+def page_size_for(limits: Limits, query: FlowQuery) -> int:
+    """Return the rows per request: fewer than the limits say, if the buffer has no room for a few such pages.
+
+    These are a page of each schedule type, another one, and the rows that the consumer got last.
+    """
+    pages = 2 + (len(ScheduleType) if query.type is None else 1)
+    return min(limits.page_size, max(_LEAST_PAGE, limits.buffer * 5 // 4 // pages))
 
 
 def make_machine(
@@ -78,7 +81,7 @@ def make_machine(
     """
     fields = [field for field, _ in query.sorters]
     if fields[:1] in ([], ["trigger_time"]):
-        limits = attrs.evolve(limits, page_size=page_size_for(limits))
+        limits = attrs.evolve(limits, page_size=page_size_for(limits, query))
     setup = _ScanSetup(query, service, limits, resume, confirm=confirm, growing=growing)
     machine: Machine
     if "update_time" in fields:

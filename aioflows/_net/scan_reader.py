@@ -171,7 +171,7 @@ class ScanReader(SessionBound):
         limits = self._parts.limits
         if self._loop is None and self.query.order_by in _BY_TRIGGER_TIME and rows < limits.buffer:
             limits = attrs.evolve(limits, buffer=rows)
-            page_size = page_size_for(limits)
+            page_size = page_size_for(limits, self.query)
             concurrency = min(limits.concurrency, max(2, rows // page_size))
             limits = attrs.evolve(limits, page_size=page_size, concurrency=concurrency)
             self._parts = attrs.evolve(self._parts, limits=limits)
