@@ -121,6 +121,11 @@ class RateEstimate:
         rate = self.bound * (1 + _GAIN * (since / after) ** 3)
         return rate * _CATCH_UP if since < self._catch_up else rate
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether two requests that are too near each other are refused, however few were sent before."""
+        return self.bound is not None and self._burst < _NO_BURST
+
     def gap(self, now: float) -> float:
         """Return the seconds that must lie between two requests."""
         rate = self.rate(now)
@@ -213,7 +218,7 @@ class RateEstimate:
             found = max(found or 0.0, rate * _HALF)  # a short stretch magnifies an error in the burst
         bound = self.bound = max(_LEAST, min(rate * _LESS, found))
         self._gained_after = min(_GAINED_LATE, max(_GAINED_SOON, _GAINED_ANSWERS / bound))
-        if sent - self._resumed_at < _SURE_STRETCH:
+        if self._burst < _NO_BURST and sent - self._resumed_at < _SURE_STRETCH:
             self._gained_after = _GAINED_SOON * max(_LEAST_STRETCH, sent - self._resumed_at)
         if pause and not self._guessed:
             left = _CAUGHT_UP * min(self._burst, bound * pause)
