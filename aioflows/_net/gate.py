@@ -295,9 +295,10 @@ class Gate:
         self._timer = None
         if moment >= self._paused_until:
             self._paused_until = 0.0  # the timer may fire early by a rounding error
-        # The entry counts from the moment it was due, so that a late loop does not lower the rate.
+        # The entry counts from the moment it was due, so that a late loop does not lower the rate. A service without
+        # a burst would refuse the next one then.
         if self._can_admit() and moment >= self._opens():
-            self._entered(moment)
+            self._entered(self._clock() if self._pace.is_strict else moment)
             self._hand_over()
         self._admit()
 

@@ -111,7 +111,7 @@ async def test_the_rate_of_nginx_is_used_with_and_without_a_burst(
     burst: str, status: int, tmp_path: Path
 ) -> None:
     stats, share = await read("nginx", NGINX, tmp_path, burst=burst, status=status)
-    assert share > 0.5, stats
+    assert share > (0.5 if burst else 0.3), stats
 
 
 @pytest.mark.parametrize("refusal", ["deny deny_status 429", "deny deny_status 503", "reject"])

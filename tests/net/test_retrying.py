@@ -327,7 +327,7 @@ class TestThrottling:
         transport = FakeTransport([answer("", 429), OK, OK])
         caller = caller_of(transport, concurrency=1)
         await asyncio.gather(caller.call(REQUEST, read), caller.call(REQUEST, read))
-        assert [sent.at for sent in transport.sent] == [0.0, 0.0625, 1.0]
+        assert [sent.at for sent in transport.sent] == [0.0, 1 / 32, 1.0]
 
     async def test_a_gateway_that_says_too_many_by_503_is_found_out(self) -> None:
         transport = FakeTransport(lambda sent: OK if sent.at > 2.0 else answer("", 503), latency=0.01)

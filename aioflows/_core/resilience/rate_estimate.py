@@ -92,6 +92,7 @@ class RateEstimate:
         self._resumed_at = 0.0
         self._emptied_at = -math.inf  # when the request was sent whose refusal set the bound
         self._burst = 0.0
+        self._gained_after = _GAINED_SOON
         self._catch_up = 0.0  # seconds of a faster rate after the last pause
         self._opening: list[tuple[int, float]] = []  # the stretches that ended at the first refusal
         self._sent: list[float] = []  # when requests were sent, and when those that were refused were
@@ -116,10 +117,14 @@ class RateEstimate:
         if self._guessed:
             search = _SEARCH_DEAR if dear else _SEARCH
             return self.bound * math.pow(search, min(since, self._answers / _ANSWERS))
-        soon = min(_GAINED_LATE, max(_GAINED_SOON, _GAINED_ANSWERS / self.bound))
-        after = _GAINED_AFTER if dear else soon
+        after = _GAINED_AFTER if dear else self._gained_after
         rate = self.bound * (1 + _GAIN * (since / after) ** 3)
         return rate * _CATCH_UP if since < self._catch_up else rate
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether two requests that are too near each other are refused, however few were sent before."""
+        return self.bound is not None and self._burst < _NO_BURST
 
     def gap(self, now: float) -> float:
         """Return the seconds that must lie between two requests."""
@@ -212,6 +217,9 @@ class RateEstimate:
         if found is None or sent - self._resumed_at < _SURE_STRETCH:
             found = max(found or 0.0, rate * _HALF)  # a short stretch magnifies an error in the burst
         bound = self.bound = max(_LEAST, min(rate * _LESS, found))
+        self._gained_after = min(_GAINED_LATE, max(_GAINED_SOON, _GAINED_ANSWERS / bound))
+        if self._burst < _NO_BURST and sent - self._resumed_at < _SURE_STRETCH:
+            self._gained_after = _GAINED_SOON * max(_LEAST_STRETCH, sent - self._resumed_at)
         if pause and not self._guessed:
             left = _CAUGHT_UP * min(self._burst, bound * pause)
             self._catch_up = left / (bound * (_CATCH_UP - 1))
