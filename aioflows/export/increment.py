@@ -92,8 +92,8 @@ def open_increment(
     """
     kept = _published_if_complete(sink, draft)
     if not draft.target_exists():
-        if kept is not None and kept.base:
-            draft.begin_again()  # the target that it began with was removed
+        if kept is not None and (kept.base or _is_of_another_range(kept, fresh)):
+            draft.begin_again()  # the target that it began with was removed, or the call is that of a later day
         return Increment(_open_first(sink, draft, fresh), query)
     base = (
         draft.state()
@@ -116,6 +116,10 @@ def open_increment(
     entry = sink.adopt(attrs.evolve(fresh, checkpoint=_checkpoint(missing, tail, replaces=sink.replaces)))
     sink.open(entry)
     return Increment(entry, missing, tail)
+
+
+def _is_of_another_range(kept: JournalEntry, fresh: JournalEntry) -> bool:
+    return kept.job != fresh.job and kept.series == fresh.series
 
 
 def _open_first(sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> JournalEntry:

@@ -174,6 +174,19 @@ async def test_an_increment_that_died_is_resumed_by_the_same_call(
     assert below(files, folder_of(place, ending)) == ["journal.json"]
 
 
+async def test_a_first_increment_that_died_does_not_hold_up_the_next(
+    place: str, files: Any, ending: str, tmp_path: Path
+) -> None:
+    """The next day's call begins again where there is no target yet. A call with another query is refused."""
+    url = f"memory://{place}/out{ending}"
+    with pytest.raises(ServerFault):
+        await append(Timed(ROWS, before=failing(20, ServerFault(1, ""))), days(0, 2), url, every=10)
+    with pytest.raises(QueryError, match="has another query or other options"):
+        await append(Timed(ROWS), days(0, 4, owner="somebody"), url)
+    await append(Timed(ROWS), days(0, 4), url)
+    assert stored(files, f"/{place}/out{ending}", tmp_path) == await whole(tmp_path, ending)
+
+
 async def test_parts_that_are_missing_are_read_again(
     place: str, files: Any, ending: str, tmp_path: Path
 ) -> None:
