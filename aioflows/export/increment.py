@@ -137,7 +137,13 @@ def _published_if_complete(sink: GrowingSink[Any], draft: Unfinished) -> Journal
     if kept is None or not draft.has_rows() or not kept.done:
         return kept
     if draft.may_publish(kept):
-        sink.finish(kept)
+        try:
+            sink.finish(kept)
+        except DraftDamaged:
+            if draft.target_exists() and not kept.base:
+                raise  # a folder of objects may have some rows, and lack others before them
+            sink.close()
+            draft.begin_again()
         draft.enter()  # publishing has released a draft in an object store
     return None
 

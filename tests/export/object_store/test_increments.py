@@ -230,6 +230,42 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
     assert steps > 5
 
 
+@pytest.mark.parametrize("first", [2, 0])
+@pytest.mark.parametrize("ending", long_but(of=[".csv.gz", ".parquet/", ".sqlite"]))
+async def test_a_complete_draft_without_its_parts_does_not_hold_up_the_next(
+    place: str, files: Any, ending: str, first: int, tmp_path: Path
+) -> None:
+    """Whichever request of an increment is the last one, its parts may be lost as well. A folder that is half filled
+    by its first export is an exception, which is told."""
+    rows = await whole(tmp_path, ending)
+    steps, died = 0, True
+    while died:
+        target, died = f"{place}/{steps}/out{ending}", False
+        if first:
+            await append(Timed(ROWS), days(0, first), f"memory://{target}")
+        try:
+            await append(
+                Timed(ROWS), days(0, 4), f"dying://{target}", every=30, storage_options={"left": steps}
+            )
+        except SinkError:
+            died = True
+        beside = files.find(folder_of(f"{place}/{steps}", ending))
+        if parts := [path for path in beside if "-" in path.rpartition("/")[2]]:
+            files.rm(parts)
+        is_half = not first and ending.endswith("/") and 0 < len(files.find(f"/{target}"))
+        try:
+            await append(Timed(ROWS), days(0, 4), f"memory://{target}")
+        except SinkError as error:
+            assert is_half, steps
+            assert "some of its parts are missing" in str(error)
+        else:
+            scratch = tmp_path / f"{steps}"
+            scratch.mkdir()
+            assert stored(files, f"/{target}", scratch) == rows, steps
+        steps += 1
+    assert steps > 5
+
+
 async def test_the_newest_of_two_increments_goes_on(
     place: str, files: Any, ending: str, tmp_path: Path
 ) -> None:
