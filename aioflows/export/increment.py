@@ -92,8 +92,8 @@ def open_increment(
     """
     kept = _published_if_complete(sink, draft)
     if not draft.target_exists():
-        if kept is not None and kept.base:
-            draft.begin_again()  # the target that it began with was removed
+        if kept is not None and (kept.base or _is_of_another_range(kept, fresh)):
+            draft.begin_again()  # the target that it began with was removed, or the call is that of a later day
         return Increment(_open_first(sink, draft, fresh), query)
     base = (
         draft.state()
@@ -118,6 +118,10 @@ def open_increment(
     return Increment(entry, missing, tail)
 
 
+def _is_of_another_range(kept: JournalEntry, fresh: JournalEntry) -> bool:
+    return kept.job != fresh.job and kept.series == fresh.series
+
+
 def _open_first(sink: GrowingSink[Any], draft: Unfinished, fresh: JournalEntry) -> JournalEntry:
     try:
         return open_or_resume(sink, draft, fresh, resume=True)
@@ -133,7 +137,13 @@ def _published_if_complete(sink: GrowingSink[Any], draft: Unfinished) -> Journal
     if kept is None or not draft.has_rows() or not kept.done:
         return kept
     if draft.may_publish(kept):
-        sink.finish(kept)
+        try:
+            sink.finish(kept)
+        except DraftDamaged:
+            if draft.target_exists() and not kept.base:
+                raise  # a folder of objects may have some rows, and lack others before them
+            sink.close()
+            draft.begin_again()
         draft.enter()  # publishing has released a draft in an object store
     return None
 

@@ -233,6 +233,21 @@ async def test_an_increment_that_died_does_not_hold_up_the_next(ending: str, tmp
     assert named(tmp_path) == {target.name, "whole"}
 
 
+@EVERY_ENDING
+async def test_a_first_increment_that_died_does_not_hold_up_the_next(ending: str, tmp_path: Path) -> None:
+    """The next day's call begins again where there is no target yet. A call with another query is refused."""
+    target = tmp_path / f"out{ending}"
+    with pytest.raises(ServerFault):
+        await append(
+            Timed(ROWS, before=failing(20, ServerFault(1, ""))), days(0, 2), to(target, ending), every=10
+        )
+    with pytest.raises(QueryError, match="has another query or other options"):
+        await append(Timed(ROWS), days(0, 6, owner="somebody"), to(target, ending))
+    await append(Timed(ROWS), days(0, 6), to(target, ending))
+    assert content(target) == await whole(tmp_path / "whole", ending)
+    assert named(tmp_path) == {target.name, "whole"}
+
+
 @pytest.mark.parametrize("ending", long_but(".csv", of=[".csv", ".parquet", ".parquet/"]))
 @pytest.mark.parametrize("first", [1, 0])
 async def test_a_damaged_draft_does_not_hold_up_an_increment(ending: str, first: int, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from aioflows import FlowQuery, FlowStatus, QueryError, ServerFault
 from aioflows.export import SinkError, export
+from aioflows.export.errors import DraftDamaged
 from aioflows.export.object_store.draft import ObjectDraft
 from aioflows.export.object_store.store import ObjectStore
 from tests.export.object_store.test_memory import ENDINGS, failing
@@ -174,6 +175,19 @@ async def test_an_increment_that_died_is_resumed_by_the_same_call(
     assert below(files, folder_of(place, ending)) == ["journal.json"]
 
 
+async def test_a_first_increment_that_died_does_not_hold_up_the_next(
+    place: str, files: Any, ending: str, tmp_path: Path
+) -> None:
+    """The next day's call begins again where there is no target yet. A call with another query is refused."""
+    url = f"memory://{place}/out{ending}"
+    with pytest.raises(ServerFault):
+        await append(Timed(ROWS, before=failing(20, ServerFault(1, ""))), days(0, 2), url, every=10)
+    with pytest.raises(QueryError, match="has another query or other options"):
+        await append(Timed(ROWS), days(0, 4, owner="somebody"), url)
+    await append(Timed(ROWS), days(0, 4), url)
+    assert stored(files, f"/{place}/out{ending}", tmp_path) == await whole(tmp_path, ending)
+
+
 async def test_parts_that_are_missing_are_read_again(
     place: str, files: Any, ending: str, tmp_path: Path
 ) -> None:
@@ -213,6 +227,42 @@ async def test_a_process_that_dies_before_any_request_is_gone_on_with(
         (scratch / "after").mkdir()
         assert stored(files, f"/{target}", scratch / "after") == rows, steps
         assert set(below(files, folder_of(f"{place}/{steps}", ending))) <= {"journal.json", "run"}
+        steps += 1
+    assert steps > 5
+
+
+@pytest.mark.parametrize("first", [2, 0])
+@pytest.mark.parametrize("ending", long_but(of=[".csv.gz", ".parquet/", ".sqlite"]))
+async def test_a_complete_draft_without_its_parts_does_not_hold_up_the_next(
+    place: str, files: Any, ending: str, first: int, tmp_path: Path
+) -> None:
+    """Whichever request of an increment is the last one, its parts may be lost as well. A folder that is half filled
+    by its first export is an exception, which is told."""
+    rows = await whole(tmp_path, ending)
+    steps, died = 0, True
+    while died:
+        target, died = f"{place}/{steps}/out{ending}", False
+        if first:
+            await append(Timed(ROWS), days(0, first), f"memory://{target}")
+        try:
+            await append(
+                Timed(ROWS), days(0, 4), f"dying://{target}", every=30, storage_options={"left": steps}
+            )
+        except SinkError:
+            died = True
+        beside = files.find(folder_of(f"{place}/{steps}", ending))
+        if parts := [path for path in beside if "-" in path.rpartition("/")[2]]:
+            files.rm(parts)
+        is_half = not first and ending.endswith("/") and bool(files.find(f"/{target}"))
+        try:
+            await append(Timed(ROWS), days(0, 4), f"memory://{target}")
+        except DraftDamaged:
+            refused = True
+        else:
+            refused = False
+            (tmp_path / f"{steps}").mkdir()
+            assert stored(files, f"/{target}", tmp_path / f"{steps}") == rows, steps
+        assert not refused or is_half, steps
         steps += 1
     assert steps > 5
 
