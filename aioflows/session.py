@@ -519,6 +519,7 @@ class FlowSession(LoopBound):
         query: FlowQuery,
         n: SupportsIndex,
         *,
+        min_rows: SupportsIndex = 0,
         retry: RetryPolicy | None = None,
         deadline: float | timedelta | None = None,
     ) -> list[FlowQuery]:
@@ -535,6 +536,8 @@ class FlowSession(LoopBound):
         Args:
             query: the query.
             n: the greatest number of queries, from 1.
+            min_rows: the least number of instances of a part, about. Fewer parts are made if there are too
+                few instances, and finding that out takes fewer searches. Default: 0, any number.
             retry: the rules for retries of these requests. Default: None, those of the session.
             deadline: the longest time for the call (seconds, or a timedelta). Default: None, no deadline.
 
@@ -545,11 +548,12 @@ class FlowSession(LoopBound):
 
         if not isinstance(query, FlowQuery):
             raise QueryError(f"cuts() takes a FlowQuery, not {query!r}")
-        parts, seconds = whole_from(1, n, "n"), deadline_seconds(deadline)
+        parts, least = whole_from(1, n, "n"), whole_from(0, min_rows, "min_rows")
+        seconds = deadline_seconds(deadline)
         tally = self._tally(retry)
         self._check_usable()
         found = windows_of(
-            query, parts, self.limits.page_size, self._parts.operations, self._parts.zones, tally
+            query, parts, self.limits.page_size, self._parts.operations, self._parts.zones, tally, least
         )
         cut = await in_time(found, seconds, _LATE)
         if self._governed is not None:

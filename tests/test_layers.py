@@ -75,6 +75,7 @@ EDGES = {
     "airflow": "aioflows sync",
     "daft": "aioflows _tables arrow query sync",
     "dlt": "aioflows _extras _tables arrow query checkpoint sync",
+    "spark": "aioflows _extras _sealed _tables errors governor query sync",
     "cli": "aioflows _compiled _worker errors _time_zones models query settings checkpoint stats events _display scan session export report emulator audit board",
     "__main__": "cli",
 }
@@ -93,6 +94,7 @@ FOREIGN = {
     "opentelemetry": "telemetry",
     "pyarrow": "_extras",
     "pydantic_core": "_pydantic_schema",
+    "pyspark": "spark.source",
     "rich": "cli",
     "starlette": "web.response_base",
     "typer": "cli",

@@ -28,7 +28,13 @@ _NOT_OF_DEPTH = (Denied, BadCredentials, TokenExpired, Throttled)
 
 
 async def windows_of(
-    query: FlowQuery, parts: int, page_size: int, operations: Operations, zones: Zones, tally: CallTally
+    query: FlowQuery,
+    parts: int,
+    page_size: int,
+    operations: Operations,
+    zones: Zones,
+    tally: CallTally,
+    least_rows: int = 0,
 ) -> list[FlowQuery]:
     """Return a query cut into at most so many queries, of about as many rows each.
 
@@ -39,10 +45,11 @@ async def windows_of(
         operations: the service.
         zones: the zone of its times.
         tally: the costs and the rules of the requests.
+        least_rows: rows that a part has at least, by the estimate. Default: 0, any number.
     """
     types = list(ScheduleType) if query.type is None else [query.type]
     begin, end = -(-query.from_ms // 1000), query.to_ms // 1000
-    plan = CutPlan(begin, end, len(types), parts, page_size)
+    plan = CutPlan(begin, end, len(types), parts, page_size, least_rows)
     if parts > 1 and begin + 1 < end:
         zone = await zones.find()
         requests = plan.first()

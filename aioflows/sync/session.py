@@ -284,11 +284,14 @@ class FlowSession:
         query: FlowQuery,
         n: SupportsIndex,
         *,
+        min_rows: SupportsIndex = 0,
         retry: RetryPolicy | None = None,
         deadline: float | timedelta | None = None,
     ) -> list[FlowQuery]:
         """Return the query cut into at most *n* queries of about as many instances; see `aioflows.FlowSession.cuts`."""
-        return self._run(lambda: self._session.cuts(query, n, retry=retry, deadline=deadline))
+        return self._run(
+            lambda: self._session.cuts(query, n, min_rows=min_rows, retry=retry, deadline=deadline)
+        )
 
     @overload
     def wait(  # type: ignore[overload-overlap]  # a text is an iterable of texts as well

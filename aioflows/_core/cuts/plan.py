@@ -69,11 +69,15 @@ class CutPlan:
         types: how many schedule types are read.
         parts: the number of parts.
         page_size: rows per page of the reading. It limits what the plan may cost.
+        least_rows: rows that a part has at least, by the estimate. Default: 0, any number.
     """
 
-    def __init__(self, begin: int, end: int, types: int, parts: int, page_size: int) -> None:
+    def __init__(
+        self, begin: int, end: int, types: int, parts: int, page_size: int, least_rows: int = 0
+    ) -> None:
         self._begin, self._end = begin, end
-        self._parts = parts
+        self._parts = self._most_parts = parts
+        self._least_rows = least_rows
         self._page_size = page_size
         self._ranks = [RowRanks(begin, end) for _ in range(types)]
         self._depths: dict[int, int] = {}
@@ -100,6 +104,8 @@ class CutPlan:
     def next_round(self, answers: Mapping[RowRequest, RowAnswer]) -> list[RowRequest]:
         """Take the answers to all requests of a round, and return those of the next one, or none."""
         self._learn(answers)
+        if not self._needs_cuts():
+            return []
         if "refused" in answers.values() and not self._depths:
             self._depths = {
                 type: int(ranks.least)
@@ -135,6 +141,19 @@ class CutPlan:
                 ranks.missing(request.before + request.rank)
             else:
                 ranks.found(request.before + request.rank, answer)
+
+    def _needs_cuts(self) -> bool:
+        """Lower the number of parts to what so many rows are worth. Return False if that is one part."""
+        if not self._least_rows:
+            return True
+        if all(ranks.is_bounded for ranks in self._ranks):
+            most, total = (
+                int(sum(rows)) // self._least_rows
+                for rows in zip(*((ranks.most, ranks.total) for ranks in self._ranks), strict=True)
+            )
+            self._most_parts = min(self._most_parts, max(1, most))
+            self._parts = min(self._most_parts, max(1, total))
+        return self._most_parts > 1
 
     # What to ask for
 

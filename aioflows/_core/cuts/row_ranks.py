@@ -32,6 +32,11 @@ class RowRanks:
         return self.known[-1][0]
 
     @property
+    def is_bounded(self) -> bool:
+        """True if a row was missing, so that there are not more rows than `most`."""
+        return self._most is not None
+
+    @property
     def most(self) -> float:
         """The greatest possible number of rows. It is a guess until a row was missing."""
         return max(self.least, 1) * _UNBOUNDED if self._most is None else self._most

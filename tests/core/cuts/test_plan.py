@@ -53,8 +53,8 @@ class Rows:
         )
         return rows[place] if 0 <= place < len(rows) else None
 
-    def cuts(self, parts: int, *, mixed: random.Random | None = None) -> list[int]:
-        plan = CutPlan(0, YEAR, len(self.types), parts, 500)
+    def cuts(self, parts: int, *, mixed: random.Random | None = None, least_rows: int = 0) -> list[int]:
+        plan = CutPlan(0, YEAR, len(self.types), parts, 500, least_rows)
         requests = plan.first()
         while requests:
             self.rounds += 1
@@ -117,3 +117,14 @@ def test_cuts_of_few_rows_lie_in_the_range_in_order(count: int, parts: int, deep
     assert cuts == sorted(set(cuts))
     assert len(cuts) < parts
     assert all(0 < cut < YEAR for cut in cuts)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(0, 1), (3_000, 1), (50_000, 2), (400_000, 8)])
+def test_a_part_has_about_as_many_rows_as_it_must(count: int, parts: int) -> None:
+    service = Rows(evenly(count, random.Random(1)), [7] * (count // 100))
+    assert len(service.cuts(8, least_rows=20_000)) == parts - 1
+    assert service.requests <= (8 if count < 10_000 else 60)
+
+
+def test_where_no_row_is_shown_parts_are_made_whatever_they_must_have() -> None:
+    assert len(Rows(evenly(500, random.Random(1)), deepest=1).cuts(4, least_rows=20_000)) == 3

@@ -1,0 +1,170 @@
+"""What a task does: it reads its window with a session of its Python worker.
+
+A worker that serves several tasks keeps its session, and so its token and what it has learnt. But Spark ends
+workers as it likes, without a word. So nothing here needs to be closed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aioflows import AioflowsError
+from aioflows._extras import pa
+from aioflows.spark.options import SourceOptions
+from aioflows.spark.windows import TaskWindow
+from aioflows.sync import FlowSession
+
+if TYPE_CHECKING:
+    import pyarrow  # noqa: ICN001  (`pa` imports it late)
+
+__all__ = ["new_session", "plan", "read_window", "spoken"]
+
+_ROWS_AT_LEAST: Final = 20_000
+"""Rows for which a window of its own pays, where the number of windows is not given."""
+_BATCHES: Final = (0, 0, 1_000, 2_000, 4_000)
+"""The least rows of the first batches of a window, and of all further ones. Larger ones cost Spark less."""
+_FEW: Final = 25
+"""Rows of the first piece. ``show()`` needs 21."""
+_BUFFER: Final = 65_536
+"""The buffer that a Python worker of Spark fills before it sends (bytes)."""
+_PAUSE, _LONGEST_PAUSE = 0.3, 3.0
+"""Seconds after the first rows of a batch. ``show(5)`` needs no more, and Spark ends the worker meanwhile.
+
+A busy machine takes longer to end it, so the pause grows with the load and with the time of the first rows."""
+
+
+@contextmanager
+def spoken(what: str) -> Iterator[None]:
+    """Raise errors of this package with the name of the class in front, because Spark keeps the text only."""
+    try:
+        yield
+    except AioflowsError as error:
+        raise RuntimeError(f"{type(error).__name__}: {what}: {error}") from None
+
+
+def new_session(options: SourceOptions) -> FlowSession:
+    """Return a new session. Its keys are those that this process finds."""
+    return FlowSession(
+        options.url,
+        user_id=options.user_id,
+        org_id=options.org_id,
+        auth=options.keys(),
+        limits=options.limits,
+        server_timezone=options.server_timezone,
+        first_page=options.first_page,
+        governor=options.governor,
+        allow_http=options.allow_http,
+    )
+
+
+def plan(options: SourceOptions, from_ms: int, to_ms: int, cores: int) -> list[TaskWindow]:
+    """Return the windows of a range, of about as many rows each.
+
+    Args:
+        options: the options.
+        from_ms: the start of the range (ms since the epoch).
+        to_ms: its end.
+        cores: how many tasks run at a time.
+    """
+    query = options.query(from_ms, to_ms)
+    if from_ms >= to_ms:
+        return [TaskWindow(from_ms, to_ms)]
+    least = _ROWS_AT_LEAST if options.partitions is None else 0
+    with new_session(options) as session:
+        parts = session.cuts(query, options.partitions or 2 * cores, min_rows=least)
+    return [TaskWindow(part.from_ms, part.to_ms, number == 0) for number, part in enumerate(parts)]
+
+
+def read_window(
+    options: SourceOptions, window: object, columns: tuple[str, ...]
+) -> Iterator[pyarrow.RecordBatch]:
+    """Yield the rows of a window in the order of trigger time, so that a repeated task yields the same ones.
+
+    Args:
+        options: the options.
+        window: the window. What is no window, or is empty, has no rows.
+        columns: the names of the columns.
+    """
+    if not isinstance(window, TaskWindow) or window.is_empty:
+        return
+    query, began = options.query(window.from_ms, window.to_ms), time.monotonic()
+    with spoken(str(window)), _WORKER.session(options) as session, session.scan(query) as scan:
+        batches = scan.record_batches(columns, tasks=options.tasks, names="text")
+        if window.is_first and (first := next(batches, None)) is not None:
+            taken = time.monotonic() - began
+            yield from _in_pieces(first)
+            time.sleep(min(max(_PAUSE * _load(), taken), _LONGEST_PAUSE))
+        yield from _larger(batches)
+
+
+def _load() -> float:
+    """Return how many processes would run on each core of this machine, at least 1."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
+    return max(1.0, load / (os.cpu_count() or 1))
+
+
+def _in_pieces(batch: pyarrow.RecordBatch) -> Iterator[pyarrow.RecordBatch]:
+    """Yield some rows, and then the others and batches without rows, which push the first ones out of the buffer."""
+    yield batch.slice(0, _FEW)
+    rest, empty = batch.slice(_FEW), batch.slice(0, 0)
+    yield rest
+    missing = max(0, _BUFFER - rest.nbytes)
+    for _ in range(-(-missing // pa.ipc.get_record_batch_size(empty))):
+        yield empty
+
+
+def _larger(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    """Yield the first batches as they come, and then larger ones."""
+    sizes, held, rows = list(_BATCHES), [], 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        if rows >= sizes[0]:
+            yield _joined(held)
+            held, rows = [], 0
+            if len(sizes) > 1:
+                del sizes[0]
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[pyarrow.RecordBatch]) -> Any:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+@attrs.define
+class _WorkerSession:
+    """The session of this Python worker."""
+
+    _options: SourceOptions | None = None
+    _session: FlowSession | None = None
+    _process: int = 0
+
+    @contextmanager
+    def session(self, options: SourceOptions) -> Iterator[FlowSession]:
+        """Give the session for these options. After an error there is a new one, with the keys as they are then."""
+        if self._session is None or self._options != options or self._process != os.getpid():
+            self.close()
+            self._session = new_session(options).open()
+            self._options, self._process = options, os.getpid()
+        try:
+            yield self._session
+        except Exception:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+_WORKER: Final = _WorkerSession()
