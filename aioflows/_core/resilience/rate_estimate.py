@@ -61,7 +61,7 @@ _CATCH_UP, _CAUGHT_UP = (
     0.5,
 )  # factor of the rate after a pause, and the share of the burst that it uses up
 _GAIN = 0.1  # share that an estimated bound gains, within seconds:
-_GAINED_AFTER = 20.0  # if a refusal costs a pause, and otherwise:
+_GAINED_AFTER = 30.0  # if a refusal costs a pause, and otherwise:
 _GAINED_ANSWERS, _GAINED_SOON, _GAINED_LATE = 300, 8.0, 30.0  # the time of so many answers, with its bounds
 _LEAST, _MOST = 1.0, 5_000.0  # requests per second; a rate above the second value drops the bound
 
