@@ -28,6 +28,7 @@ __all__ = ["ClockChanges", "Zone", "wall_seconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)  # noqa: DTZ001  (wall clocks)
 _EPOCH_DAY = _EPOCH.toordinal()
 _LAST_DAY = date.max.toordinal() - 1
 _DAY = 86_400
@@ -239,8 +240,15 @@ class Zone:
     def instants(self, wall: datetime) -> tuple[datetime, ...]:
         """Return the instants at which clocks show a time, earliest first, in UTC and without a zone.
 
-        They are two in an hour that comes twice. A time that clocks skip is read as if they had not.
+        They are two in an hour that comes twice. A time that clocks skip is read as if they had not. Of the first
+        and the last hours that a `datetime` can hold, the instant is the nearest one that it can hold.
         """
+        try:
+            return self._instants(wall)
+        except OverflowError:
+            return (_FIRST if wall < _NAIVE_EPOCH else _LAST,)
+
+    def _instants(self, wall: datetime) -> tuple[datetime, ...]:
         day = wall.toordinal()
         known = self._days.get(day)
         if known is None:

@@ -236,3 +236,9 @@ class TestInstants:
             assert instant in instants
             assert (len(instants) == 2) == (zone.shown_twice(shown.replace(tzinfo=None, fold=0)) is not None)
             assert instants[-1] == instant or shown.tzinfo is None, "the second pass has its zone"
+
+    @pytest.mark.parametrize("zone", ["+08:00", "Asia/Shanghai", "-07:00", "America/New_York"])
+    def test_the_first_and_the_last_time_of_all_have_an_instant_too(self, zone: str) -> None:
+        for wall in (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)):
+            [found] = Zone.parse(zone).instants(wall)
+            assert abs(found - wall) <= timedelta(hours=15)
