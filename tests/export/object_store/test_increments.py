@@ -35,7 +35,7 @@ append = partial(export, append=True, files=Quick())
 pytestmark = pytest.mark.real_time
 
 
-@pytest.fixture(params=long_but(".csv.gz", ".sqlite", of=ENDINGS))
+@pytest.fixture(params=long_but(".csv.gz", of=ENDINGS))
 def ending(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
