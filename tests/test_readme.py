@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,16 @@ def run(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("page", "code"), [one for one in blocks() if "Emulator" in one[1]], ids=named)
+# Each example takes a process, so those of the guide are in the long part.
+EXAMPLES = [one for one in blocks() if "Emulator" in one[1]]
+OUTPUTS = [(path, *found) for path, text in TEXTS.items() for found in PRINTED.findall(text)]
+
+
+def long_but_readme(examples: list[tuple[Any, ...]]) -> list[Any]:
+    return [one if one[0] == README else pytest.param(*one, marks=pytest.mark.long) for one in examples]
+
+
+@pytest.mark.parametrize(("page", "code"), long_but_readme(EXAMPLES), ids=named)
 def test_an_example_with_an_emulator_prints_something_and_ends_well(page: Path, code: str) -> None:
     assert run(code).strip(), page
 
@@ -58,13 +68,9 @@ def test_an_example_that_needs_a_service_imports_what_exists(page: Path, code: s
     exec(compile(imports, page.name, "exec"), {})
 
 
-@pytest.mark.parametrize(
-    ("code", "output"),
-    [found for text in TEXTS.values() for found in PRINTED.findall(text)],
-    ids=named,
-)
-def test_an_example_prints_what_the_page_shows(code: str, output: str) -> None:
-    assert run(code) == output
+@pytest.mark.parametrize(("page", "code", "output"), long_but_readme(OUTPUTS), ids=named)
+def test_an_example_prints_what_the_page_shows(page: Path, code: str, output: str) -> None:
+    assert run(code) == output, page
 
 
 @pytest.mark.parametrize("framework", APPLICATIONS)

@@ -320,6 +320,7 @@ class TestHostileServices:
         if "same page" in what or "zone" in what:
             assert isinstance(error, CompletenessError)
 
+    @pytest.mark.long
     def test_rows_that_are_made_up_as_they_are_asked_for_come_to_an_end(self) -> None:
         service = ServiceFacts(0)
         service.larger_pages = False

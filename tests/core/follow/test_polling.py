@@ -166,7 +166,7 @@ SEEDS = st.integers(0, 2**32)
 """0: it is never stopped, and nothing fails."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(WORLDS, SEEDS)
 def test_each_instance_that_shows_within_the_margin_is_given_once(
     world: tuple[int, list[Life]], seed: int
@@ -176,7 +176,7 @@ def test_each_instance_that_shows_within_the_margin_is_given_once(
     assert sorted(row.instance_id for row in here.got) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(WORLDS, SEEDS)
 def test_changes_are_given_in_their_order_up_to_the_last(world: tuple[int, list[Life]], seed: int) -> None:
     here = run(world, seed, changes=True)
@@ -191,7 +191,7 @@ def test_changes_are_given_in_their_order_up_to_the_last(world: tuple[int, list[
         assert told[-1] == life.turns[-1][1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(WORLDS, SEEDS, st.sampled_from(SETTLED))
 def test_with_statuses_each_instance_is_given_once_when_it_comes_to_one_of_them(
     world: tuple[int, list[Life]], seed: int, status: FlowStatus

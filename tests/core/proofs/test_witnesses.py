@@ -410,7 +410,7 @@ class Weighed(ModelService):
 @pytest.mark.parametrize(
     ("most_bytes", "count"), [(5_000, 5), (20_000, 11), (20_000, 60), (60_000, 40), (60_000, 90)]
 )
-@pytest.mark.parametrize("spread", [1, 700])
+@pytest.mark.parametrize("spread", long_but(700, of=[1, 700]))
 @pytest.mark.parametrize(("descending", "ordered"), ORDERS)
 def test_a_second_of_wide_rows_that_fill_an_answer_by_their_bytes_is_read_whole(
     spread: int, most_bytes: int, count: int, page_size: int, *, descending: bool, ordered: bool
