@@ -460,6 +460,26 @@ async def test_a_limited_scan_leaves_the_rest_in_its_checkpoint() -> None:
         assert got == here.expected(query)
 
 
+@pytest.mark.parametrize("order", long_but("trigger_time", of=ORDERS))
+async def test_a_limited_scan_goes_on_within_a_second_of_which_more_rows_than_the_limit_were_handed_out(
+    order: SortKey | None,
+) -> None:
+    async with world(2_000, profile="midnight", page_size=100) as here:
+        query = here.query(order, type=ScheduleType.PERIODIC)
+        got: list[str] = []
+        checkpoint: Checkpoint | None = None
+        for limit in [90, *40 * [80]]:
+            async with here.session.scan(query, limit=limit, resume=checkpoint) as scan:
+                some = [one.instance_id async for one in scan]
+            got += some
+            checkpoint = scan.checkpoint()
+            if not checkpoint.remaining:
+                break
+            assert len(some) == limit
+        expected = here.expected(query)
+        assert (got if order else sorted(got)) == (expected if order else sorted(expected))
+
+
 async def test_a_checkpoint_of_another_query_is_refused() -> None:
     async with world(100) as here:
         checkpoint = (await here.check(here.query())).checkpoint()

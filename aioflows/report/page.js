@@ -98,7 +98,7 @@ const fillFigures = (sum, now, before, days) => {
 let turn = 0;
 const show = async () => {
   const mine = ++turn, by = chosen(), sum = totals(by), layout = makeLayout(), days = periods(rows.filter(by.row));
-  const of = (list) => totals({ ...by, row: (row) => list.includes(row) }), now = of(days.now), before = of(days.before);
+  const of = (list) => totals({ ...by, row: Set.prototype.has.bind(new Set(list)) }), now = of(days.now), before = of(days.before);
   document.body.dataset.drawn = "";
   fillFigures(sum, now, before, days);
   fillTables(sum, by, now, before);
@@ -126,6 +126,7 @@ at("clear-filters").addEventListener("click", () => {
 });
 window.addEventListener("hashchange", () => {
   at("filters").reset();
+  at("measure").value = "failures";
   readUrl();
   show();
 });

@@ -5,7 +5,7 @@ const sorting = new Map();
 /** Return a text for a cell of CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it. */
 const csvCell = (value) => {
   const text = typeof value === "string" && /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : String(value ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+  return /[",;\t\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 };
 const copyText = async (text) => {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -20,7 +20,7 @@ const copyText = async (text) => {
  * Fill a table.
  * @param id id of the table.
  * @param title caption.
- * @param columns list of [name, value of a line, text of a line]. Without the third, the value is the text.
+ * @param columns list of [name, value of a line, text of a line, unit of the value]. Without the third, the value is the text.
  * @param lines all lines, in their first order.
  * @param left_out number of lines that the page does not hold.
  */
@@ -36,8 +36,8 @@ const table = (id, title, columns, lines, left_out = 0) => {
   const copy = make("button", "Copy as CSV", one.caption);
   copy.type = "button";
   copy.addEventListener("click", async () => {
-    await copyText([columns.map(([name]) => csvCell(name)), ...sorted.map((line) => columns.map(([, of]) => csvCell(of(line))))].map((cells) => `${cells.join(",")}\r\n`).join(""));
-    copy.textContent = `Copied ${number(sorted.length)} lines`;
+    const text = [columns.map(([name, , , unit]) => csvCell(unit ? `${name} (${unit})` : name)), ...sorted.map((line) => columns.map(([, of]) => csvCell(of(line))))].map((cells) => `${cells.join(",")}\r\n`).join("");
+    copy.textContent = await copyText(text).then(() => `Copied ${number(sorted.length)} lines`, () => "The browser does not allow copying");
   });
   const top = make("tr", undefined, make("thead", undefined, one)), body = make("tbody", undefined, one);
   columns.forEach(([name], column) => {
@@ -61,7 +61,7 @@ const table = (id, title, columns, lines, left_out = 0) => {
 };
 
 const counted = (name, of) => [name, of, (line) => number(of(line))];
-const lasting = (name, of) => [name, of, (line) => (of(line) === null ? "–" : formatDuration(of(line)))];
+const lasting = (name, of) => [name, of, (line) => (of(line) === null ? "–" : formatDuration(of(line))), "ms"];
 const failing = (noun, name) => [
   [noun, name],
   counted("instances", (one) => one.instances),
@@ -93,7 +93,7 @@ const fillTables = (sum, by, now, before) => {
   table("by-owner", "By owner, most failures first", [
     ...failing("owner", (one) => all.owners[one.name] || "(folded flows)"), ["before", before_rate(before.owners), (one) => share(rate(before.owners, one.name))],
   ], worst(sum.owners));
-  const failures = all.failures.filter((run) => by.states.has(run[3]) && by.source[run[1]] && by.row(rowOf(run[4])));
+  const failures = all.failures.filter((run) => by.states.has(run[3]) && by.source[run[2]] && by.row(rowOf(run[4])));
   table("failures", "Failed instances, newest first", [
     ["id", (run) => run[0]], ["flow", (run) => all.names[all.sources[run[1]][0]]], ["owner", (run) => all.owners[all.sources[run[1]][1]]], ["status", (run) => all.states[run[3]].name],
     ["trigger time", (run) => localTime(run[4])], lasting("duration", (run) => run[6]),
@@ -109,7 +109,7 @@ const fillScheduled = (found) => {
     return;
   }
   at("scheduled-counts").textContent =
-    `${number(found.expected)} expected, ${number(found.missing)} missing, ${number(found.doubled)} twice, ${number(found.late)} late; ${number(found.stopped)} flows stopped.`;
+    `${number(found.expected)} expected, ${number(found.missing)} missing, ${number(found.doubled)} twice, ${number(found.late)} late by more than an hour; ${number(found.stopped)} flows stopped.`;
   at("scheduled-note").textContent = `The filters do not apply to this panel.${found.unjudged ? ` Not judged: ${found.unjudged}.` : ""}`;
   const list = (id, title, whole, names, lines) => {
     at(id).hidden = !lines.length;

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aioflows import FlowInstance, FlowStatus
-from aioflows.report import Tally
+from aioflows.report import Bounds, Tally
 from aioflows.report.page import page as html
 from tests.support.report_cases import FAILED, HOSTILE, START, ZONE, Figures, counted, day, facts, name, rows
 
@@ -305,6 +305,21 @@ def test_a_table_is_sorted_and_copied_as_a_whole(opened: Callable[..., Opened]) 
     assert instances == sorted(instances, reverse=True)
     assert sum(instances) == 600
     assert faults == []
+
+
+def test_failed_instances_of_flows_that_are_combined_are_listed_with_them(browser: Any, tmp_path: Path) -> None:
+    some = rows(3_000, days=900, flows=60)
+    tally, file = Tally(ZONE, bounds=Bounds(cells=3_000)), tmp_path / "report.html"
+    tally.add(some)
+    assert tally.folded
+    file.write_text(html(tally, facts()), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri() + "#flow=other+flows")
+    page.wait_for_selector(DRAWN)
+    failed = int(figure(page, "failed").replace(",", ""))
+    assert failed
+    assert page.text_content("#failures caption span") == f"Failed instances, newest first, 15 of {failed:,}"
+    page.close()
 
 
 def test_a_link_shows_what_its_sender_had_chosen(opened: Callable[..., Opened]) -> None:

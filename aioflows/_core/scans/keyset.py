@@ -250,8 +250,8 @@ class KeysetScan:
         while len(asks) < slots and reserve.fits(0) and (move := next(chosen, None)) is not None:
             ask = self._ask_for(move) if move.ask is None else move.ask
             rows = self._rows_of(ask, move)
-            if move.ask is None and not reserve.fits(rows):
-                break  # a larger page for a dense second waits until it has room
+            if move.ask is None and elsewhere.must is None and not reserve.fits(rows):
+                break  # a larger page for a dense second waits until it has room, if no other partition waits for it
             self._begin_move(move, ask)
             reserve.start(rows)
             self._under_way[ask] = rows

@@ -122,7 +122,8 @@ class PartitionedScan(Machine):
         self._turn = (self._turn + 1) % len(self.partitions)
         partitions = [*self.partitions[self._turn :], *self.partitions[: self._turn]]
         if self._merged:
-            partitions.sort(key=lambda partition: partition.second)
+            behind = self._behind
+            partitions.sort(key=lambda partition: (partition.second, partition is not behind))
         else:
             partitions.sort(key=lambda partition: not partition.unheard)  # all others wait for them
         for partition in partitions:
@@ -294,9 +295,14 @@ class PartitionedScan(Machine):
         doubtful = any(partition.scan.next_item() is NEED_PAGES for partition in self.partitions)
         return NEED_PAGES if doubtful else DONE
 
+    @property
+    def _behind(self) -> Partition:
+        """The partition whose next row the consumer waits for."""
+        return min(self.partitions, key=lambda partition: partition.second)
+
     def _next_merged(self) -> TakenRows | Waiting:
         while True:
-            behind = min(self.partitions, key=lambda partition: partition.second)
+            behind = self._behind
             if passed := self._passed(behind.second):
                 return TakenRows(passed, self._order(passed))
             if behind.ended:
@@ -348,7 +354,11 @@ class PartitionedScan(Machine):
         pieces = [PageSlice(partition, page, numbers, offset) for page, numbers in run.batch.parts]
         taken = TakenRows(pieces, run.batch.order)
         name = partition.handed.get(run.first // 1000)
-        return taken if name is None else self._after_row(taken, run.first // 1000, name)
+        if name is None:
+            return taken
+        rest = self._after_row(taken, run.first // 1000, name)
+        partition.scan.rows_released -= len(taken) - len(rest)  # they do not count towards a limit
+        return rest
 
     def _after_row(self, taken: TakenRows, second: int, name: str) -> TakenRows:
         """Leave out the rows of a second up to the row with a given id, which were handed out before."""

@@ -14,7 +14,17 @@ from aioflows import FlowStatus
 from aioflows._display.text import printable
 from aioflows.cli.output.console import fold_line, format_duration
 from aioflows.cli.output.row_table import fit_to_width
-from aioflows.report import FAILURES, Facts, ScheduledRuns, Tally, delay_quantile, gaps, quantile, time_axis
+from aioflows.report import (
+    FAILURES,
+    FINISHED,
+    Facts,
+    ScheduledRuns,
+    Tally,
+    delay_quantile,
+    gaps,
+    quantile,
+    time_axis,
+)
 from aioflows.report.flow_totals import FlowTotal, FlowTotals
 
 __all__ = ["print_report"]
@@ -93,9 +103,11 @@ def _heat_map(tally: Tally, axis: Sequence[int], cells: int) -> list[Text]:
         cells: columns of an hour.
     """
     total: Counter[tuple[int, int]] = Counter()
+    finished: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
     for (row, hour, _, status), count in tally.counts().items():
         total[row, hour] += count
+        finished[row, hour] += count if status in FINISHED else 0
         failed[row, hour] += count if status in FAILURES else 0
     shown = set(axis)
     most = max((failed[row, hour] for row, hour in total if row in shown), default=0)
@@ -110,7 +122,7 @@ def _heat_map(tally: Tally, axis: Sequence[int], cells: int) -> list[Text]:
             else:
                 line.append(("·" if total[at] else " ").ljust(cells), "green")
         line.append(
-            f"  {sum(failed[row, h] for h in range(24)):,} / {sum(total[row, h] for h in range(24)):,}"
+            f"  {sum(failed[row, h] for h in range(24)):,} / {sum(finished[row, h] for h in range(24)):,}"
         )
         lines.append(line)
     return lines
