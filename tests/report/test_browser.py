@@ -307,7 +307,9 @@ def test_a_table_is_sorted_and_copied_as_a_whole(opened: Callable[..., Opened]) 
     assert faults == []
 
 
-def test_failed_instances_of_flows_that_are_combined_are_listed_with_them(browser: Any, tmp_path: Path) -> None:
+def test_failed_instances_of_flows_that_are_combined_are_listed_with_them(
+    browser: Any, tmp_path: Path
+) -> None:
     some = rows(3_000, days=900, flows=60)
     tally, file = Tally(ZONE, bounds=Bounds(cells=3_000)), tmp_path / "report.html"
     tally.add(some)

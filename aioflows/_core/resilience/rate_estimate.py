@@ -203,7 +203,7 @@ class RateEstimate:
             recent = (count for count, length in stretches if length <= 1)
             self.bound = _START * max(_AT_START_DEAR if pause else _AT_START, *recent, 0)
         elif self._answers or self._silent < _SILENT:
-            self._set_bound(rate, self._found(stretches, sent), sent, pause)
+            self._set_bound(min(rate, _used(stretches, rate)), self._found(stretches, sent), sent, pause)
         self._silent += not self._answers
         self._set_at, self._resumed_at, self._emptied_at = now, now + pause, sent
         self._answers = 0
@@ -234,7 +234,8 @@ class RateEstimate:
         Each stretch begins with a request after the last episode. Requests that are under way count as accepted.
         The first stretch is the longest.
         """
-        begin, end = bisect_right(self._sent, self._emptied_at), bisect_left(self._sent, sent)
+        # The last request that was sent until then is the refused one. Its own time may be a little earlier.
+        begin, end = bisect_right(self._sent, self._emptied_at), bisect_right(self._sent, sent) - 1
         refused = bisect_left(self._refused, sent)
         return [
             (end - at - refused + bisect_left(self._refused, self._sent[at]), sent - self._sent[at])
@@ -283,3 +284,8 @@ class RateEstimate:
             self._by_chance, self.bound = True, None
             self._runs.clear()
         return self._by_chance
+
+
+def _used(stretches: list[tuple[int, float]], rate: float) -> float:
+    """Return the highest rate at which requests were sent. If all stretches are short, it is the allowed rate."""
+    return max(((count + 1) / length for count, length in stretches if length >= _LEAST_STRETCH), default=rate)

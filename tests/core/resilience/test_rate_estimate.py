@@ -295,3 +295,39 @@ class TestPace:
             for _ in range(between):
                 pace.accepted(n / 10 + 0.05)
             assert pace.gap(n / 10) <= 2.0
+
+    def test_a_bound_is_no_more_than_was_used(self) -> None:
+        """A scan of few requests sends 8 a second, whatever the allowed rate has grown to, until one is refused."""
+        pace, now = RateEstimate(), 0.0
+        for _ in range(12):
+            now += 0.02
+            pace.sent(now)
+            pace.accepted(now)
+        pace.throttled(now, now)
+        for _ in range(40):
+            now += 0.125
+            pace.sent(now)
+            pace.accepted(now)
+        allowed = pace.rate(now)
+        assert allowed is not None
+        assert allowed > 1_000
+        pace.throttled(now, now)
+        assert pace.bound is not None
+        assert pace.bound <= 10
+
+    def test_the_time_of_a_refused_request_may_be_taken_a_little_later(self) -> None:
+        bounds = []
+        for later in (0.0, 2e-5):
+            pace = RateEstimate()
+            for n in range(60):
+                pace.sent(n / 100)
+                if n < 59:
+                    pace.accepted(n / 100)
+            pace.throttled(0.59 + later, 0.6)
+            for n in range(60, 200):
+                pace.sent(n / 100)
+                if n < 199:
+                    pace.accepted(n / 100)
+            pace.throttled(1.99 + later, 2.0)
+            bounds.append(pace.bound)
+        assert bounds[0] == pytest.approx(bounds[1], rel=0.001)
