@@ -49,6 +49,7 @@ _SEARCH, _SEARCH_DEAR = (
     2.0,
 )  # factor of a guess in each second; the second one if a refusal costs a pause
 _ANSWERS = 8  # answers for one step of this growth, if they take longer than a second
+_MOST_STEPS = 20  # steps of this growth after which no service bears the rate
 _LESS = 0.98  # highest share of a refused rate that is tried next
 _HALF = 0.5  # share of a refused rate that is tried next without a sure estimate
 _NO_BURST = (
@@ -116,7 +117,7 @@ class RateEstimate:
         dear = self._resumed_at > self._set_at
         if self._guessed:
             search = _SEARCH_DEAR if dear else _SEARCH
-            return self.bound * math.pow(search, min(since, self._answers / _ANSWERS))
+            return self.bound * math.pow(search, min(since, self._answers / _ANSWERS, _MOST_STEPS))
         after = _GAINED_AFTER if dear else self._gained_after
         rate = self.bound * (1 + _GAIN * (since / after) ** 3)
         return rate * _CATCH_UP if since < self._catch_up else rate
