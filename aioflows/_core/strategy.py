@@ -45,9 +45,9 @@ _LEAST_PAGE = 100
 def page_size_for(limits: Limits, query: FlowQuery) -> int:
     """Return the rows per request: fewer than the limits say, if the buffer has no room for a few such pages.
 
-    These are a page of each schedule type, and the rows that the consumer got last.
+    These are the rows that the consumer got last, and a page, or two of each schedule type.
     """
-    pages = 1 + (len(ScheduleType) if query.type is None else 1)
+    pages = 1 + (2 * len(ScheduleType) if query.type is None else 1)
     return min(limits.page_size, max(_LEAST_PAGE, limits.buffer // pages))
 
 

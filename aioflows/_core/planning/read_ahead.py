@@ -105,12 +105,15 @@ class RowsElsewhere:
         must: True if the consumer waits and no request is under way, so that one request is sent although the
             buffer has no room for it. None means that the partition is alone, and decides this itself. Default: None.
         first: True if no partition is farther behind. Default: True.
+        partitions: the number of other partitions that are not read to their ends. Each of them may be the one that
+            the consumer waits for next. Default: 0.
     """
 
     held: int = 0
     reserved: int = 0
     must: bool | None = None
     first: bool = True
+    partitions: int = 0
 
 
 @attrs.define
@@ -120,6 +123,7 @@ class RowReserve:
     1. All rows together stay under `most`: rows that wait, rows that the consumer got last, and rows that may come.
     2. The last part of it, a page at least, is for requests near the first gap of the partition that is farthest
        behind. Only rows of that gap free the rows behind it.
+    3. A page of each other partition is left free, since the consumer may wait for it next.
 
     Args:
         room: rows that may wait.

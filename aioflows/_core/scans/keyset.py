@@ -228,7 +228,8 @@ class KeysetScan:
     def _read_on(self, slots: int, workers: int, elsewhere: RowsElsewhere) -> list[PageRequest]:
         """Return at most *slots* requests for gaps, as far as the buffer has room for their rows."""
         page_size = self._state.page_size
-        most = self._read_ahead.most(page_size)
+        page = self._service.full(page_size) if self._service.cap else page_size
+        most = self._read_ahead.most(page_size) - elsewhere.partitions * page
         budget = min(max(most - elsewhere.held, 1), self._limit - self.rows_released)
         if (self._gaps.ready if self._ordered else self.held) >= budget:
             return []
@@ -236,7 +237,7 @@ class KeysetScan:
         reserve = RowReserve(
             self._read_ahead.room(page_size),
             most,
-            self._service.full(page_size) if self._service.cap else page_size,
+            page,
             elsewhere.held + elsewhere.reserved + self.held + self.coming,
             must,
             elsewhere.first,
@@ -250,7 +251,7 @@ class KeysetScan:
         while len(asks) < slots and reserve.fits(0) and (move := next(chosen, None)) is not None:
             ask = self._ask_for(move) if move.ask is None else move.ask
             rows = self._rows_of(ask, move)
-            if move.ask is None and elsewhere.must is None and not reserve.fits(rows):
+            if move.ask is None and not elsewhere.partitions and not reserve.fits(rows):
                 break  # a larger page for a dense second waits until it has room, if no other partition waits for it
             self._begin_move(move, ask)
             reserve.start(rows)

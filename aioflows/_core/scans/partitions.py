@@ -142,8 +142,13 @@ class PartitionedScan(Machine):
         """Return the rows of the buffer that a partition may not use, of all that are held."""
         idle = not any(one.scan.under_way for one in self.partitions)
         coming = sum(one.scan.coming for one in self.partitions if one is not partition)
+        others = sum(not one.ended for one in self.partitions if one is not partition) if self._merged else 0
         return RowsElsewhere(
-            held - partition.scan.held, self._handed + coming, must=idle and self._waited_for, first=first
+            held - partition.scan.held,
+            self._handed + coming,
+            must=idle and self._waited_for,
+            first=first,
+            partitions=others,
         )
 
     def looks(self) -> list[tuple[Requester, PageRequest]]:
