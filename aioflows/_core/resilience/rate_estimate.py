@@ -55,6 +55,7 @@ _HALF = 0.5  # share of a refused rate that is tried next without a sure estimat
 _NO_BURST = (
     2.0  # requests at once below which a limiter has no burst, so that it refuses what is too fast at once
 )
+_FAR_BELOW = 0.7  # share of the allowed rate below which a refused rate shows little about the limit
 _AS_PACED = 0.95  # least share of the refused rate that is tried next at such a limiter
 _RUN = 10  # answers since the last refusal that show that the rate was not far too high
 _CATCH_UP, _CAUGHT_UP = (
@@ -204,7 +205,9 @@ class RateEstimate:
             recent = (count for count, length in stretches if length <= 1)
             self.bound = _START * max(_AT_START_DEAR if pause else _AT_START, *recent, 0)
         elif self._answers or self._silent < _SILENT:
-            self._set_bound(min(rate, _used(stretches, rate)), self._found(stretches, sent), sent, pause)
+            used = min(rate, _used(stretches, rate))
+            self._set_bound(used, self._found(stretches, sent), sent, pause)
+            self._guessed = self._guessed or used < _FAR_BELOW * rate
         self._silent += not self._answers
         self._set_at, self._resumed_at, self._emptied_at = now, now + pause, sent
         self._answers = 0
