@@ -59,6 +59,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "demo": ("demo", "--instances", "500", "--latency", "0"),
     "emulate": ("emulate", "--instances", "10"),
+    "board": ("board",),
     "help": ("--help",),
     "help of scan": ("scan", "--help"),
     "version": ("--version",),
@@ -68,7 +69,8 @@ IN_FILES = [
     for name, words in COMMANDS.items()
     if any("{file}" in word for word in words) and "checkpoint" not in name
 ]
-WITHOUT_SERVICE = ("demo", "emulate", "help", "help of scan", "version")
+SERVERS = ("emulate", "board")
+WITHOUT_SERVICE = ("demo", *SERVERS, "help", "help of scan", "version")
 ON_OUTPUT = [name for name in COMMANDS if name not in IN_FILES and "checkpoint" not in name]
 ASKING = [name for name in COMMANDS if name not in WITHOUT_SERVICE]
 _QUIET_START = 0.3
@@ -131,12 +133,12 @@ def test_a_full_device_is_one_line(name: str, service: Service, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", [one for one in ON_OUTPUT if one not in WITHOUT_SERVICE or one == "demo"])
 def test_a_closed_output_is_one_line(name: str, service: Service, tmp_path: Path) -> None:
-    """An emulator serves all the same, and help has nothing to lose."""
+    """A server serves all the same, and help has nothing to lose."""
     ended = redirected(words_of(name, service, tmp_path / "x"), ">&-", service.url)
     assert (ended.code, ended.err) == (Exit.SINK, CLOSED)
 
 
-@pytest.mark.parametrize("name", [one for one in ON_OUTPUT if one != "emulate"])
+@pytest.mark.parametrize("name", [one for one in ON_OUTPUT if one not in SERVERS])
 def test_a_reader_that_leaves_ends_a_command_in_silence(name: str, service: Service, tmp_path: Path) -> None:
     words = words_of(name, service, tmp_path / "x")
     ended = redirected(words, "| head -1", service.url)
