@@ -32,11 +32,14 @@ SHOWN: Final = 60
 TIME_FORM: Final = "give ISO 8601 with a zone, as in 2026-01-31T08:00+08:00, or epoch milliseconds"
 KEY_FORM: Final = "give the names of environment variables as access_key_env and secret_key_env, or the path of a file as key_file"
 _DIGITS: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_LIST: Final = re.compile(r"[\[(]\s*['\"].*['\"]\s*,?\s*[\])]", re.DOTALL)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
 def text(value: str) -> str:
-    """Return a text without control characters."""
+    """Return a text without control characters. The text of a list is refused."""
+    if _LIST.fullmatch(value.strip()):
+        raise ValueError("must be one text, not a list")
     if not value.isprintable():
         raise ValueError("must have no control characters")
     return value

@@ -47,8 +47,8 @@ _OWN: Final[Mapping[str, str]] = {
 """What to do instead of options that others have."""
 
 
-def _option(read: Callable[[str], Any], default: Any = None, called: str = "") -> Any:
-    return attrs.field(default=default, metadata={"read": read, "option": called})
+def _option(read: Callable[[str], Any], default: Any = None, called: str = "", *, shown: bool = True) -> Any:
+    return attrs.field(default=default, repr=shown, metadata={"read": read, "option": called})
 
 
 @attrs.frozen(kw_only=True)
@@ -79,8 +79,8 @@ class SourceOptions:
         partitions: the greatest number of windows.
         page_size: rows per request.
         concurrency: requests in flight of each task.
-        rate: requests per second over all tasks.
-        parallel_tasks: how many tasks run at a time, which share the rate.
+        rate: requests per second over all tasks, also of those that have a governor.
+        parallel_tasks: how many tasks run at a time, which share the rate. With a rate it is always given.
         governor: the address of a governor.
         server_timezone: the zone of the service's times.
         first_page: the number of the service's first page.
@@ -109,17 +109,18 @@ class SourceOptions:
     concurrency: int = _option(whole(1, 1_024), 8)
     rate: float | None = _option(number("requests per second", above_zero=True))
     parallel_tasks: int | None = _option(whole(1, 1_000_000))
-    governor: str | None = _option(name)
+    governor: str | None = _option(name, shown=False)  # it holds a secret
     server_timezone: str | None = _option(name)
     first_page: int | None = _option(whole(0, 1))
     allow_http: bool = _option(flag, default=False)
 
     @classmethod
-    def parse(cls, options: Mapping[str, str]) -> SourceOptions:
+    def parse(cls, options: Mapping[str, str], parallel_tasks: int | None = None) -> SourceOptions:
         """Return the values of options.
 
         Args:
             options: the options: names in any case, and their texts.
+            parallel_tasks: how many tasks share a rate if no option says so. None means that it is not known.
 
         Raises:
             QueryError: an option is unknown, missing, has an invalid value, or does not go with another.
@@ -132,9 +133,12 @@ class SourceOptions:
         for option in ("url", "user_id", "org_id"):
             if option not in given:
                 raise QueryError(f"option {option} is missing; give it as .option({option!r}, ...)")
-        found = cls(
-            **{fields[option].name: _read(option, fields[option], value) for option, value in given.items()}
-        )
+        values = {
+            fields[option].name: _read(option, fields[option], value) for option, value in given.items()
+        }
+        if "rate" in values:
+            values.setdefault("parallel_tasks", parallel_tasks)
+        found = cls(**values)
         found._check()
         return found
 
@@ -145,6 +149,11 @@ class SourceOptions:
             raise QueryError("options key_file and access_key_env say two places of keys; give one of them")
         if self.parallel_tasks is not None and self.rate is None:
             raise QueryError("option parallel_tasks shares a rate, and there is none; give rate as well")
+        if self.rate is not None and self.parallel_tasks is None:
+            raise QueryError(
+                "option rate is shared by tasks, and how many run at a time is not known; give parallel_tasks as well, or "
+                "call aioflows.spark.register(spark, rate=...) instead, whose governor shares the rate"
+            )
         self.query(0, 0)
         Layout(self.columns, tasks=self.tasks)
 
@@ -204,8 +213,7 @@ class SourceOptions:
     @property
     def limits(self) -> Limits:
         """The limits of the session of one task."""
-        rate = None if self.governor is not None else self.share
-        return Limits(concurrency=self.concurrency, rate=rate, page_size=self.page_size)
+        return Limits(concurrency=self.concurrency, rate=self.share, page_size=self.page_size)
 
     def keys(self, environment: Mapping[str, str] = os.environ) -> AppKey | None:
         """Return the keys of the application, from where this process finds them.
@@ -264,4 +272,5 @@ def _keys_of(path: Path) -> AppKey:
         reason = error.strerror or "it cannot be read"
     except (ValueError, KeyError, TypeError, AttributeError):  # whatever the file holds is not shown
         reason = form
-    raise QueryError(f"option key_file: {str(path)!r} cannot be used on this machine: {reason}")
+    # The path is not shown, since it may be a key by mistake.
+    raise QueryError(f"option key_file: the file cannot be used on this machine: {reason}")

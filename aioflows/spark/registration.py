@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any, Final
 
 from aioflows.governor import Governor
 
-__all__ = ["is_same_python", "now", "register"]
+__all__ = ["is_same_python", "now", "register", "tasks_at_once"]
 
 _LOOPBACK: Final = "127.0.0.1"
+_DIGITS: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
+_MOST_EXECUTORS: Final = 1_000_000  # Spark writes 2,147,483,647 for no limit
 _OPEN: Final[list[Governor]] = []
 """Governors that work for data sources, whether or not a program keeps them."""
 
@@ -29,7 +32,13 @@ def _close_all() -> None:
 
 
 def register(
-    spark: Any, rate: float | None = None, *, concurrency: int = 32, host: str | None = None
+    spark: Any,
+    rate: float | None = None,
+    *,
+    concurrency: int = 32,
+    parallel: int | None = None,
+    host: str | None = None,
+    port: int = 0,
 ) -> Governor:
     """Register the format "aioflows" with a Spark session, and return the governor of its requests.
 
@@ -42,30 +51,61 @@ def register(
         rate: the greatest rate of all tasks together (requests per second). None means as fast as the service
             allows, which is found out. Default: None.
         concurrency: the greatest number of requests in flight of all tasks together. Default: 32.
+        parallel: the number of tasks that run at a time. A task that cannot reach the governor takes this part of
+            the rate. Default: None, which means what the settings of Spark say, as in ``spark.executor.instances``
+            and ``spark.dynamicAllocation.maxExecutors``, or the cores that Spark has now.
         host: the name or address by which executors reach this machine. Default: None, which means
             ``spark.driver.host``, or 127.0.0.1 where all tasks run on this machine.
+        port: the port at which executors reach it, as for a firewall. 0 means any that is free. Default: 0.
 
     Raises:
         QueryError: a value is invalid.
         ImportError: PySpark 4.2 is not installed.
-        OSError: the host is not one of this machine.
+        OSError: the host is not one of this machine, or the port is taken.
     """
     from aioflows.spark.source import FlowDataSource  # noqa: PLC0415  (Spark is optional)
 
     context = spark.sparkContext
-    tasks = max(1, int(context.defaultParallelism))
+    present = max(1, int(context.defaultParallelism))
+    settings = dict(context.getConf().getAll())
+    most = tasks_at_once(str(context.master), settings, present) if parallel is None else parallel
     if host is None:
-        host = _LOOPBACK if _is_local(context) else context.getConf().get("spark.driver.host", _LOOPBACK)
-    found = Governor(rate, concurrency, parallel=tasks, host=host).open()
+        host = _LOOPBACK if _is_local(context) else settings.get("spark.driver.host", _LOOPBACK)
+    found = Governor(rate, concurrency, parallel=most, host=host, port=port).open()
     _OPEN.append(found)
 
     class Registered(FlowDataSource):
         governor = found.address
-        cores = tasks
+        cores = present
+        parallel = most
 
     with _this_python(context):
         spark.dataSource.register(Registered)
     return found
+
+
+def tasks_at_once(master: str, settings: Mapping[str, str], now: int) -> int:
+    """Return how many tasks may run at a time once all executors are there.
+
+    Args:
+        master: the address of the cluster, in the words of Spark.
+        settings: the settings of Spark.
+        now: the number of cores that Spark has now, when executors may be missing.
+    """
+    if master.startswith("local"):
+        return now
+    executors = _number(settings, "spark.executor.instances")
+    if settings.get("spark.dynamicAllocation.enabled", "").lower() == "true":
+        executors = max(executors, _number(settings, "spark.dynamicAllocation.maxExecutors"))
+    cores = executors * max(1, _number(settings, "spark.executor.cores"))
+    cores = max(cores, _number(settings, "spark.cores.max"))
+    return max(now, cores // max(1, _number(settings, "spark.task.cpus")))
+
+
+def _number(settings: Mapping[str, str], name: str) -> int:
+    """Return the whole number of a setting, and 0 if it has none or one that means no limit."""
+    text = settings.get(name, "").strip()
+    return int(text) if _DIGITS.fullmatch(text) and int(text) <= _MOST_EXECUTORS else 0
 
 
 def _is_local(context: Any) -> bool:

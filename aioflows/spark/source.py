@@ -46,11 +46,13 @@ class FlowDataSource(DataSource):  # type: ignore[misc]  # Spark is optional
     governor: ClassVar[str | None] = None
     """The address of the governor of reads that name none."""
     cores: ClassVar[int] = os.cpu_count() or 1
-    """How many tasks run at a time."""
+    """How many tasks run at a time, about: twice as many windows are made at most."""
+    parallel: ClassVar[int | None] = None
+    """How many tasks share the option ``rate``. None means that it is not known."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         with spoken("an option"):
-            found = SourceOptions.parse(options)
+            found = SourceOptions.parse(options, self.parallel)
         if found.governor is None and found.rate is None:
             found = attrs.evolve(found, governor=self.governor)
         self._options = found
@@ -117,8 +119,8 @@ class _StreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # typ
 
     def partitions(self, start: Mapping[str, Any], end: Mapping[str, Any]) -> list[InputPartition]:
         with spoken("the stream"):
-            since, until = self._progress.offset(start), self._progress.offset(end)
-            windows = plan(self._options, since.ms, until.ms, self._cores)
+            from_ms, to_ms = self._progress.offset(start).range_to(self._progress.offset(end))
+            windows = plan(self._options, from_ms, to_ms, self._cores)
         return [InputPartition(window) for window in windows]
 
     def read(self, partition: InputPartition) -> Iterator[pyarrow.RecordBatch]:

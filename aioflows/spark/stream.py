@@ -51,7 +51,7 @@ class StreamProgress:
 
     def first(self) -> StreamOffset:
         """Return the offset at which a new stream begins."""
-        return StreamOffset(self._start_ms, self._query)
+        return StreamOffset(self._start_ms, self._query, self._start_ms)
 
     def offset(self, kept: object) -> StreamOffset:
         """Return an offset that Spark kept."""

@@ -66,12 +66,24 @@ def test_a_batch_of_one_type_costs_few_requests_and_is_nearly_full() -> None:
 
 
 def test_an_offset_of_another_query_or_another_source_is_refused() -> None:
-    offset = StreamOffset(5_000, "abc")
+    offset = StreamOffset(5_000, "abc", 2_000)
     assert StreamOffset.from_dict(offset.to_dict(), "abc") == offset
     with pytest.raises(QueryError, match="another query"):
         StreamOffset.from_dict(offset.to_dict(), "abd")
     with pytest.raises(QueryError, match="no offset of this source"):
         StreamOffset.from_dict({"offset": 3}, "abc")
+
+
+def test_a_first_batch_that_was_not_done_begins_again_where_it_was_planned_to() -> None:
+    planned = StreamOffset(9_000, "abc", 2_000)  # all that Spark keeps of the batch
+    for other_start in (2_000, 1_000, 5_000, 60_000):
+        assert StreamOffset(other_start, "abc", other_start).range_to(planned) == (2_000, 9_000)
+
+
+def test_a_later_batch_begins_where_the_last_one_ended() -> None:
+    done, end = StreamOffset(9_000, "abc", 2_000), StreamOffset(12_000, "abc", 2_000)
+    assert done.range_to(end) == (9_000, 12_000)
+    assert done.range_to(done) == (9_000, 9_000)
 
 
 def test_a_schema_of_another_type_or_name_is_refused() -> None:

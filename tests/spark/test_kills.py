@@ -175,14 +175,15 @@ def rows_in(folder: Path) -> list[str]:
     return rows
 
 
-def test_a_killed_driver_of_a_stream_costs_no_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kept", "later"), [("commits/1", 0), ("offsets/0", 86_400_000)])
+def test_a_killed_driver_of_a_stream_costs_no_row(tmp_path: Path, kept: str, later: int) -> None:
+    """It is killed after two batches, or in the first one, and then the option start is another one."""
     with served(instances=2_500, seed=6, profile="uniform", latency=0.02) as (emulator, call):
         job: list[subprocess.Popen[str]] = []
         done: list[int] = []
 
         def look(number: int) -> None:
-            committed = list((tmp_path / "checkpoint" / "commits").glob("[0-9]*"))
-            if job and not done and len(committed) >= 2:
+            if job and not done and (tmp_path / "checkpoint" / kept).exists():
                 done.append(number)
                 kill_all(job[0].pid)
 
@@ -193,6 +194,7 @@ def test_a_killed_driver_of_a_stream_costs_no_row(tmp_path: Path) -> None:
             process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert done
+        command[4] = str(emulator.start_ms + later)
         with started(command) as process:
             out, err = process.communicate()
         assert process.returncode == 0, err

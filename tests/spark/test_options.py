@@ -46,6 +46,9 @@ def test_times_with_a_zone_and_milliseconds_are_the_same_instant() -> None:
         ("page_size", "0", "1 to 10,000"),
         ("rate", "nan", "above 0"),
         ("parallel_tasks", "2", "rate"),
+        ("rate", "40", "parallel_tasks"),
+        ("owner", "['anna', 'ben']", "one text"),
+        ("expression", '["daily"]', "one text"),
         ("access_key_env", "KEY", "secret_key_env"),
         ("columns", "task_id", "tasks=True"),
     ],
@@ -81,6 +84,12 @@ def test_keys_are_read_where_the_options_say(tmp_path: Path) -> None:
     assert (key.access_key, key.secret_key) == ("three", "four")
 
 
+def test_a_key_in_place_of_a_key_file_is_refused_unseen() -> None:
+    with pytest.raises(QueryError, match="cannot be used") as caught:
+        parse(key_file=CANARY).keys()
+    assert CANARY not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [f'access_key = "{CANARY}"', f"{CANARY} = = ", "[access_key]\n"])
 def test_a_key_file_that_is_no_such_file_is_refused_unseen(content: str, tmp_path: Path) -> None:
     file = tmp_path / "key.toml"
@@ -102,9 +111,24 @@ def test_a_batch_has_a_range_and_a_stream_has_a_start() -> None:
     assert parse(start="1767225600999").stream_start() == 1_767_225_600_000
 
 
-def test_the_rate_is_shared_by_the_tasks_unless_a_governor_shares_it() -> None:
+def test_the_rate_is_shared_by_the_tasks_with_a_governor_or_without() -> None:
     assert parse(rate="40", parallel_tasks="4").limits.rate == 10
-    assert parse(rate="40", parallel_tasks="4", governor="aioflows://...").limits.rate is None
+    assert parse(rate="40", parallel_tasks="4", governor="aioflows://...").limits.rate == 10
+    assert parse(governor="aioflows://...").limits.rate is None
+
+
+def test_without_a_number_of_tasks_those_that_spark_runs_share_the_rate() -> None:
+    assert SourceOptions.parse(GIVEN | {"rate": "40"}, 8).limits.rate == 5
+    assert SourceOptions.parse(GIVEN | {"rate": "40", "parallel_tasks": "4"}, 8).limits.rate == 10
+    assert SourceOptions.parse(GIVEN, 8).limits.rate is None
+
+
+def test_the_secret_of_a_governor_is_not_shown() -> None:
+    assert CANARY not in repr(parse(governor=f"aioflows://host:1/?secret={CANARY}&share=1"))
+
+
+def test_brackets_in_a_name_are_no_list() -> None:
+    assert parse(expression="[daily] load").expression == "[daily] load"
 
 
 def test_a_fingerprint_tells_queries_apart_and_knows_one_again() -> None:
