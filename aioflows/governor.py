@@ -52,6 +52,7 @@ _GREETING: Final = 5.0  # seconds in which a session must prove the secret
 _GONE: Final = 30.0  # seconds without a word after which a session is gone; it says something every five
 _STRANGERS: Final = 64  # connections at once that have not proved the secret
 _LAST_PORT: Final = 65_535
+_FAULTS: Final = (OSError, EOFError, ValueError, TimeoutError, BadFrame, asyncio.LimitOverrunError)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (they are refused)
 
 
@@ -137,7 +138,9 @@ class Governor:
     def expect(self, query: FlowQuery) -> None:
         """Announce a query that windows are read of, so that `account` knows where they begin and end.
 
-        A query that ``session.cuts`` of a session with this governor has cut is announced already.
+        A query that ``session.cuts`` of a session with this governor has cut is announced already. The query counts
+        for one service and user: those of the session that reads a part of it first. If the same query is read from
+        several, use ``session.cuts`` of a session of each.
 
         Args:
             query: the query.
@@ -234,7 +237,7 @@ class _GovernorServer:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         # Errors of a client end its own connection only. They are not logged, since anyone may connect.
-        with suppress(OSError, EOFError, ValueError, TimeoutError, BadFrame, asyncio.CancelledError):
+        with suppress(*_FAULTS, asyncio.CancelledError):
             if await self._is_welcome(reader, writer):
                 await self._serve(reader, writer)
         writer.transport.abort()

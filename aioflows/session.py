@@ -148,7 +148,11 @@ class FlowSession(LoopBound):
         self.limits = limits
         zone = None if server_timezone is None else attrs.evolve(Zone.parse(server_timezone), given=True)
         other = None if other_timezone is None else Zone.parse(other_timezone)
-        self._governed = None if governor is None else _governed_gate(governor, limits)
+        self._governed = (
+            None
+            if governor is None
+            else _governed_gate(governor, limits, [self._address.gateway, user_id, org_id])
+        )
         self._gate = self._governed or Gate(limits.concurrency, limits.rate)
         options, added = connection_options(
             self._address, http, proxy, ssl, headers, user_agent, timeout, trust_env=trust_env
@@ -677,10 +681,13 @@ def _name(field: str, value: object) -> str:
     return value
 
 
-def _governed_gate(text: str, limits: Limits) -> GovernedGate:
+def _governed_gate(text: str, limits: Limits, source: list[str]) -> GovernedGate:
     from aioflows._core.governor.address import GovernorAddress  # noqa: PLC0415  (few sessions need it)
     from aioflows._net.governed_gate import GovernedGate  # noqa: PLC0415
     from aioflows._net.governor_line import GovernorLine  # noqa: PLC0415
+    from aioflows._sealed import digest  # noqa: PLC0415
 
     address = GovernorAddress.parse(text)
-    return GovernedGate(limits.concurrency, limits.rate, GovernorLine(address), address.share)
+    return GovernedGate(
+        limits.concurrency, limits.rate, GovernorLine(address), address.share, source=digest(source)
+    )

@@ -138,10 +138,28 @@ async def test_strangers_and_faulty_sessions_are_cut_off_without_harm_to_others(
 
     with Emulator(100, seed=3) as emulator, Governor() as governor:
         query = FlowQuery(emulator.start_ms, emulator.end_ms)
+        governor.expect(query)
         reading = asyncio.create_task(read(governor, emulator, [query] * 10, latency=0.005))
         await asyncio.to_thread(trouble, governor)
         assert len(await reading) == 1_000
         assert governor.account().ok
+
+
+async def test_something_else_that_listens_there_does_not_stop_a_session() -> None:
+    def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"x" * 200_000)
+
+    foreign = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = foreign.sockets[0].getsockname()[1]
+    address = f"aioflows://127.0.0.1:{port}/?secret={'0' * 64}&share=500"
+    with Emulator(100, seed=3) as emulator:
+        transport = EmulatorTransport(emulator, epoch_ms=emulator.end_ms)
+        async with FlowSession(
+            "http://127.0.0.1", user_id="u", org_id="o", http=transport, governor=address
+        ) as session:
+            rows = await session.scan(FlowQuery(emulator.start_ms, emulator.end_ms)).list()
+    foreign.close()
+    assert len(rows) == 100
 
 
 def test_a_secret_is_told_by_the_address_only() -> None:

@@ -42,12 +42,12 @@ class PermitLine(Protocol):
         """Connect in the background, now and whenever the connection is lost."""
         ...
 
-    def send(self, frame: SessionFrame) -> None:
-        """Send a message. It is lost if the connection is."""
+    def send(self, frame: SessionFrame) -> bool:
+        """Send a message. Return False if the connection is lost, and so the message is, too."""
         ...
 
     async def settle(self) -> None:
-        """Wait until the first attempt to connect is over."""
+        """Wait until an attempt to connect is over: the first one, or a new one without a connection."""
         ...
 
     async def aclose(self) -> None:
@@ -71,6 +71,7 @@ class GovernedGate(Gate):
             it.
         line: the connection to the governor.
         share: the rate without the governor, until it has named another one (attempts per second).
+        source: a digest of the service and the user, for the account of the governor. Default: none.
         clock: returns the time of the loop's timers (seconds). Default: the running loop's.
     """
 
@@ -81,6 +82,7 @@ class GovernedGate(Gate):
         line: PermitLine,
         share: float,
         *,
+        source: str = "",
         clock: Callable[[], float] = _loop_time,
     ) -> None:
         super().__init__(concurrency, rate, clock=clock)
@@ -88,6 +90,7 @@ class GovernedGate(Gate):
         self._own_next = 0.0
         self._line = line
         self._share = share
+        self._source = source
         self._state = _State.NEW
         self._permits = 0  # given, and not used yet
         self._asked = 0
@@ -178,7 +181,7 @@ class GovernedGate(Gate):
 
     def announce(self, query: FlowQuery) -> None:
         """Tell the governor that a query is to be read."""
-        report = WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms)
+        report = WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms, source=self._source)
         self._report(self._frame.announced, self._kept.announced, report)
 
     def report(self, query: FlowQuery, stats: ScanStats) -> None:
@@ -190,6 +193,7 @@ class GovernedGate(Gate):
             stats.rows_yielded,
             stats.requests,
             {proof.value: count for proof, count in stats.proofs.items()},
+            self._source,
         )
         self._report(self._frame.read, self._kept.read, report)
 
@@ -204,7 +208,7 @@ class GovernedGate(Gate):
 
     async def aclose(self) -> None:
         """Close the connection to the governor. Safe to call more than once."""
-        if self._state is _State.JOINING and (self._kept.read or self._kept.announced):
+        if self._kept.read or self._kept.announced:
             try:
                 async with asyncio.timeout(_LAST_WORDS):
                     await self._line.settle()
@@ -223,9 +227,9 @@ class GovernedGate(Gate):
         self._share, self._found = share or self._share, rate or None
         kept, self._kept = self._kept, SessionFrame()
         for one in kept.announced:
-            self._line.send(SessionFrame(announced=[one]))
+            self._send(SessionFrame(announced=[one]))
         for one in kept.read:
-            self._line.send(SessionFrame(read=[one]))
+            self._send(SessionFrame(read=[one]))
         if rest:
             self._frame.wait = min(rest, LONGEST_WAIT)
             self._unheard += 1
@@ -270,8 +274,7 @@ class GovernedGate(Gate):
         if self._state is _State.ALONE:
             return
         now = self._clock()
-        self._kept.announced = self._frame.announced + self._kept.announced
-        self._kept.read = self._frame.read + self._kept.read
+        self._keep(self._frame)
         self._frame = SessionFrame()
         self._permits = self._asked = self._used = self._unheard = 0
         self._given.clear()
@@ -305,7 +308,16 @@ class GovernedGate(Gate):
         self._pending = False
         if self._state is _State.GOVERNED and self._frame != SessionFrame():
             frame, self._frame = self._frame, SessionFrame()
-            self._line.send(frame)
+            self._send(frame)
+
+    def _send(self, frame: SessionFrame) -> None:
+        if not self._line.send(frame):
+            self._keep(frame)
+
+    def _keep(self, frame: SessionFrame) -> None:
+        """Keep what a message reports until there is a governor."""
+        self._kept.announced += frame.announced
+        self._kept.read += frame.read
 
     def _permit_of(self, entered: float) -> float:
         """Return when the governor gave the permit of an attempt (seconds of the governor's clock).

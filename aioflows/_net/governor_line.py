@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aioflows._core.governor.address import GovernorAddress
@@ -44,18 +45,26 @@ class GovernorLine:
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._said = 0.0  # when the last message was sent (seconds of the loop)
 
     def start(self, gate: GovernedGate) -> None:
         """Connect in the background, now and whenever the connection is lost."""
         self._task = asyncio.get_running_loop().create_task(self._run(gate))
 
-    def send(self, frame: SessionFrame) -> None:
-        """Send a message. It is lost if the connection is."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode_frame(frame))
+    def send(self, frame: SessionFrame) -> bool:
+        """Send a message. Return False if the connection is lost, and so the message is, too."""
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(encode_frame(frame))
+        self._said = asyncio.get_running_loop().time()
+        return True
 
     async def settle(self) -> None:
-        """Wait until the first attempt to connect is over."""
+        """Wait until an attempt to connect is over: the first one, or a new one without a connection."""
+        if self._writer is None or self._writer.is_closing():
+            self._settled.clear()
+            self._hurry.set()
         await self._settled.wait()
 
     async def aclose(self) -> None:
@@ -76,16 +85,21 @@ class GovernorLine:
                     reader, share, rate = await self._join()
             except (OSError, TimeoutError):
                 reason = f"the governor at {self._address} cannot be reached"
-            except (BadFrame, ValueError, EOFError):
+            except (BadFrame, ValueError, EOFError, asyncio.LimitOverrunError):
                 reason = f"what listens at {self._address} is not the governor of this address"
             except _Unusable as error:
                 reason = f"the governor at {self._address} {error}"
+            except Exception as error:  # noqa: BLE001  (requests wait for the end of this attempt)
+                reason = f"the governor at {self._address} cannot be used: {type(error).__name__}"
             else:
                 wait = _FIRST_WAIT
                 reason = await self._listen(reader, gate, share, rate)
             gate.lost(reason)
             self._settled.set()
-            await asyncio.sleep(wait)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._hurry.wait()
+            self._hurry.clear()
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _join(self) -> tuple[asyncio.StreamReader, float | None, float]:
@@ -105,26 +119,34 @@ class GovernorLine:
         self, reader: asyncio.StreamReader, gate: GovernedGate, share: float | None, rate: float
     ) -> str:
         """Hand messages to the gate until the connection ends. Return how it ended."""
-        gate.joined(share, rate)
-        self._settled.set()
-        silent = False
+        now = asyncio.get_running_loop().time
+        self._said = heard = now()
+        asked: float | None = None
         try:
+            gate.joined(share, rate)
+            self._settled.set()
             while True:
+                # Each side takes a silent one for gone, so either silence makes this one ask.
                 try:
-                    async with asyncio.timeout(_SILENCE):
+                    async with asyncio.timeout_at(
+                        _SILENCE + min(self._said, heard if asked is None else asked)
+                    ):
                         line = await reader.readuntil()
                 except TimeoutError:
-                    if silent:
+                    if asked is not None and now() >= asked + _SILENCE:
                         return f"the governor at {self._address} does not answer any more"
-                    silent = True
+                    asked = now() if asked is None else asked
                     self.send(SessionFrame(ping=True))
+                    self._said = now()
                     continue
-                silent = False
+                heard, asked = now(), None
                 gate.received(decode_frame(line, GovernorFrame))
         except (OSError, EOFError):
             return f"the governor at {self._address} is gone"
-        except (BadFrame, ValueError):
+        except (BadFrame, ValueError, asyncio.LimitOverrunError):
             return f"the governor at {self._address} {_OTHER_VERSION}"
+        except Exception as error:  # noqa: BLE001  (requests wait until a new connection or none)
+            return f"the governor at {self._address} cannot be used: {type(error).__name__}"
         finally:
             await self._hang_up()
 

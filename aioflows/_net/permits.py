@@ -102,7 +102,7 @@ class GovernedSession:
         desk.answered(frame.ok)
         self._refusals(frame, now)
         for one in frame.announced:
-            desk.reads.announce(one.query, one.from_ms, one.to_ms)
+            desk.reads.announce(one.query, one.from_ms, one.to_ms, one.source)
         for one in frame.read:
             desk.reads.add(one)
         if frame.done + frame.back > self._held or len(self._asking) + frame.ask > _MOST_ASKED:

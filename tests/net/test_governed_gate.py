@@ -5,16 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import cast
 
 import pytest
 
 from aioflows import FlowQuery, ScanStats
-from aioflows._core.governor.frames import BadFrame, SessionFrame
+from aioflows._core.governor.address import GovernorAddress
+from aioflows._core.governor.frames import BadFrame, GovernorFrame, SessionFrame, encode_frame
+from aioflows._display.secret import Secret
 from aioflows._net.gate import FIRST
 from aioflows._net.governed_gate import GovernedGate
+from aioflows._net.governor_line import GovernorLine
 from tests.support.permit_lines import Desk, Line
 
 QUERY = FlowQuery(1_700_000_000_000, 1_700_000_100_000)
+ADDRESS = GovernorAddress("127.0.0.1", 1, Secret("0" * 64), 1.0)
+
+
+class Pings:
+    """A writer that notes when something was written."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def write(self, _: bytes) -> None:
+        self.times.append(now())
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    async def wait_closed(self) -> None:
+        """Do nothing."""
 
 
 def now() -> float:
@@ -287,6 +312,45 @@ class TestAlone:
         gate.report(QUERY, ScanStats(rows_yielded=5))
         await gate.aclose()
         await asyncio.sleep(1)
+        assert desk.account().ok
+
+    async def test_closing_without_the_governor_looks_for_it_once_more(self) -> None:
+        desk = Desk()
+        gate, line = desk.session()
+        await attempts(gate, 1)
+        line.cut()
+        gate.announce(QUERY)
+        gate.report(QUERY, ScanStats(rows_yielded=5))
+        await gate.aclose()
+        await asyncio.sleep(1)
+        assert desk.account().ok
+
+    async def test_what_was_reported_to_a_connection_that_closes_is_told_again(self) -> None:
+        desk = Desk()
+        gate, line = desk.session()
+        await attempts(gate, 1)
+        line.closing = True
+        gate.announce(QUERY)
+        gate.report(QUERY, ScanStats(rows_yielded=5))
+        line.cut()
+        line.closing = False
+        line.connect()
+        await asyncio.sleep(1)
+        assert desk.account().ok
+
+    async def test_a_session_that_only_listens_says_that_it_is_there(self) -> None:
+        gate = GovernedGate(16, None, Line(Desk()), 4.0)
+        line, writer, reader = GovernorLine(ADDRESS), Pings(), asyncio.StreamReader()
+        line._writer = cast("asyncio.StreamWriter", writer)
+        listening = asyncio.create_task(line._listen(reader, gate, 1.0, 0.0))
+        for _ in range(60):
+            await asyncio.sleep(1)
+            reader.feed_data(encode_frame(GovernorFrame(at=now(), share=2.0)))
+        assert not listening.done()
+        assert len(writer.times) >= 10
+        assert max(later - one for one, later in pairwise(writer.times)) < 6
+        await asyncio.sleep(11)
+        assert "does not answer" in listening.result()
 
 
 def test_a_session_that_returns_more_than_it_had_is_a_fault() -> None:

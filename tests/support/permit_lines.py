@@ -30,6 +30,7 @@ class Line:
         self.desk = desk
         self.delay = delay
         self.sent = 0
+        self.closing = False
         self.session: GovernedSession | None = None
         self._gate: GovernedGate | None = None
         self._number = 0
@@ -60,7 +61,9 @@ class Line:
         gate.joined(None, 0.0)
         self.session.greet()
 
-    def send(self, frame: SessionFrame) -> None:
+    def send(self, frame: SessionFrame) -> bool:
+        if self.closing:
+            return False
         self.sent += 1
         session, line = self.session, encode_frame(frame)
 
@@ -69,6 +72,7 @@ class Line:
                 session.received(decode_frame(line, SessionFrame))
 
         self._later(arrive)
+        return True
 
     def cut(self) -> None:
         """End the connection, as the death of either process does."""
@@ -80,9 +84,12 @@ class Line:
         self._gate.lost("the governor is gone")
 
     async def settle(self) -> None:
+        if self.session is None and self._number:
+            self._later(self.connect)
         await asyncio.sleep(2 * self.delay)
 
     async def aclose(self) -> None:
+        await asyncio.sleep(2 * self.delay)  # what was sent arrives
         session, self.session = self.session, None
         if session is not None:
             session.left()

@@ -79,6 +79,7 @@ class WindowReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rows: the number of its rows. Default: 0.
         requests: the number of searches that it took. Default: 0.
         proofs: the number of windows for each kind of proof. Default: none.
+        source: a digest of the service and the user, whose windows are no others'. Default: none.
     """
 
     query: _Key
@@ -87,6 +88,7 @@ class WindowReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: _Many = 0
     requests: _Many = 0
     proofs: dict[str, _Many] = {}
+    source: _Key = ""
 
 
 class SessionFrame(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):

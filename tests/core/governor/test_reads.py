@@ -12,8 +12,8 @@ from aioflows._core.governor.reads import Reads
 from aioflows.stats import Proof
 
 
-def window(begin: int, end: int, rows: int = 10, query: str = "q") -> WindowReport:
-    return WindowReport(query, begin, end, rows, 3, {"first page": 2, "short page": 1})
+def window(begin: int, end: int, rows: int = 10, query: str = "q", source: str = "") -> WindowReport:
+    return WindowReport(query, begin, end, rows, 3, {"first page": 2, "short page": 1}, source)
 
 
 def reads_of(*windows: WindowReport, asked: tuple[int, int] | None = (0, 100)) -> Reads:
@@ -85,13 +85,66 @@ def test_queries_that_differ_in_more_than_their_range_are_told_apart() -> None:
     assert len(account.windows) == 3
 
 
-def test_windows_of_a_range_that_nothing_announced_are_to_leave_no_gap() -> None:
-    assert reads_of(window(5, 40), window(40, 60), asked=None).account(0, 0).ok
-    assert reads_of(window(5, 40), window(50, 60), asked=None).account(0, 0).missing == ((40, 50),)
+def test_windows_of_a_range_that_nothing_announced_prove_nothing() -> None:
+    account = reads_of(window(5, 40), window(50, 60), asked=None).account(0, 0)
+    assert not account.ok
+    assert (len(account.windows), account.rows, account.missing) == (2, 20, ())
 
 
-def test_an_empty_range_is_right_once_it_was_read() -> None:
+def test_other_windows_do_not_make_an_announced_range_wrong() -> None:
+    reads = reads_of(window(0, 100), window(500, 600), window(550, 650), window(3, 9, 5, "other"))
+    account = reads.account(0, 0)
+    assert account.ok
+    assert account.announced == ((0, 100),)
+
+
+def test_an_empty_range_is_right() -> None:
     assert reads_of(window(7, 7, 0), asked=(7, 7)).account(0, 0).ok
+    assert reads_of(asked=(7, 7)).account(0, 0).ok
+
+
+def test_windows_of_another_service_or_user_do_not_fill_a_gap() -> None:
+    reads = reads_of(asked=None)
+    reads.announce("q", 0, 100, "one")
+    reads.announce("q", 0, 100, "two")
+    reads.add(window(0, 100, source="one"))
+    assert reads.account(0, 0).missing == ((0, 100),)
+    reads.add(window(0, 100, 7, source="two"))
+    account = reads.account(0, 0)
+    assert account.ok
+    assert account.rows == 17
+
+
+def test_a_range_that_was_announced_without_a_user_is_that_of_its_first_window() -> None:
+    reads = reads_of(window(0, 40, source="one"), window(40, 100, source="two"))
+    assert reads.account(0, 0).missing == ((40, 100),)
+    reads.add(window(40, 100, source="one"))
+    assert reads.account(0, 0).ok
+    assert reads.account(0, 0).rows == 30
+
+
+def test_a_stream_without_end_needs_no_more_and_no_more_memory() -> None:
+    reads = Reads(most=50)
+    for begin in range(0, 3_000, 3):
+        reads.announce("q", begin, begin + 3, "one")
+        for part in range(begin, begin + 3):
+            reads.add(window(part, part + 1, 2, source="one"))
+        reads.add(window(begin, begin + 1, 1, "unannounced"))
+    account = reads.account(0, 0)
+    assert account.ok
+    assert account.rows == 7_000
+    assert len(account.windows) <= 60
+    assert account.announced[0][0] == 0
+    assert len(account.announced) <= 60
+    assert account.windows[-1].to_ms == 3_000
+
+
+def test_a_gap_is_not_forgotten() -> None:
+    reads = Reads(most=50)
+    for begin in range(0, 900, 3):
+        reads.announce("q", begin, begin + 3)
+        reads.add(window(begin, begin + (2 if begin == 300 else 3)))
+    assert reads.account(0, 0).missing == ((302, 303),)
 
 
 @pytest.mark.parametrize(
