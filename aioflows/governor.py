@@ -33,7 +33,7 @@ from aioflows._core.governor.frames import (
     encode_frame,
 )
 from aioflows._core.governor.reads import GovernorAccount, ReadWindow
-from aioflows._core.governor.share import LEAST_SHARE, UNKNOWN_SHARE
+from aioflows._core.governor.share import UNKNOWN_SHARE, shared
 from aioflows._display.secret import Secret
 from aioflows._net.gate import Gate
 from aioflows._net.permits import PermitDesk
@@ -52,6 +52,7 @@ _GREETING: Final = 5.0  # seconds in which a session must prove the secret
 _GONE: Final = 30.0  # seconds without a word after which a session is gone; it says something every five
 _STRANGERS: Final = 64  # connections at once that have not proved the secret
 _LAST_PORT: Final = 65_535
+_STEPS: Final = 3  # of the loop, in which it takes what sessions have sent
 _FAULTS: Final = (OSError, EOFError, ValueError, TimeoutError, BadFrame, asyncio.LimitOverrunError)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (they are refused)
 
@@ -91,6 +92,8 @@ class Governor:
             raise QueryError(
                 f"host must be the name or address by which the sessions reach this machine, not {host!r}"
             )
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]  # an address of IPv6, as Spark writes it
         self._server = _GovernorServer(limits, whole_from(1, parallel, "parallel"), host, _port(port))
         self._thread: LoopThread | None = None
         self._process = os.getpid()
@@ -159,6 +162,8 @@ class Governor:
         A scan of a session counts as a window once it is complete, unless it has a limit, was resumed, or does
         not confirm its end.
         """
+        for _ in range(_STEPS):
+            self._ask(lambda: None)
         return self._ask(self._server.desk.account)
 
     def _ask(self, question: Callable[[], T]) -> T:
@@ -211,7 +216,7 @@ class _GovernorServer:
         self.address: GovernorAddress | None = None
         self.desk = PermitDesk(Gate(limits.concurrency, limits.rate), limits.rate, parallel)
         self._secret = Secret(secrets.token_hex(32))
-        self._share = max(LEAST_SHARE, limits.rate / parallel) if limits.rate else UNKNOWN_SHARE
+        self._share = shared(limits.rate, parallel) if limits.rate else UNKNOWN_SHARE
         self._host, self._port = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()

@@ -83,7 +83,7 @@ def windows(options: argparse.Namespace, skew: float) -> list[int]:
     largest, middle = max(weights), median(weights)
     weights = [1 + (one - middle) / (largest - middle) * (skew - 1) if skew > 1 else 1.0 for one in weights]
     weights = [max(one, 0.01) for one in weights]
-    return [round(options.rows / options.page_size / PAGES * one / sum(weights)) for one in weights]
+    return [max(1, round(options.rows / options.page_size / PAGES * one / sum(weights))) for one in weights]
 
 
 def governed(pages: list[int], rate: float, lost: dict[float, range], concurrency: int = CONCURRENCY) -> Run:
@@ -224,7 +224,11 @@ def main(options: argparse.Namespace) -> None:
     show("largest 3 x the median", governed(skewed, rate, {}), ideal)
     show("the same, shares", shares(skewed, rate), ideal)
     show("a tenth lost at a quarter", governed(balanced, rate, {ideal / 4: tenth}), ideal)
-    losses = {ideal / 4: tenth, ideal / 2: range(50, 60), 0.9 * ideal: tenth}
+    losses = {
+        ideal / 4: tenth,
+        ideal / 2: range(options.tasks // 2, options.tasks // 2 + options.tasks // 10),
+        0.9 * ideal: tenth,
+    }
     show("three times a tenth lost", governed(balanced, rate, losses), ideal)
     show("all lost at half time", governed(balanced, rate, {ideal / 2: range(options.tasks)}), ideal)
     run_virtual(real(options))

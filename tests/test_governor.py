@@ -84,6 +84,15 @@ async def test_windows_of_several_sessions_are_accounted_for() -> None:
     assert account.requests >= sum(one.requests for one in account.windows)
 
 
+async def test_what_was_read_is_in_the_account_as_soon_as_its_session_is_closed() -> None:
+    with Emulator(10, seed=3) as emulator, Governor() as governor:
+        query = FlowQuery(emulator.start_ms, emulator.end_ms)
+        for _ in range(15):
+            governor.expect(query)
+            await read(governor, emulator, [query])
+            assert governor.account().ok
+
+
 async def test_a_scan_with_a_limit_is_not_taken_for_a_window() -> None:
     with Emulator(600, seed=3) as emulator, Governor() as governor:
         query = FlowQuery(emulator.start_ms, emulator.end_ms)
@@ -174,6 +183,18 @@ def test_a_secret_is_told_by_the_address_only() -> None:
                 copied(governor)
         with connection(governor) as one:
             assert secret not in nonce_of(one)
+
+
+async def test_a_rate_beyond_all_measure_limits_nothing_and_breaks_nothing() -> None:
+    with Emulator(100, seed=3) as emulator, Governor(1e12, parallel=1) as governor:
+        query = FlowQuery(emulator.start_ms, emulator.end_ms)
+        governor.expect(query)
+        assert len(await read(governor, emulator, [query])) == 100
+        assert governor.account().ok
+
+
+def test_an_address_of_ipv6_may_have_its_brackets() -> None:
+    assert repr(Governor(host="[::1]")) == repr(Governor(host="::1"))
 
 
 def test_what_makes_no_sense_is_refused() -> None:

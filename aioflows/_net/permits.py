@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from aioflows._core.governor.frames import BadFrame, GovernorFrame, SessionFrame
 from aioflows._core.governor.reads import GovernorAccount, Reads
-from aioflows._core.governor.share import KnownRate
+from aioflows._core.governor.share import MOST_SHARE, KnownRate
 from aioflows._net.gate import Gate
 
 __all__ = ["GovernedSession", "PermitDesk"]
@@ -165,7 +165,7 @@ class GovernedSession:
         frame, share = self._frame, self._desk.share
         if abs(share - self._told) > _CHANGED * self._told:
             self._told = share
-            frame.share, frame.rate = share, self._desk.gate.rate or 0.0
+            frame.share, frame.rate = share, min(MOST_SHARE, self._desk.gate.rate or 0.0)
         if frame != GovernorFrame():
             self._frame = GovernorFrame()
             frame.at = _now()

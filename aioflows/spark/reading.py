@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -29,6 +29,8 @@ _ROWS_AT_LEAST: Final = 20_000
 """Rows for which a window of its own pays, where the number of windows is not given."""
 _BATCHES: Final = (0, 0, 1_000, 2_000, 4_000)
 """The least rows of the first batches of a window, and of all further ones. Larger ones cost Spark less."""
+_MOST_BYTES: Final = 8_000_000
+"""The bytes for which a batch has no more rows."""
 _FEW: Final = 25
 """Rows of the first piece. ``show()`` needs 21."""
 _BUFFER: Final = 65_536
@@ -63,7 +65,9 @@ def new_session(options: SourceOptions) -> FlowSession:
     )
 
 
-def plan(options: SourceOptions, from_ms: int, to_ms: int, cores: int) -> list[TaskWindow]:
+def plan(
+    options: SourceOptions, from_ms: int, to_ms: int, cores: int, open_session: FlowSession | None = None
+) -> list[TaskWindow]:
     """Return the windows of a range, of about as many rows each.
 
     Args:
@@ -71,14 +75,19 @@ def plan(options: SourceOptions, from_ms: int, to_ms: int, cores: int) -> list[T
         from_ms: the start of the range (ms since the epoch).
         to_ms: its end.
         cores: how many tasks run at a time.
+        open_session: the session of a stream, whose batches are not the first rows that somebody looks at. Default:
+            None, a new session for a batch.
     """
     query = options.query(from_ms, to_ms)
     if from_ms >= to_ms:
         return [TaskWindow(from_ms, to_ms)]
     least = _ROWS_AT_LEAST if options.partitions is None else 0
-    with new_session(options) as session:
+    with new_session(options) if open_session is None else nullcontext(open_session) as session:
         parts = session.cuts(query, options.partitions or 2 * cores, min_rows=least)
-    return [TaskWindow(part.from_ms, part.to_ms, number == 0) for number, part in enumerate(parts)]
+    return [
+        TaskWindow(part.from_ms, part.to_ms, is_first=open_session is None and number == 0)
+        for number, part in enumerate(parts)
+    ]
 
 
 def read_window(
@@ -121,23 +130,26 @@ def _in_pieces(batch: pyarrow.RecordBatch) -> Iterator[pyarrow.RecordBatch]:
 
 def _larger(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
     """Yield the first batches as they come, and then larger ones."""
-    sizes, held, rows = list(_BATCHES), [], 0
+    sizes, held, rows, size = list(_BATCHES), [], 0, 0
     for batch in batches:
         held.append(batch)
         rows += batch.num_rows
-        if rows >= sizes[0]:
-            yield _joined(held)
-            held, rows = [], 0
+        size += batch.nbytes
+        if rows >= sizes[0] or size >= _MOST_BYTES:
+            yield from _joined(held)
+            held, rows, size = [], 0, 0
             if len(sizes) > 1:
                 del sizes[0]
     if held:
-        yield _joined(held)
+        yield from _joined(held)
 
 
-def _joined(batches: list[pyarrow.RecordBatch]) -> Any:
+def _joined(batches: list[pyarrow.RecordBatch]) -> list[pyarrow.RecordBatch]:
+    """Return batches as one, or as several if texts are too long for one."""
     if len(batches) == 1:
-        return batches[0]
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+        return batches
+    joined: list[pyarrow.RecordBatch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return joined
 
 
 @attrs.define

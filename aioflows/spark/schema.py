@@ -26,16 +26,21 @@ def ddl(layout: Layout) -> str:
     return ", ".join(f"`{column.name}` {_TYPES[column.kind]}" for column in layout.columns)
 
 
-def checked_names(fields: Sequence[tuple[str, str, bool]], *, tasks: bool) -> tuple[str, ...]:
+def checked_names(
+    fields: Sequence[tuple[str, str, bool]], columns: Sequence[str] | None = None, *, tasks: bool
+) -> tuple[str, ...]:
     """Return the names of the columns of a schema that the user or this source gave.
 
     Args:
         fields: the name, the type and whether it may be null, of each column.
+        columns: the option ``columns``. None means that it was not given. Default: None.
         tasks: True for a row for each task.
 
     Raises:
-        QueryError: a column is unknown, or has another type.
+        QueryError: a column is unknown, or has another type, or the option names other columns.
     """
+    if columns is not None and list(columns) != [name for name, _, _ in fields]:
+        raise QueryError("option columns names other columns than .schema(...); give one of them")
     layout = Layout([name for name, _, _ in fields], tasks=tasks)
     for (name, given, nullable), column in zip(fields, layout.columns, strict=True):
         if given != _TYPES[column.kind]:

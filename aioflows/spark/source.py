@@ -79,7 +79,7 @@ class FlowDataSource(DataSource):  # type: ignore[misc]  # Spark is optional
 
     def _names(self, schema: Any) -> tuple[str, ...]:
         fields = [(one.name, one.dataType.simpleString(), one.nullable) for one in schema.fields]
-        return checked_names(fields, tasks=self._options.tasks)
+        return checked_names(fields, self._options.columns, tasks=self._options.tasks)
 
 
 class _BatchReader(DataSourceReader):  # type: ignore[misc]
@@ -120,7 +120,7 @@ class _StreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # typ
     def partitions(self, start: Mapping[str, Any], end: Mapping[str, Any]) -> list[InputPartition]:
         with spoken("the stream"):
             from_ms, to_ms = self._progress.offset(start).range_to(self._progress.offset(end))
-            windows = plan(self._options, from_ms, to_ms, self._cores)
+            windows = plan(self._options, from_ms, to_ms, self._cores, self._progress.session())
         return [InputPartition(window) for window in windows]
 
     def read(self, partition: InputPartition) -> Iterator[pyarrow.RecordBatch]:

@@ -82,6 +82,12 @@ class StreamProgress:
         self._rest = _SHORTEST_REST
         return attrs.evolve(start, ms=until)
 
+    def session(self) -> FlowSession:
+        """Return the session of the stream, which is opened when it is first needed."""
+        if self._open is None:
+            self._open = new_session(self._options).open()
+        return self._open
+
     def close(self) -> None:
         """Close the session. Spark does not always call this, so nothing depends on it."""
         session, self._open = self._open, None
@@ -92,13 +98,13 @@ class StreamProgress:
         self._next_look, self._rest = now + self._rest, min(2 * self._rest, _LONGEST_REST)
 
     def _settled_ms(self) -> int:
-        present = epoch_ms(self._session().server_time())
+        present = epoch_ms(self.session().server_time())
         return (present - int(1000 * self._options.settle)) // 1000 * 1000
 
     def _batch_end(self, start_ms: int, end_ms: int, max_rows: int | None) -> int | None:
         """Return the end of a batch (ms since the epoch). None means that there is no row."""
         query = self._options.query(start_ms, end_ms)
-        if self._session().scan(query, limit=1).first() is None:
+        if self.session().scan(query, limit=1).first() is None:
             return None
         if max_rows is None:
             return end_ms
@@ -111,7 +117,7 @@ class StreamProgress:
         self, query: FlowQuery, types: list[ScheduleType], pages: list[tuple[int, int]]
     ) -> dict[tuple[int, int], int | None]:
         """Return the times of rows (seconds since the epoch). Pages that the service refuses are left out."""
-        session, found = self._session(), {}
+        session, found = self.session(), {}
 
         def ask(one: tuple[int, int]) -> None:
             type, page = one
@@ -121,11 +127,6 @@ class StreamProgress:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             list(threads.map(ask, pages))
         return found
-
-    def _session(self) -> FlowSession:
-        if self._open is None:
-            self._open = new_session(self._options).open()
-        return self._open
 
 
 class _Refused(Exception):

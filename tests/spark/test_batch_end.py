@@ -86,6 +86,14 @@ def test_a_later_batch_begins_where_the_last_one_ended() -> None:
     assert done.range_to(done) == (9_000, 9_000)
 
 
+def test_a_schema_beside_other_columns_is_refused() -> None:
+    fields = [("status", "bigint", True), ("owner", "string", True)]
+    assert checked_names(fields, ("status", "owner"), tasks=False) == ("status", "owner")
+    for columns in (("status",), ("owner", "status"), ("duration",)):
+        with pytest.raises(QueryError, match=r"columns.*\.schema"):
+            checked_names(fields, columns, tasks=False)
+
+
 def test_a_schema_of_another_type_or_name_is_refused() -> None:
     assert checked_names([("status", "bigint", True), ("instance_id", "string", True)], tasks=False) == (
         "status",

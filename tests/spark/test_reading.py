@@ -20,6 +20,15 @@ def test_batches_grow_and_lose_no_row(sizes: list[int]) -> None:
     assert len(got) <= 10
 
 
+def test_batches_of_long_texts_have_fewer_rows() -> None:
+    batches = [pa.record_batch({"n": [number] * 10, "text": ["x" * 100_000] * 10}) for number in range(40)]
+    got = list(_larger(batches))
+    assert [row for one in got for row in one["n"].to_pylist()] == [
+        number for number in range(40) for _ in range(10)
+    ]
+    assert max(one.nbytes for one in got) < 9_100_000
+
+
 @pytest.mark.parametrize("rows", [1, 25, 500])
 @pytest.mark.parametrize("text", ["", "x" * 1_000])
 def test_the_first_rows_are_pushed_out_of_the_buffer_of_a_worker(rows: int, text: str) -> None:

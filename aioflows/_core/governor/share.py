@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["LEAST_SHARE", "UNKNOWN_SHARE", "KnownRate"]
+__all__ = ["MOST_SHARE", "UNKNOWN_SHARE", "KnownRate", "shared"]
 
 UNKNOWN_SHARE = 1.0
 """Requests per second of a session that knows nothing about the service."""
 
 LEAST_SHARE = 0.01
 """The least requests per second of a session."""
+
+MOST_SHARE = 1e8
+"""The most requests per second of a session, which is more than any can send."""
+
+
+def shared(rate: float, sessions: int) -> float:
+    """Return the part of a rate that each session takes (requests per second), within what a message may hold."""
+    return min(MOST_SHARE, max(LEAST_SHARE, rate / sessions))
 
 
 class KnownRate:
@@ -45,4 +53,4 @@ class KnownRate:
         """
         rates = [rate for rate in (self._given, found) if rate]
         rate = min(rates, default=float(self._most))
-        return max(LEAST_SHARE, rate / max(1, sessions)) if rate else UNKNOWN_SHARE
+        return shared(rate, max(1, sessions)) if rate else UNKNOWN_SHARE

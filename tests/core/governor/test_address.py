@@ -8,7 +8,8 @@ import pytest
 
 from aioflows import QueryError
 from aioflows._core.governor.address import GovernorAddress
-from aioflows._core.governor.share import UNKNOWN_SHARE, KnownRate
+from aioflows._core.governor.frames import GovernorFrame, decode_frame, encode_frame
+from aioflows._core.governor.share import MOST_SHARE, UNKNOWN_SHARE, KnownRate
 from aioflows._display.secret import Secret
 
 SECRET = "5ec2e7" * 8
@@ -75,3 +76,10 @@ class TestShare:
     def test_it_is_never_without_a_limit(self) -> None:
         assert KnownRate(None).share(None, 8) == UNKNOWN_SHARE
         assert KnownRate(0.001).share(None, 1_000) > 0
+
+    def test_any_rate_fits_a_message_and_an_address(self) -> None:
+        share = KnownRate(1e300).share(None, 8)
+        line = encode_frame(GovernorFrame(share=share, rate=MOST_SHARE))
+        assert decode_frame(line, GovernorFrame).share == share
+        address = GovernorAddress("h", 1, Secret(SECRET), share)
+        assert GovernorAddress.parse(address.text()).share == share
