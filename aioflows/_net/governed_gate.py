@@ -22,7 +22,7 @@ from operator import itemgetter
 from typing import Final, Protocol
 
 from aioflows._core.governor.frames import LONGEST_WAIT, GovernorFrame, SessionFrame, WindowReport
-from aioflows._net.gate import Gate, Ticket, _loop_time
+from aioflows._net.gate import Gate, Ticket, _loop_time, _Place
 from aioflows.checkpoint import range_free_fingerprint
 from aioflows.query import FlowQuery
 from aioflows.stats import ScanStats
@@ -95,6 +95,7 @@ class GovernedGate(Gate):
         self._permits = 0  # given, and not used yet
         self._asked = 0
         self._used = 0  # of attempts inside
+        self._without = 0  # attempts inside that entered without the governor, as far as is known
         self._unheard = 0  # waits of this session that the governor may not know of
         self._stopped = False  # a pause began after the last permit was given
         self._stopped_until = 0.0
@@ -132,12 +133,24 @@ class GovernedGate(Gate):
             await super().enter(ticket)
 
     def leave(self) -> None:
-        """Return the slot and the permit."""
-        if self._used:
+        """Return the slot and the permit.
+
+        Attempts without a permit are taken to leave first, so that a permit in use is never returned.
+        """
+        if self._without:
+            self._without -= 1
+        elif self._used:
             self._used -= 1
             self._frame.done += 1
             self._note()
         super().leave()
+
+    def _give_up(self, place: _Place) -> None:
+        done = self._frame.done
+        super()._give_up(place)
+        if self._frame.done > done:  # admitted, and cancelled before it sent anything
+            self._frame.done -= 1
+            self._frame.back += 1
 
     def accepted(self) -> None:
         """Record that the service answered."""
@@ -225,6 +238,7 @@ class GovernedGate(Gate):
         rest = super().paused_for
         self._state, self._gap, self._paused_until = _State.GOVERNED, self._own_gap, 0.0
         self._share, self._found = share or self._share, rate or None
+        self._without = self._inside
         kept, self._kept = self._kept, SessionFrame()
         for one in kept.announced:
             self._send(SessionFrame(announced=[one]))

@@ -271,6 +271,43 @@ class TestAlone:
         await asyncio.sleep(1)
         assert desk.inside == 0
 
+    async def test_an_attempt_of_before_does_not_return_the_permit_of_another(self) -> None:
+        desk = Desk()
+        gate, line = desk.session()
+        before = asyncio.create_task(attempts(gate, 4, 5.0))
+        await asyncio.sleep(1)
+        line.cut()
+        line.connect()
+        after = asyncio.create_task(attempts(gate, 4, 10.0))
+        await asyncio.sleep(1)
+        assert desk.inside == 4
+        await before
+        await asyncio.sleep(1)
+        assert desk.inside == 4
+        await after
+        await asyncio.sleep(1)
+        assert desk.inside == 0
+
+    async def test_a_permit_of_an_attempt_that_was_cancelled_before_it_was_sent_is_no_request(self) -> None:
+        frames: list[SessionFrame] = []
+
+        class Noted(Line):
+            def send(self, frame: SessionFrame) -> bool:
+                frames.append(frame)
+                return True
+
+        gate = GovernedGate(16, None, Noted(Desk()), 1.0)
+        gate.joined(None, 0.0)
+        waiting = asyncio.create_task(gate.enter(gate.ticket()))
+        await asyncio.sleep(0)
+        gate.received(GovernorFrame(go=1, at=1.0))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await asyncio.sleep(1)
+        assert (sum(one.ask for one in frames), sum(one.done for one in frames)) == (1, 0)
+        assert sum(one.back for one in frames) == 1
+        assert gate.in_flight == 0
+
     async def test_a_pause_that_began_without_the_governor_stops_all_once_it_is_back(self) -> None:
         desk = Desk()
         gate, line = desk.session()
