@@ -223,9 +223,14 @@ class _Narrowed:
             self.query = attrs.evolve(query, status=statuses) if statuses else None
             return
         self.exact = False
-        if column == "owner" and len(values) == 1 and not query.owner:
+        if (
+            column == "owner"
+            and len(values) == 1
+            and not query.owner
+            and _is_plain(owner := next(iter(values)))
+        ):
             try:
-                self.query = attrs.evolve(query, owner=next(iter(values)))
+                self.query = attrs.evolve(query, owner=owner)
             except QueryError:
                 return  # a text that the service cannot be asked for
 
@@ -234,12 +239,23 @@ _AFTER: Final = ("greater_than", "less_than_or_equal")
 """Comparisons whose bound is the second after the time."""
 
 
+def _is_plain(owner: object) -> bool:
+    """Return True if services compare an owner as Daft does. They may read a backslash as an escape, and cut blanks."""
+    return isinstance(owner, str) and "\\" not in owner and owner == owner.strip()
+
+
 def _equal_to(tree: Any) -> tuple[str, set[Any]] | None:
     """Return the column and the values of a filter that the column equals one of them. None means another filter."""
     match tree:
-        case ("equal", ("column", name), ("value", value)) | ("equal", ("value", value), ("column", name)):
+        case ("equal", ("column", name), ("value", value)) | (
+            "equal",
+            ("value", value),
+            ("column", name),
+        ) if isinstance(value, int | str):
             return name, {value}
-        case "is_in", ("column", name), *values if all(one[0] == "value" for one in values):
+        case "is_in", ("column", name), *values if all(
+            one[0] == "value" and isinstance(one[1], int | str) for one in values
+        ):
             return name, {one[1] for one in values}
         case "or", *parts:
             found = [_equal_to(part) for part in parts]

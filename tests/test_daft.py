@@ -104,6 +104,8 @@ FILTERS: dict[str, tuple[Callable[[Desk], Any], bool]] = {
     "owner": (lambda d: col("owner") == d.rows()[0]["owner"], True),
     "two owners": (lambda d: col("owner").is_in([one["owner"] for one in d.rows()[:9]]), False),
     "owner without one": (lambda d: col("owner") == "", False),
+    "owner with a backslash": (lambda d: col("owner") == "a\\b", False),
+    "owner with blanks": (lambda d: col("owner") == " anna ", False),
     "from": (lambda d: col("trigger_time") >= times(d)[0], True),
     "after": (lambda d: col("trigger_time") > times(d)[0], True),
     "until": (lambda d: col("trigger_time") <= times(d)[1], True),
@@ -140,6 +142,16 @@ def test_a_filter_gives_what_daft_makes_of_it_on_all_rows(desk: Desk, name: str)
     narrowed = _Narrowed(desk.query)
     narrowed.narrow(_Tree().visit(condition))
     assert (narrowed.query != desk.query) == narrows
+
+
+def test_a_list_in_a_filter_makes_no_query_narrower(desk: Desk) -> None:
+    from aioflows.daft import _Narrowed
+
+    for value in ([1, 2], {"a": 1}, None, b"x"):
+        narrowed = _Narrowed(desk.query)
+        narrowed.narrow(("equal", ("column", "status"), ("value", value)))
+        narrowed.narrow(("is_in", ("column", "owner"), ("value", value)))
+        assert (narrowed.query, narrowed.exact) == (desk.query, False)
 
 
 def test_a_filter_keeps_to_its_own_frame(desk: Desk) -> None:
