@@ -79,8 +79,6 @@ def plan(
             None, a new session for a batch.
     """
     query = options.query(from_ms, to_ms)
-    if from_ms >= to_ms:
-        return [TaskWindow(from_ms, to_ms)]
     least = _ROWS_AT_LEAST if options.partitions is None else 0
     with new_session(options) if open_session is None else nullcontext(open_session) as session:
         parts = session.cuts(query, options.partitions or 2 * cores, min_rows=least)
