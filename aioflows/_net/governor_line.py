@@ -63,6 +63,8 @@ class GovernorLine:
     async def settle(self) -> None:
         """Wait until an attempt to connect is over: the first one, or a new one without a connection."""
         if self._writer is None or self._writer.is_closing():
+            if self._task is None:
+                return  # it was closed
             self._settled.clear()
             self._hurry.set()
         await self._settled.wait()
