@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,3 +255,61 @@ async def test_no_work_is_left_where_the_session_is_closed() -> None:
         async with asyncio.timeout(20):
             await board.ended()
         assert board._feed.state.fact("service")["state"] == "stopped"
+
+
+async def until_read(board: BoardApplication) -> None:
+    async with asyncio.timeout(60):
+        while (board._feed.state.fact("history") or {}).get("share", 0) < 1:  # noqa: ASYNC110  (as above)
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.long
+async def test_each_restart_has_the_whole_history_that_was_read_once(tmp_path: Path) -> None:
+    """A checkpoint holds what an earlier board has read, and not only what has changed since then."""
+    async with served(200) as (_, _, session, _):
+        known: list[set[str]] = []
+        for _ in range(3):
+            async with application(session, checkpoint=tmp_path / "board.json") as board:
+                await until_read(board)
+                known.append(set(board._feed.state.runs))
+        assert known[0]
+        assert known[0] <= known[1] <= known[2]
+
+
+@pytest.mark.long
+async def test_a_board_that_ran_longer_than_its_range_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    async with served(50) as (_, _, session, _):
+        settings: dict[str, Any] = {"last": timedelta(minutes=10), "checkpoint": tmp_path / "board.json"}
+        ranges = []
+        for minutes in (11, 0):
+            async with application(session, max_wait=timedelta(minutes=2), **settings) as board:
+                await until_read(board)
+                await asyncio.sleep(60 * minutes)
+                assert board._feed._scans is not None
+                ranges.append(board._feed._scans.history)
+        assert ranges[0] == ranges[1]
+
+
+@pytest.mark.long
+async def test_nothing_is_missing_in_an_outage() -> None:
+    """Runs are missing up to the time up to which the board has read, and the page says that this is not now."""
+    async with served(50, last=timedelta(hours=2)) as (_, transport, _, board):
+        await until_read(board)
+        transport.refuses = loop_time(), loop_time() + 1800
+        began = EPOCH + loop_time() * 1000
+        await asyncio.sleep(1800)
+        assert board._feed.state.fact("due")["checked"] <= began + 1000
+        assert board._feed.state.fact("history")["share"] < 0.8
+        await asyncio.sleep(400)
+        assert board._feed.state.fact("due")["checked"] > began + 1_800_000
+        assert board._feed.state.fact("history") == {"share": 1}
+
+
+async def test_an_error_of_the_board_itself_stops_it_and_is_shown() -> None:
+    async with served(50) as (_, _, _, board):
+        await until_read(board)
+        board._feed.state.told_time = None  # type: ignore[assignment, method-assign]
+        with pytest.raises(TypeError):
+            await board.ended()
+        assert board._feed.state.fact("service")["state"] == "stopped"
+        board._work = None

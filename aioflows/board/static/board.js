@@ -110,7 +110,7 @@ function showState() {
   byId("history").hidden = history.share >= 1;
   byId("share").setAttribute("aria-valuenow", String(Math.round(100 * history.share)));
   byId("share").firstElementChild.style.width = `${100 * history.share}%`;
-  setText(byId("share-text"), `${Math.floor(100 * history.share)} % of the last ${duration(board.info.last_ms || 0)} is read, ${count(history.rows || 0)} runs, ${count(history.rate || 0)} a second`);
+  setText(byId("share-text"), `${Math.floor(100 * history.share)} % of the last ${duration(board.info.last_ms || 0)} is read, ${history.until ? `up to ${clock(history.until)}` : `${count(history.rows || 0)} runs, ${count(history.rate || 0)} a second`}`);
   if (board.info.title) setText(byId("title"), board.info.title);
   if (board.first) setText(byId("range"), `${moment(board.first * board.binMs).slice(0, 16)} to now, ${zone()}`
     + (board.info.checked ? `; last compared with a whole scan ${clock(board.info.checked)}` : ""));

@@ -103,6 +103,9 @@ function showDue() {
   }
   if (due.problem) {
     setText(byId("due-note"), due.problem);
+    for (const id of ["tile-missing", "tile-late", "due-count"]) setText(byId(id), "–");
+    byId("tile-missing").className = byId("tile-late").className = "";
+    fillList("due", [], "Not checked.");
     return;
   }
   const late = due.late + due.waiting;
@@ -111,8 +114,9 @@ function showDue() {
   setText(byId("tile-late"), count(late));
   byId("tile-late").className = late ? "wait" : "";
   setText(byId("due-count"), count(due.missing + late));
-  setText(byId("due-note"), `By the schedules of the flows, checked ${clock(due.checked)}. Late is more than ${duration(1000 * due.late_s)}.`
-    + (due.unjudged ? ` ${count(due.unjudged)} flows cannot be judged.` : ""));
+  setText(byId("due-note"), `By the schedules of the flows, checked up to ${clock(due.checked)}. Late is more than ${duration(1000 * due.late_s)}.`
+    + (due.unjudged ? ` ${count(due.unjudged)} flow${due.unjudged === 1 ? "" : "s"} cannot be judged.` : "")
+    + (due.earlier ? "" : ` The board knows no earlier runs yet, so schedules longer than ${duration(board.info.last_ms)} are not checked.`));
   const entry = (kind, text, press) => one => [`${kind} ${one[0]} ${one[2]}`, press(one), span("name", one[1]),
     span("figure wait", kind), span("more", text(one))];
   const find = one => () => choose("flow", one[1]), open = one => () => showInstance(one[4]);
@@ -121,7 +125,7 @@ function showDue() {
     ...due.stopped_flows.filter(fitsDue).map(entry("missing", one => `${count(one[3])} run${one[3] === 1 ? "" : "s"} since the last one at ${shortTime(one[2])}`, find)),
     ...due.missing_runs.filter(fitsDue).reverse().map(entry("missing", one => `should have come ${shortTime(one[2])}`, find)),
     ...due.late_runs.filter(fitsDue).map(entry("late", one => `due ${shortTime(one[2])}, started ${duration(1000 * one[3])} later`, open)),
-  ], "Every scheduled run came in time.");
+  ], due.flows ? "Every scheduled run came in time." : "No flow has a schedule that was checked.");
 }
 
 function showTable(rows) {
