@@ -31,6 +31,7 @@ from aioflows.session import FlowSession
 __all__ = ["BoardFeed"]
 
 _TICK = 0.2  # seconds
+_BEAT_MS = 10_000
 _CHECK_INTERVAL = 30.0  # seconds between audits
 _SAVE_INTERVAL = 15.0  # seconds between checkpoints
 
@@ -51,7 +52,7 @@ class BoardFeed:
         self._settings = settings
         self._file = CheckpointFile(settings.checkpoint)
         self._saved = self._file.read(settings.fingerprint)
-        self._clock = ServiceClock()
+        self._clock = ServiceClock(max(settings.min_wait, settings.max_wait).total_seconds())
         self._live: LiveFollow | None = None
         self._scans: RangeScans | None = None
         self.state = BoardState(settings.span_ms, settings.bin_ms)
@@ -139,6 +140,7 @@ class BoardFeed:
             if heard is not None:
                 state.tell("heard", heard // 5_000 * 5_000)  # told every few seconds only
         state.tell("service", self._clock.health.state(now))
+        state.tell("beat", now // _BEAT_MS)  # a page that hears nothing knows that its connection is gone
         self.hub.publish(now)
 
     # Schedules

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from aioflows._core.board.numbered_changes import Changes
@@ -335,10 +336,29 @@ class BoardState:
 
     # What a page asks for
 
-    def runs_of(self, flow: int, bin: int) -> list[BoardRun]:
-        """Return the runs of a flow in a bin, earliest first."""
+    def runs_of(
+        self,
+        flow: int,
+        bin: int,
+        series: AbstractSet[int] | None = None,
+        statuses: AbstractSet[int] | None = None,
+    ) -> list[BoardRun]:
+        """Return the runs of a flow in a bin, earliest first.
+
+        Args:
+            flow: the number of the flow.
+            bin: the bin.
+            series: the numbers of the series that count. Default: None, which means all.
+            statuses: the numbers of the statuses that count. Default: None, which means all.
+        """
         runs = self._flow_runs[flow].values() if 0 <= flow < len(self._flow_runs) else ()
-        found = [run for run in runs if run.trigger_ms // self.bin_ms == bin]
+        found = [
+            run
+            for run in runs
+            if run.trigger_ms // self.bin_ms == bin
+            and (series is None or run.series in series)
+            and (statuses is None or self._status_of(run) in statuses)
+        ]
         return sorted(found, key=place_of)
 
     def bins(self) -> Iterator[tuple[int, list[BoardRun]]]:

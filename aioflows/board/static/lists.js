@@ -41,7 +41,16 @@ function showTiles(totals, rows) {
   setText(byId("runs-title"), `Runs by flow and time: ${count(rows)} flow${rows === 1 ? "" : "s"}`);
 }
 
+// A line that is replaced between the press and the release of a button or a key gets no click.
+let held = false;
+
+function wireLists() {
+  for (const kind of ["pointerdown", "keydown"]) byId("lists").addEventListener(kind, () => { held = true; });
+  for (const kind of ["pointerup", "pointercancel", "keyup", "blur"]) window.addEventListener(kind, () => setTimeout(() => { held = false; }));
+}
+
 function fillList(id, entries, none) {
+  if (held) return;
   const list = byId(id), rest = entries.length - LISTED, kept = document.activeElement;
   const focused = list.contains(kept) ? kept.dataset.key : null, top = list.scrollTop;
   const lines = entries.slice(0, LISTED).map(([key, press, ...parts]) =>
@@ -50,7 +59,7 @@ function fillList(id, entries, none) {
   if (rest > 0) lines.push(element("li", { class: "rest" }, `and ${count(rest)} more`));
   list.replaceChildren(...lines);
   list.scrollTop = top;
-  if (focused !== null) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  if (focused !== null) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 const span = (kind, text) => element("span", { class: kind }, text);

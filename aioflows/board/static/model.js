@@ -76,7 +76,7 @@ function dropBefore(first) {
       }
 }
 
-const binCount = () => Math.max(1, Math.round((board.info.last_ms || 86400000) / board.binMs));
+const binCount = () => Math.max(1, Math.ceil((board.info.last_ms || 86400000) / board.binMs));
 
 // Filters
 
@@ -144,13 +144,13 @@ function binsOf(flow) {
 
 // The counts of a flow in a bin, by the name of the status.
 function countsAt(flow, bin) {
-  const found = new Map();
+  const found = new Map(), fitsStatus = statusFilter();
   for (const number of flow.series) {
     const series = board.series[number];
     if (!fitsSeries(series)) continue;
     for (let status = 0; status < board.statuses.length; status += 1) {
       const size = series.cells.get(bin * STATUSES + status);
-      if (size) found.set(board.statuses[status], (found.get(board.statuses[status]) || 0) + size);
+      if (size && fitsStatus(status)) found.set(board.statuses[status], (found.get(board.statuses[status]) || 0) + size);
     }
   }
   return found;
