@@ -52,6 +52,7 @@ class LiveFollow:
         self._since_ms = since_ms - _SETTLE * 1000
         self._types: dict[str, ScheduleType] = {}  # of rows that were not handed out yet
         self._unwatched = asyncio.Event()
+        self._longest_wait = max(settings.min_wait, settings.max_wait).total_seconds()
         self._follow = self._new(resume)
 
     def _new(self, resume: FollowCheckpoint | None) -> FlowFollow:
@@ -67,7 +68,7 @@ class LiveFollow:
             settle_time=_SETTLE,
             watch_time=self._settings.last.total_seconds(),
             min_wait=self._settings.min_wait.total_seconds(),
-            max_wait=max(self._settings.min_wait, self._settings.max_wait).total_seconds(),
+            max_wait=self._longest_wait,
             resume=resume,
         )
         follow.reader.note_types(self._note)
@@ -89,10 +90,7 @@ class LiveFollow:
     @property
     def usual_lag_ms(self) -> float:
         """How far `read_until_ms` may be behind while all is well (ms): where nothing happens, few polls are whole."""
-        return (
-            min(_LIGHT_POLLS * self._settings.max_wait.total_seconds(), _LONGEST_LIGHT) * 1000
-            + _SETTLE * 2000
-        )
+        return min(_LIGHT_POLLS * self._longest_wait, _LONGEST_LIGHT) * 1000 + _SETTLE * 2000
 
     def watch_open_runs(self) -> None:
         """Let the follow watch all unfinished runs of the state, such as those that a scan has found."""

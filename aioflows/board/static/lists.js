@@ -47,6 +47,7 @@ let held = false;
 function wireLists() {
   for (const kind of ["pointerdown", "keydown"]) byId("lists").addEventListener(kind, () => { held = true; });
   for (const kind of ["pointerup", "pointercancel", "keyup", "blur"]) window.addEventListener(kind, () => setTimeout(() => { held = false; }));
+  window.addEventListener("pointermove", event => { if (!event.buttons) held = false; });  // a menu takes the release
 }
 
 function fillList(id, entries, none) {
