@@ -315,6 +315,9 @@ async def test_nothing_is_missing_in_an_outage() -> None:
         await asyncio.sleep(1800)
         assert board._feed.state.fact("due")["checked"] <= began + 1000
         assert board._feed.state.fact("history")["share"] < 0.8
+        assert board._feed.state.fact("beat") >= (began + 1_790_000) // 10_000, (
+            "a page hears that the board is there"
+        )
         await asyncio.sleep(400)
         assert board._feed.state.fact("due")["checked"] > began + 1_800_000
         assert board._feed.state.fact("history") == {"share": 1}

@@ -15,6 +15,7 @@ __all__ = ["FAILED", "BoardRun", "Streak", "ms_of", "p95_of", "place_of", "strea
 FAILED = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 """The statuses of a failure, as in `aioflows.report`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def ms_of(time: datetime) -> int:
@@ -151,15 +152,15 @@ def streak_of(runs: Iterable[BoardRun]) -> Streak | None:
     return Streak(
         len(failures),
         first.trigger_ms,
-        None if success is None else success[0],
+        None if success is None else success[0] // _MS,
         last.instance_id,
         int(last.status),
     )
 
 
-def place_of(run: BoardRun) -> tuple[int, str]:
+def place_of(run: BoardRun) -> tuple[timedelta, str]:
     """Return the place of a run in the order of time. In one zone, Python would compare times by their wall clock."""
-    return run.trigger_ms, run.instance_id
+    return run.trigger_time - _EPOCH, run.instance_id
 
 
 def p95_of(runs: Iterable[BoardRun]) -> int | None:

@@ -292,4 +292,6 @@ class RateEstimate:
 
 def _used(stretches: list[tuple[int, float]], rate: float) -> float:
     """Return the highest rate at which requests were sent. If all stretches are short, it is the allowed rate."""
-    return max(((count + 1) / length for count, length in stretches if length >= _LEAST_STRETCH), default=rate)
+    return max(
+        ((count + 1) / length for count, length in stretches if length >= _LEAST_STRETCH), default=rate
+    )
