@@ -78,7 +78,10 @@ class BoardAnswers:
             return _refusal(403, "the address of this board begins with its token")
         if len(query) > _LONGEST_QUERY:
             return _refusal(414, "the query is too long")
-        given = {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
+        given = {
+            name: values[-1]
+            for name, values in parse_qs(query, keep_blank_values=True, max_num_fields=20).items()
+        }
         if place in ("", "index.html"):
             return WholeAnswer(200, *page())
         if place == "state":
@@ -102,10 +105,16 @@ class BoardAnswers:
         return place if right else None
 
     def _runs(self, given: Mapping[str, str]) -> WholeAnswer:
-        numbers = [given.get(name, "") for name in ("flow", "bin")]
-        if not all(one.isdecimal() and len(one) < 15 for one in numbers):
+        flow, bin = (given.get(name, "") for name in ("flow", "bin"))
+        if not all(one.isdecimal() and len(one) < 15 for one in (flow, bin)):
             return _refusal(400, "flow and bin must be numbers")
-        runs = self._feed.state.runs_of(*map(int, numbers))
+        if not all(one.isdecimal() for name in ("series", "status") for one in _parts(given.get(name))):
+            return _refusal(400, "series and status must be numbers, with commas between them")
+        series, statuses = (
+            {int(one) for one in _parts(given[name])} if name in given else None
+            for name in ("series", "status")
+        )
+        runs = self._feed.state.runs_of(int(flow), int(bin), series, statuses)
         shown: list[dict[str, Any]] = [_members(run) for run in runs[:_LISTED]]
         return _json(json_bytes({"runs": shown, "left_out": len(runs) - len(shown)}))
 
@@ -117,6 +126,10 @@ class BoardAnswers:
         except AioflowsError as error:
             answer = ErrorAnswer(error)
             return WholeAnswer(answer.status_code, _headers("application/json"), bytes(answer.body))
+
+
+def _parts(text: str | None) -> list[str]:
+    return text.split(",") if text else []
 
 
 def host_name(host: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 from aioflows._core.board.saved_board import SavedBoard, pack_runs
@@ -24,6 +25,7 @@ class CheckpointFile:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._packed: dict[int, str] = {}
+        self._writing = threading.Lock()  # a write goes on in its thread when its task is cancelled
 
     def read(self, fingerprint: str) -> SavedBoard | None:
         """Return the checkpoint in the file. None means that there is no file.
@@ -68,5 +70,5 @@ class CheckpointFile:
             SinkError: it cannot be written.
         """
         assert self.path is not None
-        with as_sink_error(str(self.path)):
+        with self._writing, as_sink_error(str(self.path)):
             write_atomically(FileSystem(), self.path, saved.to_json().encode())

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from aioflows._core.board.saved_board import SavedBoard
+from aioflows._core.board.runs import time_of
+from aioflows._core.board.saved_board import SavedBoard, pack_runs
 from aioflows._core.board.schedule_check import ScheduleCheck
 from aioflows._core.board.state import BoardState
 from aioflows._display.text import printable
@@ -30,6 +31,7 @@ from aioflows.session import FlowSession
 __all__ = ["BoardFeed"]
 
 _TICK = 0.2  # seconds
+_BEAT_MS = 10_000
 _CHECK_INTERVAL = 30.0  # seconds between audits
 _SAVE_INTERVAL = 15.0  # seconds between checkpoints
 
@@ -50,7 +52,7 @@ class BoardFeed:
         self._settings = settings
         self._file = CheckpointFile(settings.checkpoint)
         self._saved = self._file.read(settings.fingerprint)
-        self._clock = ServiceClock()
+        self._clock = ServiceClock(max(settings.min_wait, settings.max_wait).total_seconds())
         self._live: LiveFollow | None = None
         self._scans: RangeScans | None = None
         self.state = BoardState(settings.span_ms, settings.bin_ms)
@@ -65,7 +67,6 @@ class BoardFeed:
         Raises:
             Exception: an error that ends the work. The page shows it.
         """
-        ticking = asyncio.create_task(self._tick())
         try:
             await self._work()
         except SessionClosed as closed:
@@ -74,16 +75,17 @@ class BoardFeed:
             self._clock.health.stopped(error, None)
             raise
         finally:
-            ticking.cancel()
-            await asyncio.wait({ticking})
-            self._publish()
+            now = self._clock.now_ms()
+            self.state.tell("service", self._clock.health.state(now))
+            self.hub.publish(now)
 
     async def _work(self) -> None:
-        await self._session.open()
-        live, scans, resume = await self._begin()
-        self._live, self._scans = live, scans
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick())
+                await self._session.open()
+                live, scans, resume = await self._begin()
+                self._live, self._scans = live, scans
                 group.create_task(live.run())
                 group.create_task(scans.run(resume))
                 group.create_task(self._check())
@@ -101,15 +103,19 @@ class BoardFeed:
         now, saved = clock.now_ms(), self._saved
         state.told_time(now)
         state.tell("offset_s", clock.offset_s(zone))
-        if saved is not None and saved.since_ms <= state.from_ms:
-            saved = None  # all that it knows is too old
         follow = past = None
         history = state.from_ms, now
         if saved is not None:
-            state.restore(saved.runs(zone, lambda number: number >= state.first_bin))
+            state.restore(saved.runs(zone, lambda _: True))
             follow = FollowCheckpoint.from_json(saved.follow)
-            past = None if saved.scan is None else Checkpoint.from_json(saved.scan)
+            if follow.from_ms is None or follow.from_ms <= state.from_ms:
+                saved = follow = None  # too old to go on: the range is read again
+        if saved is not None:
+            # A past that was not read to its end, and has left the range, need not be read.
+            left = saved.scan is None or saved.since_ms <= state.from_ms
+            past = None if left or saved.scan is None else Checkpoint.from_json(saved.scan)
             history = saved.from_ms, saved.since_ms
+        self._saved = None
         live = LiveFollow(session, settings, state, clock, resume=follow, since_ms=now)
         scans = RangeScans(session, settings, state, clock, live, history)
         if saved is not None:
@@ -134,19 +140,25 @@ class BoardFeed:
             if heard is not None:
                 state.tell("heard", heard // 5_000 * 5_000)  # told every few seconds only
         state.tell("service", self._clock.health.state(now))
+        state.tell("beat", now // _BEAT_MS)  # a page that hears nothing knows that its connection is gone
         self.hub.publish(now)
 
     # Schedules
 
     async def _check(self) -> None:
+        assert self._live is not None
         assert self._scans is not None
         await self._scans.done.wait()
+        settings, state = self._settings, self.state
         while True:
-            check = ScheduleCheck(self._settings.late, self._settings.query.expression)
-            for _, runs in list(self.state.bins()):
+            check = ScheduleCheck(settings.late, settings.query.expression, time_of(state.from_ms))
+            # What came since the last whole poll is not known, as in an outage, so it is not missing.
+            until = min(self._clock.now(), time_of(self._live.read_until_ms))
+            check.add(state.earlier_runs)
+            for _, runs in state.bins():
                 check.add(runs)
                 await asyncio.sleep(0)
-            self.state.tell("due", check.finish(self._clock.now()))
+            state.tell("due", check.finish(until))
             await asyncio.sleep(_CHECK_INTERVAL)
 
     # Checkpoint
@@ -182,6 +194,6 @@ class BoardFeed:
             *self._scans.history,
             follow.to_json(),
             None if past is None else past.to_json(),
-            dict(bins),
+            bins | {-1: pack_runs(self.state.earlier_runs)},
         )
         await asyncio.to_thread(self._file.write, saved)

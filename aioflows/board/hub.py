@@ -92,11 +92,16 @@ class BoardHub:
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        if self._whole is None or (self._whole[0] != self._changes.last and began > self._fresh_until):
+        whole, changes = self._whole, self._changes
+        if (
+            whole is None
+            or not changes.reaches(whole[0])  # else its client would have to ask for the whole again
+            or (whole[0] != changes.last and began > self._fresh_until)
+        ):
             self.publish(self._now_ms)
             last, state = self._changes.last, self._state
             id = f"{self._board}-{last}"
             data = message_json(state.whole(), state.first_bin, id=id, bin_ms=state.bin_ms, now=self._now_ms)
-            self._whole = last, gzip.compress(data, _LEVEL, mtime=0)
+            whole = self._whole = last, gzip.compress(data, _LEVEL, mtime=0)
             self._fresh_until = clock() + _REST_FACTOR * (clock() - began)
-        return self._whole[1]
+        return whole[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from aioflows._core.board.runs import ms_of
 from aioflows._display.text import printable
+from aioflows.errors import AioflowsError
 from aioflows.models import FlowInstance, FlowTask
 from aioflows.session import FlowSession
 
@@ -46,7 +47,12 @@ class InstanceDetails:
             self._reading.move_to_end(id)
             while len(self._reading) > _KEPT:
                 self._reading.popitem(last=False)[1][1].cancel()
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled() or _is_cancelled():
+                raise
+            raise AioflowsError("too many instances were asked for at once; ask for this one again") from None
 
     async def _read(self, id: str) -> dict[str, Any]:
         return drawn_instance(await self._session.get(id))
@@ -58,6 +64,11 @@ class InstanceDetails:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_cancelled() -> bool:
+    present = asyncio.current_task()
+    return present is not None and present.cancelling() > 0
 
 
 def drawn_instance(row: FlowInstance) -> dict[str, Any]:

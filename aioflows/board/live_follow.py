@@ -18,6 +18,8 @@ from aioflows.session import FlowSession
 __all__ = ["LiveFollow"]
 
 _SETTLE = 60  # seconds
+_LIGHT_POLLS = 33  # that a follow may make between two whole ones
+_LONGEST_LIGHT = 1_800  # seconds that they may reach back
 _FAR_FUTURE_MS = 9_999_999_999_000
 
 
@@ -50,6 +52,7 @@ class LiveFollow:
         self._since_ms = since_ms - _SETTLE * 1000
         self._types: dict[str, ScheduleType] = {}  # of rows that were not handed out yet
         self._unwatched = asyncio.Event()
+        self._longest_wait = max(settings.min_wait, settings.max_wait).total_seconds()
         self._follow = self._new(resume)
 
     def _new(self, resume: FollowCheckpoint | None) -> FlowFollow:
@@ -65,7 +68,7 @@ class LiveFollow:
             settle_time=_SETTLE,
             watch_time=self._settings.last.total_seconds(),
             min_wait=self._settings.min_wait.total_seconds(),
-            max_wait=max(self._settings.min_wait, self._settings.max_wait).total_seconds(),
+            max_wait=self._longest_wait,
             resume=resume,
         )
         follow.reader.note_types(self._note)
@@ -77,6 +80,17 @@ class LiveFollow:
     def checkpoint(self) -> FollowCheckpoint:
         """Return a checkpoint of the instances that the state has."""
         return self._follow.checkpoint()
+
+    @property
+    def read_until_ms(self) -> int:
+        """The time up to which the follow has read whole (ms since the epoch). In an outage it stays."""
+        settled = self._follow.stats.settled_ms
+        return (self._since_ms if settled is None else settled) + _SETTLE * 1000
+
+    @property
+    def usual_lag_ms(self) -> float:
+        """How far `read_until_ms` may be behind while all is well (ms): where nothing happens, few polls are whole."""
+        return min(_LIGHT_POLLS * self._longest_wait, _LONGEST_LIGHT) * 1000 + _SETTLE * 2000
 
     def watch_open_runs(self) -> None:
         """Let the follow watch all unfinished runs of the state, such as those that a scan has found."""

@@ -64,12 +64,20 @@ class RangeScans:
         """Tell the state how much of the past was read, and how fast."""
         scan = self._scan
         if self.done.is_set():
-            self._state.tell("history", {"share": 1})
+            self._state.tell("history", self._recent())
         elif scan is not None:
             stats = scan.stats
             rate = stats.rows_yielded / stats.elapsed if stats.elapsed > 0 else 0
             share = round(min(scan.progress, 0.999), 3)
             self._state.tell("history", {"share": share, "rows": stats.rows_yielded, "rate": round(rate)})
+
+    def _recent(self) -> dict[str, float]:
+        """Return how much of the range the follow has read. After an outage or a restart it has to catch up."""
+        behind = self._clock.now_ms() - self._live.read_until_ms
+        if behind <= self._live.usual_lag_ms:
+            return {"share": 1}
+        share = max(0.0, 1 - behind / self._settings.span_ms)
+        return {"share": round(min(share, 0.999), 3), "rows": 0, "rate": 0, "until": self._live.read_until_ms}
 
     async def run(self, resume: Checkpoint | None) -> None:
         """Scan until the task is cancelled, or the session is closed.

@@ -5,18 +5,34 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aioflows import FlowQuery, FlowSession, FlowStatus, QueryError
+from aioflows import (
+    AioflowsError,
+    Denied,
+    FlowQuery,
+    FlowSession,
+    FlowStatus,
+    QueryError,
+    ServerFault,
+    Throttled,
+)
+from aioflows._core.board.numbered_changes import NumberedChanges
+from aioflows._core.board.state import BoardState
 from aioflows._net.transport import Answer, Request
 from aioflows.board import BoardApplication, application
 from aioflows.board.aiohttp_application import serve
+from aioflows.board.hub import BoardHub
+from aioflows.board.instance_details import InstanceDetails
+from aioflows.board.service_clock import ServiceClock
 from aioflows.emulator import Emulator
 from tests.support.board_client import BoardClient
 from tests.support.fakes import EmulatorTransport, answer, loop_time
@@ -254,3 +270,127 @@ async def test_no_work_is_left_where_the_session_is_closed() -> None:
         async with asyncio.timeout(20):
             await board.ended()
         assert board._feed.state.fact("service")["state"] == "stopped"
+
+
+async def until_read(board: BoardApplication) -> None:
+    async with asyncio.timeout(60):
+        while (board._feed.state.fact("history") or {}).get("share", 0) < 1:  # noqa: ASYNC110  (as above)
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.long
+async def test_each_restart_has_the_whole_history_that_was_read_once(tmp_path: Path) -> None:
+    """A checkpoint holds what an earlier board has read, and not only what has changed since then."""
+    async with served(200) as (_, _, session, _):
+        known: list[set[str]] = []
+        for _ in range(3):
+            async with application(session, checkpoint=tmp_path / "board.json") as board:
+                await until_read(board)
+                known.append(set(board._feed.state.runs))
+        assert known[0]
+        assert known[0] <= known[1] <= known[2]
+
+
+@pytest.mark.long
+async def test_a_board_that_ran_longer_than_its_range_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    async with served(50) as (_, _, session, _):
+        settings: dict[str, Any] = {"last": timedelta(minutes=10), "checkpoint": tmp_path / "board.json"}
+        ranges = []
+        for minutes in (11, 0):
+            async with application(session, max_wait=timedelta(minutes=2), **settings) as board:
+                await until_read(board)
+                await asyncio.sleep(60 * minutes)
+                assert board._feed._scans is not None
+                ranges.append(board._feed._scans.history)
+        assert ranges[0] == ranges[1]
+
+
+@pytest.mark.long
+async def test_nothing_is_missing_in_an_outage() -> None:
+    """Runs are missing up to the time up to which the board has read, and the page says that this is not now."""
+    async with served(50, last=timedelta(hours=2)) as (_, transport, _, board):
+        await until_read(board)
+        transport.refuses = loop_time(), loop_time() + 1800
+        began = EPOCH + loop_time() * 1000
+        await asyncio.sleep(1800)
+        assert board._feed.state.fact("due")["checked"] <= began + 1000
+        assert board._feed.state.fact("history")["share"] < 0.8
+        assert board._feed.state.fact("beat") >= (began + 1_790_000) // 10_000, (
+            "a page hears that the board is there"
+        )
+        await asyncio.sleep(400)
+        assert board._feed.state.fact("due")["checked"] > began + 1_800_000
+        assert board._feed.state.fact("history") == {"share": 1}
+
+
+async def test_an_error_of_the_board_itself_stops_it_and_is_shown() -> None:
+    async with served(50) as (_, _, _, board):
+        await until_read(board)
+        board._feed.state.told_time = None  # type: ignore[assignment, method-assign]
+        with pytest.raises(TypeError):
+            await board.ended()
+        assert board._feed.state.fact("service")["state"] == "stopped"
+        board._work = None
+
+
+async def test_the_runs_of_a_cell_are_filtered_before_the_list_is_cut() -> None:
+    async with served(200) as (_, _, _, board):
+        await until_read(board)
+        state, ask = board._feed.state, Browser(board).get
+        run = next(iter(state.runs.values()))
+        cell = f"flow={run.flow}&bin={run.trigger_ms // state.bin_ms}"
+        status = state.whole()["status"]
+        (number,) = (number for number, name in status.items() if name == str(run.status))
+        for filters, found in (
+            ("", True),
+            (f"&series={run.series}&status={number}", True),
+            (f"&series={run.series + 1},{run.series + 2}", False),
+            (f"&status={number + 1}", False),
+            ("&status=", False),
+        ):
+            answered = json.loads((await ask("/runs", cell + filters))[2])
+            assert (run.instance_id in {one["id"] for one in answered["runs"]}) == found
+        assert (await ask("/runs", f"{cell}&series=x"))[0] == 400
+
+
+async def test_until_the_service_tells_its_time_the_board_has_that_of_its_machine() -> None:
+    assert abs(ServiceClock(10).now_ms() - time.time() * 1000) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("error", "pause"),
+    [(Throttled(429, "later", 45.0), 45), (Denied(62101, "no such user"), 600), (ServerFault(1, "oh"), 1)],
+)
+async def test_a_board_asks_again_when_that_makes_sense(error: Exception, pause: float) -> None:
+    clock, asked = ServiceClock(10), list[float]()
+
+    async def ask() -> None:
+        asked.append(loop_time())
+        if len(asked) < 2:
+            raise error
+
+    await clock.persist(ask)
+    assert asked[1] - asked[0] == pytest.approx(pause)
+
+
+async def test_the_whole_state_is_never_too_old_to_follow() -> None:
+    state = BoardState(86_400_000, 600_000)
+    hub = BoardHub(state)
+    hub._changes = NumberedChanges(most=10)
+    hub.whole()
+    hub._fresh_until = loop_time() + 1000
+    for number in range(20):
+        state.tell("beat", number)
+        hub.publish(0)
+    id = json.loads(gzip.decompress(hub.whole()))["id"]
+    assert hub._changes.reaches(hub.number(id))
+
+
+async def test_who_asks_for_an_instance_gets_an_error_if_too_many_others_do() -> None:
+    async with served(50) as (_, _, session, _):
+        details = InstanceDetails(session)
+        waiting = [asyncio.create_task(details.read(f"{n}-20250101000000")) for n in range(201)]
+        with pytest.raises(AioflowsError, match="too many instances"):
+            await waiting[0]
+        await details.aclose()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -212,7 +212,7 @@ async def test_it_can_be_used_with_a_keyboard_and_opens_a_run_with_its_tasks() -
         assert "instance=" in here.page.url
         await here.page.keyboard.press("Escape")
         await here.page.wait_for_selector("#dialog", state="hidden")
-        assert "instance=" not in here.page.url
+        await here.page.wait_for_function("!location.search.includes('instance=')")
         assert here.faults == []
 
 

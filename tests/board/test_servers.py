@@ -137,7 +137,8 @@ async def test_killed_and_started_again_it_goes_on_from_its_checkpoint(tmp_path:
         file = tmp_path / "board.json"
         one = Command(emulator, file)
         address = await one.start()
-        await whole_state(client, address)
+        first = BoardClient()
+        first.take(await whole_state(client, address))
         async with asyncio.timeout(PATIENCE):
             while not file.exists():  # noqa: ASYNC110  (another process sets no event)
                 await asyncio.sleep(0.2)
@@ -159,7 +160,16 @@ async def test_killed_and_started_again_it_goes_on_from_its_checkpoint(tmp_path:
                 if mine.by_status == Counter(str(row.status) for row in rows):
                     break
                 await asyncio.sleep(0.5)
-        assert await other.end(signal.SIGINT) == 0
+        saved = file.stat().st_mtime_ns
+        async with asyncio.timeout(PATIENCE):
+            while file.stat().st_mtime_ns == saved:  # noqa: ASYNC110  (another process sets no event)
+                await asyncio.sleep(0.2)
+        await other.end(signal.SIGKILL)
+        third = Command(emulator, file)
+        mine = BoardClient()
+        mine.take(await whole_state(client, await third.start()))
+        assert mine.by_status.total() >= 0.99 * first.by_status.total(), "a second kill loses no history"
+        assert await third.end(signal.SIGINT) == 0
 
 
 async def test_a_damaged_checkpoint_and_one_of_another_board_are_refused(tmp_path: Path) -> None:

@@ -51,15 +51,18 @@ class NumberedChanges:
             self._keys -= self._kept.popleft()[0]
         return self.last
 
+    def reaches(self, number: int) -> bool:
+        """Return True if no change after a number was dropped."""
+        return 0 <= self.last - number <= len(self._kept)
+
     def since(self, number: int) -> Changes | None:
         """Return the changes after a number as one. None means that some of them were dropped.
 
         The changes after the last one are empty.
         """
-        missing = self.last - number
-        if missing < 0 or missing > len(self._kept):
+        if not self.reaches(number):
             return None
-        parts = list(self._kept)[len(self._kept) - missing :]
+        parts = list(self._kept)[len(self._kept) - (self.last - number) :]
         return merged(changes for _, changes in parts)
 
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
 from aioflows._statuses import FINAL, FlowStatus, ScheduleType
 from aioflows.models import FlowInstance
 
-__all__ = ["FAILED", "BoardRun", "Streak", "ms_of", "p95_of", "streak_of"]
+__all__ = ["FAILED", "BoardRun", "Streak", "ms_of", "p95_of", "place_of", "streak_of", "time_of"]
 
 FAILED = frozenset({FlowStatus.FAIL, FlowStatus.INTERNAL_ERROR, FlowStatus.TIMEOUT})
 """The statuses of a failure, as in `aioflows.report`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def ms_of(time: datetime) -> int:
     """Return a time as milliseconds since the epoch."""
     since = time - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def time_of(ms: int) -> datetime:
+    """Return the time that is some milliseconds after the epoch."""
+    return _EPOCH + timedelta(milliseconds=ms)
 
 
 @attrs.define(eq=False)
@@ -38,6 +44,7 @@ class BoardRun:
         trigger_time: the moment for which the run was scheduled.
         start_time: the moment at which it began.
         end_time: the moment at which it ended.
+        flow: the number of its flow on the board. Default: -1, which means that it is not on the board.
         series: the number of its series on the board. Default: -1, which means that it is not on the board.
         mark: the number of the last event that showed it. Default: 0.
     """
@@ -52,6 +59,7 @@ class BoardRun:
     trigger_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    flow: int = -1
     series: int = -1
     mark: int = 0
 
@@ -72,6 +80,16 @@ class BoardRun:
             row.start_time,
             row.end_time,
         )
+
+    def shows(self, row: FlowInstance, type: ScheduleType | None) -> bool:
+        """Return True if an instance, and its type if that is known, are as this run shows them.
+
+        Runs of a flow without a name share a name that the board gave them.
+        """
+        return (
+            (self.status, self.start_time, self.end_time, self.freq, self.owner, self.trigger_time)
+            == (row.status, row.start_time, row.end_time, row.freq, row.owner, row.trigger_time)
+        ) and type in (None, self.type)
 
     @property
     def is_open(self) -> bool:
@@ -125,23 +143,24 @@ def streak_of(runs: Iterable[BoardRun]) -> Streak | None:
     Runs that were cancelled or skipped are neither a success nor a failure.
     """
     runs = list(runs)
-    success = max(map(_place, (run for run in runs if run.status == FlowStatus.SUCCESS)), default=None)
-    failures = [run for run in runs if run.status in FAILED and (success is None or _place(run) > success)]
+    success = max(map(place_of, (run for run in runs if run.status == FlowStatus.SUCCESS)), default=None)
+    failures = [run for run in runs if run.status in FAILED and (success is None or place_of(run) > success)]
     if not failures:
         return None
-    first, last = min(failures, key=_place), max(failures, key=_place)
+    first, last = min(failures, key=place_of), max(failures, key=place_of)
     assert last.status is not None
     return Streak(
         len(failures),
         first.trigger_ms,
-        None if success is None else ms_of(success[0]),
+        None if success is None else success[0] // _MS,
         last.instance_id,
         int(last.status),
     )
 
 
-def _place(run: BoardRun) -> tuple[datetime, str]:
-    return run.trigger_time, run.instance_id
+def place_of(run: BoardRun) -> tuple[timedelta, str]:
+    """Return the place of a run in the order of time. In one zone, Python would compare times by their wall clock."""
+    return run.trigger_time - _EPOCH, run.instance_id
 
 
 def p95_of(runs: Iterable[BoardRun]) -> int | None:
@@ -151,4 +170,4 @@ def p95_of(runs: Iterable[BoardRun]) -> int | None:
         for run in runs
         if run.status == FlowStatus.SUCCESS and (duration := run.duration_ms) is not None
     )
-    return durations[min(len(durations) - 1, int(0.95 * len(durations)))] if durations else None
+    return durations[(95 * len(durations) + 99) // 100 - 1] if durations else None

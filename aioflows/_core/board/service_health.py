@@ -13,17 +13,24 @@ __all__ = ["OUTAGES", "ServiceHealth"]
 OUTAGES = (TransportError, ServerFault, Throttled, AnswerError)
 """The errors that may pass. Any other error is an answer of the service."""
 _THROTTLED_MS = 10_000
-"""How long a refusal for too many requests is shown, unless another one follows."""
+"""How long a refusal for too many requests is shown at least, unless another one follows."""
 _DOWN_MS = 2_000
 """How long a service may answer with errors only before it counts as down."""
 _LONGEST_TEXT = 200
+_NO_ANSWER = "no answer comes, and no error either"
 
 
 class ServiceHealth:
-    """Whether the service answers, as its events show. Times are ms of any clock that does not go back."""
+    """Whether the service answers, as its events show. Times are ms of any clock that does not go back.
 
-    def __init__(self) -> None:
-        self._refused: int | None = None
+    Args:
+        longest_silence: the time without an answer after which the service counts as down, unless a pause is known
+            (ms). Default: 15,000.
+    """
+
+    def __init__(self, longest_silence: float = 15_000) -> None:
+        self._longest_silence = longest_silence
+        self._refused = self._throttled_until = 0
         self._throttled_since: int | None = None
         self._failing_since: int | None = None
         self._text = ""
@@ -36,7 +43,9 @@ class ServiceHealth:
         if isinstance(event, (RequestThrottled, Paused)):
             if self.state(now)["state"] != "throttled":
                 self._throttled_since = now
+            named = event.seconds if isinstance(event, Paused) else event.retry_after or 0
             self._refused = now
+            self._throttled_until = max(self._throttled_until, now + max(_THROTTLED_MS, round(named * 1000)))
             self._text = _reason(event.error)
         elif isinstance(event, RequestEnded) and not event.cancelled:
             if isinstance(event.error, Throttled):
@@ -45,6 +54,8 @@ class ServiceHealth:
                 self.failed(event.error, now)
             else:
                 self.answered, self._failing_since = now, None
+                if now >= self._refused + _THROTTLED_MS:  # an answer ends a pause that was named too long
+                    self._throttled_until = min(self._throttled_until, now)
 
     def failed(self, error: Exception, now: int) -> None:
         """Note an error that may pass."""
@@ -69,9 +80,11 @@ class ServiceHealth:
         failing = self._failing_since
         if failing is not None and (self.answered is None or now - failing >= _DOWN_MS):
             return {"state": "down", "since": failing, "text": self._text}
-        if self._refused is not None and now - self._refused < _THROTTLED_MS:
+        if now < self._throttled_until:
             return {"state": "throttled", "since": self._throttled_since, "text": self._text}
-        return {"state": "ok"}
+        if self.answered is None or now - max(self.answered, self._throttled_until) <= self._longest_silence:
+            return {"state": "ok"}
+        return {"state": "down", "since": self.answered, "text": _NO_ANSWER}
 
 
 def _reason(error: Exception) -> str:

@@ -5,17 +5,19 @@
 2. An instance of a follow replaces what is known. An instance of a scan does so only if the follow has shown
    nothing of it since the scan began, because its page may be older.
 3. A scan that has ended shows all instances of its range. Runs that neither it nor the follow has shown are gone.
-4. Only runs from the first bin on are held. The first bin moves with the time of the service.
+4. Only runs from the first bin on are held. The first bin moves with the time of the service. Of each flow, the
+   last two scheduled runs before it are kept aside: they count nowhere, and tell which run should come next.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from aioflows._core.board.numbered_changes import Changes
-from aioflows._core.board.runs import BoardRun, p95_of, streak_of
+from aioflows._core.board.runs import BoardRun, p95_of, place_of, streak_of
 from aioflows._display.text import printable
 from aioflows._statuses import FlowStatus, ScheduleType
 from aioflows.models import FlowInstance
@@ -27,6 +29,8 @@ _MOST_STATUSES = 64
 _OTHER = "OTHER"
 _MOST_JUDGED = 300
 _MANY_RUNS = 1_000
+_LONGEST_KEPT = 31 * 86_400_000  # ms
+_NAMELESS = "–"
 
 
 class BoardState:
@@ -45,8 +49,11 @@ class BoardState:
         self._flow_runs: list[dict[str, BoardRun]] = []
         self._flows: dict[Any, int] = {}
         self._flow_rows: list[tuple[int | None, str, str]] = []
+        self._named: list[int] = []  # by flow, the trigger time (ms) of the run that named it
+        self._earlier: dict[int, list[BoardRun]] = {}  # by id of a flow, its last runs before the first bin
         self._owners: dict[str, int] = {}
         self._series: dict[tuple[int, int, int], int] = {}
+        self._flow_series: list[list[tuple[int, list[int]]]] = []  # by flow, its series
         self._statuses: dict[str, int] = {}
         self._counts: Counter[tuple[int, int, int]] = Counter()
         self._info: dict[str, Any] = {}
@@ -76,10 +83,31 @@ class BoardState:
         before, self.first_bin = self.first_bin, first
         self.tell("first", first)
         for number in [number for number in self._bins if number < first] if before else ():
-            for run in list(self._bins[number].values()):
+            for run in self.bin_runs(number):
                 self._remove(run, number)
+                self._keep_aside(run)
             del self._bins[number]
             self.changed_bins.add(number)
+        for id in [id for id, runs in self._earlier.items() if self._is_outdated(runs)]:
+            del self._earlier[id]
+
+    def _keep_aside(self, run: BoardRun) -> None:
+        """Keep a run before the first bin, if it is one of the last two scheduled runs of its flow there."""
+        if run.type != ScheduleType.PERIODIC or run.flow_id is None:
+            return
+        kept = {one.trigger_ms: one for one in self._earlier.get(run.flow_id, ())} | {run.trigger_ms: run}
+        self._earlier[run.flow_id] = [kept[time] for time in sorted(kept)[-2:]]
+
+    def _is_outdated(self, runs: list[BoardRun]) -> bool:
+        """Return True if runs are so old that their flow has ended rather than missed its last runs."""
+        first, last = runs[0].trigger_ms, runs[-1].trigger_ms
+        longest = max(self.span_ms, 2 * (last - first)) if len(runs) > 1 else _LONGEST_KEPT
+        return last < self.from_ms - longest
+
+    @property
+    def earlier_runs(self) -> list[BoardRun]:
+        """The last scheduled runs of each flow before the first bin, in the order of time: at most two of a flow."""
+        return sorted((run for runs in self._earlier.values() for run in runs), key=place_of)
 
     def tell(self, name: str, value: Any) -> None:
         """Note a fact that the page shows, such as the state of the service."""
@@ -109,12 +137,11 @@ class BoardState:
             if known is None:
                 self._put(row, types.get(row.instance_id), mark)
             elif known.mark <= mark:
-                if (known.status, known.start_time, known.end_time) != (
-                    row.status,
-                    row.start_time,
-                    row.end_time,
-                ):
-                    self._put(row, types.get(row.instance_id), mark)
+                type = types.get(row.instance_id)
+                if not known.shows(row, type):
+                    self._put(row, type, mark)
+                else:
+                    self._name_flow(known.flow, row.flow_name, known.trigger_ms)
                 known.mark = mark
 
     def end_scan(self, mark: int, from_ms: int, to_ms: int) -> int:
@@ -125,11 +152,14 @@ class BoardState:
         return len(gone)
 
     def restore(self, runs: Iterable[BoardRun]) -> None:
-        """Put runs of an earlier board back."""
+        """Put runs of an earlier board back, those before the first bin aside."""
         for run in runs:
             number = run.trigger_ms // self.bin_ms
             if number >= self.first_bin:
                 self._add(run, number)
+                self.changed_bins.add(number)  # the next checkpoint has it too
+            else:
+                self._keep_aside(run)
 
     # Runs and counts
 
@@ -152,7 +182,7 @@ class BoardState:
         flow = self._flow_of(run)
         run.flow_id, run.flow_name, freq = self._flow_rows[flow]  # one text for all runs of a flow
         run.freq = freq if run.freq == freq else run.freq
-        run.series = self._series_of(flow, run)
+        run.flow, run.series = flow, self._series_of(flow, run)
         self.runs[run.instance_id] = self._bins[number][run.instance_id] = run
         self._flow_runs[flow][run.instance_id] = run
         self._changed_flows.add(flow)
@@ -169,10 +199,9 @@ class BoardState:
         self._remove(run, number)
 
     def _remove(self, run: BoardRun, number: int) -> None:
-        flow = self._flow_of(run)
         del self.runs[run.instance_id]
-        del self._flow_runs[flow][run.instance_id]
-        self._changed_flows.add(flow)
+        del self._flow_runs[run.flow][run.instance_id]
+        self._changed_flows.add(run.flow)
         self._count(run, number, -1)
         if self._open.pop(run.instance_id, None) is not None:
             self._change("run", run.instance_id, None)
@@ -189,15 +218,35 @@ class BoardState:
 
     def _flow_of(self, run: BoardRun) -> int:
         # Flows may share a name, and a flow may be renamed. So the name counts only without an id.
-        key = run.flow_name if run.flow_id is None else run.flow_id
+        name = run.flow_name or _NAMELESS
+        key = name if run.flow_id is None else run.flow_id
         flow = self._flows.get(key)
         if flow is None:
             flow = self._flows[key] = len(self._flows)
-            name = run.flow_name or "–"
             self._flow_rows.append((run.flow_id, name, run.freq or ""))
             self._flow_runs.append({})
-            self._change("flow", flow, [run.flow_id, printable(name, _LONGEST_NAME)])
+            self._named.append(run.trigger_ms)
+            self._flow_series.append([])
+        else:
+            self._name_flow(flow, name, run.trigger_ms)
+        if not self._flow_runs[flow]:  # the whole state leaves out flows without runs
+            self._change("flow", flow, [run.flow_id, printable(self._flow_rows[flow][1], _LONGEST_NAME)])
+            for series, key_of_series in self._flow_series[flow]:
+                self._change("series", series, key_of_series)
         return flow
+
+    def _name_flow(self, flow: int, name: str | None, trigger_ms: int) -> None:
+        """Take the name of a flow from a run, unless a later run has named it. Flows without an id are their name."""
+        id, before, freq = self._flow_rows[flow]
+        if trigger_ms < self._named[flow] or id is None:
+            return
+        self._named[flow] = trigger_ms
+        name = name or _NAMELESS
+        if name != before:
+            self._flow_rows[flow] = id, name, freq
+            for run in self._flow_runs[flow].values():
+                run.flow_name = name
+            self._change("flow", flow, [id, printable(name, _LONGEST_NAME)])
 
     def _series_of(self, flow: int, run: BoardRun) -> int:
         owner = self._number_of(self._owners, "owner", printable(run.owner or "–", _LONGEST_NAME))
@@ -205,6 +254,7 @@ class BoardState:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = len(self._series)
+            self._flow_series[flow].append((series, list(key)))
             self._change("series", series, list(key))
         return series
 
@@ -264,16 +314,20 @@ class BoardState:
         self._change(kind, key, value)
 
     def whole(self) -> Changes:
-        """Return the whole state in the form of a change. It includes the changes that were not asked for yet."""
+        """Return the whole state in the form of a change. It includes the changes that were not asked for yet.
+
+        Flows without runs are left out. They are told anew when a run of them comes.
+        """
         return {
             "info": dict(self._info),
             "flow": {
                 number: [id, printable(name, _LONGEST_NAME)]
                 for number, (id, name, _) in enumerate(self._flow_rows)
+                if self._flow_runs[number]
             },
             "owner": {number: text for text, number in self._owners.items()},
             "status": {number: text for text, number in self._statuses.items()},
-            "series": {number: list(key) for key, number in self._series.items()},
+            "series": {number: list(key) for key, number in self._series.items() if self._flow_runs[key[0]]},
             "cell": dict(self._counts),
             "run": dict(self._open),
             "fail": dict(self._failing),
@@ -282,11 +336,30 @@ class BoardState:
 
     # What a page asks for
 
-    def runs_of(self, flow: int, bin: int) -> list[BoardRun]:
-        """Return the runs of a flow in a bin, earliest first."""
+    def runs_of(
+        self,
+        flow: int,
+        bin: int,
+        series: AbstractSet[int] | None = None,
+        statuses: AbstractSet[int] | None = None,
+    ) -> list[BoardRun]:
+        """Return the runs of a flow in a bin, earliest first.
+
+        Args:
+            flow: the number of the flow.
+            bin: the bin.
+            series: the numbers of the series that count. Default: None, which means all.
+            statuses: the numbers of the statuses that count. Default: None, which means all.
+        """
         runs = self._flow_runs[flow].values() if 0 <= flow < len(self._flow_runs) else ()
-        found = [run for run in runs if run.trigger_ms // self.bin_ms == bin]
-        return sorted(found, key=lambda run: (run.trigger_time, run.instance_id))
+        found = [
+            run
+            for run in runs
+            if run.trigger_ms // self.bin_ms == bin
+            and (series is None or run.series in series)
+            and (statuses is None or self._status_of(run) in statuses)
+        ]
+        return sorted(found, key=place_of)
 
     def bins(self) -> Iterator[tuple[int, list[BoardRun]]]:
         """Yield the bins that hold runs, in the order of time, each with its runs in the order of time."""
@@ -296,9 +369,7 @@ class BoardState:
 
     def bin_runs(self, number: int) -> list[BoardRun]:
         """Return the runs of a bin in the order of time."""
-        return sorted(
-            self._bins.get(number, {}).values(), key=lambda run: (run.trigger_time, run.instance_id)
-        )
+        return sorted(self._bins.get(number, {}).values(), key=place_of)
 
     @property
     def open_runs(self) -> list[BoardRun]:

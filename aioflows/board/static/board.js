@@ -1,8 +1,8 @@
 // The page: what it asks the server, what it shows when something has changed, and what the address keeps.
 
-const base = location.pathname.endsWith("/") ? location.pathname : `${location.pathname}/`;
+const base = location.pathname.replace(/\/(index\.html)?$/, "") + "/";
 const KEPT = ["flow", "owner", "status", "type"];
-let stream = null, tries = 0, timer = 0, resting = 0, stale = true, order = "trouble", asTable = false, sorted = [], sortedAt = 0, resort = false;
+let stream = null, tries = 0, resets = 0, toldAt = 0, timer = 0, resting = 0, stale = true, order = "trouble", asTable = false, sorted = [], sortedAt = 0, resort = false;
 
 // The stream
 
@@ -23,14 +23,22 @@ async function connect() {
 
 function listen() {
   stream?.close();
+  toldAt = Date.now();
   const opened = stream = new EventSource(`${base}events?after=${encodeURIComponent(board.id)}`);
-  opened.onopen = () => { tries = 0; document.body.dataset.stream = "open"; showState(); };
+  opened.onopen = () => { tries = 0; toldAt = Date.now(); document.body.dataset.stream = "open"; showState(); };
   opened.onmessage = event => {
+    toldAt = Date.now();
+    resets = 0;
     apply(JSON.parse(event.data));
     board.id = event.lastEventId;
     changed();
   };
-  opened.addEventListener("reset", connect);
+  opened.addEventListener("reset", () => {
+    opened.close();
+    clearTimeout(timer);
+    timer = setTimeout(connect, resets ? Math.min(15000, 500 * 2 ** resets) : 0);
+    resets += 1;
+  });
   opened.onerror = () => {
     document.body.dataset.stream = "lost";
     showState();
@@ -44,6 +52,14 @@ function lost() {
   tries += 1;
   clearTimeout(timer);
   timer = setTimeout(board.id ? listen : connect, Math.min(15000, 500 * 2 ** tries));
+}
+
+// A connection can end without a word, as when a machine sleeps. The board says something every ten seconds.
+function watchStream() {
+  if (!stream || Date.now() - toldAt < 30000 || (board.info.service || {}).state === "stopped") return;
+  document.body.dataset.stream = "lost";
+  showState();
+  listen();
 }
 
 // A browser allows a few streams to a server, over all its tabs. A tab that nobody sees gives its own back.
@@ -104,13 +120,15 @@ function showState() {
   notice.toggleAttribute("data-grave", grave);
   if (service.state === "ok" && board.info.unsaved) setText(notice, `The checkpoint is not kept: ${board.info.unsaved}`);
   if (service.state !== "ok")
-    setText(notice, `${words[service.state][0].toUpperCase()}${words[service.state].slice(1)}${service.since ? ` since ${moment(service.since).slice(11)}` : ""}: ${service.text}`
-      + (board.info.heard ? `. The last answer came ${moment(board.info.heard).slice(11)}; what is shown may be older than it looks.` : ""));
+    setText(notice, `${words[service.state][0].toUpperCase()}${words[service.state].slice(1)}${service.since ? ` since ${moment(service.since).slice(11)}` : ""}: ${service.text}`);
+  // Beside the notice, because its change would make a screen reader say the whole notice again.
+  byId("heard").hidden = service.state === "ok" || !board.info.heard;
+  if (board.info.heard) setText(byId("heard"), `The last answer came ${moment(board.info.heard).slice(11)}; what is shown may be older than it looks.`);
   const history = board.info.history || { share: 0 };
   byId("history").hidden = history.share >= 1;
   byId("share").setAttribute("aria-valuenow", String(Math.round(100 * history.share)));
   byId("share").firstElementChild.style.width = `${100 * history.share}%`;
-  setText(byId("share-text"), `${Math.floor(100 * history.share)} % of the last ${duration(board.info.last_ms || 0)} is read, ${count(history.rows || 0)} runs, ${count(history.rate || 0)} a second`);
+  setText(byId("share-text"), `${Math.floor(100 * history.share)} % of the last ${duration(board.info.last_ms || 0)} is read, ${history.until ? `up to ${clock(history.until)}` : `${count(history.rows || 0)} runs, ${count(history.rate || 0)} a second`}`);
   if (board.info.title) setText(byId("title"), board.info.title);
   if (board.first) setText(byId("range"), `${moment(board.first * board.binMs).slice(0, 16)} to now, ${zone()}`
     + (board.info.checked ? `; last compared with a whole scan ${clock(board.info.checked)}` : ""));
@@ -176,6 +194,7 @@ function readAddress() {
 function wire() {
   makeTiles();
   wireGrid();
+  wireLists();
   byId("filters").addEventListener("submit", event => event.preventDefault());
   byId("flow").addEventListener("input", event => { choose("flow", event.target.value); suggestFlows(); });
   byId("flow").addEventListener("focus", suggestFlows);
@@ -183,11 +202,12 @@ function wire() {
   byId("order").addEventListener("change", event => { order = event.target.value; remember("order", order === "trouble" ? "" : order); sortedAt = 0; changed(); });
   byId("view").addEventListener("click", () => { asTable = !asTable; remember("view", asTable ? "table" : ""); changed(); });
   byId("reset").addEventListener("click", () => { byId("flow").value = ""; for (const name of KEPT) choose(name, ""); });
-  byId("dialog").addEventListener("close", () => remember("instance", ""));
+  byId("dialog").addEventListener("close", () => { asking += 1; remember("instance", ""); });
   window.addEventListener("resize", changed);
   document.addEventListener("visibilitychange", rest);
   window.addEventListener("popstate", () => { readAddress(); changed(); });
   setInterval(() => {
+    watchStream();
     if (document.hidden || stale) return;
     if (resort && Date.now() - sortedAt > 5000) changed();
     else { showRunning(); askToDraw(); showState(); }

@@ -9,21 +9,25 @@ async function fetchJSON(path) {
   return members;
 }
 
+// The number of the last thing that the dialog was asked to show. An answer to an earlier question comes too late.
+let asking = 0;
+
 function openDialog(title, ...content) {
   setText(byId("dialog-title"), title);
   byId("dialog-body").replaceChildren(...content);
+  byId("tip").hidden = true;  // a finger leaves the grid without a word
   if (!byId("dialog").open) byId("dialog").showModal();
 }
 
 const toneOf = name => OUTCOMES[outcomeOf(name)].tone;
 
 async function showRuns(flow, bin) {
-  const from = bin * board.binMs, title = `${flow.name}, ${shortTime(from)}–${clock(from + board.binMs)}`;
+  const mine = asking += 1, from = bin * board.binMs, title = `${flow.name}, ${shortTime(from)}–${clock(from + board.binMs)}`;
   openDialog(title, element("p", { class: "quiet" }, "reading"));
   try {
-    const { runs, left_out } = await fetchJSON(`runs?flow=${flow.number}&bin=${bin}`);
-    const fits = new Set([...statusNames()]);
-    const lines = runs.filter(run => fits.has(run.status ?? "OTHER")).map(run => element("tr", {},
+    const { runs, left_out } = await fetchJSON(`runs?flow=${flow.number}&bin=${bin}${runFilters(flow)}`);
+    if (mine !== asking) return;
+    const lines = runs.map(run => element("tr", {},
       element("th", { scope: "row" }, element("button", { type: "button", onclick: () => showInstance(run.id) }, run.id)),
       element("td", { class: toneOf(run.status) }, run.status ?? "–"), element("td", {}, moment(run.trigger)),
       element("td", {}, run.start === null || run.end === null ? "–" : duration(run.end - run.start))));
@@ -32,23 +36,26 @@ async function showRuns(flow, bin) {
       element("tbody", {}, ...lines)) : element("p", {}, "There is no run."),
     left_out ? element("p", { class: "quiet" }, `and ${count(left_out)} more`) : "");
   } catch (error) {
-    openDialog(title, element("p", { class: "bad" }, String(error.message)));
+    if (mine === asking) openDialog(title, element("p", { class: "bad" }, String(error.message)));
   }
 }
 
-function statusNames() {
-  const fits = statusFilter();
-  return board.statuses.filter((_, status) => fits(status));
+// The filters as the numbers of the series and the statuses that pass them.
+function runFilters(flow) {
+  const fits = statusFilter(), series = flow.series.filter(number => fitsSeries(board.series[number]));
+  return (filters.owner || filters.type ? `&series=${series}` : "")
+    + (filters.status ? `&status=${[...board.statuses.keys()].filter(fits)}` : "");
 }
 
 async function showInstance(id) {
+  const mine = asking += 1;
   openDialog(id, element("p", { class: "quiet" }, "reading"));
   remember("instance", id);
   try {
     const found = await fetchJSON(`instance?id=${encodeURIComponent(id)}`);
-    openDialog(`${found.flow} · ${found.id}`, ...instanceParts(found));
+    if (mine === asking) openDialog(`${found.flow} · ${found.id}`, ...instanceParts(found));
   } catch (error) {
-    openDialog(id, element("p", { class: "bad" }, String(error.message)));
+    if (mine === asking) openDialog(id, element("p", { class: "bad" }, String(error.message)));
   }
 }
 

@@ -102,14 +102,15 @@ function fitted(context, flow, width) {
   return text;
 }
 
-// The newest runs are read first. What is not read yet must not look as if nothing had run.
+// The newest runs are read first. After an outage, the newest are missing instead. What is not read yet must not look as if nothing had run.
 function drawUnread(context, left, size) {
-  const share = (board.info.history || { share: 0 }).share, wide = (1 - share) * binCount() * size;
+  const { share, until } = board.info.history || { share: 0 }, wide = (1 - share) * binCount() * size;
   if (share >= 1 || wide < 2) return;
+  const x = until ? left + (serviceNow() - board.first * board.binMs) / board.binMs * size - wide : left;
   context.fillStyle = grid.colours.soft;
-  context.fillRect(left, AXIS, wide, grid.height - AXIS);
+  context.fillRect(x, AXIS, wide, grid.height - AXIS);
   context.fillStyle = grid.colours.quiet;
-  if (wide > 90) context.fillText("not read yet", left + wide / 2 - 34, AXIS + 14);
+  if (wide > 90) context.fillText("not read yet", x + wide / 2 - 34, AXIS + 14);
 }
 
 function drawAxis(context, left, size) {

@@ -41,7 +41,17 @@ function showTiles(totals, rows) {
   setText(byId("runs-title"), `Runs by flow and time: ${count(rows)} flow${rows === 1 ? "" : "s"}`);
 }
 
+// A line that is replaced between the press and the release of a button or a key gets no click.
+let held = false;
+
+function wireLists() {
+  for (const kind of ["pointerdown", "keydown"]) byId("lists").addEventListener(kind, () => { held = true; });
+  for (const kind of ["pointerup", "pointercancel", "keyup", "blur"]) window.addEventListener(kind, () => setTimeout(() => { held = false; }));
+  window.addEventListener("pointermove", event => { if (!event.buttons) held = false; });  // a menu takes the release
+}
+
 function fillList(id, entries, none) {
+  if (held) return;
   const list = byId(id), rest = entries.length - LISTED, kept = document.activeElement;
   const focused = list.contains(kept) ? kept.dataset.key : null, top = list.scrollTop;
   const lines = entries.slice(0, LISTED).map(([key, press, ...parts]) =>
@@ -50,7 +60,7 @@ function fillList(id, entries, none) {
   if (rest > 0) lines.push(element("li", { class: "rest" }, `and ${count(rest)} more`));
   list.replaceChildren(...lines);
   list.scrollTop = top;
-  if (focused !== null) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  if (focused !== null) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 const span = (kind, text) => element("span", { class: kind }, text);
@@ -103,6 +113,9 @@ function showDue() {
   }
   if (due.problem) {
     setText(byId("due-note"), due.problem);
+    for (const id of ["tile-missing", "tile-late", "due-count"]) setText(byId(id), "–");
+    byId("tile-missing").className = byId("tile-late").className = "";
+    fillList("due", [], "Not checked.");
     return;
   }
   const late = due.late + due.waiting;
@@ -111,8 +124,9 @@ function showDue() {
   setText(byId("tile-late"), count(late));
   byId("tile-late").className = late ? "wait" : "";
   setText(byId("due-count"), count(due.missing + late));
-  setText(byId("due-note"), `By the schedules of the flows, checked ${clock(due.checked)}. Late is more than ${duration(1000 * due.late_s)}.`
-    + (due.unjudged ? ` ${count(due.unjudged)} flows cannot be judged.` : ""));
+  setText(byId("due-note"), `By the schedules of the flows, checked up to ${clock(due.checked)}. Late is more than ${duration(1000 * due.late_s)}.`
+    + (due.unjudged ? ` ${count(due.unjudged)} flow${due.unjudged === 1 ? "" : "s"} cannot be judged.` : "")
+    + (due.earlier ? "" : ` The board knows no earlier runs yet, so schedules longer than ${duration(board.info.last_ms)} are not checked.`));
   const entry = (kind, text, press) => one => [`${kind} ${one[0]} ${one[2]}`, press(one), span("name", one[1]),
     span("figure wait", kind), span("more", text(one))];
   const find = one => () => choose("flow", one[1]), open = one => () => showInstance(one[4]);
@@ -121,7 +135,7 @@ function showDue() {
     ...due.stopped_flows.filter(fitsDue).map(entry("missing", one => `${count(one[3])} run${one[3] === 1 ? "" : "s"} since the last one at ${shortTime(one[2])}`, find)),
     ...due.missing_runs.filter(fitsDue).reverse().map(entry("missing", one => `should have come ${shortTime(one[2])}`, find)),
     ...due.late_runs.filter(fitsDue).map(entry("late", one => `due ${shortTime(one[2])}, started ${duration(1000 * one[3])} later`, open)),
-  ], "Every scheduled run came in time.");
+  ], due.flows ? "Every scheduled run came in time." : "No flow has a schedule that was checked.");
 }
 
 function showTable(rows) {

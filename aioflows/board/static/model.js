@@ -29,13 +29,14 @@ function apply(message) {
   if (message.now) board.ahead = message.now - Date.now();
   if (message.id) board.id = message.id;
   for (const [number, [id, name]] of message.flow || [])
-    board.flows[number] = { number, id, name, search: `${name} ${id ?? ""}`.toLowerCase(), series: [], version: -1 };
+    board.flows[number] = { number, id, name, search: `${name} ${id ?? ""}`.toLowerCase(), series: board.flows[number]?.series || [], version: -1 };
   for (const [number, name] of message.owner || []) board.owners[number] = name;
   for (const [number, name] of message.status || []) {
     board.statuses[number] = name;
     board.outcomes[number] = outcomeOf(name);
   }
   for (const [number, [flow, owner, type]] of message.series || []) {
+    if (board.series[number]) continue;  // a flow that had no run for a while is told anew
     board.series[number] = { flow, owner, type, cells: new Map(), totals: new Map() };
     board.flows[flow].series.push(number);
   }
@@ -66,7 +67,7 @@ function applyCounts(line, base) {
 
 function dropBefore(first) {
   board.first = first;
-  for (const series of board.series)
+  for (const series of board.series.filter(Boolean))
     for (const [key, number] of series.cells)
       if (key < first * STATUSES) {
         series.cells.delete(key);
@@ -75,7 +76,7 @@ function dropBefore(first) {
       }
 }
 
-const binCount = () => Math.max(1, Math.round((board.info.last_ms || 86400000) / board.binMs));
+const binCount = () => Math.max(1, Math.ceil((board.info.last_ms || 86400000) / board.binMs));
 
 // Filters
 
@@ -143,13 +144,13 @@ function binsOf(flow) {
 
 // The counts of a flow in a bin, by the name of the status.
 function countsAt(flow, bin) {
-  const found = new Map();
+  const found = new Map(), fitsStatus = statusFilter();
   for (const number of flow.series) {
     const series = board.series[number];
     if (!fitsSeries(series)) continue;
     for (let status = 0; status < board.statuses.length; status += 1) {
       const size = series.cells.get(bin * STATUSES + status);
-      if (size) found.set(board.statuses[status], (found.get(board.statuses[status]) || 0) + size);
+      if (size && fitsStatus(status)) found.set(board.statuses[status], (found.get(board.statuses[status]) || 0) + size);
     }
   }
   return found;

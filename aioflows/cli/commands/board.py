@@ -63,6 +63,20 @@ class BoardJob:
         except ValueError:
             return False
 
+    @property
+    def shown_host(self) -> str:
+        """The host as it stands in an address."""
+        host = self.server.host
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def hosts(self) -> tuple[str, ...] | None:
+        """The names that requests may have as their ``Host``. None means all.
+
+        A page of another site could have its name resolve to this machine (DNS rebinding).
+        """
+        return (*_LOCAL_NAMES, self.shown_host.lower()) if self.is_local else None
+
     def token(self) -> str:
         """Return the token that addresses of the board begin with. "" means that there is none.
 
@@ -93,12 +107,10 @@ async def board(connection: ConnectionOptions, job: BoardJob, console: Console) 
             checkpoint=job.server.checkpoint,
             title=title,
             token=token,
-            # A page of another site could have its name resolve to this machine (DNS rebinding).
-            hosts=_LOCAL_NAMES if job.is_local else None,
+            hosts=job.hosts,
         )
         async with serve(made, job.server.host, job.server.port) as port:
-            host = f"[{job.server.host}]" if ":" in job.server.host else job.server.host
-            address = f"http://{host}:{port}/{token and token + '/'}"
+            address = f"http://{job.shown_host}:{port}/{token and token + '/'}"
             console.print(
                 Text.assemble(("board of ", "bold"), f"{title} at ", (address, "bold cyan")), soft_wrap=True
             )

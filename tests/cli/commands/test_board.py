@@ -51,3 +51,13 @@ def test_an_address_is_given_once() -> None:
     assert with_url(given, None) is given
     with pytest.raises(QueryError, match="remove one"):
         with_url(given, "https://other.example")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
+def test_an_address_has_the_host_that_was_asked_for(host: str, shown: str) -> None:
+    assert job(host).shown_host == shown
+    assert shown in (job(host).hosts or ())
+
+
+def test_a_board_for_others_is_asked_by_any_name() -> None:
+    assert job("0.0.0.0").hosts is None

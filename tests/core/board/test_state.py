@@ -6,7 +6,10 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 
 from aioflows import FlowInstance, FlowStatus, ScheduleType
@@ -133,7 +136,7 @@ def test_the_p95_of_a_flow_with_many_runs_comes_a_few_calls_later() -> None:
     shown = [state.changes().get("p95", {}) for _ in range(4)]
     assert [len(one) for one in shown] == [1, 0, 1, 0]
     assert list(shown[0].values()) == [2 * MINUTE]
-    assert list(shown[2].values()) == [round((1 + 2.375) * MINUTE)]
+    assert list(shown[2].values()) == [round((1 + 2.374) * MINUTE)]
 
 
 def test_runs_before_the_first_bin_are_dropped_as_time_goes_on() -> None:
@@ -175,3 +178,121 @@ def test_missing_and_waiting_runs_are_those_of_an_audit() -> None:
     assert [one[2] for one in found["missing_runs"]] == [NOW_MS - 6 * HOUR]
     assert [one[3] for one in found["stopped_flows"]] == [3]
     assert [one[4] for one in found["waiting_runs"]] == ["w"]
+
+
+def test_runs_that_were_restored_are_in_the_next_checkpoint_too() -> None:
+    state = state_with(row("a", 50, FAIL), row("b", 40))
+    again = state_with()
+    again.restore([run for _, runs in state.bins() for run in runs])
+    assert again.changed_bins == {number for number, _ in state.bins()}
+
+
+def test_of_an_hour_that_comes_twice_the_second_is_later() -> None:
+    """In one zone, Python compares times by their wall clock."""
+    zone = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 2, 50, tzinfo=zone)
+    rows = [
+        attrs.evolve(row(id, 0, status), trigger_time=time, start_time=time, end_time=time)
+        for id, status, time in (
+            ("a", FAIL, first),
+            ("b", SUCCESS, datetime(2026, 10, 25, 2, 10, tzinfo=zone, fold=1)),
+        )
+    ]
+    state = BoardState(24 * HOUR, 60 * MINUTE)
+    state.told_time(int(first.timestamp() * 1000) + HOUR)
+    state.followed(rows, {})
+    state.changes()
+    assert not whole(state).failing
+    assert [run.instance_id for _, runs in state.bins() for run in runs] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", [None, "", "flow"])
+def test_a_run_without_a_flow_id_goes_as_it_came(name: str | None) -> None:
+    state = state_with(attrs.evolve(row("a", 5), flow_id=None, flow_name=name))
+    state.told_time(NOW_MS + 25 * HOUR)
+    assert not state.runs
+
+
+def test_a_scan_shows_a_new_owner_type_schedule_and_name() -> None:
+    state = state_with(row("a", 5), row("b", 50))
+    changed = [
+        attrs.evolve(row(id, minutes), owner="new", freq="0 5 * * * ? *", flow_name="new name")
+        for id, minutes in (("b", 50), ("a", 5))
+    ]
+    state.scanned(changed, {"a": ScheduleType.MANUAL}, state.begin_scan())
+    assert {(run.owner, run.freq, run.flow_name) for run in state.runs.values()} == {
+        ("new", "0 5 * * * ? *", "new name")
+    }
+    assert state.runs["a"].type == ScheduleType.MANUAL
+    assert [name for _, name in whole(state).flows.values()] == ["new name"]
+
+
+def test_an_earlier_run_does_not_name_its_flow() -> None:
+    state = state_with(row("a", 5), attrs.evolve(row("b", 50), flow_name="old name"))
+    assert [name for _, name in whole(state).flows.values()] == ["flow 1"]
+
+
+def test_a_flow_without_runs_is_left_out_until_one_comes() -> None:
+    state, reader = state_with(row("a", 1400)), BoardClient()
+    state.told_time(NOW_MS + 12 * HOUR)
+    state.changes()
+    assert not whole(state).flows
+    assert not whole(state).series
+    reader.take(json.loads(message_json(state.whole(), state.first_bin)))
+    state.followed([row("b", 1)], {"b": PERIODIC})
+    reader.take(json.loads(message_json(state.changes(), state.first_bin)))
+    assert reader.by_flow == {1: 1}
+
+
+def checked(state: BoardState, now_ms: int) -> dict[str, Any]:
+    since = datetime.fromtimestamp(state.from_ms / 1000, UTC)
+    check = ScheduleCheck(timedelta(minutes=10), since=since)
+    check.add(state.earlier_runs)
+    for _, runs in state.bins():
+        check.add(runs)
+    return check.finish(datetime.fromtimestamp(now_ms / 1000, UTC))
+
+
+def daily(*days: int) -> list[FlowInstance]:
+    return [attrs.evolve(row(f"d{day}", 60 * 24 * day), freq="0 0 12 * * ? *") for day in days]
+
+
+def test_a_daily_run_that_did_not_come_is_missing_although_the_board_shows_a_day() -> None:
+    state = BoardState(24 * HOUR, 10 * MINUTE)
+    for day in (2, 1):  # the board runs on while days pass
+        state.told_time(NOW_MS - day * 24 * HOUR)
+        state.followed(daily(day), {f"d{day}": PERIODIC})
+    late = NOW_MS + HOUR // 2
+    state.told_time(late)
+    found = checked(state, late)
+    assert (found["missing"], found["unjudged"], found["earlier"]) == (1, 0, True)
+    assert not whole(state).counts
+    again = BoardState(24 * HOUR, 10 * MINUTE)  # a restart loses nothing of that
+    again.told_time(late)
+    again.restore(state.earlier_runs)
+    assert checked(again, late) == found
+    state.told_time(NOW_MS + 96 * HOUR)  # a flow that has ended is not missed for ever
+    assert not state.earlier_runs
+
+
+def test_a_gap_before_the_range_is_no_finding() -> None:
+    state = BoardState(24 * HOUR, 10 * MINUTE)
+    for day in (6, 3):
+        state.told_time(NOW_MS - day * 24 * HOUR)
+        state.followed(daily(day), {f"d{day}": PERIODIC})
+    state.followed(daily(2), {"d2": PERIODIC})
+    state.told_time(NOW_MS - HOUR)
+    assert checked(state, NOW_MS - HOUR)["missing"] == 1  # yesterday's, and none of those before
+    state.followed(daily(0), {"d0": PERIODIC})
+    state.told_time(NOW_MS)
+    assert checked(state, NOW_MS + 5 * MINUTE)["missing"] == 0
+
+
+def test_a_flow_with_one_run_cannot_be_judged_on_a_fresh_board() -> None:
+    found = checked(state_with(*daily(0)), NOW_MS)
+    assert (found["missing"], found["unjudged"], found["earlier"]) == (0, 1, False)
+
+
+def test_the_p95_of_twenty_runs_is_the_nineteenth() -> None:
+    state = state_with(*(row(f"r{n}", n, lasts=n) for n in range(1, 21)))
+    assert list(state.changes()["p95"].values()) == [19 * MINUTE]
