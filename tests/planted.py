@@ -373,7 +373,7 @@ BUGS = [
     Bug("_core/scans/partitions.py", "begun or self._begun or (all_handed and not self._unread)", "begun",
         "the earlier batches of a run are handed out again", _tests("core/scans/test_partitions.py")),
     # Columns from the bytes of an answer
-    Bug("_core/scans/partitions.py", "taken if name is None else self._after_row(taken, run.first // 1000, name)", "taken",
+    Bug("_core/scans/partitions.py", "rest = self._after_row(taken, run.first // 1000, name)", "rest = taken",
         "what was handed out of a second is handed out again"),
     Bug("_core/scans/partitions.py", "or not zone.fixed or", "or",
         "an hour that comes twice is the same in columns", COLUMNS),

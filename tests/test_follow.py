@@ -100,7 +100,12 @@ async def scene(seed: int = 1, **switches: Any) -> AsyncIterator[Scene]:
     with Emulator(instances=200, seed=3, **switches) as emulator:
         transport = EmulatorTransport(emulator, epoch_ms=EPOCH, latency=0.02)
         async with FlowSession(
-            "https://enos.test", user_id="u", org_id="o", http=transport, limits=Limits(page_size=20)
+            "https://enos.test",
+            user_id="u",
+            org_id="o",
+            http=transport,
+            limits=Limits(page_size=20),
+            rng=random.Random(seed),
         ) as session:
             yield Scene(emulator, session, lambda: transport.now() * 1000, seed)
 

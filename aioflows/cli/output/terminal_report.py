@@ -163,7 +163,7 @@ def _durations(tally: Tally) -> Text:
     parts = [f"{share:.0%} in about {format_duration(took)}" for share, took in shares if took is not None]
     waited = delay_quantile(tally, 0.95)
     if waited is not None:
-        parts.append(f"95% started after {format_duration(waited)}")
+        parts.append(f"95% started within {format_duration(waited)}")
     return Text(f"{'durations':18}" + (", ".join(parts) or "nothing has a start and an end"))
 
 
