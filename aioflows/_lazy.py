@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first used.
+"""The names of a package that are loaded when they are first used.
 
 A package says ``__getattr__ = lazy_names(__name__, {...})`` where a type checker does not look, and imports the same names
 where only a type checker looks. So a program loads what it uses, and type checkers know every name.

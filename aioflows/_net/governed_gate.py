@@ -193,12 +193,12 @@ class GovernedGate(Gate):
         return news
 
     def announce(self, query: FlowQuery) -> None:
-        """Tell the governor that a query is to be read."""
+        """Announce to the governor that a query is to be read."""
         report = WindowReport(range_free_fingerprint(query), query.from_ms, query.to_ms, source=self._source)
         self._report(self._frame.announced, self._kept.announced, report)
 
     def report(self, query: FlowQuery, stats: ScanStats) -> None:
-        """Tell the governor that a query was read completely."""
+        """Report to the governor that a query was read completely."""
         report = WindowReport(
             range_free_fingerprint(query),
             query.from_ms,
@@ -255,7 +255,7 @@ class GovernedGate(Gate):
         self._admit()
 
     def received(self, frame: GovernorFrame) -> None:
-        """Take a message of the governor."""
+        """Process a message of the governor."""
         if frame.share:
             self._share, self._found = frame.share, frame.rate or None
         if frame.go:

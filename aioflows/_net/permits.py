@@ -93,7 +93,7 @@ class GovernedSession:
         self._flush()
 
     def received(self, frame: SessionFrame) -> None:
-        """Take a message of the session.
+        """Process a message of the session.
 
         Raises:
             BadFrame: it cannot be true.
@@ -146,7 +146,7 @@ class GovernedSession:
         self._flush()
 
     def left(self) -> None:
-        """Take back all permits, because the connection is closed."""
+        """Return all permits of the session, because its connection is closed."""
         self._desk.sessions.discard(self)
         for task in self._asking:
             task.cancel()

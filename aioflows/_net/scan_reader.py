@@ -441,7 +441,7 @@ class ScanReader(SessionBound):
         await self._engine.aclose()
 
     def _report_window(self) -> None:
-        """Tell the governor, if there is one, that the whole range of the query was read."""
+        """Report to the governor, if there is one, that the whole range of the query was read."""
         if self._parts.governed is not None and self._is_whole:
             self._parts.governed.report(self.query, self.stats)
 

@@ -111,7 +111,7 @@ class LiveFollow:
             await self._follow.aclose()
 
     async def _step(self) -> None:
-        """Take the next instances from the follow, or begin it anew with more to watch."""
+        """Add the next instances of the follow to the state, or begin the follow anew with more to watch."""
         step = asyncio.ensure_future(self._follow.reader.next_batch())
         asked = asyncio.ensure_future(self._unwatched.wait())
         try:

@@ -61,7 +61,7 @@ class RangeScans:
         return None if self.done.is_set() or self._scan is None else self._scan.checkpoint()
 
     def tell_progress(self) -> None:
-        """Tell the state how much of the past was read, and how fast."""
+        """Set in the state how much of the past was read, and how fast."""
         scan = self._scan
         if self.done.is_set():
             self._state.tell("history", self._recent())

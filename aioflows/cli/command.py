@@ -74,7 +74,7 @@ _VALUES = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "FILE"}
 
 
 def _name_value(hint: Any) -> None:
-    """Give an option a word for its value, instead of its type in Python."""
+    """Show a word for the value of an option, instead of its type in Python."""
     declared, *rest = get_args(hint) or (None,)
     kinds = {declared, *get_args(declared), *(inner for one in get_args(declared) for inner in get_args(one))}
     for info in rest:

@@ -50,7 +50,7 @@ Length = tuple[int, int, Status, int]
 
 # A count has one whole number as its key: the row, the hour or the bucket, the source and the status. A tuple
 # would cost more than a count, and would be looked at by each garbage collection.
-_PARTS, _SOURCES, _STATUSES = 32, 1 << 24, 1 << 16
+_PARTS, _SOURCES, _STATUSES = 32, 1 << 32, 1 << 32
 _ROW, _PART = _PARTS * _SOURCES * _STATUSES, _SOURCES * _STATUSES
 
 

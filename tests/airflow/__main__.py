@@ -15,43 +15,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from aioflows.emulator import Emulator
+from tests.support.emulator_thread import served
 
 EPOCH = 1_735_689_600_000
 SECRET = "a-secret-key-of-this-test"
 WAITS = 1_000
 SECONDS = 6
 _OUT = os.dup(1)
-
-
-@contextmanager
-def served(**switches: Any) -> Iterator[tuple[Emulator, Callable[..., Any]]]:
-    """Serve an emulator from a thread; also return a function that calls another one in that thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def call(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        async def work() -> Any:
-            return function(*given, **named)
-
-        return asyncio.run_coroutine_threadsafe(work(), loop).result(60)
-
-    emulator = Emulator(**switches)
-    asyncio.run_coroutine_threadsafe(emulator.__aenter__(), loop).result(60)
-    try:
-        yield emulator, call
-    finally:
-        asyncio.run_coroutine_threadsafe(emulator.__aexit__(None, None, None), loop).result(60)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def connect(url: str, **extra: Any) -> None:

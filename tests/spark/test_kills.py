@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import environment
-from tests.support.spark import MISSING, ROOT, exported, served
+from tests.support.emulator_thread import served
+from tests.support.spark import MISSING, ROOT, exported
 
 pytestmark = [
     pytest.mark.long,

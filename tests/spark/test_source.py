@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.spark import MISSING, ROOT, exported, load, served, sorted_rows, spark_session
+from tests.support.emulator_thread import served
+from tests.support.spark import MISSING, ROOT, exported, load, sorted_rows, spark_session
 
 pytestmark = [
     pytest.mark.long,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from aioflows import FlowQuery
-from aioflows.emulator import Emulator
 from aioflows.sync import FlowSession
 
-__all__ = ["MISSING", "exported", "load", "served", "sorted_rows", "spark_session"]
+__all__ = ["MISSING", "exported", "load", "sorted_rows", "spark_session"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,30 +24,6 @@ def _missing() -> str:
 
 
 MISSING = _missing()
-
-
-@contextmanager
-def served(**switches: Any) -> Iterator[tuple[Emulator, Callable[..., Any]]]:
-    """Serve an emulator from a thread. The second value calls a function in that thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def call(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        async def work() -> Any:
-            return function(*given, **named)
-
-        return asyncio.run_coroutine_threadsafe(work(), loop).result(60)
-
-    emulator = Emulator(**switches)
-    asyncio.run_coroutine_threadsafe(emulator.__aenter__(), loop).result(60)
-    try:
-        yield emulator, call
-    finally:
-        asyncio.run_coroutine_threadsafe(emulator.__aexit__(None, None, None), loop).result(60)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def spark_session(master: str, **settings: str) -> Any:

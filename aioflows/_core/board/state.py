@@ -236,7 +236,7 @@ class BoardState:
         return flow
 
     def _name_flow(self, flow: int, name: str | None, trigger_ms: int) -> None:
-        """Take the name of a flow from a run, unless a later run has named it. Flows without an id are their name."""
+        """Set the name of a flow to that of a run, unless a later run has named it. A flow without an id is its name."""
         id, before, freq = self._flow_rows[flow]
         if trigger_ms < self._named[flow] or id is None:
             return

@@ -124,7 +124,7 @@ class OutputOptions:
 
     @property
     def file(self) -> str | None:
-        """Name of the file or folder that is written. None means standard output."""
+        """The file or folder that is written. None means standard output."""
         return None if self.path == "-" else self.path
 
 
